@@ -1,0 +1,26 @@
+"""What an account holds."""
+
+from schemas.dataset import Dataset, Kind
+from schemas.fields import EXTRA, FINE, TEXT, Column
+from schemas.market import OBSERVED_AT
+
+ACCOUNT = Column("account", TEXT, "the name in flows.yaml, pinned to the exchange's uid")
+
+BALANCES = Dataset(
+    name="balances",
+    doc="Every asset that is non-zero, or was non-zero at the previous snapshot; one snapshot a run.",
+    columns=(
+        ACCOUNT,
+        Column("wallet", TEXT, "spot"),
+        Column("asset", TEXT, "such as BTC"),
+        Column("free", FINE, "available"),
+        Column("locked", FINE, "held by open orders"),
+        OBSERVED_AT,
+        Column("extra", EXTRA, "JSON of every other field of the row; NULL when there is none", nullable=True),
+    ),
+    key=("account", "wallet", "asset", "observed_at"),
+    kind=Kind.SNAPSHOT,
+    series=("account", "wallet"),
+    clock="observed_at",
+    partition=("account", "month"),
+)

@@ -1,0 +1,22 @@
+"""Every dataset by name."""
+
+from schemas.account import BALANCES
+from schemas.dataset import Dataset
+from schemas.journal import API_REQUESTS, CHECK_RESULTS, CORRECTIONS, GAPS, RUNS
+from schemas.market import KLINES, PRICES, SYMBOLS, TICKERS
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        SYMBOLS,
+        KLINES,
+        PRICES,
+        TICKERS,
+        BALANCES,
+        GAPS,
+        CORRECTIONS,
+        RUNS,
+        API_REQUESTS,
+        CHECK_RESULTS,
+    )
+}

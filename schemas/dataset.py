@@ -1,0 +1,103 @@
+"""Dataset: the one declaration from which schema, table, view, decoder, checks and docs are derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.fields import Column
+
+MONTH = "month"
+
+
+class Kind(StrEnum):
+    """How a dataset grows."""
+
+    APPEND = "append"  # immutable rows along a cursor; coverage is an interval
+    SNAPSHOT = "snapshot"  # the whole state of a series at one instant
+    VERSIONS = "versions"  # a row only when something changed; the view shows the last one a key
+    LOG = "log"  # what binlake itself did
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One logical table: its columns, key, kind, series and partition.
+
+    `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series.
+    `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
+    value of a column stands in `yearly`.
+    """
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    kind: Kind
+    series: tuple[str, ...] = ()
+    cursor: str | None = None
+    clock: str | None = None
+    partition: tuple[str, ...] = ()
+    yearly: tuple[str, frozenset[str]] | None = None
+
+    @property
+    def table(self) -> str:
+        """The stored table: `order_versions` behind the view `orders`, else the name itself."""
+        return f"{self.name.removesuffix('s')}_versions" if self.kind is Kind.VERSIONS else self.name
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of a row, without the derived partition column."""
+        return pa.schema([column.arrow for column in self.columns])
+
+    @cached_property
+    def stored_schema(self) -> pa.Schema:
+        """The Arrow schema of the stored table: the row, and `month` where the partition derives it."""
+        derived = [pa.field(MONTH, pa.string(), nullable=False)] if MONTH in self.partition else []
+        return pa.schema([*self.schema, *derived])
+
+    @cached_property
+    def file_schema(self) -> pa.Schema:
+        """The Arrow schema of a data file: the stored table without its partition columns."""
+        return pa.schema([field for field in self.stored_schema if field.name not in self.partition])
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """How rows are sorted inside a file, so that row-group statistics prune: by key, partition left out."""
+        return tuple(name for name in self.key if name not in self.partition)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    def with_month(self, rows: pa.Table) -> pa.Table:
+        """Add the derived partition column. Instants are UTC, so a host's or session's zone cannot move a row."""
+        if MONTH not in self.partition:
+            return rows
+        assert self.clock is not None
+        instants = rows[self.clock]
+        months = _texts(instants, "month", "%Y-%m")
+        if self.yearly is not None:
+            column, values = self.yearly
+            coarse = pc.is_in(rows[column], value_set=pa.array(sorted(values)))
+            months = pc.if_else(coarse, _texts(instants, "year", "%Y"), months)
+        return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
+
+    def series_id(self, values: Mapping[str, str]) -> str:
+        """The name of a series in the table's log, such as `spot/BTCUSDT/1m`."""
+        return "/".join(quote(values[name], safe="") for name in self.series)
+
+    def series_values(self, series_id: str) -> dict[str, str]:
+        """The inverse of `series_id`."""
+        return dict(zip(self.series, map(unquote, series_id.split("/")), strict=True))
+
+
+def _texts(instants: pa.ChunkedArray[Any], unit: str, form: str) -> pa.ChunkedArray[Any]:
+    """Instants as text of their month or year; formats each distinct one once, since strftime is slow."""
+    distinct = pc.floor_temporal(instants, unit=unit).dictionary_encode().combine_chunks()
+    return pa.chunked_array([pc.strftime(distinct.dictionary, format=form).take(distinct.indices)])
