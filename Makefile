@@ -1,0 +1,57 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: help demo test soak lint bench record lock clean
+
+help: ## show these lines
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+
+demo: $(VENV)/run.stamp ## set up, then run everything offline on embedded defaults
+	$(BIN)/binlake demo
+
+test: $(VENV)/dev.stamp ## set up, then pass the tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+soak: $(VENV)/dev.stamp ## the long tests, bounded
+	$(BIN)/python -m pytest -m soak --timeout 900
+
+lint: $(VENV)/dev.stamp ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp ## the figures of the README, measured here
+	$(BIN)/python tests/bench/run.py
+
+record: $(VENV)/dev.stamp ## record cassettes from the live exchange or testnet with your own key
+	$(BIN)/python tests/record.py
+
+lock: ## compile the hashed locks again, without index addresses (needs uv)
+	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --group dev $(LOCK) -c requirements.lock -o requirements-dev.lock
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q
+
+clean: ## remove the environment
+	rm -rf $(VENV)
+
+# The locks name every package with its hash, so pip neither resolves nor trusts anything else.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "binlake needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/python.stamp requirements.lock pyproject.toml
+	$(PIP) install -q --no-deps --require-hashes -r requirements.lock
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
+	$(PIP) install -q --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
