@@ -1,0 +1,249 @@
+"""flows.yaml: what it may say, and the sentence for what it may not."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import MAX_BYTES, load
+from schemas.config import AccountFlow, FlowsFile, MarketFlow, TopSymbols, json_schema
+from schemas.errors import UsageProblem
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+MARKET = "flows:\n  p:\n    kind: market\n    market: spot\n"
+KLINES = MARKET + "    datasets: [klines]\n    symbols: [BTCUSDT]\n    intervals: [1m]\n    since: 2026-10-01\n"
+PRICES = MARKET + "    datasets: [prices]\n"
+ACCOUNT = "flows:\n  b:\n    kind: account\n    account: main\n    datasets: [balances]\naccounts:\n  main:\n"
+HMAC = ACCOUNT + "    api_key: env:K\n    secret: env:S\n"
+CANARY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y6Tw"
+
+VALID = {
+    "klines": KLINES,
+    "prices alone": PRICES,
+    "every day": PRICES + "    every: 1d\n",
+    "a cron": PRICES + '    cron: "*/5 9-17 * JAN-MAR 1-5"\n',
+    "the top of a quote": KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 50}"),
+    "all symbols": KLINES.replace("[BTCUSDT]", "all"),
+    "an anchor and its alias": KLINES.replace("[BTCUSDT]", "&s [BTCUSDT]")
+    + KLINES.replace("flows:\n  p:", "  q:").replace("[BTCUSDT]", "*s"),
+    "HMAC": HMAC,
+    "a PEM": ACCOUNT + "    api_key: file:~/k\n    private_key: file:main.pem\n",
+    "a key that can trade": HMAC + "    allow: [trade]\n",
+    "addresses": "exchange: {spot: http://127.0.0.1:1, name: mine}\n" + PRICES,
+    "JSON": '{"flows": {"p": {"kind": "market", "market": "spot", "datasets": ["prices"]}}}',
+}
+
+INVALID = {
+    "empty": ("", "line 1: flows: it is missing."),
+    "a list": ("- a\n", "line 1: it must be a mapping."),
+    "no flows": ("flows: {}\n", "line 1: flows: it must not be empty."),
+    "unknown key on top": ("lakes: x\n" + PRICES, "line 1: lakes: 'lakes' is no key here; did you mean lake? valid: lake,"),
+    "unknown key in a flow": (PRICES + "    evry: 5m\n", "line 6: flows.p.evry: 'evry' is no key here; did you mean every?"),
+    "unknown key of top": (
+        KLINES.replace("[BTCUSDT]", "{quote: USDT, topp: 5}"),
+        "line 6: flows.p.symbols.topp: 'topp' is no key here; did you mean top?",
+    ),
+    "unknown kind": (PRICES.replace("kind: market", "kind: markte"), "line 2: flows.p: 'markte' is no kind of flow; valid:"),
+    "no kind": (PRICES.replace("    kind: market\n", ""), "flows.p: kind is missing: market, account or maintenance"),
+    "unknown market": (PRICES.replace("spot", "Spott"), "line 4: flows.p.market: 'Spott' is no market; did you mean spot?"),
+    "unknown dataset": (
+        PRICES.replace("prices", "klnies"),
+        "line 5: flows.p.datasets.0: 'klnies' is no market dataset; did you mean klines? valid: symbols, klines, prices,",
+    ),
+    "dataset to come": (
+        HMAC.replace("[balances]", "[balances, orders]"),
+        "line 5: flows.b.datasets.1: 'orders' is no account dataset; valid: balances.",
+    ),
+    "dataset of the other kind": (
+        PRICES.replace("prices", "balances"),
+        "'balances' is no market dataset; it belongs in a flow of kind account; valid:",
+    ),
+    "a dataset that is no list": (PRICES.replace("[prices]", "prices"), "line 5: flows.p.datasets: it must be a list."),
+    "a dataset twice": (PRICES.replace("[prices]", "[prices, prices]"), "'prices' stands there twice."),
+    "no dataset": (PRICES.replace("[prices]", "[]"), "flows.p.datasets: it must not be empty."),
+    "unknown interval": (
+        KLINES.replace("[1m]", "[1m, 60m]"),
+        "line 7: flows.p.intervals.1: '60m' is no interval (1m is a minute, 1M a month);",
+    ),
+    "an interval in the wrong case": (KLINES.replace("[1m]", "[1H]"), "'1H' is no interval (1m is a minute, 1M a month); did you mean 1h?"),
+    "klines without intervals": (KLINES.replace("    intervals: [1m]\n", ""), "line 2: flows.p: klines need intervals; add it."),
+    "klines without since": (KLINES.replace("    since: 2026-10-01\n", ""), "flows.p: klines need since; add it."),
+    "klines without symbols": (KLINES.replace("    symbols: [BTCUSDT]\n", ""), "flows.p: klines need symbols; add it."),
+    "intervals without klines": (PRICES + "    intervals: [1m]\n", "line 6: flows.p.intervals: only klines have it;"),
+    "since without klines": (PRICES + "    since: 2026-01-01\n", "line 6: flows.p.since: only klines have it;"),
+    "since in the future": (
+        KLINES.replace("2026-10-01", "2026-12-01"),
+        "line 8: flows.p.since: 2026-12-01 00:00 lies in the future: now it is 2026-11-23 00:00, UTC.",
+    ),
+    "since that is no date": (KLINES.replace("2026-10-01", "2026-02-30"), "flows.p.since: '2026-02-30' is no date; write"),
+    "since before all markets": (KLINES.replace("2026-10-01", "1017-01-01"), "'1017-01-01' is before any market"),
+    "every that is no length": (PRICES + "    every: 5 min\n", "line 6: flows.p.every: '5 min' is no length of time; write"),
+    "every of nothing": (PRICES + "    every: 0m\n", "'0m' is no length of time"),
+    "a cron of four fields": (PRICES + '    cron: "5 * * *"\n', "line 6: flows.p.cron: '5 * * *' is no cron line; write five"),
+    "a cron out of range": (PRICES + '    cron: "61 * * * *"\n', "'61 * * * *' is no cron line: bad minute."),
+    "a cron that never comes": (PRICES + '    cron: "0 0 31 2 *"\n', "'0 0 31 2 *' is no cron line: bad day-of-month."),
+    "every and cron": (PRICES + '    every: 5m\n    cron: "5 * * * *"\n', "line 7: flows.p.cron: every and cron cannot both"),
+    "a symbol in lower case": (KLINES.replace("BTCUSDT", "btcusdt"), "line 6: flows.p.symbols.0: 'btcusdt' is no symbol; did you mean BTCUSDT?"),
+    "a symbol with a space": (KLINES.replace("BTCUSDT", "'BTC USDT'"), "'BTC USDT' is no symbol; write the exchange's name"),
+    "another word for all": (KLINES.replace("[BTCUSDT]", "al"), "line 6: flows.p.symbols: 'al' is no choice of symbols; did you mean all?"),
+    "top of nothing": (KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 0}"), "flows.p.symbols.top: Input should be greater than or equal to 1"),
+    "top that is no number": (KLINES.replace("[BTCUSDT]", "{quote: USDT, top: ten}"), "flows.p.symbols.top: it must be a whole number."),
+    "budget without percent": ("budget: 0.9\n" + PRICES, "line 1: budget: '0.9' is no share; write a percentage"),
+    "budget above all": ("budget: 120%\n" + PRICES, "line 1: budget: '120%' is no share"),
+    "unknown exchange": ("exchange: test\n" + PRICES, "line 1: exchange: 'test' is no exchange; did you mean testnet?"),
+    "unknown address": ("exchange:\n  spott: http://127.0.0.1\n" + PRICES, "line 2: exchange.spott: 'spott' is no address; did you mean spot?"),
+    "unknown account": (HMAC.replace("account: main", "account: mian"), "line 4: flows.b.account: 'mian' is no account here; did you mean main?"),
+    "no key": (ACCOUNT + "    secret: env:S\n", "line 7: accounts.main.api_key: it is missing."),
+    "no way to sign": (ACCOUNT + "    api_key: env:K\n", "line 7: accounts.main: an account has either secret (HMAC) or"),
+    "two ways to sign": (HMAC + "    private_key: file:x\n", "accounts.main: an account has either secret (HMAC) or"),
+    "a key that can withdraw": (HMAC + "    allow: [withdraw]\n", "line 10: accounts.main.allow.0: 'withdraw' is no permission to allow; valid: trade."),
+    "a bad name": (PRICES.replace("  p:", "  'a/b':"), "line 2: flows.a/b: use letters, digits, - and _ in a name"),
+    "the same key twice": (PRICES + "    market: spot\n", "line 6: the key 'market' stands there twice. Keep one of them."),
+    "no YAML": (PRICES + "    every: : 5m\n", "line 6: this is no YAML: mapping values are not allowed here. Check colons"),
+    "an open bracket": ("flows: [\n", "line 2: this is no YAML"),
+    "a tag": ("lake: !!python/object:os.system x\n" + PRICES, "line 1: tags are not understood."),
+    "a local tag": ("lake: !env x\n" + PRICES, "line 1: tags are not understood."),
+    "a key that is a list": ("? [a]\n: 1\n", "line 1: a key must be one word."),
+    "itself inside itself": ("flows: &f\n  p: *f\n", "it unfolds to more than flows can mean"),
+    "an alias bomb": (
+        "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcde", "bcdef", strict=True)),
+        "it unfolds to more than flows can mean",
+    ),
+    "too deep": ("[" * 5000, "is nested too deeply"),
+    "control characters": ("lake: \x00\n", "holds characters that YAML does not allow"),
+}  # fmt: skip
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "flows.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("text", VALID.values(), ids=VALID)
+def test_what_the_file_may_say(text, tmp_path):
+    """Every form the documentation names is accepted."""
+    assert load(written(tmp_path, text), now=NOW).flows
+
+
+@pytest.mark.parametrize(("text", "sentence"), INVALID.values(), ids=INVALID)
+def test_what_the_file_may_not_say(text, sentence, tmp_path):
+    """A mistake is one line that names the file, the line, the key, what is wrong and the nearest valid word."""
+    path = written(tmp_path, text)
+    with pytest.raises(UsageProblem) as caught:
+        load(path, now=NOW)
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HMAC.replace("env:S", CANARY),
+        HMAC.replace("env:K", CANARY),
+        HMAC.replace("env:S", f"env:{CANARY}/+="),
+        HMAC.replace("env:S", f"*{CANARY}"),
+        HMAC.replace("env:S", f"'{CANARY}"),
+        HMAC.replace("env:S", f"@{CANARY}"),
+        HMAC.replace("env:S", f"{CANARY}: x"),
+        HMAC.replace("env:S", f"[{CANARY}]"),
+        HMAC.replace("secret: env:S", f"private_key: {CANARY}"),
+    ],
+)
+def test_a_key_in_the_file_is_refused_without_repeating_it(text, tmp_path):
+    """A key that somebody pasted into the file shows in no error, nor in what led to it."""
+    with pytest.raises(UsageProblem) as caught:
+        load(written(tmp_path, text), now=NOW)
+    seen, error = "", caught.value
+    while error is not None:
+        seen, error = seen + repr(error) + str(error), error.__cause__ or error.__context__
+    assert CANARY[:12] not in seen
+
+
+def test_words_that_yaml_takes_for_something_else_stay_words(tmp_path):
+    """Symbols named ON, NO, NULL or 1E3 and one that is a number survive as text."""
+    text = KLINES.replace("[BTCUSDT]", "[ON, NO, 1E3, 0123, NULL, 12:30, 币安人生USDT]")
+    flow = load(written(tmp_path, text), now=NOW).flows["p"]
+    assert isinstance(flow, MarketFlow)
+    assert flow.symbols == ("ON", "NO", "1E3", "0123", "NULL", "12:30", "币安人生USDT")
+
+
+def test_values_come_as_what_they_mean(tmp_path):
+    """Shares, lengths of time and instants are read once, here."""
+    text = "budget: 55.5%\n" + KLINES.replace("2026-10-01", "2026-10-01T02:00:00+02:00") + "    every: 90m\n"
+    config = load(written(tmp_path, text), now=NOW)
+    flow = config.flows["p"]
+    assert isinstance(flow, MarketFlow)
+    assert (config.budget, flow.every) == (0.555, timedelta(minutes=90))
+    assert flow.since == datetime(2026, 10, 1, tzinfo=UTC)
+    top = load(written(tmp_path, KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 5}")), now=NOW).flows["p"]
+    assert isinstance(top, MarketFlow)
+    assert top.symbols == TopSymbols(quote="USDT", top=5)
+
+
+def test_paths_are_meant_from_the_folder_of_the_file(tmp_path, monkeypatch):
+    """Where one stands when calling binlake does not decide where the lake and the keys lie."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    text = ACCOUNT + "    api_key: file:~/k\n    private_key: file:keys/main.pem\n"
+    config = load(written(tmp_path, text), now=NOW)
+    assert config.lake == tmp_path / "lake"
+    assert config.accounts["main"].api_key == "file:/home/somebody/k"
+    assert config.accounts["main"].private_key == f"file:{tmp_path}/keys/main.pem"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "due"),
+    [
+        ("every: 15m", datetime(2026, 11, 23, 11, 52, tzinfo=UTC)),
+        ('cron: "*/5 * * * *"', datetime(2026, 11, 23, 12, 5, tzinfo=UTC)),
+        ('cron: "17 3 * * 1"', datetime(2026, 11, 23, 3, 17, tzinfo=UTC)),
+    ],
+)
+def test_when_a_run_was_last_due(schedule, due, tmp_path):
+    """A schedule says when a run should have started, which is what lateness is measured against."""
+    flow = load(written(tmp_path, f"{PRICES}    {schedule}\n"), now=NOW).flows["p"]
+    assert flow.last_due(datetime(2026, 11, 23, 12, 7, tzinfo=UTC)) == due
+
+
+def test_files_that_are_no_configuration(tmp_path):
+    """Absent, a folder, huge or binary: each is said in a sentence."""
+    for content, sentence in ((b"\xff\xfe", "not UTF-8"), (b"#" * (MAX_BYTES + 1), "larger than")):
+        path = tmp_path / "f"
+        path.write_bytes(content)
+        with pytest.raises(UsageProblem, match=sentence):
+            load(path)
+    with pytest.raises(UsageProblem, match="binlake init"):
+        load(tmp_path / "absent")
+    with pytest.raises(UsageProblem, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_how_many_more_are_wrong(tmp_path):
+    """The first mistake in the file is shown, and that there are more."""
+    text = PRICES.replace("spot", "spt") + "    every: x\n    cron: y\n"
+    with pytest.raises(UsageProblem, match=r"line 4: .*\(And 2 more\.\)"):
+        load(written(tmp_path, text), now=NOW)
+
+
+def test_every_field_is_described():
+    """An editor shows for each key what it means."""
+    schema = json.loads(json_schema())
+    parts = [schema, *schema["$defs"].values()]
+    assert not [name for part in parts for name, spec in part["properties"].items() if "description" not in spec]
+
+
+def test_the_schema_for_editors_is_up_to_date():
+    """schemas/flows.schema.json is the model: `python -m schemas.config > schemas/flows.schema.json`."""
+    assert (ROOT / "schemas" / "flows.schema.json").read_text() == json_schema()
+
+
+def test_the_example_is_valid():
+    """The project's own flows.yaml says what it means, with a flow of each kind."""
+    config = load(ROOT / "flows.yaml", now=NOW)
+    assert isinstance(config, FlowsFile)
+    assert {flow.kind for flow in config.flows.values()} == {"market", "account", "maintenance"}
+    assert any(isinstance(flow, AccountFlow) for flow in config.flows.values())
