@@ -32,7 +32,8 @@ class Dataset:
 
     `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series.
     `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
-    value of a column stands in `yearly`.
+    value of a column stands in `yearly`. `retired` is the column of a dataset of versions that takes a key out of
+    its view once the last version has a value there.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Dataset:
     clock: str | None = None
     partition: tuple[str, ...] = ()
     yearly: tuple[str, frozenset[str]] | None = None
+    retired: str | None = None
 
     @property
     def table(self) -> str:

@@ -29,6 +29,7 @@ GAPS = Dataset(
     key=(*_SERIES_KEY, "since", "seen_at"),
     kind=Kind.VERSIONS,
     clock="seen_at",
+    retired="filled_at",
 )
 
 CORRECTIONS = Dataset(
