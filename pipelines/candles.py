@@ -1,0 +1,286 @@
+"""What one page of candles says about a series: its new rows, its new coverage, the gaps it shows. Pure.
+
+A series is walked in windows, in order. The grid says which candles a stretch should hold; what the exchange did
+not print becomes a gap with its evidence, never silence. Instants are integer microseconds, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.errors import Problem
+from schemas.intervals import MINUTE_US, SECOND_US, Grid
+from schemas.market import KLINES
+
+LAG_US = 10 * SECOND_US  # a candle counts as closed only when its end lies this far back
+MILLISECOND_US = 1000
+QUIET_US = 10 * MINUTE_US  # silence counts as silence only when it lies this far back
+CONFIRM_AFTER_US = 60 * MINUTE_US  # a gap is looked at again this long after it was first seen
+
+Instants = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Series:
+    """The candles of one symbol and interval."""
+
+    market: str
+    symbol: str
+    interval: str
+
+    @property
+    def id(self) -> str:
+        """The name of the series in the table's log."""
+        return KLINES.series_id(self.values)
+
+    @property
+    def name(self) -> str:
+        """The series as a person reads it."""
+        return f"{self.market}/{self.symbol}/{self.interval}"
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {"market": self.market, "symbol": self.symbol, "interval": self.interval}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A stretch without rows: [since, until), with `until` None while no later row has been seen."""
+
+    since: int
+    until: int | None
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    first_seen: int = 0
+    confirmed_at: int | None = None
+    filled_at: int | None = None
+
+    def same_stretch(self, other: Gap | None) -> bool:
+        """Whether another version says the same about the same stretch."""
+        return other is not None and (self.since, self.until, self.reason) == (other.since, other.until, other.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one page adds: rows, bounds that move, and versions of gaps that changed."""
+
+    rows: pa.Table
+    bounds: Mapping[str, int]
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(slots=True)
+class Walk:
+    """Where one series stands: covered [since, until), and the gaps that touch or lie beyond that."""
+
+    series: Series
+    since: int | None
+    until: int | None
+    delisted: bool = False
+    gaps: dict[int, Gap] = field(default_factory=dict)
+
+    @property
+    def grid(self) -> Grid:
+        return Grid.of(self.series.interval, self.until)
+
+    @property
+    def open_gap(self) -> Gap | None:
+        """The gap that coverage currently ends in."""
+        reaching = [gap for gap in self.gaps.values() if gap.until is None and gap.since < (self.until or 0)]
+        return max(reaching, key=lambda gap: gap.since, default=None)
+
+    @property
+    def at_rest(self) -> bool:
+        """A delisted symbol whose end was looked at twice is not asked for again."""
+        gap = self.open_gap
+        return self.delisted and gap is not None and gap.confirmed_at is not None
+
+    def forward(self, page: pa.Table, since: int, until: int, now: int) -> Step:
+        """Take the candles of [since, until), where `since` is the end of coverage or the very start.
+
+        The new end never passes the last closed candle by less than the quiet time.
+        """
+        rows = clean(page, since, until, now)
+        times = instants(rows)
+        grid = Grid.of(self.series.interval, self.until or (int(times[0]) if len(times) else None))
+        end = reached(grid, times, until, now)
+        if end <= since:
+            return Step(rows.slice(0, 0), {})
+        rows, times = rows.slice(0, int(np.searchsorted(times, end))), times[times < end]
+        first_ever = self.until is None
+        found = self._stretches(grid, times, since, end, first_ever=first_ever, now=now)
+        gaps = self._changed(found, since, end, now)
+        self.since, self.until = since if self.since is None else self.since, end
+        bounds = {"until": end, "since": since} if first_ever else {"until": end}
+        return Step(rows, bounds, gaps)
+
+    def backward(self, page: pa.Table, since: int, until: int, now: int) -> Step:
+        """Take the candles of [since, until), where `until` is the start of coverage."""
+        rows = clean(page, since, until, now)
+        found = closed_stretches(Grid.of(self.series.interval, self.until), instants(rows), since, until, now)
+        self.since = since
+        return Step(rows, {"since": since}, self._changed(found, since, until, now))
+
+    def before_listing(self, nothing: pa.Table, since: int, until: int, now: int) -> Step:
+        """Cover [since, until), where `until` is the start of coverage and the exchange holds nothing before it."""
+        gap = Gap(since=since, until=until, reason="not_listed", evidence=evidence(None, until), first_seen=now)
+        self.since = since
+        return Step(nothing, {"since": since}, self._changed([gap], since, until, now))
+
+    def late(self, rows: pa.Table, since: int, until: int, now: int) -> Step:
+        """Take candles of covered [since, until) that the exchange had not printed when it was first asked."""
+        return Step(rows, {}, self._filled(rows, since, until, now))
+
+    def second_look(self, page: pa.Table, since: int, until: int, now: int) -> Step:
+        """Look again at the gap that starts at `since`: confirmed when still empty, else its rows are late ones."""
+        rows = clean(page, since, until, now)
+        if rows.num_rows:
+            return self.late(rows, since, until, now)
+        gap = self.gaps.get(since)
+        if gap is None:
+            return Step(rows, {})
+        self.gaps[since] = replace(gap, confirmed_at=now)
+        return Step(rows, {}, (self.gaps[since],))
+
+    def _filled(self, rows: pa.Table, since: int, until: int, now: int) -> tuple[Gap, ...]:
+        return self._changed(closed_stretches(self.grid, instants(rows), since, until, now), since, until, now)
+
+    def _stretches(self, grid: Grid, times: Instants, since: int, end: int, *, first_ever: bool, now: int) -> list[Gap]:
+        """The gaps of a page that reaches the frontier: joined to the open gap before it, open at the end."""
+        found = closed_stretches(grid, times, since, end, now)
+        if first_ever and found and found[0].since <= grid.ceil(since) and found[0].reason == "exchange_outage":
+            found[0] = replace(found[0], since=since, reason="not_listed")
+        if found and found[-1].until == end and found[-1].reason != "off_grid":
+            reason = "delisted" if self.delisted and found[-1].reason == "exchange_outage" else found[-1].reason
+            found[-1] = replace(found[-1], until=None, reason=reason)
+        before = self.open_gap
+        if before is None:
+            return found
+        if not (found and found[0].since <= grid.ceil(since) and found[0].reason != "off_grid"):
+            return [replace(before, until=since), *found]
+        joined = found.pop(0)
+        reason = "delisted" if joined.reason == "delisted" else before.reason
+        return [replace(before, until=joined.until, reason=reason), *found]
+
+    def _changed(self, found: Iterable[Gap], since: int, end: int, now: int) -> tuple[Gap, ...]:
+        """Remember the gaps found; return those that say something new, and those that turned out filled."""
+        found = list(found)
+        seen = {gap.since for gap in found}
+        filled = [
+            replace(gap, filled_at=now)
+            for gap in self.gaps.values()
+            if since <= gap.since < end and gap.since not in seen
+        ]
+        news = [
+            _keeping(gap, self.gaps.get(gap.since)) for gap in found if not gap.same_stretch(self.gaps.get(gap.since))
+        ]
+        for gap in filled:
+            del self.gaps[gap.since]
+        self.gaps.update((gap.since, gap) for gap in news)
+        return (*news, *filled)
+
+
+def _keeping(gap: Gap, before: Gap | None) -> Gap:
+    """A new version of a gap keeps when it was first seen; a moved end asks for a new second look."""
+    return gap if before is None else replace(gap, first_seen=before.first_seen, confirmed_at=None)
+
+
+def clean(page: pa.Table, since: int, until: int, now: int) -> pa.Table:
+    """The closed candles of a page that open in [since, until): ascending, each once.
+
+    Raises Problem when one instant comes with two different candles, or a candle lies outside what was asked.
+    """
+    times = instants(page)
+    if not len(times):
+        return page
+    if not (np.diff(times) > 0).all():
+        page = _distinct(page)
+        times = instants(page)
+    closed = instants(page, "close_time") + MILLISECOND_US <= now - LAG_US  # the end is printed inclusive
+    inside = (times >= since) & (times < until) & closed
+    return page if inside.all() else page.filter(pa.array(inside))
+
+
+def _distinct(page: pa.Table) -> pa.Table:
+    """Sort by time and drop exact repeats."""
+    page = page.sort_by("open_time")
+    times = instants(page)
+    repeats = np.flatnonzero(np.diff(times) == 0).tolist()
+    for index in repeats:
+        if not page.slice(index, 1).equals(page.slice(index + 1, 1)):
+            raise Problem(f"The exchange sent two different candles for {text(int(times[index]))} in one answer.")
+    keep = np.ones(len(times), dtype=bool)
+    keep[[index + 1 for index in repeats]] = False
+    return page.filter(pa.array(keep))
+
+
+def reached(grid: Grid, times: Instants, until: int, now: int) -> int:
+    """How far coverage may go: past the last candle seen, through silence only up to the quiet time."""
+    frontier = grid.floor(min(now - LAG_US, until))
+    after_last = grid.step(grid.floor(int(times[-1])), 1) if len(times) else 0
+    return min(frontier, max(after_last, grid.floor(now - QUIET_US)))
+
+
+def closed_stretches(grid: Grid, times: Instants, since: int, until: int, now: int) -> list[Gap]:
+    """The slots of [since, until) without a candle, joined; off-grid candles explain the slot they lie in."""
+    first, last = grid.ceil(since), grid.ceil(until)
+    slots = times if grid.interval == "1M" else times - (times - grid.anchor_us) % grid.length_us
+    if len(times) == grid.count(first, last) and bool((slots == times).all()):
+        return []
+    odd = np.unique(slots[slots != times])
+    off_grid = [
+        Gap(since=int(slot), until=grid.step(int(slot), 1), reason="off_grid", evidence=off_grid_evidence(times, slot),
+            first_seen=now, confirmed_at=now)
+        for slot in np.setdiff1d(odd, slots[slots == times])
+    ]  # fmt: skip
+    holes = _holes(grid, np.unique(slots), first, last, now)
+    return sorted([*holes, *off_grid], key=lambda gap: gap.since)
+
+
+def _holes(grid: Grid, slots: Instants, first: int, last: int, now: int) -> list[Gap]:
+    starts = [first, *(grid.step(int(slot), 1) for slot in slots)]
+    ends = [*(int(slot) for slot in slots), last]
+    return [
+        Gap(
+            since=start,
+            until=end,
+            reason="exchange_outage",
+            evidence=evidence(start if start > first else None, end if end < last else None),
+            first_seen=now,
+        )
+        for start, end in zip(starts, ends, strict=True)
+        if start < end
+    ]
+
+
+def evidence(after: int | None, before: int | None) -> dict[str, str | None]:
+    """What was seen: klines were asked for across the stretch, and these were the candles on either side."""
+    return {
+        "asked": "GET /api/v3/klines",
+        "row_before_ends": text(after) if after is not None else None,
+        "row_after_opens": text(before) if before is not None else None,
+    }
+
+
+def off_grid_evidence(times: Instants, slot: int) -> dict[str, str]:
+    """The candle that the exchange printed inside the slot instead of at its start."""
+    return {"asked": "GET /api/v3/klines", "printed": text(int(times[times > slot][0]))}
+
+
+def instants(rows: pa.Table, column: str = "open_time") -> Instants:
+    """A time column as integer microseconds."""
+    array: Instants = rows[column].combine_chunks().view(pa.int64()).to_numpy(zero_copy_only=False)
+    return array
+
+
+def text(instant_us: int) -> str:
+    """An instant as ISO 8601, to the second where that is all there is."""
+    moment = datetime.fromtimestamp(instant_us // SECOND_US, UTC).replace(microsecond=instant_us % SECOND_US)
+    return moment.isoformat().replace("+00:00", "Z")

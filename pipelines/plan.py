@@ -1,0 +1,131 @@
+"""What is missing, what to request for it, and what that costs. Pure.
+
+A plan is a list of windows. Windows of existing series come first, so that a long backfill delays no one; within a
+phase they are ordered by time across series, so that a commit touches few months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pipelines.candles import Series, Walk
+from schemas.intervals import Grid
+
+PAGE_ROWS = 1000  # what one klines request may return
+OVERLAP = 2  # candles asked for again before the frontier, to see whether the exchange changed them
+
+
+class Phase(IntEnum):
+    """The order in which windows are worked on."""
+
+    FORWARD = 0  # on from the end of coverage
+    CONFIRM = 1  # a second look at a gap
+    FIRST = 2  # the opening page of a series without coverage
+    REST = 3  # what follows an opening page
+    LISTING = 4  # where history begins: the first candle at or after the start that was asked for
+    BACKWARD = 5  # history before the start of coverage
+
+
+OPENING = (Phase.FIRST, Phase.LISTING)  # one page, whatever it holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One stretch of one series, at most a page long: candles that open in [since, until).
+
+    `ask_since` lies earlier where candles are asked for again.
+    """
+
+    phase: Phase
+    series: Series
+    since: int
+    until: int
+    ask_since: int
+    limit: int = PAGE_ROWS
+
+    @property
+    def rank(self) -> tuple[Phase, int, Series]:
+        """Forward windows ascend in time, backward ones descend."""
+        return self.phase, -self.until if self.phase is Phase.BACKWARD else self.since, self.series
+
+
+def forward(walk: Walk, end: int, *, phase: Phase = Phase.FORWARD, overlap: int = OVERLAP) -> Iterator[Window]:
+    """The windows from the end of coverage to the last candle that closed by `end`; none when nothing can be new."""
+    assert walk.until is not None  # noqa: S101 - a series without coverage starts with `first`
+    grid = walk.grid
+    frontier = grid.floor(end)
+    since, ask_since = walk.until, max(grid.step(grid.floor(walk.until), -overlap), walk.since or 0)
+    while since < frontier:
+        until = min(grid.step(grid.floor(ask_since), PAGE_ROWS), frontier)
+        yield Window(phase=phase, series=walk.series, since=since, until=until, ask_since=ask_since)
+        since = ask_since = until
+
+
+def first(series: Series, since: int, end: int) -> Window:
+    """The window that opens a series: whatever comes first at or after `since`, which shows when it was listed."""
+    frontier = Grid.of(series.interval).floor(end)
+    return Window(phase=Phase.FIRST, series=series, since=since, until=max(frontier, since), ask_since=since)
+
+
+def listing(walk: Walk, since: int) -> Window:
+    """The question where history begins: the first candle at or after `since` and before coverage."""
+    until = walk.since or since
+    return Window(phase=Phase.LISTING, series=walk.series, since=since, until=until, ask_since=since, limit=1)
+
+
+def backward(walk: Walk, since: int, listed: int) -> Iterator[Window]:
+    """The windows from the start of coverage back to `since`, newest first, so that coverage stays one interval.
+
+    What lies before `listed`, the first candle there is, makes one empty window that asks for nothing.
+    """
+    assert walk.since is not None  # noqa: S101 - a series without coverage starts with `first`
+    grid, until = walk.grid, walk.since
+    while until > listed:
+        start = max(grid.step(grid.ceil(until), -PAGE_ROWS), listed)
+        yield Window(phase=Phase.BACKWARD, series=walk.series, since=start, until=until, ask_since=start)
+        until = start
+    if since < until:
+        yield Window(phase=Phase.BACKWARD, series=walk.series, since=since, until=until, ask_since=until)
+
+
+def in_order(windows: Iterable[Window]) -> list[Window]:
+    return sorted(windows, key=lambda window: window.rank)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a series will take: requests and rows are exact where the exchange holds every candle."""
+
+    series: str
+    requests: int
+    weight: int
+    rows: int
+    note: str = ""
+
+
+BYTES_PER_CANDLE = 45  # of compressed Parquet, measured on real BTCUSDT minutes (tests/bench)
+
+
+def cost(walk: Walk, since: int, end: int, weight: int) -> Cost:
+    """The cost of bringing one series up to `end`, and back to `since` where that lies before its coverage.
+
+    `weight` is that of one klines request.
+    """
+    name, grid = walk.series.name, walk.grid
+    if walk.at_rest:
+        return Cost(series=name, requests=0, weight=0, rows=0, note="delisted and complete")
+    if walk.until is None or walk.since is None:
+        rows = grid.count(since, grid.floor(end))
+        requests, note = max(1, pages(rows)), "new series; fewer when it was listed later"
+    else:
+        older = grid.count(since, walk.since) if since < walk.since else 0
+        rows = older + grid.count(walk.until, grid.floor(end))
+        requests, note = sum(1 for _ in forward(walk, end)) + pages(older) + (1 if older else 0), ""
+    return Cost(series=name, requests=requests, weight=requests * weight, rows=rows, note=note)
+
+
+def pages(rows: int) -> int:
+    """How many requests so many candles take."""
+    return -(-rows // PAGE_ROWS)

@@ -1,0 +1,63 @@
+"""What a run reports: one receipt for each dataset pulled, with what failed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from schemas.errors import Problem
+
+Outcome = Literal["done", "failed", "interrupted", "skipped"]
+
+# When several apply, the first of these is the exit code of the whole command.
+_PRECEDENCE = (130, 70, 4, 75, 1, 3, 2)
+_OF_OUTCOME = {"done": 0, "skipped": 0, "interrupted": 130, "failed": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One series that failed; the others went on."""
+
+    series: str
+    why: str
+    exit_code: int = 1
+
+    @classmethod
+    def of(cls, series: str, problem: Problem) -> Failure:
+        return cls(series, str(problem), problem.exit_code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What pulling one dataset of one flow did. Counts are of rows committed and requests sent, retries included."""
+
+    flow: str
+    dataset: str
+    market: str | None
+    account: str | None
+    outcome: Outcome
+    rows: int = 0
+    requests: int = 0
+    weight: int = 0
+    seconds: float = 0.0
+    failures: tuple[Failure, ...] = ()
+    note: str = ""
+
+    @property
+    def where(self) -> str:
+        """The market or the account."""
+        return self.market or self.account or ""
+
+    @property
+    def exit_code(self) -> int:
+        return worst([_OF_OUTCOME[self.outcome], *(failure.exit_code for failure in self.failures)])
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of a command in which all of these happened."""
+    found = set(codes)
+    return next((code for code in _PRECEDENCE if code in found), 0)
