@@ -1,0 +1,264 @@
+"""The weight budget: how much may be asked now, shared by all processes of this user through one SQLite file.
+
+The exchange counts weight in fixed minutes of its own clock and answers 429, then a ban, to whoever exceeds.
+So spending is counted in the same minutes, corrected upwards by the used-weight headers (others may share the
+address), held under a share of the limit, and paced, since bursts invite the exchange's firewall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from connectors.binance.errors import Banned
+from connectors.binance.pools import Pool
+from schemas.errors import Problem, TryLater
+
+WINDOW_S = 60.0
+GUARD_S = 0.25  # our minute begins this much after the exchange's: clocks agree no better than that
+HASTE = 1.5  # never faster than this times the pace that would just use the minute up
+BURST = 0.10  # so much of a minute may go at once: a run of a few requests should not crawl
+PATIENCE_S = 120.0  # a longer ban is told instead of waited out
+_BUSY_S = 0.05
+_LOOK_AGAIN_S = 1.0
+_KEPT_MINUTES = 24 * 60
+_EVERY_POOL = "*"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS spent (
+    pool TEXT, minute INTEGER, used INTEGER, paced_to_s REAL, PRIMARY KEY (pool, minute)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS limits (pool TEXT PRIMARY KEY, weight INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (pool TEXT PRIMARY KEY, until_s REAL, banned INTEGER) WITHOUT ROWID;
+"""
+_SPENT = "SELECT minute, used, paced_to_s FROM spent WHERE pool = ? AND minute IN (?, ?)"
+_BLOCKS = "SELECT until_s, banned FROM blocks WHERE pool IN (?, ?)"
+_FORGET = "DELETE FROM spent WHERE pool = :pool AND minute < :minute - :kept"
+_CHARGE = """
+INSERT INTO spent VALUES (:pool, :minute, :weight, :paced_to_s)
+ON CONFLICT DO UPDATE SET used = used + excluded.used, paced_to_s = excluded.paced_to_s
+"""
+_CORRECT = """
+INSERT INTO spent VALUES (:pool, :minute, :used, 0)
+ON CONFLICT DO UPDATE SET used = max(used, excluded.used)
+"""
+_BLOCK = """
+INSERT INTO blocks VALUES (:pool, :until_s, :banned)
+ON CONFLICT DO UPDATE SET banned = iif(excluded.until_s > until_s, excluded.banned, banned),
+                          until_s = max(until_s, excluded.until_s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """How a pool stands this minute, and why somebody waits, if so."""
+
+    used: int
+    limit: int
+    usable: int
+    blocked_until: float | None
+    waiting: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One pool in one minute of the exchange's clock. Pure: decides, but spends nothing."""
+
+    now_s: float
+    usable: int
+    used: int = 0
+    paced_to_s: float = 0.0
+
+    def delay(self, weight: int) -> tuple[float, str]:
+        """How long to wait before spending, and why; (0, "") when it may be spent now."""
+        if self.used and self.used + weight > self.usable:
+            return self.end_s - self.now_s, "this minute's budget is spent"
+        ahead_s = self.paced_to_s - self.now_s - BURST * WINDOW_S / HASTE
+        return (ahead_s, "even pace") if ahead_s > 0 else (0.0, "")
+
+    def paced_after(self, weight: int) -> float:
+        """The instant at which an even, hasty spender would have spent this too."""
+        return max(self.paced_to_s, self.now_s) + weight * WINDOW_S / (HASTE * self.usable)
+
+    @property
+    def end_s(self) -> float:
+        return (_minute(self.now_s) + 1) * WINDOW_S + GUARD_S
+
+
+class Budget:
+    """Spending of one environment. Many processes and many clients may share one file."""
+
+    def __init__(
+        self,
+        path: Path,
+        environment: str,
+        share: float = 0.9,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._path = path
+        self._environment = environment
+        self._share = share
+        self._clock = clock
+        self._sleep = sleep
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._waiting: dict[str, str] = {}
+        self._db = _open(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def follow(self, clock: Callable[[], float]) -> None:
+        """Count minutes by this clock from now on: the exchange's, as soon as somebody knows it."""
+        self._clock = clock
+
+    async def spend(self, pool: Pool, weight: int) -> None:
+        """Wait until the weight may be spent, and spend it. First come, first served within a process."""
+        async with self._turns[pool.name]:
+            try:
+                while delay_s := self._try_spend(pool, weight):
+                    await self._sleep(min(delay_s, _LOOK_AGAIN_S))
+            finally:
+                self._waiting.pop(pool.name, None)
+
+    def correct(self, pool: Pool, used: int, asked_s: float) -> None:
+        """Believe the exchange when it counted more, if question and answer fall into the same minute."""
+        minute = _minute(self._clock())
+        if minute != _minute(asked_s) or used <= self._read(pool).used:
+            return
+        with self._transaction() as db:
+            db.execute(_CORRECT, {"pool": self._key(pool.name), "minute": minute, "used": used})
+
+    def learn(self, pool: Pool, limit: int) -> None:
+        """Take over the limit that the exchange prints."""
+        if limit != self._limit(pool):
+            with self._transaction() as db:
+                db.execute("INSERT OR REPLACE INTO limits VALUES (?, ?)", (self._key(pool.name), limit))
+
+    def block(self, pool: Pool, until_s: float, *, banned: bool = False) -> None:
+        """Let nobody spend before `until_s`; a ban closes every pool of the environment."""
+        key = self._key(_EVERY_POOL if banned else pool.name)
+        with self._transaction() as db:
+            db.execute(_BLOCK, {"pool": key, "until_s": until_s, "banned": banned})
+
+    def state(self, pool: Pool) -> PoolState:
+        """How the pool stands now, over all processes."""
+        minute, limit = self._read(pool), self._limit(pool)
+        until_s, _ = self._blocked(pool)
+        blocked_until = until_s if until_s > minute.now_s else None
+        return PoolState(minute.used, limit, minute.usable, blocked_until, self._waiting.get(pool.name))
+
+    def _try_spend(self, pool: Pool, weight: int) -> float:
+        """Spend and return 0, or return for how long it is no use to ask again."""
+        try:
+            with self._transaction() as db:
+                minute = self._read(pool)
+                delay_s, reason = self._block_left(pool, minute.now_s) or minute.delay(weight)
+                if not delay_s:
+                    self._charge(db, pool, minute, weight)
+        except _HeldError:
+            delay_s, reason = _BUSY_S, "another process holds the budget file"
+        self._waiting[pool.name] = reason
+        return delay_s
+
+    def _charge(self, db: sqlite3.Connection, pool: Pool, minute: Minute, weight: int) -> None:
+        row = {"pool": self._key(pool.name), "minute": _minute(minute.now_s)}
+        if not minute.used:
+            db.execute(_FORGET, {**row, "kept": _KEPT_MINUTES})
+        db.execute(_CHARGE, {**row, "weight": weight, "paced_to_s": minute.paced_after(weight)})
+
+    def _block_left(self, pool: Pool, now_s: float) -> tuple[float, str] | None:
+        """How long a ban or throttle still lasts. A ban that outlasts patience raises."""
+        until_s, banned = self._blocked(pool)
+        if until_s <= now_s:
+            return None
+        until = datetime.fromtimestamp(until_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        if banned and until_s - now_s > PATIENCE_S:
+            raise Banned(
+                f"The exchange has banned this address until {until}.",
+                "Run again then; asking earlier makes a ban longer.",
+                until_ms=int(until_s * 1000),
+            )
+        return until_s - now_s, f"{'banned' if banned else 'throttled'} until {until}"
+
+    def _read(self, pool: Pool) -> Minute:
+        now_s = self._clock()
+        number = _minute(now_s)
+        rows = self._rows(_SPENT, self._key(pool.name), number - 1, number)
+        used = sum(row[1] for row in rows if row[0] == number)
+        usable = max(1, int(self._limit(pool) * self._share))
+        return Minute(now_s, usable, used, max((row[2] for row in rows), default=0.0))
+
+    def _limit(self, pool: Pool) -> int:
+        rows = self._rows("SELECT weight FROM limits WHERE pool = ?", self._key(pool.name))
+        return rows[0][0] if rows else pool.limit
+
+    def _blocked(self, pool: Pool) -> tuple[float, bool]:
+        rows = self._rows(_BLOCKS, self._key(pool.name), self._key(_EVERY_POOL))
+        until_s, banned = max(rows, default=(0.0, 0))
+        return until_s, bool(banned)
+
+    def _rows(self, query: str, *values: str | int) -> list[Any]:
+        with _sqlite_problems(self._path):
+            return self._db.execute(query, values).fetchall()
+
+    def _key(self, pool_name: str) -> str:
+        return f"{self._environment}/{pool_name}"
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _sqlite_problems(self._path), self._db:  # the second one commits, or rolls back
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+
+
+class _HeldError(TryLater):
+    """Another process holds the budget file for longer than a transaction takes."""
+
+
+def default_path() -> Path:
+    """Where the user's state lies."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "binlake" / "budget.sqlite"
+
+
+def _minute(instant_s: float) -> int:
+    return int((instant_s - GUARD_S) // WINDOW_S)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    with _sqlite_problems(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(path, timeout=10, isolation_level=None)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")  # in WAL mode a commit waits for no disk
+        db.executescript(_SCHEMA)
+        db.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")  # from here on the event loop is waiting
+        return db
+
+
+@contextmanager
+def _sqlite_problems(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise _HeldError(f"Another process holds the budget file {path}.", "Try again.") from None
+        raise Problem(f"The budget file {path} cannot be used: {error}.", "Free some space there.") from None
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise Problem(f"The budget file {path} cannot be used: {error}.", "Delete it; it is made again.") from None

@@ -1,0 +1,206 @@
+"""From the bytes of an answer to an Arrow table with exactly the dataset's schema.
+
+How an endpoint is read is derived from its dataset and its row in endpoints.py. Money goes from text to decimal
+in Arrow's own cast, which refuses what does not fit; no value passes through a float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.endpoints import Endpoint
+from connectors.binance.errors import Unreadable
+from schemas.dataset import Dataset
+from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
+
+REST = "extra"  # the column that takes every field no other column knows
+_MICROSECONDS_FROM = 10**14
+_MILLISECONDS_FROM = 10**11
+_SHOWN = 60
+
+_WIRE_TYPES: dict[str, type] = {
+    TIME.name: int,
+    ID.name: int,
+    FLAG.name: bool,
+    TEXT.name: str,
+    EXTRA.name: msgspec.Raw,
+    **{decimal.name: str for decimal in DECIMALS},
+}
+
+Values = Sequence[Any]
+
+
+def decode(body: bytes, endpoint: Endpoint, constants: Mapping[str, str | int]) -> pa.Table:
+    """The rows of an answer. `constants` are the columns that the answer does not print; times in microseconds."""
+    dataset = _dataset(endpoint)
+    unknown = constants.keys() - set(dataset.schema.names)
+    if unknown:
+        raise ValueError(f"{dataset.name} has no column {', '.join(sorted(unknown))}")
+    with _unreadable(endpoint):
+        printed, count = _printed(body, endpoint, frozenset(constants))
+    columns = [
+        _repeated(column, constants[column.name], count)
+        if column.name in constants
+        else _array(column, printed[column.name], endpoint)
+        for column in dataset.columns
+    ]
+    return pa.Table.from_arrays(columns, schema=dataset.schema)
+
+
+def _dataset(endpoint: Endpoint) -> Dataset:
+    if endpoint.dataset is None:
+        raise ValueError(f"{endpoint.name} feeds no dataset")
+    return endpoint.dataset
+
+
+def _printed(body: bytes, endpoint: Endpoint, constants: frozenset[str]) -> tuple[dict[str, Values], int]:
+    """What the answer prints, column by column, and how many rows it has."""
+    row = _row_type(endpoint, constants)
+    rows = _rows(body, endpoint, row)
+    names = row.__struct_fields__
+    printed: dict[str, Values] = dict.fromkeys(names, ())
+    printed |= zip(names, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=False)
+    if REST in _dataset(endpoint).schema.names:
+        known = frozenset(row.__struct_encode_fields__)
+        printed[REST] = [_rest(fields, known) for fields in _rows(body, endpoint, dict[str, msgspec.Raw])]
+    return printed, len(rows)
+
+
+def _rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
+    """The list an answer holds: the whole of it, under a name, or one lone object."""
+    if endpoint.rows_at is not None:
+        envelope = msgspec.json.decode(body, type=_envelope(endpoint.rows_at, row))
+        return envelope.rows  # type: ignore[no-any-return]
+    if body.lstrip().startswith(b"{"):
+        return [msgspec.json.decode(body, type=row)]
+    return msgspec.json.decode(body, type=list[row])
+
+
+@cache
+def _envelope(rows_at: str, row: Any) -> Any:
+    return msgspec.defstruct("Envelope", [("rows", list[row])], rename={"rows": rows_at})
+
+
+@cache
+def _row_type(endpoint: Endpoint, constants: frozenset[str]) -> type[msgspec.Struct]:
+    """The typed row of an endpoint: by position when its wire is a list of columns, else by name."""
+    dataset = _dataset(endpoint)
+    if isinstance(endpoint.wire, tuple):
+        ordered = [dataset.column(name) for name in endpoint.wire]
+        return msgspec.defstruct(endpoint.name, [_field(column) for column in ordered], array_like=True)
+    printed = [column for column in dataset.columns if column.name not in {*constants, REST}]
+    wire = {column.name: endpoint.wire.get(column.name, _camel(column.name)) for column in printed}
+    return msgspec.defstruct(endpoint.name, [_field(column) for column in printed], rename=wire, kw_only=True)
+
+
+def _field(column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
+    wire_type = _WIRE_TYPES[column.type.name]
+    if not column.nullable:
+        return column.name, wire_type
+    return column.name, wire_type if wire_type is msgspec.Raw else wire_type | None, None
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _rest(fields: Mapping[str, msgspec.Raw], known: frozenset[str]) -> msgspec.Raw | None:
+    """The fields of a row that no column knows, as one JSON object; none when there are none."""
+    unknown = {name: value for name, value in sorted(fields.items()) if name not in known}
+    return msgspec.Raw(msgspec.json.encode(unknown)) if unknown else None
+
+
+def _repeated(column: Column, value: str | int, count: int) -> pa.Array[Any]:
+    return pa.array([value] * count, column.type.arrow)
+
+
+def _array(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
+    """One column in its Arrow type, sentinels as NULL."""
+    nulls = endpoint.nulls.get(column.name)
+    if nulls:
+        values = [None if value in nulls else value for value in values]
+    array = _typed(column, values, endpoint)
+    if array.null_count and not column.nullable:
+        raise _does_not_fit(column, endpoint, "nothing")
+    return array
+
+
+def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
+    match column.type:
+        case kind if kind in DECIMALS:
+            return _decimals(column, values, endpoint)
+        case kind if kind is TIME:
+            unit_us = 1000 if column.name in endpoint.whole_ms else 1
+            return _instants(_whole(column, values, pa.int64(), endpoint), unit_us)
+        case kind if kind is EXTRA:
+            return pa.array([_compact(value) for value in values], EXTRA.arrow)
+        case kind:
+            return _whole(column, values, kind.arrow, endpoint)
+
+
+def _decimals(column: Column, texts: Values, endpoint: Endpoint) -> pa.Array[Any]:
+    if "" in texts:
+        texts = [text or None for text in texts]
+    try:
+        return pa.array(texts, pa.string()).cast(column.type.arrow)
+    except pa.ArrowInvalid:
+        culprit = next(text for text in texts if not _fits(text, column.type.arrow))
+    raise _does_not_fit(column, endpoint, repr(culprit))
+
+
+def _fits(text: str | None, decimal: pa.DataType) -> bool:
+    try:
+        pa.array([text], pa.string()).cast(decimal)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _whole(column: Column, values: Values, kind: pa.DataType, endpoint: Endpoint) -> pa.Array[Any]:
+    try:
+        return pa.array(values, kind)
+    except OverflowError:
+        culprit = max((value for value in values if value is not None), key=abs)
+    raise _does_not_fit(column, endpoint, str(culprit))
+
+
+def _instants(printed: pa.Array[Any], unit_us: int) -> pa.Array[Any]:
+    """Times come in seconds, milliseconds or microseconds; their size tells which."""
+    finer = pc.if_else(
+        pc.greater_equal(printed, _MILLISECONDS_FROM), pc.multiply(printed, 1000), pc.multiply(printed, 1_000_000)
+    )
+    instants = pc.if_else(pc.greater_equal(printed, _MICROSECONDS_FROM), printed, finer)
+    whole: pa.Array[Any] = pc.multiply(pc.divide(instants, unit_us), unit_us)
+    return whole.cast(TIME.arrow)
+
+
+def _does_not_fit(column: Column, endpoint: Endpoint, value: str) -> Unreadable:
+    return Unreadable(
+        f"{endpoint.name} printed {value[:_SHOWN]} for {column.name}, which does not fit: {column.type.doc}.",
+        "Nothing was stored; the column's declaration has to follow.",
+        path=endpoint.path,
+    )
+
+
+def _compact(value: msgspec.Raw | None) -> str | None:
+    text = "null" if value is None else msgspec.json.format(bytes(value), indent=-1).decode()
+    return None if text == "null" else text
+
+
+@contextmanager
+def _unreadable(endpoint: Endpoint) -> Iterator[None]:
+    problem = None
+    try:
+        yield
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        problem = f"The answer of {endpoint.name} does not match its declaration: {error}."
+    if problem:
+        raise Unreadable(problem, path=endpoint.path)

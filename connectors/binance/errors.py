@@ -1,0 +1,227 @@
+"""Everything the exchange can answer that is not data, sorted by what to do about it.
+
+BinanceError
+    Transient           the same request may succeed in a moment
+    Unreachable         no answer came: network, DNS, TLS, time-out (exit 75)
+    Throttled           too fast; wait until `until_ms` (exit 75)
+        Banned          the address is locked out until `until_ms` (exit 75)
+    ClockSkew           our clock is off: measure it again, once
+    WindowTooWide       ask for less time at once
+    Denied              the key, its permissions or this place is refused (exit 4)
+    Fact                an answer about the thing asked for, not about us
+        UnknownSymbol   the exchange does not know the symbol (any more)
+    Unreadable          an answer that our declarations cannot hold exactly
+    Rejected            our request is wrong: a bug (exit 70)
+"""
+
+# ruff: noqa: N818 - named after what to do, not after being errors
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from connectors.binance.endpoints import Endpoint
+from schemas.errors import AccessRefused, Problem, TryLater
+
+MINUTE_MS = 60_000
+_SHORTEST_BAN_MS = 2 * MINUTE_MS
+_LONGEST_BAN_MS = 3 * 24 * 60 * MINUTE_MS
+
+
+class BinanceError(Problem):
+    """Something that is not data came back, or nothing did. Carries endpoint and code, never a URL."""
+
+    def __init__(
+        self,
+        what: str,
+        way_out: str = "",
+        *,
+        path: str = "",
+        status: int | None = None,
+        code: int | None = None,
+        until_ms: int = 0,
+    ) -> None:
+        super().__init__(what, way_out)
+        self.path = path
+        self.status = status
+        self.code = code
+        self.until_ms = until_ms
+
+
+class Transient(BinanceError):
+    """The same request may succeed in a moment."""
+
+
+class Unreachable(TryLater, BinanceError):
+    """No answer came."""
+
+
+class Throttled(TryLater, BinanceError):
+    """Too fast: the pool rests until `until_ms`."""
+
+
+class Banned(Throttled):
+    """The address is locked out until `until_ms`."""
+
+
+class ClockSkew(BinanceError):
+    """Our clock is off."""
+
+
+class WindowTooWide(BinanceError):
+    """The span of time asked for is too wide."""
+
+
+class Denied(AccessRefused, BinanceError):
+    """The key, its permissions or this place is refused."""
+
+
+class Fact(BinanceError):
+    """An answer about the thing asked for."""
+
+
+class UnknownSymbol(Fact):
+    """The exchange does not know the symbol."""
+
+
+class Unreadable(BinanceError):
+    """The answer cannot be held exactly by what is declared; nothing is rounded or guessed."""
+
+
+class Rejected(BinanceError):
+    """Our request is wrong: a bug."""
+
+    exit_code = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a code or a status means, and the way out for a person."""
+
+    kind: type[BinanceError]
+    meaning: str = ""
+    way_out: str = ""
+
+
+_RETRY = Advice(Transient)
+_SLOW_DOWN = Advice(Throttled, way_out="Other programs on this address share the limit.")
+_BAN = Advice(Banned, "this address is banned for a while", "Wait; asking again makes a ban longer.")
+_SPLIT = Advice(WindowTooWide)
+_FACT = Advice(Fact)
+_CLOCK = Advice(ClockSkew, "the timestamp is outside the exchange's window", "Check this machine's clock.")
+_BUG = Advice(Rejected, way_out="This is a bug of binlake; please report it.")
+
+_BY_CODE: dict[int, Advice] = {
+    **dict.fromkeys((-1000, -1001, -1004, -1006, -1007, -1008, -3044), _RETRY),
+    **dict.fromkeys((-1003, -1034, -4005, -6009), _SLOW_DOWN),
+    **dict.fromkeys((-1021, -5028), _CLOCK),
+    **dict.fromkeys((-1127, -4047, -6021, -6073), _SPLIT),
+    **dict.fromkeys((-1220, -2013, -2026, -2043, -3003), _FACT),
+    -1121: Advice(UnknownSymbol),
+    -1002: Advice(Denied, "the key may not make this call", "Check the key's permissions on the exchange."),
+    -1022: Advice(Denied, "the signature does not fit the key", "Check that secret or private key belong to the key."),
+    -2014: Advice(Denied, "the API key is malformed", "Copy the key again."),
+    -2015: Advice(
+        Denied,
+        "the key is unknown here, or this address or this call is not allowed for it",
+        "Check that the key belongs to this exchange (live or testnet), its IP list and its permissions.",
+    ),
+}
+_BY_STATUS: dict[int, Advice] = {
+    401: Advice(Denied, "the key is not accepted", "Check key and secret."),
+    403: Advice(
+        Denied,
+        "the exchange's firewall blocks this address",
+        "Stop for some minutes; then ask less often, and from no data-centre address.",
+    ),
+    404: Advice(Rejected, "there is no such call at this address", "Check the addresses under `exchange`."),
+    408: _RETRY,
+    418: _BAN,
+    429: _SLOW_DOWN,
+    451: Advice(
+        Denied,
+        "the exchange does not serve the place this address belongs to",
+        "For prices alone, the market-data host may answer: exchange: {spot: https://data-api.binance.vision}.",
+    ),
+}
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+_LOOKS_SECRET = re.compile(r"(?i)(signature=)?[\w+/%-]{32,}=*")
+
+
+class _Told(msgspec.Struct):
+    """The exchange's own account of an error; any other shape leaves it empty."""
+
+    code: Any = None
+    msg: Any = None
+
+
+def error_from(
+    status: int, body: bytes, headers: Mapping[str, str], endpoint: Endpoint, *, now_ms: int, asked: str = ""
+) -> BinanceError:
+    """The one place that decides what an answer without data means.
+
+    `now_ms` is the exchange's time; `asked` names the thing asked for, such as `symbol=BTCUSDT`.
+    """
+    told = _told(body)
+    code = told.code if isinstance(told.code, int) else None
+    text = _shown(told.msg) if isinstance(told.msg, str) else ""
+    advice = _advice(status, code, text)
+    until_ms = _until_ms(text, headers, now_ms, banned=advice.kind is Banned)
+    return advice.kind(
+        _sentence(status, code, f"{endpoint.name} {asked}".rstrip(), advice.meaning or text),
+        advice.way_out,
+        path=endpoint.path,
+        status=status,
+        code=code,
+        until_ms=until_ms if issubclass(advice.kind, Throttled) else 0,
+    )
+
+
+def is_error(told_code: object) -> bool:
+    """Whether an answer under status 200 is an error after all: those carry a negative code."""
+    return isinstance(told_code, int) and told_code < 0
+
+
+def _told(body: bytes) -> _Told:
+    try:
+        return msgspec.json.decode(body, type=_Told)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _Told()
+
+
+def _advice(status: int, code: int | None, text: str) -> Advice:
+    if status == 418 or _BANNED_UNTIL.search(text):  # noqa: PLR2004 - the exchange's own number for a ban
+        return _BAN
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return _RETRY if status >= 500 or (status == 200 and code is None) else _BUG  # noqa: PLR2004 - HTTP
+
+
+def _sentence(status: int, code: int | None, asked: str, meaning: str) -> str:
+    number = f"HTTP {status}" if code is None else f"HTTP {status}, code {code}"
+    return f"The exchange answered {asked} with {number}{': ' if meaning else ''}{meaning.rstrip('.')}."
+
+
+def _shown(text: str) -> str:
+    """The exchange's words, short, in one line, without anything that could be a key or a signature."""
+    return _LOOKS_SECRET.sub("...", " ".join(text.split()))[:200]
+
+
+def _until_ms(text: str, headers: Mapping[str, str], now_ms: int, *, banned: bool) -> int:
+    """When it is safe again: the latest of what header and text say, else the next minute."""
+    told = _BANNED_UNTIL.search(text)
+    until_ms = max(int(told[1]) if told else 0, now_ms + 1000 * _seconds(headers.get("Retry-After", "")))
+    if until_ms <= now_ms:
+        until_ms = now_ms + _SHORTEST_BAN_MS if banned else (now_ms // MINUTE_MS + 1) * MINUTE_MS
+    return min(until_ms, now_ms + _LONGEST_BAN_MS)
+
+
+def _seconds(retry_after: str) -> int:
+    return int(retry_after) if re.fullmatch(r"[0-9]{1,7}", retry_after.strip()) else 0
