@@ -1,0 +1,85 @@
+"""What is asked of a local disk: whole files, synced names, locks that end with their process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from schemas.errors import Problem
+
+DRAFT = ".tmp-"  # a name that readers, globs and Delta's vacuum pass over
+
+
+def sync(path: Path) -> None:
+    """Return only when the file's bytes, or the folder's names, would survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_synced: set[Path] = set()  # folders whose names this process has made durable; a dead one may not have
+
+
+def make_folder(folder: Path, below: Path) -> None:
+    """Have a private folder, and all between it and `below`, durably."""
+    if folder == below or (folder in _synced and folder.is_dir()):
+        return
+    make_folder(folder.parent, below)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync(folder.parent)
+    _synced.add(folder)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[BinaryIO]:
+    """Write a private file that appears under its name durably and whole, or not at all."""
+    draft = target.with_name(f"{DRAFT}{uuid4().hex}{target.suffix}")
+    try:
+        with open(draft, "xb", opener=_private) as sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        draft.replace(target)
+        sync(target.parent)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold a lock among processes and threads; it is gone with the process that held it."""
+    lock.parent.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # each acquisition has its own descriptor, so threads wait too
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def disk_problems(place: Path, outcome: str) -> Iterator[None]:
+    """Say in one sentence what the disk refused, and what that means for the data."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_problem(place, error.errno, str(error), outcome) from error
+
+
+def disk_problem(place: Path, code: int | None, reason: str, outcome: str) -> Problem:
+    if code in {ENOSPC, EDQUOT}:
+        return Problem(f"Disk full while writing {place}: {outcome}.", "Free space and run again.")
+    return Problem(f"Could not write {place} ({reason}): {outcome}.", "Mend the disk or its permissions and run again.")

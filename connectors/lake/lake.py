@@ -1,0 +1,129 @@
+"""The lake: a folder of Delta tables, bound for life to one environment."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+
+from connectors.lake.durable import disk_problems, held, make_folder, whole_file
+from connectors.lake.table import Table
+from schemas.dataset import Dataset
+from schemas.errors import AccessRefused, CorruptData, UsageProblem
+
+FORMAT = 1
+
+
+class _Label(msgspec.Struct, frozen=True):
+    """lake.json: what the folder is, and which exchange accounts its names mean."""
+
+    format: int
+    environment: str
+    accounts: dict[str, int] = {}
+
+
+class Lake:
+    """An open lake. Make one with `open` or `at`."""
+
+    def __init__(self, path: Path, label: _Label) -> None:
+        self.path = path
+        self._label = label
+        self._tables: dict[str, Table] = {}
+        self._guard = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path, environment: str) -> Lake:
+        """Open a lake of this environment, creating it on first use."""
+        path = path.absolute()
+        with disk_problems(path, "the lake was not opened"):
+            make_folder(path, below=_existing(path.parent))
+            with _label_lock(path):
+                if not _label_path(path).exists():
+                    _write_label(path, _Label(FORMAT, environment))
+        lake = cls.at(path)
+        if lake.environment != environment:
+            raise UsageProblem(
+                f"The lake {path} holds data of {lake.environment}, not of {environment}.",
+                "Give this flow another lake folder.",
+            )
+        return lake
+
+    @classmethod
+    def at(cls, path: Path) -> Lake:
+        """Open an existing lake for reading, whatever its environment."""
+        path = path.absolute()
+        return cls(path, _read_label(path))
+
+    @property
+    def environment(self) -> str:
+        return self._label.environment
+
+    @property
+    def accounts(self) -> dict[str, int]:
+        """The exchange's uid of each account name."""
+        return dict(self._label.accounts)
+
+    def table(self, dataset: Dataset) -> Table:
+        """The dataset's table. It comes into being with its first commit; until then it reads as empty."""
+        with self._guard:
+            if dataset.table not in self._tables:
+                self._tables[dataset.table] = Table(self.path / dataset.table, dataset, self.path / ".locks")
+            return self._tables[dataset.table]
+
+    def pin(self, account: str, uid: int) -> None:
+        """Bind an account's name to the exchange's uid, for life."""
+        with disk_problems(self.path, "the account was not pinned"), _label_lock(self.path):
+            label = _read_label(self.path)
+            _refuse_mixing(label.accounts, account, uid)
+            if account not in label.accounts:
+                label = msgspec.structs.replace(label, accounts={**label.accounts, account: uid})
+                _write_label(self.path, label)
+            self._label = label
+
+
+def _refuse_mixing(accounts: dict[str, int], account: str, uid: int) -> None:
+    if accounts.get(account, uid) != uid:
+        raise AccessRefused(
+            f"The key of account {account} belongs to another exchange account than the one in this lake.",
+            "Use the key of the same account, or give the new one another name.",
+        )
+    names = [name for name, known in accounts.items() if known == uid and name != account]
+    if names:
+        raise AccessRefused(
+            f"Account {account} is the exchange account that this lake knows as {names[0]}.",
+            f"Call it {names[0]} in the flows too; an account keeps its name.",
+        )
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.is_dir() else _existing(folder.parent)
+
+
+def _label_path(path: Path) -> Path:
+    return path / "lake.json"
+
+
+def _label_lock(path: Path) -> AbstractContextManager[None]:
+    return held(path / ".locks" / "lake")
+
+
+def _write_label(path: Path, label: _Label) -> None:
+    with whole_file(_label_path(path)) as sink:
+        sink.write(msgspec.json.format(msgspec.json.encode(label)) + b"\n")
+
+
+def _read_label(path: Path) -> _Label:
+    try:
+        label = msgspec.json.decode(_label_path(path).read_bytes(), type=_Label)
+    except FileNotFoundError:
+        raise UsageProblem(f"There is no lake at {path}.", "`binlake run` makes one.") from None
+    except msgspec.DecodeError as error:
+        raise CorruptData(f"{_label_path(path)} is damaged: {error}.", "Restore it from a copy.") from None
+    if label.format > FORMAT:
+        raise UsageProblem(
+            f"The lake {path} has format {label.format}; this binlake knows formats up to {FORMAT}.",
+            "Upgrade binlake.",
+        )
+    return label

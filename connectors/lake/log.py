@@ -1,0 +1,229 @@
+"""The compare-and-set commit over a table's Delta log.
+
+A commit names files and the bounds they move; it lands only if those bounds are still what the plan started from. The
+comparison is made on the snapshot that is committed on, under the table's commit lock. Delta's own conflict check sees
+neither commits below that snapshot nor removes by a compaction, so it is only the guard against foreign writers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pyarrow.fs
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction, Transaction
+
+from connectors.lake.bounds import Bounds, entry_path
+from connectors.lake.durable import disk_problems, held, make_folder, sync
+from connectors.lake.evolution import evolve
+from connectors.lake.files import DataFile, folder_name
+from connectors.lake.live import LiveFile, live_files
+from connectors.lake.moves import Move, Stale
+from connectors.lake.recovery import HINT, recover
+from schemas.dataset import Dataset
+from schemas.errors import TryLater
+
+CHECKPOINT_EVERY = 50  # commits; a lower interval costs more: a checkpoint with 20,000 ids takes 40 ms
+ATTEMPTS = 20  # against writers that know nothing of the lock
+CONFIGURATION = {"delta.logRetentionDuration": "interval 1 day"}
+NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+class Log:
+    """One table's log as this process sees it. Safe to use from several threads."""
+
+    def __init__(self, root: Path, dataset: Dataset, lock: Path) -> None:
+        self.root = root
+        self.dataset = dataset
+        self._lock = lock
+        self._folder = root / "_delta_log"
+        self._guard = threading.Lock()  # from refreshing the snapshot until it has been used
+        self._delta: DeltaTable | None = None
+        self._bounds = Bounds(self._folder)
+        self._durable = -1  # the last version known to survive a power loss
+
+    def bounds(self) -> dict[str, int]:
+        """Every app id with its last version."""
+        with self._snapshot():
+            return dict(self._bounds.values)
+
+    def version(self) -> int:
+        """The current version; -1 when the table was never written."""
+        with self._snapshot() as delta:
+            return -1 if delta is None else delta.version()
+
+    def live(self) -> list[LiveFile]:
+        """The files of the current snapshot."""
+        with self._snapshot() as delta:
+            return [] if delta is None else live_files(delta)
+
+    def rows(self) -> ds.Dataset | None:
+        """The current snapshot as an Arrow dataset that prunes by partition and statistics; None if never written."""
+        with self._snapshot() as delta:
+            if delta is None:
+                return None
+            local = pyarrow.fs.SubTreeFileSystem(str(self.root), pyarrow.fs.LocalFileSystem())
+            return delta.to_pyarrow_dataset(filesystem=local)
+
+    def commit(
+        self,
+        added: Sequence[DataFile],
+        moves: Sequence[Move],
+        *,
+        removed: Sequence[LiveFile] = (),
+        data_change: bool = True,
+    ) -> int:
+        """Land files and moves as one durable version, or raise Stale with nothing changed."""
+        with held(self._lock), self._guard:
+            for _ in range(ATTEMPTS):
+                delta = self._open() or self._create()
+                self._refresh(delta)
+                self._checkpoint_when_due(delta)
+                self._compare(delta, moves, removed)
+                actions: list[AddAction | RemoveAction] = [*self._adds(added, data_change)]
+                actions += _removes(removed, data_change)
+                ids = _app_ids(self._bounds.values, moves, removed)
+                if self._write(delta, actions, ids):
+                    return self._make_durable(delta)
+        raise TryLater(f"Other writers kept changing {self.root}.", "Run again when they are done.")
+
+    def tidy(self) -> None:
+        """Checkpoint the log and drop entries that nobody needs any more."""
+        with held(self._lock), self._guard:
+            if delta := self._open():
+                self._refresh(delta)
+                self._checkpoint(delta)
+                delta.cleanup_metadata()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[DeltaTable | None]:
+        """The newest snapshot, held still while it is used."""
+        if self._delta is None and self._folder.is_dir():
+            self._first_open()
+        with self._guard:
+            if self._delta is not None:
+                self._refresh(self._delta)
+            yield self._delta
+
+    def _first_open(self) -> None:
+        if os.access(self.root, os.W_OK):
+            with held(self._lock), self._guard:
+                self._open()
+        else:
+            with self._guard:
+                self._delta = DeltaTable(str(self.root))
+
+    def _open(self) -> DeltaTable | None:
+        """Open the table, mended and with every declared column. Only under the lock."""
+        if self._delta is None:
+            recover(self.root)
+            if DeltaTable.is_deltatable(str(self.root)):
+                delta = DeltaTable(str(self.root))
+                self._durable = delta.version()
+                evolve(delta, self.dataset)
+                self._delta = delta
+                self._make_durable(delta)
+        return self._delta
+
+    def _create(self) -> DeltaTable:
+        make_folder(self.root, below=self.root.parent)
+        self._delta = DeltaTable.create(
+            str(self.root),
+            schema=self.dataset.stored_schema,
+            partition_by=list(self.dataset.partition),
+            configuration=CONFIGURATION,
+        )
+        self._make_durable(self._delta)
+        sync(self.root)
+        return self._delta
+
+    def _refresh(self, delta: DeltaTable) -> None:
+        delta.update_incremental()
+        self._bounds.follow(delta.version())
+
+    def _compare(self, delta: DeltaTable, moves: Sequence[Move], removed: Sequence[LiveFile]) -> None:
+        """Raise Stale unless the snapshot is the one that the plan was made for."""
+        stale = {move.series for move in moves if not move.fits(self._bounds.values)}
+        if removed and not {file.path for file in removed} <= {file.path for file in live_files(delta)}:
+            stale |= {move.series for move in moves}
+            raise Stale(frozenset(stale))
+        if stale:
+            raise Stale(frozenset(stale))
+
+    def _adds(self, files: Sequence[DataFile], data_change: bool) -> Iterator[AddAction]:
+        """Actions for files that were looked at again: Delta would believe anything."""
+        for file in files:
+            path = self.root / file.path
+            assert path.stat().st_size == file.size, f"{path} is not what was written"
+            assert pq.read_schema(path).equals(self.dataset.file_schema), f"{path} has other columns"
+            yield AddAction(file.path, file.size, file.partition, file.modified_ms, data_change, file.statistics)
+
+    def _write(self, delta: DeltaTable, actions: list[AddAction | RemoveAction], ids: Mapping[str, int]) -> bool:
+        """Write one entry; False when a writer outside the lock was faster."""
+        transactions = [Transaction(name, version) for name, version in ids.items()]
+        try:
+            delta.create_write_transaction(
+                actions,
+                mode="append",
+                schema=delta.schema(),
+                partition_by=list(self.dataset.partition),
+                commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=ATTEMPTS),
+                post_commithook_properties=NO_HOOKS,
+            )
+        except CommitFailedError:
+            return False
+        return True
+
+    def _make_durable(self, delta: DeltaTable) -> int:
+        """Sync every entry since the last one known to be durable, and return the version reached."""
+        self._refresh(delta)
+        with disk_problems(self._folder, "the last commit may not survive a power loss"):
+            for version in range(self._durable + 1, delta.version() + 1):
+                with suppress(FileNotFoundError):  # cleaned up, below a durable checkpoint
+                    sync(entry_path(self._folder, version))
+            sync(self._folder)
+        self._durable = delta.version()
+        return self._durable
+
+    def _checkpoint_when_due(self, delta: DeltaTable) -> None:
+        if delta.version() and delta.version() % CHECKPOINT_EVERY == 0:
+            self._checkpoint(delta)
+
+    def _checkpoint(self, delta: DeltaTable) -> None:
+        """Write a checkpoint, durably, of durable entries only."""
+        checkpoint = self._folder / f"{delta.version():020}.checkpoint.parquet"
+        if checkpoint.exists():
+            return
+        self._make_durable(delta)
+        delta.create_checkpoint()
+        for path in (checkpoint, self._folder / HINT, self._folder):
+            sync(path)
+
+
+def _removes(files: Sequence[LiveFile], data_change: bool) -> Iterator[RemoveAction]:
+    now_ms = time.time_ns() // 1_000_000
+    for file in files:
+        yield RemoveAction(
+            path=file.path,
+            data_change=data_change,
+            deletion_timestamp=now_ms,
+            size=file.size,
+            partition_values=dict(file.partition),
+        )
+
+
+def _app_ids(bounds: Mapping[str, int], moves: Sequence[Move], removed: Collection[LiveFile]) -> dict[str, int]:
+    """What makes two commits of the same series, or two rewrites of one partition, refuse each other."""
+    rewrites = {f"rewrite/{folder_name(file.partition)}" for file in removed}
+    ids = {name: bounds.get(name, 0) + 1 for name in sorted(rewrites)}
+    for move in moves:
+        ids |= move.ids(bounds)
+    return ids
