@@ -197,10 +197,9 @@ def _compact(value: msgspec.Raw | None) -> str | None:
 
 @contextmanager
 def _unreadable(endpoint: Endpoint) -> Iterator[None]:
-    problem = None
     try:
         yield
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        problem = f"The answer of {endpoint.name} does not match its declaration: {error}."
-    if problem:
-        raise Unreadable(problem, path=endpoint.path)
+        raise Unreadable(
+            f"The answer of {endpoint.name} does not match its declaration: {error}.", path=endpoint.path
+        ) from None

@@ -1,0 +1,155 @@
+"""Signing, secrets and where they come from."""
+
+import copy
+import json
+import pickle
+import textwrap
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from connectors.binance.keys import KeyPair, Secret, read_secret
+from schemas.errors import AccessRefused, UsageProblem
+
+VECTORS = json.loads((Path(__file__).parent / "signatures.json").read_text())
+API_KEY = Secret(VECTORS["api_key"])
+
+
+def key_pair(name: str) -> KeyPair:
+    """One of the published throw-away keys: a shared secret, or a private key that gets its PEM armour here."""
+    body = VECTORS["keys"][name]
+    if name in {"spot", "futures"}:
+        return KeyPair.from_secret(API_KEY, Secret(body))
+    lines = "\n".join(textwrap.wrap(body, 64))
+    armoured = f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n"
+    return KeyPair.from_pem(API_KEY, armoured.encode())
+
+
+@pytest.mark.parametrize("vector", VECTORS["signatures"])
+def test_published_vectors(vector):
+    """HMAC, RSA and Ed25519 sign as documented, and base64 is percent-encoded for the wire."""
+    known = VECTORS["signatures"][vector]
+    assert key_pair(known["key"]).sign(known["payload"].encode()) == quote(known["signature"], safe="")
+
+
+@pytest.mark.parametrize("vector", VECTORS["wire_only"])
+def test_published_signatures_survive_the_wire(vector):
+    """Signatures whose keys are unpublished read back the same from a wire form of unreserved characters only."""
+    published = VECTORS["wire_only"][vector]
+    wire = KeyPair(API_KEY, "00000000", lambda _: published).sign(b"")
+    assert unquote(wire) == published
+    assert not set(wire) & set("+/=")
+
+
+def test_a_published_wire_form_is_ours():
+    """The one signature that is published percent-encoded comes out byte for byte."""
+    published = VECTORS["wire_only"]["R3"]
+    assert KeyPair(API_KEY, "00000000", lambda _: published).sign(b"") == VECTORS["r3_on_the_wire"]
+
+
+def test_a_secret_does_not_show():
+    """Neither printing, formatting, pickling nor copying gives a secret away."""
+    secret = Secret("canary-value")
+    keys = KeyPair.from_secret(API_KEY, secret)
+    assert "canary" not in f"{secret} {secret!r} {[secret]} {keys} {keys!r}"
+    assert API_KEY.reveal() not in repr(keys)
+    for leak in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="neither pickled nor copied"):
+            leak(secret)
+
+
+def test_the_fingerprint_names_a_key_without_telling_it():
+    """The journal speaks of a key by the first 8 hex digits of its SHA-256."""
+    assert KeyPair.from_secret(API_KEY, Secret("s")).fingerprint == "5ba1ed84"
+
+
+def test_secrets_from_the_environment(monkeypatch):
+    """An unset or empty variable is no secret, rather than an empty one."""
+    monkeypatch.setenv("BINLAKE_TEST_KEY", "  value\n")
+    assert read_secret("env:BINLAKE_TEST_KEY").reveal() == "value"
+    monkeypatch.setenv("BINLAKE_TEST_KEY", " ")
+    assert read_secret("env:BINLAKE_TEST_KEY") is None
+    monkeypatch.delenv("BINLAKE_TEST_KEY")
+    assert read_secret("env:BINLAKE_TEST_KEY") is None
+
+
+@pytest.mark.parametrize("ref", ["NhqPtmdSJYdKjVHj", "env:", "file:", "vault:x", ""])
+def test_a_value_in_place_of_a_reference_is_refused_without_repeating_it(ref):
+    """Who pastes the secret itself into flows.yaml is told how to refer to it, and it is not printed."""
+    with pytest.raises(UsageProblem) as problem:
+        read_secret(ref)
+    assert "NhqPtmdSJYdKjVHj" not in str(problem.value)
+
+
+def test_secrets_from_a_private_file(tmp_path):
+    """A file that only its owner can read gives its text without the final newline."""
+    path = tmp_path / "key"
+    path.write_text("value\n")
+    path.chmod(0o600)
+    assert read_secret(f"file:{path}").reveal() == "value"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        (None, 0o600, "cannot be read"),
+        (b"", 0o600, "is empty"),
+        (b" \n", 0o600, "is empty"),
+        (b"value", 0o640, "chmod 600"),
+        (b"value", 0o604, "chmod 600"),
+        (b"\xff\xfe", 0o600, "is not text"),
+        (b"a\0b", 0o600, "is not text"),
+    ],
+)
+def test_a_key_file_that_is_not_one_is_refused_by_name(tmp_path, content, mode, says):
+    """Missing, empty, readable by others or of a wrong type: one sentence that names the file and the way out."""
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+        path.chmod(mode)
+    with pytest.raises(AccessRefused, match=says) as problem:
+        read_secret(f"file:{path}")
+    assert str(path) in str(problem.value)
+
+
+def test_a_folder_is_no_key_file(tmp_path):
+    """A folder in place of a file is refused like a missing file."""
+    with pytest.raises(AccessRefused, match="cannot be read"):
+        read_secret(f"file:{tmp_path}")
+
+
+def _pem(key, encryption=None) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        encryption or serialization.NoEncryption(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pem", "says"),
+    [
+        (b"no pem", "not a private key"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "not a private key"),
+        (_pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA nor Ed25519"),
+        (_pem(ed25519.Ed25519PrivateKey.generate(), serialization.BestAvailableEncryption(b"x")), "encrypted"),
+    ],
+)
+def test_a_wrong_private_key_is_refused(pem, says):
+    """Text that is no key, an encrypted key and a key of another kind are each told apart."""
+    with pytest.raises(AccessRefused, match=says) as problem:
+        KeyPair.from_pem(API_KEY, pem)
+    assert problem.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", ["two words", "line\nbreak", "schlüssel", "\x00", ""])
+def test_a_key_that_cannot_be_one_is_refused_without_repeating_it(text):
+    """A key with blanks, line breaks or accents is a copying mistake, and would break the request's header."""
+    with pytest.raises(AccessRefused) as problem:
+        KeyPair.from_secret(Secret(text), Secret("s"))
+    assert not text or text not in str(problem.value)
+    with pytest.raises(AccessRefused):
+        KeyPair.from_secret(API_KEY, Secret(text))
