@@ -4,13 +4,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo test soak lint bench record lock clean
+.PHONY: help demo install test soak lint bench record lock clean
 
 help: ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
 
 demo: $(VENV)/run.stamp ## set up, then run everything offline on embedded defaults
 	$(BIN)/binlake demo
+
+install: $(VENV)/run.stamp ## set up the environment: .venv/bin/binlake
 
 test: $(VENV)/dev.stamp ## set up, then pass the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
