@@ -1,15 +1,52 @@
-"""What every floor's tests share."""
+"""What every test stands on: a clean environment, recorded data where there is some, and a served simulator."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from connectors.simulator import Exchange, MovableClock, serve
+
+_HOST_VARIABLES = ("PREFECT_", "BINLAKE_", "BINANCE_", "XDG_")
+_RECORDED = "BINLAKE_DATA"  # where recorded data lies; read before the environment is cleaned
+_RECORDED_AT = Path(os.environ.get(_RECORDED) or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the host's settings reaches a test, and no test writes into the user's folders."""
+    for name in os.environ:
+        if name.startswith(_HOST_VARIABLES):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_ENABLED", "false")
+
 
 @pytest.fixture(scope="session")
 def recorded() -> Path:
-    """The folder of other people's recordings of the exchange; tests that need it skip where it is absent."""
-    folder = Path(os.environ.get("BINLAKE_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not (folder / "MANIFEST.md").exists():
-        pytest.skip(f"no recorded data at {folder}; set BINLAKE_DATA")
-    return folder
+    """The folder of recorded real answers and archive files."""
+    if not (_RECORDED_AT / "MANIFEST.md").is_file():
+        pytest.skip(f"recorded data is not there: {_RECORDED_AT} (set {_RECORDED} to its folder)")
+    return _RECORDED_AT
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """The exchange's clock: 2026-11-02 12:00:30.250 UTC until a test moves it."""
+    return MovableClock(1_793_620_830.25)
+
+
+@pytest.fixture
+def exchange(clock: MovableClock) -> Exchange:
+    """An exchange whose time stands still."""
+    return Exchange(seed=1, clock=clock)
+
+
+@pytest.fixture
+async def exchange_url(exchange: Exchange) -> AsyncIterator[str]:
+    """The address of that exchange, served in the test's own event loop."""
+    async with serve(exchange) as url:
+        yield url

@@ -1,0 +1,12 @@
+"""An exchange that speaks Binance's protocol, offline: for the demo, tests, benchmarks and a user's own tests.
+
+It imports nothing of `connectors.binance`; its rules are written from the reference a second time, so that it
+cannot agree with the client's mistakes.
+"""
+
+from connectors.simulator.exchange import Exchange, MovableClock
+from connectors.simulator.limits import Limits
+from connectors.simulator.listings import Cycle, Listing
+from connectors.simulator.server import serve
+
+__all__ = ["Cycle", "Exchange", "Limits", "Listing", "MovableClock", "serve"]

@@ -1,0 +1,123 @@
+"""Accounts, their balances and their keys; signatures are verified over the bytes that came in."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from urllib.parse import unquote
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+Amount = Decimal | str | int
+Balances = Mapping[str, tuple[Amount, Amount]]  # asset: free and locked
+Verify = Callable[[bytes, str], bool]
+
+READING = frozenset({"enableReading"})
+RIGHTS = (
+    "enableReading",
+    "enableWithdrawals",
+    "enableInternalTransfer",
+    "enableMargin",
+    "enableFutures",
+    "permitsUniversalTransfer",
+    "enableVanillaOptions",
+    "enableFixApiTrade",
+    "enableFixReadOnly",
+    "enableSpotAndMarginTrading",
+    "enablePortfolioMarginTrading",
+)
+
+
+@dataclass
+class Account:
+    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms)."""
+
+    uid: int
+    balances: dict[str, tuple[Decimal, Decimal]]
+    updated_ms: int
+    life: Callable[[int], Balances] | None = None
+
+    def held(self, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
+        """Free and locked by asset, at an instant."""
+        moved = exact(self.life(now_ms)) if self.life else {}
+        return {**self.balances, **moved}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of an account, and what it may do."""
+
+    account: Account
+    verify: Verify = field(repr=False)
+    rights: frozenset[str] = READING
+    ip_restrict: bool = False
+    created_ms: int = 0
+
+    def restrictions(self) -> dict[str, bool | int]:
+        """The key as `apiRestrictions` prints it."""
+        rights = {right: right in self.rights for right in RIGHTS}
+        return {"ipRestrict": self.ip_restrict, "createTime": self.created_ms, **rights}
+
+
+def exact(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:
+    return {asset: (Decimal(free), Decimal(locked)) for asset, (free, locked) in balances.items()}
+
+
+def rights_of(names: Collection[str]) -> frozenset[str]:
+    unknown = set(names) - set(RIGHTS)
+    if unknown:
+        raise ValueError(f"no such permission: {', '.join(sorted(unknown))}; valid: {', '.join(RIGHTS)}")
+    return frozenset(names)
+
+
+def by_secret(secret: str) -> Verify:
+    """HMAC-SHA256 in hexadecimal of either case."""
+
+    def verify(payload: bytes, signature: str) -> bool:
+        expected = hmac.new(secret.encode(), payload, "sha256").hexdigest()
+        return hmac.compare_digest(expected, unquote(signature).lower())
+
+    return verify
+
+
+def by_public_key(pem: str | bytes) -> Verify:
+    """RSA (PKCS #1 v1.5 with SHA-256) or Ed25519, in base64."""
+    key = load_pem_public_key(pem if isinstance(pem, bytes) else pem.encode())
+
+    def verify(payload: bytes, signature: str) -> bool:
+        try:
+            raw = b64decode(unquote(signature), validate=True)
+            if isinstance(key, RSAPublicKey):
+                key.verify(raw, payload, PKCS1v15(), SHA256())
+            elif isinstance(key, Ed25519PublicKey):
+                key.verify(raw, payload)
+            else:
+                return False
+        except (InvalidSignature, binascii.Error, ValueError):
+            return False
+        return True
+
+    return verify
+
+
+def trading_life(base: str = "BTC", quote: str = "USDT", price: Decimal = Decimal(50_000)) -> Callable[[int], Balances]:
+    """A life in which an account buys and sells a little every ten minutes, the same every time it is asked."""
+
+    def at(now_ms: int) -> Balances:
+        step = now_ms // 600_000 % 12
+        bought = Decimal(min(step, 12 - step)) * Decimal("0.001")
+        return {
+            base: (Decimal("0.25") + bought, Decimal(0)),
+            quote: (Decimal(5_000) - bought * price, Decimal("120.5") if step else Decimal(0)),
+        }
+
+    return at

@@ -1,0 +1,105 @@
+"""How a test steers a simulator that runs as a process: JSON over the same loopback port, below /simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from connectors.simulator.exchange import Exchange
+from connectors.simulator.faults import AnyFault
+
+PREFIX = "/simulator/"
+
+
+class _Delist(msgspec.Struct, forbid_unknown_fields=True):
+    symbol: str
+    forget: bool = False
+
+
+class _Clock(msgspec.Struct, forbid_unknown_fields=True):
+    skew_s: float
+
+
+class _Balance(msgspec.Struct, forbid_unknown_fields=True):
+    uid: int
+    asset: str
+    free: str
+    locked: str = "0"
+
+
+class _Spend(msgspec.Struct, forbid_unknown_fields=True):
+    weight: int
+
+
+def _inject(exchange: Exchange, body: bytes) -> None:
+    exchange.inject(msgspec.json.decode(body, type=AnyFault))
+
+
+def _heal(exchange: Exchange, _body: bytes) -> None:
+    exchange.faults.clear()
+
+
+def _delist(exchange: Exchange, body: bytes) -> None:
+    order = msgspec.json.decode(body, type=_Delist)
+    (exchange.remove if order.forget else exchange.delist)(order.symbol)
+
+
+def _clock(exchange: Exchange, body: bytes) -> None:
+    exchange.skew_s = msgspec.json.decode(body, type=_Clock).skew_s
+
+
+def _balance(exchange: Exchange, body: bytes) -> None:
+    order = msgspec.json.decode(body, type=_Balance)
+    exchange.set_balance(order.uid, order.asset, order.free, order.locked)
+
+
+def _spend(exchange: Exchange, body: bytes) -> None:
+    exchange.spend(msgspec.json.decode(body, type=_Spend).weight)
+
+
+def _requests(exchange: Exchange, _body: bytes) -> list[dict[str, Any]]:
+    """What was asked, without the keys."""
+    return [
+        {
+            "at_ms": seen.at_ms,
+            "method": seen.method,
+            "target": seen.target,
+            "status": seen.status,
+            "weight": seen.weight,
+            "used": seen.used,
+        }
+        for seen in exchange.requests
+    ]
+
+
+def _spent(exchange: Exchange, _body: bytes) -> dict[str, int]:
+    """Weight by minute, as epoch seconds."""
+    return {str(minute * 60): weight for minute, weight in exchange.limits.spent.items()}
+
+
+_ORDERS: dict[tuple[str, str], Callable[[Exchange, bytes], Any]] = {
+    ("POST", "faults"): _inject,
+    ("DELETE", "faults"): _heal,
+    ("POST", "delist"): _delist,
+    ("POST", "clock"): _clock,
+    ("POST", "balance"): _balance,
+    ("POST", "spend"): _spend,
+    ("GET", "requests"): _requests,
+    ("GET", "spent"): _spent,
+}
+
+
+async def handle(exchange: Exchange, request: web.BaseRequest) -> web.Response:
+    """Carry out one order; a wrong one is answered with what is wrong about it."""
+    order = _ORDERS.get((request.method, request.path.removeprefix(PREFIX)))
+    if order is None:
+        known = ", ".join(f"{method} {PREFIX}{name}" for method, name in _ORDERS)
+        return web.Response(status=404, text=f"no such order; known: {known}\n")
+    try:
+        result = order(exchange, await request.read())
+    except (msgspec.MsgspecError, KeyError, ArithmeticError) as problem:
+        return web.Response(status=400, text=f"{problem}\n")
+    return web.Response(body=msgspec.json.encode(result), content_type="application/json")

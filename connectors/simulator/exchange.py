@@ -1,0 +1,214 @@
+"""The exchange: its symbols, accounts, limits and faults, and the one way a request is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from connectors.simulator import accounts
+from connectors.simulator.accounts import Account, Balances, Key
+from connectors.simulator.charts import Charts
+from connectors.simulator.endpoints import ENDPOINTS, Call, Endpoint, Security
+from connectors.simulator.faults import AnyFault, Fault, Faults
+from connectors.simulator.limits import Limits
+from connectors.simulator.listings import LISTINGS, Listing, generated
+from connectors.simulator.market import Market
+from connectors.simulator.messages import HTML, Answer, Asked, Requests, Seen
+from connectors.simulator.recorded import listing_of
+from connectors.simulator.rules import Refusal, pairs_of, read_parameters
+from connectors.simulator.security import check_signed, parameters_sent
+from connectors.simulator.tickers import Tickers
+
+_UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
+
+
+class MovableClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now_s: float) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class Exchange:
+    """An exchange without a network; `server.serve` puts it behind one.
+
+    The same seed gives the same market. `clock` gives seconds since 1970; `skew_s` is added to it, so that the
+    exchange's time differs from the client's.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        clock: Callable[[], float] = time.time,
+        extra_symbols: int = 0,
+        limits: bool | Limits = True,
+        latency_s: float = 0.0,
+    ) -> None:
+        self.clock = clock
+        self.skew_s = 0.0
+        self.latency_s = latency_s
+        self.limits = limits if isinstance(limits, Limits) else Limits(enforced=limits)
+        self.faults = Faults()
+        self.requests = Requests()
+        self.charts = Charts(Market(seed))
+        self.tickers = Tickers(self.charts)
+        self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
+        self._infos: dict[str, dict[str, Any]] = {}
+        self._accounts: dict[int, Account] = {}
+        self._keys: dict[str, Key] = {}
+
+    # Time and symbols
+
+    @property
+    def now_us(self) -> int:
+        return int((self.clock() + self.skew_s) * 1_000_000)
+
+    @property
+    def now_ms(self) -> int:
+        return self.now_us // 1000
+
+    def listed(self, now_ms: int) -> list[Listing]:
+        """All symbols known at an instant."""
+        return [listing for listing in self._listings.values() if listing.listed_ms <= now_ms]
+
+    def listing(self, symbol: str, now_ms: int) -> Listing:
+        listing = self._listings.get(symbol)
+        if listing is None or listing.listed_ms > now_ms:
+            raise Refusal(-1121, "Invalid symbol.")
+        return listing
+
+    def info(self, listing: Listing, now_ms: int) -> dict[str, Any]:
+        """A symbol as `exchangeInfo` prints it; a recorded one exactly as recorded."""
+        return self._infos.get(listing.symbol) or listing.info(now_ms)
+
+    def add_symbol(self, listing: Listing) -> None:
+        self._listings[listing.symbol] = listing
+
+    def delist(self, symbol: str, at_ms: int | None = None) -> None:
+        """Stop trading a symbol, now or at an instant; its history stays."""
+        at_ms = self.now_ms if at_ms is None else at_ms
+        self._infos.pop(symbol, None)
+        self._listings[symbol] = replace(self._listings[symbol], delisted_ms=at_ms)
+
+    def remove(self, symbol: str) -> None:
+        """Forget a symbol: it is unknown from now on."""
+        del self._listings[symbol]
+
+    def replay_klines(self, symbol: str, interval: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Serve these recorded rows, and no others, as the candles of a series."""
+        self.charts.replay(symbol, interval, rows)
+
+    def replay_exchange_info(self, info: Mapping[str, Any]) -> None:
+        """List the symbols of a recorded exchangeInfo, and no others, each exactly as recorded."""
+        self._infos = {each["symbol"]: dict(each) for each in info["symbols"]}
+        self._listings = {symbol: listing_of(each) for symbol, each in self._infos.items()}
+
+    # Accounts
+
+    def add_account(
+        self,
+        uid: int,
+        api_key: str,
+        *,
+        secret: str | None = None,
+        public_key_pem: str | bytes | None = None,
+        balances: Balances | None = None,
+        permissions: Collection[str] = accounts.READING,
+        life: Callable[[int], Balances] | None = None,
+    ) -> None:
+        """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account."""
+        if (secret is None) == (public_key_pem is None):
+            raise ValueError("a key has either a secret or a public key")
+        account = self._accounts.setdefault(uid, Account(uid, {}, self.now_ms))
+        account.balances.update(accounts.exact(balances or {}))
+        account.life = life or account.life
+        verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
+        self._keys[api_key] = Key(account, verify, accounts.rights_of(permissions), created_ms=self.now_ms)
+
+    def set_balance(self, uid: int, asset: str, free: accounts.Amount, locked: accounts.Amount = 0) -> None:
+        account = self._accounts[uid]
+        account.balances[asset] = (Decimal(free), Decimal(locked))
+        account.updated_ms = self.now_ms
+
+    def balances(self, uid: int, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
+        """Free and locked of every asset of the exchange, zeros included."""
+        zero = (Decimal(0), Decimal(0))
+        assets = {asset: zero for each in self.listed(now_ms) for asset in (each.base, each.quote)}
+        return {**assets, **self._accounts[uid].held(now_ms)}
+
+    # Requests
+
+    def inject(self, fault: AnyFault) -> None:
+        """Let something go wrong."""
+        self.faults.add(fault)
+
+    def spend(self, weight: int, address: str = "127.0.0.1") -> None:
+        """Another client behind the same address spends from the budget."""
+        try:
+            self.limits.charge(address, "spot", weight, self.now_us / 1e6)
+        except Refusal:
+            return
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the exchange says to a request; refused ones cost their weight too."""
+        endpoint = ENDPOINTS.get(asked.path)
+        if endpoint is None or asked.method != "GET":
+            return self._note(asked, Answer(404, b"<html><body>404 Not found</body></html>", content_type=HTML), 0, 0)
+        sent = parameters_sent(asked.query)
+        faults = self.faults.matching(asked.path, sent.get("symbol"))
+        weight = _weight(endpoint.cost(sent), faults)
+        answer, used = self._metered(asked, endpoint, weight)
+        answer = replace(answer, delay_s=self.latency_s)
+        for fault in faults:
+            answer = fault.applied(answer)
+        return self._note(asked, answer, weight, used)
+
+    def _metered(self, asked: Asked, endpoint: Endpoint, weight: int) -> tuple[Answer, int]:
+        now_us = self.now_us
+        try:
+            used = self.limits.charge(asked.address, endpoint.pool, weight, now_us / 1e6)
+            answer = self._served(asked, endpoint, now_us)
+        except Refusal as refusal:
+            used = self.limits.used(asked.address, endpoint.pool, now_us / 1e6)
+            answer = Answer(refusal.status, refusal.body, refusal.headers)
+        return replace(answer, headers={**answer.headers, **_used_headers(endpoint.pool, used)}), used
+
+    def _served(self, asked: Asked, endpoint: Endpoint, now_us: int) -> Answer:
+        unit = asked.headers.get("x-mbx-time-unit", "MILLISECOND")
+        if unit not in _UNITS:
+            raise Refusal(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
+        key = None
+        if endpoint.security is Security.SIGNED:
+            key = check_signed(asked, self._keys, now_us)
+        given = read_parameters(pairs_of(asked.query), endpoint.known)
+        call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key)
+        return Answer(200, endpoint.answer(self, call))
+
+    def _note(self, asked: Asked, answer: Answer, weight: int, used: int) -> Answer:
+        key = asked.headers.get("x-mbx-apikey")
+        self.requests.note(
+            Seen(self.now_ms, asked.address, asked.method, asked.target, key, answer.status, weight, used)
+        )
+        return answer
+
+
+def _weight(documented: int, faults: Sequence[Fault]) -> int:
+    for fault in faults:
+        documented = fault.weight(documented)
+    return documented
+
+
+def _used_headers(pool: str, used: int) -> dict[str, str]:
+    if pool == "spot":
+        return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
+    return {"X-SAPI-USED-IP-WEIGHT-1M": str(used)}

@@ -1,0 +1,64 @@
+"""The exchange behind a socket on this machine's loopback, with the ways a connection can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from connectors.simulator import control
+from connectors.simulator.exchange import Exchange
+from connectors.simulator.messages import Answer, Asked
+
+HOST = "127.0.0.1"
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing sends a reset instead of what is still buffered
+
+
+@asynccontextmanager
+async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
+    """Serve the exchange in this event loop; gives the address, with a free port when none is named."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith(control.PREFIX):
+            return await control.handle(exchange, request)
+        return await _deliver(request, exchange.answer(_asked(request)))
+
+    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, HOST, port)
+        await site.start()
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _asked(request: web.BaseRequest) -> Asked:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Asked(request.method, request.raw_path, headers, request.remote or HOST)
+
+
+async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    if answer.delay_s:
+        await asyncio.sleep(answer.delay_s)
+    headers = {"Content-Type": answer.content_type, **answer.headers}
+    if answer.sent is None:
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+    return await _broken(request, answer, headers)
+
+
+async def _broken(request: web.BaseRequest, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:
+    """Send what is to be sent of the answer, then break the connection."""
+    response = web.StreamResponse(status=answer.status, headers={**headers, "Content-Length": str(len(answer.body))})
+    if answer.sent is not None and answer.sent >= 0:
+        await response.prepare(request)
+        await response.write(answer.body[: answer.sent])
+    if (transport := request.transport) is not None:
+        if answer.reset:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        transport.close()
+    return response
