@@ -114,6 +114,11 @@ _BAN = Advice(Banned, "this address is banned for a while", "Wait; asking again 
 _SPLIT = Advice(WindowTooWide)
 _FACT = Advice(Fact)
 _CLOCK = Advice(ClockSkew, "the timestamp is outside the exchange's window", "Check this machine's clock.")
+_REDIRECTED = Advice(
+    Unreachable,
+    "something in between redirects elsewhere",
+    "Log in to the network, or check the addresses under `exchange`.",
+)
 _BUG = Advice(Rejected, way_out="This is a bug of binlake; please report it.")
 
 _BY_CODE: dict[int, Advice] = {
@@ -201,6 +206,8 @@ def _advice(status: int, code: int | None, text: str) -> Advice:
         return _BY_CODE[code]
     if status in _BY_STATUS:
         return _BY_STATUS[status]
+    if 300 <= status < 400:  # noqa: PLR2004 - HTTP
+        return _REDIRECTED
     return _RETRY if status >= 500 or (status == 200 and code is None) else _BUG  # noqa: PLR2004 - HTTP
 
 

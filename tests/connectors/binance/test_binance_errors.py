@@ -70,7 +70,7 @@ def error(status, code=None, msg="text", headers=None, body=None) -> BinanceErro
         (400, -1120, Rejected),
         (400, None, Rejected),
         (404, None, Rejected),
-        (302, None, Rejected),
+        (302, None, Unreachable),
     ],
 )
 def test_each_answer_has_one_meaning(status, code, kind):

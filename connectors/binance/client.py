@@ -1,0 +1,372 @@
+"""The only file that speaks HTTP with the exchange.
+
+A call is on the allow-list, charged to the budget, signed afresh for each try over the very bytes that are sent,
+and answered whole or not at all. No exception of aiohttp leaves this file: theirs hold the key and the signed URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import quote, unquote
+
+import aiohttp
+import msgspec
+import pyarrow as pa
+from yarl import URL
+
+from connectors.binance.budget import Budget
+from connectors.binance.decode import decode
+from connectors.binance.endpoints import ALLOWED, TIME, Endpoint, Param, Security
+from connectors.binance.errors import (
+    Banned,
+    BinanceError,
+    ClockSkew,
+    Throttled,
+    Transient,
+    Unreachable,
+    Unreadable,
+    error_from,
+    is_error,
+)
+from connectors.binance.keys import KeyPair, Secret
+from connectors.binance.sites import Site
+from schemas.errors import AccessRefused
+
+CONNECTIONS = 20
+TRIES = 5
+FIRST_BACKOFF_S = 0.5
+RESYNC_S = 300.0
+RECV_WINDOW_MS = 5000  # a wider window would only hide a wrong clock
+BODY_CAP = 64 * 2**20
+_OK = 200
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
+_SHOWN = 100  # of a query, in an error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What one try asked and got, for the journal. Instants in microseconds of the exchange's clock."""
+
+    asked_at: int
+    answered_at: int | None
+    method: str
+    path: str
+    params: str
+    key_fingerprint: str | None
+    status: int | None
+    code: int | None
+    pool: str
+    weight: int
+    used_weight: int | None
+    latency_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call: who makes it, what it costs, and its query as it goes on the wire, not yet signed."""
+
+    endpoint: Endpoint
+    url: str
+    query: str
+    weight: int
+    keys: KeyPair | None  # None when the call is public
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of one try: the whole answer, or the problem. Instants in seconds of our own clock."""
+
+    asked_s: float
+    answered_s: float = float("inf")
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    problem: BinanceError | None = None
+
+
+class Client:
+    """Calls to one site, with or without a key. An open client knows the exchange's time."""
+
+    def __init__(
+        self,
+        site: Site,
+        budget: Budget,
+        keys: KeyPair | None = None,
+        on_request: Callable[[Request], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,  # the wall clock may jump, and open candles then look closed
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._site = site
+        self._budget = budget
+        self._keys = keys
+        self._on_request = on_request
+        self._clock = clock
+        self._sleep = sleep
+        self._offset_s = time.time() - clock()  # until the exchange tells the time
+        self._synced_s = float("-inf")
+        self._syncing = asyncio.Lock()
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+
+    @property
+    def site(self) -> Site:
+        return self._site
+
+    async def __aenter__(self) -> Self:
+        self._budget.follow(self._exchange_s)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=_TIMEOUT,
+            headers={"Accept": "application/json", "User-Agent": "binlake"},
+        )
+        try:
+            await self.sync()
+        except BaseException:
+            await self._session.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def rows(self, endpoint: Endpoint, constants: Mapping[str, str | int], **params: Param) -> pa.Table:
+        """The rows of an answer, with exactly the schema of the endpoint's dataset."""
+        return decode(await self.body(endpoint, **params), endpoint, constants)
+
+    async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
+        """The answer to a call: complete JSON that is not an error."""
+        call = self._call(endpoint, params)
+        if self._clock() - self._synced_s > RESYNC_S:
+            await self._sync_unless_after(self._synced_s)
+        answer = await self._answer(call)
+        if endpoint.tells_limits:
+            self._learn_limits(endpoint, answer.body)
+        return answer.body
+
+    async def sync(self) -> None:
+        """Measure the exchange's clock twice, and believe the quicker answer: its midpoint is the surer one."""
+        answers = [await self._answer(self._call(TIME, {})) for _ in range(2)]
+        quicker = min(answers, key=lambda answer: answer.answered_s - answer.asked_s)
+        self._offset_s = _server_time_s(quicker.body) - (quicker.asked_s + quicker.answered_s) / 2
+        self._synced_s = self._clock()
+
+    def now_us(self) -> int:
+        """The exchange's time."""
+        return int(self._exchange_s() * 1e6)
+
+    def _exchange_s(self) -> float:
+        return self._clock() + self._offset_s
+
+    async def _sync_unless_after(self, moment_s: float) -> None:
+        """Measure the clock, once for all who found it wrong at the same time."""
+        async with self._syncing:
+            if self._synced_s <= moment_s:
+                await self.sync()
+
+    def _call(self, endpoint: Endpoint, params: Mapping[str, Param]) -> Call:
+        if (endpoint.method, endpoint.path) not in ALLOWED:
+            raise ValueError(f"{endpoint.method} {endpoint.path} is not on the list of read calls")
+        keys = self._keys if endpoint.security is Security.SIGNED else None
+        if keys is None and endpoint.security is Security.SIGNED:
+            raise AccessRefused(f"{endpoint.name} needs a key.", "Give the account a key in flows.yaml.")
+        url = self._site.url(endpoint.family) + endpoint.path
+        return Call(endpoint=endpoint, url=url, query=_query(params), weight=endpoint.cost(params), keys=keys)
+
+    async def _answer(self, call: Call) -> Answer:
+        """Try until an answer comes, as often as makes sense; what cannot succeed is asked once."""
+        attempt = skews = 0
+        while True:
+            attempt += 1
+            began_s = self._clock()
+            try:
+                return await self._try(call)
+            except (Transient, Unreachable, Throttled, ClockSkew) as problem:
+                skews += isinstance(problem, ClockSkew)
+                remembered = isinstance(problem, Throttled) and problem.status is None
+                if attempt == TRIES or skews > 1 or remembered:
+                    raise
+                failure = problem
+            await self._cure(failure, attempt, began_s)
+
+    async def _cure(self, failure: BinanceError, attempt: int, began_s: float) -> None:
+        match failure:
+            case ClockSkew():
+                await self._sync_unless_after(began_s)
+            case Throttled():
+                pass  # the budget knows, and lets nobody through before it is time
+            case _:
+                jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
+                await self._sleep(FIRST_BACKOFF_S * 2 ** (attempt - 1) * jitter)
+
+    async def _try(self, call: Call) -> Answer:
+        """Ask once, as soon as the budget allows it."""
+        async with self._slots:
+            await self._budget.spend(call.endpoint.pool, call.weight)
+            answer = await self._send(call, self._target(call))
+        self._account_for(call, answer)
+        if answer.problem is not None:
+            raise answer.problem
+        return answer
+
+    def _target(self, call: Call) -> Secret:
+        """The address as it goes on the wire: what is signed are the very bytes that are sent."""
+        if call.keys is None:
+            return Secret(f"{call.url}?{call.query}" if call.query else call.url)
+        stamp = f"recvWindow={RECV_WINDOW_MS}&timestamp={int(self._exchange_s() * 1000)}"
+        payload = f"{call.query}&{stamp}" if call.query else stamp
+        return Secret(f"{call.url}?{payload}&signature={call.keys.sign(payload.encode())}")
+
+    async def _send(self, call: Call, target: Secret) -> Answer:
+        """One exchange of messages. A failure is returned: raised here, it would carry aiohttp's own along."""
+        asked_s = self._clock()
+        try:
+            async with self._session.request(
+                call.endpoint.method,
+                URL(target.reveal(), encoded=True),
+                headers={"X-MBX-APIKEY": call.keys.api_key.reveal()} if call.keys else None,
+                allow_redirects=False,  # the key header would follow to another host
+            ) as response:
+                body = await _whole(response)
+                status, headers = response.status, response.headers
+        except Unreadable as too_long:
+            return Answer(asked_s=asked_s, problem=too_long)
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+            return Answer(asked_s=asked_s, problem=_no_answer(call, error))
+        answered_s = self._clock()
+        problem = _problem(call, status, headers, body, int((answered_s + self._offset_s) * 1000))
+        return Answer(
+            asked_s=asked_s, answered_s=answered_s, status=status, headers=headers, body=body, problem=problem
+        )
+
+    def _account_for(self, call: Call, answer: Answer) -> None:
+        """Tell the budget what the exchange said about it, and the journal what happened."""
+        pool, problem = call.endpoint.pool, answer.problem
+        used = _integer(answer.headers.get(pool.header, ""))
+        if used is not None:
+            self._budget.correct(pool, used, answer.asked_s + self._offset_s)
+        if isinstance(problem, Throttled):
+            self._budget.block(pool, problem.until_ms / 1000, banned=isinstance(problem, Banned))
+        if self._on_request is not None:
+            self._on_request(self._record(call, answer, used))
+
+    def _record(self, call: Call, answer: Answer, used: int | None) -> Request:
+        answered = answer.status is not None
+        return Request(
+            asked_at=self._microseconds(answer.asked_s),
+            answered_at=self._microseconds(answer.answered_s) if answered else None,
+            method=call.endpoint.method,
+            path=call.endpoint.path,
+            params=call.query,
+            key_fingerprint=call.keys.fingerprint if call.keys else None,
+            status=answer.status,
+            code=answer.problem.code if answer.problem else None,
+            pool=call.endpoint.pool.name,
+            weight=call.weight,
+            used_weight=used,
+            latency_ms=round((answer.answered_s - answer.asked_s) * 1000) if answered else None,
+        )
+
+    def _microseconds(self, own_s: float) -> int:
+        return int((own_s + self._offset_s) * 1e6)
+
+    def _learn_limits(self, endpoint: Endpoint, body: bytes) -> None:
+        for limit in msgspec.json.decode(body, type=_Limits).rate_limits:
+            if (limit.rate_limit_type, limit.interval, limit.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
+                self._budget.learn(endpoint.pool, limit.limit)
+
+
+class _Limit(msgspec.Struct, rename="camel"):
+    rate_limit_type: str = ""
+    interval: str = ""
+    interval_num: int = 0
+    limit: int = 0
+
+
+class _Limits(msgspec.Struct, rename="camel"):
+    rate_limits: list[_Limit] = []
+
+
+class _Time(msgspec.Struct, rename="camel"):
+    server_time: int
+
+
+class _Object(msgspec.Struct):
+    """Any object; an error under status 200 shows itself by its code."""
+
+    code: Any = None
+
+
+def _query(params: Mapping[str, Param]) -> str:
+    """The query, percent-encoded once and for good; parameters that are None are left out, lists are JSON."""
+    pairs = ((name, _text(value)) for name, value in params.items() if value is not None)
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+
+
+def _text(value: str | int | list[str]) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """The decoded body, as long as it is no bomb."""
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > BODY_CAP:
+            raise Unreadable(f"An answer of more than {BODY_CAP >> 20} MB was cut off.", path=response.url.path)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _problem(call: Call, status: int, headers: Mapping[str, str], body: bytes, now_ms: int) -> BinanceError | None:
+    """What is wrong with an answer, if anything. A cut body comes as a plain 200: only its JSON shows it."""
+    if status == _OK:
+        try:
+            code = _code(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return Transient(
+                f"The exchange's answer to {_asked(call)} is no complete JSON.",
+                "It may be in maintenance; run again later.",
+                path=call.endpoint.path,
+                status=status,
+            )
+        if not is_error(code):
+            return None
+    return error_from(status, body, headers, call.endpoint, now_ms=now_ms, asked=unquote(call.query)[:_SHOWN])
+
+
+def _code(body: bytes) -> object:
+    """The code in an answer that is an object, after reading all of it; raises when it is no JSON."""
+    text = body.decode()
+    if text.lstrip().startswith("{"):
+        return msgspec.json.decode(text, type=_Object).code
+    msgspec.json.decode(text, type=msgspec.Raw)
+    return None
+
+
+def _no_answer(call: Call, error: Exception) -> Unreachable:
+    """Says what failed in words of its own: aiohttp's would repeat the signed URL."""
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    host = URL(call.url).host
+    return Unreachable(
+        f"No answer to {_asked(call)} from {host}: {reason}.", "Check the network.", path=call.endpoint.path
+    )
+
+
+def _asked(call: Call) -> str:
+    return f"{call.endpoint.name} {unquote(call.query)[:_SHOWN]}".rstrip()
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _server_time_s(body: bytes) -> float:
+    try:
+        return msgspec.json.decode(body, type=_Time).server_time / 1000
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"The exchange does not tell the time: {error}.", path=TIME.path) from None
