@@ -1,0 +1,63 @@
+-- resample(market, symbol, from, to): coarser candles out of finer ones, such as 1h out of 1m. `complete` says that
+-- every finer candle of the bucket is there; else one is not pulled yet, or was never printed, and then `gaps` has it.
+CREATE OR REPLACE MACRO resample(market_, symbol_, from_, to_) AS TABLE
+WITH fitting AS (
+    SELECT
+        finer.length_us AS finer_us,
+        coarser.length_us AS coarser_us,
+        coalesce(grids.anchor_us, coarser.anchor_us) AS anchor_us
+    FROM intervals AS finer
+    JOIN intervals AS coarser ON coarser.length_us > finer.length_us
+    LEFT JOIN grids ON grids."interval" = coarser."interval" AND market = market_ AND symbol = symbol_
+    WHERE finer."interval" = from_
+        AND coarser."interval" = to_
+        -- A month is made of days, whatever its nominal length.
+        AND CASE to_ WHEN '1M' THEN 86400000000 ELSE coarser.length_us END % finer.length_us = 0
+),
+sizes AS (
+    FROM fitting
+    UNION ALL
+    SELECT error(format('{} candles cannot be built out of {} candles', to_, from_))::BIGINT, 0, 0
+    WHERE NOT EXISTS (FROM fitting)
+),
+bucketed AS (
+    SELECT klines.*, sizes.*, bucket(open_time, to_, coarser_us, anchor_us) AS bucket_start
+    FROM klines, sizes
+    WHERE market = market_ AND symbol = symbol_ AND "interval" = from_
+),
+buckets AS (
+    SELECT
+        bucket_start,
+        bucket_start + CASE to_ WHEN '1M' THEN INTERVAL 1 MONTH ELSE to_microseconds(coarser_us) END AS bucket_end,
+        finer_us,
+        arg_min(open, open_time) AS open,
+        max(high) AS high,
+        min(low) AS low,
+        arg_max(close, open_time) AS close,
+        sum(volume) AS volume,
+        sum(quote_volume) AS quote_volume,
+        sum(trade_count)::BIGINT AS trade_count,
+        sum(taker_buy_volume) AS taker_buy_volume,
+        sum(taker_buy_quote_volume) AS taker_buy_quote_volume,
+        count(*) FILTER (epoch_us(open_time) % finer_us = 0) AS candles
+    FROM bucketed
+    GROUP BY bucket_start, bucket_end, finer_us
+)
+SELECT
+    market_ AS market,
+    symbol_ AS symbol,
+    to_ AS "interval",
+    bucket_start AS open_time,
+    open,
+    high,
+    low,
+    close,
+    volume,
+    bucket_end - INTERVAL 1 MILLISECOND AS close_time,
+    quote_volume,
+    trade_count,
+    taker_buy_volume,
+    taker_buy_quote_volume,
+    candles = (epoch_us(bucket_end) - epoch_us(bucket_start)) // finer_us AS complete
+FROM buckets
+ORDER BY bucket_start
