@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import msgspec
 import pyarrow.parquet as pq
@@ -13,8 +15,14 @@ class _Transaction(msgspec.Struct, rename="camel"):
     version: int
 
 
+class _Remove(msgspec.Struct, rename="camel"):
+    path: str
+    deletion_timestamp: int | None = None
+
+
 class _Action(msgspec.Struct):
     txn: _Transaction | None = None
+    remove: _Remove | None = None
 
 
 _actions = msgspec.json.Decoder(_Action)
@@ -40,25 +48,53 @@ class Bounds:
 
     def _read_on(self, version: int) -> None:
         for number in range(self.version + 1, version + 1):
-            for line in entry_path(self._log, number).read_bytes().splitlines():
-                if transaction := _actions.decode(line).txn:
-                    self.values[transaction.app_id] = transaction.version
+            for action in _actions_of(self._log, number):
+                if action.txn:
+                    self.values[action.txn.app_id] = action.txn.version
             self.version = number
 
     def _start_over(self, version: int) -> None:
-        checkpoints = {
-            number: path for path in self._log.glob("*.checkpoint.parquet") if (number := number_of(path)) <= version
+        self.version = _newest_checkpoint(self._log, version)
+        self.values = dict(_checkpointed(self._log, self.version, "txn", "appId", "version"))
+
+
+def removed_ms(log: Path, version: int) -> dict[str, int]:
+    """When each file that the log still remembers was removed from the table, by its path on disk."""
+    checkpoint = _newest_checkpoint(log, version)
+    removed = dict(_checkpointed(log, checkpoint, "remove", "path", "deletionTimestamp"))
+    for number in range(checkpoint + 1, version + 1):
+        removed |= {
+            action.remove.path: action.remove.deletion_timestamp or 0
+            for action in _actions_of(log, number)
+            if action.remove
         }
-        self.version = max(checkpoints)
-        actions = pq.read_table(checkpoints[self.version], columns=["txn"]).flatten()
-        ids = zip(actions["txn.appId"].to_pylist(), actions["txn.version"].to_pylist(), strict=True)
-        self.values = {name: version for name, version in ids if name is not None}
+    return {unquote(path): when for path, when in removed.items()}
 
 
 def entry_path(log: Path, version: int) -> Path:
     return log / f"{version:020}.json"
 
 
+def checkpoint_path(log: Path, version: int) -> Path:
+    return log / f"{version:020}.checkpoint.parquet"
+
+
 def number_of(path: Path) -> int:
     """The version in the name of an entry or a checkpoint."""
     return int(path.name.partition(".")[0])
+
+
+def _actions_of(log: Path, version: int) -> Iterator[_Action]:
+    return map(_actions.decode, entry_path(log, version).read_bytes().splitlines())
+
+
+def _newest_checkpoint(log: Path, version: int) -> int:
+    """The version of the newest checkpoint that is not beyond this one."""
+    return max(number for path in log.glob("*.checkpoint.parquet") if (number := number_of(path)) <= version)
+
+
+def _checkpointed(log: Path, version: int, action: str, key: str, value: str) -> Iterator[tuple[str, int]]:
+    """Two fields of every action of a kind in a checkpoint."""
+    rows = pq.read_table(checkpoint_path(log, version), columns=[action]).flatten()
+    pairs = zip(rows[f"{action}.{key}"].to_pylist(), rows[f"{action}.{value}"].to_pylist(), strict=True)
+    return ((name, number or 0) for name, number in pairs if name is not None)

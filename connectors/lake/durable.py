@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
@@ -71,15 +72,19 @@ def held(lock: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk_problems(place: Path, outcome: str) -> Iterator[None]:
+def disk_problems(place: Path, outcome: str, kind: type[Problem] = Problem) -> Iterator[None]:
     """Say in one sentence what the disk refused, and what that means for the data."""
     try:
         yield
     except OSError as error:
-        raise disk_problem(place, error.errno, str(error), outcome) from error
+        reason = os_error(error)
+        if reason.errno in {ENOSPC, EDQUOT}:
+            raise kind(f"Disk full while writing {place}: {outcome}.", "Free space and run again.") from error
+        raise kind(f"Could not write {place} ({reason.strerror}): {outcome}.", "Mend it and run again.") from error
 
 
-def disk_problem(place: Path, code: int | None, reason: str, outcome: str) -> Problem:
-    if code in {ENOSPC, EDQUOT}:
-        return Problem(f"Disk full while writing {place}: {outcome}.", "Free space and run again.")
-    return Problem(f"Could not write {place} ({reason}): {outcome}.", "Mend the disk or its permissions and run again.")
+def os_error(error: OSError) -> OSError:
+    """The error with its number, which delta-rs gives in its text only."""
+    named = re.search(r"os error (\d+)", str(error))
+    code = error.errno or (int(named[1]) if named else None)
+    return OSError(code, os.strerror(code)) if code else OSError(None, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from connectors.lake.durable import make_folder, whole_file
 from connectors.lake.statistics import Statistics
 from schemas.dataset import Dataset
+from schemas.errors import CorruptData
 
 ROW_GROUP = 65_536  # rows: about a month of one symbol's minutes, so that a symbol's groups hold little else
+CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +43,23 @@ def folder_name(partition: Mapping[str, str]) -> str:
     return "/".join(f"{column}={quote(value, safe='')}" for column, value in partition.items())
 
 
-def write_rows(root: Path, dataset: Dataset, rows: pa.Table) -> list[DataFile]:
-    """Write rows as one sorted file a partition, or nothing at all."""
+@contextmanager
+def new_files(root: Path) -> Iterator[list[DataFile]]:
+    """A list to gather written files in; when the writing fails they are all removed again."""
     written: list[DataFile] = []
     try:
-        for partition, part in partitions(dataset, rows):
-            written.append(write_file(root, dataset, partition, [part]))
+        yield written
     except BaseException:
         discard(root, written)
         raise
+
+
+def write_rows(root: Path, dataset: Dataset, rows: pa.Table) -> list[DataFile]:
+    """Write rows as one sorted file a partition, or nothing at all."""
+    assert rows.schema.equals(dataset.schema), f"rows of {dataset.name} have other columns: {rows.schema}"
+    with new_files(root) as written:
+        for partition, part in partitions(dataset, rows):
+            written.append(write_file(root, dataset, partition, [part]))
     return written
 
 
@@ -74,9 +86,28 @@ def discard(root: Path, files: Iterable[DataFile]) -> None:
         (root / file.path).unlink(missing_ok=True)
 
 
+def read_files(paths: Iterable[Path], schema: pa.Schema | None = None) -> ds.Scanner:
+    """Read files one by one, each page checked, holding little; a column that a file lacks is NULL."""
+    source = ds.dataset([str(path) for path in paths], schema=schema, format="parquet")
+    return source.scanner(batch_size=ROW_GROUP, batch_readahead=2, fragment_readahead=1, fragment_scan_options=CHECKED)
+
+
+def refuse_damaged(paths: Iterable[Path]) -> None:
+    """Raise CorruptData for the first file that cannot be read to its end; return when all can."""
+    for path in paths:
+        try:
+            for _ in read_files([path]).to_batches():
+                pass
+        except (pa.ArrowException, OSError):
+            raise CorruptData(
+                f"The data file {path} is damaged or missing.",
+                "Restore it from a copy, or move the table's folder away and pull it again.",
+            ) from None
+
+
 def _options(schema: pa.Schema) -> dict[str, Any]:
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    return {"compression": "zstd", "use_dictionary": texts}
+    return {"compression": "zstd", "use_dictionary": texts, "write_page_checksum": True}
 
 
 def partitions(dataset: Dataset, rows: pa.Table) -> Iterator[tuple[dict[str, str], pa.Table]]:

@@ -18,18 +18,18 @@ import pyarrow.dataset as ds
 import pyarrow.fs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
-from connectors.lake.bounds import Bounds, entry_path
+from connectors.lake.bounds import Bounds, checkpoint_path, entry_path, removed_ms
 from connectors.lake.durable import disk_problems, held, make_folder, sync
 from connectors.lake.evolution import evolve
 from connectors.lake.files import DataFile, folder_name
 from connectors.lake.live import LiveFile, live_files
-from connectors.lake.moves import Move, Stale
+from connectors.lake.moves import Move, Refused, Stale
 from connectors.lake.recovery import HINT, recover
 from schemas.dataset import Dataset
-from schemas.errors import TryLater
+from schemas.errors import CorruptData, Problem
 
 CHECKPOINT_EVERY = 50  # commits; a lower interval costs more: a checkpoint with 20,000 ids takes 40 ms
 ATTEMPTS = 20  # against writers that know nothing of the lock
@@ -82,7 +82,7 @@ class Log:
         data_change: bool = True,
     ) -> int:
         """Land files and moves as one durable version, or raise Stale with nothing changed."""
-        with held(self._lock), self._guard:
+        with disk_problems(self.root, "nothing was committed", Refused), held(self._lock), self._guard:
             for _ in range(ATTEMPTS):
                 delta = self._open() or self._create()
                 self._refresh(delta)
@@ -93,7 +93,12 @@ class Log:
                 ids = _app_ids(self._bounds.values, moves, removed)
                 if self._write(delta, actions, ids):
                     return self._make_durable(delta)
-        raise TryLater(f"Other writers kept changing {self.root}.", "Run again when they are done.")
+        raise Stale(frozenset(move.series for move in moves))
+
+    def removed_ms(self) -> dict[str, int]:
+        """When each file left the table, as far as the log remembers. After a `tidy`."""
+        with self._snapshot() as delta:
+            return {} if delta is None else removed_ms(self._folder, delta.version())
 
     def tidy(self) -> None:
         """Checkpoint the log and drop entries that nobody needs any more."""
@@ -115,18 +120,18 @@ class Log:
 
     def _first_open(self) -> None:
         if os.access(self.root, os.W_OK):
-            with held(self._lock), self._guard:
+            with disk_problems(self.root, "the table was not opened"), held(self._lock), self._guard:
                 self._open()
         else:
             with self._guard:
-                self._delta = DeltaTable(str(self.root))
+                self._delta = _stored(self.root)
 
     def _open(self) -> DeltaTable | None:
         """Open the table, mended and with every declared column. Only under the lock."""
         if self._delta is None:
             recover(self.root)
             if DeltaTable.is_deltatable(str(self.root)):
-                delta = DeltaTable(str(self.root))
+                delta = _stored(self.root)
                 self._durable = delta.version()
                 evolve(delta, self.dataset)
                 self._delta = delta
@@ -150,13 +155,11 @@ class Log:
         self._bounds.follow(delta.version())
 
     def _compare(self, delta: DeltaTable, moves: Sequence[Move], removed: Sequence[LiveFile]) -> None:
-        """Raise Stale unless the snapshot is the one that the plan was made for."""
+        """Raise Stale unless the snapshot is one that the plan fits."""
         stale = {move.series for move in moves if not move.fits(self._bounds.values)}
-        if removed and not {file.path for file in removed} <= {file.path for file in live_files(delta)}:
-            stale |= {move.series for move in moves}
-            raise Stale(frozenset(stale))
-        if stale:
-            raise Stale(frozenset(stale))
+        gone = {file.path for file in removed} - {file.path for file in live_files(delta)} if removed else set()
+        if stale or gone:
+            raise Stale(frozenset(stale or (move.series for move in moves)))
 
     def _adds(self, files: Sequence[DataFile], data_change: bool) -> Iterator[AddAction]:
         """Actions for files that were looked at again: Delta would believe anything."""
@@ -180,12 +183,16 @@ class Log:
             )
         except CommitFailedError:
             return False
+        except OSError as error:
+            if entry_path(self._folder, delta.version() + 1).exists():
+                raise Problem(f"Whether {self.root} was committed is not known: {error}.", "Run again.") from error
+            raise
         return True
 
     def _make_durable(self, delta: DeltaTable) -> int:
         """Sync every entry since the last one known to be durable, and return the version reached."""
-        self._refresh(delta)
         with disk_problems(self._folder, "the last commit may not survive a power loss"):
+            self._refresh(delta)
             for version in range(self._durable + 1, delta.version() + 1):
                 with suppress(FileNotFoundError):  # cleaned up, below a durable checkpoint
                     sync(entry_path(self._folder, version))
@@ -199,13 +206,23 @@ class Log:
 
     def _checkpoint(self, delta: DeltaTable) -> None:
         """Write a checkpoint, durably, of durable entries only."""
-        checkpoint = self._folder / f"{delta.version():020}.checkpoint.parquet"
+        checkpoint = checkpoint_path(self._folder, delta.version())
         if checkpoint.exists():
             return
         self._make_durable(delta)
         delta.create_checkpoint()
         for path in (checkpoint, self._folder / HINT, self._folder):
             sync(path)
+
+
+def _stored(root: Path) -> DeltaTable:
+    try:
+        return DeltaTable(str(root))
+    except DeltaError as error:
+        raise CorruptData(
+            f"The log of {root} cannot be read: {error}.",
+            "Restore the folder from a copy, or move it away and pull again.",
+        ) from error
 
 
 def _removes(files: Sequence[LiveFile], data_change: bool) -> Iterator[RemoveAction]:

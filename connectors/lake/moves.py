@@ -12,7 +12,11 @@ RISING = "observed_at"
 REVISION = "revision"
 
 
-class Stale(Problem):
+class Refused(Problem):
+    """Nothing was committed, and the files that were to be named by the commit are no longer needed."""
+
+
+class Stale(Refused):
     """Other writers moved these series since the plan was made; nothing was written: plan them again."""
 
     def __init__(self, series: frozenset[str]) -> None:

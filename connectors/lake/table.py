@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from connectors.lake.durable import disk_problems
-from connectors.lake.files import discard, write_rows
+from connectors.lake.compact import merge, worth_merging
+from connectors.lake.durable import disk_problems, held
+from connectors.lake.files import CHECKED, DataFile, discard, folder_name, new_files, refuse_damaged, write_rows
+from connectors.lake.live import LiveFile
 from connectors.lake.log import Log
-from connectors.lake.moves import Move
+from connectors.lake.moves import Move, Refused, Stale
+from connectors.lake.replace import holders, without
+from connectors.lake.vacuum import vacuum
 from schemas.dataset import Dataset
-from schemas.errors import CorruptData
 
 NOTHING_COMMITTED = "nothing was committed"
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What upkeep did: files merged, files they became, files deleted that no snapshot names."""
+
+    merged: int
+    written: int
+    deleted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +69,67 @@ class Table:
         if stored is None:
             return schema.empty_table()
         try:
-            return stored.to_table(columns=schema.names, filter=where).cast(schema)
-        except (pa.ArrowException, OSError) as error:
-            self._blame(stored, where, error)
+            found = stored.to_table(columns=schema.names, filter=where, fragment_scan_options=CHECKED)
+        except (pa.ArrowException, OSError):
+            refuse_damaged(self._root / fragment.path for fragment in stored.get_fragments(filter=where))
             raise
+        return found.cast(schema)
 
     def commit(self, rows: pa.Table | None, moves: Sequence[Move]) -> Committed:
         """Add rows and move bounds in one durable step; Stale, and nothing written, when a bound is not as expected."""
         assert len({move.series for move in moves}) == len(moves), "a series moves twice in one commit"
         with disk_problems(self._root, NOTHING_COMMITTED):
             files = [] if rows is None or not rows.num_rows else write_rows(self._root, self.dataset, rows)
-            try:
-                version = self._log.commit(files, moves)
-            except BaseException:
-                discard(self._root, files)
-                raise
+        version = self._land(files, moves)
         return Committed(version, sum(file.rows for file in files))
 
-    def _blame(self, stored: ds.Dataset, where: pc.Expression | None, error: Exception) -> None:
-        """Raise CorruptData for the first file that cannot be read; return when all can."""
-        for fragment in stored.get_fragments(filter=where):
+    def replace(self, old: pa.Table, new: pa.Table, moves: Sequence[Move]) -> Committed:
+        """Swap the rows with the keys in `old` for the rows of `new` in one durable step, or raise Stale."""
+        with held(self._rewrite_lock):
+            with disk_problems(self._root, NOTHING_COMMITTED), new_files(self._root) as written:
+                touched = holders(self._log, old)
+                written.extend(without(self._root, self.dataset, touched))
+                written.extend(write_rows(self._root, self.dataset, new) if new.num_rows else [])
+            version = self._land(written, moves, removed=[holder.file for holder in touched])
+        return Committed(version, new.num_rows)
+
+    def maintain(self, now: datetime | None = None) -> Maintained:
+        """Merge and sort files, shorten the log, and delete what no reader can still hold. Changes no row."""
+        now = now or datetime.now(UTC)
+        done = [
+            self._merge(partition, now)
+            for partition in sorted({folder_name(file.partition) for file in self._log.live()})
+        ]
+        self._log.tidy()
+        return Maintained(
+            sum(merged for merged, _ in done), sum(written for _, written in done), vacuum(self._log, now)
+        )
+
+    def _merge(self, partition: str, now: datetime) -> tuple[int, int]:
+        """Merge files of one partition where it pays: how many, into how many."""
+        with held(self._rewrite_lock):
+            files = [file for file in self._log.live() if folder_name(file.partition) == partition]
+            chosen = worth_merging(files, self.dataset, now) if files else []
+            if not chosen:
+                return 0, 0
+            with disk_problems(self._root, "files were not merged and no row changed"):
+                written = merge(self._root, self.dataset, chosen)
             try:
-                for _ in fragment.to_batches():
-                    pass
-            except (pa.ArrowException, OSError):
-                raise CorruptData(
-                    f"The data file {self._root / fragment.path} is damaged or missing.",
-                    "Restore it from a copy, or move the table away and pull it again.",
-                ) from error
+                self._land(written, [], removed=chosen, data_change=False)
+            except Stale:  # a writer that knows nothing of the lock rewrote them; the next upkeep sees its files
+                return 0, 0
+            return len(chosen), len(written)
+
+    def _land(
+        self,
+        files: Sequence[DataFile],
+        moves: Sequence[Move],
+        *,
+        removed: Sequence[LiveFile] = (),
+        data_change: bool = True,
+    ) -> int:
+        try:
+            return self._log.commit(files, moves, removed=removed, data_change=data_change)
+        except Refused:  # and nothing else: after any other error the log may name the files
+            discard(self._root, files)
+            raise
