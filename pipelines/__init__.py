@@ -1,0 +1,20 @@
+"""What happens when: flows, checks, the command line. For notebooks: `connect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["connect"]
+
+
+def connect(flows: str | Path = "flows.yaml") -> DuckDBPyConnection:
+    """A DuckDB connection with a view for every dataset of the lake that a flows.yaml names, as it is now."""
+    # Not at the top: whoever imports a module of this package would wait for DuckDB and Arrow.
+    from connectors.lake import Lake, sql  # noqa: PLC0415
+    from pipelines.config import load  # noqa: PLC0415
+
+    return sql.connect(Lake.at(load(Path(flows)).lake))

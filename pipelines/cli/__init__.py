@@ -1,0 +1,30 @@
+"""The command line: the only place that prints. One module a group of verbs, loaded when its verb is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).parents[2]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; everything a person can cause ends in one sentence on stderr."""
+    foreign = strangers(HERE)
+    if foreign:
+        print(f"binlake: {foreign} Install binlake in an environment of its own.", file=sys.stderr)
+        return 1
+    from pipelines.cli.app import call  # noqa: PLC0415 - only now is it certain whose `schemas` it imports
+
+    return call(sys.argv[1:] if argv is None else list(argv))
+
+
+def strangers(home: Path) -> str:
+    """Another distribution's package of the same name, which would be imported instead of ours; empty when none."""
+    for name in ("connectors", "schemas"):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).parents[1] != home:
+            return f"another installed package owns the name {name}, at {spec and spec.origin}."
+    return ""

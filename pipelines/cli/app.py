@@ -1,0 +1,70 @@
+"""The verbs, and the one way in and out of them."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from cyclopts import App
+
+from pipelines.cli.environment import prepare
+from pipelines.cli.problems import explained
+
+_HELP = "Your own exact copy of Binance's market prices and of your account, in Parquet."
+
+_AFTER = """\
+All verbs take --debug, which shows tracebacks; those that read flows.yaml take --config FILE. stdout is data, \
+stderr is talk.
+
+Exit codes: 0 done, 1 a run failed while others went on, 2 usage, 3 a check failed or a file is damaged, \
+4 access refused, 70 a bug, 75 try later, 130 interrupted.
+"""
+
+# verb, where it lives, what it does. The text stands here so that --help loads none of them.
+_VERBS = (
+    ("init", "pipelines.cli.setup:init", "Write an annotated flows.yaml."),
+    ("demo", "pipelines.cli.serve:demo", "The whole thing offline: simulator, flows, checks, queries; leaves nothing."),
+    ("plan", "pipelines.cli.pull:plan", "Say what a run would fetch, and what that costs."),
+    ("run", "pipelines.cli.pull:run", "One incremental pass."),
+    ("backfill", "pipelines.cli.pull:backfill", "History before what the lake holds."),
+    ("status", "pipelines.cli.look:status", "Coverage and lag by dataset."),
+    ("check", "pipelines.cli.look:check", "Run all checks over the lake."),
+    ("query", "pipelines.cli.look:query", "Ask the lake a question in SQL; read-only."),
+    ("up", "pipelines.cli.serve:up", "Prefect server, UI and the schedules of flows.yaml."),
+    ("doctor", "pipelines.cli.setup:doctor", "Clock, keys, addresses, disk, Prefect: what is wrong and its fix."),
+    ("simulator", "pipelines.cli.serve:simulator", "Serve an exchange that speaks the same protocol, offline."),
+)
+
+
+def _version() -> str:
+    try:
+        return version("binlake")
+    except PackageNotFoundError:
+        return "of this checkout, not installed"
+
+
+app = App(
+    name="binlake",
+    help=_HELP,
+    help_epilogue=_AFTER,
+    help_format="plaintext",
+    version=_version,
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+for _verb, _place, _help in _VERBS:
+    app.command(_place, name=_verb, help=_help)
+
+
+def call(argv: list[str]) -> int:
+    """One command from its words to its exit code."""
+    debug = "--debug" in argv
+    try:
+        prepare()
+        code = app([word for word in argv if word != "--debug"])
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the one place that turns whatever happens into an exit code
+        return explained(error, debug=debug)
+    return int(code or 0)

@@ -1,0 +1,31 @@
+"""What is set before anything else is imported: file modes, and an engine that keeps to itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+# Prefect reads these when it is imported. A person's own setting stands.
+_PREFECT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # a temporary server takes ten seconds and runs no schedules
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "connectors,pipelines",
+}
+
+
+def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Files are the user's alone, and Prefect has a home of its own and tells nobody."""
+    os.umask(0o077)
+    for name, value in _PREFECT.items():
+        environment.setdefault(name, value)
+    # Its database migrates one way, so a home shared with another version of Prefect fails one of the two.
+    environment.setdefault("PREFECT_HOME", str(state_folder(environment) / "prefect"))
+
+
+def state_folder(environment: MutableMapping[str, str] = os.environ) -> Path:
+    """Where programs keep what outlives a run and is no one's document."""
+    base = environment.get("XDG_STATE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "binlake"

@@ -1,0 +1,65 @@
+"""The verbs that ask the lake: status, check, query."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from connectors.lake import Lake
+from connectors.lake.sql import connect
+from connectors.lake.sql import run as answer
+from pipelines.cli import formats
+from pipelines.cli.options import FLOWS_FILE, Config, Json
+from pipelines.cli.output import say, write_json, write_table
+from pipelines.config import load
+
+_SERIES = "SELECT * FROM series_status"
+_DATASETS = """
+SELECT dataset, coalesce(market, account) AS of, "interval", count(*) AS series, sum(rows)::BIGINT AS rows,
+    min(since) AS since, min(until) AS until, max(lag_s) AS lag_s, sum(open_gaps)::BIGINT AS open_gaps
+FROM series_status GROUP BY ALL ORDER BY ALL
+"""
+
+
+def query(
+    sql: Annotated[str, Parameter(allow_leading_hyphen=True, help="one SELECT; `show tables` lists what there is")],
+    *,
+    format: Annotated[formats.Format, Parameter(help="how the answer is written")] = "table",  # noqa: A002 - the option
+    config: Config = FLOWS_FILE,
+) -> int:
+    """Ask the lake a question in SQL. Each dataset is a view, and so are coverage, portfolio, candles and others."""
+    formats.write(answer(connect(Lake.at(load(config).lake)), sql), format)
+    return 0
+
+
+def status(
+    *,
+    series: Annotated[bool, Parameter(negative="", help="one row a series instead of one a dataset")] = False,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """What the lake covers of each dataset, how far behind now it is, and how many gaps are open."""
+    rows = answer(connect(Lake.at(load(config).lake)), _SERIES if series else _DATASETS)
+    if json:
+        write_json(rows.to_pylist())
+    else:
+        write_table([name.removesuffix("_s") for name in rows.schema.names], map(_row, rows.to_pylist()))
+        if not rows.num_rows:
+            say("The lake is empty; `binlake run` fills it.")
+    return 0
+
+
+def _row(row: dict[str, Any]) -> list[Any]:
+    return [*(row | {"lag_s": lag(row["lag_s"])}).values()]
+
+
+def lag(seconds: int | None) -> str:
+    """A length of time in its two largest units."""
+    if seconds is None:
+        return ""
+    minutes, seconds = divmod(max(seconds, 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [f"{count}{unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")) if count]
+    return " ".join(units[:2]) or "0s"

@@ -1,0 +1,36 @@
+"""What several verbs share: their options, and the names they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from schemas.config import FlowsFile
+from schemas.errors import UsageProblem
+from schemas.values import instant, nearest, past, shown
+
+FLOWS_FILE = Path("flows.yaml")
+
+Config = Annotated[Path, Parameter(name="--config", help="the file that says what to pull")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON, for a program to read")]
+
+
+def chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:
+    """The flows asked for by name, or all of them in the order of the file."""
+    for name in names:
+        if name not in spec.flows:
+            hint = f"{nearest(name, spec.flows)}it has {', '.join(spec.flows)}"
+            raise UsageProblem(f"There is no flow {shown(name)} in the file; {hint}.")
+    return list(dict.fromkeys(names)) or list(spec.flows)
+
+
+def moment(text: str, option: str) -> datetime:
+    """The instant given to an option; not in the future."""
+    try:
+        return past(instant(text), datetime.now(UTC))
+    except ValueError as error:
+        raise UsageProblem(f"{option}: {error}") from None

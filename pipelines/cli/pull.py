@@ -1,0 +1,175 @@
+"""The verbs that fill the lake: plan, run, backfill."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, moment
+from pipelines.cli.output import say, write_json, write_table
+from pipelines.cli.problems import INTERRUPTED
+from pipelines.cli.progress import watching
+from pipelines.cli.stopping import stopping
+from pipelines.config import load
+from pipelines.forecast import FlowPlan, plan_flow
+from pipelines.progress import Progress
+from pipelines.receipts import Failure, Receipt, worst
+from pipelines.runs import Window, run_flow, unset_secret
+from pipelines.runs import backfill as pull_history
+from pipelines.serving import recorder
+from schemas.errors import Problem, UsageProblem
+
+SHOWN_FAILURES = 20
+
+Pull = Callable[[str, Progress, asyncio.Event], Awaitable[list[Receipt]]]
+FlowNames = Annotated[str, Parameter(help="flows by name; all of the file without")]
+
+
+async def plan(
+    *flows: FlowNames,
+    series: Annotated[bool, Parameter(negative="", help="one row a series instead of one a flow")] = False,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """Say what a run would fetch, and what that costs: requests, weight, minutes, rows, bytes; fetches nothing."""
+    spec = load(config)
+    plans = [await plan_flow(spec, name) for name in chosen(spec, flows)]
+    _show_plans(plans, series=series, json=json)
+    return 0
+
+
+async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE) -> int:
+    """One incremental pass: whatever is new since the last one. Flows whose key is not set are skipped and named."""
+    spec = load(config)
+    names = chosen(spec, flows)
+    api = await asyncio.to_thread(recorder, config)
+    say(f"Recorded by Prefect at {api}." if api else "No Prefect server is up; running directly, without a record.")
+
+    async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+        if not flows and (account := unset_secret(spec, name)):
+            return [_skipped(name, account)]
+        if api is None:
+            return await run_flow(spec, name, progress=progress, stop=stop)
+        return await _recorded(config, name, api, progress, stop)
+
+    return await _pull_each(names, pull, json=json)
+
+
+async def _recorded(config: Path, name: str, api: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+    from pipelines.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
+
+    return await recorded_run(config, name, api=api, progress=progress, stop=stop)
+
+
+async def backfill(
+    flow: Annotated[str, Parameter(help="a flow that pulls klines")],
+    *,
+    since: Annotated[str, Parameter(help="first instant wanted, such as 2024-01-01, UTC")],
+    until: Annotated[str | None, Parameter(help="first instant no longer wanted; up to now without")] = None,
+    symbol: Annotated[
+        tuple[str, ...], Parameter(negative="", help="only this symbol; may be given more than once")
+    ] = (),
+    dry_run: Annotated[bool, Parameter(negative="", help="say what it would cost, fetch nothing")] = False,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """History on demand: a flow's candles back to an instant. What the lake holds already is not fetched again."""
+    spec = load(config)
+    (name,) = chosen(spec, [flow])
+    window = _window(since, until, symbol)
+    if dry_run:
+        _show_plans([await plan_flow(spec, name, window)], series=False, json=json)
+        return 0
+
+    async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+        return await pull_history(spec, name, window, progress=progress, stop=stop)
+
+    return await _pull_each([name], pull, json=json)
+
+
+def _window(since: str, until: str | None, symbols: Sequence[str]) -> Window:
+    window = Window(moment(since, "--since"), moment(until, "--until") if until else None, tuple(symbols))
+    if window.until is not None and window.until <= window.since:
+        raise UsageProblem(f"--since {since} is not before --until {until}.", "Swap them, or leave --until away.")
+    return window
+
+
+async def _pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
+    """Pull one flow after the other; a problem of one does not stop the next."""
+    receipts: list[Receipt] = []
+    with stopping() as stop:
+        for name in names:
+            with watching(name) as progress:
+                done = await _attempted(name, pull(name, progress, stop))
+            say(*map(_line, done))
+            receipts += done
+            if stop.is_set():
+                break
+    if json:
+        write_json([receipt.to_json() for receipt in receipts])
+    _show_failures([failure for receipt in receipts for failure in receipt.failures])
+    return worst([*(receipt.exit_code for receipt in receipts), INTERRUPTED if stop.is_set() else 0])
+
+
+async def _attempted(name: str, pulling: Awaitable[list[Receipt]]) -> list[Receipt]:
+    try:
+        return await pulling
+    except UsageProblem:
+        raise  # what is wrong with the file or the lake is wrong for every flow
+    except Problem as problem:
+        failure = Failure.of(name, problem)
+        return [Receipt(flow=name, dataset="", market=None, account=None, outcome="failed", failures=(failure,))]
+
+
+def _skipped(name: str, account: str) -> Receipt:
+    note = f"the key of account {account} is not set"
+    return Receipt(flow=name, dataset="", market=None, account=account, outcome="skipped", note=note)
+
+
+def _line(receipt: Receipt) -> str:
+    """One line a dataset, with numbers."""
+    what = " ".join(word for word in (f"{receipt.flow}:", receipt.dataset, receipt.where) if word)
+    if receipt.outcome == "skipped":
+        return f"{what} skipped, {receipt.note}"
+    counts = f"{receipt.rows:,} rows, {receipt.requests:,} requests, weight {receipt.weight:,}, {receipt.seconds:.1f} s"
+    failed = f", {len(receipt.failures)} failed" if receipt.failures else ""
+    note = f" ({receipt.note})" if receipt.note else ""
+    return f"{what} {receipt.outcome}, {counts}{failed}{note}"
+
+
+def _show_failures(failures: Sequence[Failure]) -> None:
+    if not failures:
+        return
+    rows = [(failure.series, failure.why) for failure in failures[:SHOWN_FAILURES]]
+    write_table(("failed", "why"), rows, stream=sys.stderr)
+    if len(failures) > SHOWN_FAILURES:
+        say(f"... and {len(failures) - SHOWN_FAILURES:,} more; --json names them all.")
+
+
+def _show_plans(plans: Sequence[FlowPlan], *, series: bool, json: bool) -> None:
+    if json:
+        write_json([plan.to_json() for plan in plans])
+    elif series:
+        write_table(("flow", "series", "requests", "weight", "rows", "note"), _series_rows(plans))
+    else:
+        header = ("flow", "series", "requests", "weight", "minutes", "rows", "MB", "weight of each later run")
+        write_table(header, map(_plan_row, plans))
+    say(*(f"WARNING, flow {plan.flow}: {plan.warning}" for plan in plans if plan.warning))
+
+
+def _series_rows(plans: Sequence[FlowPlan]) -> list[tuple[object, ...]]:
+    return [
+        (plan.flow, cost.series, cost.requests, cost.weight, cost.rows, cost.note)
+        for plan in plans
+        for cost in plan.series
+    ]
+
+
+def _plan_row(plan: FlowPlan) -> tuple[object, ...]:
+    size = round(plan.bytes / 1e6, 1)
+    return plan.flow, len(plan.series), plan.requests, plan.weight, plan.minutes, plan.rows, size, plan.steady_weight

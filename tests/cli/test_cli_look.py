@@ -1,0 +1,192 @@
+"""`query` and `status` over a real lake."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.lake import Lake, Move
+from pipelines.cli import main
+from pipelines.cli.look import lag
+from schemas.market import PRICES
+
+ROOT = Path(__file__).parents[2]
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+HOSTILE = "\x1b[31mRED[/bold]"
+FLOWS = "exchange: simulator\nflows:\n  p: {kind: market, market: spot, datasets: [prices]}\n"
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A flows.yaml beside a lake that holds one snapshot of prices, one of them with a hostile name."""
+    path = tmp_path / "flows.yaml"
+    path.write_text(FLOWS)
+    names = {"BTCUSDT": "97123.45000000", "NO": "0.00000001", HOSTILE: "1"}
+    rows = pa.Table.from_pylist(
+        [
+            {"market": "spot", "symbol": name, "price": Decimal(price), "observed_at": NOON}
+            for name, price in names.items()
+        ],
+        schema=PRICES.schema,
+    )
+    lake = Lake.open(tmp_path / "lake", "simulator")
+    observed_us = int(NOON.timestamp()) * 1_000_000
+    lake.table(PRICES).commit(rows, [Move("spot", {"observed_at": None}, {"observed_at": observed_us})])
+    return path
+
+
+def asked(config, capsys, sql, *options: str):
+    code = main(["query", sql, "--config", str(config), *options])
+    return code, capsys.readouterr()
+
+
+def test_csv_is_exact(config, capsys):
+    """Decimals come with the digits they have, instants in UTC, and nothing but the answer is on stdout."""
+    code, said = asked(
+        config, capsys, "select symbol, price, observed_at from prices order by symbol desc", "--format", "csv"
+    )
+    assert (code, said.err) == (0, "")
+    rows = list(csv.reader(io.StringIO(said.out)))
+    assert rows[0] == ["symbol", "price", "observed_at"]
+    assert rows[1] == ["NO", "0.00000001", "2026-11-01T12:00:00Z"]
+    assert rows[2] == ["BTCUSDT", "97123.45000000", "2026-11-01T12:00:00Z"]
+
+
+def test_json_is_exact(config, capsys):
+    """Decimals are text, so that no reader rounds them; what JSON cannot say is text too."""
+    sql = "select price, 7 as n, [price] as l, null as nothing, 'inf'::double as far, true as yes from prices where symbol = 'NO'"
+    _, said = asked(config, capsys, sql, "--format", "json")
+    assert json.loads(said.out) == [
+        {"price": "0.00000001", "n": 7, "l": ["0.00000001"], "nothing": None, "far": "inf", "yes": True}
+    ]
+    _, said = asked(config, capsys, "select 1 where false", "--format", "json")
+    assert json.loads(said.out) == []
+
+
+def test_parquet_goes_through_a_pipe(config):
+    """The bytes on stdout are a Parquet file with the types of the answer."""
+    argv = ["-m", "pipelines", "query", "select * from prices", "--format", "parquet", "--config", str(config)]
+    done = subprocess.run([sys.executable, *argv], cwd=ROOT, capture_output=True, check=True)
+    rows = pq.read_table(io.BytesIO(done.stdout))
+    assert rows.num_rows == 3
+    assert rows.schema.field("price").type == pa.decimal128(38, 8)
+
+
+def test_what_comes_from_outside_cannot_steer_the_terminal(config, capsys):
+    """Escape sequences and markup in a name are shown, not obeyed."""
+    _, said = asked(config, capsys, "select symbol from prices")
+    assert "\x1b" not in said.out
+    assert "[31mRED[/bold]" in said.out
+
+
+def test_a_table_says_when_there_is_more(config, capsys):
+    """A thousand rows are shown; the rest is announced on stderr, not lost in silence."""
+    _, said = asked(config, capsys, "select * from range(2500)")
+    assert len(said.out.splitlines()) == 1001
+    assert "first 1,000 of 2,500 rows" in said.err
+
+
+def test_a_closed_pipe_is_no_failure(config):
+    """`binlake query ... | head -1` ends quietly."""
+    argv = f"{sys.executable} -m pipelines query 'select * from range(200000)' --format csv --config {config}"
+    script = f"set -o pipefail; {argv} | head -1"
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("selct 1", "selct"),
+        ("select nothing from prices", "nothing"),
+        ("select * from klinse", "klinse"),
+        ("drop view prices", ""),
+        ("create table t as select 1", ""),
+        ("copy prices to 'out.csv'", ""),
+        ("insert into prices select * from prices", ""),
+        ("attach 'x.db'", ""),
+        ("select 1; select 2", ""),
+        ("set enable_external_access = true", ""),
+        ("select * from read_csv('/etc/passwd')", ""),
+        ("select * from read_text('{config}')", ""),
+        ("", ""),
+    ],
+)
+def test_sql_that_cannot_be(config, capsys, sql, sentence):
+    """A syntax error, an unknown name, an attempt to write or to read other files: one sentence, 2, nothing changed."""
+    before = sorted((path, path.stat().st_size) for path in config.parent.rglob("*"))
+    code, said = asked(config, capsys, sql.format(config=config))
+    assert code == 2
+    assert said.out == ""
+    assert said.err.startswith("binlake: ")
+    assert said.err.count("\n") == 1
+    assert sentence in said.err
+    assert sorted((path, path.stat().st_size) for path in config.parent.rglob("*")) == before
+
+
+def test_a_question_may_begin_with_a_comment(config, capsys):
+    """SQL that starts with dashes is SQL, not an option."""
+    code, said = asked(config, capsys, "-- how many\nselect count(*) as n from prices", "--format", "csv")
+    assert (code, said.out) == (0, "n\n3\n")
+
+
+def test_there_is_no_lake_yet(tmp_path, capsys):
+    """Before the first run the way to make a lake is named."""
+    path = tmp_path / "flows.yaml"
+    path.write_text(FLOWS)
+    for verb in (["query", "select 1"], ["status"]):
+        assert main([*verb, "--config", str(path)]) == 2
+        assert "binlake run" in capsys.readouterr().err
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_damaged_file_is_named(config, capsys):
+    """A corrupt Parquet file ends with 3 and its name."""
+    (file,) = (config.parent / "lake" / "prices").rglob("*.parquet")
+    file.chmod(0o600)
+    file.write_bytes(b"PAR1" + b"\0" * (file.stat().st_size - 4))
+    code, said = asked(config, capsys, "select * from prices")
+    assert code == 3
+    assert file.name in said.err
+
+
+def test_a_lake_of_a_newer_format_is_left_alone(config, capsys):
+    """An older binlake refuses what it cannot know, and says what to do."""
+    label = config.parent / "lake" / "lake.json"
+    label.write_text(label.read_text().replace('"format": 1', '"format": 9'))
+    code, said = asked(config, capsys, "select 1")
+    assert code == 2
+    assert "Upgrade binlake" in said.err
+
+
+def test_status_says_what_is_covered_and_how_far_behind(config, capsys):
+    """One row a dataset, one a series with --series, JSON for programs."""
+    assert main(["status", "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert "prices" in said
+    assert "spot" in said
+    assert main(["status", "--json", "--config", str(config)]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["dataset"], row["of"], row["series"], row["rows"]) == ("prices", "spot", 1, 3)
+    assert row["until"] == "2026-11-01T12:00:00Z"
+    assert row["lag_s"] > 0
+    assert main(["status", "--series", "--json", "--config", str(config)]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["market"], row["last"]) == ("spot", "2026-11-01T12:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, ""), (0, "0s"), (-3, "0s"), (59, "59s"), (3600, "1h"), (3725, "1h 2m"), (90061, "1d 1h")],
+)
+def test_how_a_lag_is_said(seconds, words):
+    """In its two largest units."""
+    assert lag(seconds) == words

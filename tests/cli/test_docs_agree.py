@@ -1,0 +1,44 @@
+"""The README and the command line tell the same story."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.app import app
+from pipelines.receipts import _PRECEDENCE
+
+README = Path(__file__).parents[2] / "README.md"
+VERBS = [name for name in app if not name.startswith("-")]
+
+if not README.exists():
+    pytest.skip("there is no README yet", allow_module_level=True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_is_in_the_readme(verb):
+    """A reader finds each verb where the commands are listed."""
+    assert f"| `binlake {verb}" in README.read_text()
+
+
+def test_every_exit_code_is_in_the_readme():
+    """Whoever writes a script finds what each exit code means."""
+    _, _, codes = README.read_text().partition("Exit codes:")
+    paragraph = codes.partition("\n\n")[0]
+    assert [code for code in _PRECEDENCE if f"{code} " not in paragraph] == []
+
+
+def test_every_option_named_in_the_readme_exists():
+    """No option of a command in the README's table is invented."""
+    rows = [line for line in README.read_text().splitlines() if line.startswith("| `binlake ")]
+    unknown = [
+        f"{verb} {word}"
+        for line in rows
+        for verb in [line.split()[2].strip("`")]
+        for word in line.replace("`", " ").split()
+        if word.startswith("--") and word not in options(verb)
+    ]
+    assert unknown == []
+
+
+def options(verb):
+    return {name for argument in app[verb].assemble_argument_collection() for name in argument.names}
