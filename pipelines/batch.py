@@ -1,0 +1,122 @@
+"""What was fetched and is not committed yet: gathered by series, flushed as few large commits.
+
+Everything a commit says about a series is bound to where that series stood when it was planned. A series that
+another process moved meanwhile is dropped from the commit and reported, the others go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from connectors.lake import Lake, Move, Stale, Table
+from pipelines.candles import Gap, Series, Step
+from pipelines.journal import Correction, write_corrections, write_gaps
+from schemas.market import KLINES
+
+FLUSH_ROWS = 250_000  # about 50 MB of Arrow; a commit this large is dominated by encoding, not by the log
+
+
+@dataclass(slots=True)
+class Batch:
+    """Steps of many series, and the bounds they were planned from."""
+
+    lake: Lake
+    table: Table
+    bounds: dict[str, int]
+    steps: dict[Series, list[Step]] = field(default_factory=dict)
+    corrections: list[Correction] = field(default_factory=list)
+    stale: set[Series] = field(default_factory=set)
+    rows: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.rows >= FLUSH_ROWS
+
+    def add(self, series: Series, step: Step) -> None:
+        self.steps.setdefault(series, []).append(step)
+        self.rows += step.rows.num_rows
+
+    def correct(self, series: Series, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+        """Note that the exchange now prints a stored row differently."""
+        revision = (self.bounds.get(f"{series.id}#revision") or 0) + 1
+        self.corrections.append(Correction(series=series, revision=revision, before=before, after=after))
+
+    def flush(self, now: int) -> int:
+        """Commit what was gathered: the journal first, then corrected rows, then new rows and bounds.
+
+        Returns the number of rows added.
+        """
+        write_gaps(self.lake, _last_versions(self.steps), now)
+        while self.corrections and not self._replaced(now):
+            pass
+        added: int | None = None
+        while added is None:
+            added = self._added()
+        self.steps, self.corrections, self.rows = {}, [], 0
+        return added
+
+    def _replaced(self, now: int) -> bool:
+        """Replace the rows that the exchange prints differently, keeping both versions; False when a race was lost."""
+        write_corrections(self.lake, self.corrections, now)
+        moves = [self._move(series, {}) for series in sorted({one.series for one in self.corrections})]
+        rows = pa.Table.from_pylist([dict(one.after) for one in self.corrections], schema=KLINES.schema)
+        try:
+            self.table.replace(rows.select(KLINES.key), rows, moves)
+        except Stale as stale:
+            self._lose(stale)
+            return False
+        self._moved(moves)
+        return True
+
+    def _added(self) -> int | None:
+        """Commit new rows and bounds; None when a race was lost and the rest has to be tried again."""
+        saying = {series: steps for series, steps in self.steps.items() if _says(steps)}
+        if not saying:
+            return 0
+        moves = [self._move(series, _merged(steps)) for series, steps in saying.items()]
+        rows = pa.concat_tables(step.rows for steps in saying.values() for step in steps)
+        try:
+            self.table.commit(rows, moves)
+        except Stale as stale:
+            self._lose(stale)
+            return None
+        self._moved(moves)
+        return rows.num_rows
+
+    def _move(self, series: Series, new: Mapping[str, int]) -> Move:
+        """What the commit expects of the series, its revision included, and where it takes the bounds."""
+        names = ("since", "until", "revision")
+        return Move(series.id, {name: self.bounds.get(f"{series.id}#{name}") for name in names}, dict(new))
+
+    def _moved(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            self.bounds.update((f"{move.series}#{name}", value) for name, value in move.new.items())
+            self.bounds[f"{move.series}#revision"] = (move.expected["revision"] or 0) + 1
+
+    def _lose(self, stale: Stale) -> None:
+        """Forget what was gathered for series that another process moved."""
+        lost = {series for series in self.steps if series.id in stale.series}
+        lost |= {one.series for one in self.corrections if one.series.id in stale.series}
+        self.stale |= lost
+        self.steps = {one: steps for one, steps in self.steps.items() if one not in lost}
+        self.corrections = [one for one in self.corrections if one.series not in lost]
+
+
+def _last_versions(steps: Mapping[Series, Iterable[Step]]) -> list[tuple[Series, Gap]]:
+    last = {(series, gap.since): gap for series, some in steps.items() for step in some for gap in step.gaps}
+    return [(series, gap) for (series, _), gap in last.items()]
+
+
+def _merged(steps: Sequence[Step]) -> dict[str, int]:
+    bounds: dict[str, int] = {}
+    for step in steps:
+        bounds.update(step.bounds)
+    return bounds
+
+
+def _says(steps: Sequence[Step]) -> bool:
+    """Whether there is anything to commit: a step without rows and bounds only looked."""
+    return any(step.bounds or step.rows.num_rows for step in steps)

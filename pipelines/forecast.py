@@ -1,0 +1,133 @@
+"""What a run of a flow will take, before it is started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.binance import endpoints
+from connectors.binance.endpoints import Endpoint
+from connectors.binance.pools import SPOT
+from connectors.lake import Lake
+from pipelines.candles import LAG_US, Series, Walk
+from pipelines.journal import load_gaps
+from pipelines.plan import BYTES_PER_CANDLE, Cost, cost
+from pipelines.progress import Silent
+from pipelines.runs import Window, flow_named, micros, open_run
+from schemas.config import AccountFlow, Flow, FlowsFile, MarketFlow
+from schemas.market import KLINES
+
+# What one run asks for besides candles, by dataset.
+_ONCE: dict[str, tuple[Endpoint, ...]] = {
+    "symbols": (endpoints.EXCHANGE_INFO,),
+    "prices": (endpoints.PRICE,),
+    "tickers": (endpoints.TICKER_24H,),
+    "balances": (endpoints.ACCOUNT, endpoints.ACCOUNT, endpoints.API_RESTRICTIONS),  # the key is looked at first
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowPlan:
+    """What a run of one flow will take, and what each later run will.
+
+    `minutes` is at the usable share of the exchange's limit. `warning` says when a run takes longer than the
+    schedule allows.
+    """
+
+    flow: str
+    series: tuple[Cost, ...]
+    requests: int
+    weight: int
+    minutes: float
+    rows: int
+    bytes: int
+    steady_weight: int
+    warning: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, state: Path | None = None) -> FlowPlan:
+    """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
+    flow = flow_named(config, name)
+    once = [endpoint for dataset in _datasets(flow) for endpoint in _ONCE.get(dataset, ())]
+    series: tuple[Cost, ...] = ()
+    if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
+        names = await _names(config, name, flow, window, state)
+        series = await asyncio.to_thread(_costs, config.lake, flow, names, window)
+    usable = SPOT.limit * config.budget
+    steady = sum(endpoint.cost({}) for endpoint in once) + _steady(flow, len(series))
+    weight = sum(endpoint.cost({}) for endpoint in once) + sum(one.weight for one in series)
+    rows = sum(one.rows for one in series)
+    return FlowPlan(
+        flow=name,
+        series=series,
+        requests=len(once) + sum(one.requests for one in series),
+        weight=weight,
+        minutes=round(weight / usable, 2),
+        rows=rows,
+        bytes=rows * BYTES_PER_CANDLE,
+        steady_weight=steady,
+        warning=_warning(flow, steady, usable),
+    )
+
+
+def _datasets(flow: Flow) -> tuple[str, ...]:
+    return flow.datasets if isinstance(flow, MarketFlow | AccountFlow) else ()
+
+
+async def _names(
+    config: FlowsFile, name: str, flow: MarketFlow, window: Window | None, state: Path | None
+) -> Sequence[str]:
+    wanted = window.symbols if window and window.symbols else flow.symbols
+    if isinstance(wanted, tuple):
+        return wanted
+    async with open_run(config, name, progress=Silent(), stop=asyncio.Event(), window=window, state=state) as run:
+        return (await run.symbols(flow)).names
+
+
+def _costs(lake_path: Path, flow: MarketFlow, names: Sequence[str], window: Window | None) -> tuple[Cost, ...]:
+    since = window.since if window else flow.since
+    assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+    end = micros(window.until) if window and window.until else micros(datetime.now(UTC)) - LAG_US
+    lake = Lake.at(lake_path) if (lake_path / "lake.json").exists() else None
+    bounds = lake.table(KLINES).bounds() if lake else {}
+    gaps = load_gaps(lake) if lake else {}
+    series = [Series(flow.market, symbol, interval) for symbol in names for interval in flow.intervals]
+    walks = [
+        Walk(one, bounds.get(f"{one.id}#since"), bounds.get(f"{one.id}#until"), gaps=gaps.get(one, {}))
+        for one in series
+    ]
+    weight = endpoints.KLINES.cost({})
+    return tuple(cost(walk, micros(since), end, weight) for walk in walks)
+
+
+def _steady(flow: Flow, series: int) -> int:
+    """Weight of each run once everything is up to date: one request a series."""
+    return series * endpoints.KLINES.cost({}) if isinstance(flow, MarketFlow) else 0
+
+
+def _warning(flow: Flow, steady: int, usable: float) -> str:
+    period = _period(flow)
+    if period is None or steady <= usable * period.total_seconds() / 60:
+        return ""
+    minutes = steady / usable
+    return (
+        f"Each run needs {steady:,} weight, {minutes:.1f} minutes of the budget, but is due every "
+        f"{period.total_seconds() / 60:g} minutes: ask for fewer series, or run less often."
+    )
+
+
+def _period(flow: Flow) -> timedelta | None:
+    """The time between two runs; None for a flow without a schedule."""
+    if flow.every is not None:
+        return flow.every
+    now = datetime.now(UTC)
+    last = flow.last_due(now)
+    before = flow.last_due(last) if last is not None else None
+    return last - before if last is not None and before is not None else None

@@ -1,0 +1,275 @@
+"""Candles of many series at once: windows fetched ahead under the budget, committed in order.
+
+Pages of all series are gathered and flushed by size, so memory stays flat and a commit touches few months. A series
+whose bounds another process moved is planned again from what that process left; one that fails stops no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.endpoints import KLINES as ENDPOINT
+from pipelines import plan
+from pipelines.ahead import ahead
+from pipelines.batch import Batch
+from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Series, Walk, instants
+from pipelines.journal import load_gaps, with_instants
+from pipelines.plan import Phase, Window
+from pipelines.receipts import Failure
+from pipelines.session import Session
+from schemas.errors import AccessRefused, Problem, TryLater
+from schemas.intervals import DAY_US
+from schemas.market import KLINES
+
+ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
+
+
+@dataclass(slots=True)
+class Pull:
+    """One pull of candles: its series, what was stored before, what failed.
+
+    History goes back to `since`. With `until`, nothing from then on is asked for.
+    """
+
+    session: Session
+    series: Sequence[Series]
+    since: int
+    until: int | None = None
+    delisted: frozenset[str] = frozenset()
+    failures: list[Failure] = field(default_factory=list)
+    rows: int = 0
+    walks: dict[Series, Walk] = field(default_factory=dict)
+    begun: set[Series] = field(default_factory=set)
+    listed: dict[Series, int] = field(default_factory=dict)
+    batch: Batch = field(init=False)
+
+    async def run(self) -> None:
+        """Bring every series up to date, planning again those that another process moved meanwhile."""
+        todo = list(self.series)
+        for _ in range(ROUNDS):
+            await self._round(todo)
+            if not self.batch.stale:
+                return
+            todo = sorted(self.batch.stale)
+        self.failures += [Failure(one.name, "Another process kept moving this series; run again.") for one in todo]
+
+    async def _round(self, todo: Sequence[Series]) -> None:
+        await asyncio.to_thread(self._load, todo)
+        now = self.session.client.now_us()
+        end = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
+        await self._work(self._opening(now, end))
+        await self._work(self._rest(end))
+        await self._work(self._listing())
+        await self._work(self._history())
+
+    def _load(self, todo: Sequence[Series]) -> None:
+        """Read where each series stands."""
+        table = self.session.lake.table(KLINES)
+        bounds, gaps = table.bounds(), load_gaps(self.session.lake)
+        self.batch = Batch(self.session.lake, table, bounds)
+        self.walks = {
+            one: Walk(
+                one,
+                bounds.get(f"{one.id}#since"),
+                bounds.get(f"{one.id}#until"),
+                delisted=one.symbol in self.delisted,
+                gaps=gaps.get(one, {}),
+            )
+            for one in todo
+        }
+
+    def _opening(self, now: int, end: int) -> list[Window]:
+        """First what is new in every series, with a second look at gaps that are due, and new series' first pages."""
+        windows: list[Window] = []
+        for walk in self.walks.values():
+            if walk.until is None:
+                windows.append(plan.first(walk.series, self.since, end))
+            elif not walk.at_rest:
+                windows += plan.forward(walk, end)
+                windows += second_looks(walk, now)
+        return plan.in_order(windows)
+
+    def _rest(self, end: int) -> list[Window]:
+        """Then what follows the opening pages."""
+        begun = [walk for walk in self._alive() if walk.series in self.begun and walk.until is not None]
+        return plan.in_order(
+            window for walk in begun for window in plan.forward(walk, end, phase=Phase.REST, overlap=0)
+        )
+
+    def _listing(self) -> list[Window]:
+        """Where the history of each series begins that is wanted from before its coverage."""
+        return [plan.listing(walk, self.since) for walk in self._alive() if walk.since and self.since < walk.since]
+
+    def _history(self) -> list[Window]:
+        """Last the history before coverage, newest first, so that coverage stays one interval."""
+        windows: list[Window] = []
+        for walk in self._alive():
+            if walk.series in self.listed:
+                windows += plan.backward(walk, self.since, self.listed[walk.series])
+        return plan.in_order(windows)
+
+    def _alive(self) -> list[Walk]:
+        failed = {failure.series for failure in self.failures}
+        return [walk for one, walk in self.walks.items() if one not in self.batch.stale and one.name not in failed]
+
+    async def _work(self, windows: Sequence[Window]) -> None:
+        """Fetch the windows ahead, take them in order, flush by size and at the end."""
+        session = self.session
+        session.progress.expect(requests=len(windows), rows=sum(_expected_rows(self.walks, one) for one in windows))
+        stored = await asyncio.to_thread(self._overlap, windows)
+        dead: set[Series] = set()
+        try:
+            async with aclosing(ahead(windows, self._fetch, session.stop)) as pages:
+                async for window, page in pages:
+                    if window.series in self.batch.stale or window.series in dead:
+                        continue
+                    if isinstance(page, Problem):
+                        dead.add(window.series)
+                        self._failed(window.series, page)
+                        continue
+                    self._take(window, page, stored.get(window.series, {}))
+                    session.progress.advance(rows=page.num_rows)
+                    if self.batch.full:
+                        await self._flush()
+        finally:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self.rows += await asyncio.to_thread(self.batch.flush, self.session.client.now_us())
+
+    def _failed(self, series: Series, problem: Problem) -> None:
+        """One series' problem stops it alone, unless it stops everything."""
+        if isinstance(problem, TryLater | AccessRefused):
+            raise problem
+        self.failures.append(Failure.of(series.name, problem))
+
+    async def _fetch(self, window: Window) -> pa.Table:
+        """All candles the exchange prints for a window.
+
+        A short page is not the end: the exchange is asked again behind it, until it prints nothing. At the frontier,
+        where a candle may still be on its way, the next run does that.
+        """
+        client, series, pages = self.session.client, window.series, []
+        since, grid = window.ask_since, self.walks[window.series].grid
+        while since < window.until:
+            page = await client.rows(
+                ENDPOINT,
+                series.values,
+                symbol=series.symbol,
+                interval=series.interval,
+                startTime=since // 1000,
+                endTime=window.until // 1000 - 1,
+                limit=window.limit,
+            )
+            pages.append(page)
+            self.session.progress.advance(requests=1)
+            if not page.num_rows or window.phase in plan.OPENING:
+                break
+            last = int(instants(page)[-1])
+            if last < since:
+                raise Problem(f"The exchange sent candles of {series.name} from before what was asked for.")
+            since = grid.step(grid.floor(last), 1)
+            if client.now_us() - since < QUIET_US:
+                break
+        return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
+
+    def _take(self, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]]) -> None:
+        """Turn one page into a step of its series. A window that no longer joins what came before adds nothing."""
+        walk, now = self.walks[window.series], self.session.client.now_us()
+        if window.phase is Phase.CONFIRM:
+            self.batch.add(window.series, walk.second_look(page, window.since, window.until, now))
+        elif window.phase is Phase.LISTING:
+            self.listed[window.series] = int(instants(page)[0]) if page.num_rows else window.until
+        elif window.phase is Phase.BACKWARD:
+            take = walk.backward if window.ask_since == window.since else walk.before_listing
+            if window.until == walk.since:
+                self.batch.add(window.series, take(page, window.since, window.until, now))
+        elif window.phase is Phase.FIRST:
+            self.begun.add(window.series)
+            until = _end_of(walk, page, window)
+            self.batch.add(window.series, walk.forward(page, window.since, until, now))
+        elif window.since == walk.until:
+            self._compare(walk, window, page, stored, now)
+            self.batch.add(window.series, walk.forward(page, window.since, window.until, now))
+
+    def _compare(
+        self, walk: Walk, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]], now: int
+    ) -> None:
+        """Hold the candles asked for again against the stored ones: changed ones are corrected, late ones added."""
+        if window.ask_since == window.since:
+            return
+        again = page.filter(pc.field("open_time") < pa.scalar(window.since, KLINES.schema.field("open_time").type))
+        late = []
+        for row in with_instants(again):
+            before = stored.get(row["open_time"])
+            if before is None:
+                late.append(row["open_time"])
+            elif before != row:
+                self.batch.correct(walk.series, before, row)
+        if late:
+            rows = again.filter(pc.is_in(again["open_time"].cast(pa.int64()), value_set=pa.array(late)))
+            self.batch.add(walk.series, walk.late(rows, window.ask_since, window.since, now))
+
+    def _overlap(self, windows: Sequence[Window]) -> dict[Series, dict[int, dict[str, Any]]]:
+        """The stored candles that the forward windows will ask for again, by series and time."""
+        asked: dict[tuple[str, str, int], list[Window]] = {}
+        for window in windows:
+            if window.ask_since < window.since:
+                group = (window.series.market, window.series.interval, window.ask_since // DAY_US)
+                asked.setdefault(group, []).append(window)
+        found: dict[Series, dict[int, dict[str, Any]]] = {}
+        for (market, interval, _), group_windows in asked.items():
+            for row in self._stored(market, interval, group_windows):
+                found.setdefault(Series(market, row["symbol"], interval), {})[row["open_time"]] = row
+        return found
+
+    def _stored(self, market: str, interval: str, windows: Sequence[Window]) -> list[dict[str, Any]]:
+        kind = KLINES.schema.field("open_time").type
+        first = pa.scalar(min(window.ask_since for window in windows), kind)
+        last = pa.scalar(max(window.since for window in windows), kind)
+        where = (
+            (pc.field("market") == market)
+            & (pc.field("interval") == interval)
+            & (pc.field("open_time") >= first)
+            & (pc.field("open_time") < last)
+        )
+        return with_instants(self.batch.table.scan(KLINES.schema.names, where))
+
+
+def second_looks(walk: Walk, now: int) -> list[Window]:
+    """One page at the start of each gap that was seen only once, an hour or more ago."""
+    due = [
+        gap
+        for gap in walk.gaps.values()
+        if gap.confirmed_at is None and now - gap.first_seen >= CONFIRM_AFTER_US and gap.since < (walk.until or 0)
+    ]
+    return [
+        Window(
+            phase=Phase.CONFIRM,
+            series=walk.series,
+            since=gap.since,
+            until=min(gap.until or now, walk.until or 0),
+            ask_since=gap.since,
+        )
+        for gap in due
+    ]
+
+
+def _end_of(walk: Walk, page: pa.Table, window: Window) -> int:
+    """How far an opening page speaks: to its last candle, or over the whole stretch when it is empty."""
+    if not page.num_rows:
+        return window.until
+    last = int(instants(page)[-1])
+    grid = walk.grid
+    return min(grid.step(grid.floor(last), 1), window.until)
+
+
+def _expected_rows(walks: Mapping[Series, Walk], window: Window) -> int:
+    return walks[window.series].grid.count(window.since, window.until)

@@ -1,0 +1,122 @@
+"""Symbols: what the exchange lists, kept as versions; and which of them a flow means."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance import endpoints
+from connectors.lake import Lake, Move, Stale
+from pipelines.journal import rows_of, with_instants
+from pipelines.session import Session
+from schemas.intervals import HOUR_US, MINUTE_US
+from schemas.market import KLINES, SYMBOLS
+
+FRESH_US = HOUR_US  # how long a listing is good for
+BRAND_NEW_US = MINUTE_US  # how long it is good for when a name is missing from it
+NOT_TRADING = "BREAK"  # delisted, or not yet listed
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The last version of every symbol of a market."""
+
+    rows: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def delisted(self) -> frozenset[str]:
+        return frozenset(
+            symbol for symbol, row in self.rows.items() if row["status"] == NOT_TRADING or row["gone_since"] is not None
+        )
+
+    def quoted_in(self, quote: str) -> set[str]:
+        return {symbol for symbol, row in self.rows.items() if row["quote_asset"] == quote}
+
+    def trading(self) -> set[str]:
+        return set(self.rows) - self.delisted
+
+    def nearest(self, symbol: str) -> str | None:
+        """The symbol that was probably meant."""
+        close = difflib.get_close_matches(symbol.upper(), self.rows, n=1)
+        return close[0] if close else None
+
+
+async def listing(session: Session, market: str, wanted: Collection[str] = ()) -> Listing:
+    """The symbols of a market: from the lake while fresh, else from the exchange, stored on the way."""
+    stored, seen_at = await asyncio.to_thread(_stored, session.lake, market)
+    good_for = FRESH_US if stored.rows.keys() >= set(wanted) else BRAND_NEW_US
+    if seen_at is not None and session.client.now_us() - seen_at < good_for:
+        return stored
+    await pull_symbols(session, market)
+    return (await asyncio.to_thread(_stored, session.lake, market))[0]
+
+
+async def pull_symbols(session: Session, market: str) -> int:
+    """Store a version of every symbol that changed since the last look, and a last one of those that vanished."""
+    now = session.client.now_us()
+    rows = await session.client.rows(endpoints.EXCHANGE_INFO, {"market": market, "valid_from": now})
+    session.progress.advance(requests=1)
+    return await asyncio.to_thread(_store, session.lake, market, rows, now)
+
+
+def _store(lake: Lake, market: str, rows: pa.Table, now: int) -> int:
+    table = lake.table(SYMBOLS)
+    series = SYMBOLS.series_id({"market": market})
+    previous = table.bounds().get(f"{series}#observed_at")
+    known = _last_versions(lake, market)
+    printed = {row["symbol"]: row for row in with_instants(rows)}
+    changed = [row for symbol, row in printed.items() if _differs(row, known.get(symbol))]
+    gone = [
+        {**row, "gone_since": now, "valid_from": now}
+        for symbol, row in known.items()
+        if symbol not in printed and row["gone_since"] is None
+    ]
+    news = rows_of(SYMBOLS, [*changed, *gone])
+    try:
+        table.commit(news, [Move(series, {"observed_at": previous}, {"observed_at": now})])
+    except Stale:
+        return 0
+    return news.num_rows
+
+
+def _differs(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    return before is None or any(before[name] != value for name, value in row.items() if name != "valid_from")
+
+
+def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
+    seen_at = lake.table(SYMBOLS).bounds().get(f"{SYMBOLS.series_id({'market': market})}#observed_at")
+    return Listing(_last_versions(lake, market)), seen_at
+
+
+def _last_versions(lake: Lake, market: str) -> dict[str, dict[str, Any]]:
+    rows = lake.table(SYMBOLS).scan(where=pc.field("market") == market)
+    return {row["symbol"]: row for row in with_instants(rows.sort_by("valid_from"))}
+
+
+def covered(lake: Lake, market: str) -> set[str]:
+    """The symbols of which the lake holds candles."""
+    series = {name.rsplit("#", 1)[0] for name in lake.table(KLINES).bounds()}
+    values = [KLINES.series_values(one) for one in series]
+    return {value["symbol"] for value in values if value["market"] == market}
+
+
+async def top(session: Session, market: str, book: Listing, quote: str, count: int) -> list[str]:
+    """The most traded symbols of a quote asset. Once chosen they are kept: what the lake holds comes first."""
+    candidates = book.quoted_in(quote)
+    kept = sorted(await asyncio.to_thread(covered, session.lake, market) & candidates)
+    if len(kept) >= count:
+        return kept
+    constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}
+    rows = await session.client.rows(endpoints.TICKER_24H, constants)
+    ranked = [str(symbol) for symbol in rows.sort_by([("quote_volume", "descending")])["symbol"].to_pylist()]
+    return [*kept, *_first(ranked, candidates & book.trading() - set(kept), count - len(kept))]
+
+
+def _first(ranked: Iterable[str], among: Collection[str], count: int) -> list[str]:
+    return [symbol for symbol in ranked if symbol in among][:count]

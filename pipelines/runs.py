@@ -1,0 +1,334 @@
+"""One run of one flow: open the lake and the exchange, pull each dataset, write down what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from connectors.binance.budget import Budget, default_path
+from connectors.binance.client import Client
+from connectors.binance.guard import check_key
+from connectors.binance.keys import KeyPair, read_secret
+from connectors.binance.sites import resolve
+from connectors.lake import Lake
+from pipelines import listing as symbols_of
+from pipelines.candles import Series
+from pipelines.ingest import Pull
+from pipelines.journal import Journal
+from pipelines.listing import Listing
+from pipelines.progress import Progress
+from pipelines.receipts import Failure, Outcome, Receipt
+from pipelines.session import Session
+from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
+from schemas.catalog import DATASETS
+from schemas.config import Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
+from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
+from schemas.intervals import SECOND_US
+from schemas.market import SYMBOLS
+
+CROWDED_FILES = 300  # live files of a table above which a run tidies up without being asked
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One dataset of a flow: what a receipt speaks of, and what a scheduler may retry alone."""
+
+    flow: str
+    dataset: str
+    market: str | None = None
+    account: str | None = None
+
+    @property
+    def where(self) -> str:
+        return self.market or self.account or "lake"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of history asked for; without one, a flow goes on from where it stands."""
+
+    since: datetime
+    until: datetime | None = None
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Run:
+    """An open run: pull its units in any order; what they did is written down when it closes."""
+
+    config: FlowsFile
+    flow: Flow
+    session: Session
+    units: tuple[Unit, ...]
+    window: Window | None = None
+    note: str = ""
+    receipts: list[tuple[Receipt, int, int]] = field(default_factory=list)
+    _chosen: Chosen | None = None
+
+    async def pull(self, unit: Unit) -> Receipt:
+        """Pull one dataset. What goes wrong with it is in the receipt; what stops everything is there too."""
+        started, before = self.session.client.now_us(), len(self.session.journal.requests)
+        rows, failures, outcome = 0, list[Failure](), "done"
+        try:
+            rows, failures = await self._rows(unit)
+        except Problem as problem:
+            failures = [Failure.of(unit.where, problem)]
+        except asyncio.CancelledError:
+            outcome = "interrupted"
+            raise
+        finally:
+            ended = self.session.client.now_us()
+            receipt = self._receipt(unit, rows, failures, outcome, before, ended - started)
+            self.receipts.append((receipt, started, ended))
+        return receipt
+
+    def _receipt(
+        self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: str, before: int, took_us: int
+    ) -> Receipt:
+        requests = self.session.journal.requests[before:]
+        ended: Outcome = "interrupted" if outcome == "interrupted" or self.session.stop.is_set() else "done"
+        return Receipt(
+            flow=unit.flow,
+            dataset=unit.dataset,
+            market=unit.market,
+            account=unit.account,
+            outcome="failed" if failures else ended,
+            rows=rows,
+            requests=len(requests),
+            weight=sum(request.weight for request in requests),
+            seconds=round(took_us / SECOND_US, 3),
+            failures=tuple(failures),
+            note=self.note,
+        )
+
+    async def _rows(self, unit: Unit) -> tuple[int, list[Failure]]:
+        match self.flow:
+            case MarketFlow() if unit.dataset == SYMBOLS.name:
+                return await symbols_of.pull_symbols(self.session, self.flow.market), []
+            case MarketFlow():
+                return await _MARKET[unit.dataset](self, self.flow, await self.symbols(self.flow))
+            case AccountFlow():
+                return await _ACCOUNT[unit.dataset](self.session, self.flow.account), []
+            case MaintenanceFlow():
+                await asyncio.to_thread(self.session.lake.table(DATASETS[unit.dataset]).maintain)
+                return 0, []
+
+    async def symbols(self, flow: MarketFlow) -> Chosen:
+        """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
+        if self._chosen is None:
+            self._chosen = await _choose(self.session, flow, self.window)
+            return self._chosen
+        return replace(self._chosen, unknown=())
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    names: tuple[str, ...]
+    book: Listing
+    everything: bool = False
+    unknown: tuple[Failure, ...] = ()
+
+
+async def _choose(session: Session, flow: MarketFlow, window: Window | None) -> Chosen:
+    wanted = window.symbols if window and window.symbols else flow.symbols
+    named = wanted if isinstance(wanted, tuple) else ()
+    book = await symbols_of.listing(session, flow.market, named)
+    if isinstance(wanted, TopSymbols):
+        return Chosen(tuple(await symbols_of.top(session, flow.market, book, wanted.quote, wanted.top)), book)
+    if not isinstance(wanted, tuple):
+        names = book.trading() | await asyncio.to_thread(symbols_of.covered, session.lake, flow.market)
+        return Chosen(tuple(sorted(names)), book, everything=True)
+    unknown = tuple(_unknown(flow.market, book, symbol) for symbol in wanted if symbol not in book.rows)
+    return Chosen(tuple(symbol for symbol in wanted if symbol in book.rows), book, unknown=unknown)
+
+
+def _unknown(market: str, book: Listing, symbol: str) -> Failure:
+    nearest = book.nearest(symbol)
+    hint = f"did you mean {nearest}?" if nearest else "see `binlake query 'select symbol from symbols'`."
+    return Failure(f"{market}/{symbol}", f"The exchange lists no symbol {symbol}; {hint}")
+
+
+Pulled = Awaitable[tuple[int, list[Failure]]]
+
+
+async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
+    since = run.window.since if run.window else flow.since
+    assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+    pull = Pull(
+        run.session,
+        [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
+        since=micros(since),
+        until=micros(run.window.until) if run.window and run.window.until else None,
+        delisted=chosen.book.delisted,
+    )
+    try:
+        await pull.run()
+    except Problem as problem:
+        return pull.rows, [*chosen.unknown, *pull.failures, Failure.of(flow.market, problem)]
+    return pull.rows, [*chosen.unknown, *pull.failures]
+
+
+async def _prices(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
+    names = None if chosen.everything else chosen.names
+    return await pull_prices(run.session, flow.market, names), [*chosen.unknown]
+
+
+async def _tickers(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
+    names = None if chosen.everything else chosen.names
+    return await pull_tickers(run.session, flow.market, names), [*chosen.unknown]
+
+
+_MARKET: dict[str, Callable[[Run, MarketFlow, Chosen], Pulled]] = {
+    "klines": _klines,
+    "prices": _prices,
+    "tickers": _tickers,
+}
+_ACCOUNT: dict[str, Callable[[Session, str], Awaitable[int]]] = {"balances": pull_balances}
+
+
+def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
+    """What a run of the flow pulls, one unit a dataset."""
+    match flow:
+        case MarketFlow():
+            return tuple(Unit(name, dataset, market=flow.market) for dataset in flow.datasets)
+        case AccountFlow():
+            return tuple(Unit(name, dataset, account=flow.account) for dataset in flow.datasets)
+        case MaintenanceFlow():
+            return tuple(Unit(name, dataset) for dataset in DATASETS)
+
+
+def flow_named(config: FlowsFile, name: str) -> Flow:
+    """The flow of that name; UsageProblem with the nearest one otherwise."""
+    if name not in config.flows:
+        close = difflib.get_close_matches(name, config.flows, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(config.flows)}."
+        raise UsageProblem(f"flows.yaml has no flow named '{name}'.", hint)
+    return config.flows[name]
+
+
+def key_of(account: Account) -> KeyPair | None:
+    """The key pair of an account, or None where its secret is not set on this machine."""
+    api_key = read_secret(account.api_key)
+    signer = read_secret(account.secret or account.private_key or "")
+    if api_key is None or signer is None:
+        return None
+    if account.private_key is not None:
+        return KeyPair.from_pem(api_key, signer.reveal().encode())
+    return KeyPair.from_secret(api_key, signer)
+
+
+def unset_secret(config: FlowsFile, name: str) -> str | None:
+    """The account whose secret is not set, when the flow needs one: such a flow is skipped unless asked for."""
+    flow = flow_named(config, name)
+    if isinstance(flow, AccountFlow) and key_of(config.accounts[flow.account]) is None:
+        return flow.account
+    return None
+
+
+@asynccontextmanager
+async def open_run(
+    config: FlowsFile,
+    name: str,
+    *,
+    progress: Progress,
+    stop: asyncio.Event,
+    window: Window | None = None,
+    state: Path | None = None,
+) -> AsyncIterator[Run]:
+    """Open a run of a flow. `state` is the file of the shared weight budget.
+
+    Raises UsageProblem for a lake of another environment, AccessRefused for a key that is missing or may too much.
+    """
+    flow, site = flow_named(config, name), resolve(config.exchange)
+    keys = _keys(config, flow)
+    lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
+    journal = Journal(name)
+    budget = Budget(state or default_path(), site.environment, share=config.budget)
+    async with Client(site, budget, keys, on_request=journal.note) as client:
+        session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop)
+        run = Run(config, flow, session, units_of(name, flow), window)
+        try:
+            if isinstance(flow, AccountFlow):
+                run.note = await _admit(session, flow, config.accounts[flow.account])
+            yield run
+        finally:
+            await asyncio.to_thread(journal.write, lake, run.receipts)
+
+
+def _keys(config: FlowsFile, flow: Flow) -> KeyPair | None:
+    if not isinstance(flow, AccountFlow):
+        return None
+    account = config.accounts[flow.account]
+    keys = key_of(account)
+    if keys is None:
+        signer = account.secret or account.private_key
+        raise AccessRefused(f"The key of account '{flow.account}' is not set.", f"Set {account.api_key} and {signer}.")
+    return keys
+
+
+async def _admit(session: Session, flow: AccountFlow, account: Account) -> str:
+    """Let only a key in that reads the account it always read. Returns what a person should know about it."""
+    facts = await check_key(session.client, account.allow)
+    await asyncio.to_thread(session.lake.pin, flow.account, facts.uid)
+    return " ".join(facts.warnings)
+
+
+async def run_flow(
+    config: FlowsFile,
+    name: str,
+    *,
+    progress: Progress,
+    stop: asyncio.Event,
+    window: Window | None = None,
+    state: Path | None = None,
+) -> list[Receipt]:
+    """One pass of a flow, directly. A dataset that fails stops no other, unless the exchange refuses us."""
+    async with open_run(config, name, progress=progress, stop=stop, window=window, state=state) as run:
+        for unit in run.units:
+            receipt = await run.pull(unit)
+            if stop.is_set() or hopeless(receipt):
+                break
+        await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
+    return [receipt for receipt, _, _ in run.receipts]
+
+
+async def backfill(
+    config: FlowsFile,
+    name: str,
+    window: Window,
+    *,
+    progress: Progress,
+    stop: asyncio.Event,
+    state: Path | None = None,
+) -> list[Receipt]:
+    """Pull the history of a flow's candles back to `window.since`. UsageProblem where a flow has none."""
+    flow = flow_named(config, name)
+    if not isinstance(flow, MarketFlow) or "klines" not in flow.datasets:
+        raise UsageProblem(f"Flow '{name}' has no history to go back to.", "Backfill a flow that pulls klines.")
+    if window.until is not None and window.until <= window.since:
+        raise UsageProblem(f"--since {window.since:%Y-%m-%d} is not before --until {window.until:%Y-%m-%d}.")
+    only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": ("klines",)})}})
+    return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state)
+
+
+def hopeless(receipt: Receipt) -> bool:
+    """Whether the exchange would refuse the next dataset just the same."""
+    return receipt.exit_code in {TryLater.exit_code, AccessRefused.exit_code}
+
+
+def tidy(lake: Lake, datasets: Collection[str]) -> None:
+    """Merge small files of tables that have become crowded, also when no maintenance flow is scheduled."""
+    for name in {*datasets, "runs", "api_requests"}:
+        table = lake.table(DATASETS[name])
+        if len(table.files()) > CROWDED_FILES:
+            table.maintain()
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970."""
+    return int(instant.timestamp()) * SECOND_US + instant.microsecond

@@ -1,0 +1,22 @@
+"""What every pull of one run shares."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from connectors.binance.client import Client
+from connectors.lake import Lake
+from pipelines.journal import Journal
+from pipelines.progress import Progress
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The lake, the client, the journal of one run, its progress, and the wish to stop."""
+
+    lake: Lake
+    client: Client
+    journal: Journal
+    progress: Progress
+    stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,112 @@
+"""Snapshots: the whole state of a series at one instant of exchange time, one a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance import endpoints
+from connectors.binance.endpoints import Endpoint
+from connectors.lake import Lake, Move, Stale
+from pipelines.session import Session
+from schemas.account import BALANCES
+from schemas.dataset import Dataset
+from schemas.errors import Problem
+from schemas.market import PRICES, TICKERS
+
+LISTED_TICKERS = 100  # up to so many symbols a list is cheaper than everything (reference, section 4.1)
+
+
+async def pull_prices(session: Session, market: str, symbols: Collection[str] | None) -> int:
+    """Store the last price of each symbol, or of all. All are asked for: a list fails whole on one unknown name."""
+    return await _pull(session, PRICES, endpoints.PRICE, market, symbols, None)
+
+
+async def pull_tickers(session: Session, market: str, symbols: Collection[str] | None) -> int:
+    """Store the rolling 24 hours of each symbol, or of all."""
+    asked = sorted(symbols) if symbols is not None and len(symbols) <= LISTED_TICKERS else None
+    return await _pull(session, TICKERS, endpoints.TICKER_24H, market, symbols, asked)
+
+
+async def _pull(
+    session: Session,
+    dataset: Dataset,
+    endpoint: Endpoint,
+    market: str,
+    symbols: Collection[str] | None,
+    asked: list[str] | None,
+) -> int:
+    observed_at = session.client.now_us()
+    rows = await session.client.rows(endpoint, {"market": market, "observed_at": observed_at}, symbols=asked)
+    session.progress.advance(requests=1)
+    if symbols is not None:
+        rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
+    return await _commit(session, dataset, dataset.series_id({"market": market}), rows, observed_at)
+
+
+async def pull_balances(session: Session, account: str) -> int:
+    """Store every asset that is non-zero, or was at the previous snapshot, so that going to zero is visible."""
+    wallet = "spot"
+    observed_at = session.client.now_us()
+    constants: dict[str, str | int] = {"account": account, "wallet": wallet, "observed_at": observed_at}
+    rows = await session.client.rows(endpoints.ACCOUNT, constants)
+    session.progress.advance(requests=1)
+    series = BALANCES.series_id({"account": account, "wallet": wallet})
+    held_before = await asyncio.to_thread(_held, session.lake, account, wallet, series)
+    listed = {str(asset): index for index, asset in enumerate(rows["asset"].to_pylist())}
+    keep = {index for asset, index in listed.items() if asset in held_before}
+    keep |= set(pc.indices_nonzero(_nonzero(rows)).to_pylist())
+    gone = [_zero(account, wallet, asset, observed_at) for asset in sorted(held_before - listed.keys())]
+    rows = pa.concat_tables([rows.take(sorted(keep)), pa.Table.from_pylist(gone, schema=BALANCES.schema)])
+    return await _commit(session, BALANCES, series, rows, observed_at)
+
+
+def _held(lake: Lake, account: str, wallet: str, series: str) -> set[str]:
+    """The assets that were non-zero at the previous snapshot."""
+    table = lake.table(BALANCES)
+    previous = table.bounds().get(f"{series}#observed_at")
+    if previous is None:
+        return set()
+    where = (
+        (pc.field("account") == account)
+        & (pc.field("wallet") == wallet)
+        & (pc.field("observed_at") == pa.scalar(previous, BALANCES.schema.field("observed_at").type))
+    )
+    rows = table.scan(["asset", "free", "locked"], where)
+    return {str(asset) for asset in rows.filter(_nonzero(rows))["asset"].to_pylist()}
+
+
+def _nonzero(rows: pa.Table) -> pa.ChunkedArray[pa.BooleanScalar]:
+    zero = pa.scalar(Decimal(0), BALANCES.schema.field("free").type)
+    found: pa.ChunkedArray[pa.BooleanScalar] = pc.or_(
+        pc.not_equal(rows["free"], zero), pc.not_equal(rows["locked"], zero)
+    )
+    return found
+
+
+def _zero(account: str, wallet: str, asset: str, observed_at: int) -> dict[str, object]:
+    """The answer states the whole account, so an asset it no longer names is held no more."""
+    zero = Decimal(0)
+    return {
+        "account": account, "wallet": wallet, "asset": asset, "free": zero, "locked": zero,
+        "observed_at": observed_at, "extra": None,
+    }  # fmt: skip
+
+
+async def _commit(session: Session, dataset: Dataset, series: str, rows: pa.Table, observed_at: int) -> int:
+    """Commit one snapshot; one that another process overtook is left out, since a newer one is there."""
+    table = session.lake.table(dataset)
+    previous = (await asyncio.to_thread(table.bounds)).get(f"{series}#observed_at")
+    if previous is not None and previous >= observed_at:
+        raise Problem(f"{dataset.name} holds a snapshot of {series} from later than now.", "Run `binlake doctor`.")
+    move = Move(series, {"observed_at": previous}, {"observed_at": observed_at})
+    try:
+        await asyncio.to_thread(table.commit, rows, [move])
+    except Stale:
+        return 0
+    session.progress.advance(rows=rows.num_rows)
+    return rows.num_rows
