@@ -23,6 +23,7 @@ from connectors.simulator.security import check_signed, parameters_sent
 from connectors.simulator.tickers import Tickers
 
 _UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
+_NOT_FOUND = b"<html><body>404 Not found</body></html>"
 
 
 class MovableClock:
@@ -161,20 +162,19 @@ class Exchange:
 
     def answer(self, asked: Asked) -> Answer:
         """What the exchange says to a request; refused ones cost their weight too."""
+        now_us = self.now_us
         endpoint = ENDPOINTS.get(asked.path)
         if endpoint is None or asked.method != "GET":
-            return self._note(asked, Answer(404, b"<html><body>404 Not found</body></html>", content_type=HTML), 0, 0)
+            return self._note(asked, Answer(404, _NOT_FOUND, content_type=HTML), now_us, 0, 0)
         sent = parameters_sent(asked.query)
         faults = self.faults.matching(asked.path, sent.get("symbol"))
         weight = _weight(endpoint.cost(sent), faults)
-        answer, used = self._metered(asked, endpoint, weight)
-        answer = replace(answer, delay_s=self.latency_s)
+        answer, used = self._metered(asked, endpoint, weight, now_us)
         for fault in faults:
             answer = fault.applied(answer)
-        return self._note(asked, answer, weight, used)
+        return self._note(asked, replace(answer, delay_s=answer.delay_s + self.latency_s), now_us, weight, used)
 
-    def _metered(self, asked: Asked, endpoint: Endpoint, weight: int) -> tuple[Answer, int]:
-        now_us = self.now_us
+    def _metered(self, asked: Asked, endpoint: Endpoint, weight: int, now_us: int) -> tuple[Answer, int]:
         try:
             used = self.limits.charge(asked.address, endpoint.pool, weight, now_us / 1e6)
             answer = self._served(asked, endpoint, now_us)
@@ -187,18 +187,16 @@ class Exchange:
         unit = asked.headers.get("x-mbx-time-unit", "MILLISECOND")
         if unit not in _UNITS:
             raise Refusal(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-        key = None
-        if endpoint.security is Security.SIGNED:
-            key = check_signed(asked, self._keys, now_us)
+        signed = endpoint.security is Security.SIGNED
+        key = check_signed(asked, self._keys, now_us) if signed else None
         given = read_parameters(pairs_of(asked.query), endpoint.known)
         call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key)
         return Answer(200, endpoint.answer(self, call))
 
-    def _note(self, asked: Asked, answer: Answer, weight: int, used: int) -> Answer:
+    def _note(self, asked: Asked, answer: Answer, now_us: int, weight: int, used: int) -> Answer:
         key = asked.headers.get("x-mbx-apikey")
-        self.requests.note(
-            Seen(self.now_ms, asked.address, asked.method, asked.target, key, answer.status, weight, used)
-        )
+        at_ms = now_us // 1000
+        self.requests.note(Seen(at_ms, asked.address, asked.method, asked.target, key, answer.status, weight, used))
         return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
@@ -108,4 +109,4 @@ class Limits:
         if self.retry_after == "absent":
             return {}
         until_s = (now_s // _MINUTE_S + 1) * _MINUTE_S if until_s is None else until_s
-        return {"Retry-After": "0" if self.retry_after == "zero" else str(int(until_s - now_s) + 1)}
+        return {"Retry-After": "0" if self.retry_after == "zero" else str(math.ceil(until_s - now_s))}

@@ -100,13 +100,13 @@ def _matching(pattern: str) -> Callable[[str, str], str]:
 
 _integer = _matching(r"^[0-9]{1,20}$")
 symbol_text = _matching(r"^((?![a-z])[\w.-]){1,50}$")
-text = _matching(r"^.{1,200}$")
+text = _matching(r"^.{1,1024}$")
 
 
 def time_ms(name: str, value: str) -> float:
-    """An instant in milliseconds or microseconds, told apart by magnitude, as milliseconds."""
+    """An instant in milliseconds or microseconds, told apart by magnitude, as milliseconds; the absurd is clamped."""
     number = int(_integer(name, value))
-    return number / 1000 if number >= _MICRO_FROM else number
+    return min(number / 1000, _MICRO_FROM) if number >= _MICRO_FROM else number
 
 
 def limit(name: str, value: str) -> int:
