@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from schemas.errors import Problem
@@ -52,6 +52,16 @@ class Receipt:
     @property
     def exit_code(self) -> int:
         return worst([_OF_OUTCOME[self.outcome], *(failure.exit_code for failure in self.failures)])
+
+    def after(self, first: Receipt) -> Receipt:
+        """This receipt, with what an earlier try of the same unit did counted in."""
+        return replace(
+            self,
+            rows=first.rows + self.rows,
+            requests=first.requests + self.requests,
+            weight=first.weight + self.weight,
+            seconds=round(first.seconds + self.seconds, 3),
+        )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -87,6 +87,16 @@ class Run:
             self.receipts.append((receipt, started, ended))
         return receipt
 
+    async def pull_again(self, unit: Unit) -> Receipt:
+        """Pull the dataset once more that has just failed as a whole; its one receipt counts both times."""
+        first, started, _ = self.receipts.pop()
+        try:
+            await self.pull(unit)
+        finally:
+            last, _, ended = self.receipts.pop()
+            self.receipts.append((last.after(first), started, ended))
+        return self.receipts[-1][0]
+
     def _receipt(
         self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: str, before: int, took_us: int
     ) -> Receipt:
@@ -278,6 +288,9 @@ async def _admit(session: Session, flow: AccountFlow, account: Account) -> str:
     return " ".join(facts.warnings)
 
 
+Step = Callable[[Run, Unit], Awaitable[Receipt]]
+
+
 async def run_flow(
     config: FlowsFile,
     name: str,
@@ -286,11 +299,15 @@ async def run_flow(
     stop: asyncio.Event,
     window: Window | None = None,
     state: Path | None = None,
+    pull: Step = Run.pull,
 ) -> list[Receipt]:
-    """One pass of a flow, directly. A dataset that fails stops no other, unless the exchange refuses us."""
+    """One pass of a flow. A dataset that fails stops no other, unless the exchange refuses us.
+
+    `pull` is what a scheduler puts around the pulling of a unit.
+    """
     async with open_run(config, name, progress=progress, stop=stop, window=window, state=state) as run:
         for unit in run.units:
-            receipt = await run.pull(unit)
+            receipt = await pull(run, unit)
             if stop.is_set() or hopeless(receipt):
                 break
         await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
