@@ -1,0 +1,84 @@
+"""The figures of the README, measured here: `make bench`, or `python tests/bench/run.py FIGURE...`.
+
+Everything runs on this machine against the bundled simulator; a whole pass takes about ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import idle
+import limits
+import memory
+import speed
+import start
+from stand import ROOT, Figure, machine, measured, table
+
+BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->"
+
+
+def commits(folder: Path, *, count: int = 2000) -> list[Figure]:
+    """Commits of a flow that runs every five minutes, the first and the last of so many."""
+    done = measured("commits.py", folder, count)
+    ratio = done["old_s"] / done["young_s"]
+    return [
+        Figure(
+            name=f"Commit latency after {count:,} commits, with upkeep, beside that after 20",
+            ours=f"{done['old_s'] * 1000:.0f} ms",
+            peer=f"{done['young_s'] * 1000:.0f} ms",
+            ratio=f"{ratio:.2f} times",
+            goal="at most 1.5 times",
+            met=ratio <= 1.5,
+        )
+    ]
+
+
+FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
+    "start": start.commands,
+    "fetch": speed.fetch,
+    "idle": idle.nothing_new,
+    "commits": commits,
+    "memory": memory.backfill,
+    "latency": limits.one_series,
+    "limits": limits.many_series,
+    "processes": lambda folder: limits.many_series(folder, processes=4),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print the table, and say by the exit code whether every goal was met."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"any of {', '.join(FIGURES)}; all without")
+    parser.add_argument("--write", action="store_true", help="put the table into the README too")
+    options = parser.parse_args(argv)
+    if unknown := set(options.figures) - FIGURES.keys():
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    figures = [figure for name in options.figures or FIGURES for figure in _measure(name)]
+    text = f"{table(figures)}\n{machine()}\n"
+    print(text)
+    if options.write:
+        _write(ROOT / "README.md", text)
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+def _measure(name: str) -> list[Figure]:
+    print(f"measuring {name} ...", file=sys.stderr)
+    with TemporaryDirectory(prefix="binlake-bench-") as folder:
+        return FIGURES[name](Path(folder))
+
+
+def _write(readme: Path, text: str) -> None:
+    """Replace what stands between the marks."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise SystemExit(f"{readme} lacks the marks {BEGIN.strip()} and {END}")
+    readme.write_text(f"{before}{BEGIN}{text}{END}{after}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
