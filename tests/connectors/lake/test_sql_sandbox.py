@@ -1,0 +1,179 @@
+"""What SQL must not be able to do: write anything, or read anything but the lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from duckdb import DuckDBPyConnection, Error
+from lakes import put, small_lake
+
+from connectors.lake.sql import connect, run
+from schemas.errors import UsageProblem
+from schemas.market import PRICES
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A lake with a row, and files outside it that nobody may read."""
+    lake = small_lake(tmp_path)
+    put(lake, PRICES, {"market": "spot", "symbol": "BTCUSDT", "observed_at": "2026-01-01"})
+    pq.write_table(pa.table({"secret": [1]}), tmp_path / "outside.parquet")
+    (tmp_path / "outside.csv").write_text("secret\n1\n")
+    (tmp_path / "lake" / "link.parquet").symlink_to(tmp_path / "outside.parquet")
+    return tmp_path
+
+
+@pytest.fixture
+def connection(folder: Path) -> DuckDBPyConnection:
+    return connect(small_lake(folder))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+WRITING = [
+    "COPY prices TO '{lake}/x.csv'",
+    "COPY (SELECT 1) TO '{outside}/x.parquet'",
+    "WITH x AS (COPY (SELECT 1) TO '{lake}/x.csv') SELECT * FROM x",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{lake}/x.csv'",
+    "EXPLAIN /* */ ANALYZE COPY (SELECT 1) TO '{lake}/x.csv'",
+    "EXPLAIN ANALYZE WITH x AS (COPY (SELECT 1) TO '{lake}/x.csv') SELECT * FROM x",
+    "FROM query('COPY (SELECT 1) TO ''{lake}/x.csv''')",
+    "WITH x AS (INSERT INTO prices VALUES (1) RETURNING *) FROM x",
+    "CREATE TABLE x AS SELECT 1",
+    "CREATE OR REPLACE VIEW prices AS SELECT 1",
+    "DROP VIEW prices",
+    "INSERT INTO prices VALUES (1)",
+    "UPDATE prices SET price = 1",
+    "DELETE FROM prices",
+    "ALTER VIEW prices RENAME TO x",
+    "EXPORT DATABASE '{lake}/x'",
+    "IMPORT DATABASE '{outside}'",
+    "ATTACH '{lake}/x.db'",
+    "ATTACH '{outside}/x.db'",
+    "USE memory",
+    "BEGIN",
+    "CHECKPOINT",
+    "VACUUM",
+    "PREPARE x AS SELECT 1",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET memory_limit = '9GB'",
+    "SET TimeZone = 'Asia/Tokyo'",
+    "SET enable_external_access = true",
+    "SET allowed_directories = ['/']",
+    "SET VARIABLE lake = '/'",
+    "RESET memory_limit",
+    "PRAGMA memory_limit = '9GB'",
+    "PRAGMA database_list",
+    "CALL pragma_version()",
+    "CALL enable_logging()",
+    "SELECT 1; SELECT 2",
+    "SELECT 1; COPY (SELECT 1) TO '{lake}/x.csv'",
+    "",
+    "-- nothing",
+]
+
+READING = [
+    "FROM read_csv('{outside}/outside.csv')",
+    "FROM read_text('{outside}/outside.csv')",
+    "FROM read_blob('{outside}/outside.csv')",
+    "FROM read_json('{outside}/outside.csv')",
+    "FROM '{outside}/outside.parquet'",
+    "FROM '{lake}/../outside.parquet'",
+    "FROM '{lake}/link.parquet'",
+    "FROM read_parquet('{outside}/*.parquet')",
+    "FROM parquet_metadata('{outside}/outside.parquet')",
+    "FROM sniff_csv('{outside}/outside.csv')",
+    "FROM glob('{outside}/*')",
+    "FROM query('FROM ''{outside}/outside.parquet''')",
+    "EXPLAIN FROM '{outside}/outside.parquet'",
+    "FROM read_text('/etc/passwd')",
+    "FROM 'http://127.0.0.1:1/x.parquet'",
+    "FROM 's3://bucket/x.parquet'",
+    "FROM duckdb_secrets()",
+    "SELECT getenv('HOME')",
+    "FROM enable_logging()",
+    "FROM python_table",
+]
+
+
+@pytest.mark.parametrize("sql", [*WRITING, *READING])
+def test_an_escape_is_refused(sql: str, folder: Path, connection: DuckDBPyConnection) -> None:
+    """Each way out of the sandbox ends in one sentence, and leaves every file as it was."""
+    python_table = pa.table({"secret": [1]})
+    before = contents(folder)
+    with pytest.raises(UsageProblem) as refusal:
+        run(connection, sql.format(lake=folder / "lake", outside=folder))
+    assert contents(folder) == before
+    assert "\n" not in str(refusal.value)
+    assert python_table.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT price FROM prices",
+        "SELECT 1;",
+        "FROM prices",
+        "TABLE prices",
+        "VALUES (1)",
+        "DESCRIBE prices",
+        "SHOW TABLES",
+        "SUMMARIZE prices",
+        "EXPLAIN SELECT 1",
+        "explain analyze FROM prices",
+        "WITH x AS (SELECT 1) FROM x -- and a comment",
+        "FROM (PIVOT prices ON symbol IN ('BTCUSDT') USING first(price))",
+    ],
+)
+def test_a_question_is_answered(sql: str, connection: DuckDBPyConnection) -> None:
+    """Everything that only reads the lake works, whatever its form."""
+    assert run(connection, sql).num_rows > 0
+
+
+@pytest.mark.parametrize(
+    "setting", ["TimeZone = 'Asia/Tokyo'", "enable_external_access = true", "allowed_directories = ['/']"]
+)
+def test_the_session_itself_is_locked(setting: str, connection: DuckDBPyConnection) -> None:
+    """Whoever holds the connection cannot unlock it either."""
+    with pytest.raises(Error, match=r"locked|cannot be"):
+        connection.execute(f"SET {setting}")
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELEC 1", "The query cannot be answered: syntax error at or near"),
+        ("SELECT * FROM klinse", "There is no table klinse. Did you mean klines?"),
+        ("SELECT * FROM order_book", "There is no table order_book. There are api_requests, balances,"),
+        ("SELECT prise FROM prices", 'Referenced column "prise" not found'),
+        ("SELECT 'x'::INTEGER", "Could not convert string 'x' to INT32"),
+        ("SELECT sum(99999999999999999999999999999999999999::DECIMAL(38, 0)) FROM range(3)", "Overflow"),
+        ("FROM read_parquet('{lake}/nothing.parquet')", "No files found that match the pattern"),
+        ("SELECT 1; SELECT 2", "Only a single SELECT is answered. The lake is read-only."),
+        ("FROM '{outside}/outside.parquet'", "The query reaches beyond the lake."),
+    ],
+)
+def test_a_wrong_query_is_told_what_is_wrong(
+    sql: str, sentence: str, folder: Path, connection: DuckDBPyConnection
+) -> None:
+    """One sentence names the mistake and, for a table, the nearest one there is."""
+    with pytest.raises(UsageProblem) as refusal:
+        run(connection, sql.format(lake=folder / "lake", outside=folder))
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_each_session_would_spill_into_a_folder_of_its_own(folder: Path) -> None:
+    """What does not fit in memory goes to the lake's disk, and two sessions never share a file there."""
+    places = {
+        str(run(connect(small_lake(folder)), "SELECT current_setting('temp_directory') AS place")["place"][0])
+        for _ in range(2)
+    }
+    assert len(places) == 2
+    assert {Path(place).parent for place in places} == {folder / "lake"}
