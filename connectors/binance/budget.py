@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from connectors.binance.clock import steady_clock
 from connectors.binance.errors import Banned
 from connectors.binance.pools import Pool
 from schemas.errors import Problem, TryLater
@@ -101,7 +101,7 @@ class Budget:
         path: Path,
         environment: str,
         share: float = 0.9,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady_clock,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._path = path

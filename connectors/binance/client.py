@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -20,6 +19,7 @@ import pyarrow as pa
 from yarl import URL
 
 from connectors.binance.budget import Budget
+from connectors.binance.clock import steady_clock
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ALLOWED, TIME, Endpoint, Param, Security
 from connectors.binance.errors import (
@@ -84,8 +84,8 @@ class Answer:
     asked_s: float
     answered_s: float = float("inf")
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)  # a server may echo what it was sent
     problem: BinanceError | None = None
 
 
@@ -98,7 +98,7 @@ class Client:
         budget: Budget,
         keys: KeyPair | None = None,
         on_request: Callable[[Request], None] | None = None,
-        clock: Callable[[], float] = time.monotonic,  # the wall clock may jump, and open candles then look closed
+        clock: Callable[[], float] = steady_clock,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._site = site
@@ -107,8 +107,9 @@ class Client:
         self._on_request = on_request
         self._clock = clock
         self._sleep = sleep
-        self._offset_s = time.time() - clock()  # until the exchange tells the time
+        self._offset_s = 0.0  # until the exchange tells the time
         self._synced_s = float("-inf")
+        self._syncs = 0
         self._syncing = asyncio.Lock()
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
@@ -142,7 +143,7 @@ class Client:
         """The answer to a call: complete JSON that is not an error."""
         call = self._call(endpoint, params)
         if self._clock() - self._synced_s > RESYNC_S:
-            await self._sync_unless_after(self._synced_s)
+            await self._sync_again(self._syncs)
         answer = await self._answer(call)
         if endpoint.tells_limits:
             self._learn_limits(endpoint, answer.body)
@@ -154,6 +155,7 @@ class Client:
         quicker = min(answers, key=lambda answer: answer.answered_s - answer.asked_s)
         self._offset_s = _server_time_s(quicker.body) - (quicker.asked_s + quicker.answered_s) / 2
         self._synced_s = self._clock()
+        self._syncs += 1
 
     def now_us(self) -> int:
         """The exchange's time."""
@@ -162,10 +164,10 @@ class Client:
     def _exchange_s(self) -> float:
         return self._clock() + self._offset_s
 
-    async def _sync_unless_after(self, moment_s: float) -> None:
-        """Measure the clock, once for all who found it wrong at the same time."""
+    async def _sync_again(self, found_wrong: int) -> None:
+        """Measure the clock again, once for all who found the same measurement wrong."""
         async with self._syncing:
-            if self._synced_s <= moment_s:
+            if self._syncs == found_wrong:
                 await self.sync()
 
     def _call(self, endpoint: Endpoint, params: Mapping[str, Param]) -> Call:
@@ -182,7 +184,7 @@ class Client:
         attempt = skews = 0
         while True:
             attempt += 1
-            began_s = self._clock()
+            syncs = self._syncs
             try:
                 return await self._try(call)
             except (Transient, Unreachable, Throttled, ClockSkew) as problem:
@@ -191,12 +193,12 @@ class Client:
                 if attempt == TRIES or skews > 1 or remembered:
                     raise
                 failure = problem
-            await self._cure(failure, attempt, began_s)
+            await self._cure(failure, attempt, syncs)
 
-    async def _cure(self, failure: BinanceError, attempt: int, began_s: float) -> None:
+    async def _cure(self, failure: BinanceError, attempt: int, syncs: int) -> None:
         match failure:
             case ClockSkew():
-                await self._sync_unless_after(began_s)
+                await self._sync_again(syncs)
             case Throttled():
                 pass  # the budget knows, and lets nobody through before it is time
             case _:
