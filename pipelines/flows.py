@@ -1,0 +1,284 @@
+"""The Prefect side, and the only file that imports it: thin flows over `pipelines.runs`, and their deployments.
+
+A flow is told where flows.yaml lies and a name in it, never a secret; no row crosses a task boundary. What goes wrong
+reaches Prefect as the sentence of a failed state, because it keeps the text of exceptions, and pickles of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import prefect
+from prefect.artifacts import acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
+from prefect.deployments.runner import RunnerDeployment
+from prefect.events import emit_event
+from prefect.runner import Runner
+from prefect.schedules import Cron, Interval, Schedule
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelled, Completed, Crashed, Failed
+from prefect.types.entrypoint import EntrypointType
+
+from pipelines.config import load
+from pipelines.progress import Progress, Silent
+from pipelines.receipts import Receipt, worst
+from pipelines.runs import Run, Unit, flow_named, run_flow, unset_secret
+from schemas.config import Flow
+from schemas.errors import Problem
+
+TAG = "binlake"
+ADVANCED = "binlake.dataset.advanced"
+FIRST_RUN_AFTER = timedelta(seconds=10)  # of `up`; then every so often
+_FAILED, _INTERRUPTED = Problem.exit_code, 130
+_SHOWN_FAILURES = 5
+
+
+@dataclass(slots=True)
+class Watch:
+    """What passes between a flow and whoever runs it in the same process, without passing through Prefect."""
+
+    progress: Progress = field(default_factory=Silent)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    receipts: list[Receipt] = field(default_factory=list)
+    error: Exception | None = None
+
+
+_watch: ContextVar[Watch] = ContextVar("watch")
+
+
+@prefect.flow(name="market", flow_run_name="{flow}", persist_result=False)
+async def market(config: str, flow: str) -> State[None]:
+    """Pull what a market prints, as the named flow of the flows.yaml at `config` says."""
+    return await _run(Path(config), flow)
+
+
+@prefect.flow(name="account", flow_run_name="{flow}", persist_result=False)
+async def account(config: str, flow: str) -> State[None]:
+    """Pull what an account holds, as the named flow of the flows.yaml at `config` says."""
+    return await _run(Path(config), flow)
+
+
+@prefect.flow(name="maintenance", flow_run_name="{flow}", persist_result=False)
+async def maintenance(config: str, flow: str) -> State[None]:
+    """Merge small files and tidy the logs of the lake that the flows.yaml at `config` names."""
+    return await _run(Path(config), flow)
+
+
+FLOWS = {each.name: each for each in (market, account, maintenance)}
+
+
+async def _run(path: Path, name: str) -> State[None]:
+    watch = _watch.get(None) or Watch()
+    try:
+        watch.receipts = await run_flow(load(path), name, progress=watch.progress, stop=watch.stop, pull=_as_task)
+    except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
+        watch.error = error
+        return Failed(message=_sentence(error))
+    await _summarise(name, watch.receipts)
+    return _state(watch.receipts)
+
+
+class _Work:
+    """A unit on its way through a task, and what came of it; no dataclass, since Prefect would walk through it."""
+
+    def __init__(self, run: Run, unit: Unit) -> None:
+        self.run = run
+        self.unit = unit
+        self.receipt: Receipt | None = None
+        self.error: Exception | None = None
+
+    async def attempt(self) -> Receipt:
+        pull = self.run.pull if self.receipt is None else self.run.pull_again
+        self.receipt = await pull(self.unit)
+        return self.receipt
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether the unit failed as a whole, with what may be over soon; the next run is there for all else."""
+        failed = self.receipt is not None and any(
+            failure.series == self.unit.where and failure.exit_code == _FAILED for failure in self.receipt.failures
+        )
+        return failed and not self.run.session.stop.is_set()
+
+
+async def _worth_retrying(_task: object, _run: object, state: State[Any]) -> bool:
+    work = await state.aresult(raise_on_failure=False)
+    return isinstance(work, _Work) and work.hopeful
+
+
+@prefect.task(
+    name="pull",
+    task_run_name="{dataset}-{where}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_worth_retrying,
+)
+async def _pull(dataset: str, where: str, work: _Work) -> State[_Work]:  # noqa: ARG001 - they name the task run
+    try:
+        receipt = await work.attempt()
+    except Exception as error:  # noqa: BLE001 - as above
+        work.error = error
+        return Failed(message=_sentence(error))
+    if receipt.rows:
+        _tell(work.run, receipt)
+    return _state([receipt], work)
+
+
+async def _as_task(run: Run, unit: Unit) -> Receipt:
+    """Pull a unit as a task of the flow run that this is."""
+    work = _Work(run, unit)
+    await _pull(unit.dataset, unit.where, work)
+    if work.error is not None:
+        raise work.error
+    assert work.receipt is not None  # noqa: S101 - a task ends with either
+    return work.receipt
+
+
+def _state(receipts: Sequence[Receipt], data: Any = None) -> State[Any]:
+    code = worst(receipt.exit_code for receipt in receipts)
+    if code == _INTERRUPTED:
+        return Cancelled(message="Interrupted; what was committed stays.", data=data)
+    if code:
+        return Failed(message=_why(receipts), data=data)
+    return Completed(message=f"{sum(receipt.rows for receipt in receipts):,} rows", data=data)
+
+
+def _why(receipts: Sequence[Receipt]) -> str:
+    sentences = [f"{failure.series}: {failure.why}" for receipt in receipts for failure in receipt.failures]
+    more = f" (And {len(sentences) - _SHOWN_FAILURES} more.)" if len(sentences) > _SHOWN_FAILURES else ""
+    return " ".join(sentences[:_SHOWN_FAILURES]) + more
+
+
+def _sentence(error: Exception) -> str:
+    """What a person may read of an error: all of a Problem, and only the kind of a bug."""
+    if isinstance(error, Problem):
+        return str(error)
+    return f"A bug: {type(error).__name__}. `binlake run --debug` shows where."
+
+
+def _tell(run: Run, receipt: Receipt) -> None:
+    environment = run.session.lake.environment
+    emit_event(
+        ADVANCED,
+        resource={
+            "prefect.resource.id": f"binlake.{environment}.{receipt.dataset}.{receipt.where}",
+            "prefect.resource.name": receipt.dataset,
+        },
+        payload={"flow": receipt.flow, "market": receipt.market, "account": receipt.account, "rows": receipt.rows},
+    )
+
+
+async def _summarise(name: str, receipts: Sequence[Receipt]) -> None:
+    """Keep one table a run, under a key that gives the flow a history."""
+    table = [
+        {
+            "dataset": receipt.dataset,
+            "of": receipt.where,
+            "outcome": receipt.outcome,
+            "rows": receipt.rows,
+            "requests": receipt.requests,
+            "weight": receipt.weight,
+            "seconds": receipt.seconds,
+            "failed": _why([receipt]),
+        }
+        for receipt in receipts
+    ]
+    await acreate_table_artifact(table=table, key=artifact_key(name), description=f"What flow {name} did")
+
+
+def artifact_key(name: str) -> str:
+    """The key of a flow's summaries; Prefect allows lower-case letters, digits and dashes."""
+    return f"binlake-{name.lower().replace('_', '-')}"
+
+
+async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+    """One pass of a flow, as a flow run on the Prefect server at `api` (see `serving.recorder`)."""
+    kind = flow_named(load(path), name).kind
+    watch = Watch(progress, stop)
+    token = _watch.set(watch)
+    try:
+        with temporary_settings({PREFECT_API_URL: api}):
+            await FLOWS[kind](**_parameters(path, name), return_state=True)
+    finally:
+        _watch.reset(token)
+    if watch.error is not None:
+        raise watch.error
+    return watch.receipts
+
+
+def _parameters(path: Path, name: str) -> dict[str, Any]:
+    return {"config": str(path.absolute()), "flow": name}
+
+
+async def deployments(path: Path, *, now: datetime) -> list[RunnerDeployment]:
+    """The flows of a file that can run here, as deployments with their schedules."""
+    config = load(path)
+    return [
+        await FLOWS[flow.kind].ato_deployment(
+            name,
+            parameters=_parameters(path, name),
+            tags=[TAG],
+            schedules=_schedules(flow, now),
+            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        for name, flow in config.flows.items()
+        if unset_secret(config, name) is None
+    ]
+
+
+def _schedules(flow: Flow, now: datetime) -> list[Schedule]:
+    if flow.cron is not None:
+        return [Cron(flow.cron, timezone="UTC")]
+    return [Interval(flow.every, anchor_date=now + FIRST_RUN_AFTER, timezone="UTC")] if flow.every else []
+
+
+async def serve(path: Path) -> None:
+    """Run the flows of a file on their schedules, until interrupted. The server must be ours alone."""
+    served = await deployments(path, now=datetime.now(UTC))
+    async with get_client() as client:
+        await close_zombies(client)
+        await _forget_others(client, served)
+    runner = Runner(name=TAG, pause_on_shutdown=True)
+    for deployment in served:
+        await runner.aadd_deployment(deployment)
+    await runner.start()
+
+
+async def close_zombies(client: PrefectClient) -> int:
+    """Close the runs that a server believes to be running although all that ran them is gone; how many there were."""
+    running = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+    found = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=running)))
+    for run in found:
+        gone: State[None] = Crashed(message="The process that ran it is gone; what it committed stays.")
+        await client.set_flow_run_state(run.id, gone, force=True)
+    return len(found)
+
+
+async def _forget_others(client: PrefectClient, served: Sequence[RunnerDeployment]) -> None:
+    """Delete the deployments of flows that the file no longer has."""
+    names = {deployment.name for deployment in served}
+    for deployment in await client.read_deployments():
+        if TAG in deployment.tags and deployment.name not in names:
+            await client.delete_deployment(deployment.id)
+
+
+def main(path: str) -> None:
+    """The process that `binlake up` starts beside the server."""
+    try:
+        asyncio.run(serve(Path(path)))
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,80 @@
+"""Processes that never outlive us, and waiting until they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+
+from schemas.errors import Problem
+
+LOOPBACK = "127.0.0.1"
+_SERVER_ERROR = 500
+_LOOK_S = 0.1
+_ROOT = str(Path(__file__).parents[1])
+_straight = build_opener(ProxyHandler({}))
+
+
+@asynccontextmanager
+async def running(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> AsyncIterator[Process]:
+    """Run `python ARGV...` and all it starts for as long as this block, or until this process is killed."""
+    found = {"PYTHONPATH": os.pathsep.join(filter(None, (_ROOT, env.get("PYTHONPATH")))), "PYTHONSAFEPATH": "1"}
+    with _private(log) as sink:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pipelines.leash", sys.executable, *argv,
+            stdin=PIPE, stdout=sink, stderr=sink, env={**env, **found}, start_new_session=True, umask=0o077,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None  # noqa: S101 - asked for above
+        process.stdin.close()
+        await process.wait()
+
+
+def _private(path: Path) -> BinaryIO:
+    """A new file that is its owner's alone."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+async def answering(url: str, process: Process, *, within_s: float, log: Path) -> None:
+    """Wait until the process answers at a URL. Problem when it ends before, or takes longer than that."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while not await asyncio.to_thread(answers, url):
+        if process.returncode is not None:
+            raise Problem("A process that binlake needs has ended at its start.", f"What it said is in {log}.")
+        if asyncio.get_running_loop().time() > deadline:
+            raise Problem(f"Nothing answered at {url} within {within_s:.0f} s.", f"What it said is in {log}.")
+        await asyncio.sleep(_LOOK_S)
+
+
+def answers(url: str, *, within_s: float = 1.0) -> bool:
+    """Whether an HTTP server there says something other than that it is broken. No proxy is asked."""
+    try:
+        with _straight.open(url, timeout=within_s):
+            return True
+    except HTTPError as error:
+        return error.code < _SERVER_ERROR
+    except (URLError, OSError, HTTPException, ValueError):
+        return False
+
+
+def free_port(wanted: int = 0) -> int | None:
+    """The wanted port of the loopback, or any when 0; None when another process has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError:
+            return None
+        port: int = probe.getsockname()[1]
+        return port
