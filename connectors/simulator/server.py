@@ -15,6 +15,7 @@ from connectors.simulator.exchange import Exchange
 from connectors.simulator.messages import Answer, Asked
 
 HOST = "127.0.0.1"
+_PATIENCE_S = 0.1  # for answers under way when the server stops
 _NO_LINGER = struct.pack("ii", 1, 0)  # closing sends a reset instead of what is still buffered
 
 
@@ -27,7 +28,7 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
             return await control.handle(exchange, request)
         return await _deliver(request, exchange.answer(_asked(request)))
 
-    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
+    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, HOST, port)

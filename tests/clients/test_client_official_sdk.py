@@ -1,0 +1,107 @@
+"""The official clients for spot and wallet read what the exchange holds, and their models accept every answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from binance_common.configuration import ConfigurationRestAPI
+from binance_sdk_spot.spot import Spot
+from binance_sdk_wallet.wallet import Wallet
+
+
+@pytest.fixture
+async def configuration(served: Any, credentials: Any) -> ConfigurationRestAPI:
+    """The simulator's address and one key."""
+    secret = {"api_secret" if credentials.kind == "hmac" else "private_key": credentials.secret}
+    return ConfigurationRestAPI(api_key=credentials.api_key, base_path=served.url, timeout=10_000, **secret)
+
+
+@pytest.fixture(autouse=True)
+async def _models_accept(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """The official models fall back to raw data with a warning when an answer is not what they know; it never comes."""
+    yield
+    assert not [record for record in caplog.records if "Failed to parse" in record.getMessage()]
+
+
+async def _ask(method: Any, **parameters: Any) -> Any:
+    """The data of one call; the client blocks, so it runs in a thread."""
+    return await asyncio.to_thread(lambda: method(**parameters).data())
+
+
+async def test_the_sdk_reads_the_same_candles(configuration: ConfigurationRestAPI, candles: list[list[Any]]) -> None:
+    """A hundred minutes of a symbol with a non-ASCII name, to the last digit."""
+    spot = Spot(config_rest_api=configuration).rest_api
+    rows = await _ask(spot.klines, symbol="币安人生USDT", interval="1m", start_time=candles[0][0], limit=100)
+    assert [[_plain(value) for value in row] for row in rows] == candles
+
+
+async def test_the_sdk_reads_the_same_prices(configuration: ConfigurationRestAPI, served: Any) -> None:
+    """One, several and all prices are the exchange's at the instant they were asked."""
+    spot, exchange = Spot(config_rest_api=configuration).rest_api, served.exchange
+    one = await _ask(spot.ticker_price, symbol="BTCUSDT")
+    assert _pairs([one.actual_instance]) == _prices(exchange, ["BTCUSDT"])
+    two = await _ask(spot.ticker_price, symbols=["BTCUSDT", "币安人生USDT"])
+    assert _pairs(two.actual_instance) == _prices(exchange, ["BTCUSDT", "币安人生USDT"])
+    every = await _ask(spot.ticker_price)
+    assert _pairs(every.actual_instance) == _prices(
+        exchange, [each.symbol for each in exchange.listed(exchange.now_ms)]
+    )
+
+
+async def test_the_sdk_reads_the_same_ticker(configuration: ConfigurationRestAPI, served: Any) -> None:
+    """Every field of the rolling day."""
+    spot, exchange = Spot(config_rest_api=configuration).rest_api, served.exchange
+    ticker = (await _ask(spot.ticker24hr, symbol="ETHBTC")).actual_instance
+    at_ms = exchange.requests[-1].at_ms
+    expected = exchange.tickers.day(exchange.listing("ETHBTC", at_ms), at_ms, micro=False, mini=False)
+    assert ticker.additional_properties == {}
+    assert ticker.to_dict() == expected
+
+
+async def test_the_sdk_reads_the_account(configuration: ConfigurationRestAPI) -> None:
+    """Balances and uid come through the signature of each key type; the model knows every field."""
+    account = await _ask(Spot(config_rest_api=configuration).rest_api.get_account, omit_zero_balances=True)
+    assert account.uid == 4242
+    assert account.additional_properties == {}
+    assert [(each.asset, each.free, each.locked) for each in account.balances] == [
+        ("BTC", "0.50000000", "0.25000000"),
+        ("USDT", "1234.56789012", "0.00000000"),
+        ("币安人生", "1000.00000000", "0.00000000"),
+    ]
+
+
+async def test_the_sdk_reads_what_the_key_may_do(configuration: ConfigurationRestAPI) -> None:
+    """The wallet client reads every field of the restrictions."""
+    rights = await _ask(Wallet(config_rest_api=configuration).rest_api.get_api_key_permission)
+    assert rights.additional_properties == {}
+    assert [name for name, value in rights.to_dict().items() if value is True] == ["enableReading"]
+
+
+async def test_the_sdk_knows_every_symbol(configuration: ConfigurationRestAPI, served: Any) -> None:
+    """The model of exchangeInfo accepts all symbols with no field left over."""
+    info = await _ask(Spot(config_rest_api=configuration).rest_api.exchange_info)
+    shown = [each.symbol for each in served.exchange.listed(served.exchange.now_ms) if "SPOT" in each.groups]
+    assert [each.symbol for each in info.symbols] == shown
+    assert {str(each.additional_properties) for each in info.symbols} == {"{}"}
+
+
+async def test_the_sdk_understands_the_server_time(configuration: ConfigurationRestAPI, served: Any) -> None:
+    """The time is the exchange's."""
+    now = await _ask(Spot(config_rest_api=configuration).rest_api.time)
+    assert now.server_time == served.exchange.requests[-1].at_ms
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "actual_instance", value)
+
+
+def _pairs(rows: Any) -> list[tuple[str, str]]:
+    return [(row.symbol, row.price) for row in rows]
+
+
+def _prices(exchange: Any, symbols: list[str]) -> list[tuple[str, str]]:
+    at_ms = exchange.requests[-1].at_ms
+    return [(symbol, exchange.tickers.price(exchange.listing(symbol, at_ms), at_ms)["price"]) for symbol in symbols]

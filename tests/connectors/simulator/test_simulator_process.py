@@ -1,0 +1,103 @@
+"""The simulator as a process: one line of output, steered over its own port, gone when it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "connectors.simulator", "--port", "0", "--max-seconds", "60"]
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    """A running simulator with 3 more symbols and the demo account."""
+    options = ["--symbols", "3", "--demo-account", "--weight-limit", "100", "--seed", "5"]
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as running:
+        yield running
+        running.kill()
+
+
+@pytest.fixture
+def url(process: subprocess.Popen[str]) -> str:
+    """The address that it printed."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _call(url: str, method: str = "GET", order: Any = None) -> Any:
+    body = None if order is None else json.dumps(order).encode()
+    request = urllib.request.Request(url, body, method=method)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
+        return json.load(response)
+
+
+def test_it_is_steered_over_its_port(url: str) -> None:
+    """Faults, delisting, the clock and balances are orders; what was asked and spent can be read."""
+    assert url.startswith("http://127.0.0.1:")
+    _call(f"{url}/simulator/faults", "POST", {"kind": "error", "code": -1001, "status": 503, "path": "/api/v3/time"})
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        _call(f"{url}/api/v3/time")
+    _call(f"{url}/simulator/faults", "DELETE")
+    _call(f"{url}/simulator/delist", "POST", {"symbol": "BTCUSDT"})
+    _call(f"{url}/simulator/balance", "POST", {"uid": 354937868, "asset": "BNB", "free": "1.5"})
+    before = _call(f"{url}/api/v3/time")["serverTime"]
+    _call(f"{url}/simulator/clock", "POST", {"skew_s": 3600})
+    assert _call(f"{url}/api/v3/time")["serverTime"] >= before + 3_600_000
+    statuses = {each["symbol"]: each["status"] for each in _call(f"{url}/api/v3/exchangeInfo")["symbols"]}
+    assert (statuses["BTCUSDT"], statuses["ZCAAUSDT"]) == ("BREAK", "TRADING")
+    _call(f"{url}/simulator/spend", "POST", {"weight": 7})
+    assert sum(_call(f"{url}/simulator/spent").values()) == 1 + 1 + 1 + 20 + 7
+    assert [each["status"] for each in _call(f"{url}/simulator/requests")] == [503, 200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "order", "status"),
+    [
+        ("faults", {"kind": "earthquake"}, 400),
+        ("faults", {"kind": "latency", "second": 1}, 400),
+        ("delist", {"symbol": "NOSUCH"}, 400),
+        ("nothing", {}, 404),
+    ],
+)
+def test_a_wrong_order_is_refused(path: str, order: Any, status: int, url: str) -> None:
+    """An order that makes no sense changes nothing and says so."""
+    with pytest.raises(urllib.error.HTTPError, match=str(status)):
+        _call(f"{url}/simulator/{path}", "POST", order)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(number: signal.Signals, url: str, process: subprocess.Popen[str]) -> None:
+    """Ctrl-C and termination are orderly ends: exit code 0, also with a connection open."""
+    _call(f"{url}/api/v3/ping")
+    process.send_signal(number)
+    assert process.wait(10) == 0
+
+
+def test_it_dies_with_its_parent() -> None:
+    """When the process that started it is gone, it goes too."""
+    code = (
+        "import subprocess, sys;"
+        f"child = subprocess.Popen({COMMAND!r}, stdout=subprocess.PIPE, text=True);"
+        "child.stdout.readline(); print(child.pid, flush=True)"
+    )
+    reading, writing = os.pipe()
+    parent = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=writing, text=True, check=True)
+    os.close(writing)
+    assert int(parent.stdout) > 0
+    with os.fdopen(reading) as held_by_the_orphan:
+        assert held_by_the_orphan.read() == ""  # its end comes when the last process that holds it is gone
+
+
+def test_it_ends_by_itself() -> None:
+    """After --max-seconds it is over."""
+    done = subprocess.run([*COMMAND[:-1], "0.1"], capture_output=True, text=True, check=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
