@@ -21,6 +21,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import emit_event
 from prefect.runner import Runner
@@ -217,6 +218,27 @@ async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, s
     if watch.error is not None:
         raise watch.error
     return watch.receipts
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A flow run as Prefect remembers it."""
+
+    flow: str
+    started: datetime | None
+    state: str
+    message: str
+
+
+async def history(api: str) -> list[Recorded]:
+    """The flow runs that the server at `api` has recorded, in the order they began."""
+    with temporary_settings({PREFECT_API_URL: api}):
+        async with get_client() as client:
+            runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_ASC)
+    return [
+        Recorded(run.name, run.start_time, run.state_name or "", (run.state and run.state.message) or "")
+        for run in runs
+    ]
 
 
 def _parameters(path: Path, name: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,13 +30,13 @@ async def up(
 
 async def demo(
     *,
-    keep: Annotated[Path | None, Parameter(help="a folder to leave the demo's lake in; it is deleted without")] = None,
+    folder: Annotated[Path, Parameter(help="where it leaves its lake to be looked at")] = Path("binlake-demo"),
 ) -> int:
     """Show the whole thing offline: simulator, recorded flows, checks, queries; leaves nothing running."""
     from pipelines.demo import demo as show_everything  # noqa: PLC0415 - as above
 
-    with stopping() as stop, tempfile.TemporaryDirectory(prefix="binlake-demo-") as folder:
-        await show_everything(keep or Path(folder), say=say, show=_show, watch=watching, stop=stop)
+    with stopping() as stop:
+        await show_everything(folder, say=say, show=_show, watch=watching, stop=stop)
     return INTERRUPTED if stop.is_set() else 0
 
 
