@@ -1,46 +1,57 @@
 -- severity: error
 -- Inside coverage every slot of the grid holds a candle, or `gaps` says why not.
-WITH series AS (
-    SELECT market, symbol, "interval", length_us, anchor_us, since, until
+WITH series AS MATERIALIZED (
+    SELECT
+        row_number() OVER (ORDER BY market, symbol, "interval") AS number, -- sorts faster than three texts
+        market,
+        symbol,
+        "interval",
+        length_us,
+        anchor_us,
+        since,
+        until
     FROM coverage
     JOIN grids USING (market, symbol, "interval")
     WHERE dataset = 'klines'
 ),
-explained AS (
-    SELECT series.*, greatest(gaps.since, series.since) AS start, least(gaps.until, series.until) AS stop
-    FROM gaps
-    JOIN series USING (market, symbol, "interval")
-    WHERE gaps.dataset = 'klines'
-        AND gaps.since < series.until
-        AND coalesce(gaps.until, series.until) > series.since
-),
--- Candles and gaps as stretches of slots, between the two ends of coverage.
-stretches AS (
-    SELECT market, symbol, "interval", slot(since, "interval", length_us, anchor_us) AS start, start AS stop
-    FROM series
-    UNION ALL
-    SELECT market, symbol, "interval", slot(until, "interval", length_us, anchor_us) AS start, start AS stop
-    FROM series
-    UNION ALL
-    SELECT
-        market,
-        symbol,
-        "interval",
-        slot(start, "interval", length_us, anchor_us),
-        slot(stop, "interval", length_us, anchor_us)
-    FROM explained
-    UNION ALL
-    SELECT market, symbol, "interval", slot(open_time, "interval", length_us, anchor_us) AS start, start + 1
+-- The slots that are filled, between the slot before coverage and the slot after it.
+filled AS (
+    SELECT number, slot(open_time, "interval", length_us, anchor_us) AS slot
     FROM klines
     JOIN series USING (market, symbol, "interval")
     WHERE open_time >= since AND open_time < until AND open_time = bucket(open_time, "interval", length_us, anchor_us)
+    UNION ALL
+    SELECT number, slot(since, "interval", length_us, anchor_us) - 1 FROM series
+    UNION ALL
+    SELECT number, slot(until, "interval", length_us, anchor_us) FROM series
+),
+holes AS MATERIALIZED (
+    SELECT number, before + 1 AS hole, slot AS hole_end
+    FROM (SELECT number, slot, lag(slot) OVER (PARTITION BY number ORDER BY slot) AS before FROM filled)
+    WHERE slot > before + 1
+),
+explained AS (
+    SELECT
+        number,
+        slot(gaps.since, "interval", length_us, anchor_us) AS start,
+        slot(coalesce(gaps.until, series.until), "interval", length_us, anchor_us) AS stop
+    FROM gaps
+    JOIN series USING (market, symbol, "interval")
+    WHERE gaps.dataset = 'klines'
+),
+-- Each hole as what gaps explain of it, in order, and its end.
+stretches AS (
+    SELECT number, hole, start, stop
+    FROM holes
+    JOIN explained USING (number)
+    WHERE start < hole_end AND stop > hole
+    UNION ALL
+    SELECT number, hole, hole_end, hole_end FROM holes
 ),
 walked AS (
-    SELECT *, max(stop) OVER (
-        PARTITION BY market, symbol, "interval"
-        ORDER BY start, stop
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS reached
+    SELECT number, hole, start, greatest(hole, max(stop) OVER (
+        PARTITION BY number, hole ORDER BY start, stop ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )) AS reached
     FROM stretches
 )
 SELECT
@@ -51,6 +62,6 @@ SELECT
     slot_start(start, "interval", length_us, anchor_us) AS until,
     start - reached AS missing
 FROM walked
-JOIN grids USING (market, symbol, "interval")
+JOIN series USING (number)
 WHERE start > reached
 ORDER BY ALL
