@@ -1,0 +1,115 @@
+"""How a session stands to the files under it: damage is named, and what maintenance replaces is read anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lakes import at, put, rows_of, small_lake
+
+from connectors.lake import Lake
+from connectors.lake.sql import connect, run
+from schemas.errors import CorruptData
+from schemas.market import PRICES
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = small_lake(tmp_path)
+    start = at("2026-01-01")
+    for day in range(2):
+        rows = [
+            {"market": "spot", "symbol": f"S{n}", "price": Decimal(n) / 7 * 10**n // 1, "observed_at": start}
+            for n in range(12)
+        ]
+        put(lake, PRICES, *rows, observed_at={"spot": str((start + timedelta(days=day)).date())})
+    return lake
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def emptied(_: bytes) -> bytes:
+    return b""
+
+
+def other(content: bytes) -> bytes:
+    return b"\0" * len(content)
+
+
+def scrambled(content: bytes) -> bytes:
+    """The same length and footer, other values."""
+    return content[:4] + b"\xff" * 60 + content[64:]
+
+
+@pytest.mark.parametrize("damage", [cut, emptied, other, scrambled])
+def test_a_damaged_file_is_named(damage: Callable[[bytes], bytes], lake: Lake) -> None:
+    """A file that is not what was written ends the query with its name, whatever DuckDB makes of it."""
+    connection = connect(lake)
+    damaged = Path(lake.table(PRICES).files()[1])
+    damaged.chmod(0o600)
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    with pytest.raises(CorruptData) as refusal:
+        run(connection, "FROM prices ORDER BY price")
+    assert str(damaged) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_damaged_file_is_named_at_the_door(lake: Lake) -> None:
+    """A session cannot be opened over a file that cannot be read."""
+    damaged = Path(lake.table(PRICES).files()[0])
+    damaged.chmod(0o600)
+    damaged.write_bytes(b"not Parquet at all")
+    with pytest.raises(CorruptData, match=damaged.name):
+        connect(lake)
+
+
+def test_a_missing_file_is_named(lake: Lake) -> None:
+    """A file that the newest log names and the disk does not hold is damage, after a second look."""
+    connection = connect(lake)
+    missing = Path(lake.table(PRICES).files()[0])
+    missing.unlink()
+    with pytest.raises(CorruptData, match=missing.name):
+        run(connection, "SELECT max(price) FROM prices")
+
+
+def test_a_replaced_file_is_read_anew(lake: Lake) -> None:
+    """A query whose files were replaced and removed since the session began is answered from the new ones."""
+    connection = connect(lake)
+    table = lake.table(PRICES)
+    old = table.files()
+    row = {"market": "spot", "symbol": "S0", "price": "42", "observed_at": "2026-01-01"}
+    keys = rows_of(PRICES, row).select(list(PRICES.key))
+    table.replace(keys, rows_of(PRICES, row), [])
+    for path in set(old) - set(table.files()):
+        Path(path).unlink()
+    answer = run(connection, "SELECT DISTINCT price FROM prices WHERE symbol = 'S0'")
+    assert answer.to_pylist() == [{"price": Decimal(42)}]
+
+
+def test_a_column_younger_than_a_file_is_null_in_it(lake: Lake) -> None:
+    """A file written before the dataset got a column answers NULL there."""
+    old = Path(lake.table(PRICES).files()[0])
+    old.chmod(0o600)
+    pq.write_table(pq.read_table(old, partitioning=None).drop_columns(["price"]), old)
+    answer = run(connect(lake), "SELECT count(*) AS rows, count(price) AS prices, typeof(any_value(price)) FROM prices")
+    assert [tuple(row.values()) for row in answer.to_pylist()] == [(24, 12, "DECIMAL(38,8)")]
+
+
+def test_rows_committed_later_are_not_seen(lake: Lake) -> None:
+    """A session is one snapshot: what is committed after it began does not change its answers."""
+    connection = connect(lake)
+    put(
+        lake,
+        PRICES,
+        {"market": "spot", "symbol": "NEW", "observed_at": "2026-02-01"},
+        observed_at={"spot": "2026-02-01"},
+    )
+    assert run(connection, "SELECT count(*) AS n FROM prices")["n"].to_pylist() == [24]
+    assert run(connect(lake), "SELECT count(*) AS n FROM prices") == pa.table({"n": pa.array([25], pa.int64())})
