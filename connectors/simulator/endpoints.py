@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from connectors.simulator import rules
+from connectors.simulator.charts import Wanted
 from connectors.simulator.listings import Listing
 from connectors.simulator.rules import Parameter, Refusal
 
@@ -121,15 +122,14 @@ def _permitted(listings: Iterable[Listing], given: Mapping[str, Any], now_ms: in
 def _klines(exchange: Exchange, call: Call) -> bytes:
     given = call.given
     since, until = given.get("startTime"), given.get("endTime")
-    return exchange.charts.page(
-        exchange.listing(given["symbol"], call.now_ms),
-        given["interval"],
-        None if since is None else math.ceil(since),
-        None if until is None else math.floor(until),
-        min(given.get("limit", 500), 1000),
-        call.now_ms,
+    wanted = Wanted(
+        since_ms=None if since is None else math.ceil(since),
+        until_ms=None if until is None else math.floor(until),
+        limit=min(given.get("limit", 500), 1000),
+        now_ms=call.now_ms,
         micro=call.micro,
     )
+    return exchange.charts.page(exchange.listing(given["symbol"], call.now_ms), given["interval"], wanted)
 
 
 def _price(exchange: Exchange, call: Call) -> bytes:

@@ -13,6 +13,7 @@ from connectors.simulator.accounts import Account, Balances, Key
 from connectors.simulator.charts import Charts
 from connectors.simulator.endpoints import ENDPOINTS, Call, Endpoint, Security
 from connectors.simulator.faults import AnyFault, Fault, Faults
+from connectors.simulator.history import History
 from connectors.simulator.limits import Limits
 from connectors.simulator.listings import LISTINGS, Listing, generated
 from connectors.simulator.market import Market
@@ -61,8 +62,9 @@ class Exchange:
         self.limits = limits if isinstance(limits, Limits) else Limits(enforced=limits)
         self.faults = Faults()
         self.requests = Requests()
-        self.charts = Charts(Market(seed))
-        self.tickers = Tickers(self.charts)
+        history = History(Market(seed))
+        self.charts = Charts(history)
+        self.tickers = Tickers(history)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
         self._infos: dict[str, dict[str, Any]] = {}
         self._accounts: dict[int, Account] = {}

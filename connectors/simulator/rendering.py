@@ -37,6 +37,11 @@ class Rows:
         since = np.searchsorted(self.opened, since_ms, "left")
         return int(since), int(np.searchsorted(self.opened, until_ms, "right"))
 
+    def before(self, opened_ms: int) -> Rows:
+        """The rows that open before an instant."""
+        last = int(np.searchsorted(self.opened, opened_ms))
+        return self if last == len(self.opened) else Rows(self.opened[:last], self.text, self.ends[: last + 1])
+
     def cut(self, first: int, last: int) -> bytes:
         return self.text[self.ends[first] : self.ends[last]]
 

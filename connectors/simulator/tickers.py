@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.simulator.candles import Candles, joined
-from connectors.simulator.charts import Charts, Kept
+from connectors.simulator.history import History, Kept
 from connectors.simulator.intervals import DAY_MS, MINUTE_MS
 from connectors.simulator.listings import DECIMALS, Listing
 
@@ -26,8 +26,8 @@ def printed(value: int, decimals: int) -> str:
 class Tickers:
     """What the ticker endpoints say of each symbol."""
 
-    def __init__(self, charts: Charts) -> None:
-        self._charts = charts
+    def __init__(self, history: History) -> None:
+        self._history = history
         self._prices = Kept(_PRICES_KEPT)
         self._days = Kept(_PRICES_KEPT)
 
@@ -47,18 +47,18 @@ class Tickers:
         return self._prices.get((listing, now_ms // 1000), lambda: self._close(listing, now_ms))
 
     def _close(self, listing: Listing, now_ms: int) -> int:
-        minute = self._charts.span(listing, now_ms // MINUTE_MS * MINUTE_MS, now_ms)
+        minute = self._history.since(listing, now_ms // MINUTE_MS * MINUTE_MS, now_ms)
         if len(minute):
             return int(minute.close[-1])
-        before = self._charts.candles(listing, "1m", now_ms // MINUTE_MS - DAY_MS // MINUTE_MS, now_ms // MINUTE_MS)
+        before = self._history.minutes(listing, now_ms // MINUTE_MS - DAY_MS // MINUTE_MS, now_ms // MINUTE_MS)
         return int(before.close[-1]) if len(before) else 0
 
     def _window(self, listing: Listing, now_ms: int) -> Candles | None:
         """One candle of 24 hours; its whole minutes are kept until the next begins."""
         minute = now_ms // MINUTE_MS
         since = minute + 1 - DAY_MS // MINUTE_MS
-        whole = self._days.get((listing, minute), lambda: _one(self._charts.candles(listing, "1m", since, minute)))
-        day = joined([whole, self._charts.span(listing, minute * MINUTE_MS, now_ms)])
+        whole = self._days.get((listing, minute), lambda: _one(self._history.minutes(listing, since, minute)))
+        day = joined([whole, self._history.since(listing, minute * MINUTE_MS, now_ms)])
         return _one(day) if len(day) else None
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connectors.simulator import Exchange, serve
+from connectors.simulator.charts import Wanted
 
 UID = 4242
 HMAC_SECRET = "h" * 64
@@ -76,5 +77,5 @@ def candles(served: Served) -> list[list[Any]]:
     """The last hundred closed minutes of the symbol with a non-ASCII name, as the exchange itself makes them."""
     exchange, end = served.exchange, served.exchange.now_ms // 60_000 * 60_000 - 1
     listing = exchange.listing("币安人生USDT", end)
-    page = exchange.charts.page(listing, "1m", end - 100 * 60_000 + 1, end, 1000, exchange.now_ms)
+    page = exchange.charts.page(listing, "1m", Wanted(end - 100 * 60_000 + 1, end, 1000, exchange.now_ms))
     return msgspec.json.decode(page, type=list[list[Any]])

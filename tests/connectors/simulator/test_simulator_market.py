@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.simulator.candles import Candles
-from connectors.simulator.charts import Charts
+from connectors.simulator.history import History
 from connectors.simulator.intervals import DAY_MS, LENGTH_MS, MINUTE_MS, Interval
 from connectors.simulator.listings import LISTINGS, Listing, generated
 from connectors.simulator.market import Market
@@ -96,7 +96,7 @@ def test_seconds_add_up_to_their_minutes(symbol: str) -> None:
 @pytest.mark.parametrize("name", [name for name in LENGTH_MS if name not in ("1s", "1m")])
 def test_longer_candles_are_their_minutes(name: str, symbol: str) -> None:
     """Two candles of every interval equal the minutes inside them, merged by hand."""
-    listing, charts = BY_NAME[symbol], Charts(Market(1))
+    listing, history = BY_NAME[symbol], History(Market(1))
     interval = Interval.of(name, listing.listed_ms)
     slot = interval.slot(1_793_500_000_000)
     since, until = interval.opening(slot), interval.opening(slot + 2)
@@ -104,7 +104,7 @@ def test_longer_candles_are_their_minutes(name: str, symbol: str) -> None:
     for row, opening in enumerate((since, interval.opening(slot + 1))):
         end = interval.opening(slot + row + 1)
         inside = minutes.pick((minutes.opened >= opening) & (minutes.opened < end))
-        made = charts.candles(listing, name, slot, slot + 2).pick(slice(row, row + 1))
+        made = history.candles(listing, interval, slot, slot + 2).pick(slice(row, row + 1))
         assert made.opened[0] == opening
         assert (made.open[0], made.close[0]) == (inside.open[0], inside.close[-1])
         assert (made.high[0], made.low[0]) == (inside.high.max(), inside.low.min())
