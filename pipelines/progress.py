@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
+
+from connectors.binance.budget import PoolState
+
+LOOK_S = 0.5  # how often the weight is looked at for whoever watches
 
 
 class Progress(Protocol):
@@ -31,3 +38,21 @@ class Silent:
     def waiting(self, why: str | None) -> None: ...
 
     def pool(self, used: int, usable: int) -> None: ...
+
+
+@asynccontextmanager
+async def following(progress: Progress, state: Callable[[], PoolState]) -> AsyncIterator[None]:
+    """Tell whoever watches how the weight of this minute stands and why nothing moves, as long as the work lasts."""
+
+    async def tell() -> None:
+        while True:
+            pool = state()
+            progress.pool(pool.used, pool.usable)
+            progress.waiting(pool.waiting)
+            await asyncio.sleep(LOOK_S)
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()

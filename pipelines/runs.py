@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.guard import check_key
 from connectors.binance.keys import KeyPair, read_secret
+from connectors.binance.pools import SPOT
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines import listing as symbols_of
@@ -21,7 +23,7 @@ from pipelines.candles import Series
 from pipelines.ingest import Pull
 from pipelines.journal import Journal
 from pipelines.listing import Listing
-from pipelines.progress import Progress
+from pipelines.progress import Progress, following
 from pipelines.receipts import Failure, Outcome, Receipt
 from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
@@ -259,7 +261,10 @@ async def open_run(
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name)
     budget = Budget(state or default_path(), site.environment, share=config.budget)
-    async with Client(site, budget, keys, on_request=journal.note) as client:
+    async with (
+        Client(site, budget, keys, on_request=journal.note) as client,
+        following(progress, partial(budget.state, SPOT)),
+    ):
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop)
         run = Run(config, flow, session, units_of(name, flow), window)
         try:

@@ -136,7 +136,8 @@ def _line(receipt: Receipt) -> str:
     what = " ".join(word for word in (f"{receipt.flow}:", receipt.dataset, receipt.where) if word)
     if receipt.outcome == "skipped":
         return f"{what} skipped, {receipt.note}"
-    counts = f"{receipt.rows:,} rows, {receipt.requests:,} requests, weight {receipt.weight:,}, {receipt.seconds:.1f} s"
+    pulled = f"{receipt.rows:,} rows, {receipt.requests:,} requests, weight {receipt.weight:,}, "
+    counts = f"{pulled if receipt.requests else ''}{receipt.seconds:.1f} s"
     failed = f", {len(receipt.failures)} failed" if receipt.failures else ""
     note = f" ({receipt.note})" if receipt.note else ""
     return f"{what} {receipt.outcome}, {counts}{failed}{note}"

@@ -1,0 +1,86 @@
+"""`binlake doctor` finds what keeps binlake from working, and names the fix."""
+
+import json
+
+import pytest
+
+from connectors.lake import Lake
+from connectors.simulator import Exchange
+from connectors.simulator.faults import Restricted
+from pipelines.cli import main
+from pipelines.doctor import Finding, examine
+
+
+def findings(capsys, config):
+    code = main(["doctor", "--json", "--config", str(config)])
+    return code, {each["what"]: each for each in json.loads(capsys.readouterr().out)}
+
+
+@pytest.mark.usefixtures("key")
+def test_everything_in_order(config, capsys):
+    """A machine where all is well: exit 0, every line ok but the advice to restrict the key to an address."""
+    code, found = findings(capsys, config)
+    assert code == 0
+    assert {what for what, each in found.items() if each["level"] == "fail"} == set()
+    assert "reads account 7" in found["account main"]["says"]
+    assert "restrict it" in found["account main"]["fix"]
+
+
+def test_a_missing_key_is_no_failure(config, capsys):
+    """Without a key prices still work: a warning that names what to set."""
+    code, found = findings(capsys, config)
+    assert (code, found["account main"]["level"]) == (0, "warn")
+    assert "env:KEY and env:SECRET" in found["account main"]["fix"]
+
+
+def test_a_key_that_can_withdraw(config, served, capsys, monkeypatch):
+    """Permissions are looked at, and the key is refused with 4."""
+    served.exchange.add_account(9, "D" * 64, secret="E" * 64, permissions=("enableReading", "enableWithdrawals"))
+    monkeypatch.setenv("KEY", "D" * 64)
+    monkeypatch.setenv("SECRET", "E" * 64)
+    code, found = findings(capsys, config)
+    assert code == 4
+    assert "withdraw" in found["account main"]["says"]
+
+
+def test_a_place_that_is_not_served(config, served, capsys):
+    """Where the main address answers 451, the market-data host is proposed."""
+    served.exchange.inject(Restricted(count=None))
+    code, found = findings(capsys, config)
+    assert code == 4
+    assert "data-api.binance.vision" in found["exchange"]["fix"]
+
+
+def test_a_file_that_is_wrong(tmp_path, capsys):
+    """Nothing else is looked at when flows.yaml cannot be read."""
+    code, found = findings(capsys, tmp_path / "absent.yaml")
+    assert code == 2
+    assert list(found) == ["flows.yaml"]
+    assert "binlake init" in found["flows.yaml"]["fix"]
+
+
+def test_a_lake_that_others_can_read(config, capsys):
+    """File modes are looked at, and the command that mends them is named."""
+    lake = Lake.open(config.parent / "lake", "simulator")
+    lake.path.chmod(0o755)
+    _, found = findings(capsys, config)
+    assert found["lake"]["level"] == "warn"
+    assert found["lake"]["fix"] == f"Run: chmod 700 {lake.path}"
+
+
+async def test_a_clock_that_is_off(exchange: Exchange, exchange_url, tmp_path):
+    """The offset to the exchange's clock is measured and said."""
+    assert exchange.now_us
+    path = tmp_path / "flows.yaml"
+    path.write_text(f"exchange: {{spot: '{exchange_url}'}}\nflows:\n  u: {{kind: maintenance, every: 1d}}\n")
+    found: dict[str, Finding] = {each.what: each async for each in examine(path)}
+    assert found["exchange"].level == "warn"
+    assert "this clock is" in found["exchange"].says
+
+
+def test_for_people_it_is_a_table(config, capsys):
+    """One line a finding: how it stands, and the fix."""
+    assert main(["doctor", "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert "how it stands" in said
+    assert "warn" in said
