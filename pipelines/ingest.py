@@ -172,7 +172,7 @@ class Pull:
             self.session.progress.advance(requests=1)
             if not page.num_rows or window.phase in plan.OPENING:
                 break
-            last = int(instants(page)[-1])
+            last = int(instants(page).max())
             if last < since:
                 raise Problem(f"The exchange sent candles of {series.name} from before what was asked for.")
             since = grid.step(grid.floor(last), 1)
@@ -186,7 +186,7 @@ class Pull:
         if window.phase is Phase.CONFIRM:
             self.batch.add(window.series, walk.second_look(page, window.since, window.until, now))
         elif window.phase is Phase.LISTING:
-            self.listed[window.series] = int(instants(page)[0]) if page.num_rows else window.until
+            self.listed[window.series] = int(instants(page).min()) if page.num_rows else window.until
         elif window.phase is Phase.BACKWARD:
             take = walk.backward if window.ask_since == window.since else walk.before_listing
             if window.until == walk.since:
@@ -266,7 +266,7 @@ def _end_of(walk: Walk, page: pa.Table, window: Window) -> int:
     """How far an opening page speaks: to its last candle, or over the whole stretch when it is empty."""
     if not page.num_rows:
         return window.until
-    last = int(instants(page)[-1])
+    last = int(instants(page).max())
     grid = walk.grid
     return min(grid.step(grid.floor(last), 1), window.until)
 

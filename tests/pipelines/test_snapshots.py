@@ -1,0 +1,109 @@
+"""Snapshots and listings: prices, tickers, balances, symbols."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from desks import API_KEY, SECRET, UID
+
+from connectors.simulator import accounts
+from schemas.errors import AccessRefused
+
+if TYPE_CHECKING:
+    from desks import Desk
+
+NOW = datetime(2026, 11, 2, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def account(desk: Desk) -> Desk:
+    """A desk with a flow of balances, and an account that holds bitcoin and dollars."""
+    held = {"BTC": ("1.50000001", "0.5"), "USDT": ("100", "0")}
+    desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances=held)
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"]}
+    return desk
+
+
+async def test_prices_are_one_snapshot_a_run(desk: Desk):
+    """Each run adds one price a symbol, stamped with the exchange's time."""
+    desk.market(["BTCUSDT", "ETHBTC"], (), datasets=["prices"])
+    for key in ("intervals", "since"):
+        del desk.flows["prices"][key]
+    await desk.run()
+    desk.clock.advance(60)
+    await desk.run()
+    rows = desk.rows("prices")
+    assert [row["symbol"] for row in rows] == ["BTCUSDT", "BTCUSDT", "ETHBTC", "ETHBTC"]
+    assert {row["observed_at"].replace(microsecond=0) for row in rows} == {NOW, NOW.replace(minute=1)}
+    assert all(row["price"] > 0 for row in rows)
+
+
+async def test_tickers_of_a_few_symbols_cost_little(desk: Desk):
+    """A list of symbols is asked for as a list: weight 2 instead of 80; all of them are asked for without one."""
+    desk.market(["BTCUSDT", "币安人生USDT"], (), datasets=["tickers"])
+    for key in ("intervals", "since"):
+        del desk.flows["prices"][key]
+    await desk.run()
+    assert [row["symbol"] for row in desk.rows("tickers")] == ["BTCUSDT", "币安人生USDT"]
+    desk.flows["prices"]["symbols"] = "all"
+    desk.clock.advance(1)
+    await desk.run()
+    weights = [row["weight"] for row in desk.rows("api_requests", path="/api/v3/ticker/24hr")]
+    assert sorted(weights) == [2, 80]
+
+
+async def test_a_balance_that_goes_to_zero_is_seen_to(account: Desk):
+    """An asset that was held at the last snapshot and is not any more is stored once more, as zero."""
+    await account.run("balances")
+    account.exchange.set_balance(UID, "USDT", "0")
+    for _ in range(2):
+        account.clock.advance(60)
+        await account.run("balances")
+    found = [(row["asset"], row["free"], row["locked"]) for row in account.rows("balances")]
+    held = ("BTC", Decimal("1.50000001"), Decimal("0.5"))
+    assert found == [held, held, held, ("USDT", 100, 0), ("USDT", 0, 0)]
+
+
+async def test_an_account_is_pinned_to_the_exchange_account(account: Desk):
+    """The key of another exchange account is refused under a name that the lake knows, and nothing is stored."""
+    await account.run("balances")
+    account.exchange.add_account(UID + 1, "x" * 64, secret=SECRET, balances={"BTC": ("9", "0")})
+    account.flows["other"] = {**account.flows["balances"]}
+    monkey = pytest.MonkeyPatch()
+    monkey.setenv("DESK_KEY", "x" * 64)
+    with monkey.context(), pytest.raises(AccessRefused, match="belongs to another exchange account"):
+        await account.run("balances")
+    monkey.undo()
+    assert {row["free"] for row in account.rows("balances", asset="BTC")} == {Decimal("1.50000001")}
+
+
+@pytest.mark.parametrize("permission", ["enableWithdrawals", "enableSpotAndMarginTrading"])
+async def test_a_key_that_may_do_more_than_read_is_refused(desk: Desk, permission: str):
+    """A key that can withdraw or trade is not used."""
+    rights = {*accounts.READING, permission}
+    desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances={"BTC": ("1", "0")}, permissions=rights)
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"]}
+    with pytest.raises(AccessRefused, match="This key may"):
+        await desk.run("balances")
+    assert desk.rows("balances") == []
+
+
+async def test_symbols_keep_every_version(desk: Desk):
+    """A symbol gets a new version when it changes and a last one when it vanishes; unchanged ones get none."""
+    desk.market("all", (), datasets=["symbols"])
+    for key in ("intervals", "since"):
+        del desk.flows["prices"][key]
+    await desk.run()
+    listed = len(desk.rows("symbols"))
+    desk.exchange.delist("SOLUSDT")
+    desk.exchange.remove("EURUSDT")
+    for _ in range(2):
+        desk.clock.advance(60)
+        await desk.run()
+    rows = desk.rows("symbols")
+    assert len(rows) == listed + 2
+    assert [row["status"] for row in rows if row["symbol"] == "SOLUSDT"] == ["TRADING", "BREAK"]
+    assert [row["gone_since"] is None for row in rows if row["symbol"] == "EURUSDT"] == [True, False]
