@@ -59,13 +59,12 @@ class Key:
     account: Account
     verify: Verify = field(repr=False)
     rights: frozenset[str] = READING
-    ip_restrict: bool = False
     created_ms: int = 0
 
     def restrictions(self) -> dict[str, bool | int]:
         """The key as `apiRestrictions` prints it."""
         rights = {right: right in self.rights for right in RIGHTS}
-        return {"ipRestrict": self.ip_restrict, "createTime": self.created_ms, **rights}
+        return {"ipRestrict": False, "createTime": self.created_ms, **rights}
 
 
 def exact(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:

@@ -21,7 +21,7 @@ from connectors.simulator.noise import Flags, Ints
 _Bytes = npt.NDArray[np.uint8]
 _Column = tuple[_Bytes, Flags]
 _QUADS = np.array([b"%04d" % n for n in range(10_000)]).view(np.uint32)
-_ZERO = ord("0")
+_POWERS = 10 ** np.arange(19, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +111,22 @@ def _digits(values: Ints, width: int) -> _Bytes:
     return _QUADS[parts].view(np.uint8)[:, quads * 4 - width :]
 
 
-def _significant(digits: _Bytes) -> Flags:
-    """All digits from the first that is not zero, at least the last."""
-    keep = np.logical_or.accumulate(digits != _ZERO, axis=1)
-    keep[:, -1] = True
-    return keep
+def _significant(values: Ints, width: int, least: int) -> Flags:
+    """Which of `width` digits to keep: all but leading zeros, and never fewer than `least`."""
+    digits = np.maximum(np.searchsorted(_POWERS, values, "right"), least)
+    return np.arange(width) >= width - digits[:, None]
 
 
 def _whole(values: Ints) -> _Column:
-    digits = _digits(values, len(str(values.max(initial=0))))
-    return digits, _significant(digits)
+    width = len(str(values.max(initial=0)))
+    return _digits(values, width), _significant(values, width, 1)
 
 
 def _decimal(values: Ints, decimals: int) -> _Column:
     """A number of so many decimals, printed with eight."""
-    n = len(values)
-    digits = _digits(values, max(len(str(values.max(initial=0))), decimals + 1))
-    point = digits.shape[1] - decimals
-    zeros = _literal(b"0" * (DECIMALS - decimals), n)[0]
-    text = np.concatenate([digits[:, :point], _literal(b".", n)[0], digits[:, point:], zeros], axis=1)
-    keep = np.ones(text.shape, dtype=np.bool_)
-    keep[:, :point] = _significant(digits[:, :point])
-    return text, keep
+    n, width = len(values), max(len(str(values.max(initial=0))), decimals + 1)
+    digits, keep = _digits(values, width), _significant(values, width, decimals + 1)
+    point = width - decimals
+    dot, zeros = _literal(b".", n), _literal(b"0" * (DECIMALS - decimals), n)
+    text = np.concatenate([digits[:, :point], dot[0], digits[:, point:], zeros[0]], axis=1)
+    return text, np.concatenate([keep[:, :point], dot[1], keep[:, point:], zeros[1]], axis=1)

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from connectors.simulator import Exchange, MovableClock
+from connectors.simulator import Cycle, Exchange, MovableClock
 from connectors.simulator.accounts import by_public_key, by_secret
+from connectors.simulator.listings import plain
 from connectors.simulator.messages import Answer
 from connectors.simulator.security import signed_bytes
 
@@ -284,6 +285,14 @@ def test_a_symbol_delisted_mid_run(exchange: Exchange, clock: MovableClock, get:
     assert get("/api/v3/exchangeInfo?symbol=SOLUSDT")["symbols"][0]["status"] == "BREAK"
     exchange.remove("SOLUSDT")
     assert code("/api/v3/klines?symbol=SOLUSDT&interval=1m") == (400, -1121)
+
+
+def test_a_symbol_of_ones_own(exchange: Exchange, get: Get) -> None:
+    """A test may list what it needs, with its own outage."""
+    hour = 1_793_613_600_000 // 60_000
+    exchange.add_symbol(plain("MINEUSDT", "MINE", "USDT", 2, 3, outage=Cycle(hour, 60)))
+    hours = get("/api/v3/klines?symbol=MINEUSDT&interval=1h&limit=2")
+    assert hours[1][0] - hours[0][0] == 7_200_000
 
 
 def test_prices_and_tickers_agree_with_the_candles(get: Get) -> None:
