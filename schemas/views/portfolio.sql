@@ -1,4 +1,4 @@
--- portfolio(quote): what each wallet holds, valued in a quote asset through the last spot prices: a direct pair either
+-- `portfolio(quote)`: what each wallet holds, valued in a quote asset through the last spot prices: a direct pair either
 -- way round, else through one other asset. `path` names the pairs; without one the value is NULL and `why` says so.
 -- `price` and `value` are derived: computed as DOUBLE, the value rounded once at the end.
 CREATE OR REPLACE MACRO portfolio(quote) AS TABLE

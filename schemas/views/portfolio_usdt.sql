@@ -1,3 +1,3 @@
--- portfolio: `portfolio('USDT')`, so that a plain name works too.
+-- The view `portfolio`: what `portfolio('USDT')` answers.
 CREATE OR REPLACE VIEW portfolio AS
 FROM portfolio('USDT')

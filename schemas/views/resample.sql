@@ -1,4 +1,4 @@
--- resample(market, symbol, from, to): coarser candles out of finer ones, such as 1h out of 1m. `complete` says that
+-- `resample(market, symbol, from, to)`: coarser candles out of finer ones, such as 1h out of 1m; `complete` says that
 -- every finer candle of the bucket is there; else one is not pulled yet, or was never printed, and then `gaps` has it.
 CREATE OR REPLACE MACRO resample(market_, symbol_, from_, to_) AS TABLE
 WITH fitting AS (

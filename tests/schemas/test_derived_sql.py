@@ -1,0 +1,73 @@
+"""What follows from a declaration without being written down again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lakes import put, small_lake
+
+from connectors.lake.sql import connect, run
+from schemas.catalog import DATASETS
+from schemas.dataset import Dataset, Kind
+from schemas.docs import datasets_md, pandas_line, polars_line
+from schemas.queries import checks, views
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = [dataset for dataset in DATASETS.values() if dataset.kind is Kind.VERSIONS]
+
+
+def test_the_page_of_datasets_is_generated() -> None:
+    """DATASETS.md is what the declarations say: `python -m schemas.docs > DATASETS.md`."""
+    assert (ROOT / "DATASETS.md").read_text("utf-8") == datasets_md()
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_the_page_has_every_column(dataset: Dataset) -> None:
+    """Each column stands under its dataset with its type and what it means, and NULL is explained where it may be."""
+    section = datasets_md().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
+    for column in dataset.columns:
+        assert f"| `{column.name}` | {column.type.name} | {column.doc} |" in section
+        assert ("NULL" in column.doc) == column.nullable
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_every_dataset_has_its_checks(dataset: Dataset) -> None:
+    """Key and NULLs are checked of each dataset, coverage of each that has a cursor; a broken one is an error."""
+    found = {check.name.removeprefix(f"{dataset.name}_") for check in checks() if check.name.startswith(dataset.name)}
+    assert found >= {"unique_key", "not_null"} | ({"inside_coverage"} if dataset.cursor else set())
+    assert {check.severity for check in checks() if check.name == f"{dataset.name}_unique_key"} == {"error"}
+
+
+def test_every_file_says_what_it_is() -> None:
+    """Each view says what it shows and each check what it promises, in whole sentences; names are unique."""
+    docs = [view.doc for view in views()] + [check.promise for check in checks()]
+    assert all(doc.endswith(".") and "\n" not in doc for doc in docs)
+    names = [check.name for check in checks()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("dataset", VERSIONS, ids=lambda dataset: dataset.name)
+def test_polars_and_pandas_see_the_last_versions(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one line documented for each engine reads, without binlake, the rows that the view shows."""
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    from deltalake import DeltaTable  # noqa: PLC0415 - the names that the documented lines use
+
+    lake = small_lake(tmp_path)
+    times = [column.name for column in dataset.columns if column.type.name == "TIME" and not column.nullable]
+    first = next(column.name for column in dataset.columns if column.name in dataset.key and column.type.name == "TEXT")
+    for key, day in [("a", 1), ("a", 2), ("b", 1), ("c", 1)]:
+        row = dict.fromkeys(times, "2026-01-01") | {first: key, dataset.clock: f"2026-01-0{day}"}
+        put(lake, dataset, row)
+    if dataset.retired:
+        put(lake, dataset, row | {dataset.clock: "2026-01-03", dataset.retired: "2026-01-03"})
+    shown = run(connect(lake), f'SELECT "{first}", "{dataset.clock}" FROM {dataset.name} ORDER BY ALL').to_pylist()
+    monkeypatch.chdir(tmp_path)
+    names = {"pl": pl, "pd": pd, "DeltaTable": DeltaTable}
+    polars = eval(polars_line(dataset), names).select(first, dataset.clock).sort(first)  # noqa: S307 - our own page
+    pandas = eval(pandas_line(dataset), names)[[first, dataset.clock]].sort_values(first)  # noqa: S307
+    assert polars.to_dicts() == shown
+    assert pandas.to_dict("records") == shown
+    assert len(shown) == (2 if dataset.retired else 3)
