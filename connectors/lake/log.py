@@ -61,6 +61,11 @@ class Log:
         with self._snapshot() as delta:
             return -1 if delta is None else delta.version()
 
+    def paths(self) -> list[str]:
+        """Absolute paths of the files of the current snapshot."""
+        with self._snapshot() as delta:
+            return [] if delta is None else sorted(delta.file_uris())
+
     def live(self) -> list[LiveFile]:
         """The files of the current snapshot."""
         with self._snapshot() as delta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ class Table:
 
     def files(self) -> list[str]:
         """Absolute paths of the current snapshot's data files."""
-        return [str(self._root / file.path) for file in self._log.live()]
+        return self._log.paths()
 
     def scan(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """The rows, or those `where` holds, from the files that partition and statistics do not rule out."""
@@ -96,19 +97,22 @@ class Table:
     def maintain(self, now: datetime | None = None) -> Maintained:
         """Merge and sort files, shorten the log, and delete what no reader can still hold. Changes no row."""
         now = now or datetime.now(UTC)
-        done = [
-            self._merge(partition, now)
-            for partition in sorted({folder_name(file.partition) for file in self._log.live()})
-        ]
+        crowded = [name for name, files in self._by_partition() if worth_merging(files, self.dataset, now)]
+        done = [self._merge(name, now) for name in crowded]
         self._log.tidy()
-        return Maintained(
-            sum(merged for merged, _ in done), sum(written for _, written in done), vacuum(self._log, now)
-        )
+        merged, written = (sum(counts) for counts in zip((0, 0), *done, strict=True))
+        return Maintained(merged, written, vacuum(self._log, now))
+
+    def _by_partition(self) -> list[tuple[str, list[LiveFile]]]:
+        partitions: defaultdict[str, list[LiveFile]] = defaultdict(list)
+        for file in self._log.live():
+            partitions[folder_name(file.partition)].append(file)
+        return sorted(partitions.items())
 
     def _merge(self, partition: str, now: datetime) -> tuple[int, int]:
         """Merge files of one partition where it pays: how many, into how many."""
         with held(self._rewrite_lock):
-            files = [file for file in self._log.live() if folder_name(file.partition) == partition]
+            files = dict(self._by_partition()).get(partition, [])
             chosen = worth_merging(files, self.dataset, now) if files else []
             if not chosen:
                 return 0, 0

@@ -1,0 +1,98 @@
+"""A disk that fails or lies: one sentence, the right file named, and the table as it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from lakes import rows_of, small_lake
+
+from connectors.lake import Move, Table, durable
+from schemas.errors import CorruptData, Problem
+from schemas.market import PRICES
+
+LATER = datetime.now(UTC) + timedelta(hours=2)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    table = small_lake(tmp_path).table(PRICES)
+    for number in range(2):
+        put(table, number)
+    return table
+
+
+def put(table: Table, number: int) -> None:
+    rows = rows_of(
+        PRICES, *({"market": "spot", "symbol": f"S{n}", "observed_at": f"2026-01-0{1 + number}"} for n in range(500))
+    )
+    table.commit(rows, [Move("spot", {}, {"observed_at": number + 1})])
+
+
+def flip(content: bytes) -> bytes:
+    """One bit, in the middle of the data."""
+    return content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
+@pytest.mark.parametrize(
+    "damage", [flip, lambda content: content[:-9], lambda _: b"", lambda content: b"\0" * len(content), None]
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda table: table.scan(),
+        lambda table: table.maintain(LATER),
+        lambda table: table.replace(_keys(), PRICES.schema.empty_table(), []),
+    ],
+    ids=["scan", "maintain", "replace"],
+)
+def test_a_damaged_file_is_named(
+    use: Callable[[Table], object], damage: Callable[[bytes], bytes] | None, table: Table
+) -> None:
+    """Reading, merging and replacing stop at a flipped bit, a cut, an empty or a lost file, and name it."""
+    victim = Path(table.files()[0])
+    if damage is None:
+        victim.unlink()
+    else:
+        victim.write_bytes(damage(victim.read_bytes()))
+    before = table.files()
+    with pytest.raises(CorruptData) as refusal:
+        use(table)
+    assert str(victim) in str(refusal.value)
+    assert table.files() == before
+
+
+def _keys():
+    days = [f"2026-01-0{day}" for day in (1, 2)]
+    return rows_of(PRICES, *({"market": "spot", "symbol": "S1", "observed_at": day} for day in days)).select(PRICES.key)
+
+
+@pytest.mark.parametrize(("code", "words"), [(errno.ENOSPC, "Disk full"), (errno.EIO, "Input/output error")])
+def test_a_failed_write_leaves_nothing(code: int, words: str, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that refuses to sync is one sentence; no draft stays, no row, no bound, and the next commit works."""
+    before = table.bounds(), set(table._root.rglob("*"))
+
+    def refuse(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", refuse)
+        with pytest.raises(Problem, match=rf"{words}.*nothing was committed") as refusal:
+            put(table, 2)
+    assert refusal.value.exit_code == 1
+    assert (table.bounds(), set(table._root.rglob("*"))) == before
+    put(table, 2)
+    assert table.scan().num_rows == 1500
+
+
+def test_a_disk_without_room_is_said_whoever_says_it(tmp_path: Path) -> None:
+    """delta-rs gives the number in its text only; the sentence is the same."""
+    with (
+        pytest.raises(Problem, match=r"^Disk full while writing .*: nothing\. Free space"),
+        durable.disk_problems(tmp_path, "nothing"),
+    ):
+        raise OSError("Generic error\n  No space left on device (os error 28)")

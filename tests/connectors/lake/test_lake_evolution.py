@@ -1,0 +1,104 @@
+"""A column that is declared later reaches tables that were written before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable
+from lakes import rows_of, small_lake
+
+from connectors.lake import Lake, Table
+from schemas.dataset import Dataset
+from schemas.errors import UsageProblem
+from schemas.fields import MONEY, TEXT, Column
+from schemas.market import PRICES
+
+NOTE = Column("note", TEXT, "said later; NULL in old rows", nullable=True)
+LATER = replace(PRICES, columns=(*PRICES.columns, NOTE))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = small_lake(tmp_path)
+    put(lake.table(PRICES), PRICES, "A")
+    return lake
+
+
+def put(table: Table, dataset: Dataset, symbol: str, **more: str) -> None:
+    row = {"market": "spot", "symbol": symbol, "observed_at": "2026-01-01"} | more
+    table.commit(rows_of(dataset, row), [])
+
+
+def later(lake: Lake, dataset: Dataset = LATER) -> Table:
+    """The table as a newer binlake opens it."""
+    return Lake.at(lake.path).table(dataset)
+
+
+def notes(table: Table, where: pc.Expression | None = None) -> list[tuple[str, str | None]]:
+    return sorted((row["symbol"], row["note"]) for row in table.scan(["symbol", "note"], where).to_pylist())
+
+
+def test_old_rows_have_null_and_are_found_by_it(lake: Lake) -> None:
+    """The column reads as NULL in old files, also through readers that skip files by statistics."""
+    table = later(lake)
+    assert notes(table) == [("A", None)]
+    put(table, LATER, "B", note="x")
+    assert notes(table) == [("A", None), ("B", "x")]
+    assert notes(table, pc.is_null(pc.field("note"))) == [("A", None)]
+    assert notes(table, pc.field("note") == "x") == [("B", "x")]
+    frame = pl.scan_delta(str(lake.path / "prices")).filter(pl.col("note").is_null()).collect()
+    assert frame["symbol"].to_list() == ["A"]
+
+
+def test_the_column_is_added_once(lake: Lake) -> None:
+    """A second opening finds nothing to do, also when the first one died between its two commits."""
+    later(lake).bounds()
+    version = later(lake).version()
+    assert later(lake).version() == version
+    half = small_lake(lake.path.parent / "half")
+    put(half.table(PRICES), PRICES, "A")
+    stored = DeltaTable(str(half.path / "prices"))
+    stored.alter.add_columns(_fields(LATER))
+    assert notes(later(half), pc.is_null(pc.field("note"))) == [("A", None)]
+
+
+def _fields(dataset: Dataset) -> list[object]:
+    from deltalake import Schema  # noqa: PLC0415 - only here
+
+    return [field for field in Schema.from_arrow(dataset.stored_schema).fields if field.name == "note"]
+
+
+def test_old_files_are_merged_and_replaced_with_the_new_column(lake: Lake) -> None:
+    """Rewriting a file from before the column gives one that has it."""
+    table = later(lake)
+    put(table, LATER, "B", note="x")
+    keys = rows_of(LATER, {"market": "spot", "symbol": "A", "observed_at": "2026-01-01"})
+    put(table, LATER, "C")
+    table.replace(keys.select(LATER.key), keys, [])
+    assert table.maintain(datetime.now(UTC) + timedelta(hours=2)).merged == 3
+    assert notes(table) == [("A", None), ("B", "x"), ("C", None)]
+
+
+@pytest.fixture(params=["newer", "retyped", "required"])
+def strange(request: pytest.FixtureRequest, lake: Lake) -> Iterator[Dataset]:
+    """Declarations that cannot read the stored table."""
+    if request.param == "newer":
+        later(lake).bounds()
+        yield PRICES
+    elif request.param == "retyped":
+        yield replace(PRICES, columns=(*PRICES.columns[:1], Column("symbol", MONEY, ""), *PRICES.columns[2:]))
+    else:
+        yield replace(PRICES, columns=(*PRICES.columns, replace(NOTE, nullable=False)))
+
+
+def test_a_table_of_another_binlake_is_refused(strange: Dataset, lake: Lake) -> None:
+    """Unknown, retyped and newly required columns are said, and nothing is changed."""
+    with pytest.raises(UsageProblem, match="written with other columns"):
+        Lake.at(lake.path).table(strange).scan()
+    assert lake.table(PRICES).scan(["symbol"]).num_rows == 1
