@@ -291,7 +291,7 @@ def test_a_symbol_of_ones_own(exchange: Exchange, get: Get) -> None:
     """A test may list what it needs, with its own outage."""
     hour = 1_793_613_600_000 // 60_000
     exchange.add_symbol(plain("MINEUSDT", "MINE", "USDT", 2, 3, outage=Cycle(hour, 60)))
-    hours = get("/api/v3/klines?symbol=MINEUSDT&interval=1h&limit=2")
+    hours = get("/api/v3/klines?symbol=MINEUSDT&interval=1h&limit=3")
     assert hours[1][0] - hours[0][0] == 7_200_000
 
 
