@@ -18,6 +18,7 @@ from pipelines.journal import load_gaps
 from pipelines.plan import BYTES_PER_CANDLE, Cost, cost
 from pipelines.progress import Silent
 from pipelines.runs import Window, flow_named, micros, open_run
+from pipelines.snapshots import LISTED_TICKERS
 from schemas.config import AccountFlow, Flow, FlowsFile, MarketFlow
 from schemas.market import KLINES
 
@@ -55,14 +56,14 @@ class FlowPlan:
 async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, state: Path | None = None) -> FlowPlan:
     """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
     flow = flow_named(config, name)
-    once = [endpoint for dataset in _datasets(flow) for endpoint in _ONCE.get(dataset, ())]
+    once = [_weight(endpoint, flow) for dataset in _datasets(flow) for endpoint in _ONCE.get(dataset, ())]
     series: tuple[Cost, ...] = ()
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
         names = await _names(config, name, flow, window, state)
         series = await asyncio.to_thread(_costs, config.lake, flow, names, window)
     usable = SPOT.limit * config.budget
-    steady = sum(endpoint.cost({}) for endpoint in once) + _steady(flow, len(series))
-    weight = sum(endpoint.cost({}) for endpoint in once) + sum(one.weight for one in series)
+    steady = sum(once) + _steady(flow, len(series))
+    weight = sum(once) + sum(one.weight for one in series)
     rows = sum(one.rows for one in series)
     return FlowPlan(
         flow=name,
@@ -75,6 +76,13 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
         steady_weight=steady,
         warning=_warning(flow, steady, usable),
     )
+
+
+def _weight(endpoint: Endpoint, flow: Flow) -> int:
+    """What one call costs: tickers of a short list are asked for by name."""
+    listed = flow.symbols if isinstance(flow, MarketFlow) and isinstance(flow.symbols, tuple) else ()
+    by_name = endpoint is endpoints.TICKER_24H and 0 < len(listed) <= LISTED_TICKERS
+    return endpoint.cost({"symbols": list(listed)} if by_name else {})
 
 
 def _datasets(flow: Flow) -> tuple[str, ...]:

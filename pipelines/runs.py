@@ -75,9 +75,11 @@ class Run:
     async def pull(self, unit: Unit) -> Receipt:
         """Pull one dataset. What goes wrong with it is in the receipt; what stops everything is there too."""
         started, before = self.session.client.now_us(), len(self.session.journal.requests)
-        rows, failures, outcome = 0, list[Failure](), "done"
+        rows, failures = 0, list[Failure]()
+        outcome: Outcome = "failed"  # until it is known better
         try:
             rows, failures = await self._rows(unit)
+            outcome = "failed" if failures else "done"
         except Problem as problem:
             failures = [Failure.of(unit.where, problem)]
         except asyncio.CancelledError:
@@ -100,16 +102,15 @@ class Run:
         return self.receipts[-1][0]
 
     def _receipt(
-        self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: str, before: int, took_us: int
+        self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: Outcome, before: int, took_us: int
     ) -> Receipt:
         requests = self.session.journal.requests[before:]
-        ended: Outcome = "interrupted" if outcome == "interrupted" or self.session.stop.is_set() else "done"
         return Receipt(
             flow=unit.flow,
             dataset=unit.dataset,
             market=unit.market,
             account=unit.account,
-            outcome="failed" if failures else ended,
+            outcome="interrupted" if outcome == "done" and self.session.stop.is_set() else outcome,
             rows=rows,
             requests=len(requests),
             weight=sum(request.weight for request in requests),
