@@ -82,6 +82,30 @@ def test_what_cannot_be_asked_for(config, capsys, words, sentence):
     assert not (config.parent / "lake").exists()
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("[klines, prices]", "[klins, prices]", "line 5: flows.market.datasets.0: 'klins' is no market dataset; did you mean klines?"),
+        ("market: spot", "market: spto", "'spto' is no market; did you mean spot?"),
+        ("[1d]", "[1D ay]", "'1D ay' is no interval (1m is a minute, 1M a month)"),
+        ("2026-10-01", "2126-10-01", "line 6: flows.market.since: 2126-10-01 00:00 lies in the future"),
+        ("every: 1h", "evry: 1h", "'evry' is no key here; did you mean every?"),
+        ("flows:", "flows: :", "line 4: this is no YAML"),
+        ("env:SECRET", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP", "a key itself never stands in this file"),
+        ("exchange: {spot: 'http://127.0.0.1", "exchange: {spot: 'http://example.com", "line 1: `exchange.spot` would send keys"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["run", "plan", "status"])
+def test_a_file_that_is_wrong(config, capsys, verb, right, wrong, sentence):
+    """Whatever the verb: one sentence with file, line and key, exit 2, no lake; a pasted key is not repeated."""
+    config.write_text(config.read_text().replace(right, wrong, 1))
+    assert main([verb, "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "NhqPtm" not in said
+    assert not (config.parent / "lake").exists()
+
+
 def test_no_network_is_try_later(config, capsys):
     """An address where nobody answers ends with 75 and names what was asked for."""
     config.write_text(config.read_text().replace("exchange: {", "exchange: {wallet: 'http://127.0.0.1:1', ").replace(
