@@ -179,7 +179,7 @@ class ShortPage(_Rows, frozen=True):
         return rows[: self.keep]
 
 
-class Shuffled(_Rows, frozen=True):
+class Reversed(_Rows, frozen=True):
     """The rows come newest first."""
 
     def change(self, rows: list[Any]) -> list[Any]:
@@ -224,7 +224,7 @@ AnyFault = (
     | Drift
     | Duplicated
     | ShortPage
-    | Shuffled
+    | Reversed
     | Late
     | Wrong
 )
