@@ -179,8 +179,8 @@ class ShortPage(_Rows, frozen=True):
         return rows[: self.keep]
 
 
-class Reversed(_Rows, frozen=True):
-    """The rows come newest first."""
+class Shuffled(_Rows, frozen=True):
+    """The rows come in another order: newest first."""
 
     def change(self, rows: list[Any]) -> list[Any]:
         return rows[::-1]
@@ -224,7 +224,7 @@ AnyFault = (
     | Drift
     | Duplicated
     | ShortPage
-    | Reversed
+    | Shuffled
     | Late
     | Wrong
 )
