@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import pytest
-from desks import API_KEY, SECRET, UID
+from desks import API_KEY, AS_PRINTED, SECRET, UID
 from ruamel.yaml import YAML
 
 from connectors.lake.sql import connect, run
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 
 Printed = list[list[Any]]
 
-# As the exchange prints a candle; a decimal as text has the eight decimals of its column.
-AS_PRINTED = """
-SELECT epoch_ms(open_time), open::VARCHAR, high::VARCHAR, low::VARCHAR, close::VARCHAR, volume::VARCHAR,
-    epoch_ms(close_time), quote_volume::VARCHAR, trade_count, taker_buy_volume::VARCHAR,
-    taker_buy_quote_volume::VARCHAR, '0'
-FROM klines ORDER BY open_time
-"""
 REST = "rest-json/gocryptotrader/GET_api_v3"
 MAINTENANCE = ("2020-06-28T02:00", "2020-06-28T05:00")  # when the exchange printed no hours
 
