@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
 from pipelines.cli.look import lag
@@ -190,3 +191,10 @@ def test_status_says_what_is_covered_and_how_far_behind(config, capsys):
 def test_how_a_lag_is_said(seconds, words):
     """In its two largest units."""
     assert lag(seconds) == words
+
+
+def test_a_notebook_connects_with_the_same_views(config):
+    """`pipelines.connect` gives DuckDB over the lake that a flows.yaml names, instants in UTC."""
+    with pipelines.connect(config) as lake:
+        assert lake.sql("select price from latest_prices where symbol = 'NO'").fetchall() == [(Decimal("0.00000001"),)]
+        assert lake.sql("select current_setting('TimeZone')").fetchall() == [("UTC",)]
