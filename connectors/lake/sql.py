@@ -96,7 +96,9 @@ def _answer(connection: DuckDBPyConnection, sql: str) -> pa.Table:
     connection.execute("EXPLAIN FROM query(?)", [_EXPLAIN.sub("", sql, count=1)]).fetchall()
     try:
         answer: pa.Table = connection.sql(sql).to_arrow_table()
-    except RuntimeError as error:
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:  # what DuckDB makes of a Ctrl-C
         raise (KeyboardInterrupt if "interrupted" in str(error) else error) from None
     return answer
 
