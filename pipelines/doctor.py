@@ -58,7 +58,7 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
         yield Finding.of("flows.yaml", problem)
         return
     yield Finding("flows.yaml", "ok", f"{len(config.flows)} flows on {site.environment}")
-    for finding in (*_disk(config.lake), *_lake(config.lake, site), _prefect(path)):
+    for finding in (*_disk(config.lake), *_lake(config.lake, site), await _prefect(path)):
         yield finding
     try:
         with Budget(state or default_path(), site.environment, share=config.budget) as budget:
@@ -97,14 +97,19 @@ def _lake(path: Path, site: Site) -> Iterator[Finding]:
         yield Finding("lake", "ok", f"{path}, bound to {lake.environment}")
 
 
-def _prefect(path: Path) -> Finding:
+async def _prefect(path: Path) -> Finding:
     api, wanted = recorder(path), os.environ.get("PREFECT_API_URL")
     if api is None and wanted:
         fix = "Start that server, or unset PREFECT_API_URL; until then runs go directly, unrecorded."
         return Finding("Prefect", "warn", f"nobody answers at {wanted}", fix)
     if api is None:
         return Finding("Prefect", "ok", "no server is up: runs go directly, unrecorded and unscheduled; `binlake up`")
-    return Finding("Prefect", "ok", f"records runs at {api}")
+    from pipelines.flows import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
+
+    closed = await close_zombies(api)
+    return Finding(
+        "Prefect", "ok", f"records runs at {api}" + (f"; closed {closed} that were killed" if closed else "")
+    )
 
 
 def _budget(budget: Budget) -> Finding:
