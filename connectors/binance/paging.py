@@ -6,11 +6,12 @@ end of a list: only an empty one is, or a row that reaches the end asked for. A 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.binance.errors import BinanceError, WindowTooWide
 
@@ -32,31 +33,32 @@ async def by_time(
     time: str,
     key: Sequence[str],
     ends: str | None = None,
-) -> AsyncIterator[pa.Table]:
+) -> AsyncGenerator[pa.Table, None]:
     """Walk a list in ascending time over [since, until).
 
     Where rows may share a millisecond, the next page begins at the last one seen and repeats some rows; where the
-    time alone is the key, behind it. Where a row lasts until `ends`, the one that reaches the end is the last.
+    time alone is the key, behind it, and pages come as printed: two rows of one time contradict each other, which is
+    the caller's to judge. Where a row lasts until `ends`, the one that reaches the end is the last.
     """
-    start_ms, seen = since_ms, set[Key]()
+    start_ms, seen, alone = since_ms, set[Key](), tuple(key) == (time,)
     while start_ms < until_ms:
         page = await fetch(start_ms, until_ms - 1)
         if not page.num_rows:
             return
         newest_ms = _newest_ms(page, time, start_ms, until_ms)
-        fresh = _unseen(page, key, seen)
+        fresh = page if alone else _unseen(page, key, seen)
         if fresh.num_rows:
             yield fresh
         elif page.num_rows >= limit:
             raise Stuck(f"More rows share the millisecond {newest_ms} than a page holds.")
-        if ends is not None and max(_milliseconds(page, ends)) + 1 >= until_ms:
+        if ends is not None and int(_milliseconds(page, ends).max()) + 1 >= until_ms:
             return
-        repeats = fresh.num_rows > 0 and tuple(key) != (time,)
+        repeats = fresh.num_rows > 0 and not alone
         start_ms = newest_ms if repeats else newest_ms + 1
         seen = _keys_at(page, key, time, newest_ms) if repeats else set()
 
 
-async def by_id(fetch: Fetch, from_id: int, *, id_column: str) -> AsyncIterator[pa.Table]:
+async def by_id(fetch: Fetch, from_id: int, *, id_column: str) -> AsyncGenerator[pa.Table, None]:
     """Walk a list in ascending id, from an id on, to its end."""
     while True:
         page = await fetch(from_id)
@@ -71,7 +73,7 @@ async def by_id(fetch: Fetch, from_id: int, *, id_column: str) -> AsyncIterator[
 
 async def by_windows(
     fetch: FetchSpan, since_ms: int, until_ms: int, *, width_ms: int, limit: int, time: str
-) -> AsyncIterator[pa.Table]:
+) -> AsyncGenerator[pa.Table, None]:
     """Walk [since, until) in windows, in order; a window whose page is full, or that is too wide, is split in two."""
     waiting = [(at, min(at + width_ms, until_ms)) for at in reversed(range(since_ms, until_ms, width_ms))]
     while waiting:
@@ -87,7 +89,7 @@ async def by_windows(
             yield page
 
 
-async def by_page(fetch: Fetch, *, key: Sequence[str]) -> AsyncIterator[pa.Table]:
+async def by_page(fetch: Fetch, *, key: Sequence[str]) -> AsyncGenerator[pa.Table, None]:
     """Walk numbered pages, from 1, of a list whose end the caller has pinned; then see that the first is still so."""
     seen, number, first = set[Key](), 1, None
     while True:
@@ -114,13 +116,15 @@ async def _narrow_enough(fetch: FetchSpan, start_ms: int, end_ms: int) -> pa.Tab
 def _newest_ms(page: pa.Table, time: str, start_ms: int, until_ms: int) -> int:
     """The last millisecond on a page. Bounds that the exchange clamped in silence show by rows outside of them."""
     printed = _milliseconds(page, time)
-    if min(printed) < start_ms or max(printed) >= until_ms:
+    oldest, newest = int(printed.min()), int(printed.max())
+    if oldest < start_ms or newest >= until_ms:
         raise Stuck(f"The exchange sent rows outside of the time asked for, {start_ms} to {until_ms}.")
-    return max(printed)
+    return newest
 
 
-def _milliseconds(page: pa.Table, time: str) -> list[int]:
-    return pc.divide(page[time].cast(pa.int64()), 1000).to_pylist()  # type: ignore[no-any-return]
+def _milliseconds(page: pa.Table, time: str) -> npt.NDArray[np.int64]:
+    instants: npt.NDArray[np.int64] = page[time].combine_chunks().view(pa.int64()).to_numpy(zero_copy_only=False)
+    return instants // 1000
 
 
 def _unseen(page: pa.Table, key: Sequence[str], seen: set[Key]) -> pa.Table:
@@ -134,7 +138,8 @@ def _unseen(page: pa.Table, key: Sequence[str], seen: set[Key]) -> pa.Table:
 
 def _keys_at(page: pa.Table, key: Sequence[str], time: str, at_ms: int) -> set[Key]:
     """The keys of the rows of one millisecond: only these can come again."""
-    return {row for row, row_ms in zip(_keys(page, key), _milliseconds(page, time), strict=True) if row_ms == at_ms}
+    printed = _milliseconds(page, time).tolist()
+    return {row for row, row_ms in zip(_keys(page, key), printed, strict=True) if row_ms == at_ms}
 
 
 def _keys(page: pa.Table, key: Sequence[str]) -> list[Key]:
