@@ -26,6 +26,8 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.runner import Runner
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -42,6 +44,7 @@ from schemas.errors import Problem
 
 TAG = "binlake"
 ADVANCED = "binlake.dataset.advanced"
+SENT_S = 10.0
 FIRST_RUN_AFTER = timedelta(seconds=10)  # of `up`; then every so often
 _PROCESS = f"process:{gethostname()}:"  # begins the tag that says which process a recorded run is
 _FAILED, _INTERRUPTED = Problem.exit_code, 130
@@ -217,11 +220,18 @@ async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, s
     try:
         with temporary_settings({PREFECT_API_URL: api}), prefect.tags(f"{_PROCESS}{os.getpid()}"):
             await FLOWS[kind](**_parameters(path, name), return_state=True)
+            await _sent()
     finally:
         _watch.reset(token)
     if watch.error is not None:
         raise watch.error
     return watch.receipts
+
+
+async def _sent() -> None:
+    """Wait until the server has the logs and events that go to it behind the run; else exiting waits for them."""
+    for worker in (APILogWorker, EventsWorker):
+        await worker.drain_all(timeout=SENT_S, at_exit=False)  # type: ignore[misc]  # a coroutine inside a loop
 
 
 @dataclass(frozen=True, slots=True)
