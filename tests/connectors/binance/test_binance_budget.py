@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.binance.budget import BURST, HASTE, Budget, Minute, default_path
+from connectors.binance.budget import Budget, Minute, default_path
 from connectors.binance.errors import Banned
 from connectors.binance.pools import SPOT, Pool, sapi_by_ip, sapi_by_uid
 from schemas.errors import Problem
@@ -147,7 +147,7 @@ async def test_spending_is_paced(tmp_path):
     for begin_s, _ in exchange.instants[::50]:
         for span_s in (1, 5, 20):
             within = sum(weight for at_s, weight in exchange.instants if begin_s <= at_s < begin_s + span_s)
-            assert within <= BURST * USABLE + HASTE * USABLE / 60 * span_s + 2
+            assert within <= 0.1 * USABLE + 1.5 * USABLE / 60 * span_s + 2
 
 
 async def test_a_few_requests_do_not_crawl(tmp_path):
