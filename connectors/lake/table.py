@@ -103,6 +103,11 @@ class Table:
         merged, written = (sum(counts) for counts in zip((0, 0), *done, strict=True))
         return Maintained(merged, written, vacuum(self._log, now))
 
+    def crowd(self, now: datetime | None = None) -> int:
+        """How many files upkeep would merge now; every one of them makes every commit slower."""
+        now = now or datetime.now(UTC)
+        return sum(len(worth_merging(files, self.dataset, now)) for _, files in self._by_partition())
+
     def _by_partition(self) -> list[tuple[str, list[LiveFile]]]:
         partitions: defaultdict[str, list[LiveFile]] = defaultdict(list)
         for file in self._log.live():
