@@ -192,7 +192,7 @@ def test_a_foreign_compaction_between_refuses_the_swap(table: Table, monkeypatch
             candles("A", range(number, number + 1)),
             [Move("spot/A/1m", {"until": number or None}, {"until": number + 1})],
         )
-    _when_files_are_written(monkeypatch, lambda: DeltaTable(str(table._root)).optimize.compact())
+    _when_files_are_written(monkeypatch, DeltaTable(str(table._root)).optimize.compact)
     with pytest.raises(Stale):
         correct(table, "A", range(1))
     assert rows(table) == [("A", MONTH + n * MINUTE_US, 1) for n in range(2)]
