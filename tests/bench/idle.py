@@ -25,7 +25,7 @@ def nothing_new(folder: Path, *, series: int = 500) -> list[Figure]:
     """The run after a run, and the one a minute later."""
     place, names = Place(folder), generated(series)
     since = datetime.now(UTC) - timedelta(hours=2)
-    with simulator("--no-limits", f"--symbols={series}") as exchange:
+    with simulator("--no-limits", "--weight-limit=10000000", f"--symbols={series}") as exchange:
         place.flows(exchange.url, bench=candles(names, f"{since:%Y-%m-%d}", "1h"), tail=candles(names, _iso(since)))
         place.run("bench")
         place.run("tail")

@@ -17,7 +17,7 @@ def fetch(folder: Path, *, symbols: int = 20, pages: int = 10, repeat: int = 3) 
     """The same candles into committed Parquet, and by others into memory; the median of some runs in turn."""
     names, rows = generated(symbols), symbols * pages * 1000
     asked = (int(SINCE.timestamp() * 1000), pages, *names)
-    with simulator("--no-limits", "--latency-ms=5", f"--symbols={symbols}") as exchange:
+    with simulator("--no-limits", "--weight-limit=10000000", "--latency-ms=5", f"--symbols={symbols}") as exchange:
 
         def ours(number: int) -> dict[str, Any]:
             place = Place(folder / f"run{number}")
