@@ -41,6 +41,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
     "fetch": speed.fetch,
     "idle": idle.nothing_new,
+    "minute": idle.minute_later,
     "commits": commits,
     "memory": memory.backfill,
     "latency": limits.one_series,
