@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints import KLINES as ENDPOINT
+from connectors.binance.paging import by_time
 from pipelines import plan
 from pipelines.ahead import ahead
 from pipelines.batch import Batch
@@ -156,29 +157,29 @@ class Pull:
         A short page is not the end: the exchange is asked again behind it, until it prints nothing. At the frontier,
         where a candle may still be on its way, the next run does that.
         """
-        client, series, pages = self.session.client, window.series, []
-        since, grid = window.ask_since, self.walks[window.series].grid
-        while since < window.until:
-            page = await client.rows(
-                ENDPOINT,
-                series.values,
-                symbol=series.symbol,
-                interval=series.interval,
-                startTime=since // 1000,
-                endTime=window.until // 1000 - 1,
-                limit=window.limit,
-            )
-            pages.append(page)
-            self.session.progress.advance(requests=1)
-            if not page.num_rows or window.phase in plan.OPENING:
-                break
-            last = int(instants(page).max())
-            if last < since:
-                raise Problem(f"The exchange sent candles of {series.name} from before what was asked for.")
-            since = grid.step(grid.floor(last), 1)
-            if client.now_us() - since < QUIET_US:
-                break
+        pages: list[pa.Table] = []
+        grid, since_ms, until_ms = self.walks[window.series].grid, window.ask_since // 1000, window.until // 1000
+        walk = by_time(
+            lambda start_ms, end_ms: self._page(window, start_ms, end_ms),
+            since_ms, until_ms, limit=window.limit, time="open_time", key=("open_time",), ends="close_time",
+        )  # fmt: skip
+        async with aclosing(walk):
+            async for page in walk:
+                pages.append(page)
+                reached = grid.step(grid.floor(int(instants(page).max())), 1)
+                if window.phase in plan.OPENING or self.session.client.now_us() - reached < QUIET_US:
+                    break
         return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
+
+    async def _page(self, window: Window, start_ms: int, end_ms: int) -> pa.Table:
+        """One page of a window, asked from `start_ms` up to and including `end_ms`."""
+        series = window.series
+        page = await self.session.client.rows(
+            ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+            startTime=start_ms, endTime=end_ms, limit=window.limit,
+        )  # fmt: skip
+        self.session.progress.advance(requests=1)
+        return page
 
     def _take(self, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]]) -> None:
         """Turn one page into a step of its series. A window that no longer joins what came before adds nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -261,19 +261,18 @@ async def open_run(
     keys = _keys(config, flow)
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name)
-    budget = Budget(state or default_path(), site.environment, share=config.budget)
-    async with (
-        Client(site, budget, keys, on_request=journal.note) as client,
-        following(progress, partial(budget.state, SPOT)),
-    ):
+    with Budget(state or default_path(), site.environment, share=config.budget) as budget:
+        client = Client(site, budget, keys, on_request=journal.note)
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop)
         run = Run(config, flow, session, units_of(name, flow), window)
-        try:
-            if isinstance(flow, AccountFlow):
-                run.note = await _admit(session, flow, config.accounts[flow.account])
-            yield run
-        finally:
-            await asyncio.to_thread(journal.write, lake, run.receipts)
+        reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
+        async with reached, following(progress, partial(budget.state, SPOT)):
+            try:
+                if isinstance(flow, AccountFlow):
+                    run.note = await _admit(session, flow, config.accounts[flow.account])
+                yield run
+            finally:
+                await asyncio.to_thread(journal.write, lake, run.receipts)
 
 
 def _keys(config: FlowsFile, flow: Flow) -> KeyPair | None:

@@ -39,20 +39,13 @@ class BySymbols:
         return next(fitting, self.every)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByTime:
-    """A list walked along a time column; `ends` names the column that says how far a row reaches."""
-
-    time: str
-    ends: str | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint:
-    """One call: where it goes, what it costs, how its list is walked and what its answer becomes.
+    """One call: where it goes, what it costs and what its answer becomes.
 
-    Wire names are the columns' names in camelCase; `wire` holds the exceptions, or names the columns of rows
-    that are arrays. `nulls` are values that mean NULL. `whole_ms` are times cut to the millisecond.
+    `page_limit` is the most rows that one answer of a long list holds. Wire names are the columns' names in
+    camelCase; `wire` holds the exceptions, or names the columns of rows that are arrays. `nulls` are values that
+    mean NULL. `whole_ms` are times cut to the millisecond.
     """
 
     name: str
@@ -62,8 +55,7 @@ class Endpoint:
     method: str = "GET"
     weight: int | BySymbols = 1
     security: Security = Security.PUBLIC
-    page_limit: int | None = None
-    walk: ByTime | None = None
+    page_limit: int = 0
     tells_limits: bool = False
     dataset: Dataset | None = None
     rows_at: str | None = None
@@ -97,7 +89,6 @@ KLINES = Endpoint(
     pool=SPOT,
     weight=2,
     page_limit=1000,
-    walk=ByTime(time="open_time", ends="close_time"),
     dataset=KLINE_ROWS,
     wire=(
         "open_time",
