@@ -47,7 +47,7 @@ class Pull:
     failures: list[Failure] = field(default_factory=list)
     rows: int = 0
     walks: dict[Series, Walk] = field(default_factory=dict)
-    begun: set[Series] = field(default_factory=set)
+    going: set[Series] = field(default_factory=set)  # the last opening page held candles
     listed: dict[Series, int] = field(default_factory=dict)
     batch: Batch = field(init=False)
 
@@ -67,6 +67,8 @@ class Pull:
         end = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
         await self._work(self._opening(now, end))
         await self._work(self._rest(end))
+        while (windows := self._endings(end)) and not self.session.stop.is_set():
+            await self._work(windows)
         await self._work(self._listing())
         await self._work(self._history())
 
@@ -90,19 +92,24 @@ class Pull:
         """First what is new in every series, with a second look at gaps that are due, and new series' first pages."""
         windows: list[Window] = []
         for walk in self.walks.values():
-            if walk.until is None:
-                windows.append(plan.first(walk.series, self.since, end))
+            windows += second_looks(walk, now)
+            if walk.until is None or (walk.delisted and not walk.at_rest):
+                windows.append(plan.first(walk.series, walk.until or self.since, end))
             elif not walk.at_rest:
                 windows += plan.forward(walk, end)
-                windows += second_looks(walk, now)
         return plan.in_order(windows)
 
     def _rest(self, end: int) -> list[Window]:
         """Then what follows the opening pages."""
-        begun = [walk for walk in self._alive() if walk.series in self.begun and walk.until is not None]
+        begun = [walk for walk in self._alive() if walk.series in self.going and not walk.delisted]
         return plan.in_order(
             window for walk in begun for window in plan.forward(walk, end, phase=Phase.REST, overlap=0)
         )
+
+    def _endings(self, end: int) -> list[Window]:
+        """A delisted symbol goes on from candle to candle, since a page for each stretch of nothing could be years."""
+        ending = [walk for walk in self._alive() if walk.delisted and walk.series in self.going]
+        return plan.in_order(plan.first(walk.series, walk.until or self.since, end) for walk in ending)
 
     def _listing(self) -> list[Window]:
         """Where the history of each series begins that is wanted from before its coverage."""
@@ -193,9 +200,9 @@ class Pull:
             if window.until == walk.since:
                 self.batch.add(window.series, take(page, window.since, window.until, now))
         elif window.phase is Phase.FIRST:
-            self.begun.add(window.series)
-            until = _end_of(walk, page, window)
-            self.batch.add(window.series, walk.forward(page, window.since, until, now))
+            self.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
+            moved = page.num_rows and walk.until is not None and walk.until > window.since
+            (self.going.add if moved else self.going.discard)(window.series)
         elif window.since == walk.until:
             self._compare(walk, window, page, stored, now)
             self.batch.add(window.series, walk.forward(page, window.since, window.until, now))
