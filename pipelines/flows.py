@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import gethostname
 from typing import Any
+from uuid import UUID
 
+import httpx
 import prefect
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -29,6 +31,7 @@ from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.runner import Runner
+from prefect.runtime import flow_run
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Crashed, Failed
@@ -40,13 +43,13 @@ from pipelines.progress import Progress, Silent
 from pipelines.receipts import Receipt, worst
 from pipelines.runs import Run, Unit, flow_named, run_flow, unset_secret
 from schemas.config import Flow
-from schemas.errors import Problem
+from schemas.errors import Problem, TryLater
 
 TAG = "binlake"
 ADVANCED = "binlake.dataset.advanced"
 SENT_S = 10.0
 FIRST_RUN_AFTER = timedelta(seconds=10)  # of `up`; then every so often
-_PROCESS = f"process:{gethostname()}:"  # begins the tag that says which process a recorded run is
+_HOST = f"{gethostname()}:"  # before the number of a process
 _FAILED, _INTERRUPTED = Problem.exit_code, 130
 _SHOWN_FAILURES = 5
 
@@ -87,6 +90,7 @@ FLOWS = {each.name: each for each in (market, account, maintenance)}
 
 async def _run(path: Path, name: str) -> State[None]:
     watch = _watch.get(None) or Watch()
+    await _sign()
     try:
         watch.receipts = await run_flow(load(path), name, progress=watch.progress, stop=watch.stop, pull=_as_task)
     except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
@@ -94,6 +98,12 @@ async def _run(path: Path, name: str) -> State[None]:
         return Failed(message=_sentence(error))
     await _summarise(name, watch.receipts)
     return _state(watch.receipts)
+
+
+async def _sign() -> None:
+    """Note which process runs this flow run, so that `close_zombies` can tell whether it is gone."""
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.id), infrastructure_pid=f"{_HOST}{os.getpid()}")
 
 
 class _Work:
@@ -218,9 +228,11 @@ async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, s
     watch = Watch(progress, stop)
     token = _watch.set(watch)
     try:
-        with temporary_settings({PREFECT_API_URL: api}), prefect.tags(f"{_PROCESS}{os.getpid()}"):
+        with temporary_settings({PREFECT_API_URL: api}):
             await FLOWS[kind](**_parameters(path, name), return_state=True)
             await _sent()
+    except httpx.TransportError:
+        raise TryLater(f"The Prefect server at {api} ended during the run; what was committed stays.") from None
     finally:
         _watch.reset(token)
     if watch.error is not None:
@@ -295,16 +307,16 @@ async def serve(path: Path) -> None:
 
 
 async def close_zombies(api: str) -> int:
-    """Close the runs on a server whose `binlake run` on this machine was killed; how many there were."""
+    """Close the runs on a server whose process on this machine was killed; how many there were."""
     with temporary_settings({PREFECT_API_URL: api}):
         async with get_client() as client:
-            zombies = [run for run in await _running(client) if any(map(_is_gone, run.tags))]
+            zombies = [run for run in await _running(client) if _is_gone(run.infrastructure_pid or "")]
             await _close(client, zombies)
     return len(zombies)
 
 
-def _is_gone(tag: str) -> bool:
-    return tag.startswith(_PROCESS) and not alive(int(tag.removeprefix(_PROCESS)))
+def _is_gone(process: str) -> bool:
+    return process.startswith(_HOST) and not alive(int(process.removeprefix(_HOST)))
 
 
 async def _running(client: PrefectClient) -> list[FlowRun]:

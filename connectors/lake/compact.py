@@ -62,7 +62,10 @@ def _problems(root: Path, paths: Sequence[Path]) -> Iterator[None]:
     """Name the damaged file, or what else kept rows from being merged."""
     try:
         yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except OSError:
+        refuse_damaged(paths)
+        raise
+    except (duckdb.Error, pa.ArrowException) as error:
         refuse_damaged(paths)
         raise Problem(
             f"Files of {root} were not merged: {error}.", "Nothing changed; mend it and run again."

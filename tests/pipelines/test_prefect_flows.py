@@ -142,7 +142,7 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
     flow_run = await last_run(prefect, "Main_prices")
     tasks = await tasks_of(prefect, flow_run)
     assert flow_run["state"]["type"] == "COMPLETED"
-    assert flow_run["tags"] == [f"process:{socket.gethostname()}:{os.getpid()}"]
+    assert flow_run["infrastructure_pid"] == f"{socket.gethostname()}:{os.getpid()}"
     assert flow_run["state"]["message"] == f"{sum(each.rows for each in receipts):,} rows"
     assert flow_run["parameters"] == {"config": str(path), "flow": "Main_prices"}
     assert {name: task["state"]["type"] for name, task in tasks.items()} == {
@@ -247,12 +247,13 @@ async def test_no_secret_is_in_anything_prefect_keeps(prefect, run, file, exchan
 
 async def test_runs_whose_process_was_killed_are_closed(prefect, flows):
     """A run stays RUNNING for ever when its process is killed; closing finds it by its process, and no other run."""
-    async with httpx.AsyncClient() as client:
+    (market,) = await asked(prefect, "flows", {"flows": {"name": {"any_": ["market"]}}})
+    async with httpx.AsyncClient(base_url=prefect.api) as client:
         for pid, name in ((os.getpid(), "alive"), (_ended_process(), "dead")):
-            flow_id = (await asked(prefect, "flows", {"flows": {"name": {"any_": ["market"]}}}))[0]["id"]
-            mark = f"process:{socket.gethostname()}:{pid}"
-            body = {"flow_id": flow_id, "name": name, "tags": [mark], "state": {"type": "RUNNING"}}
-            (await client.post(f"{prefect.api}/flow_runs/", json=body)).raise_for_status()
+            body = {"flow_id": market["id"], "name": name, "state": {"type": "RUNNING"}}
+            flow_run = (await client.post("/flow_runs/", json=body)).raise_for_status().json()
+            body = {"infrastructure_pid": f"{socket.gethostname()}:{pid}"}
+            (await client.patch(f"/flow_runs/{flow_run['id']}", json=body)).raise_for_status()
     assert await flows.close_zombies(prefect.api) == 1
     assert [(await last_run(prefect, name))["state"]["type"] for name in ("alive", "dead")] == ["RUNNING", "CRASHED"]
 
