@@ -28,7 +28,7 @@ from connectors.binance.archive_listing import Page, Remote
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.archive_zip import Defect
 from connectors.binance.clock import steady_clock
-from connectors.binance.errors import BinanceError, Throttled, Transient, Unreachable, Unreadable, error_from
+from connectors.binance.errors import BinanceError, Rejected, Throttled, Transient, Unreachable, Unreadable, error_from
 from connectors.binance.sites import Site
 from schemas.archive import Reason
 from schemas.intervals import SECOND_US
@@ -171,6 +171,7 @@ class Archive:
     async def _verified(self, path: str, download: _Download) -> None:
         """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
         for _ in range(2):
+            download.restart()
             expected = await self._checksum(path)
             if not await self._download(self._file_url(path), download, PACKED_CAP):
                 raise Defect(Reason.MISSING, "is not in the archive")
@@ -190,7 +191,9 @@ class Archive:
         marker: str | None = after
         while marker is not None:
             body = await self._text(f"{self._contents}?{archive_listing.query(prefix, marker)}", LISTING_CAP)
-            page = archive_listing.parse(body or b"")
+            if body is None:
+                raise Rejected("The archive has no listing at its address.", "Check the addresses under `exchange`.")
+            page = archive_listing.parse(body)
             if page.marker is not None and page.marker <= marker:
                 raise Unreadable(f"The archive's listing of {prefix} turns in a circle.", path="/")
             marker = page.marker

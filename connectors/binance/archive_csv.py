@@ -14,14 +14,13 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.archive_zip import Defect, unpack
 from connectors.binance.endpoints import KLINES
 from schemas.archive import Reason
-from schemas.fields import ID, TIME
+from schemas.fields import TIME
 from schemas.intervals import Grid
 from schemas.market import KLINES as ROWS
 
@@ -32,9 +31,17 @@ _PRINTED = tuple(KLINES.wire)
 _NAMES = (*_PRINTED, "ignore")
 _SPELT = {"trade_count": "count"}
 _HEADER = ",".join(_SPELT.get(name, name) for name in _NAMES).encode()
-_TYPES = {
-    name: pa.int64() if ROWS.column(name).type in (TIME, ID) else ROWS.column(name).type.arrow for name in _PRINTED
-}
+_CAREFUL_DIGITS = 30  # Arrow scales text of more digits beyond 128 bits, and wraps around in silence
+
+
+def _read_as(name: str) -> pa.DataType:
+    kind: Any = ROWS.column(name).type.arrow
+    if pa.types.is_decimal(kind):
+        return pa.decimal128(_CAREFUL_DIGITS, kind.scale)
+    return pa.int64()
+
+
+_TYPES = {name: _read_as(name) for name in _PRINTED}
 _MICROSECONDS_FROM = 10**14
 _MILLISECOND_US = 1000
 _LONGEST_ROW = 400  # bytes; real ones have some 140, so each may be there twice
@@ -63,8 +70,8 @@ def read(packed: IO[bytes], file: KlineFile, made_us: int | None = None) -> Cont
     _check_period(times, file)
     rows, dropped = _distinct(_rows(printed, times, file), times)
     if made_us is not None:
-        rows = rows.filter(pc.less(rows["close_time"], pa.scalar(made_us, TIME.arrow)))
-    return Content(rows, dropped, _holes(file, np.asarray(rows["open_time"].cast(pa.int64()))))
+        rows = _closed(rows, made_us)
+    return Content(rows, dropped, _holes(file, _column(rows, "open_time")))
 
 
 def _most_bytes(file: KlineFile) -> int:
@@ -76,25 +83,29 @@ def _parsed(text: bytes) -> pa.Table:
     """The columns as they are printed."""
     body = _without_header(text)
     if b"e" in body or b"E" in body:  # Arrow would read 1.7E+12, whose digits are gone
-        raise Defect(Reason.MANGLED_NUMBERS, "prints numbers with exponents")
+        raise _misprinted(body, "prints letters where numbers belong")
     try:
         return pa_csv.read_csv(pa.BufferReader(body), _READ, _PARSE, _CONVERT)  # type: ignore[arg-type]
     except pa.ArrowInvalid as error:
-        mangled = _MANGLED.search(body) is not None
         told = " ".join(str(error).split())[:_SHOWN]
-    raise Defect(Reason.MANGLED_NUMBERS if mangled else Reason.BAD_ROW, told)
+    raise _misprinted(body, told)
+
+
+def _misprinted(body: bytes, detail: str) -> Defect:
+    """A spreadsheet leaves exponents, quotes and dates behind; whatever else does not fit is a bad row."""
+    return Defect(Reason.MANGLED_NUMBERS if _MANGLED.search(body) else Reason.BAD_ROW, detail)
 
 
 def _without_header(text: bytes) -> bytes:
     """The rows alone. The files of spot have no header, those of futures have one from some month on."""
-    first, _, rest = text.partition(b"\n")
-    if first[:1].isdigit():
+    if text[:1].isdigit():
         return text
+    first, _, rest = text.partition(b"\n")
     if not first.strip() and not rest.strip():
         raise Defect(Reason.EMPTY, "has no line")
     if first.rstrip() != _HEADER:
         shown = first[:_SHOWN].decode("utf-8", "replace")
-        raise Defect(Reason.BAD_ROW, f"begins with neither a row nor the known header: {shown}")
+        raise _misprinted(first, f"begins with neither a row nor the known header: {shown}")
     if not rest.strip():
         raise Defect(Reason.EMPTY, "has a header and no row")
     return rest
@@ -116,16 +127,22 @@ def _check_period(times: Instants, file: KlineFile) -> None:
 def _rows(printed: pa.Table, times: Instants, file: KlineFile) -> pa.Table:
     """The printed columns under the dataset's schema."""
     closed = _instants(printed["close_time"])
-    made = {
+    columns = {name: _widened(printed[name], ROWS.column(name).type.arrow) for name in _PRINTED} | {
         "market": pa.repeat(file.market, len(times)),
         "symbol": pa.repeat(file.symbol, len(times)),
         "interval": pa.repeat(file.interval, len(times)),
         "open_time": pa.array(times).cast(TIME.arrow),
         "close_time": pa.array(closed - closed % _MILLISECOND_US).cast(TIME.arrow),
     }
-    return pa.table(
-        [made.get(name, printed[name] if name in _PRINTED else None) for name in ROWS.schema.names], schema=ROWS.schema
-    )
+    return pa.table([columns[name] for name in ROWS.schema.names], schema=ROWS.schema)
+
+
+def _widened(printed: pa.ChunkedArray[Any], kind: Any) -> pa.ChunkedArray[Any]:
+    """Decimals of the same scale are the same bits whatever their precision."""
+    if not pa.types.is_decimal(kind):
+        return printed
+    chunks = [chunk.view(kind) for chunk in printed.chunks]
+    return pa.chunked_array(chunks, kind)  # type: ignore[call-overload,no-any-return]
 
 
 def _distinct(rows: pa.Table, times: Instants) -> tuple[pa.Table, int]:
@@ -140,12 +157,27 @@ def _distinct(rows: pa.Table, times: Instants) -> tuple[pa.Table, int]:
     return rows.take(pa.array(np.delete(np.arange(len(times)), repeats))), len(repeats)
 
 
+def _closed(rows: pa.Table, made_us: int) -> pa.Table:
+    final = _column(rows, "close_time") < made_us
+    return rows if final.all() else rows.filter(pa.array(final))
+
+
+def _column(rows: pa.Table, name: str) -> Instants:
+    times: Instants = rows[name].cast(pa.int64()).to_numpy()
+    return times
+
+
 def _holes(file: KlineFile, times: Instants) -> tuple[Stretch, ...]:
     """The slots of the file's time without a candle, joined."""
     grid = Grid.of(file.interval, int(times[0]) if len(times) else None)
     first, last = grid.ceil(file.since_us), grid.ceil(file.until_us)
     if grid.interval == "1M":
         return () if len(times) else ((first, last),)
+    if (
+        len(times) == grid.count(first, last)
+        and (np.diff(times, prepend=first - grid.length_us) == grid.length_us).all()
+    ):
+        return ()
     slots = np.unique(times - (times - grid.anchor_us) % grid.length_us)
     starts, ends = np.r_[first, slots + grid.length_us], np.r_[slots, last]
     lacking = starts < ends

@@ -36,8 +36,8 @@ class KlineFile:
             raise ValueError(f"{path} is no path of candles")
         interval = _MEANT.get(parts["interval"], parts["interval"])
         file = cls(_MARKETS[parts["market"]], parts["symbol"], interval, parts["period"])
-        if file.path != path:
-            raise ValueError(f"{path} mixes days and months")
+        if file.path != path or file.since_us < 0:
+            raise ValueError(f"{path} mixes days and months, or is older than all candles")
         return file
 
     @classmethod
