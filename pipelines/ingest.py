@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,15 +27,12 @@ from pipelines.journal import load_gaps, with_instants
 from pipelines.plan import Phase, Window
 from pipelines.receipts import Failure
 from pipelines.session import Session
-from pipelines.shelf import WORTH_LISTING_PAGES, Shelf, shelf_of
+from pipelines.shelf import WORTH, Shelf, Source, shelf_of
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
 
-Source = Literal["auto", "rest", "archive"]
-
 FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
-_WORTH: dict[Source, int] = {"auto": WORTH_LISTING_PAGES, "archive": 0}
 ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
 
 
@@ -124,9 +121,9 @@ class Pull:
     async def _visit_archive(self, end: int) -> None:
         """See what the archive holds of the series whose missing history is long enough."""
         archive = self.session.archive
-        if archive is None or self.source == "rest":
+        if archive is None:
             return
-        far = [walk for walk in self._alive() if self._pages(walk, end) >= _WORTH[self.source]]
+        far = [walk for walk in self._alive() if plan.pages_lacking(walk, self.since, end) >= WORTH[self.source]]
         visits = ahead(far, lambda walk: shelf_of(archive, walk.series, self.since), self.session.stop, limit=8)
         async with aclosing(visits):
             async for walk, shelf in visits:
@@ -134,12 +131,6 @@ class Pull:
                     self._failed(walk.series, shelf)
                 elif shelf.files:
                     self.shelves[walk.series] = shelf
-
-    def _pages(self, walk: Walk, end: int) -> int:
-        """How many pages of the exchange a series lacks."""
-        if walk.since is None or walk.until is None:
-            return plan.pages(walk.grid.count(self.since, end))
-        return plan.pages(walk.grid.count(self.since, walk.since)) + plan.pages(walk.grid.count(walk.until, end))
 
     def _rest(self, end: int) -> list[Window]:
         """Then what follows the opening pages."""

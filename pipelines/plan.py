@@ -187,3 +187,10 @@ def _shelved_cost(walk: Walk, since: int, frontier: int, weight: int, shelf: She
 def pages(rows: int) -> int:
     """How many requests so many candles take."""
     return -(-rows // PAGE_ROWS)
+
+
+def pages_lacking(walk: Walk, since: int, end: int) -> int:
+    """How many pages of the exchange a series lacks of [since, end)."""
+    if walk.since is None or walk.until is None:
+        return pages(walk.grid.count(since, end))
+    return pages(walk.grid.count(since, walk.since)) + pages(walk.grid.count(walk.until, end))

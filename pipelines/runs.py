@@ -27,13 +27,14 @@ from pipelines.journal import Journal
 from pipelines.listing import Listing
 from pipelines.progress import Progress, following
 from pipelines.receipts import Failure, Outcome, Receipt
+from pipelines.recheck import recheck
 from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
 from schemas.catalog import DATASETS
 from schemas.config import Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
 from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
 from schemas.intervals import SECOND_US
-from schemas.market import SYMBOLS
+from schemas.market import KLINES, SYMBOLS
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
@@ -130,8 +131,15 @@ class Run:
             case AccountFlow():
                 return await _ACCOUNT[unit.dataset](self.session, self.flow.account), []
             case MaintenanceFlow():
-                await asyncio.to_thread(self.session.lake.table(DATASETS[unit.dataset]).maintain)
-                return 0, []
+                return await self._upkeep(unit), []
+
+    async def _upkeep(self, unit: Unit) -> int:
+        """Tidy a table; of candles, first see whether the archive published files anew."""
+        session, rows = self.session, 0
+        if unit.dataset == KLINES.name and session.archive is not None:
+            rows = await recheck(session.lake, session.archive, session.client.now_us())
+        await asyncio.to_thread(session.lake.table(DATASETS[unit.dataset]).maintain)
+        return rows
 
     async def symbols(self, flow: MarketFlow) -> Chosen:
         """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
@@ -271,7 +279,11 @@ async def open_run(
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop)
         run = Run(config, flow, session, units_of(name, flow), window)
         reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
-        async with reached, _archive(site, flow) as session.archive, following(progress, partial(budget.state, SPOT)):
+        async with (
+            reached,
+            archive_for(site, flow) as session.archive,
+            following(progress, partial(budget.state, SPOT)),
+        ):
             try:
                 if isinstance(flow, AccountFlow):
                     run.note = await _admit(session, flow, config.accounts[flow.account])
@@ -280,7 +292,7 @@ async def open_run(
                 await asyncio.to_thread(journal.write, lake, run.receipts)
 
 
-def _archive(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive | None]:
+def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive | None]:
     """The public archive, where the site has one and the flow may need it."""
     needed = isinstance(flow, MaintenanceFlow) or (isinstance(flow, MarketFlow) and flow.source != "rest")
     return Archive(site) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()

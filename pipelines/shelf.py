@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from connectors.binance.archive import Archive
 from connectors.binance.archive_listing import Remote
@@ -13,7 +15,10 @@ from schemas.intervals import DAY_US, Grid
 
 WORTH_PAGES = 2  # a file that saves fewer requests than this is not fetched; it takes two requests itself
 MOST_ROWS = 200_000  # a larger file (a month of seconds) is taken as its days, which keeps memory flat
-WORTH_LISTING_PAGES = 10  # history shorter than this is asked of the exchange without looking at the archive
+
+Source = Literal["auto", "rest", "archive"]
+# Pages of missing history from which on the archive is looked at.
+WORTH: dict[Source, float] = {"auto": 10, "archive": 0, "rest": math.inf}
 
 
 @dataclass(frozen=True, slots=True)
