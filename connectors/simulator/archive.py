@@ -175,7 +175,7 @@ class Archive:
         faults = tuple(self._spoiled.get(file.path, ()))
         grid = Interval.of(file.interval, listing.listed_ms)
         modified_ms = self._touched_ms.get(file.path, file.period.published_ms(grid, self.rules))
-        size = _BYTES_A_ZIP + _BYTES_A_ROW * names.slots(listing, file)
+        size = _BYTES_A_ZIP + _BYTES_A_ROW * names.slots(grid, file.period)
         etag = hashlib.md5(f"{file.path}{faults}{self.rules}".encode()).hexdigest()  # noqa: S324 - as S3 does
 
         def body() -> bytes:

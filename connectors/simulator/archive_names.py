@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 from connectors.simulator.intervals import DAY_MS, HOUR_MS, LENGTH_MS, Interval
 from connectors.simulator.listings import Listing
@@ -34,7 +35,7 @@ class Period:
     monthly: bool
 
     def __str__(self) -> str:
-        return f"{self.first:%Y-%m}" if self.monthly else f"{self.first:%Y-%m-%d}"
+        return self.first.isoformat()[: len("YYYY-MM") if self.monthly else None]
 
     @property
     def since_ms(self) -> int:
@@ -48,6 +49,7 @@ class Period:
         after = self.first + timedelta(days=32 if self.monthly else 1)
         return Period(after.replace(day=1) if self.monthly else after, self.monthly)
 
+    @cache  # noqa: B019 - a period is its own key, and there are not many
     def published_ms(self, interval: Interval, rules: Publication) -> int:
         """When its file appears: a day's on the next one, a month's on a Monday, neither before its candles close."""
         last = interval.slot(self.until_ms - 1)
@@ -80,6 +82,7 @@ def folder(monthly: bool, symbol: str, interval: str) -> str:
     return f"data/spot/{MONTHLY if monthly else DAILY}/klines/{symbol}/{_FOLDERS[interval]}/"
 
 
+@cache
 def parse(path: str) -> File | None:
     """The file at a path, if one could be there."""
     parts = _PATH.fullmatch(path)
@@ -113,10 +116,10 @@ def files(listing: Listing, interval: str, monthly: bool, now_ms: int, rules: Pu
         period = period.next()
 
 
-def slots(listing: Listing, file: File) -> int:
+@cache
+def slots(grid: Interval, period: Period) -> int:
     """The most candles a file can hold."""
-    grid = Interval.of(file.interval, listing.listed_ms)
-    return grid.slot(file.period.until_ms - 1) - grid.slot(file.period.since_ms - 1)
+    return grid.slot(period.until_ms - 1) - grid.slot(period.since_ms - 1)
 
 
 def _ms(day: date) -> int:

@@ -29,6 +29,7 @@ from schemas.intervals import DAY_US
 
 NOW_S = 1_793_620_830.25  # 2026-11-02 12:00:30 UTC, the first Monday of the month
 FILE = KlineFile("spot", "BTCUSDT", "1m", "2026-10-30")
+BEFORE = KlineFile("spot", "BTCUSDT", "1m", "2026-10-29")
 FIRST_MS = FILE.since_us // 1000
 MINUTE_MS = 60_000
 
@@ -103,7 +104,7 @@ async def test_a_listing_may_begin_after_a_file(shelf: Shelf) -> None:
 async def test_a_listing_tells_what_will_come(shelf: Shelf) -> None:
     """Size, ETag and time of a listed file are those of its download."""
     async with shelf.open() as archive:
-        remote = next(each for each in await archive.list(FILE.folder) if each.path == FILE.path)
+        remote = next(each for each in await archive.list(FILE.folder, after=BEFORE.path) if each.path == FILE.path)
         fetched = await archive.fetch(remote)
     assert (remote.size, remote.etag, remote.modified_us) == (fetched.size, fetched.etag, fetched.modified_us)
 
@@ -273,7 +274,7 @@ async def test_a_republished_file_is_told_by_everything(shelf: Shelf) -> None:
         before = await archive.fetch(Remote(FILE.path))
         shelf.clock.advance(3600)
         shelf.exchange.inject(archive_faults.Changed(file=FILE.path, open_ms=FIRST_MS, values={4: "1.00000000"}))
-        listed = next(each for each in await archive.list(FILE.folder) if each.path == FILE.path)
+        listed = next(each for each in await archive.list(FILE.folder, after=BEFORE.path) if each.path == FILE.path)
         after = await archive.fetch(Remote(FILE.path))
     assert len({before.sha256, after.sha256}) == len({before.etag, after.etag}) == 2
     assert (listed.etag, listed.modified_us, listed.size) == (after.etag, after.modified_us, after.size)
@@ -363,7 +364,7 @@ async def test_what_is_not_about_a_file_is_raised(fault: faults.Fault, error: ty
     shelf.exchange.inject(fault)
     async with shelf.open() as archive:
         with pytest.raises(error, match="archive"):
-            await (archive.list(FILE.folder) if fault.path == "/" else archive.fetch(Remote(FILE.path)))
+            await (archive.list(FILE.folder, BEFORE.path) if fault.path == "/" else archive.fetch(Remote(FILE.path)))
 
 
 async def test_a_throttle_is_waited_out(shelf: Shelf) -> None:
