@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +16,7 @@ from connectors.binance.archive import Archive, Fetched
 from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.errors import UnknownSymbol
+from pipelines.candles import instants
 from pipelines.shelf import Shelf
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
@@ -49,7 +51,8 @@ class Loader:
             holes = await self._from_days(holes)
         await self._from_exchange(holes)
         rows = pa.concat_tables(self.parts) if self.parts else KLINES.schema.empty_table()
-        return Loaded(rows.sort_by("open_time"), tuple(self.files))
+        ordered = rows if len(self.parts) == 1 else rows.sort_by("open_time")
+        return Loaded(ordered, tuple(self.files))
 
     async def _from_file(self, remote: Remote, wanted: Sequence[Span]) -> list[Span]:
         """Take what a file holds of the spans wanted; returns what it lacks of them."""
@@ -88,9 +91,9 @@ class Loader:
 
 
 def _between(rows: pa.Table, span: Span) -> pa.Table:
-    kind = KLINES.schema.field("open_time").type
-    since, until = (pa.scalar(bound, kind) for bound in span)
-    return rows.filter((pc.field("open_time") >= since) & (pc.field("open_time") < until))
+    """The rows of a file, which are sorted, that open in a span."""
+    first, last = np.searchsorted(instants(rows), span).tolist()
+    return rows.slice(first, last - first)
 
 
 def _overlaps(wanted: Sequence[Span], lacking: Sequence[Span]) -> Iterator[Span]:

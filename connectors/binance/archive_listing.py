@@ -50,13 +50,12 @@ def parse(body: bytes) -> Page:
 
 
 def _remote(entry: ET.Element) -> Remote:
-    modified = datetime.fromisoformat(_text(entry, "LastModified"))
-    return Remote(
-        path=_text(entry, "Key"),
-        size=int(_text(entry, "Size")),
-        etag=_text(entry, "ETag"),
-        modified_us=int(modified.timestamp()) * SECOND_US,
-    )
+    told = {child.tag.rpartition("}")[2]: child.text or "" for child in entry}
+    try:
+        modified = datetime.fromisoformat(told["LastModified"])
+        return Remote(told["Key"], int(told["Size"]), told["ETag"], int(modified.timestamp()) * SECOND_US)
+    except KeyError as error:
+        raise ValueError(f"{error} is not there") from None
 
 
 def _text(element: ET.Element, name: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import archive
 import idle
 import limits
 import memory
@@ -43,6 +44,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "idle": idle.nothing_new,
     "commits": commits,
     "memory": memory.backfill,
+    "archive": archive.imported,
     "latency": limits.one_series,
     "limits": limits.many_series,
     "processes": lambda folder: limits.many_series(folder, processes=4),
