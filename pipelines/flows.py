@@ -232,7 +232,8 @@ async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, s
             await FLOWS[kind](**_parameters(path, name), return_state=True)
             await _sent()
     except httpx.TransportError:
-        raise TryLater(f"The Prefect server at {api} ended during the run; what was committed stays.") from None
+        if not watch.receipts and watch.error is None:  # else the work is done, and only its record is lost
+            raise TryLater(f"The Prefect server at {api} ended; what was committed stays.") from None
     finally:
         _watch.reset(token)
     if watch.error is not None:

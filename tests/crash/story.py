@@ -11,23 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import lean  # noqa: F401 - before all that imports pyarrow
+import pyarrow as pa
 
-class _NoPandas:
-    """pyarrow would import pandas for nothing, in each of hundreds of runs."""
-
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-sys.meta_path.insert(0, _NoPandas)  # type: ignore[arg-type]
-
-import pyarrow as pa  # noqa: E402
-
-from connectors.lake import Lake, Move, Table  # noqa: E402
-from schemas.fields import DECIMALS, TIME  # noqa: E402
-from schemas.market import KLINES  # noqa: E402
+from connectors.lake import Lake, Move, Table
+from schemas.fields import DECIMALS, TIME
+from schemas.market import KLINES
 
 MINUTE_US = 60_000_000
 FEBRUARY_US = 1_769_904_000_000_000

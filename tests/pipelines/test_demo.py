@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_the_demo_answers_and_leaves_nothing_running(tmp_path):
     """Without a terminal, key or network: flows recorded, checks passed, questions answered, and no process left."""
     env = {**os.environ, "BINLAKE_TEST": str(tmp_path), "PYTHONPATH": str(ROOT)}

@@ -25,11 +25,11 @@ flows:
 
 
 class Served(threading.Thread):
-    """An exchange at `url`, in an event loop of its own, until it is stopped."""
+    """An exchange at `url`, in an event loop of its own, until it is stopped; by default one that keeps real time."""
 
-    def __init__(self) -> None:
+    def __init__(self, exchange: Exchange | None = None) -> None:
         super().__init__(daemon=True)
-        self.exchange = Exchange(seed=1, limits=Limits(enforced=False))
+        self.exchange = exchange or Exchange(seed=1, limits=Limits(enforced=False))
         self.url = ""
         self._up = threading.Event()
 
