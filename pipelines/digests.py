@@ -8,13 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from pipelines.candles import text
-from schemas.canonical import records
+from schemas.canonical import Words
 from schemas.intervals import DAY_US
-from schemas.market import KLINES
 
 DAY_DIGITS, ROW_DIGITS = 16, 8  # of the hash: enough to find a difference; that there is none, the whole one says
 _EPOCH = date(1970, 1, 1)
@@ -40,12 +37,11 @@ class Digest:
     def days(self) -> dict[str, str]:
         return {_day(number): day.hexdigest()[:DAY_DIGITS] for number, day in self._days.items()}
 
-    def add(self, rows: pa.Table) -> None:
-        """Take the next rows, ascending."""
-        words = records(KLINES, rows)
+    def add(self, words: Words) -> None:
+        """Take the records of the next rows, ascending."""
         times = words[:, 0]  # the cursor is the first column after those of the series
         first, end = np.searchsorted(times, [self.since, self.until])
-        words, times = np.ascontiguousarray(words[first:end]), times[first:end]
+        words, times = words[first:end], times[first:end]
         if not len(times):
             return
         self.repeated += int(np.count_nonzero(np.diff(times, prepend=self._last) <= 0))
@@ -58,7 +54,7 @@ class Digest:
                 for instant, row in zip(times, words, strict=True)
             }
 
-    def _add_days(self, words: npt.NDArray[np.int64], days: npt.NDArray[np.int64]) -> None:
+    def _add_days(self, words: Words, days: Words) -> None:
         starts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
         for start, end in pairwise(starts):
             self._days.setdefault(int(days[start]), hashlib.sha256()).update(words[start:end].data)

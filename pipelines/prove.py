@@ -14,22 +14,24 @@ from typing import Any, NamedTuple
 
 import duckdb
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import Lake
+from connectors.lake import Lake, Table
 from connectors.lake.sql import connect, run
 from pipelines.candles import Series
 from pipelines.digests import Digest
-from schemas.canonical import FORM
+from schemas.canonical import FORM, columns, records
 from schemas.config import FlowsFile, MarketFlow
-from schemas.derived import quoted
 from schemas.errors import Problem
+from schemas.fields import TIME
 from schemas.intervals import DAY_US, SECOND_US, Grid
 from schemas.market import KLINES, YEARLY_INTERVALS
 from schemas.queries import checks
 
-PIECE_ROWS = 500_000  # read at once: some 80 MB of Arrow, and as much again to sort and to hash
+PIECE_ROWS = 250_000  # read at once: some 45 MB of Arrow, and a few times that to sort and to hash
+ROW = columns(KLINES)
 HELD = ("candle_times", "klines_inside_coverage", "ohlc_sane", "open_candle")  # checks that name single candles
 SOUND = frozenset({"complete", "explained"})
 
@@ -147,7 +149,7 @@ def prove(
             digests = {
                 key: Digest(_us(months[key]["since"]), _us(months[key]["until"]), each=detailed(key)) for key in piece
             }
-            _read(session, digests, sum(months[key]["rows"] for key in piece))
+            _read(lake.table(KLINES), digests, sum(months[key]["rows"] for key in piece))
             for key, digest in digests.items():
                 yield _statement(months[key], digest, found.get(key, {}), gaps.get(key.series, ()))
 
@@ -245,35 +247,37 @@ def _pieces(keys: Iterable[Key], months: Mapping[Key, Mapping[str, Any]]) -> Ite
         yield piece
 
 
-def _read(session: duckdb.DuckDBPyConnection, digests: Mapping[Key, Digest], rows: int) -> None:
+def _read(table: Table, digests: Mapping[Key, Digest], rows: int) -> None:
     """Give every digest its rows in order; a month too long to be read at once comes by days."""
-    first = next(iter(digests))
-    symbols = _listed(key.symbol for key in digests)
-    partition = first.month[:4] if first.interval in YEARLY_INTERVALS else first.month
-    since, until = min(one.since for one in digests.values()), max(one.until for one in digests.values())
-    by_symbol = {key.symbol: digest for key, digest in digests.items()}
-    step = DAY_US if rows > PIECE_ROWS else until - since
-    while rows and since < until:
-        table = run(
-            session,
-            f"SELECT {quoted(KLINES.schema.names)} FROM klines WHERE market = {_text(first.market)} "
-            f"AND \"interval\" = {_text(first.interval)} AND month = '{partition}' AND symbol IN ({symbols}) "
-            f"AND open_time >= make_timestamptz({since}) AND open_time < make_timestamptz({min(since + step, until)}) "
-            f"ORDER BY symbol, open_time",
-        )
-        for symbol, part in _by_symbol(table):
-            by_symbol[symbol].add(part)
-        since += step
+    begin, end = min(one.since for one in digests.values()), max(one.until for one in digests.values())
+    symbols = pa.array([key.symbol for key in digests])
+    for since, until in _slices(begin, end, DAY_US if rows > PIECE_ROWS else end - begin) if rows else ():
+        found = table.scan(["symbol", *ROW], _inside(next(iter(digests)), symbols, since, until))
+        words, numbers = records(KLINES, found), np.asarray(pc.index_in(found["symbol"], value_set=symbols))
+        order = np.lexsort((words[:, 0], numbers))
+        words = words if (np.diff(order) > 0).all() else words[order]
+        ends = np.searchsorted(numbers[order], np.arange(len(symbols) + 1))
+        for digest, first, last in zip(digests.values(), ends, ends[1:], strict=False):
+            digest.add(words[first:last])
 
 
-def _by_symbol(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Sorted rows, symbol by symbol."""
-    if rows.num_rows:
-        runs = pc.run_end_encode(rows["symbol"].combine_chunks())
-        start = 0
-        for end, symbol in zip(runs.run_ends.to_pylist(), runs.values.to_pylist(), strict=True):
-            yield symbol, rows.slice(start, end - start)
-            start = end
+def _slices(begin: int, end: int, step: int) -> Iterator[tuple[int, int]]:
+    return ((since, min(since + step, end)) for since in range(begin, end, step))
+
+
+def _inside(key: Key, symbols: pa.Array[Any], since: int, until: int) -> pc.Expression:
+    """The candles of some symbols, in order of name, in a part of the key's month."""
+    partition = key.month[:4] if key.interval in YEARLY_INTERVALS else key.month
+    return (
+        (pc.field("market") == key.market)
+        & (pc.field("interval") == key.interval)
+        & (pc.field("month") == partition)
+        & (pc.field("symbol") >= symbols[0])  # what statistics can rule out
+        & (pc.field("symbol") <= symbols[-1])
+        & pc.field("symbol").isin(symbols)
+        & (pc.field("open_time") >= pa.scalar(since, TIME.arrow))
+        & (pc.field("open_time") < pa.scalar(until, TIME.arrow))
+    )
 
 
 def _statement(

@@ -18,10 +18,14 @@ FORM = 1
 Words = npt.NDArray[np.int64]
 
 
+def columns(dataset: Dataset) -> list[str]:
+    """What a row is made of: every column that does not name the series, in declared order."""
+    return [column.name for column in dataset.columns if column.name not in dataset.series]
+
+
 def records(dataset: Dataset, rows: pa.Table) -> Words:
-    """One line of 64-bit words a row: every column that does not name the series, in declared order."""
-    names = [column.name for column in dataset.columns if column.name not in dataset.series]
-    return np.hstack([_words(rows[name]) for name in names])
+    """One line of 64-bit words a row."""
+    return np.hstack([_words(rows[name]) for name in columns(dataset)])
 
 
 def _words(column: pa.ChunkedArray[Any]) -> Words:

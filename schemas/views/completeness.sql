@@ -27,7 +27,7 @@ months AS (
     FROM starts
     WHERE until > month_start AND end_slot > first_slot
 ),
-candles_of AS (
+candles_of AS NOT MATERIALIZED (
     SELECT
         market,
         symbol,
