@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import subprocess
 import time
 import zipfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from stand import Figure, Place, candles, generated, simulator
+from stand import HERE, LONGEST_S, Figure, Place, candles, generated, simulator
 
 from connectors.simulator import Exchange, MovableClock
 from connectors.simulator.archive_names import File, Period
@@ -22,11 +24,12 @@ from connectors.simulator.messages import Asked
 AGAINST_FLOOR = 2.0
 CANDLES_A_SECOND = 1_000_000
 MOST_MB = 1000
+FASTER = {"freqtrade": 3, "nautilus_trader": 8, "binance-syncer": 1}
 
 
 def imported(folder: Path, *, symbols: int = 10, months: int = 6) -> list[Figure]:
     """Months of many symbols, beside what reading the same bytes costs without keeping anything."""
-    periods = [Period(datetime(2025, 1 + month, 1, tzinfo=UTC).date(), monthly=True) for month in range(months)]
+    periods = _periods(months)
     zips = _zips(folder / "files", generated(symbols), periods)
     rows = symbols * sum(period.until_ms - period.since_ms for period in periods) // 60_000
     floor_s = _floor_s(zips)
@@ -37,8 +40,18 @@ def imported(folder: Path, *, symbols: int = 10, months: int = 6) -> list[Figure
         place.flows(exchange.url, archive=True, bench=candles(generated(symbols), f"{since}"))
         done = place.run("bench", f"--since={since}", f"--until={until}")
         asked = sum(request["target"].startswith("/api/v3/klines") for request in exchange.requests())
+        others = _others(folder / "urls", [f"{exchange.url}/{path.relative_to(folder / 'files')}" for path in zips])
     assert (done["rows"], asked) == (rows, 0), f"{done['rows']} rows of {rows}, {asked} requests: {done['failures']}"
-    return _figures(rows, done["wall_s"], done["peak_mb"], floor_s)
+    figures = _figures(rows, done["wall_s"], done["peak_mb"], floor_s)
+    return [*figures, *(_beside(name, rows, done["wall_s"], other) for name, other in others.items())]
+
+
+def _periods(months: int) -> list[Period]:
+    """The last months whose files are surely there."""
+    now = datetime.now(UTC)
+    last = now.year * 12 + now.month - 2
+    starts = [divmod(month - 1, 12) for month in range(last - months + 1, last + 1)]
+    return [Period(date(year, month + 1, 1), monthly=True) for year, month in starts]
 
 
 def _zips(folder: Path, symbols: Sequence[str], periods: Sequence[Period]) -> list[Path]:
@@ -82,6 +95,30 @@ def _floor_s(zips: Sequence[Path]) -> float:
         pa_csv.read_csv(text, unnamed, convert_options=kinds)
         took_s += time.perf_counter() - began
     return took_s
+
+
+def _others(listed: Path, urls: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What other importers take, each run by the Python that `BENCH_IMPORTERS` names: NAME=PYTHON, by spaces."""
+    listed.write_text("\n".join(urls))
+    taken = {}
+    for named in os.environ.get("BENCH_IMPORTERS", "").split():
+        name, _, python = named.partition("=")
+        command = [python, str(HERE / "importers.py"), name, str(listed)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LONGEST_S).stdout
+        taken[name] = json.loads(told.splitlines()[-1])
+    return taken
+
+
+def _beside(name: str, rows: int, wall_s: float, other: dict[str, float]) -> Figure:
+    assert other["rows"] == rows, f"{name} imported {other['rows']} rows of {rows}"
+    return Figure(
+        name=f"{rows:,} candles from monthly zips, beside {name} (floats, nothing verified)",
+        ours=f"{wall_s:.1f} s",
+        peer=f"{name}: {other['wall_s']:.1f} s, {other['peak_mb']:.0f} MB",
+        ratio=f"{other['wall_s'] / wall_s:.1f} times",
+        goal=f"at least {FASTER[name]:g} times",
+        met=other["wall_s"] / wall_s >= FASTER[name],
+    )
 
 
 def _figures(rows: int, wall_s: float, peak_mb: float, floor_s: float) -> list[Figure]:
