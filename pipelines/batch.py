@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from connectors.binance.archive import Fetched
 from connectors.lake import Lake, Move, Stale, Table
 from pipelines.candles import Gap, Series, Step
 from pipelines.journal import Correction, write_corrections, write_gaps
+from pipelines.provenance import write_files
 from schemas.market import KLINES
 
 FLUSH_ROWS = 250_000  # about 50 MB of Arrow; a commit this large is dominated by encoding, not by the log
@@ -29,6 +31,7 @@ class Batch:
     steps: dict[Series, list[Step]] = field(default_factory=dict)
     corrections: list[Correction] = field(default_factory=list)
     stale: set[Series] = field(default_factory=set)
+    files: list[Fetched] = field(default_factory=list)
     rows: int = 0
 
     @property
@@ -49,13 +52,15 @@ class Batch:
 
         Returns the number of rows added.
         """
+        if self.files:
+            write_files(self.lake, self.files, now)
         write_gaps(self.lake, _last_versions(self.steps), now)
         while self.corrections and not self._replaced(now):
             pass
         added: int | None = None
         while added is None:
             added = self._added()
-        self.steps, self.corrections, self.rows = {}, [], 0
+        self.steps, self.corrections, self.files, self.rows = {}, [], [], 0
         return added
 
     def _replaced(self, now: int) -> bool:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.errors import Problem
-from schemas.intervals import MINUTE_US, SECOND_US, Grid
+from schemas.intervals import LENGTH_US, MINUTE_US, SECOND_US, Grid
 from schemas.market import KLINES
 
 LAG_US = 10 * SECOND_US  # a candle counts as closed only when its end lies this far back
@@ -44,6 +44,11 @@ class Series:
     def name(self) -> str:
         """The series as a person reads it."""
         return f"{self.market}/{self.symbol}/{self.interval}"
+
+    @property
+    def length_us(self) -> int:
+        """Nominal length of a candle."""
+        return LENGTH_US[self.interval]
 
     @property
     def values(self) -> dict[str, str]:

@@ -12,12 +12,14 @@ from typing import Any
 from connectors.binance import endpoints
 from connectors.binance.endpoints import Endpoint
 from connectors.binance.pools import SPOT
+from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.candles import LAG_US, Series, Walk
 from pipelines.journal import load_gaps
-from pipelines.plan import BYTES_PER_CANDLE, Cost, cost
+from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, pages_lacking
 from pipelines.progress import Silent
-from pipelines.runs import Window, flow_named, micros, open_run
+from pipelines.runs import Window, archive_for, flow_named, micros, open_run
+from pipelines.shelf import WORTH, Shelf, shelf_of
 from pipelines.snapshots import LISTED_TICKERS
 from schemas.config import AccountFlow, Flow, FlowsFile, MarketFlow
 from schemas.market import KLINES
@@ -44,6 +46,8 @@ class FlowPlan:
     requests: int
     weight: int
     minutes: float
+    files: int
+    download_bytes: int
     rows: int
     bytes: int
     steady_weight: int
@@ -60,7 +64,7 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
     series: tuple[Cost, ...] = ()
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
         names = await _names(config, name, flow, window, state)
-        series = await asyncio.to_thread(_costs, config.lake, flow, names, window)
+        series = await _costs(config, flow, names, window)
     usable = SPOT.limit * config.budget
     steady = sum(once) + _steady(flow, len(series))
     weight = sum(once) + sum(one.weight for one in series)
@@ -71,6 +75,8 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
         requests=len(once) + sum(one.requests for one in series),
         weight=weight,
         minutes=round(weight / usable, 2),
+        files=sum(one.files for one in series),
+        download_bytes=sum(one.download_bytes for one in series),
         rows=rows,
         bytes=rows * BYTES_PER_CANDLE,
         steady_weight=steady,
@@ -99,20 +105,37 @@ async def _names(
         return (await run.symbols(flow)).names
 
 
-def _costs(lake_path: Path, flow: MarketFlow, names: Sequence[str], window: Window | None) -> tuple[Cost, ...]:
+async def _costs(config: FlowsFile, flow: MarketFlow, names: Sequence[str], window: Window | None) -> tuple[Cost, ...]:
     since = window.since if window else flow.since
     assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
     end = micros(window.until) if window and window.until else micros(datetime.now(UTC)) - LAG_US
+    series = [Series(flow.market, symbol, interval) for symbol in names for interval in flow.intervals]
+    walks = await asyncio.to_thread(_walks, config.lake, series)
+    shelves = await _shelves(config, flow, walks, micros(since), end)
+    weight = endpoints.KLINES.cost({})
+    return tuple(cost(walk, micros(since), end, weight, shelves.get(walk.series)) for walk in walks)
+
+
+def _walks(lake_path: Path, series: Sequence[Series]) -> list[Walk]:
+    """Where each series stands; a lake that is not there yet holds nothing."""
     lake = Lake.at(lake_path) if (lake_path / "lake.json").exists() else None
     bounds = lake.table(KLINES).bounds() if lake else {}
     gaps = load_gaps(lake) if lake else {}
-    series = [Series(flow.market, symbol, interval) for symbol in names for interval in flow.intervals]
-    walks = [
+    return [
         Walk(one, bounds.get(f"{one.id}#since"), bounds.get(f"{one.id}#until"), gaps=gaps.get(one, {}))
         for one in series
     ]
-    weight = endpoints.KLINES.cost({})
-    return tuple(cost(walk, micros(since), end, weight) for walk in walks)
+
+
+async def _shelves(
+    config: FlowsFile, flow: MarketFlow, walks: Sequence[Walk], since: int, end: int
+) -> dict[Series, Shelf]:
+    """What the archive holds of the series whose missing history is long enough."""
+    async with archive_for(resolve(config.exchange), flow) as archive:
+        far = [walk.series for walk in walks if pages_lacking(walk, since, end) >= WORTH[flow.source]]
+        if archive is None or not far:
+            return {}
+        return {one.series: one for one in [await shelf_of(archive, series, since) for series in far] if one.files}
 
 
 def _steady(flow: Flow, series: int) -> int:

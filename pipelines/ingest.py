@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,17 +19,20 @@ import pyarrow.compute as pc
 from connectors.binance.endpoints import KLINES as ENDPOINT
 from connectors.binance.paging import by_time
 from pipelines import plan
-from pipelines.ahead import ahead
+from pipelines.ahead import AHEAD, ahead
+from pipelines.archive_load import Loaded, Loader
 from pipelines.batch import Batch
 from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Series, Walk, instants
 from pipelines.journal import load_gaps, with_instants
 from pipelines.plan import Phase, Window
 from pipelines.receipts import Failure
 from pipelines.session import Session
+from pipelines.shelf import WORTH, Shelf, Source, shelf_of
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
 
+FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
 ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
 
 
@@ -44,11 +48,13 @@ class Pull:
     since: int
     until: int | None = None
     delisted: frozenset[str] = frozenset()
+    source: Source = "auto"
     failures: list[Failure] = field(default_factory=list)
     rows: int = 0
     walks: dict[Series, Walk] = field(default_factory=dict)
     going: set[Series] = field(default_factory=set)  # the last opening page held candles
     listed: dict[Series, int] = field(default_factory=dict)
+    shelves: dict[Series, Shelf] = field(default_factory=dict)
     batch: Batch = field(init=False)
 
     async def run(self) -> None:
@@ -65,6 +71,7 @@ class Pull:
         await asyncio.to_thread(self._load, todo)
         now = self.session.client.now_us()
         end = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
+        await self._visit_archive(end)
         await self._work(self._opening(now, end))
         await self._work(self._rest(end))
         while (windows := self._endings(end)) and not self.session.stop.is_set():
@@ -93,11 +100,37 @@ class Pull:
         windows: list[Window] = []
         for walk in self.walks.values():
             windows += second_looks(walk, now)
-            if walk.until is None or (walk.delisted and not walk.at_rest):
+            if walk.series in self.shelves and not walk.at_rest:
+                windows += self._shelved(walk, end)
+            elif walk.until is None or (walk.delisted and not walk.at_rest):
                 windows.append(plan.first(walk.series, walk.until or self.since, end))
             elif not walk.at_rest:
                 windows += plan.forward(walk, end)
         return plan.in_order(windows)
+
+    def _shelved(self, walk: Walk, end: int) -> list[Window]:
+        """The windows of a series that the archive holds; where it ends for a delisted symbol, `_endings` goes on."""
+        shelf, since = self.shelves[walk.series], walk.until or self.since
+        windows = list(plan.shelved(walk, since, walk.grid.floor(end), shelf, Phase.REST))
+        if walk.delisted:
+            self.going.add(walk.series)
+            while windows and windows[-1].remote is None:
+                windows.pop()
+        return windows
+
+    async def _visit_archive(self, end: int) -> None:
+        """See what the archive holds of the series whose missing history is long enough."""
+        archive = self.session.archive
+        if archive is None:
+            return
+        far = [walk for walk in self._alive() if plan.pages_lacking(walk, self.since, end) >= WORTH[self.source]]
+        visits = ahead(far, lambda walk: shelf_of(archive, walk.series, self.since), self.session.stop, limit=8)
+        async with aclosing(visits):
+            async for walk, shelf in visits:
+                if isinstance(shelf, Problem):
+                    self._failed(walk.series, shelf)
+                elif shelf.files:
+                    self.shelves[walk.series] = shelf
 
     def _rest(self, end: int) -> list[Window]:
         """Then what follows the opening pages."""
@@ -113,14 +146,19 @@ class Pull:
 
     def _listing(self) -> list[Window]:
         """Where the history of each series begins that is wanted from before its coverage."""
-        return [plan.listing(walk, self.since) for walk in self._alive() if walk.since and self.since < walk.since]
+        older = [walk for walk in self._alive() if walk.since and self.since < walk.since]
+        self.listed.update(
+            (walk.series, self.shelves[walk.series].first_us or 0) for walk in older if walk.series in self.shelves
+        )
+        return [plan.listing(walk, self.since) for walk in older if walk.series not in self.shelves]
 
     def _history(self) -> list[Window]:
         """Last the history before coverage, newest first, so that coverage stays one interval."""
         windows: list[Window] = []
         for walk in self._alive():
-            if walk.series in self.listed:
-                windows += plan.backward(walk, self.since, self.listed[walk.series])
+            if walk.series in self.listed and walk.since is not None and self.since < walk.since:
+                shelf = self.shelves.get(walk.series)
+                windows += plan.backward(walk, self.since, self.listed[walk.series], shelf)
         return plan.in_order(windows)
 
     def _alive(self) -> list[Walk]:
@@ -134,16 +172,18 @@ class Pull:
         stored = await asyncio.to_thread(self._overlap, windows)
         dead: set[Series] = set()
         try:
-            async with aclosing(ahead(windows, self._fetch, session.stop)) as pages:
-                async for window, page in pages:
+            limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
+            async with aclosing(ahead(windows, self._fetch, session.stop, limit)) as pages:
+                async for window, loaded in pages:
                     if window.series in self.batch.stale or window.series in dead:
                         continue
-                    if isinstance(page, Problem):
+                    if isinstance(loaded, Problem):
                         dead.add(window.series)
-                        self._failed(window.series, page)
+                        self._failed(window.series, loaded)
                         continue
-                    self._take(window, page, stored.get(window.series, {}))
-                    session.progress.advance(rows=page.num_rows)
+                    self.batch.files += loaded.files
+                    self._take(window, loaded.rows, stored.get(window.series, {}))
+                    session.progress.advance(rows=loaded.rows.num_rows)
                     if self.batch.full:
                         await self._flush()
         finally:
@@ -158,32 +198,43 @@ class Pull:
             raise problem
         self.failures.append(Failure.of(series.name, problem))
 
-    async def _fetch(self, window: Window) -> pa.Table:
-        """All candles the exchange prints for a window.
+    async def _fetch(self, window: Window) -> Loaded:
+        """The candles of a window, out of its file or as the exchange prints them."""
+        ask = partial(self._printed, window.series)
+        if window.remote is None or self.session.archive is None:
+            return Loaded(
+                await ask(window.ask_since, window.until, limit=window.limit, once=window.phase in plan.OPENING)
+            )
+        loader = Loader(self.session.archive, self.shelves[window.series], ask)
+        loaded = await loader.load(window.remote, window.since, window.until)
+        self.session.progress.advance(requests=1)
+        return loaded
+
+    async def _printed(
+        self, series: Series, since: int, until: int, *, limit: int = plan.PAGE_ROWS, once: bool = False
+    ) -> pa.Table:
+        """All candles the exchange prints for [since, until), or one page of them.
 
         A short page is not the end: the exchange is asked again behind it, until it prints nothing. At the frontier,
         where a candle may still be on its way, the next run does that.
         """
         pages: list[pa.Table] = []
-        grid, since_ms, until_ms = self.walks[window.series].grid, window.ask_since // 1000, window.until // 1000
         walk = by_time(
-            lambda start_ms, end_ms: self._page(window, start_ms, end_ms),
-            since_ms, until_ms, limit=window.limit, time="open_time", key=("open_time",), ends="close_time",
+            partial(self._page, series, limit), since // 1000, until // 1000,
+            limit=limit, time="open_time", key=("open_time",), ends="close_time",
         )  # fmt: skip
         async with aclosing(walk):
             async for page in walk:
                 pages.append(page)
-                reached = grid.step(grid.floor(int(instants(page).max())), 1)
-                if window.phase in plan.OPENING or self.session.client.now_us() - reached < QUIET_US:
+                if once or self.session.client.now_us() - int(instants(page).max()) < QUIET_US + series.length_us:
                     break
         return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
 
-    async def _page(self, window: Window, start_ms: int, end_ms: int) -> pa.Table:
-        """One page of a window, asked from `start_ms` up to and including `end_ms`."""
-        series = window.series
+    async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
+        """One page, asked from `start_ms` up to and including `end_ms`."""
         page = await self.session.client.rows(
             ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
-            startTime=start_ms, endTime=end_ms, limit=window.limit,
+            startTime=start_ms, endTime=end_ms, limit=limit,
         )  # fmt: skip
         self.session.progress.advance(requests=1)
         return page
@@ -203,7 +254,7 @@ class Pull:
             self.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
             moved = page.num_rows and walk.until is not None and walk.until > window.since
             (self.going.add if moved else self.going.discard)(window.series)
-        elif window.since == walk.until:
+        elif window.since == (self.since if walk.until is None else walk.until):
             self._compare(walk, window, page, stored, now)
             self.batch.add(window.series, walk.forward(page, window.since, window.until, now))
 

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from connectors.binance.archive_listing import Remote
 from connectors.binance.endpoints import KLINES
-from pipelines.candles import Series, Walk
+from pipelines.candles import Series, Walk, text
+from pipelines.shelf import Shelf
 from schemas.intervals import Grid
 
 PAGE_ROWS = KLINES.page_limit
@@ -34,9 +36,9 @@ OPENING = (Phase.FIRST, Phase.LISTING)  # one page, whatever it holds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One stretch of one series, at most a page long: candles that open in [since, until).
+    """One stretch of one series, a page or a file long: candles that open in [since, until).
 
-    `ask_since` lies earlier where candles are asked for again.
+    `ask_since` lies earlier where candles are asked for again. With `remote`, the candles lie in a file of the archive.
     """
 
     phase: Phase
@@ -45,6 +47,7 @@ class Window:
     until: int
     ask_since: int
     limit: int = PAGE_ROWS
+    remote: Remote | None = None
 
     @property
     def rank(self) -> tuple[Phase, int, Series]:
@@ -64,6 +67,35 @@ def forward(walk: Walk, end: int, *, phase: Phase = Phase.FORWARD, overlap: int 
         since = ask_since = until
 
 
+def shelved(walk: Walk, since: int, until: int, shelf: Shelf, phase: Phase) -> Iterator[Window]:
+    """The windows of [since, until) in order: files of the archive where they are worth it, pages elsewhere.
+
+    What lies before the archive is asked for together with its first window.
+    """
+    begins = max(since, min(shelf.first_us or since, until))
+    for stretch in shelf.stretches(begins, until, PAGE_ROWS):
+        if stretch.remote is None:
+            yield from _pages(walk, since, stretch.until, phase)
+        else:
+            yield Window(
+                phase=phase,
+                series=walk.series,
+                since=since,
+                until=stretch.until,
+                ask_since=since,
+                remote=stretch.remote,
+            )
+        since = stretch.until
+
+
+def _pages(walk: Walk, since: int, until: int, phase: Phase) -> Iterator[Window]:
+    grid = walk.grid
+    while since < until:
+        end = min(grid.step(grid.floor(since), PAGE_ROWS), until)
+        yield Window(phase=phase, series=walk.series, since=since, until=end, ask_since=since)
+        since = end
+
+
 def first(series: Series, since: int, end: int) -> Window:
     """The window that opens a series: whatever comes first at or after `since`, which shows when it was listed."""
     frontier = Grid.of(series.interval).floor(end)
@@ -76,19 +108,20 @@ def listing(walk: Walk, since: int) -> Window:
     return Window(phase=Phase.LISTING, series=walk.series, since=since, until=until, ask_since=since, limit=1)
 
 
-def backward(walk: Walk, since: int, listed: int) -> Iterator[Window]:
+def backward(walk: Walk, since: int, listed: int, shelf: Shelf | None = None) -> list[Window]:
     """The windows from the start of coverage back to `since`, newest first, so that coverage stays one interval.
 
     What lies before `listed`, the first candle there is, makes one empty window that asks for nothing.
     """
     assert walk.since is not None  # noqa: S101 - a series without coverage starts with `first`
-    grid, until = walk.grid, walk.since
-    while until > listed:
-        start = max(grid.step(grid.ceil(until), -PAGE_ROWS), listed)
-        yield Window(phase=Phase.BACKWARD, series=walk.series, since=start, until=until, ask_since=start)
-        until = start
-    if since < until:
-        yield Window(phase=Phase.BACKWARD, series=walk.series, since=since, until=until, ask_since=until)
+    listed = min(max(listed, since), walk.since)
+    if shelf is not None:
+        windows = list(shelved(walk, listed, walk.since, shelf, Phase.BACKWARD))
+    else:
+        windows = list(_pages(walk, listed, walk.since, Phase.BACKWARD))
+    if since < listed:
+        windows.insert(0, Window(phase=Phase.BACKWARD, series=walk.series, since=since, until=listed, ask_since=listed))
+    return windows[::-1]
 
 
 def in_order(windows: Iterable[Window]) -> list[Window]:
@@ -103,13 +136,15 @@ class Cost:
     requests: int
     weight: int
     rows: int
+    files: int = 0
+    download_bytes: int = 0
     note: str = ""
 
 
 BYTES_PER_CANDLE = 45  # of compressed Parquet, measured on real BTCUSDT minutes (tests/bench)
 
 
-def cost(walk: Walk, since: int, end: int, weight: int) -> Cost:
+def cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None = None) -> Cost:
     """The cost of bringing one series up to `end`, and back to `since` where that lies before its coverage.
 
     `weight` is that of one klines request.
@@ -117,6 +152,8 @@ def cost(walk: Walk, since: int, end: int, weight: int) -> Cost:
     name, grid = walk.series.name, walk.grid
     if walk.at_rest:
         return Cost(series=name, requests=0, weight=0, rows=0, note="delisted and complete")
+    if shelf is not None:
+        return _shelved_cost(walk, since, grid.floor(end), weight, shelf)
     if walk.until is None or walk.since is None:
         rows = grid.count(since, grid.floor(end))
         requests, note = max(1, pages(rows)), "new series; fewer when it was listed later"
@@ -127,6 +164,33 @@ def cost(walk: Walk, since: int, end: int, weight: int) -> Cost:
     return Cost(series=name, requests=requests, weight=requests * weight, rows=rows, note=note)
 
 
+def _shelved_cost(walk: Walk, since: int, frontier: int, weight: int, shelf: Shelf) -> Cost:
+    begins = max(since, shelf.first_us or since)
+    spans = (
+        [(begins, frontier)]
+        if walk.since is None or walk.until is None
+        else [(begins, walk.since), (walk.until, frontier)]
+    )
+    windows = [one for span in spans if span[0] < span[1] for one in shelved(walk, *span, shelf, Phase.REST)]
+    requests = sum(1 for one in windows if one.remote is None)
+    return Cost(
+        series=walk.series.name,
+        requests=requests,
+        weight=requests * weight,
+        rows=sum(walk.grid.count(one.since, one.until) for one in windows),
+        files=sum(1 for one in windows if one.remote is not None),
+        download_bytes=sum(one.remote.size for one in windows if one.remote is not None),
+        note=f"the archive begins {text(begins)[:10]}" if since < begins else "",
+    )
+
+
 def pages(rows: int) -> int:
     """How many requests so many candles take."""
     return -(-rows // PAGE_ROWS)
+
+
+def pages_lacking(walk: Walk, since: int, end: int) -> int:
+    """How many pages of the exchange a series lacks of [since, end)."""
+    if walk.since is None or walk.until is None:
+        return pages(walk.grid.count(since, end))
+    return pages(walk.grid.count(since, walk.since)) + pages(walk.grid.count(walk.until, end))

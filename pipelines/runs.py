@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from connectors.binance.archive import Archive
+from connectors.binance.archive_paths import folder
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.guard import check_key
 from connectors.binance.keys import KeyPair, read_secret
 from connectors.binance.pools import SPOT
-from connectors.binance.sites import resolve
+from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines import listing as symbols_of
 from pipelines.candles import Series
@@ -25,13 +27,14 @@ from pipelines.journal import Journal
 from pipelines.listing import Listing
 from pipelines.progress import Progress, following
 from pipelines.receipts import Failure, Outcome, Receipt
+from pipelines.recheck import recheck
 from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
 from schemas.catalog import DATASETS
 from schemas.config import Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
 from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
 from schemas.intervals import SECOND_US
-from schemas.market import SYMBOLS
+from schemas.market import KLINES, SYMBOLS
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
@@ -128,8 +131,15 @@ class Run:
             case AccountFlow():
                 return await _ACCOUNT[unit.dataset](self.session, self.flow.account), []
             case MaintenanceFlow():
-                await asyncio.to_thread(self.session.lake.table(DATASETS[unit.dataset]).maintain)
-                return 0, []
+                return await self._upkeep(unit), []
+
+    async def _upkeep(self, unit: Unit) -> int:
+        """Tidy a table; of candles, first see whether the archive published files anew."""
+        session, rows = self.session, 0
+        if unit.dataset == KLINES.name and session.archive is not None:
+            rows = await recheck(session.lake, session.archive, session.client.now_us())
+        await asyncio.to_thread(session.lake.table(DATASETS[unit.dataset]).maintain)
+        return rows
 
     async def symbols(self, flow: MarketFlow) -> Chosen:
         """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
@@ -155,6 +165,8 @@ async def _choose(session: Session, flow: MarketFlow, window: Window | None) -> 
         return Chosen(tuple(await symbols_of.top(session, flow.market, book, wanted.quote, wanted.top)), book)
     if not isinstance(wanted, tuple):
         names = book.trading() | await asyncio.to_thread(symbols_of.covered, session.lake, flow.market)
+        if flow.delisted and session.archive is not None:
+            names |= set(await session.archive.folders(folder(flow.market, monthly=True)))
         return Chosen(tuple(sorted(names)), book, everything=True)
     unknown = tuple(_unknown(flow.market, book, symbol) for symbol in wanted if symbol not in book.rows)
     return Chosen(tuple(symbol for symbol in wanted if symbol in book.rows), book, unknown=unknown)
@@ -177,7 +189,8 @@ async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list
         [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
         since=micros(since),
         until=micros(run.window.until) if run.window and run.window.until else None,
-        delisted=chosen.book.delisted,
+        delisted=chosen.book.delisted | (frozenset(chosen.names) - chosen.book.rows.keys()),
+        source=flow.source,
     )
     try:
         await pull.run()
@@ -266,13 +279,23 @@ async def open_run(
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop)
         run = Run(config, flow, session, units_of(name, flow), window)
         reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
-        async with reached, following(progress, partial(budget.state, SPOT)):
+        async with (
+            reached,
+            archive_for(site, flow) as session.archive,
+            following(progress, partial(budget.state, SPOT)),
+        ):
             try:
                 if isinstance(flow, AccountFlow):
                     run.note = await _admit(session, flow, config.accounts[flow.account])
                 yield run
             finally:
                 await asyncio.to_thread(journal.write, lake, run.receipts)
+
+
+def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive | None]:
+    """The public archive, where the site has one and the flow may need it."""
+    needed = isinstance(flow, MaintenanceFlow) or (isinstance(flow, MarketFlow) and flow.source != "rest")
+    return Archive(site) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
 
 
 def _keys(config: FlowsFile, flow: Flow) -> KeyPair | None:

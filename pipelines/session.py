@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from connectors.binance.archive import Archive
 from connectors.binance.client import Client
 from connectors.lake import Lake
 from pipelines.journal import Journal
@@ -13,10 +14,11 @@ from pipelines.progress import Progress
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """The lake, the client, the journal of one run, its progress, and the wish to stop."""
+    """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop."""
 
     lake: Lake
     client: Client
     journal: Journal
     progress: Progress
+    archive: Archive | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)

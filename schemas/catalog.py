@@ -1,6 +1,7 @@
 """Every dataset by name."""
 
 from schemas.account import BALANCES
+from schemas.archive import ARCHIVE_FILES
 from schemas.dataset import Dataset
 from schemas.journal import API_REQUESTS, CHECK_RESULTS, CORRECTIONS, GAPS, RUNS
 from schemas.market import KLINES, PRICES, SYMBOLS, TICKERS
@@ -15,6 +16,7 @@ DATASETS: dict[str, Dataset] = {
         BALANCES,
         GAPS,
         CORRECTIONS,
+        ARCHIVE_FILES,
         RUNS,
         API_REQUESTS,
         CHECK_RESULTS,

@@ -152,15 +152,23 @@ class MarketFlow(_Flow):
     since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
         None, description="where history begins, a date or an instant, UTC; klines alone have it"
     )
+    source: Literal["auto", "rest", "archive"] = Field(
+        "auto", description="where long history comes from: auto takes the public archive when it spares requests"
+    )
+    delisted: bool = Field(
+        False, description="with symbols: all, also pull what the exchange no longer lists but its archive holds"
+    )
 
     @model_validator(mode="after")
     def _what_klines_need(self) -> MarketFlow:
         for key in ("symbols", "intervals", "since"):
             if "klines" in self.datasets and key not in self.model_fields_set:
                 raise wrong(f"klines need {key}; add it.")
-        for key in ("intervals", "since"):
+        for key in ("intervals", "since", "source", "delisted"):
             if "klines" not in self.datasets and key in self.model_fields_set:
                 raise wrong("only klines have it; add klines to datasets, or take it away.", key)
+        if self.delisted and self.symbols != "all":
+            raise wrong("it goes with symbols: all; name the symbols, or take it away.", "delisted")
         return self
 
 

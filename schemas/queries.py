@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Literal, cast
 
@@ -11,6 +12,7 @@ from schemas.derived import promises
 
 Severity = Literal["error", "warn"]
 
+_NAME = re.compile(r"[a-z_]+")
 _SEVERITY = re.compile(r"severity: (error|warn)\n")
 
 
@@ -34,8 +36,10 @@ class Check:
 
 
 def views() -> list[View]:
-    """The views of `schemas/views` in order of name, which is the order in which they read one another."""
-    return [View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")]
+    """The views of `schemas/views`, each after those that it reads."""
+    found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
+    reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
+    return [found[name] for name in TopologicalSorter(reads).static_order()]
 
 
 def checks() -> list[Check]:

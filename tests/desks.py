@@ -48,13 +48,14 @@ class Desk:
     exchange: Exchange
     clock: MovableClock
     flows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def config(self) -> FlowsFile:
         return FlowsFile.model_validate({
             "lake": str(self.folder / "lake"),
-            "exchange": {"spot": self.url},
+            "exchange": {"spot": self.url, **self.addresses},
             "accounts": {"main": {"api_key": "env:DESK_KEY", "secret": "env:DESK_SECRET"}},
             "flows": self.flows,
         })  # fmt: skip
@@ -102,7 +103,16 @@ class Desk:
         """The requests the exchange saw whose target holds this."""
         return [seen.target for seen in self.exchange.requests if part in seen.target]
 
-    async def exchange_saw(self, requests: int) -> None:
-        """Wait until the exchange saw so many requests for candles."""
-        while len(self.asked()) < requests:  # noqa: ASYNC110 - the exchange keeps a list, not events
+    async def exchange_saw(self, requests: int, part: str = "/klines") -> None:
+        """Wait until the exchange saw so many such requests."""
+        while len(self.asked(part)) < requests:  # noqa: ASYNC110 - the exchange keeps a list, not events
             await asyncio.sleep(0.001)
+
+    async def stopped_after(self, requests: int, part: str, flow: str = "prices") -> list[Receipt]:
+        """Run a flow, and wish it to stop once the exchange saw so many such requests."""
+        running = asyncio.ensure_future(self.run(flow))
+        await self.exchange_saw(requests, part)
+        self.stop.set()
+        receipts = await running
+        self.stop.clear()
+        return receipts

@@ -21,11 +21,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from connectors.binance.endpoints import Endpoint
 from schemas.errors import AccessRefused, Problem, TryLater
 
 MINUTE_MS = 60_000
@@ -99,6 +98,16 @@ class Rejected(BinanceError):
     exit_code = 70
 
 
+class Asked(Protocol):
+    """What was called: an endpoint, or the archive."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """What a code or a status means, and the way out for a person."""
@@ -166,7 +175,7 @@ class _Told(msgspec.Struct):
 
 
 def error_from(
-    status: int, body: bytes, headers: Mapping[str, str], endpoint: Endpoint, *, now_ms: int, asked: str = ""
+    status: int, body: bytes, headers: Mapping[str, str], endpoint: Asked, *, now_ms: int, asked: str = ""
 ) -> BinanceError:
     """The one place that decides what an answer without data means.
 

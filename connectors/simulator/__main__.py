@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from connectors.simulator.accounts import trading_life
 from connectors.simulator.exchange import Exchange
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-limits", action="store_true", help="never answer 429 or 418")
     parser.add_argument("--weight-limit", type=int, default=Limits.weight, help="request weight a minute")
     parser.add_argument("--symbols", type=int, default=0, help="so many more symbols")
+    parser.add_argument("--archive", type=Path, help="serve the archive files of this folder (data/...) too")
     parser.add_argument("--demo-account", action="store_true", help="an account with the documentation's HMAC key")
     parser.add_argument("--max-seconds", type=float, default=None, help="stop by itself")
     return parser
@@ -49,6 +51,8 @@ def _exchange(options: argparse.Namespace) -> Exchange:
         limits=Limits(enforced=not options.no_limits, weight=options.weight_limit),
         latency_s=options.latency_ms / 1000,
     )
+    if options.archive:
+        exchange.replay_archive(options.archive)
     if options.demo_account:
         balances = {"BNB": ("12.5", "0"), "ETH": ("1.75", "0.25"), "SHIB": ("1000000", "0")}
         exchange.add_account(DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances=balances, life=trading_life())

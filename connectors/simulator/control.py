@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from connectors.simulator.archive_faults import AnyArchiveFault
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.faults import AnyFault
 
@@ -35,11 +36,11 @@ class _Spend(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _inject(exchange: Exchange, body: bytes) -> None:
-    exchange.inject(msgspec.json.decode(body, type=AnyFault))
+    exchange.inject(msgspec.json.decode(body, type=AnyFault | AnyArchiveFault))
 
 
 def _heal(exchange: Exchange, _body: bytes) -> None:
-    exchange.faults.clear()
+    exchange.heal()
 
 
 def _delist(exchange: Exchange, body: bytes) -> None:

@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from connectors.simulator import accounts
 from connectors.simulator.accounts import Account, Balances, Key
+from connectors.simulator.archive import Archive
+from connectors.simulator.archive_faults import AnyArchiveFault, ArchiveFault
 from connectors.simulator.charts import Charts
 from connectors.simulator.endpoints import ENDPOINTS, Call, Endpoint, Security
 from connectors.simulator.faults import AnyFault, Fault, Faults
@@ -66,6 +70,8 @@ class Exchange:
         self.charts = Charts(history)
         self.tickers = Tickers(history)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
+        self._forgotten: dict[str, Listing] = {}
+        self.archive = Archive(self.charts, self._archived)
         self._infos: dict[str, dict[str, Any]] = {}
         self._accounts: dict[int, Account] = {}
         self._keys: dict[str, Key] = {}
@@ -104,8 +110,13 @@ class Exchange:
         self._listings[symbol] = replace(self._listings[symbol], delisted_ms=at_ms)
 
     def remove(self, symbol: str) -> None:
-        """Forget a symbol: it is unknown from now on."""
-        del self._listings[symbol]
+        """Forget a symbol: it is unknown from now on, but to the archive."""
+        gone = self._listings.pop(symbol)
+        ended_ms = self.now_ms if gone.delisted_ms is None else gone.delisted_ms
+        self._forgotten[symbol] = replace(gone, delisted_ms=ended_ms)
+
+    def _archived(self) -> list[Listing]:
+        return [*self._listings.values(), *self._forgotten.values()]
 
     def replay_klines(self, symbol: str, interval: str, rows: Sequence[Sequence[Any]]) -> None:
         """Serve these recorded rows, and no others, as the candles of a series."""
@@ -115,6 +126,10 @@ class Exchange:
         """List the symbols of a recorded exchangeInfo, and no others, each exactly as recorded."""
         self._infos = {each["symbol"]: dict(each) for each in info["symbols"]}
         self._listings = {symbol: listing_of(each) for symbol, each in self._infos.items()}
+
+    def replay_archive(self, folder: Path) -> None:
+        """Serve the files below `folder/data` as files of the archive, instead of and beside its own."""
+        self.archive.replay(folder)
 
     # Accounts
 
@@ -151,9 +166,17 @@ class Exchange:
 
     # Requests
 
-    def inject(self, fault: AnyFault) -> None:
-        """Let something go wrong."""
-        self.faults.add(fault)
+    def inject(self, fault: AnyFault | AnyArchiveFault) -> None:
+        """Let something go wrong, with requests or with a file of the archive."""
+        if isinstance(fault, ArchiveFault):
+            self.archive.spoil(fault, self.now_ms)
+        else:
+            self.faults.add(fault)
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self.faults.clear()
+        self.archive.heal(self.now_ms)
 
     def spend(self, weight: int, address: str = "127.0.0.1") -> None:
         """Another client behind the same address spends from the budget."""
@@ -165,6 +188,8 @@ class Exchange:
     def answer(self, asked: Asked) -> Answer:
         """What the exchange says to a request; refused ones cost their weight too."""
         now_us = self.now_us
+        if self.archive.serves(asked):
+            return self._note(asked, self._filed(asked, now_us // 1000), now_us, 0, 0)
         endpoint = ENDPOINTS.get(asked.path)
         if endpoint is None or asked.method != "GET":
             return self._note(asked, Answer(404, _NOT_FOUND, content_type=HTML), now_us, 0, 0)
@@ -175,6 +200,13 @@ class Exchange:
         for fault in faults:
             answer = fault.applied(answer)
         return self._note(asked, replace(answer, delay_s=answer.delay_s + self.latency_s), now_us, weight, used)
+
+    def _filed(self, asked: Asked, now_ms: int) -> Answer:
+        """What the archive says; it counts no weight."""
+        answer = self.archive.answer(asked, now_ms)
+        for fault in self.faults.matching(unquote(asked.path), None):
+            answer = fault.applied(answer)
+        return replace(answer, delay_s=answer.delay_s + self.latency_s)
 
     def _metered(self, asked: Asked, endpoint: Endpoint, weight: int, now_us: int) -> tuple[Answer, int]:
         try:

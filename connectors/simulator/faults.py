@@ -157,7 +157,8 @@ class _Rows(Fault, frozen=True):
         return rows
 
     def applied(self, answer: Answer) -> Answer:
-        rows = msgspec.json.decode(answer.body) if answer.status == 200 else None  # noqa: PLR2004 - OK
+        listed = answer.status == 200 and answer.content_type == JSON  # noqa: PLR2004 - OK
+        rows = msgspec.json.decode(answer.body) if listed else None
         return replace(answer, body=msgspec.json.encode(self.change(rows))) if isinstance(rows, list) else answer
 
 

@@ -156,21 +156,27 @@ def _show_plans(plans: Sequence[FlowPlan], *, series: bool, json: bool) -> None:
     if json:
         write_json([plan.to_json() for plan in plans])
     elif series:
-        write_table(("flow", "series", "requests", "weight", "rows", "note"), _series_rows(plans))
+        header = ("flow", "series", "files", "download MB", "requests", "weight", "rows", "note")
+        write_table(header, _series_rows(plans))
     else:
-        header = ("flow", "series", "requests", "weight", "minutes", "rows", "MB", "weight of each later run")
-        write_table(header, map(_plan_row, plans))
+        sizes = ("files", "download MB", "requests", "weight", "minutes", "rows", "lake MB")
+        write_table(("flow", "series", *sizes, "weight of each later run"), map(_plan_row, plans))
     say(*(f"WARNING, flow {plan.flow}: {plan.warning}" for plan in plans if plan.warning))
 
 
 def _series_rows(plans: Sequence[FlowPlan]) -> list[tuple[object, ...]]:
     return [
-        (plan.flow, cost.series, cost.requests, cost.weight, cost.rows, cost.note)
+        (plan.flow, one.series, one.files, _mb(one.download_bytes), one.requests, one.weight, one.rows, one.note)
         for plan in plans
-        for cost in plan.series
+        for one in plan.series
     ]
 
 
 def _plan_row(plan: FlowPlan) -> tuple[object, ...]:
-    size = round(plan.bytes / 1e6, 1)
-    return plan.flow, len(plan.series), plan.requests, plan.weight, plan.minutes, plan.rows, size, plan.steady_weight
+    files = plan.files, _mb(plan.download_bytes)
+    asked = plan.requests, plan.weight, plan.minutes
+    return plan.flow, len(plan.series), *files, *asked, plan.rows, _mb(plan.bytes), plan.steady_weight
+
+
+def _mb(size_bytes: int) -> float:
+    return round(size_bytes / 1e6, 1)

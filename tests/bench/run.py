@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import archive
 import idle
 import limits
 import memory
@@ -44,6 +45,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "minute": idle.minute_later,
     "commits": commits,
     "memory": memory.backfill,
+    "archive": archive.imported,
     "latency": limits.one_series,
     "limits": limits.many_series,
     "processes": lambda folder: limits.many_series(folder, processes=4),

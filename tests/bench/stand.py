@@ -104,9 +104,10 @@ class Place:
 
     folder: Path
 
-    def flows(self, url: str, **flows: dict[str, Any]) -> None:
+    def flows(self, url: str, *, archive: bool = False, **flows: dict[str, Any]) -> None:
         """Write flows.yaml; JSON is YAML."""
-        content = {"lake": "./lake", "exchange": {"spot": url, "wallet": url}, "flows": flows}
+        families = ("spot", "wallet", *(("archive", "archive_list") if archive else ()))
+        content = {"lake": "./lake", "exchange": dict.fromkeys(families, url), "flows": flows}
         (self.folder / "flows.yaml").write_text(json.dumps(content))
 
     def begin(self, flow: str, *options: object) -> subprocess.Popen[str]:

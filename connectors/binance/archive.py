@@ -1,0 +1,277 @@
+"""The public archive: what it holds, and its files, downloaded, verified and read. No key ever goes there.
+
+What is wrong with a file is told as a reason beside it, so that the rest goes on; only trouble with the network
+is raised. No exception of aiohttp leaves this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, NamedTuple, Self
+from urllib.parse import quote
+
+import aiohttp
+import pyarrow as pa
+from yarl import URL
+
+from connectors.binance import archive_csv, archive_listing
+from connectors.binance.archive_csv import Content, Stretch
+from connectors.binance.archive_listing import Page, Remote
+from connectors.binance.archive_paths import KlineFile
+from connectors.binance.archive_zip import Defect
+from connectors.binance.clock import steady_clock
+from connectors.binance.errors import BinanceError, Rejected, Throttled, Transient, Unreachable, Unreadable, error_from
+from connectors.binance.sites import Site
+from schemas.archive import Reason
+from schemas.intervals import SECOND_US
+
+DOWNLOADS = 6  # at once
+READERS = 2  # files unpacked at once: each takes a few times its own size of memory
+TRIES = 5
+FIRST_BACKOFF_S = 0.5
+IN_MEMORY = 8 * 2**20  # a larger file waits on disk, in the folder for temporary files
+PACKED_CAP = 512 * 2**20
+LISTING_CAP = 8 * 2**20
+_CHUNK = 2**18
+_OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
+_CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*?)\s*")
+
+
+class _Call(NamedTuple):
+    """What an error says was asked for."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file of the archive: its rows, or the reason why it is set aside; `INCOMPLETE` alone comes with rows."""
+
+    path: str
+    size: int = 0
+    sha256: str | None = None
+    etag: str | None = None
+    modified_us: int | None = None
+    rows: pa.Table | None = None
+    dropped_duplicates: int = 0
+    holes: tuple[Stretch, ...] = ()
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class _Download:
+    """A file on its way: the bytes that came so far, and which version of the file they are of."""
+
+    body: IO[bytes]
+    size: int = 0
+    sha256: str | None = None
+    etag: str | None = None
+    modified_us: int | None = None
+
+    @property
+    def rest(self) -> dict[str, str]:
+        """The headers that ask for what is still to come, of this very version."""
+        return {"Range": f"bytes={self.size}-", "If-Range": self.etag} if self.size and self.etag else {}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Get ready for the body of an answer; False when it holds no part of the file that fits."""
+        if status == _PARTIAL and headers.get("Content-Range", "").startswith(f"bytes {self.size}-"):
+            return True
+        self.restart()
+        self.etag = headers.get("ETag")
+        self.modified_us = _instant(headers.get("Last-Modified"))
+        return status == _OK
+
+    def add(self, chunk: bytes, most: int) -> None:
+        self.size += len(chunk)
+        if self.size > most:
+            raise Defect(Reason.ZIP_BOMB, f"has more than {most} bytes packed")
+        self.body.write(chunk)
+
+    def restart(self) -> None:
+        self.body.seek(0)
+        self.body.truncate()
+        self.size = 0
+
+
+def _instant(http_date: str | None) -> int | None:
+    try:
+        return int(parsedate_to_datetime(http_date or "").timestamp()) * SECOND_US
+    except ValueError:
+        return None
+
+
+class Archive:
+    """The archive of one site."""
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Callable[[], float] = steady_clock,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._files = site.url("archive")
+        self._contents = site.url("archive_list")
+        self._clock = clock
+        self._sleep = sleep
+        self._slots = asyncio.Semaphore(DOWNLOADS)
+        self._readers = asyncio.Semaphore(READERS)
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=DOWNLOADS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=_TIMEOUT,
+            headers={"Accept-Encoding": "identity", "User-Agent": "binlake"},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def list(self, prefix: str, after: str = "") -> Sequence[Remote]:
+        """The zips of a folder (its name ends in `/`) in order of name, those after a path alone when one is given."""
+        return [
+            file
+            async for page in self._pages(prefix, after)
+            for file in page.files
+            if file.path.endswith(".zip")
+        ]  # fmt: skip
+
+    async def folders(self, prefix: str) -> Sequence[str]:
+        """The names of the folders in a folder: the symbols, or the intervals of a symbol."""
+        found = [folder async for page in self._pages(prefix, "") for folder in page.folders]
+        return [folder.removeprefix(prefix).rstrip("/") for folder in found]
+
+    async def fetch(self, remote: Remote) -> Fetched:
+        """A file of candles, verified and read. Raises only when the archive cannot be reached."""
+        file = KlineFile.at(remote.path)
+        with SpooledTemporaryFile(IN_MEMORY) as body:
+            download = _Download(body)
+            try:
+                async with self._slots:
+                    await self._verified(remote.path, download)
+                async with self._readers:
+                    content = await asyncio.to_thread(archive_csv.read, body, file, download.modified_us)
+            except Defect as defect:
+                return replace(_fetched(remote.path, download), reason=defect.reason, detail=defect.detail)
+        return _loaded(_fetched(remote.path, download), content)
+
+    async def _verified(self, path: str, download: _Download) -> None:
+        """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
+        for _ in range(2):
+            download.restart()
+            expected = await self._checksum(path)
+            if not await self._download(self._file_url(path), download, PACKED_CAP):
+                raise Defect(Reason.MISSING, "is not in the archive")
+            download.sha256 = await asyncio.to_thread(_digest, download.body)
+            if expected is None:
+                raise Defect(Reason.NO_CHECKSUM, "has no CHECKSUM, or one that cannot be read")
+            if download.sha256 == expected:
+                return
+        raise Defect(Reason.CHECKSUM_MISMATCH, f"its CHECKSUM names {expected}")
+
+    async def _checksum(self, path: str) -> str | None:
+        told = await self._text(self._file_url(f"{path}.CHECKSUM"), LISTING_CAP)
+        parts = _CHECKSUM.fullmatch((told or b"").decode("utf-8", "replace"))
+        return parts[1].lower() if parts is not None and parts[2] == path.rpartition("/")[2] else None
+
+    async def _pages(self, prefix: str, after: str) -> AsyncIterator[Page]:
+        marker: str | None = after
+        while marker is not None:
+            body = await self._text(f"{self._contents}?{archive_listing.query(prefix, marker)}", LISTING_CAP)
+            if body is None:
+                raise Rejected("The archive has no listing at its address.", "Check the addresses under `exchange`.")
+            page = archive_listing.parse(body)
+            if page.marker is not None and page.marker <= marker:
+                raise Unreadable(f"The archive's listing of {prefix} turns in a circle.", path="/")
+            marker = page.marker
+            yield page
+
+    def _file_url(self, path: str) -> str:
+        return f"{self._files}/{quote(path)}"
+
+    async def _text(self, url: str, most: int) -> bytes | None:
+        """A small answer; None where there is nothing."""
+        body = BytesIO()
+        return body.getvalue() if await self._download(url, _Download(body), most) else None
+
+    async def _download(self, url: str, download: _Download, most: int) -> bool:
+        """Get all of a file, each try from where the last one broke off; False where there is none."""
+        tries = 0
+        while True:
+            held = download.size
+            try:
+                return await self._try(url, download, most)
+            except (Transient, Unreachable, Throttled) as problem:
+                tries = 1 if download.size > held else tries + 1
+                if tries == TRIES:
+                    raise
+                pause_s = max(_backoff_s(tries), problem.until_ms / 1000 - self._clock())
+            await self._sleep(pause_s)
+
+    async def _try(self, url: str, download: _Download, most: int) -> bool:
+        try:
+            async with self._session.get(
+                URL(url, encoded=True), headers=download.rest, allow_redirects=False
+            ) as response:
+                if response.status == _NOT_FOUND:
+                    return False
+                if not download.begin(response.status, response.headers):
+                    raise await self._refusal(url, response)
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    download.add(chunk, most)
+                return True
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+            reason = getattr(error, "strerror", None) or type(error).__name__
+        raise Unreachable(f"No answer from the archive at {URL(url).host}: {reason}.", "Check the network.")
+
+    async def _refusal(self, url: str, response: aiohttp.ClientResponse) -> BinanceError:
+        call = _Call("the archive", URL(url).path)
+        told = await response.content.read(_CHUNK)
+        now_ms = int(self._clock() * 1000)
+        return error_from(response.status, told, response.headers, call, now_ms=now_ms, asked=URL(url).path)
+
+
+def _backoff_s(tries: int) -> float:
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
+    return FIRST_BACKOFF_S * jitter * float(2 ** (tries - 1))
+
+
+def _digest(body: IO[bytes]) -> str:
+    body.seek(0)
+    return hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _fetched(path: str, download: _Download) -> Fetched:
+    return Fetched(
+        path=path,
+        size=download.size,
+        sha256=download.sha256,
+        etag=download.etag,
+        modified_us=download.modified_us,
+    )
+
+
+def _loaded(fetched: Fetched, content: Content) -> Fetched:
+    """A file that was read; what it lacks is told beside its rows."""
+    lacks = sum(until - since for since, until in content.holes) / SECOND_US
+    return replace(
+        fetched,
+        rows=content.rows,
+        dropped_duplicates=content.dropped_duplicates,
+        holes=content.holes,
+        reason=Reason.INCOMPLETE if content.holes else None,
+        detail=f"lacks {lacks:,.0f} s in {len(content.holes)} stretches" if content.holes else None,
+    )

@@ -1,0 +1,65 @@
+"""The archive's table of contents: pages of S3's XML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from connectors.binance.errors import Unreadable
+from schemas.intervals import SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file of the archive as its listing shows it; only the path is known of one that was not listed."""
+
+    path: str
+    size: int = 0
+    etag: str | None = None
+    modified_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: files and folders, and the marker that asks for the next page; None after the last."""
+
+    files: tuple[Remote, ...]
+    folders: tuple[str, ...]
+    marker: str | None
+
+
+def query(prefix: str, marker: str) -> str:
+    """The query for the page of a folder that begins after a marker."""
+    asked = {"delimiter": "/", "prefix": prefix} | ({"marker": marker} if marker else {})
+    return "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.items())
+
+
+def parse(body: bytes) -> Page:
+    """The page in an answer of the listing."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - the same
+        files = tuple(_remote(each) for each in root.iterfind("{*}Contents"))
+        folders = tuple(_text(each, "Prefix") for each in root.iterfind("{*}CommonPrefixes"))
+        more = _text(root, "IsTruncated") == "true"
+    except (ET.ParseError, ValueError) as error:
+        raise Unreadable(f"The archive's listing cannot be read: {error}.", path="/") from None
+    last = root.findtext("{*}NextMarker") or max((*(file.path for file in files), *folders), default=None)
+    return Page(files, folders, last if more else None)
+
+
+def _remote(entry: ET.Element) -> Remote:
+    told = {child.tag.rpartition("}")[2]: child.text or "" for child in entry}
+    try:
+        modified = datetime.fromisoformat(told["LastModified"])
+        return Remote(told["Key"], int(told["Size"]), told["ETag"], int(modified.timestamp()) * SECOND_US)
+    except KeyError as error:
+        raise ValueError(f"{error} is not there") from None
+
+
+def _text(element: ET.Element, name: str) -> str:
+    found = element.findtext(f"{{*}}{name}")
+    if found is None:
+        raise ValueError(f"{name} is not there")
+    return found

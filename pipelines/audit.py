@@ -1,0 +1,148 @@
+"""A sampled audit: candles that came from the archive are asked for again over REST, a few pages a day.
+
+Nothing is changed by it. What differs is a row of `check_results` under the name `archive_audit`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.endpoints import KLINES as ENDPOINT
+from connectors.lake import Lake
+from pipelines.candles import Instants, Series, instants, text
+from pipelines.checks import SAMPLE_ROWS, CheckResult, record
+from pipelines.journal import with_instants
+from pipelines.session import Session
+from schemas.archive import ARCHIVE_FILES
+from schemas.canonical import records
+from schemas.fields import TIME
+from schemas.intervals import DAY_US, SECOND_US, Grid
+from schemas.journal import CHECK_RESULTS
+from schemas.market import KLINES
+
+NAME = "archive_audit"
+DAILY_WEIGHT = 200  # of the exchange's request weight: a hundred pages, some two seconds of its budget
+PROMISE = "What the archive gave is what the exchange prints over REST, as far as a day's sample shows."
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of one series, a page of the exchange long at most: [since, until)."""
+
+    series: Series
+    since: int
+    until: int
+
+
+async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | None:
+    """Hold a sample of archive candles against REST and record it; None when today's is done, or nothing is there.
+
+    The day chooses the sample, so that days add up and a run that was stopped draws the same one again.
+    """
+    now = session.client.now_us()
+    if await asyncio.to_thread(_done_today, session.lake, now):
+        return None
+    pages = await asyncio.to_thread(sample, session.lake, now // DAY_US, weight // ENDPOINT.cost({}))
+    if not pages:
+        return None
+    found: list[str] = []
+    for page in pages:
+        if session.stop.is_set():
+            return None
+        found += await _held_against(session, page)
+    result = CheckResult(
+        name=NAME, severity="warn", promise=PROMISE, offending_rows=len(found), sample=tuple(found[:SAMPLE_ROWS])
+    )
+    moment = datetime.fromtimestamp(now // SECOND_US, UTC)
+    await asyncio.to_thread(record, session.lake, [result], uuid4().hex, moment)
+    return result
+
+
+def sample(lake: Lake, day: int, count: int) -> list[Page]:
+    """So many pages of the candles that archive files gave, each file as likely as the candles it gave are many."""
+    files = _loaded(lake)
+    if not files:
+        return []
+    chance = Random(day)  # noqa: S311 - reproducible on purpose; guards nothing
+    chosen = chance.choices(files, weights=[file["rows"] for file in files], k=count)
+    return [_page(chance, file) for file in chosen]
+
+
+def _page(chance: Random, file: dict[str, Any]) -> Page:
+    series = Series(file["market"], file["symbol"], file["interval"])
+    length_us = Grid.of(series.interval).length_us
+    slots = (file["until"] - file["since"]) // length_us
+    first = chance.randrange(max(1, slots - ENDPOINT.page_limit + 1))
+    since = file["since"] + first * length_us
+    return Page(series, since, min(file["until"], since + ENDPOINT.page_limit * length_us))
+
+
+def _loaded(lake: Lake) -> list[dict[str, Any]]:
+    """The last version of each file of candles that gave rows, with the part of its time that is covered."""
+    names = ["path", "market", "symbol", "interval", "since", "until", "rows", "seen_at"]
+    seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset") == KLINES.name).sort_by("seen_at")
+    last = {row["path"]: row for row in with_instants(seen)}
+    bounds = lake.table(KLINES).bounds()
+    clipped = (_covered(last[path], bounds) for path in sorted(last) if last[path]["rows"])
+    return [file for file in clipped if file["since"] < file["until"]]
+
+
+def _covered(file: dict[str, Any], bounds: Mapping[str, int]) -> dict[str, Any]:
+    series = KLINES.series_id(file)
+    since, until = bounds.get(f"{series}#since", 0), bounds.get(f"{series}#until", 0)
+    return file | {"since": max(file["since"], since), "until": min(file["until"], until)}
+
+
+def _done_today(lake: Lake, now: int) -> bool:
+    today = pa.scalar(now - now % DAY_US, TIME.arrow)
+    where = (pc.field("check_name") == NAME) & (pc.field("checked_at") >= today)
+    return lake.table(CHECK_RESULTS).scan(["run"], where).num_rows > 0
+
+
+async def _held_against(session: Session, page: Page) -> list[str]:
+    """The candles of a page that are not the same here and over REST, each as JSON."""
+    series = page.series
+    stored = await asyncio.to_thread(_stored, session.lake, page)
+    printed = await session.client.rows(
+        ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+        startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=ENDPOINT.page_limit,
+    )  # fmt: skip
+    session.progress.advance(requests=1)
+    return list(_differing(series, stored, printed))
+
+
+def _stored(lake: Lake, page: Page) -> pa.Table:
+    where = (
+        (pc.field("market") == page.series.market)
+        & (pc.field("symbol") == page.series.symbol)
+        & (pc.field("interval") == page.series.interval)
+        & (pc.field("open_time") >= pa.scalar(page.since, TIME.arrow))
+        & (pc.field("open_time") < pa.scalar(page.until, TIME.arrow))
+    )
+    return lake.table(KLINES).scan(where=where)
+
+
+def _differing(series: Series, stored: pa.Table, printed: pa.Table) -> Iterator[str]:
+    """Each instant at which the two do not have the same candle."""
+    here, there = _by_instant(stored), _by_instant(printed)
+    for instant in sorted(here.keys() | there.keys()):
+        if here.get(instant) != there.get(instant):
+            place = "only over REST" if instant not in here else "differs" if instant in there else "only stored"
+            yield json.dumps({**series.values, "open_time": text(instant), "what": place}, ensure_ascii=False)
+
+
+def _by_instant(rows: pa.Table) -> dict[int, bytes]:
+    """The exact candles by their instant."""
+    times: Instants = instants(rows)
+    return dict(zip(times.tolist(), map(np.ndarray.tobytes, records(KLINES, rows)), strict=True))

@@ -1,0 +1,114 @@
+"""The verb that states what the lake holds, for others to hold against their own: prove."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from connectors.lake import Lake
+from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
+from pipelines.cli.output import say, write_table
+from pipelines.compare import Difference, absent, differences, load
+from pipelines.config import load as load_flows
+from pipelines.prove import Key, Statement, Want, prove, wants
+from schemas.errors import CorruptData, UsageProblem
+
+_HEAD = ("series", "month", "rows", "expected", "explained", "missing", "", "sources", "checks", "sha256")
+_DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
+_SHOWN_DIGITS = 16
+
+
+def verb(
+    *flows: Annotated[str, Parameter(help="flows by name; without, everything in the lake")],
+    symbol: Annotated[
+        tuple[str, ...], Parameter(negative="", help="only this symbol; may be given more than once")
+    ] = (),
+    month: Annotated[
+        tuple[str, ...], Parameter(negative="", help="only this month, YYYY-MM; may be given more than once")
+    ] = (),
+    candles: Annotated[
+        bool, Parameter(negative="", help="with the hash of every candle, so that others can name those that differ")
+    ] = False,
+    against: Annotated[Path | None, Parameter(help="name what differs from the statements in a file")] = None,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """State what the lake holds of each series and month: rows, gaps, checks, and a hash that anyone can recompute."""
+    spec = load_flows(config)
+    wanted = wants(spec, chosen(spec, flows))
+    if not wanted and flows:
+        raise UsageProblem("These flows pull no candles.", "Candles are what can be proven.")
+    wanted += [] if flows else [Want()]
+    lake, now = Lake.at(spec.lake), datetime.now(UTC)
+
+    def pick(key: Key) -> bool:
+        return (not symbol or key.symbol in symbol) and (not month or key.month in month)
+
+    if against is None:
+        return _show(prove(lake, wanted, now, pick=pick, detailed=lambda _: candles), json=json)
+    theirs = {key: one for key, one in load(against).items() if pick(key)}
+    named = {key for key, one in theirs.items() if one.candles is not None}
+    stated = prove(lake, wanted, now, pick=theirs.__contains__, detailed=named.__contains__)
+    return _compare(stated, theirs, json=json)
+
+
+def _show(stated: Iterator[Statement], *, json: bool) -> int:
+    """Print each statement as soon as it is made, or all of them as a table."""
+    kept: list[Statement] = []
+    sound: bool | None = None
+    for statement in stated:
+        sound = statement.sound and sound is not False
+        if json:
+            sys.stdout.write(f"{msgspec.json.encode(statement).decode()}\n")
+        else:
+            kept.append(statement)
+    if sound is None:
+        raise UsageProblem("The lake covers nothing of these.", "`binlake status` says what it covers.")
+    if not json:
+        write_table(_HEAD, map(_row, sorted(kept, key=lambda one: (one.market, one.symbol, one.interval, one.month))))
+        _explain(kept)
+    return 0 if sound else CorruptData.exit_code
+
+
+def _row(one: Statement) -> tuple[object, ...]:
+    failed = [f"{name}: {rows}" for name, rows in one.checks.items() if rows]
+    counts = (one.rows, one.expected_rows, one.explained_rows, one.missing_rows)
+    sources, checks = ", ".join(one.sources), ", ".join(failed) or "ok"
+    return one.key.series.name, one.month, *counts, one.status, sources, checks, one.sha256[:_SHOWN_DIGITS]
+
+
+def _explain(kept: list[Statement]) -> None:
+    gaps = sum(len(one.gaps) for one in kept)
+    if gaps:
+        say(f"{gaps:,} gaps reach into these months; --json shows each with its evidence, and whole hashes.")
+
+
+def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], *, json: bool) -> int:
+    """Print what differs; whatever is incomplete here is said too."""
+    found: list[Difference] = []
+    seen: set[Key] = set()
+    sound = True
+    for statement in stated:
+        seen.add(statement.key)
+        sound = sound and statement.sound
+        found += differences(statement, theirs[statement.key])
+    found += [absent(one, "only there") for key, one in theirs.items() if key not in seen]
+    if json:
+        sys.stdout.writelines(f"{msgspec.json.encode(one).decode()}\n" for one in found)
+    elif found:
+        write_table(_DIFFERENCES, map(_difference, found))
+    months = len({(one.series, one.month) for one in found})
+    say(f"{len(theirs):,} months compared, {months:,} differ.")
+    if any(one.what == "day" for one in found):
+        say("`binlake prove --json --candles` there writes statements that name the candles too.")
+    return 0 if sound and not found else CorruptData.exit_code
+
+
+def _difference(one: Difference) -> tuple[object, ...]:
+    return one.series, one.month, one.what, one.since, one.until, one.count, one.place

@@ -1,0 +1,135 @@
+-- Each month of each covered series of candles: `complete`; `explained` when all that is not there is a confirmed gap,
+-- or `not_retained` when one of those is; else `missing`: to be asked for again. `expected_rows` counts the slots of the
+-- grid, `sources` names the archive files it was loaded from, and `rest` where they had fewer rows than are stored.
+CREATE OR REPLACE VIEW completeness AS
+WITH series AS (
+    SELECT market, symbol, "interval", length_us, anchor_us, since, until
+    FROM coverage
+    JOIN grids USING (market, symbol, "interval")
+    WHERE dataset = 'klines'
+),
+starts AS (
+    SELECT *, unnest(generate_series(bucket(since, '1M', 0, 0), until, INTERVAL 1 MONTH)) AS month_start
+    FROM series
+),
+months AS (
+    SELECT
+        market,
+        symbol,
+        "interval",
+        strftime(month_start, '%Y-%m') AS month,
+        greatest(since, month_start) AS since,
+        least(until, month_start + INTERVAL 1 MONTH) AS until,
+        slot(greatest(since, month_start), "interval", length_us, anchor_us) AS first_slot,
+        slot(least(until, month_start + INTERVAL 1 MONTH), "interval", length_us, anchor_us) AS end_slot,
+        length_us,
+        anchor_us
+    FROM starts
+    WHERE until > month_start AND end_slot > first_slot
+),
+candles_of AS NOT MATERIALIZED (
+    SELECT
+        market,
+        symbol,
+        "interval",
+        CASE length(month) WHEN 7 THEN month ELSE strftime(open_time, '%Y-%m') END AS month,
+        slot(open_time, "interval", length_us, anchor_us) AS slot,
+        open_time = bucket(open_time, "interval", length_us, anchor_us) AS on_grid
+    FROM klines
+    JOIN series USING (market, symbol, "interval")
+    WHERE open_time >= since AND open_time < until
+),
+stored AS (
+    SELECT market, symbol, "interval", month, count(*) AS rows, count(*) FILTER (on_grid) AS filled
+    FROM candles_of
+    GROUP BY ALL
+),
+-- What confirmed gaps say of each month, slot by slot, cut to what no gap before it has said.
+said AS (
+    SELECT
+        market,
+        symbol,
+        "interval",
+        month,
+        reason,
+        greatest(first_slot, slot(gaps.since, "interval", length_us, anchor_us)) AS start,
+        least(end_slot, slot(coalesce(gaps.until, months.until), "interval", length_us, anchor_us)) AS stop
+    FROM gaps
+    JOIN months USING (market, symbol, "interval")
+    WHERE gaps.dataset = 'klines' AND confirmed_at IS NOT NULL
+),
+stretches AS (
+    SELECT * REPLACE (greatest(start, coalesce(max(stop) OVER earlier, start)) AS start)
+    FROM said
+    WHERE start < stop
+    WINDOW earlier AS (
+        PARTITION BY market, symbol, "interval", month
+        ORDER BY start, stop ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
+),
+-- A candle that is there needs no explanation.
+there AS (
+    SELECT market, symbol, "interval", month, count(*) AS candles
+    FROM candles_of
+    JOIN stretches USING (market, symbol, "interval", month)
+    WHERE on_grid AND slot >= start AND slot < stop
+    GROUP BY ALL
+),
+explained AS (
+    SELECT
+        market,
+        symbol,
+        "interval",
+        month,
+        sum(greatest(stop - start, 0)) AS slots,
+        bool_or(reason = 'not_retained') AS not_retained
+    FROM stretches
+    GROUP BY ALL
+),
+loaded AS (
+    SELECT
+        market,
+        symbol,
+        "interval",
+        month,
+        list(DISTINCT CASE WHEN files.path LIKE '%/monthly/%' THEN 'monthly' ELSE 'daily' END) AS cadences,
+        sum(files.rows) AS rows
+    FROM months
+    JOIN archive_files AS files USING (market, symbol, "interval")
+    WHERE files.dataset = 'klines' AND files.rows > 0
+        AND files.since < months.until AND files.until > months.since
+    GROUP BY ALL
+),
+counted AS (
+    SELECT
+        'klines' AS dataset,
+        market,
+        symbol,
+        "interval",
+        month,
+        since,
+        until,
+        coalesce(stored.rows, 0) AS rows,
+        end_slot - first_slot AS expected_rows,
+        (coalesce(explained.slots, 0) - coalesce(there.candles, 0))::BIGINT AS explained_rows,
+        expected_rows - coalesce(filled, 0) - explained_rows AS missing_rows,
+        coalesce(not_retained, false) AS not_retained,
+        list_sort(coalesce(cadences, []::VARCHAR[])
+            || CASE WHEN coalesce(stored.rows, 0) > coalesce(loaded.rows, 0) THEN ['rest'] ELSE [] END) AS sources
+    FROM months
+    LEFT JOIN stored USING (market, symbol, "interval", month)
+    LEFT JOIN explained USING (market, symbol, "interval", month)
+    LEFT JOIN there USING (market, symbol, "interval", month)
+    LEFT JOIN loaded USING (market, symbol, "interval", month)
+)
+SELECT
+    * EXCLUDE (not_retained, sources),
+    CASE
+        WHEN missing_rows > 0 THEN 'missing'
+        WHEN explained_rows = 0 THEN 'complete'
+        WHEN not_retained THEN 'not_retained'
+        ELSE 'explained'
+    END AS status,
+    sources
+FROM counted
+ORDER BY ALL

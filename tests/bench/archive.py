@@ -1,0 +1,146 @@
+"""How fast the public archive comes in: zips off a loopback server, verified, exact, into committed Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import time
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from stand import HERE, LONGEST_S, Figure, Place, candles, generated, simulator
+
+from connectors.simulator import Exchange, MovableClock
+from connectors.simulator.archive_names import File, Period
+from connectors.simulator.messages import Asked
+
+AGAINST_FLOOR = 2.0
+CANDLES_A_SECOND = 1_000_000
+MOST_MB = 1000
+FASTER = {"freqtrade": 3, "nautilus_trader": 8, "binance-syncer": 1}
+
+
+def imported(folder: Path, *, symbols: int = 10, months: int = 6) -> list[Figure]:
+    """Months of many symbols, beside what reading the same bytes costs without keeping anything."""
+    periods = _periods(months)
+    zips = _zips(folder / "files", generated(symbols), periods)
+    rows = symbols * sum(period.until_ms - period.since_ms for period in periods) // 60_000
+    floor_s = _floor_s(zips)
+    place = Place(folder / "place")
+    place.folder.mkdir()
+    with simulator(f"--symbols={symbols}", f"--archive={folder / 'files'}") as exchange:
+        since, until = periods[0].first, periods[-1].next().first
+        place.flows(exchange.url, archive=True, bench=candles(generated(symbols), f"{since}"))
+        done = place.run("bench", f"--since={since}", f"--until={until}")
+        asked = sum(request["target"].startswith("/api/v3/klines") for request in exchange.requests())
+        others = _others(folder / "urls", [f"{exchange.url}/{path.relative_to(folder / 'files')}" for path in zips])
+    assert (done["rows"], asked) == (rows, 0), f"{done['rows']} rows of {rows}, {asked} requests: {done['failures']}"
+    figures = _figures(rows, done["wall_s"], done["peak_mb"], floor_s)
+    return [*figures, *(_beside(name, rows, done["wall_s"], other) for name, other in others.items())]
+
+
+def _periods(months: int) -> list[Period]:
+    """The last months whose files are surely there."""
+    now = datetime.now(UTC)
+    last = now.year * 12 + now.month - 2
+    starts = [divmod(month - 1, 12) for month in range(last - months + 1, last + 1)]
+    return [Period(date(year, month + 1, 1), monthly=True) for year, month in starts]
+
+
+def _zips(folder: Path, symbols: Sequence[str], periods: Sequence[Period]) -> list[Path]:
+    """The same candles as files of every symbol, each with its CHECKSUM."""
+    written = []
+    for period in periods:
+        csv = _csv(File("BTCUSDT", "1m", period))
+        for symbol in symbols:
+            file = File(symbol, "1m", period)
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(f"{file.stem}.csv", csv)
+            digest = hashlib.sha256(target.read_bytes()).hexdigest()
+            Path(f"{target}.CHECKSUM").write_text(f"{digest}  {target.name}")
+            written.append(target)
+    return written
+
+
+def _csv(file: File) -> bytes:
+    answer = Exchange(clock=MovableClock(time.time())).answer(Asked("GET", f"/{file.path}", {}))
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        return archive.read(f"{file.stem}.csv")
+
+
+def _floor_s(zips: Sequence[Path]) -> float:
+    """`unzip -p | sha256sum`, then pyarrow's CSV reader over the same bytes into decimals; nothing is kept."""
+    money, whole = pa.decimal128(38, 8), pa.int64()
+    kinds = pa_csv.ConvertOptions(
+        column_types={f"f{place}": whole if place in {0, 6, 8} else money for place in range(12)}
+    )
+    unnamed = pa_csv.ReadOptions(autogenerate_column_names=True)
+    began = time.perf_counter()
+    for path in zips:
+        subprocess.run(["sh", "-c", 'unzip -p "$0" | sha256sum', path], check=True, stdout=subprocess.DEVNULL)
+    took_s = time.perf_counter() - began
+    for path in zips:
+        with zipfile.ZipFile(path) as archive:
+            text = pa.BufferReader(archive.read(archive.namelist()[0]))
+        began = time.perf_counter()
+        pa_csv.read_csv(text, unnamed, convert_options=kinds)
+        took_s += time.perf_counter() - began
+    return took_s
+
+
+def _others(listed: Path, urls: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What other importers take, each run by the Python that `BENCH_IMPORTERS` names: NAME=PYTHON, by spaces."""
+    listed.write_text("\n".join(urls))
+    taken = {}
+    for named in os.environ.get("BENCH_IMPORTERS", "").split():
+        name, _, python = named.partition("=")
+        command = [python, str(HERE / "importers.py"), name, str(listed)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LONGEST_S).stdout
+        taken[name] = json.loads(told.splitlines()[-1])
+    return taken
+
+
+def _beside(name: str, rows: int, wall_s: float, other: dict[str, float]) -> Figure:
+    assert other["rows"] == rows, f"{name} imported {other['rows']} rows of {rows}"
+    return Figure(
+        name=f"{rows:,} candles from monthly zips, beside {name} (floats, nothing verified)",
+        ours=f"{wall_s:.1f} s",
+        peer=f"{name}: {other['wall_s']:.1f} s, {other['peak_mb']:.0f} MB",
+        ratio=f"{other['wall_s'] / wall_s:.1f} times",
+        goal=f"at least {FASTER[name]:g} times",
+        met=other["wall_s"] / wall_s >= FASTER[name],
+    )
+
+
+def _figures(rows: int, wall_s: float, peak_mb: float, floor_s: float) -> list[Figure]:
+    return [
+        Figure(
+            name=f"{rows:,} candles from monthly zips: downloaded, verified, exact, committed",
+            ours=f"{rows / wall_s / 1e6:.2f} M/s ({wall_s:.1f} s)",
+            goal=f"at least {CANDLES_A_SECOND / 1e6:g} M/s",
+            met=rows / wall_s >= CANDLES_A_SECOND,
+        ),
+        Figure(
+            name="the same, beside reading the same bytes and keeping nothing",
+            ours=f"{wall_s:.1f} s",
+            peer=f"`unzip -p`, `sha256sum` and pyarrow's CSV reader: {floor_s:.1f} s",
+            ratio=f"{wall_s / floor_s:.1f} times",
+            goal=f"at most {AGAINST_FLOOR:g} times",
+            met=wall_s / floor_s <= AGAINST_FLOOR,
+        ),
+        Figure(
+            name=f"Peak memory of loading {rows:,} candles from the archive",
+            ours=f"{peak_mb:.0f} MB",
+            goal=f"under {MOST_MB} MB",
+            met=peak_mb < MOST_MB,
+        ),
+    ]

@@ -1,0 +1,67 @@
+"""The archive's names: there and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.binance.archive_paths import KlineFile, folder
+from schemas.intervals import DAY_US, INTERVALS
+
+PATHS = {
+    "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip": KlineFile("spot", "BTCUSDT", "1m", "2025-01-01"),
+    "data/spot/monthly/klines/ETHBTC/1mo/ETHBTC-1mo-2024-12.zip": KlineFile("spot", "ETHBTC", "1M", "2024-12"),
+    "data/futures/um/monthly/klines/DOTUSDT/1m/DOTUSDT-1m-2025-11.zip": KlineFile("usdm", "DOTUSDT", "1m", "2025-11"),
+    "data/futures/cm/daily/klines/BTCUSD_PERP/1d/BTCUSD_PERP-1d-2020-11-02.zip": KlineFile(
+        "coinm", "BTCUSD_PERP", "1d", "2020-11-02"
+    ),
+    "data/spot/daily/klines/币安人生USDT/1s/币安人生USDT-1s-2026-01-31.zip": KlineFile(
+        "spot", "币安人生USDT", "1s", "2026-01-31"
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "file"), PATHS.items())
+def test_paths_and_files_are_the_same(path: str, file: KlineFile) -> None:
+    """A path names one file, and that file lies at this path."""
+    assert KlineFile.at(path) == file
+    assert file.path == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/spot/daily/klines/BTCUSDT/1m/ETHUSDT-1m-2025-01-01.zip",
+        "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-5m-2025-01-01.zip",
+        "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01.zip",
+        "data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip",
+        "data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2025-13.zip",
+        "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-02-30.zip",
+        "data/spot/daily/trades/BTCUSDT/BTCUSDT-trades-2025-01-01.zip",
+        "data/option/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip",
+        "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip.CHECKSUM",
+        "BTCUSDT-1m-2025-01-01.zip",
+    ],
+)
+def test_other_paths_are_refused(path: str) -> None:
+    """A name that contradicts its folder, a day there is not, and what holds no candles."""
+    with pytest.raises(ValueError, match=r"path|month|day|days"):
+        KlineFile.at(path)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+@pytest.mark.parametrize("instant_us", [1_709_164_800_000_000, 1_735_689_599_999_999, 1_735_689_600_000_000])
+def test_an_instant_lies_in_its_files(interval: str, instant_us: int) -> None:
+    """The day's and the month's file of an instant hold it, on a leap day and around a year's end too."""
+    daily = KlineFile.daily("spot", "BTCUSDT", interval, instant_us)
+    monthly = KlineFile.monthly("spot", "BTCUSDT", interval, instant_us)
+    assert daily.since_us <= instant_us < daily.until_us == daily.since_us + DAY_US
+    assert monthly.since_us <= daily.since_us < daily.until_us <= monthly.until_us
+    assert (daily.is_monthly, monthly.is_monthly) == (False, True)
+    assert KlineFile.at(monthly.path) == monthly
+
+
+def test_folders_lead_to_a_series() -> None:
+    """All symbols, all intervals of one, and the files of both cadences."""
+    assert folder("spot", monthly=True) == "data/spot/monthly/klines/"
+    assert folder("spot", "BTCUSDT", monthly=False) == "data/spot/daily/klines/BTCUSDT/"
+    assert folder("usdm", "BTCUSDT", "1M", monthly=True) == "data/futures/um/monthly/klines/BTCUSDT/1mo/"
