@@ -4,6 +4,7 @@ from schemas.account import BALANCES
 from schemas.dataset import Dataset
 from schemas.journal import API_REQUESTS, CHECK_RESULTS, CORRECTIONS, GAPS, RUNS
 from schemas.market import KLINES, PRICES, SYMBOLS, TICKERS
+from schemas.orders import ALLOCATIONS, FILLS, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
@@ -13,6 +14,11 @@ DATASETS: dict[str, Dataset] = {
         PRICES,
         TICKERS,
         BALANCES,
+        ORDERS,
+        ORDER_LISTS,
+        FILLS,
+        ALLOCATIONS,
+        PREVENTED_MATCHES,
         GAPS,
         CORRECTIONS,
         RUNS,

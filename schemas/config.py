@@ -34,7 +34,9 @@ _T = TypeVar("_T")
 
 
 def _datasets_of(series: str) -> tuple[str, ...]:
-    return tuple(name for name, dataset in DATASETS.items() if dataset.series[:1] == (series,))
+    return tuple(
+        name for name, dataset in DATASETS.items() if dataset.series[:1] == (series,) and not dataset.comes_with
+    )
 
 
 MARKET_DATASETS = _datasets_of("market")

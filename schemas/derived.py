@@ -44,11 +44,6 @@ def stored_columns(dataset: Dataset) -> dict[str, str]:
     return declared | ({MONTH: TEXT.sql} if MONTH in dataset.partition else {})
 
 
-def identity(dataset: Dataset) -> list[str]:
-    """What stays the same from version to version: the key without the instant of the version."""
-    return [name for name in dataset.key if name != dataset.clock]
-
-
 def empty_rows(dataset: Dataset) -> str:
     """No row, with the columns and types of the dataset."""
     columns = ", ".join(f'CAST(NULL AS {sql}) AS "{name}"' for name, sql in stored_columns(dataset).items())
@@ -60,7 +55,8 @@ def last_versions(dataset: Dataset) -> str:
     still = f' AND "{dataset.retired}" IS NULL' if dataset.retired else ""
     return (
         f"SELECT * FROM {dataset.table}\n"
-        f"QUALIFY row_number() OVER (PARTITION BY {quoted(identity(dataset))} ORDER BY {dataset.clock} DESC) = 1{still}"
+        f"QUALIFY row_number() OVER (PARTITION BY {quoted(dataset.identity)} ORDER BY {dataset.version} DESC) = 1"
+        f"{still}"
     )
 
 

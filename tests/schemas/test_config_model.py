@@ -54,8 +54,8 @@ INVALID = {
         "line 5: flows.p.datasets.0: 'klnies' is no market dataset; did you mean klines? valid: symbols, klines, prices,",
     ),
     "dataset to come": (
-        HMAC.replace("[balances]", "[balances, orders]"),
-        "line 5: flows.b.datasets.1: 'orders' is no account dataset; valid: balances.",
+        HMAC.replace("[balances]", "[balances, deposits]"),
+        "line 5: flows.b.datasets.1: 'deposits' is no account dataset; valid: balances, orders, fills.",
     ),
     "dataset of the other kind": (
         PRICES.replace("prices", "balances"),
