@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-Amount = Decimal | str | int
+from connectors.simulator.book import Amount, Book
+from connectors.simulator.orders import ZERO
+
 Balances = Mapping[str, tuple[Amount, Amount]]  # asset: free and locked
 Verify = Callable[[bytes, str], bool]
 
@@ -39,17 +41,24 @@ RIGHTS = (
 
 @dataclass
 class Account:
-    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms)."""
+    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms);
+    what the orders of `book` moved comes on top.
+    """
 
     uid: int
     balances: dict[str, tuple[Decimal, Decimal]]
     updated_ms: int
+    book: Book
     life: Callable[[int], Balances] | None = None
 
     def held(self, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
         """Free and locked by asset, at an instant."""
-        moved = exact(self.life(now_ms)) if self.life else {}
-        return {**self.balances, **moved}
+        held = {**self.balances, **(exact(self.life(now_ms)) if self.life else {})}
+        reserved = self.book.reserved()
+        for asset in (*self.book.moved, *(set(reserved) - set(self.book.moved))):
+            (free, locked), on_hold = held.get(asset, (ZERO, ZERO)), reserved.get(asset, ZERO)
+            held[asset] = (free + self.book.moved.get(asset, ZERO) - on_hold, locked + on_hold)
+        return held
 
 
 @dataclass(frozen=True)
