@@ -45,6 +45,7 @@ class Book:
         self._listing = listing
         self._clock = clock
         self._open: dict[tuple[str, int], Order] = {}
+        self._held: dict[tuple[str, int], tuple[Any, str, Decimal]] = {}  # by open order: holder, asset, amount
         self._clients: dict[tuple[str, str], int] = {}
         self._journal: list[tuple[int, str, int]] = []  # when which order changed
         self._agenda: list[tuple[int, int, Story]] = []
@@ -95,17 +96,17 @@ class Book:
         """The id of the order that bears a client order id, or bore it last."""
         return self._clients.get((symbol, client_order_id))
 
-    def reserved(self) -> dict[str, Decimal]:
-        """What open orders hold back, by asset; the legs of a list hold it back once."""
-        most: dict[tuple[str, int, str], Decimal] = {}
-        for (symbol, number), order in self._open.items():
-            asset, held = self._reserve(order)
-            group = (symbol, number, asset) if order.order_list_id == NONE else ("", order.order_list_id, asset)
-            most[group] = max(most.get(group, ZERO), held)
-        total: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for (_, _, asset), held in most.items():
-            total[asset] += held
-        return total
+    def reserved(self, asset: str) -> Decimal:
+        """What open orders hold back of an asset; the legs of a list hold it back once."""
+        most: dict[Any, Decimal] = {}
+        for holder, of, held in self._held.values():
+            if of == asset:
+                most[holder] = max(most.get(holder, ZERO), held)
+        return sum(most.values(), ZERO)
+
+    def assets(self) -> set[str]:
+        """Everything that orders moved or hold back."""
+        return {*self.moved, *(asset for _, asset, _ in self._held.values())}
 
     # Acting
 
@@ -271,8 +272,10 @@ class Book:
         self._journal.append((order.at_ms, *key))
         if order.open:
             self._open[key] = order
+            self._held[key] = (key if order.order_list_id == NONE else order.order_list_id, *self._hold(order))
         else:
             self._open.pop(key, None)
+            self._held.pop(key, None)
         return order
 
     def _change(self, order: Order, **changes: Any) -> Order:
@@ -367,8 +370,8 @@ class Book:
             resting = pending.type not in _CONDITIONAL
             self._change(pending, status="NEW", is_working=resting, working_ms=self.now_ms if resting else NONE)
 
-    def _reserve(self, order: Order) -> tuple[str, Decimal]:
+    def _hold(self, order: Order) -> tuple[str, Decimal]:
+        """The asset an open order would spend, and how much of it."""
         listing = self._listing(order.symbol, self.now_ms)
-        if order.side == "BUY":
-            return listing.quote, order.left * order.price if order.status != "PENDING_NEW" else ZERO
-        return listing.base, order.left if order.status != "PENDING_NEW" else ZERO
+        share = ZERO if order.status == "PENDING_NEW" else order.left
+        return (listing.quote, share * order.price) if order.side == "BUY" else (listing.base, share)

@@ -15,6 +15,7 @@ from connectors.simulator.charts import Charts
 from connectors.simulator.endpoints import ENDPOINTS
 from connectors.simulator.faults import AnyFault, Fault, Faults
 from connectors.simulator.history import History
+from connectors.simulator.life import Life
 from connectors.simulator.limits import Limits
 from connectors.simulator.listings import LISTINGS, Listing, generated
 from connectors.simulator.market import Market
@@ -66,7 +67,8 @@ class Exchange:
         self.requests = Requests()
         self.from_id_zero: Literal["first", "absent"] = "first"  # what `fromId=0` of myTrades means
         self._seed = seed
-        history = History(Market(seed))
+        self._market = Market(seed)
+        history = History(self._market)
         self.charts = Charts(history)
         self.tickers = Tickers(history)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
@@ -136,15 +138,23 @@ class Exchange:
         balances: Balances | None = None,
         permissions: Collection[str] = accounts.READING,
         life: Callable[[int], Balances] | None = None,
+        orders: Life | None = None,
     ) -> None:
-        """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account."""
+        """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account.
+
+        `life` says what the balances are, `orders` what the account trades from then on.
+        """
         if (secret is None) == (public_key_pem is None):
             raise ValueError("a key has either a secret or a public key")
         account = self._accounts.setdefault(uid, Account(uid, {}, self.now_ms, self._new_book(uid)))
-        account.balances.update(accounts.exact(balances or {}))
+        opening = orders.opening(self._listings) if orders else {}
+        account.balances.update({**opening, **accounts.exact(balances or {})})
         account.life = life or account.life
         verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
         self._keys[api_key] = Key(account, verify, accounts.rights_of(permissions), created_ms=self.now_ms)
+        if orders:
+            orders.begin(account, self._seed, self._market, self._listings)
+            account.book.advance()
 
     def _new_book(self, uid: int) -> Book:
         return Book(uid, self._seed, self.listing, lambda: self.now_ms)
@@ -156,8 +166,10 @@ class Exchange:
         return book
 
     def set_balance(self, uid: int, asset: str, free: Amount, locked: Amount = 0) -> None:
+        """From now on the account shows this much, until orders move it."""
+        self.book(uid)
         account = self._accounts[uid]
-        account.balances[asset] = (Decimal(free), Decimal(locked))
+        account.set(asset, Decimal(free), Decimal(locked))
         account.updated_ms = self.now_ms
 
     def balances(self, uid: int, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:

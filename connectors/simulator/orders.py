@@ -13,6 +13,7 @@ ENDED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATC
 _SHORT_LIVED = frozenset({"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"})
 _KEPT_MS = 90 * 86_400_000
 _EXPIRY_REASON_SINCE_MS = 1_778_198_400_000  # 2026-05-08
+_FORGOTTEN = Decimal(-1)
 NONE = -1  # printed for a time or a list that there is not
 
 Stamp = Callable[[int], int]  # milliseconds to the unit of time asked for
@@ -30,6 +31,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     qty: Decimal
     executed: Decimal = ZERO
     quote_executed: Decimal = ZERO
+    quote_known: bool = True  # of some very old orders the exchange has forgotten it
     quote_order_qty: Decimal = ZERO
     status: str = "NEW"
     time_in_force: str = "GTC"
@@ -67,7 +69,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             "origQty": amount(self.qty),
             "executedQty": amount(self.executed),
             "origQuoteOrderQty": amount(self.quote_order_qty),
-            "cummulativeQuoteQty": amount(self.quote_executed),
+            "cummulativeQuoteQty": amount(self.quote_executed if self.quote_known else _FORGOTTEN),
             "status": self.status,
             "timeInForce": self.time_in_force,
             "type": self.type,
