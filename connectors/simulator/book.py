@@ -285,7 +285,7 @@ class Book:
     def _end(self, order: Order, status: str, reason: str | None = None) -> None:
         self._change(order, status=status, expiry_reason=reason)
         ending = "CANCELED" if status == "CANCELED" else "EXPIRED"
-        self._follow(order, ending, "OTO_PHASE_ONE_EXPIRED")
+        self._follow(order, ending, reason)
 
     def _execution(
         self,
@@ -346,29 +346,32 @@ class Book:
         self.moved[listing.quote] -= sign * execution.quote_qty
         self.moved[execution.commission_asset] -= execution.commission
 
-    def _follow(self, order: Order, status: str, reason: str) -> None:
-        """What a change of one order of a list means for the others, and for the list."""
+    def _follow(self, order: Order, status: str, reason: str | None) -> None:
+        """What a change of one order of a list means for the other, and for the list."""
         row = self.lists.last(order.order_list_id)
         if row is None:
             return
-        this = self._order(order.symbol, order.order_id)
         legs = [self._order(row.symbol, number) for number, _ in row.legs]
-        if row.contingency == "OTO" and this.order_id == row.legs[0][0] and (this.open or this.status == "FILLED"):
-            self._start_pending(this, legs[1])
-        elif row.contingency == "OCO" or (not this.open and this.status != "FILLED"):
-            for leg in legs:
-                if leg.open and leg.order_id != this.order_id:
-                    self._change(leg, status=status, expiry_reason=reason if status == "EXPIRED" else None)
-        now_ms = self.now_ms
-        if row.status != "ALL_DONE" and not any(self._order(row.symbol, number).open for number, _ in row.legs):
+        this = next(leg for leg in legs if leg.order_id == order.order_id)
+        others = [leg for leg in legs if leg.open and leg is not this]
+        for leg in others:
+            if row.contingency == "OTO" and this.status == "FILLED":
+                self._start(leg)
+            elif row.contingency == "OCO" or not this.open:
+                why = "OTO_PHASE_ONE_EXPIRED" if leg.status == "PENDING_NEW" else reason
+                self._change(leg, status=status, expiry_reason=why if status == "EXPIRED" else None)
+        self._close_list(row)
+
+    def _start(self, pending: Order) -> None:
+        """The second order of an OTO goes to work."""
+        resting = pending.type not in _CONDITIONAL
+        self._change(pending, status="NEW", is_working=resting, working_ms=self.now_ms if resting else NONE)
+
+    def _close_list(self, row: OrderList) -> None:
+        if row.status == "EXECUTING" and not any(self._order(row.symbol, number).open for number, _ in row.legs):
+            now_ms = self.now_ms
             done = replace(row, at_ms=now_ms, time_ms=now_ms, status_type="ALL_DONE", status="ALL_DONE")
             self.lists.put(row.list_id, done)
-
-    def _start_pending(self, working: Order, pending: Order) -> None:
-        """The second order of an OTO goes to work once the first is filled."""
-        if working.status == "FILLED" and pending.status == "PENDING_NEW":
-            resting = pending.type not in _CONDITIONAL
-            self._change(pending, status="NEW", is_working=resting, working_ms=self.now_ms if resting else NONE)
 
     def _hold(self, order: Order) -> tuple[str, Decimal]:
         """The asset an open order would spend, and how much of it."""

@@ -76,9 +76,9 @@ def _order(exchange: Exchange, call: Call) -> bytes:
     found = None if client is None else book.find(symbol, client)
     number = given.get("orderId", found)
     order = None if number is None else book.orders[symbol].seen(number, call.known_ms)
-    if order is None:
+    if order is None or ("orderId" not in given and client != order.client_order_id):
         raise Refusal(-2013, "Order does not exist.")
-    if client is not None and client != order.client_order_id:
+    if client not in (None, order.client_order_id):
         raise Refusal(-2039, "Client order ID is not correct for this order ID.")
     if order.gone(call.now_ms):
         raise Refusal(

@@ -22,7 +22,6 @@ _WORTH = {"USDT": Decimal(1), "BTC": Decimal(64_000), "ZAR": Decimal("0.055")}
 _BNB_WORTH, _BNB_FEE = Decimal(600), Decimal("0.00075")
 _PAYS_IN_BNB = 0.4
 _UNIT = Decimal("1e-8")
-_POOR = Refusal(-2010, "Account has insufficient balance for requested action.")
 _LATE_MS = (0, 0, 3, 1)  # by how much the time of each fill lies before the moment it got its id
 
 
@@ -102,15 +101,13 @@ class Scene:
 
     def place(self, side: str, qty: Decimal, price: Decimal, **terms: Any) -> int:
         """An order at a price, or one without (`type` MARKET and the like) that is expected to trade near it."""
-        if not self.affords(side, qty, price):
-            raise _POOR
+        self._must_afford(side, qty, price)
         priced = terms.get("type", "LIMIT") not in ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
         return self.book.place(self.symbol, side, qty, price if priced else ZERO, **terms)
 
     def place_list(self, contingency: str, first: dict[str, Any], second: dict[str, Any]) -> list[int]:
         """Two orders under a list, of which the account must afford the first."""
-        if not self.affords(first["side"], first["qty"], first["price"]):
-            raise _POOR
+        self._must_afford(first["side"], first["qty"], first["price"])
         return self.book.place_list(contingency, self.symbol, first, second)
 
     def open(self, number: int) -> bool:
@@ -123,6 +120,10 @@ class Scene:
         order = self.book.orders[self.symbol].last(number)
         assert order is not None  # noqa: S101 - placed by this story
         return order
+
+    def _must_afford(self, side: str, qty: Decimal, price: Decimal) -> None:
+        if not self.affords(side, qty, price):
+            raise Refusal(-2010, "Account has insufficient balance for requested action.")
 
     def affords(self, side: str, qty: Decimal, price: Decimal) -> bool:
         asset, needed = (self.listing.quote, qty * price) if side == "BUY" else (self.listing.base, qty)
