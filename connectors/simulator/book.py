@@ -27,7 +27,7 @@ _UNIT = Decimal("1e-8")
 _FEE = Decimal("0.001")
 _MONEY = frozenset({"qty", "price", "stop_price", "iceberg_qty", "quote_order_qty"})
 _CONDITIONAL = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
-_BOTH = "EXPIRE_BOTH"
+_EXPIRING = {"EXPIRE_MAKER": (1,), "EXPIRE_TAKER": (0,), "EXPIRE_BOTH": (1, 0)}  # of taker and maker, by mode
 
 
 class Book:
@@ -211,6 +211,8 @@ class Book:
     def prevent(self, symbol: str, taker_id: int, maker_id: int, qty: Amount | None = None) -> int:
         """Two orders of the account meet; the taker's mode says which expires. Gives the prevented match's id."""
         taker, maker = self._open_order(symbol, taker_id), self._open_order(symbol, maker_id)
+        if taker.stp_mode not in _EXPIRING:
+            raise Refusal(-2010, f"Self-trade prevention {taker.stp_mode} lets neither order expire.")
         quantity = min(taker.left, maker.left) if qty is None else Decimal(qty)
         number, now_ms = self._numbers.next("prevented", symbol), self.now_ms
         match = PreventedMatch(
@@ -226,10 +228,10 @@ class Book:
             time_ms=now_ms,
         )
         self.prevented[symbol].put(number, match, taker_id, maker_id)
-        for order, mode in ((maker, "EXPIRE_MAKER"), (taker, "EXPIRE_TAKER")):
-            if taker.stp_mode in (mode, _BOTH):
-                more = {**order.more, "preventedMatchId": number, "preventedQuantity": f"{quantity:.8f}"}
-                self._end(self._change(order, more=more), "EXPIRED_IN_MATCH")
+        for place in _EXPIRING[taker.stp_mode]:
+            order = (taker, maker)[place]
+            more = {**order.more, "preventedMatchId": number, "preventedQuantity": f"{quantity:.8f}"}
+            self._end(self._change(order, more=more), "EXPIRED_IN_MATCH")
         return number
 
     def close(self, symbol: str) -> None:
