@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,7 @@ def _steady(flow: Flow, series: int) -> int:
 
 
 def _warning(flow: Flow, steady: int, usable: float) -> str:
-    period = _period(flow)
+    period = flow.period(datetime.now(UTC))
     if period is None or steady <= usable * period.total_seconds() / 60:
         return ""
     minutes = steady / usable
@@ -129,13 +129,3 @@ def _warning(flow: Flow, steady: int, usable: float) -> str:
         f"Each run needs {steady:,} weight, {minutes:.1f} minutes of the budget, but is due every "
         f"{period.total_seconds() / 60:g} minutes: ask for fewer series, or run less often."
     )
-
-
-def _period(flow: Flow) -> timedelta | None:
-    """The time between two runs; None for a flow without a schedule."""
-    if flow.every is not None:
-        return flow.every
-    now = datetime.now(UTC)
-    last = flow.last_due(now)
-    before = flow.last_due(last) if last is not None else None
-    return last - before if last is not None and before is not None else None
