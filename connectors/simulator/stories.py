@@ -8,7 +8,7 @@ import numpy as np
 
 from connectors.simulator.book import Story
 from connectors.simulator.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from connectors.simulator.orders import ZERO
+from connectors.simulator.orders import ZERO, amount
 from connectors.simulator.scenes import Scene, touching
 
 _BOT = {"strategyId": 37463720, "strategyType": 1000000}
@@ -69,7 +69,8 @@ def _limit(scene: Scene) -> Story:
     qty, side = scene.qty(price), scene.side(price)
     kind = "LIMIT_MAKER" if scene.chance(0.3) else "LIMIT"
     iceberg = scene.split(qty, 4)[0] if scene.chance(0.1) else ZERO
-    more = _BOT if scene.chance(0.1) else {}
+    pegged = {"pegPriceType": "PRIMARY_PEG", "peggedPrice": amount(price)}
+    more = next((fields for fields in (_BOT, pegged) if scene.chance(0.1)), {})
     number = scene.place(side, qty, price, type=kind, iceberg_qty=iceberg, more=more)
     yield scene.within(scene.later)
     scene.fill(number, price, scene.split(qty, 1 + int(scene.roll() * 3)), is_maker=True)

@@ -273,6 +273,18 @@ def test_a_list_holds_its_money_back_once(book: Book, read: Read) -> None:
     assert (held["BTC"]["free"], held["BTC"]["locked"]) == ("0.50000000", "1.25000000")
 
 
+def test_a_balance_set_by_hand_is_what_shows(exchange: Exchange, book: Book, read: Read) -> None:
+    """Whatever orders moved and hold back before; what they move later comes on top."""
+    book.fill(SYMBOL, book.place(SYMBOL, "BUY", "1", "50000"), fee=("0", "BNB"))
+    waiting = book.place(SYMBOL, "SELL", "0.5", "60000")
+    exchange.set_balance(7, "BTC", "3", "1")
+    held = {row["asset"]: row for row in read("account")["balances"]}
+    assert (held["BTC"]["free"], held["BTC"]["locked"]) == ("3.00000000", "1.00000000")
+    book.fill(SYMBOL, waiting, "0.2")
+    held = {row["asset"]: row for row in read("account")["balances"]}
+    assert (held["BTC"]["free"], held["BTC"]["locked"]) == ("3.00000000", "0.80000000")
+
+
 def test_stories_are_told_when_their_time_has_come(exchange: Exchange, book: Book, clock: MovableClock) -> None:
     """A story acts at the instants it names, in order, and ends when the exchange refuses what it does."""
     acts: list[int] = []
