@@ -15,6 +15,7 @@ from connectors.binance.pools import SPOT
 from connectors.lake import Lake
 from pipelines.candles import LAG_US, Series, Walk
 from pipelines.journal import load_gaps
+from pipelines.outlook import outlook
 from pipelines.plan import BYTES_PER_CANDLE, Cost, cost
 from pipelines.progress import Silent
 from pipelines.runs import Window, flow_named, micros, open_run
@@ -27,8 +28,10 @@ _ONCE: dict[str, tuple[Endpoint, ...]] = {
     "symbols": (endpoints.EXCHANGE_INFO,),
     "prices": (endpoints.PRICE,),
     "tickers": (endpoints.TICKER_24H,),
-    "balances": (endpoints.ACCOUNT, endpoints.ACCOUNT, endpoints.API_RESTRICTIONS),  # the key is looked at first
+    "balances": (endpoints.ACCOUNT,),
+    "orders": (endpoints.OPEN_ORDERS, endpoints.ALL_ORDER_LISTS),
 }
+_KEY = (endpoints.ACCOUNT, endpoints.API_RESTRICTIONS)  # what tells whose key it is, and what it may do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +59,17 @@ class FlowPlan:
 async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, state: Path | None = None) -> FlowPlan:
     """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
     flow = flow_named(config, name)
-    once = [_weight(endpoint, flow) for dataset in _datasets(flow) for endpoint in _ONCE.get(dataset, ())]
-    series: tuple[Cost, ...] = ()
+    once = [_weight(endpoint, flow) for endpoint in _once(flow)]
+    series, steady = tuple[Cost, ...](), 0
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
         names = await _names(config, name, flow, window, state)
         series = await asyncio.to_thread(_costs, config.lake, flow, names, window)
+        steady = len(series) * endpoints.KLINES.cost({})  # one request a series once everything is up to date
+    elif isinstance(flow, AccountFlow) and flow.symbols is not None:
+        ahead = await outlook(config, flow, state)
+        series, steady = ahead.costs, ahead.steady_weight
     usable = SPOT.limit * config.budget
-    steady = sum(once) + _steady(flow, len(series))
+    steady += sum(once)
     weight = sum(once) + sum(one.weight for one in series)
     rows = sum(one.rows for one in series)
     return FlowPlan(
@@ -85,8 +92,11 @@ def _weight(endpoint: Endpoint, flow: Flow) -> int:
     return endpoint.cost({"symbols": list(listed)} if by_name else {})
 
 
-def _datasets(flow: Flow) -> tuple[str, ...]:
-    return flow.datasets if isinstance(flow, MarketFlow | AccountFlow) else ()
+def _once(flow: Flow) -> list[Endpoint]:
+    """What a run asks whatever the lake holds."""
+    datasets = flow.datasets if isinstance(flow, MarketFlow | AccountFlow) else ()
+    key = _KEY if isinstance(flow, AccountFlow) else ()
+    return [*key, *(endpoint for dataset in datasets for endpoint in _ONCE.get(dataset, ()))]
 
 
 async def _names(
@@ -113,11 +123,6 @@ def _costs(lake_path: Path, flow: MarketFlow, names: Sequence[str], window: Wind
     ]
     weight = endpoints.KLINES.cost({})
     return tuple(cost(walk, micros(since), end, weight) for walk in walks)
-
-
-def _steady(flow: Flow, series: int) -> int:
-    """Weight of each run once everything is up to date: one request a series."""
-    return series * endpoints.KLINES.cost({}) if isinstance(flow, MarketFlow) else 0
 
 
 def _warning(flow: Flow, steady: int, usable: float) -> str:
