@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import pytest
 from desks import API_KEY, SECRET, instant
 from trade_desk import ACCOUNT, START_S, RunningClock, TradeDesk, small_exchange
 
+from connectors.lake.sql import connect, run
 from connectors.simulator import serve
 from connectors.simulator.faults import Error, Lagging, ShortPage
+from pipelines.checks import run_checks
 from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
 from pipelines.progress import Silent
 from pipelines.runs import Window, backfill
+from pipelines.schedules import schedules
 from schemas.errors import UsageProblem
 
 B = "BTCUSDT"
@@ -275,3 +279,17 @@ async def test_there_is_no_backfill_of_what_is_walked_by_id(desk: TradeDesk) -> 
     window = Window(instant("2026-01-01"))
     with pytest.raises(UsageProblem, match="complete from the first one on"):
         await backfill(desk.config, "trading", window, progress=Silent(), stop=desk.stop, state=desk.state)
+
+
+async def test_status_speaks_of_what_was_found(desk: TradeDesk) -> None:
+    """A symbol looked for in vain is no series, and a flow that has just run is not late."""
+    desk.trading("traded", every="10m")
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    listed = run(connect(desk.lake), "SELECT DISTINCT dataset, symbol FROM series_status WHERE symbol IS NOT NULL")
+    assert {tuple(row.values()) for row in listed.to_pylist()} == {("orders", B), ("fills", B)}
+    now = datetime.fromtimestamp(desk.clock(), UTC)
+    for later, passed in ((timedelta(minutes=15), True), (timedelta(hours=1), False)):
+        planned = list(schedules(desk.config, desk.lake, now))
+        (result,) = run_checks(desk.lake, planned, now + later, ["freshness"])
+        assert result.passed == passed, result.sample
