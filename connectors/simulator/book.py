@@ -305,8 +305,8 @@ class Book:
             order.left if qty is None else Decimal(qty),
             Decimal(order.price if price is None else price),
         )
-        if not (ZERO < quantity <= order.left and at_price > ZERO):
-            raise Refusal(-2010, "An execution needs a price, and a quantity of at most what is left.")
+        if order.status == "PENDING_NEW" or not (ZERO < quantity <= order.left and at_price > ZERO):
+            raise Refusal(-2010, "An execution needs an order at work, a price, and at most the quantity left.")
         quote = (quantity * at_price).quantize(_UNIT, ROUND_DOWN)
         commission, asset = fee or self._fee(order, quantity, quote)
         return Execution(

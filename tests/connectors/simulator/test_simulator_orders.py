@@ -70,11 +70,19 @@ def test_balances_follow(book: Book, read: Read) -> None:
 
 
 def test_what_cannot_be_is_refused(book: Book) -> None:
-    """An ended order does not change any more."""
+    """An ended order does not change any more, none executes more than is left, and nothing trades that is closed."""
     number = book.place(SYMBOL, "BUY", "1", "50000")
     book.cancel(SYMBOL, number)
     with pytest.raises(Refusal, match="-2011"):
         book.fill(SYMBOL, number)
+    market = book.place(SYMBOL, "BUY", "1")
+    for qty, price in (("2", "50000"), ("0", "50000"), ("1", None)):
+        with pytest.raises(Refusal, match="-2010"):
+            book.fill(SYMBOL, market, qty, price)
+    with pytest.raises(Refusal, match="-2010"):
+        book.place("NANOUSDT", "BUY", "1", "3")
+    with pytest.raises(Refusal, match="-1121"):
+        book.place("NOSUCH", "BUY", "1", "3")
 
 
 def _oco(book: Book) -> list[int]:
@@ -135,6 +143,8 @@ def test_the_second_order_of_an_oto_waits_for_the_first(book: Book, read: Read) 
     good, bad = (book.place_list("OTO", SYMBOL, *legs) for _ in range(2))
     assert _statuses(read, good) == ["NEW", "PENDING_NEW"]
     assert read("order", symbol=SYMBOL, orderId=good[1])["workingTime"] == -1
+    with pytest.raises(Refusal, match="-2010"):
+        book.fill(SYMBOL, good[1])
     book.fill(SYMBOL, good[0], "0.5")
     assert _statuses(read, good) == ["PARTIALLY_FILLED", "PENDING_NEW"]
     book.fill(SYMBOL, good[0])
