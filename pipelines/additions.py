@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.lake import Lake, Stale, Table
-from pipelines.idpages import AccountSeries, Page, frontier, move_of, moved
+from pipelines.idpages import AccountSeries, Page, frontier, id_column, move_of, moved, with_ids
 from pipelines.journal import column
 from schemas.dataset import Dataset
 from schemas.errors import Problem
@@ -62,22 +59,11 @@ def _places_of_new(page: Page, stored: _Keys) -> list[int]:
 
 
 def _stored(table: Table, pages: Sequence[Page]) -> _Keys:
-    """Which of the ids of the pages are stored. Rows never change, so theirs lie between the pages' own instants."""
-    asked = [page for page in pages if page.ids]
-    if not asked:
+    """Which of the ids of the pages are stored."""
+    ids = {one for page in pages for one in page.instants}
+    if not ids:
         return set()
-    id_column = table.dataset.key[-1]
-    rows = table.scan(["symbol", id_column], reduce(or_, (_of(table.dataset, page) for page in asked)))
-    return set(zip(column(rows, "symbol"), column(rows, id_column), strict=True))
-
-
-def _of(dataset: Dataset, page: Page) -> pc.Expression:
-    assert dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
-    instants = pc.min_max(page.rows[dataset.clock])
-    same = [pc.field(name) == value for name, value in page.series.values.items()]
-    id_, clock = pc.field(dataset.key[-1]), pc.field(dataset.clock)
-    spans = [id_ >= page.ids[0], id_ <= page.ids[-1], clock >= instants["min"], clock <= instants["max"]]
-    found: pc.Expression = same[0]
-    for one in [*same[1:], *spans]:
-        found &= one
-    return found
+    instants = {instant for page in pages for instant in page.instants.values()}
+    name = id_column(table.dataset)
+    rows = table.scan(["symbol", name], with_ids(table.dataset, [page.series for page in pages], ids, instants))
+    return set(zip(column(rows, "symbol"), column(rows, name), strict=True))

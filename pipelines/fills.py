@@ -63,7 +63,7 @@ class FillPull:
         await self._follow(walk, series)
         gone = {**known, "gone_at": self.session.client.now_us()}
         await self._add(
-            FILLS, [Page(series=one, rows=FILLS.schema.empty_table(), ids=(), memos=gone) for one in walk.unknown]
+            FILLS, [Page(series=one, rows=FILLS.schema.empty_table(), instants={}, memos=gone) for one in walk.unknown]
         )
 
     def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
@@ -97,7 +97,11 @@ class FillPull:
         )
         self.session.progress.advance(requests=1)
         rows = rows.sort_by("prevented_match_id")
-        return Page(series=series, rows=rows, ids=column(rows, "prevented_match_id"))
+        return Page(
+            series=series,
+            rows=rows,
+            instants=dict(zip(column(rows, "prevented_match_id"), column(rows, "transact_time"), strict=True)),
+        )
 
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> None:
         new = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else 0

@@ -6,14 +6,16 @@ The log keeps, of each series, how far it was walked (`since_id`, `until_id`) an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.lake import FREE, Move
-from schemas.dataset import Dataset
+from schemas.dataset import MONTH, Dataset, Kind
+from schemas.fields import TIME
 from schemas.intervals import HOUR_US
 
 OVERLAP_ROWS = 10  # asked for again however old they are
@@ -42,7 +44,7 @@ class AccountSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The rows of one answer from id `since` on, ascending, and what the log has to remember with them.
+    """The rows of one answer, ascending, with their ids and instants, and what the log has to remember with them.
 
     `last` says that nothing follows. `tail` are the rows that the next run asks for again; a page without them was
     asked for out of turn and moves no frontier.
@@ -50,16 +52,20 @@ class Page:
 
     series: AccountSeries
     rows: pa.Table
-    ids: Sequence[int]
+    instants: Mapping[int, int]
     last: bool = True
     tail: Tail = ()
     memos: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def ids(self) -> Sequence[int]:
+        return list(self.instants)
 
-def tail_of(before: Tail, ids: Sequence[int], instants: Sequence[int], pinned: Sequence[bool], now: int) -> Tail:
+
+def tail_of(before: Tail, instants: Mapping[int, int], pinned: Sequence[bool], now: int) -> Tail:
     """Of the rows known so far, in order of id: the last ten, and from the oldest that is young or pinned on."""
-    rows = {**dict(before), **dict(zip(ids, instants, strict=True))}
-    held = {one for one, pin in zip(ids, pinned, strict=True) if pin}
+    rows = {**dict(before), **instants}
+    held = {one for one, pin in zip(instants, pinned, strict=True) if pin}
     ordered = sorted(rows)
     last = ordered[-OVERLAP_ROWS:]
     begin = min((one for one in ordered if one in held or rows[one] > now - OVERLAP_US), default=last[0] if last else 0)
@@ -90,6 +96,37 @@ def move_of(dataset: Dataset, series: AccountSeries, new: Mapping[str, int], bou
     series_id = dataset.series_id(series.values)
     expected = {name: bounds.get(f"{series_id}#{name}") for name in (*new, "revision")}
     return Move(series_id, expected, dict(new))
+
+
+def id_column(dataset: Dataset) -> str:
+    """The column that names one thing within its series."""
+    return dataset.identity[-1] if dataset.kind is Kind.VERSIONS else dataset.key[-1]
+
+
+def within(dataset: Dataset, series: Collection[AccountSeries], since: int | None = None) -> pc.Expression:
+    """The rows of these series of one account, from an instant on. In few terms: each is held against every file."""
+    account, market = next(iter({(one.account, one.market) for one in series}))
+    found = (pc.field("account") == account) & (pc.field("market") == market)
+    if "symbol" in dataset.series:
+        found &= pc.field("symbol").isin(sorted({one.symbol for one in series}))
+    if since is not None:
+        assert dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
+        begin: Any = pa.scalar(since, TIME.arrow)
+        found &= pc.field(dataset.clock) >= begin
+    return found
+
+
+def with_ids(
+    dataset: Dataset, series: Collection[AccountSeries], ids: Collection[int], instants: Collection[int]
+) -> pc.Expression:
+    """The stored rows with these ids, and maybe some of other series; the rows' own `instants` spare files."""
+    spares = MONTH in dataset.partition  # else an instant may change from version to version
+    found = within(dataset, series, min(instants) if spares else None)
+    found &= pc.field(id_column(dataset)).isin(sorted(ids))
+    if spares:
+        end: Any = pa.scalar(max(instants), TIME.arrow)
+        found &= pc.field(str(dataset.clock)) <= end
+    return found
 
 
 def constants(dataset: Dataset, series: AccountSeries, now: int) -> dict[str, str | int]:

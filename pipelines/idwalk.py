@@ -113,14 +113,15 @@ class IdWalk:
     async def _page(self, stand: _Stand) -> Page:
         now = self.session.client.now_us()
         rows = _once(await (self._first(stand) if stand.at is None else self._rows(stand, stand.at)), self._by.id)
-        ids = self._ids(rows)
+        instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
+        ids = list(instants)
         self._refuse_standstill(stand, ids)
         return Page(
             series=stand.series,
             rows=rows,
-            ids=ids,
+            instants=instants,
             last=not ids or ids[-1] < stand.until,  # a page shorter than asked for is no end
-            tail=tail_of(stand.tail, ids, column(rows, self._clock), self.pinned(rows), now),
+            tail=tail_of(stand.tail, instants, self.pinned(rows), now),
             memos=self.memos(stand.series),
         )
 

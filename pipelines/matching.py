@@ -6,21 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
-from operator import and_, or_
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Stale
-from pipelines.idpages import AccountSeries, move_of
+from pipelines.idpages import AccountSeries, move_of, within
 from pipelines.journal import column, with_instants
 from pipelines.standing import last_of, stands_of
-from pipelines.versions import NATURES, SETTLED_US
-from schemas.dataset import Dataset
+from pipelines.versions import NATURES
 from schemas.fields import TIME
+from schemas.intervals import DAY_US
 from schemas.orders import ALLOCATIONS, FILLS, ORDERS, PREVENTED_MATCHES
+
+SETTLED_US = DAY_US  # how long after its end an order's fills may still turn up
 
 _COLUMNS = (
     "symbol", "order_id", "version", "status", "executed_qty", "used_sor", "prevented_match_id", "time", "update_time",
@@ -90,7 +90,7 @@ def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, 
     if not pointing:
         return []
     oldest = min(order.time for _, order in pointing)
-    where = reduce(or_, (_since(PREVENTED_MATCHES, one, oldest) for one in {one for one, _ in pointing}))
+    where = within(PREVENTED_MATCHES, {one for one, _ in pointing}, oldest)
     rows = lake.table(PREVENTED_MATCHES).scan(["symbol", "prevented_match_id"], where)
     stored = set(zip(column(rows, "symbol"), column(rows, "prevented_match_id"), strict=True))
     return [(one, order) for one, order in pointing if (one.symbol, order.prevented_match_id) not in stored]
@@ -118,7 +118,7 @@ def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
 def _changed(lake: Lake, series: AccountSeries, since: int) -> list[Changed]:
     """The orders of which a version was seen after `since`, each as it is now."""
     seen: Any = pa.scalar(since, TIME.arrow)
-    rows = last_of(lake.table(ORDERS).scan(_COLUMNS, _of(ORDERS, series) & (pc.field("seen_at") > seen)))
+    rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within(ORDERS, [series]) & (pc.field("seen_at") > seen)))
     return [
         Changed(used_sor=bool(row.pop("used_sor")), **{name: row[name] for name in row.keys() - {"symbol", "version"}})
         for row in with_instants(rows)
@@ -130,19 +130,8 @@ def _received(lake: Lake, series: AccountSeries, orders: Sequence[Changed]) -> d
     sums: defaultdict[int, Decimal] = defaultdict(Decimal)
     oldest, ids = min(order.time for order in orders), {order.order_id for order in orders}
     for dataset in (FILLS, ALLOCATIONS):
-        rows = lake.table(dataset).scan(["order_id", "qty"], _since(dataset, series, oldest))
+        rows = lake.table(dataset).scan(["order_id", "qty"], within(dataset, [series], oldest))
         for order_id, qty in zip(column(rows, "order_id"), column(rows, "qty"), strict=True):
             if order_id in ids:
                 sums[order_id] += qty
     return dict(sums)
-
-
-def _since(dataset: Dataset, series: AccountSeries, oldest: int) -> pc.Expression:
-    """The rows of a series from an instant on: nothing comes to an order before it was placed."""
-    assert dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
-    begin: Any = pa.scalar(oldest, TIME.arrow)
-    return _of(dataset, series) & (pc.field(dataset.clock) >= begin)
-
-
-def _of(dataset: Dataset, series: AccountSeries) -> pc.Expression:
-    return reduce(and_, (pc.field(name) == series.values[name] for name in dataset.series))

@@ -6,19 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Stale
-from pipelines.idpages import AccountSeries, move_of
+from pipelines.idpages import AccountSeries, move_of, within
 from pipelines.journal import column, with_instants
 from schemas.dataset import Dataset
-from schemas.fields import TIME
 from schemas.orders import FILLS, OPEN_STATES, ORDER_LISTS, ORDERS
 
 Stand = Mapping[str, int]  # the bounds of one series by name
@@ -63,11 +59,15 @@ def back_again(stands: Stands) -> Callable[[AccountSeries], Mapping[str, int]]:
 def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
     """Every stored order whose last version may still change, in order of symbol and id."""
     stands = stands_of(lake, ORDERS, account, market)
-    asked = [_may_be_open(AccountSeries(account, market, one), stand) for one, stand in stands.items() if _holds(stand)]
-    if not asked:
+    since = {
+        AccountSeries(account, market, one): stand["open_since"]
+        for one, stand in stands.items()
+        if stand.get("open_since")
+    }
+    if not since:
         return []
     columns = ["symbol", "order_id", "version", "status", "gone_since", "time"]
-    rows = last_of(lake.table(ORDERS).scan(columns, reduce(or_, asked)))
+    rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
     still = pc.and_(pc.is_in(rows["status"], value_set=pa.array(OPEN_STATES)), pc.is_null(rows["gone_since"]))
     found = with_instants(rows.filter(still))
     return [OpenOrder(AccountSeries(account, market, row["symbol"]), row["order_id"], row["time"]) for row in found]
@@ -87,18 +87,6 @@ def raise_open_since(lake: Lake, account: str, market: str) -> None:
     with suppress(Stale):  # another process moved on; the next run looks a little further back than it has to
         if moves:
             table.commit(None, moves)
-
-
-def _holds(stand: Stand) -> bool:
-    return bool(stand.get("open_since"))
-
-
-def _may_be_open(series: AccountSeries, stand: Stand) -> pc.Expression:
-    oldest: Any = pa.scalar(stand["open_since"], TIME.arrow)
-    found: pc.Expression = pc.field("time") >= oldest
-    for name, value in series.values.items():
-        found &= pc.field(name) == value
-    return found
 
 
 def last_of(versions: pa.Table) -> pa.Table:

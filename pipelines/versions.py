@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import and_, or_
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.lake import Lake, Stale, Table
 from pipelines.additions import ROUNDS
-from pipelines.idpages import AccountSeries, Page, frontier, move_of, moved
+from pipelines.idpages import AccountSeries, Page, frontier, id_column, move_of, moved, with_ids
 from pipelines.journal import rows_of, with_instants
-from schemas.dataset import MONTH, Dataset
+from schemas.dataset import Dataset
 from schemas.errors import Problem
-from schemas.fields import TIME
-from schemas.intervals import DAY_US
 from schemas.orders import OPEN_STATES, ORDER_LISTS, ORDERS
 
-SETTLED_US = DAY_US  # a final state this old that a list leaves out is not merely late
 _OF_THE_VERSION = frozenset({"version", "seen_at"})
 
 Row = Mapping[str, Any]
@@ -112,7 +104,7 @@ _Last = Mapping[tuple[str, int], Row]
 def _news(dataset: Dataset, seen: Seen, last: _Last, bounds: Mapping[str, int], now: int) -> _News | None:
     series_id = dataset.series_id(seen.series.values)
     seen_at = max(now, bounds.get(f"{series_id}#changed_at", 0) + 1)
-    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, last, now)]
+    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, last, seen_at)]
     new = {**seen.memos, **(frontier(seen.page, bounds, series_id) if seen.page else {})}
     if rows:
         new["changed_at"] = seen_at
@@ -127,27 +119,15 @@ def _version(row: Row, before: Row | None, seen_at: int) -> Row:
 
 def _changes(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[tuple[Row, Row | None]]:
     """Each new state with the one before it."""
-    nature, id_column, symbol = NATURES[dataset.name], dataset.identity[-1], seen.series.symbol
-    for row in {row[id_column]: row for row in seen.rows}.values():
-        before = last.get((symbol, row[id_column]))
+    nature, name, symbol = NATURES[dataset.name], id_column(dataset), seen.series.symbol
+    for row in {row[name]: row for row in seen.rows}.values():
+        before = last.get((symbol, row[name]))
         if before is None or nature.overtakes(row, before):
             yield row, before
-    left_out = _left_out(dataset, seen, last, now) if seen.page else ()
-    for one in {*seen.unknown, *left_out}:
+    for one in seen.unknown:
         before = last[symbol, one]
-        if "gone_since" in before and before["gone_since"] is None:
+        if before["gone_since"] is None:
             yield {**before, "gone_since": now}, before
-
-
-def _left_out(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[int]:
-    """Final things that lie between those of a page and are not on it: the exchange does not keep them any more."""
-    nature = NATURES[dataset.name]
-    assert seen.page is not None  # noqa: S101 - what is left out is left out of a page
-    ids = set(seen.page.ids)
-    for (symbol, one), row in last.items():
-        old = not nature.is_open(row) and row[nature.stamp] < now - SETTLED_US
-        if symbol == seen.series.symbol and old and one not in ids and min(ids, default=one + 1) < one < max(ids):
-            yield one
 
 
 def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
@@ -159,27 +139,13 @@ def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
 
 def _last_versions(table: Table, seen: Sequence[Seen]) -> dict[tuple[str, int], Row]:
     """The last version of everything that was seen, by symbol and id."""
-    dataset = table.dataset
-    asked = [expression for one in seen if (expression := _of(dataset, one)) is not None]
-    if not asked:
+    dataset, name = table.dataset, id_column(table.dataset)
+    named = {(row[name], row[str(dataset.clock)]) for one in seen for row in one.rows}
+    named |= {known for one in seen for known in one.unknown.items()}
+    if not named:
         return {}
-    stored = table.scan(where=reduce(or_, asked)).sort_by(dataset.version)
-    symbol_of = "symbol" if "symbol" in dataset.series else None
-    return {(row[symbol_of] if symbol_of else "", row[dataset.identity[-1]]): row for row in with_instants(stored)}
-
-
-def _of(dataset: Dataset, seen: Seen) -> pc.Expression | None:
-    """The stored versions of what was seen: by id, and by instant where that never changes, which spares most files."""
-    assert dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
-    id_column = dataset.identity[-1]
-    instants = {row[id_column]: row[dataset.clock] for row in seen.rows} | dict(seen.unknown)
-    if not instants:
-        return None
-    spans = [pc.field(name) == seen.series.values[name] for name in dataset.series]
-    spans += [pc.field(id_column) >= min(instants), pc.field(id_column) <= max(instants)]
-    if seen.page is None:
-        spans.append(pc.field(id_column).isin(list(instants)))
-    if MONTH in dataset.partition:
-        low, high = (pa.scalar(one, TIME.arrow) for one in (min(instants.values()), max(instants.values())))
-        spans += [pc.field(dataset.clock) >= low, pc.field(dataset.clock) <= high]
-    return reduce(and_, spans)
+    ids, instants = map(set, zip(*named, strict=True))
+    where = with_ids(dataset, [one.series for one in seen], ids, instants)
+    stored = table.scan(where=where).sort_by(dataset.version)
+    by_symbol = "symbol" in dataset.series
+    return {(row["symbol"] if by_symbol else "", row[name]): row for row in with_instants(stored)}

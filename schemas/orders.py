@@ -69,7 +69,7 @@ ORDERS = Dataset(
         Column("update_time", TIME, "when it last changed"),
         _EXTRA,
         Column(
-            "gone_since", TIME, "when the exchange was first seen not to know it; NULL while it does", nullable=True
+            "gone_since", TIME, "when the exchange said not to know it any more; NULL when it never did", nullable=True
         ),
         _SEEN_AT,
     ),
