@@ -27,7 +27,8 @@ _KINDS = {
 }
 
 _GIVEN = {
-    "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision.",
+    "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision, "
+    "since when orders may be open.",
     "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
     "series_rows": "How many rows each series has, and its first and last instant.",
 }
