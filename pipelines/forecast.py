@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.candles import LAG_US, Series, Walk
 from pipelines.journal import load_gaps
+from pipelines.outlook import outlook
 from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, pages_lacking
 from pipelines.progress import Silent
 from pipelines.runs import Window, archive_for, flow_named, micros, open_run
@@ -29,8 +30,10 @@ _ONCE: dict[str, tuple[Endpoint, ...]] = {
     "symbols": (endpoints.EXCHANGE_INFO,),
     "prices": (endpoints.PRICE,),
     "tickers": (endpoints.TICKER_24H,),
-    "balances": (endpoints.ACCOUNT, endpoints.ACCOUNT, endpoints.API_RESTRICTIONS),  # the key is looked at first
+    "balances": (endpoints.ACCOUNT,),
+    "orders": (endpoints.OPEN_ORDERS, endpoints.ALL_ORDER_LISTS),
 }
+_KEY = (endpoints.ACCOUNT, endpoints.API_RESTRICTIONS)  # what tells whose key it is, and what it may do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +63,17 @@ class FlowPlan:
 async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, state: Path | None = None) -> FlowPlan:
     """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
     flow = flow_named(config, name)
-    once = [_weight(endpoint, flow) for dataset in _datasets(flow) for endpoint in _ONCE.get(dataset, ())]
-    series: tuple[Cost, ...] = ()
+    once = [_weight(endpoint, flow) for endpoint in _once(flow)]
+    series, steady = tuple[Cost, ...](), 0
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
         names = await _names(config, name, flow, window, state)
         series = await _costs(config, flow, names, window)
+        steady = len(series) * endpoints.KLINES.cost({})  # one request a series once everything is up to date
+    elif isinstance(flow, AccountFlow) and flow.symbols is not None:
+        ahead = await outlook(config, flow, state)
+        series, steady = ahead.costs, ahead.steady_weight
     usable = SPOT.limit * config.budget
-    steady = sum(once) + _steady(flow, len(series))
+    steady += sum(once)
     weight = sum(once) + sum(one.weight for one in series)
     rows = sum(one.rows for one in series)
     return FlowPlan(
@@ -91,8 +98,11 @@ def _weight(endpoint: Endpoint, flow: Flow) -> int:
     return endpoint.cost({"symbols": list(listed)} if by_name else {})
 
 
-def _datasets(flow: Flow) -> tuple[str, ...]:
-    return flow.datasets if isinstance(flow, MarketFlow | AccountFlow) else ()
+def _once(flow: Flow) -> list[Endpoint]:
+    """What a run asks whatever the lake holds."""
+    datasets = flow.datasets if isinstance(flow, MarketFlow | AccountFlow) else ()
+    key = _KEY if isinstance(flow, AccountFlow) else ()
+    return [*key, *(endpoint for dataset in datasets for endpoint in _ONCE.get(dataset, ()))]
 
 
 async def _names(
@@ -138,13 +148,8 @@ async def _shelves(
         return {one.series: one for one in [await shelf_of(archive, series, since) for series in far] if one.files}
 
 
-def _steady(flow: Flow, series: int) -> int:
-    """Weight of each run once everything is up to date: one request a series."""
-    return series * endpoints.KLINES.cost({}) if isinstance(flow, MarketFlow) else 0
-
-
 def _warning(flow: Flow, steady: int, usable: float) -> str:
-    period = _period(flow)
+    period = flow.period(datetime.now(UTC))
     if period is None or steady <= usable * period.total_seconds() / 60:
         return ""
     minutes = steady / usable
@@ -152,13 +157,3 @@ def _warning(flow: Flow, steady: int, usable: float) -> str:
         f"Each run needs {steady:,} weight, {minutes:.1f} minutes of the budget, but is due every "
         f"{period.total_seconds() / 60:g} minutes: ask for fewer series, or run less often."
     )
-
-
-def _period(flow: Flow) -> timedelta | None:
-    """The time between two runs; None for a flow without a schedule."""
-    if flow.every is not None:
-        return flow.every
-    now = datetime.now(UTC)
-    last = flow.last_due(now)
-    before = flow.last_due(last) if last is not None else None
-    return last - before if last is not None and before is not None else None

@@ -174,6 +174,12 @@ def with_instants(rows: pa.Table) -> list[dict[str, Any]]:
     return listed
 
 
+def column(rows: pa.Table, name: str) -> list[Any]:
+    """The values of one column, instants as microseconds."""
+    values = rows[name]
+    return (values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values).to_pylist()
+
+
 def as_json(row: Mapping[str, Any]) -> str:
     """A row as JSON: decimals as the digits they have, instants as microseconds."""
     return json.dumps(dict(row), default=_plain, ensure_ascii=False, separators=(",", ":"))

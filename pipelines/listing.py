@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance import endpoints
+from connectors.binance.errors import Rejected
 from connectors.lake import Lake, Move, Stale
 from pipelines.journal import rows_of, with_instants
+from pipelines.receipts import Failure
 from pipelines.session import Session
 from schemas.intervals import HOUR_US, MINUTE_US
 from schemas.market import KLINES, SYMBOLS
@@ -21,6 +23,7 @@ from schemas.market import KLINES, SYMBOLS
 FRESH_US = HOUR_US  # how long a listing is good for
 BRAND_NEW_US = MINUTE_US  # how long it is good for when a name is missing from it
 NOT_TRADING = "BREAK"  # delisted, or not yet listed
+PERMISSIONS = ("SPOT", "MARGIN", "LEVERAGED", *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ class Listing:
         close = difflib.get_close_matches(symbol.upper(), self.rows, n=1)
         return close[0] if close else None
 
+    def unknown(self, market: str, symbol: str) -> Failure:
+        """What to say of a name that nobody lists."""
+        nearest = self.nearest(symbol)
+        hint = f"did you mean {nearest}?" if nearest else "see `binlake query 'select symbol from symbols'`."
+        return Failure(f"{market}/{symbol}", f"The exchange lists no symbol {symbol}; {hint}")
+
 
 async def listing(session: Session, market: str, wanted: Collection[str] = ()) -> Listing:
     """The symbols of a market: from the lake while fresh, else from the exchange, stored on the way."""
@@ -60,9 +69,19 @@ async def listing(session: Session, market: str, wanted: Collection[str] = ()) -
 async def pull_symbols(session: Session, market: str) -> int:
     """Store a version of every symbol that changed since the last look, and a last one of those that vanished."""
     now = session.client.now_us()
-    rows = await session.client.rows(endpoints.EXCHANGE_INFO, {"market": market, "valid_from": now})
+    rows = await _everything(session, {"market": market, "valid_from": now})
     session.progress.advance(requests=1)
     return await asyncio.to_thread(_store, session.lake, market, rows, now)
+
+
+async def _everything(session: Session, constants: dict[str, str | int]) -> pa.Table:
+    """What is listed, whoever may trade it: without naming the groups, regional symbols are left out."""
+    try:
+        return await session.client.rows(endpoints.EXCHANGE_INFO, constants, permissions=list(PERMISSIONS))
+    except (
+        Rejected
+    ):  # a group that this exchange does not know (any more); what it lists by default is better than none
+        return await session.client.rows(endpoints.EXCHANGE_INFO, constants)
 
 
 def _store(lake: Lake, market: str, rows: pa.Table, now: int) -> int:
@@ -93,7 +112,12 @@ def _differs(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
 
 def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
     seen_at = lake.table(SYMBOLS).bounds().get(f"{SYMBOLS.series_id({'market': market})}#observed_at")
-    return Listing(_last_versions(lake, market)), seen_at
+    return known(lake, market), seen_at
+
+
+def known(lake: Lake, market: str) -> Listing:
+    """Every symbol that was ever listed to us, also those that vanished since."""
+    return Listing(_last_versions(lake, market))
 
 
 def _last_versions(lake: Lake, market: str) -> dict[str, dict[str, Any]]:

@@ -46,8 +46,8 @@ class Receipt:
 
     @property
     def where(self) -> str:
-        """The market or the account."""
-        return self.market or self.account or ""
+        """The account or the market."""
+        return self.account or self.market or ""
 
     @property
     def exit_code(self) -> int:

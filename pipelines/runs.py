@@ -30,6 +30,7 @@ from pipelines.receipts import Failure, Outcome, Receipt
 from pipelines.recheck import recheck
 from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
+from pipelines.trading import SPOT_MARKET, Trading
 from schemas.catalog import DATASETS
 from schemas.config import Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
 from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
@@ -50,7 +51,7 @@ class Unit:
 
     @property
     def where(self) -> str:
-        return self.market or self.account or "lake"
+        return self.account or self.market or "lake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Run:
             case MarketFlow():
                 return await _MARKET[unit.dataset](self, self.flow, await self.symbols(self.flow))
             case AccountFlow():
-                return await _ACCOUNT[unit.dataset](self.session, self.flow.account), []
+                return await _ACCOUNT[unit.dataset](self, self.flow)
             case MaintenanceFlow():
                 return await self._upkeep(unit), []
 
@@ -168,14 +169,8 @@ async def _choose(session: Session, flow: MarketFlow, window: Window | None) -> 
         if flow.delisted and session.archive is not None:
             names |= set(await session.archive.folders(folder(flow.market, monthly=True)))
         return Chosen(tuple(sorted(names)), book, everything=True)
-    unknown = tuple(_unknown(flow.market, book, symbol) for symbol in wanted if symbol not in book.rows)
+    unknown = tuple(book.unknown(flow.market, symbol) for symbol in wanted if symbol not in book.rows)
     return Chosen(tuple(symbol for symbol in wanted if symbol in book.rows), book, unknown=unknown)
-
-
-def _unknown(market: str, book: Listing, symbol: str) -> Failure:
-    nearest = book.nearest(symbol)
-    hint = f"did you mean {nearest}?" if nearest else "see `binlake query 'select symbol from symbols'`."
-    return Failure(f"{market}/{symbol}", f"The exchange lists no symbol {symbol}; {hint}")
 
 
 Pulled = Awaitable[tuple[int, list[Failure]]]
@@ -214,7 +209,26 @@ _MARKET: dict[str, Callable[[Run, MarketFlow, Chosen], Pulled]] = {
     "prices": _prices,
     "tickers": _tickers,
 }
-_ACCOUNT: dict[str, Callable[[Session, str], Awaitable[int]]] = {"balances": pull_balances}
+
+
+async def _balances(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
+    return await pull_balances(run.session, flow.account), []
+
+
+async def _orders(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
+    return await Trading(run.session, flow, run.config.budget).orders()
+
+
+async def _fills(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
+    return await Trading(run.session, flow, run.config.budget).fills()
+
+
+# In this order, since orders say where fills are, and balances where unknown fills must be.
+_ACCOUNT: dict[str, Callable[[Run, AccountFlow], Pulled]] = {
+    "balances": _balances,
+    "orders": _orders,
+    "fills": _fills,
+}
 
 
 def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
@@ -223,9 +237,17 @@ def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
         case MarketFlow():
             return tuple(Unit(name, dataset, market=flow.market) for dataset in flow.datasets)
         case AccountFlow():
-            return tuple(Unit(name, dataset, account=flow.account) for dataset in flow.datasets)
+            return tuple(
+                Unit(name, dataset, market=_market_of(dataset), account=flow.account)
+                for dataset in _ACCOUNT
+                if dataset in flow.datasets
+            )
         case MaintenanceFlow():
             return tuple(Unit(name, dataset) for dataset in DATASETS)
+
+
+def _market_of(dataset: str) -> str | None:
+    return SPOT_MARKET if "market" in DATASETS[dataset].series else None
 
 
 def flow_named(config: FlowsFile, name: str) -> Flow:
@@ -354,11 +376,17 @@ async def backfill(
     """Pull the history of a flow's candles back to `window.since`. UsageProblem where a flow has none."""
     flow = flow_named(config, name)
     if not isinstance(flow, MarketFlow) or "klines" not in flow.datasets:
-        raise UsageProblem(f"Flow '{name}' has no history to go back to.", "Backfill a flow that pulls klines.")
+        raise UsageProblem(f"Flow '{name}' has no history to go back to.", _no_backfill(flow))
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {window.since:%Y-%m-%d} is not before --until {window.until:%Y-%m-%d}.")
     only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": ("klines",)})}})
     return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state)
+
+
+def _no_backfill(flow: Flow) -> str:
+    if isinstance(flow, AccountFlow) and flow.symbols is not None:
+        return "Orders and fills are walked by id: each run has them complete from the first one on."
+    return "Backfill a flow that pulls klines."
 
 
 def hopeless(receipt: Receipt) -> bool:

@@ -34,14 +34,21 @@ _T = TypeVar("_T")
 
 
 def _datasets_of(series: str) -> tuple[str, ...]:
-    return tuple(name for name, dataset in DATASETS.items() if dataset.series[:1] == (series,))
+    return tuple(
+        name for name, dataset in DATASETS.items() if dataset.series[:1] == (series,) and not dataset.comes_with
+    )
 
 
 MARKET_DATASETS = _datasets_of("market")
 ACCOUNT_DATASETS = _datasets_of("account")
+_ALONG = {
+    name: f"it comes with {dataset.comes_with}; "
+    for name, dataset in DATASETS.items()
+    if dataset.comes_with is not None
+}
 _ELSEWHERE = {
     "market": dict.fromkeys(ACCOUNT_DATASETS, "it belongs in a flow of kind account; "),
-    "account": dict.fromkeys(MARKET_DATASETS, "it belongs in a flow of kind market; "),
+    "account": dict.fromkeys(MARKET_DATASETS, "it belongs in a flow of kind market; ") | _ALONG,
 }
 
 
@@ -120,6 +127,14 @@ _Symbols = Annotated[
 ]
 
 
+TRADED = "traded"
+_TradedSymbols = Annotated[
+    Annotated[Literal["traded"], BeforeValidator(OneOf("choice of symbols", (TRADED,)).check), Tag("<traded>")]
+    | Annotated[_Many[_Symbol], Tag("<list>")],
+    Discriminator(lambda raw: "<list>" if isinstance(raw, (list, tuple)) else "<traded>"),
+]
+
+
 class _Flow(_Part):
     every: Annotated[timedelta, Written(values.length, "^[1-9][0-9]{0,3}[mhd]$")] | None = Field(
         None, description="how often it runs: 5m, 1h, 1d; without every and cron it runs when asked"
@@ -139,6 +154,12 @@ class _Flow(_Part):
         if self.cron is not None:
             return next(CronSim(self.cron, now.astimezone(UTC), reverse=True))
         return None if self.every is None else now - self.every
+
+    def period(self, now: datetime) -> timedelta | None:
+        """The time between two runs; None for a flow without a schedule."""
+        last = self.last_due(now)
+        before = self.last_due(last) if last is not None else None
+        return last - before if last is not None and before is not None else None
 
 
 class MarketFlow(_Flow):
@@ -173,11 +194,34 @@ class MarketFlow(_Flow):
 
 
 class AccountFlow(_Flow):
-    """Pulls what an account holds, with its key."""
+    """Pulls what an account holds and what it traded, with its key."""
 
     kind: Literal["account"] = Field(description="what the flow pulls")
     account: str = Field(description="a name under accounts")
-    datasets: _Many[_AccountDataset] = Field(description="what to pull")
+    datasets: _Many[_AccountDataset] = Field(description="what to pull; fills need orders, which drive them")
+    symbols: _TradedSymbols | None = Field(
+        None, description="a list of names, or traded: whatever the account ever traded; orders and fills have them"
+    )
+    discovery: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
+        0.05,
+        description="share of the budget for looking again where the account has not traded yet",
+        json_schema_extra={"default": "5%"},
+    )
+
+    @model_validator(mode="after")
+    def _what_orders_need(self) -> AccountFlow:
+        trading = "orders" in self.datasets
+        if "fills" in self.datasets and not trading:
+            raise wrong("fills need orders, which say where fills are; add orders to datasets.")
+        if trading and self.symbols is None:
+            raise wrong("orders need symbols; write symbols: traded, or a list of names.")
+        if not trading and self.symbols is not None:
+            raise wrong("only orders and fills have symbols; add them to datasets, or take it away.", "symbols")
+        if self.symbols == TRADED and "fills" not in self.datasets:
+            raise wrong("what is traded shows in the fills; add fills to datasets, or list the symbols.", "symbols")
+        if self.symbols != TRADED and "discovery" in self.model_fields_set:
+            raise wrong("only symbols: traded has to look for them; take it away.", "discovery")
+        return self
 
 
 class MaintenanceFlow(_Flow):

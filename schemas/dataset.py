@@ -32,8 +32,9 @@ class Dataset:
 
     `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series.
     `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
-    value of a column stands in `yearly`. `retired` is the column of a dataset of versions that takes a key out of
-    its view once the last version has a value there.
+    value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
+    `retired` takes a key out of its view once the last version has a value there. A dataset that `comes_with` another
+    is pulled along with it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Dataset:
     partition: tuple[str, ...] = ()
     yearly: tuple[str, frozenset[str]] | None = None
     retired: str | None = None
+    comes_with: str | None = None
 
     @property
     def table(self) -> str:
@@ -73,6 +75,16 @@ class Dataset:
     def order(self) -> tuple[str, ...]:
         """How rows are sorted inside a file, so that row-group statistics prune: by key, partition left out."""
         return tuple(name for name in self.key if name not in self.partition)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What stays the same from version to version: the key without its last column."""
+        return self.key[:-1]
+
+    @property
+    def version(self) -> str:
+        """The column that tells the versions of one thing apart, the last one highest."""
+        return self.key[-1]
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

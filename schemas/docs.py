@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from schemas import fields
 from schemas.catalog import DATASETS
 from schemas.dataset import MONTH, Dataset, Kind
-from schemas.derived import identity
 from schemas.fields import FieldType
 from schemas.queries import checks, views
 
@@ -28,7 +27,8 @@ _KINDS = {
 }
 
 _GIVEN = {
-    "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision.",
+    "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision, "
+    "since when orders may be open.",
     "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
     "series_rows": "How many rows each series has, and its first and last instant.",
 }
@@ -46,8 +46,8 @@ def polars_line(dataset: Dataset) -> str:
     """What the view of a versions dataset shows, read with Polars."""
     still = f'.filter(pl.col("{dataset.retired}").is_null())' if dataset.retired else ""
     return (
-        f'pl.scan_delta("lake/{dataset.table}").sort("{dataset.clock}")'
-        f'.unique({_listed(identity(dataset))}, keep="last"){still}.collect()'
+        f'pl.scan_delta("lake/{dataset.table}").sort("{dataset.version}")'
+        f'.unique({_listed(dataset.identity)}, keep="last"){still}.collect()'
     )
 
 
@@ -55,8 +55,8 @@ def pandas_line(dataset: Dataset) -> str:
     """What the view of a versions dataset shows, read with pandas."""
     still = f'.query("{dataset.retired}.isna()")' if dataset.retired else ""
     return (
-        f'DeltaTable("lake/{dataset.table}").to_pandas(types_mapper=pd.ArrowDtype).sort_values("{dataset.clock}")'
-        f'.drop_duplicates({_listed(identity(dataset))}, keep="last"){still}'
+        f'DeltaTable("lake/{dataset.table}").to_pandas(types_mapper=pd.ArrowDtype).sort_values("{dataset.version}")'
+        f'.drop_duplicates({_listed(dataset.identity)}, keep="last"){still}'
     )
 
 
@@ -73,6 +73,8 @@ def _dataset(dataset: Dataset) -> str:
 
 def _facts(dataset: Dataset) -> Iterator[str]:
     yield f"Kind: {dataset.kind.value}, {_KINDS[dataset.kind]}."
+    if dataset.comes_with:
+        yield f"Pulled along with `{dataset.comes_with}`."
     yield f"Key: {_names(dataset.key)}."
     if dataset.series:
         cursor = f", walked along `{dataset.cursor}`" if dataset.cursor else ""

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints import Endpoint
+from connectors.binance.endpoints import Endpoint, Unset
 from connectors.binance.errors import Unreadable
 from schemas.dataset import Dataset
 from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
@@ -124,13 +124,21 @@ def _repeated(column: Column, value: str | int, count: int) -> pa.Array[Any]:
 
 def _array(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
     """One column in its Arrow type, sentinels as NULL."""
-    nulls = endpoint.nulls.get(column.name)
-    if nulls:
-        values = [None if value in nulls else value for value in values]
     array = _typed(column, values, endpoint)
+    if column.name in endpoint.unset:
+        array = _known(array, endpoint.unset[column.name])
     if array.null_count and not column.nullable:
         raise _does_not_fit(column, endpoint, "nothing")
     return array
+
+
+def _known(array: pa.Array[Any], unset: Unset) -> pa.Array[Any]:
+    """The values, NULL where one only means that there is none."""
+    numbers = array.cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
+    zero = pa.scalar(0, pa.int64()).cast(numbers.type)
+    known = pc.greater_equal(numbers, zero) if unset is Unset.NEGATIVE else pc.greater(numbers, zero)
+    kept: pa.Array[Any] = pc.if_else(known, array, pa.scalar(None, array.type))
+    return kept
 
 
 def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:

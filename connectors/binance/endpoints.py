@@ -11,6 +11,7 @@ from schemas.account import BALANCES
 from schemas.dataset import Dataset
 from schemas.market import KLINES as KLINE_ROWS
 from schemas.market import PRICES, SYMBOLS, TICKERS
+from schemas.orders import ALLOCATIONS, FILLS, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 
 Param = str | int | list[str] | None
 
@@ -39,13 +40,40 @@ class BySymbols:
         return next(fitting, self.every)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByParams:
+    """A weight that depends on which of these parameters is given; the first one that is decides."""
+
+    given: tuple[tuple[str, int], ...]
+    otherwise: int
+
+    def weight(self, params: Mapping[str, Param]) -> int:
+        fitting = (weight for name, weight in self.given if params.get(name) is not None)
+        return next(fitting, self.otherwise)
+
+
+class Unset(StrEnum):
+    """Printed values that mean that there is none."""
+
+    NEGATIVE = "negative"
+    NOT_POSITIVE = "not positive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ById:
+    """A list walked along a column of ids: `param` asks for the rows from an id on, oldest first."""
+
+    id: str
+    param: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint:
     """One call: where it goes, what it costs and what its answer becomes.
 
-    `page_limit` is the most rows that one answer of a long list holds. Wire names are the columns' names in
-    camelCase; `wire` holds the exceptions, or names the columns of rows that are arrays. `nulls` are values that
-    mean NULL. `whole_ms` are times cut to the millisecond.
+    `page_limit` is the most rows that one answer of a long list holds, and `walk` how a list is walked by id. Wire
+    names are the columns' names in camelCase; `wire` holds the exceptions, or names the columns of rows that are
+    arrays. `unset` names the columns where some values mean NULL. `whole_ms` are times cut to the millisecond.
     """
 
     name: str
@@ -53,14 +81,15 @@ class Endpoint:
     pool: Pool
     family: str = "spot"
     method: str = "GET"
-    weight: int | BySymbols = 1
+    weight: int | BySymbols | ByParams = 1
     security: Security = Security.PUBLIC
     page_limit: int = 0
+    walk: ById | None = None
     tells_limits: bool = False
     dataset: Dataset | None = None
     rows_at: str | None = None
     wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)
-    nulls: Mapping[str, frozenset[int | str]] = field(default_factory=dict)
+    unset: Mapping[str, Unset] = field(default_factory=dict)
     whole_ms: frozenset[str] = frozenset()
 
     def cost(self, params: Mapping[str, Param]) -> int:
@@ -69,7 +98,6 @@ class Endpoint:
 
 
 _API_RESTRICTIONS = "/sapi/v1/account/apiRestrictions"
-_NO_TRADE = frozenset({-1})
 
 TIME = Endpoint(name="time", path="/api/v3/time", pool=SPOT)
 
@@ -120,7 +148,7 @@ TICKER_24H = Endpoint(
     pool=SPOT,
     weight=BySymbols(one=2, listed=((20, 2), (100, 40)), every=80),
     dataset=TICKERS,
-    nulls={"first_id": _NO_TRADE, "last_id": _NO_TRADE},
+    unset={"first_id": Unset.NEGATIVE, "last_id": Unset.NEGATIVE},
 )
 
 ACCOUNT = Endpoint(
@@ -141,6 +169,115 @@ API_RESTRICTIONS = Endpoint(
     security=Security.SIGNED,
 )
 
-ENDPOINTS = (TIME, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H, ACCOUNT, API_RESTRICTIONS)
+_IN_NO_LIST = {"order_list_id": Unset.NEGATIVE}
+_ORDER_WIRE = {"cumulative_quote_qty": "cummulativeQuoteQty"}  # the exchange spells it so
+_ORDER_UNSET = _IN_NO_LIST | {
+    "price": Unset.NOT_POSITIVE,
+    "stop_price": Unset.NOT_POSITIVE,
+    "cumulative_quote_qty": Unset.NEGATIVE,  # of some very old orders
+    "orig_quote_order_qty": Unset.NOT_POSITIVE,
+    "iceberg_qty": Unset.NOT_POSITIVE,
+    "working_time": Unset.NEGATIVE,
+    "trailing_time": Unset.NEGATIVE,
+}
+
+OPEN_ORDERS = Endpoint(
+    name="openOrders",
+    path="/api/v3/openOrders",
+    pool=SPOT,
+    weight=ByParams(given=(("symbol", 6),), otherwise=80),
+    security=Security.SIGNED,
+    dataset=ORDERS,
+    wire=_ORDER_WIRE,
+    unset=_ORDER_UNSET,
+)
+
+ORDER = Endpoint(
+    name="order",
+    path="/api/v3/order",
+    pool=SPOT,
+    weight=4,
+    security=Security.SIGNED,
+    dataset=ORDERS,
+    wire=_ORDER_WIRE,
+    unset=_ORDER_UNSET,
+)
+
+ALL_ORDERS = Endpoint(
+    name="allOrders",
+    path="/api/v3/allOrders",
+    pool=SPOT,
+    weight=20,
+    security=Security.SIGNED,
+    page_limit=1000,
+    walk=ById(id="order_id", param="orderId"),
+    dataset=ORDERS,
+    wire=_ORDER_WIRE,
+    unset=_ORDER_UNSET,
+)
+
+ALL_ORDER_LISTS = Endpoint(
+    name="allOrderList",
+    path="/api/v3/allOrderList",
+    pool=SPOT,
+    weight=20,
+    security=Security.SIGNED,
+    page_limit=1000,
+    walk=ById(id="order_list_id", param="fromId"),
+    dataset=ORDER_LISTS,
+)
+
+MY_TRADES = Endpoint(
+    name="myTrades",
+    path="/api/v3/myTrades",
+    pool=SPOT,
+    weight=ByParams(given=(("orderId", 5),), otherwise=20),
+    security=Security.SIGNED,
+    page_limit=1000,
+    walk=ById(id="trade_id", param="fromId"),
+    dataset=FILLS,
+    wire={"trade_id": "id"},
+    unset=_IN_NO_LIST,
+)
+
+MY_ALLOCATIONS = Endpoint(
+    name="myAllocations",
+    path="/api/v3/myAllocations",
+    pool=SPOT,
+    weight=20,
+    security=Security.SIGNED,
+    page_limit=1000,
+    walk=ById(id="allocation_id", param="fromAllocationId"),
+    dataset=ALLOCATIONS,
+    unset=_IN_NO_LIST,
+)
+
+MY_PREVENTED_MATCHES = Endpoint(
+    name="myPreventedMatches",
+    path="/api/v3/myPreventedMatches",
+    pool=SPOT,
+    weight=ByParams(given=(("preventedMatchId", 2),), otherwise=20),
+    security=Security.SIGNED,
+    page_limit=1000,
+    walk=ById(id="prevented_match_id", param="fromPreventedMatchId"),
+    dataset=PREVENTED_MATCHES,
+)
+
+ENDPOINTS = (
+    TIME,
+    EXCHANGE_INFO,
+    KLINES,
+    PRICE,
+    TICKER_24H,
+    ACCOUNT,
+    API_RESTRICTIONS,
+    OPEN_ORDERS,
+    ORDER,
+    ALL_ORDERS,
+    ALL_ORDER_LISTS,
+    MY_TRADES,
+    MY_ALLOCATIONS,
+    MY_PREVENTED_MATCHES,
+)
 
 ALLOWED = frozenset((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)

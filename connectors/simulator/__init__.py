@@ -5,8 +5,9 @@ cannot agree with the client's mistakes.
 """
 
 from connectors.simulator.exchange import Exchange, MovableClock
+from connectors.simulator.life import Life
 from connectors.simulator.limits import Limits
 from connectors.simulator.listings import Cycle, Listing
 from connectors.simulator.server import serve
 
-__all__ = ["Cycle", "Exchange", "Limits", "Listing", "MovableClock", "serve"]
+__all__ = ["Cycle", "Exchange", "Life", "Limits", "Listing", "MovableClock", "serve"]

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.simulator.accounts import trading_life
 from connectors.simulator.exchange import Exchange
+from connectors.simulator.life import Life
 from connectors.simulator.limits import Limits
 from connectors.simulator.server import serve
 
@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weight-limit", type=int, default=Limits.weight, help="request weight a minute")
     parser.add_argument("--symbols", type=int, default=0, help="so many more symbols")
     parser.add_argument("--archive", type=Path, help="serve the archive files of this folder (data/...) too")
-    parser.add_argument("--demo-account", action="store_true", help="an account with the documentation's HMAC key")
+    parser.add_argument(
+        "--demo-account", action="store_true", help="an account with a past, under the documentation's HMAC key"
+    )
     parser.add_argument("--max-seconds", type=float, default=None, help="stop by itself")
     return parser
 
@@ -55,7 +57,7 @@ def _exchange(options: argparse.Namespace) -> Exchange:
         exchange.replay_archive(options.archive)
     if options.demo_account:
         balances = {"BNB": ("12.5", "0"), "ETH": ("1.75", "0.25"), "SHIB": ("1000000", "0")}
-        exchange.add_account(DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances=balances, life=trading_life())
+        exchange.add_account(DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances=balances, orders=Life())
     return exchange
 
 

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-Amount = Decimal | str | int
+from connectors.simulator.book import Amount, Book
+from connectors.simulator.orders import ZERO
+
 Balances = Mapping[str, tuple[Amount, Amount]]  # asset: free and locked
 Verify = Callable[[bytes, str], bool]
 
@@ -39,17 +41,32 @@ RIGHTS = (
 
 @dataclass
 class Account:
-    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms)."""
+    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms);
+    what the orders of `book` moved comes on top.
+    """
 
     uid: int
     balances: dict[str, tuple[Decimal, Decimal]]
     updated_ms: int
+    book: Book
     life: Callable[[int], Balances] | None = None
 
     def held(self, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
         """Free and locked by asset, at an instant."""
-        moved = exact(self.life(now_ms)) if self.life else {}
-        return {**self.balances, **moved}
+        held = {**self.balances, **(exact(self.life(now_ms)) if self.life else {})}
+        for asset in self.book.assets():
+            (free, locked), (more_free, more_locked) = held.get(asset, (ZERO, ZERO)), self._through_orders(asset)
+            held[asset] = (free + more_free, locked + more_locked)
+        return held
+
+    def set(self, asset: str, free: Decimal, locked: Decimal) -> None:
+        """Have the account show this much now, whatever its orders moved and hold back."""
+        more_free, more_locked = self._through_orders(asset)
+        self.balances[asset] = (free - more_free, locked - more_locked)
+
+    def _through_orders(self, asset: str) -> tuple[Decimal, Decimal]:
+        on_hold = self.book.reserved(asset)
+        return self.book.moved.get(asset, ZERO) - on_hold, on_hold
 
 
 @dataclass(frozen=True)
@@ -106,17 +123,3 @@ def by_public_key(pem: str | bytes) -> Verify:
         return True
 
     return verify
-
-
-def trading_life(base: str = "BTC", quote: str = "USDT", price: Decimal = Decimal(50_000)) -> Callable[[int], Balances]:
-    """A life in which an account buys and sells a little every ten minutes, the same every time it is asked."""
-
-    def at(now_ms: int) -> Balances:
-        step = now_ms // 600_000 % 12
-        bought = Decimal(min(step, 12 - step)) * Decimal("0.001")
-        return {
-            base: (Decimal("0.25") + bought, Decimal(0)),
-            quote: (Decimal(5_000) - bought * price, Decimal("120.5") if step else Decimal(0)),
-        }
-
-    return at

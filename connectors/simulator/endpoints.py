@@ -4,73 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connectors.simulator import rules
+from connectors.simulator import order_answers, rules
 from connectors.simulator.charts import Wanted
 from connectors.simulator.listings import Listing
-from connectors.simulator.rules import Parameter, Refusal
+from connectors.simulator.orders import amount
+from connectors.simulator.protocol import Call, Endpoint, Security
+from connectors.simulator.rules import Parameter, Refusal, bad_combination
 
 if TYPE_CHECKING:
-    from connectors.simulator.accounts import Key
     from connectors.simulator.exchange import Exchange
 
 
-class Security(Enum):
-    """Who may call."""
-
-    PUBLIC = "public"
-    SIGNED = "signed"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request that passed the rules: its parameters, when it came, and who asks."""
-
-    given: Mapping[str, Any]
-    now_us: int
-    micro: bool
-    key: Key | None = None
-
-    @property
-    def now_ms(self) -> int:
-        return self.now_us // 1000
-
-    def stamp(self, time_ms: int) -> int:
-        """A time of the answer in the unit asked for."""
-        return time_ms * 1000 if self.micro else time_ms
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """`weight` is a number, or follows from the parameters as sent (decoded, not yet checked)."""
-
-    path: str
-    weight: int | Callable[[Mapping[str, str]], int]
-    parameters: tuple[Parameter, ...]
-    answer: Callable[[Exchange, Call], bytes]
-    security: Security = Security.PUBLIC
-    pool: str = "spot"
-    known: dict[str, Parameter] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        signing = SIGNING if self.security is Security.SIGNED else ()
-        object.__setattr__(self, "known", {each.name: each for each in (*self.parameters, *signing)})
-
-    def cost(self, sent: Mapping[str, str]) -> int:
-        return self.weight if isinstance(self.weight, int) else self.weight(sent)
-
-
-SIGNING = (
-    Parameter("timestamp", rules.time_ms, mandatory=True),
-    Parameter("signature", rules.text, mandatory=True),
-    Parameter("recvWindow", rules.recv_window),
-)
 _STATUS = rules.one_of(-1122, "Invalid symbolStatus.", "TRADING", "HALT", "BREAK")
 _SYMBOLS = (
     Parameter("symbol", rules.symbol_text),
@@ -90,7 +39,7 @@ def _time(_exchange: Exchange, call: Call) -> bytes:
 def _exchange_info(exchange: Exchange, call: Call) -> bytes:
     given = call.given
     if ("symbol" in given or "symbols" in given) and ("permissions" in given or "symbolStatus" in given):
-        raise _bad_combination()
+        raise bad_combination()
     if "symbol" in given or "symbols" in given:
         listings = _chosen(exchange, call)
     else:
@@ -157,16 +106,12 @@ def _one_or_many(exchange: Exchange, call: Call, row: Callable[[Listing], dict[s
 def _chosen(exchange: Exchange, call: Call) -> list[Listing]:
     given = call.given
     if "symbol" in given and "symbols" in given:
-        raise _bad_combination()
+        raise bad_combination()
     if "symbol" in given:
         return [exchange.listing(given["symbol"], call.now_ms)]
     if "symbols" in given:
         return [exchange.listing(symbol, call.now_ms) for symbol in given["symbols"]]
     return exchange.listed(call.now_ms)
-
-
-def _bad_combination() -> Refusal:
-    return Refusal(-1128, "Combination of optional parameters invalid.")
 
 
 def _account(exchange: Exchange, call: Call) -> bytes:
@@ -184,7 +129,7 @@ def _account(exchange: Exchange, call: Call) -> bytes:
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": call.stamp(account.updated_ms),
+            "updateTime": call.stamp(max(account.updated_ms, account.book.last_ms)),
             "accountType": "SPOT",
             "balances": [_balance(asset, *amounts) for asset, amounts in balances.items()],
             "permissions": ["SPOT"],
@@ -203,13 +148,7 @@ _COMMISSIONS = {
 
 
 def _balance(asset: str, free: Decimal, locked: Decimal) -> dict[str, str]:
-    return {"asset": asset, "free": _amount(free), "locked": _amount(locked)}
-
-
-def _amount(value: Decimal) -> str:
-    """Eight decimals, or as many more as the amount has."""
-    text = f"{value:f}"
-    return text if len(text.partition(".")[2]) > 8 else f"{value:.8f}"  # noqa: PLR2004 - as the exchange prints
+    return {"asset": asset, "free": amount(free), "locked": amount(locked)}
 
 
 def _api_restrictions(_exchange: Exchange, call: Call) -> bytes:
@@ -266,6 +205,7 @@ ENDPOINTS = {
             _ticker_24h,
         ),
         Endpoint("/api/v3/account", 20, (Parameter("omitZeroBalances", rules.flag),), _account, Security.SIGNED),
+        *order_answers.ENDPOINTS,
         Endpoint("/sapi/v1/account/apiRestrictions", 1, (), _api_restrictions, Security.SIGNED, "apiRestrictions"),
     )
 }

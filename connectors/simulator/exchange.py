@@ -7,21 +7,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from connectors.simulator import accounts
 from connectors.simulator.accounts import Account, Balances, Key
 from connectors.simulator.archive import Archive
 from connectors.simulator.archive_faults import AnyArchiveFault, ArchiveFault
+from connectors.simulator.book import Amount, Book
 from connectors.simulator.charts import Charts
-from connectors.simulator.endpoints import ENDPOINTS, Call, Endpoint, Security
+from connectors.simulator.endpoints import ENDPOINTS
 from connectors.simulator.faults import AnyFault, Fault, Faults
 from connectors.simulator.history import History
+from connectors.simulator.life import Life
 from connectors.simulator.limits import Limits
 from connectors.simulator.listings import LISTINGS, Listing, generated
 from connectors.simulator.market import Market
 from connectors.simulator.messages import HTML, Answer, Asked, Requests, Seen
+from connectors.simulator.protocol import Call, Endpoint, Security
 from connectors.simulator.recorded import listing_of
 from connectors.simulator.rules import Refusal, pairs_of, read_parameters
 from connectors.simulator.security import check_signed, parameters_sent
@@ -66,7 +69,10 @@ class Exchange:
         self.limits = limits if isinstance(limits, Limits) else Limits(enforced=limits)
         self.faults = Faults()
         self.requests = Requests()
-        history = History(Market(seed))
+        self.from_id_zero: Literal["first", "absent"] = "first"  # what `fromId=0` of myTrades means
+        self._seed = seed
+        self._market = Market(seed)
+        history = History(self._market)
         self.charts = Charts(history)
         self.tickers = Tickers(history)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
@@ -104,13 +110,17 @@ class Exchange:
         self._listings[listing.symbol] = listing
 
     def delist(self, symbol: str, at_ms: int | None = None) -> None:
-        """Stop trading a symbol, now or at an instant; its history stays."""
+        """Stop trading a symbol, now or at an instant, and expire its open orders; its history stays."""
         at_ms = self.now_ms if at_ms is None else at_ms
         self._infos.pop(symbol, None)
         self._listings[symbol] = replace(self._listings[symbol], delisted_ms=at_ms)
+        for account in self._accounts.values():
+            account.book.tell(at_ms, account.book.closing(symbol))
 
     def remove(self, symbol: str) -> None:
         """Forget a symbol: it is unknown from now on, but to the archive."""
+        for account in self._accounts.values():
+            account.book.close(symbol)
         gone = self._listings.pop(symbol)
         ended_ms = self.now_ms if gone.delisted_ms is None else gone.delisted_ms
         self._forgotten[symbol] = replace(gone, delisted_ms=ended_ms)
@@ -143,23 +153,43 @@ class Exchange:
         balances: Balances | None = None,
         permissions: Collection[str] = accounts.READING,
         life: Callable[[int], Balances] | None = None,
+        orders: Life | None = None,
     ) -> None:
-        """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account."""
+        """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account.
+
+        `life` says what the balances are, `orders` what the account trades from then on.
+        """
         if (secret is None) == (public_key_pem is None):
             raise ValueError("a key has either a secret or a public key")
-        account = self._accounts.setdefault(uid, Account(uid, {}, self.now_ms))
-        account.balances.update(accounts.exact(balances or {}))
+        account = self._accounts.setdefault(uid, Account(uid, {}, self.now_ms, self._new_book(uid)))
+        opening = orders.opening(self._listings) if orders else {}
+        account.balances.update({**opening, **accounts.exact(balances or {})})
         account.life = life or account.life
         verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
         self._keys[api_key] = Key(account, verify, accounts.rights_of(permissions), created_ms=self.now_ms)
+        if orders:
+            orders.begin(account, self._seed, self._market, self._listings)
+            account.book.advance()
 
-    def set_balance(self, uid: int, asset: str, free: accounts.Amount, locked: accounts.Amount = 0) -> None:
+    def _new_book(self, uid: int) -> Book:
+        return Book(uid, self._seed, self.listing, lambda: self.now_ms)
+
+    def book(self, uid: int) -> Book:
+        """The orders of an account up to now, to look at, and to trade by hand in a test."""
+        book = self._accounts[uid].book
+        book.advance()
+        return book
+
+    def set_balance(self, uid: int, asset: str, free: Amount, locked: Amount = 0) -> None:
+        """From now on the account shows this much, until orders move it."""
+        self.book(uid)
         account = self._accounts[uid]
-        account.balances[asset] = (Decimal(free), Decimal(locked))
+        account.set(asset, Decimal(free), Decimal(locked))
         account.updated_ms = self.now_ms
 
     def balances(self, uid: int, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
         """Free and locked of every asset of the exchange, zeros included."""
+        self.book(uid)
         zero = (Decimal(0), Decimal(0))
         assets = {asset: zero for each in self.listed(now_ms) for asset in (each.base, each.quote)}
         return {**assets, **self._accounts[uid].held(now_ms)}
@@ -196,7 +226,8 @@ class Exchange:
         sent = parameters_sent(asked.query)
         faults = self.faults.matching(asked.path, sent.get("symbol"))
         weight = _weight(endpoint.cost(sent), faults)
-        answer, used = self._metered(asked, endpoint, weight, now_us)
+        lag_ms = max((fault.lag() for fault in faults), default=0)
+        answer, used = self._metered(asked, endpoint, weight, now_us, lag_ms)
         for fault in faults:
             answer = fault.applied(answer)
         return self._note(asked, replace(answer, delay_s=answer.delay_s + self.latency_s), now_us, weight, used)
@@ -208,23 +239,23 @@ class Exchange:
             answer = fault.applied(answer)
         return replace(answer, delay_s=answer.delay_s + self.latency_s)
 
-    def _metered(self, asked: Asked, endpoint: Endpoint, weight: int, now_us: int) -> tuple[Answer, int]:
+    def _metered(self, asked: Asked, endpoint: Endpoint, weight: int, now_us: int, lag_ms: int) -> tuple[Answer, int]:
         try:
             used = self.limits.charge(asked.address, endpoint.pool, weight, now_us / 1e6)
-            answer = self._served(asked, endpoint, now_us)
+            answer = self._served(asked, endpoint, now_us, lag_ms)
         except Refusal as refusal:
             used = self.limits.used(asked.address, endpoint.pool, now_us / 1e6)
             answer = Answer(refusal.status, refusal.body, refusal.headers)
         return replace(answer, headers={**answer.headers, **_used_headers(endpoint.pool, used)}), used
 
-    def _served(self, asked: Asked, endpoint: Endpoint, now_us: int) -> Answer:
+    def _served(self, asked: Asked, endpoint: Endpoint, now_us: int, lag_ms: int) -> Answer:
         unit = asked.headers.get("x-mbx-time-unit", "MILLISECOND")
         if unit not in _UNITS:
             raise Refusal(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
         signed = endpoint.security is Security.SIGNED
         key = check_signed(asked, self._keys, now_us) if signed else None
         given = read_parameters(pairs_of(asked.query), endpoint.known)
-        call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key)
+        call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key, lag_ms)
         return Answer(200, endpoint.answer(self, call))
 
     def _note(self, asked: Asked, answer: Answer, now_us: int, weight: int, used: int) -> Answer:

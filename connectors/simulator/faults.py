@@ -30,6 +30,10 @@ class Fault(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         """What the request costs."""
         return weight
 
+    def lag(self) -> int:
+        """By how many milliseconds the database behind the answer lags."""
+        return 0
+
     def applied(self, answer: Answer) -> Answer:
         """What the client gets."""
         return answer
@@ -149,6 +153,15 @@ class Drift(Fault, frozen=True):
         return weight + self.extra
 
 
+class Lagging(Fault, frozen=True):
+    """An order history as it was so many milliseconds ago: later rows are missing, later changes unknown."""
+
+    ms: int
+
+    def lag(self) -> int:
+        return self.ms
+
+
 class _Rows(Fault, frozen=True):
     """A fault in the rows of a list."""
 
@@ -223,6 +236,7 @@ AnyFault = (
     | Body
     | NoWeight
     | Drift
+    | Lagging
     | Duplicated
     | ShortPage
     | Shuffled

@@ -27,6 +27,14 @@ class Market:
         candles = self._unbroken(listing, np.arange(start, last, dtype=np.int64)).pick(slice(first - start, None))
         return candles.pick(_printed(listing, candles.opened))
 
+    def scattered(self, listing: Listing, minutes: Ints) -> Candles:
+        """The candles of single minutes in ascending order, the same as among their neighbours."""
+        back = np.full(len(minutes), 1) if not listing.quiet else minutes % _RUN + _RUN
+        reach = np.arange(2 * _RUN if listing.quiet else 2, dtype=np.int64)
+        windows = (minutes - back)[:, None] + reach
+        candles = self._unbroken(listing, windows.reshape(-1)).pick(np.arange(len(minutes)) * len(reach) + back)
+        return candles.pick(_printed(listing, candles.opened))
+
     def seconds(self, listing: Listing, first: int, last: int) -> Candles:
         """The candles of every second of minutes [first, last); they add up to the minutes."""
         minutes = self.minutes(listing, first, last)

@@ -66,6 +66,10 @@ def missing(name: str) -> Refusal:
     return Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
+def bad_combination() -> Refusal:
+    return Refusal(-1128, "Combination of optional parameters invalid.")
+
+
 def _refuse_unknown(names: list[str], known: Mapping[str, Parameter]) -> None:
     read = sum(name in known for name in names)
     if read < len(names) and not known:
@@ -101,12 +105,18 @@ def _matching(pattern: str) -> Callable[[str, str], str]:
 _integer = _matching(r"^[0-9]{1,20}$")
 symbol_text = _matching(r"^((?![a-z])[\w.-]){1,50}$")
 text = _matching(r"^.{1,1024}$")
+client_id = _matching(r"^[a-zA-Z0-9-_.:/]{1,36}$")
 
 
 def time_ms(name: str, value: str) -> float:
     """An instant in milliseconds or microseconds, told apart by magnitude, as milliseconds; the absurd is clamped."""
     number = int(_integer(name, value))
     return min(number / 1000, _MICRO_FROM) if number >= _MICRO_FROM else number
+
+
+def number(name: str, value: str) -> int:
+    """An id; `-1` and the like are no ids."""
+    return int(_integer(name, value))
 
 
 def limit(name: str, value: str) -> int:

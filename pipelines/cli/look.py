@@ -13,6 +13,8 @@ from pipelines.cli import formats
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import say, write_json, write_table
 from pipelines.config import load
+from pipelines.findings import UNKNOWABLE, discoveries, kinds
+from pipelines.journal import wall_clock
 
 _SERIES = "SELECT * FROM series_status"
 _DATASETS = """
@@ -36,10 +38,13 @@ def query(
 def status(
     *,
     series: Annotated[bool, Parameter(negative="", help="one row a series instead of one a dataset")] = False,
+    discovery: Annotated[bool, Parameter(negative="", help="which symbols each account was looked for in")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
     """What the lake covers of each dataset, how far behind now it is, and how many gaps are open."""
+    if discovery:
+        return _discovery(Lake.at(load(config).lake), each=series, json=json)
     rows = answer(connect(Lake.at(load(config).lake)), _SERIES if series else _DATASETS)
     if json:
         write_json(rows.to_pylist())
@@ -47,6 +52,24 @@ def status(
         write_table([name.removesuffix("_s") for name in rows.schema.names], map(_row, rows.to_pylist()))
         if not rows.num_rows:
             say("The lake is empty; `binlake run` fills it.")
+    return 0
+
+
+def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
+    """What was looked for where; each symbol, or how many there are of a kind."""
+    rows = discoveries(lake, wall_clock())
+    if json:
+        write_json([row.to_json() for row in rows])
+        return 0
+    if each:
+        header = ("account", "market", "symbol", "state", "looked at up to", "due", "gone")
+        write_table(
+            header,
+            [(row.account, row.market, row.symbol, row.state, row.known_until, row.due, row.gone) for row in rows],
+        )
+    else:
+        write_table(("account", "market", "state", "symbols", "due", "known at least up to"), kinds(rows))
+    say(*UNKNOWABLE)
     return 0
 
 

@@ -7,6 +7,12 @@ WITH series AS (
         CASE "interval" WHEN '1M' THEN INTERVAL 1 MONTH ELSE to_microseconds(coalesce(length_us, 0)) END AS still_open
     FROM bounds
     LEFT JOIN intervals USING ("interval")
+    UNION ALL BY NAME
+    -- What is walked by id has no instant that it reaches; it is as fresh as its last whole run.
+    SELECT dataset, account, max(ended) AS reached, INTERVAL 0 SECONDS AS still_open
+    FROM runs
+    WHERE outcome = 'done' AND dataset IN ('orders', 'fills')
+    GROUP BY ALL
 ),
 -- What was delisted has nothing new to bring.
 ended AS (

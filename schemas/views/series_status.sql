@@ -19,7 +19,11 @@ SELECT
     coalesce(bounds.until, bounds.observed_at) AS until,
     epoch_us(now()) // 1000000 - epoch_us(coalesce(bounds.until, bounds.observed_at)) // 1000000 AS lag_s,
     coalesce(unfilled.open_gaps, 0) AS open_gaps
-FROM bounds
+FROM (
+    -- A symbol in which an account was looked for in vain is no series.
+    FROM bounds
+    WHERE coalesce(until, observed_at) IS NOT NULL OR until_id IS NOT NULL
+) AS bounds
 FULL JOIN series_rows AS stored
     ON bounds.dataset = stored.dataset
     AND bounds.market IS NOT DISTINCT FROM stored.market

@@ -38,6 +38,50 @@ def commits(folder: Path, *, count: int = 2000) -> list[Figure]:
     ]
 
 
+def sweep(folder: Path, *, symbols: int = 3000, traded: int = 40, opened: int = 25) -> list[Figure]:
+    """Finding the symbols of an account, cut short once, and the run after that."""
+    done = measured("sweep.py", folder, symbols, traded, opened)
+    return [
+        Figure(
+            name=f"Finding {traded} traded symbols among {symbols:,}, cut short once",
+            ours=f"weight {done['spent']:,}, {done['repeated']} probes made twice",
+            peer=f"planned weight {done['planned']:,}, {done['minutes']:.0f} minutes of the budget",
+            ratio=f"{done['spent'] / done['planned']:.2f} times",
+            goal="at most the 20 probes in flight made twice",
+            met=done["repeated"] <= 20,
+        ),
+        Figure(
+            name=f"A run with nothing new over {traded} traded symbols and {opened} open orders",
+            ours=f"weight {done['idle']:,}, {done['idle_cpu_s']:.1f} s of CPU",
+            goal="under 1,200",
+            met=done["idle"] < 1200,
+        ),
+    ]
+
+
+def orders(folder: Path, *, versions: int = 1_000_000, months: int = 24) -> list[Figure]:
+    """A lake of many order versions, beside one as dense and a quarter of its age."""
+    young, old = folder / "young", folder / "old"
+    young.mkdir(), old.mkdir()
+    short = measured("versions.py", young, versions // 4, months // 4)
+    done = measured("versions.py", old, versions, months)
+    return [
+        Figure(
+            name=f"{what} with {versions:,} order versions over {months} months, beside a quarter of both",
+            ours=f"{done[key]:.2f} s",
+            peer=f"{short[key]:.2f} s",
+            ratio=f"{done[key] / short[key]:.2f} times",
+            goal="under 1 s",
+            met=done[key] < 1,
+        )
+        for what, key in (
+            ("Appending 1,000 changed states", "append_s"),
+            ("Finding the open orders", "open_s"),
+            ("Reading all `orders`", "read_s"),
+        )
+    ]
+
+
 FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
     "fetch": speed.fetch,
@@ -48,6 +92,8 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "archive": archive.imported,
     "latency": limits.one_series,
     "limits": limits.many_series,
+    "sweep": sweep,
+    "orders": orders,
     "processes": lambda folder: limits.many_series(folder, processes=4),
 }
 

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from connectors.simulator import Exchange, serve
+from connectors.simulator import Exchange, Life, serve
+from connectors.simulator.book import Book
 from connectors.simulator.charts import Wanted
 
 UID = 4242
@@ -79,3 +80,21 @@ def candles(served: Served) -> list[list[Any]]:
     listing = exchange.listing("币安人生USDT", end)
     page = exchange.charts.page(listing, "1m", Wanted(end - 100 * 60_000 + 1, end, 1000, exchange.now_ms))
     return msgspec.json.decode(page, type=list[list[Any]])
+
+
+@pytest.fixture
+def book(served: Served) -> Book:
+    """The orders of the account, which has traded two symbols for four months, and now trades one by hand."""
+    exchange = served.exchange
+    life = Life(
+        since_ms=exchange.now_ms - 120 * 86_400_000,
+        stories_a_day=5,
+        traded={"BTCUSDT": 4, "币安人生USDT": 1, "BTCZAR": 1},
+        watched={},
+    )
+    exchange.add_account(UID, "life".ljust(64, "0"), secret=HMAC_SECRET, orders=life)
+    book = exchange.book(UID)
+    number = book.place("ETHBTC", "BUY", "2", "0.05", more={"strategyId": 7, "strategyType": 1_000_000})
+    book.amend("ETHBTC", number, "1.5")
+    book.fill("ETHBTC", number, "0.5", fee=("0.00001", "BNB"))
+    return book

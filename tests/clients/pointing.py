@@ -6,7 +6,12 @@ from typing import Any
 
 BINANCE = "https://api.binance.com"
 NOWHERE = "http://127.0.0.1:1"  # nothing but the simulator is ever asked
-OPTIONS = {"fetchCurrencies": False, "fetchMargins": False, "fetchMarkets": {"types": ["spot"]}}
+OPTIONS = {
+    "fetchCurrencies": False,
+    "fetchMargins": False,
+    "fetchMarkets": {"types": ["spot"]},
+    "warnOnFetchOpenOrdersWithoutSymbol": False,
+}
 
 
 def pointed_at(url: str, client: Any) -> Any:

@@ -11,6 +11,8 @@ from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_spot.spot import Spot
 from binance_sdk_wallet.wallet import Wallet
 
+from connectors.simulator.book import Book
+
 
 @pytest.fixture
 async def configuration(served: Any, credentials: Any) -> ConfigurationRestAPI:
@@ -92,6 +94,67 @@ async def test_the_sdk_understands_the_server_time(configuration: ConfigurationR
     """The time is the exchange's."""
     now = await _ask(Spot(config_rest_api=configuration).rest_api.time)
     assert now.server_time == served.exchange.requests[-1].at_ms
+
+
+async def test_the_sdk_reads_the_same_fills(configuration: ConfigurationRestAPI, book: Book) -> None:
+    """Page by page from the first, to the last digit; the model knows every field."""
+    spot, walked = Spot(config_rest_api=configuration).rest_api, []
+    while page := await _ask(spot.my_trades, symbol="BTCUSDT", from_id=walked[-1].id + 1 if walked else 0, limit=200):
+        walked += page
+    assert _rows(walked) == [fill.as_fill(int) for fill in book.fills["BTCUSDT"]]
+    one = walked[len(walked) // 2].order_id
+    of_one = await _ask(spot.my_trades, symbol="BTCUSDT", order_id=one)
+    assert _rows(of_one) == [row for row in _rows(walked) if row["orderId"] == one]
+
+
+async def test_the_sdk_reads_the_same_orders(configuration: ConfigurationRestAPI, served: Any, book: Book) -> None:
+    """Every order that is still shown of every symbol, and those that are open; the model knows every field."""
+    spot, now_ms = Spot(config_rest_api=configuration).rest_api, served.exchange.now_ms
+    for symbol in ("BTCUSDT", "币安人生USDT", "ETHBTC", "BTCZAR"):
+        shown = [order.printed(int) for order in book.orders[symbol] if not order.gone(now_ms)]
+        assert _rows(await _ask(spot.all_orders, symbol=symbol, order_id=0, limit=1000)) == shown
+    assert _rows(await _ask(spot.get_open_orders)) == [order.printed(int) for order in book.open_orders(now_ms)]
+    (mine,) = book.orders["ETHBTC"]
+    order = await _ask(spot.get_order, symbol="ETHBTC", orig_client_order_id=mine.client_order_id)
+    assert _rows([order]) == [mine.printed(int)]
+
+
+async def test_the_sdk_reads_lists_and_amendments(configuration: ConfigurationRestAPI, book: Book) -> None:
+    """Order lists, and what was amended."""
+    spot = Spot(config_rest_api=configuration).rest_api
+    lists = [row.printed(int) for row in book.lists]
+    assert _rows(await _ask(spot.all_order_list, from_id=0, limit=1000)) == lists
+    assert _rows(await _ask(spot.open_order_list)) == [row for row in lists if row["listOrderStatus"] == "EXECUTING"]
+    one = await _ask(spot.get_order_list, order_list_id=lists[0]["orderListId"])
+    assert _rows([one]) == lists[:1]
+    (amendment,) = book.amendments["ETHBTC"]
+    told = await _ask(spot.order_amendments, symbol="ETHBTC", order_id=amendment.order_id)
+    assert _rows(told) == [amendment.printed(int)]
+
+
+async def test_the_sdk_reads_what_was_routed_and_prevented(configuration: ConfigurationRestAPI, book: Book) -> None:
+    """Allocations by id, prevented matches by order."""
+    spot = Spot(config_rest_api=configuration).rest_api
+    allocations = [row.as_allocation(int) for row in book.allocations["BTCUSDT"]]
+    assert allocations
+    assert _rows(await _ask(spot.my_allocations, symbol="BTCUSDT", limit=1000)) == allocations
+    for match in book.prevented["BTCUSDT"]:
+        told = await _ask(spot.my_prevented_matches, symbol="BTCUSDT", order_id=match.taker_order_id)
+        assert _rows(told) == [match.printed(int)]
+
+
+def _rows(models: Any) -> list[dict[str, Any]]:
+    """The rows as they came, which the model must know whole."""
+    return [_known(model.to_dict()) for model in models]
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_known(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    assert not value.get("additional_properties")
+    return {name: _known(each) for name, each in value.items() if name != "additional_properties"}
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lakes import at, put, small_lake
+from lakes import at, put, rows_of, small_lake
 
-from connectors.lake import Lake
+from connectors.lake import Lake, Move
 from pipelines.checks import CheckResult, Schedule, record, run_checks
 from schemas.account import BALANCES
 from schemas.catalog import DATASETS
@@ -364,9 +364,11 @@ def replace_column(lake: Lake, dataset: Dataset, name: str) -> None:
 
 
 CURSORS = [dataset for dataset in DATASETS.values() if dataset.cursor is not None]
+BY_TIME = [dataset for dataset in CURSORS if dataset.column(str(dataset.cursor)).type.name == "TIME"]
+BY_ID = [dataset for dataset in CURSORS if dataset not in BY_TIME]
 
 
-@pytest.mark.parametrize("dataset", CURSORS, ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize("dataset", BY_TIME, ids=lambda dataset: dataset.name)
 @pytest.mark.parametrize(
     ("instant", "inside"), [("2026-01-01", True), ("2025-12-31", False), ("2026-02-01", False), ("2026-01-31", True)]
 )
@@ -374,6 +376,16 @@ def test_a_row_outside_coverage_fails(dataset: Dataset, instant: str, inside: bo
     """Coverage is half open: its first instant is inside, its last is not."""
     series = "/".join("x" for _ in dataset.series)
     put(lake, dataset, filled(dataset, instant), since={series: "2026-01-01"}, until={series: "2026-02-01"})
+    assert check(lake, f"{dataset.name}_inside_coverage").passed == inside
+
+
+@pytest.mark.parametrize("dataset", BY_ID, ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize(("number", "inside"), [(5, True), (4, False), (9, False), (8, True)])
+def test_an_id_outside_coverage_fails(dataset: Dataset, number: int, inside: bool, lake: Lake) -> None:
+    """What is walked by id is covered from the first id of a span to before its last."""
+    bounds = {"since_id": 5, "until_id": 9}
+    move = Move("/".join("x" for _ in dataset.series), dict.fromkeys(bounds), bounds)
+    lake.table(dataset).commit(rows_of(dataset, filled(dataset) | {str(dataset.cursor): number}), [move])
     assert check(lake, f"{dataset.name}_inside_coverage").passed == inside
 
 

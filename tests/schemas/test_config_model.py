@@ -18,6 +18,8 @@ KLINES = MARKET + "    datasets: [klines]\n    symbols: [BTCUSDT]\n    intervals
 PRICES = MARKET + "    datasets: [prices]\n"
 ACCOUNT = "flows:\n  b:\n    kind: account\n    account: main\n    datasets: [balances]\naccounts:\n  main:\n"
 HMAC = ACCOUNT + "    api_key: env:K\n    secret: env:S\n"
+ORDERS = HMAC.replace("[balances]", "[orders, fills]")
+TRADING = HMAC.replace("[balances]", "[orders, fills]\n    symbols: traded")
 CANARY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y6Tw"
 
 VALID = {
@@ -30,6 +32,9 @@ VALID = {
     "an anchor and its alias": KLINES.replace("[BTCUSDT]", "&s [BTCUSDT]")
     + KLINES.replace("flows:\n  p:", "  q:").replace("[BTCUSDT]", "*s"),
     "HMAC": HMAC,
+    "whatever is traded": TRADING,
+    "traded, and how hard to look for it": TRADING.replace("traded", "traded\n    discovery: 2%"),
+    "orders of some symbols": TRADING.replace("traded", "[BTCUSDT]").replace("orders, fills", "orders"),
     "a PEM": ACCOUNT + "    api_key: file:~/k\n    private_key: file:main.pem\n",
     "a key that can trade": HMAC + "    allow: [trade]\n",
     "addresses": "exchange: {spot: http://127.0.0.1:1, name: mine}\n" + PRICES,
@@ -54,8 +59,33 @@ INVALID = {
         "line 5: flows.p.datasets.0: 'klnies' is no market dataset; did you mean klines? valid: symbols, klines, prices,",
     ),
     "dataset to come": (
-        HMAC.replace("[balances]", "[balances, orders]"),
-        "line 5: flows.b.datasets.1: 'orders' is no account dataset; valid: balances.",
+        HMAC.replace("[balances]", "[balances, deposits]"),
+        "line 5: flows.b.datasets.1: 'deposits' is no account dataset; valid: balances, orders, fills.",
+    ),
+    "fills without orders": (
+        HMAC.replace("[balances]", "[fills]\n    symbols: traded"),
+        "line 2: flows.b: fills need orders, which say where fills are; add orders to datasets.",
+    ),
+    "orders without symbols": (ORDERS, "flows.b: orders need symbols; write symbols: traded, or a list of names."),
+    "symbols without orders": (
+        HMAC.replace("[balances]", "[balances]\n    symbols: traded"),
+        "line 6: flows.b.symbols: only orders and fills have symbols; add them to datasets, or take it away.",
+    ),
+    "traded without fills": (
+        TRADING.replace("orders, fills", "orders"),
+        "flows.b.symbols: what is traded shows in the fills; add fills to datasets, or list the symbols.",
+    ),
+    "a wrong choice of symbols": (
+        TRADING.replace("traded", "trades"),
+        "line 6: flows.b.symbols: 'trades' is no choice of symbols; did you mean traded? valid: traded.",
+    ),
+    "discovery of a list": (
+        TRADING.replace("traded", "[BTCUSDT]\n    discovery: 2%"),
+        "line 7: flows.b.discovery: only symbols: traded has to look for them; take it away.",
+    ),
+    "a dataset that comes along": (
+        TRADING.replace("fills", "fills, allocations"),
+        "'allocations' is no account dataset; it comes with fills; valid:",
     ),
     "dataset of the other kind": (
         PRICES.replace("prices", "balances"),

@@ -58,16 +58,18 @@ def test_polars_and_pandas_see_the_last_versions(
     lake = small_lake(tmp_path)
     times = [column.name for column in dataset.columns if column.type.name == "TIME" and not column.nullable]
     first = next(column.name for column in dataset.columns if column.name in dataset.key and column.type.name == "TEXT")
-    for key, day in [("a", 1), ("a", 2), ("b", 1), ("c", 1)]:
-        row = dict.fromkeys(times, "2026-01-01") | {first: key, dataset.clock: f"2026-01-0{day}"}
+    instants = dataset.column(dataset.version).type.name == "TIME"
+    for key, number in [("a", 1), ("a", 2), ("b", 1), ("c", 1)]:
+        version = f"2026-01-0{number}" if instants else number
+        row = dict.fromkeys(times, "2026-01-01") | {first: key, dataset.version: version}
         put(lake, dataset, row)
     if dataset.retired:
-        put(lake, dataset, row | {dataset.clock: "2026-01-03", dataset.retired: "2026-01-03"})
-    shown = run(connect(lake), f'SELECT "{first}", "{dataset.clock}" FROM {dataset.name} ORDER BY ALL').to_pylist()
+        put(lake, dataset, row | {dataset.version: "2026-01-03", dataset.retired: "2026-01-03"})
+    shown = run(connect(lake), f'SELECT "{first}", "{dataset.version}" FROM {dataset.name} ORDER BY ALL').to_pylist()
     monkeypatch.chdir(tmp_path)
     names = {"pl": pl, "pd": pd, "DeltaTable": DeltaTable}
-    polars = eval(polars_line(dataset), names).select(first, dataset.clock).sort(first)  # noqa: S307 - our own page
-    pandas = eval(pandas_line(dataset), names)[[first, dataset.clock]].sort_values(first)  # noqa: S307
+    polars = eval(polars_line(dataset), names).select(first, dataset.version).sort(first)  # noqa: S307 - our own page
+    pandas = eval(pandas_line(dataset), names)[[first, dataset.version]].sort_values(first)  # noqa: S307
     assert polars.to_dicts() == shown
     assert pandas.to_dict("records") == shown
     assert len(shown) == (2 if dataset.retired else 3)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange
+from connectors.simulator.book import Book
 from connectors.simulator.messages import Answer, Asked
 
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"  # published by the exchange's docs
@@ -70,3 +71,21 @@ def api_key(exchange: Exchange) -> str:
     balances = {"BTC": ("1.5", "0.25"), "USDT": ("100", "0"), "ETH": ("0", "0"), "LDBNB": ("0.123456789012", "0")}
     exchange.add_account(7, API_KEY, secret=SECRET, balances=balances)
     return API_KEY
+
+
+@pytest.fixture
+def book(exchange: Exchange, api_key: str) -> Book:
+    """The orders of the account that the key belongs to."""
+    assert api_key
+    return exchange.book(7)
+
+
+@pytest.fixture
+def read(api_key: str, signed: Callable[..., str], get: Callable[..., Any]) -> Callable[..., Any]:
+    """What a signed endpoint of /api/v3 answers to parameters."""
+
+    def read(path: str, **parameters: Any) -> Any:
+        query = "&".join(f"{name}={value}" for name, value in parameters.items())
+        return get(signed(f"/api/v3/{path}", query), x_mbx_apikey=api_key)
+
+    return read

@@ -28,6 +28,15 @@ def _equal(one: Candles, other: Candles) -> bool:
 
 
 @ALL
+def test_single_minutes_are_what_they_are_among_others(listing: Listing) -> None:
+    """A minute asked for alone has the candle it has in a row of minutes."""
+    market, last = Market(1), _traded_at(listing)
+    scattered = last - np.array([3000, 2999, 1970, 640, 33, 2, 0], dtype=np.int64)
+    row = market.minutes(listing, last - 3000, last + 1)
+    assert _equal(market.scattered(listing, scattered), row.pick(np.isin(row.opened, scattered * MINUTE_MS)))
+
+
+@ALL
 def test_candles_are_sane(listing: Listing) -> None:
     """Prices lie between low and high, each trade has a step, money fits price times volume, takers are a part."""
     rows = Market(1).minutes(listing, _traded_at(listing), _traded_at(listing) + 4000)

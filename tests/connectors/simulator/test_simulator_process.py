@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET
 
 COMMAND = [sys.executable, "-m", "connectors.simulator", "--port", "0", "--max-seconds", "60"]
 
@@ -101,3 +104,14 @@ def test_it_ends_by_itself() -> None:
     """After --max-seconds it is over."""
     done = subprocess.run([*COMMAND[:-1], "0.1"], capture_output=True, text=True, check=True)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_the_demo_account_has_a_past(url: str) -> None:
+    """Its key reads two years of orders and fills."""
+    for path, least in (("allOrders", 500), ("myTrades", 500)):
+        payload = f"symbol=BTCUSDT&limit=1000&recvWindow=60000&timestamp={_call(f'{url}/api/v3/time')['serverTime']}"
+        signature = hmac.new(DEMO_SECRET.encode(), payload.encode(), "sha256").hexdigest()
+        target = f"{url}/api/v3/{path}?{payload}&signature={signature}"
+        request = urllib.request.Request(target, headers={"X-MBX-APIKEY": DEMO_API_KEY})  # noqa: S310 - loopback
+        with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
+            assert len(json.load(response)) > least

@@ -1,0 +1,109 @@
+"""The fills of an account, driven by its orders: asked for only where what was executed is not what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+
+from connectors.binance import endpoints
+from connectors.binance.endpoints import Endpoint
+from pipelines.additions import add_rows
+from pipelines.ahead import ahead
+from pipelines.idpages import AccountSeries, Page, constants
+from pipelines.idwalk import WAVE, IdWalk
+from pipelines.journal import column
+from pipelines.matching import Changed, due, lacking, note_matched, unexplained
+from pipelines.orders import ASK_AGAIN_US
+from pipelines.receipts import Failure
+from pipelines.session import Session
+from pipelines.standing import back_again, stands_of
+from schemas.dataset import Dataset
+from schemas.errors import AccessRefused, Problem, TryLater
+from schemas.intervals import MINUTE_US
+from schemas.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
+
+LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
+
+
+@dataclass(slots=True, kw_only=True)
+class FillPull:
+    """One pull of an account's fills, and of the allocations and prevented matches that its orders point to."""
+
+    session: Session
+    account: str
+    market: str
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    async def run(self, symbols: Iterable[str]) -> None:
+        """Bring the fills of these symbols in line with their orders."""
+        lake, gone_before = self.session.lake, self.session.client.now_us() - ASK_AGAIN_US
+        series = await asyncio.to_thread(due, lake, self.account, self.market, sorted(symbols), gone_before=gone_before)
+        short = await asyncio.to_thread(lacking, lake, series)
+        first = frozenset(one.series for one in series if one.never_walked)
+        await self.walk(sorted(first | short.keys()), first)
+        routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
+        await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
+        await self._prevented(await asyncio.to_thread(unexplained, lake, series))
+        await asyncio.to_thread(note_matched, lake, series, self.session.client.now_us())
+
+    async def walk(self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()) -> None:
+        """Walk the fills of these series on, noting of those `probed` that they were looked for from the first on."""
+        stands = await asyncio.to_thread(stands_of, self.session.lake, FILLS, self.account, self.market)
+        again, known = back_again(stands), {"probed_at": self.session.client.now_us() - LAG_US}
+
+        def memos(one: AccountSeries) -> Mapping[str, int]:
+            return {**again(one), **(known if one in probed else {})}
+
+        walk = self._walk(endpoints.MY_TRADES, FILLS)
+        walk.memos = memos
+        await self._follow(walk, series)
+        gone = {**known, "gone_at": self.session.client.now_us()}
+        await self._add(
+            FILLS, [Page(series=one, rows=FILLS.schema.empty_table(), instants={}, memos=gone) for one in walk.unknown]
+        )
+
+    def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
+        return IdWalk(session=self.session, endpoint=endpoint, store=partial(add_rows, self.session.lake, dataset))
+
+    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> None:
+        try:
+            await walk.run(series)
+        finally:
+            self.rows += walk.rows
+            self.failures += walk.failures
+
+    async def _prevented(self, orders: Sequence[tuple[AccountSeries, Changed]]) -> None:
+        self.session.progress.expect(requests=len(orders), rows=0)
+        async with aclosing(ahead(orders, self._matches, self.session.stop, limit=WAVE)) as answers:
+            async for (series, order), answer in answers:
+                match answer:
+                    case TryLater() | AccessRefused():
+                        raise answer
+                    case Problem():
+                        self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
+                    case _:
+                        await self._add(PREVENTED_MATCHES, [answer])
+
+    async def _matches(self, asked: tuple[AccountSeries, Changed]) -> Page:
+        """The prevented matches of one order."""
+        series, order = asked
+        endpoint, known = endpoints.MY_PREVENTED_MATCHES, constants(PREVENTED_MATCHES, series, 0)
+        rows = await self.session.client.rows(
+            endpoint, known, symbol=series.symbol, orderId=order.order_id, limit=endpoint.page_limit
+        )
+        self.session.progress.advance(requests=1)
+        rows = rows.sort_by("prevented_match_id")
+        return Page(
+            series=series,
+            rows=rows,
+            instants=dict(zip(column(rows, "prevented_match_id"), column(rows, "transact_time"), strict=True)),
+        )
+
+    async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> None:
+        new = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else 0
+        self.rows += new
+        self.session.progress.advance(rows=new)

@@ -1,0 +1,167 @@
+"""Lists walked by id: a page of many series at once, committed before the next pages are asked for.
+
+What is in flight is never more than one wave, so a run that is killed asks at most that again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.binance.endpoints import ById, Endpoint
+from connectors.binance.errors import UnknownSymbol
+from pipelines.ahead import ahead
+from pipelines.idpages import AccountSeries, Page, Tail, constants, tail_of
+from pipelines.journal import column
+from pipelines.receipts import Failure
+from pipelines.session import Session
+from schemas.dataset import Dataset
+from schemas.errors import AccessRefused, Problem, TryLater
+
+WAVE = 20  # pages asked for at once, as many as there are connections
+
+Store = Callable[[Sequence[Page]], int]
+Pinned = Callable[[pa.Table], Sequence[bool]]
+
+
+def nothing_pinned(rows: pa.Table) -> Sequence[bool]:
+    """No row has to be asked for again on its own account."""
+    return [False] * rows.num_rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where a series stands: from which id on it is asked for (None when never walked), and up to where it is known."""
+
+    series: AccountSeries
+    at: int | None
+    until: int = 0
+    tail: Tail = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class IdWalk:
+    """One walk of many series of an endpoint. `store` commits the pages of a wave and says how many rows were new.
+
+    `pinned` tells rows that may still change. A series that fails is in `failures`, and one whose symbol the
+    exchange does not know in `unknown`; neither stops another.
+    """
+
+    session: Session
+    endpoint: Endpoint
+    store: Store
+    pinned: Pinned = nothing_pinned
+    memos: Callable[[AccountSeries], Mapping[str, int]] = lambda _: {}
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    unknown: list[AccountSeries] = field(default_factory=list)
+
+    @property
+    def _dataset(self) -> Dataset:
+        assert self.endpoint.dataset is not None  # noqa: S101 - a list that is walked is stored
+        return self.endpoint.dataset
+
+    @property
+    def _by(self) -> ById:
+        assert isinstance(self.endpoint.walk, ById)  # noqa: S101 - the row of the endpoint says so
+        return self.endpoint.walk
+
+    async def run(self, series: Iterable[AccountSeries]) -> None:
+        """Walk each series from where the log says it stands to its end."""
+        bounds = await asyncio.to_thread(self.session.lake.table(self._dataset).bounds)
+        waiting = deque(self._stand(one, bounds) for one in series)
+        self.session.progress.expect(requests=len(waiting), rows=0)
+        while waiting and not self.session.stop.is_set():
+            wave = [waiting.popleft() for _ in range(min(WAVE, len(waiting)))]
+            waiting.extendleft(reversed(await self._wave(wave)))
+
+    async def _wave(self, wave: Sequence[_Stand]) -> list[_Stand]:
+        """Fetch a page of each, commit them, and return where those stand that go on."""
+        pages: list[Page] = []
+        try:
+            async with aclosing(ahead(wave, self._page, self.session.stop, limit=WAVE)) as answers:
+                async for stand, answer in answers:
+                    if isinstance(answer, Problem):
+                        self._note(stand, answer)
+                    else:
+                        pages.append(answer)
+        finally:
+            new = await asyncio.to_thread(self.store, pages) if pages else 0
+            self.rows += new
+            self.session.progress.advance(rows=new)
+        return [_Stand(page.series, at := page.ids[-1] + 1, at, page.tail) for page in pages if not page.last]
+
+    def _stand(self, series: AccountSeries, bounds: Mapping[str, int]) -> _Stand:
+        series_id = self._dataset.series_id(series.values)
+        return _Stand(series, bounds.get(f"{series_id}#resume_id"), bounds.get(f"{series_id}#until_id", 0))
+
+    def _note(self, stand: _Stand, problem: Problem) -> None:
+        match problem:
+            case TryLater() | AccessRefused():
+                raise problem  # every other series would be refused just the same
+            case UnknownSymbol():
+                self.unknown.append(stand.series)
+            case _:
+                self.failures.append(Failure.of(stand.series.name, problem))
+
+    async def _page(self, stand: _Stand) -> Page:
+        now = self.session.client.now_us()
+        rows = _once(await (self._first(stand) if stand.at is None else self._rows(stand, stand.at)), self._by.id)
+        instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
+        ids = list(instants)
+        self._refuse_standstill(stand, ids)
+        return Page(
+            series=stand.series,
+            rows=rows,
+            instants=instants,
+            last=not ids or ids[-1] < stand.until,  # a page shorter than asked for is no end
+            tail=tail_of(stand.tail, instants, self.pinned(rows), now),
+            memos=self.memos(stand.series),
+        )
+
+    async def _first(self, stand: _Stand) -> pa.Table:
+        """The oldest rows there are. That id 0 means these is nowhere promised: it might mean the newest."""
+        rows = await self._rows(stand, 0)
+        if rows.num_rows == self._limit and self._ids(await self._rows(stand, None)) == self._ids(rows):
+            return await self._rows(stand, 1)
+        return rows
+
+    async def _rows(self, stand: _Stand, since: int | None) -> pa.Table:
+        known = constants(self._dataset, stand.series, self.session.client.now_us())
+        params: dict[str, Any] = {"symbol": stand.series.symbol or None, "limit": self._limit, self._by.param: since}
+        rows = await self.session.client.rows(self.endpoint, known, **params)
+        self.session.progress.advance(requests=1)
+        return rows
+
+    def _refuse_standstill(self, stand: _Stand, ids: Sequence[int]) -> None:
+        if stand.at is not None and ids and ids[0] < stand.at:
+            raise Problem(
+                f"{self.endpoint.name} answered ids from {stand.at} on with {ids[0]}: the walk would not move on.",
+                "Nothing of it was stored; run again.",
+            )
+
+    def _ids(self, rows: pa.Table) -> list[int]:
+        return sorted(column(rows, self._by.id))
+
+    @property
+    def _clock(self) -> str:
+        assert self._dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
+        return self._dataset.clock
+
+    @property
+    def _limit(self) -> int:
+        return self.endpoint.page_limit
+
+
+def _once(rows: pa.Table, by: str) -> pa.Table:
+    """Rows in order of their ids, each id once."""
+    ordered = rows.sort_by(by)
+    ids = column(ordered, by)
+    places = [place for place, one in enumerate(ids) if place == 0 or one != ids[place - 1]]
+    return ordered.take(pa.array(places, pa.int64()))

@@ -1,0 +1,148 @@
+"""The orders of an account: what is open, what became of what was, and what is new by id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import islice
+
+import pyarrow as pa
+
+from connectors.binance import endpoints
+from connectors.binance.errors import Fact
+from pipelines.ahead import ahead
+from pipelines.idpages import AccountSeries, Page, constants
+from pipelines.idwalk import WAVE, IdWalk
+from pipelines.journal import with_instants
+from pipelines.receipts import Failure
+from pipelines.session import Session
+from pipelines.standing import OpenOrder, back_again, known_symbols, open_orders, raise_open_since, stands_of
+from pipelines.versions import NATURES, Row, Seen, add_versions, by_series
+from schemas.errors import AccessRefused, Problem, TryLater
+from schemas.intervals import DAY_US
+from schemas.orders import ORDER_LISTS, ORDERS
+
+ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderPull:
+    """One pull of an account's orders; of some symbols, or of every one the account is known to trade."""
+
+    session: Session
+    account: str
+    market: str
+    symbols: Collection[str] | None = None
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Settle what was open, then bring the lists of orders and the orders themselves up to date."""
+        await self._settle()
+        await self._lists()
+        if self.symbols is None:
+            await self.walk(await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market))
+        else:
+            await self.walk(self.symbols)
+
+    async def walk(self, symbols: Iterable[str]) -> None:
+        """Bring the orders of these symbols up to date by id."""
+        series = [AccountSeries(self.account, self.market, symbol) for symbol in sorted(symbols)]
+        stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
+        since = self.session.client.now_us() - ASK_AGAIN_US
+        known = [one for one in series if stands.get(one.symbol, {}).get("gone_at", 0) < since]
+        walk = IdWalk(
+            session=self.session, endpoint=endpoints.ALL_ORDERS, store=self._store_orders, memos=back_again(stands)
+        )
+        await self._follow(walk, known)
+        gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
+        await self._add(gone)
+
+    async def _lists(self) -> None:
+        walk = IdWalk(
+            session=self.session, endpoint=endpoints.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing
+        )
+        await self._follow(walk, [AccountSeries(self.account, self.market)])
+
+    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> None:
+        try:
+            await walk.run(series)
+        finally:
+            self.rows += walk.rows
+            self.failures += walk.failures
+
+    def _store_orders(self, pages: Sequence[Page]) -> int:
+        return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
+
+    def _store_lists(self, pages: Sequence[Page]) -> int:
+        seen = [Seen.of(page) for page in pages]
+        return add_versions(self.session.lake, ORDER_LISTS, seen, self.session.client.now_us())
+
+    async def _settle(self) -> None:
+        """Ask what is open, and one by one for what is stored as open and is not among it."""
+        stored = await asyncio.to_thread(open_orders, self.session.lake, self.account, self.market)
+        self.session.progress.expect(requests=1, rows=0)
+        shown = self._wanted(await self._shown())
+        await self._add(Seen(series=series, rows=rows) for series, rows in shown.items())
+        still = {(series, row["order_id"]) for series, rows in shown.items() for row in rows}
+        closed = [one for one in stored if (one.series, one.order_id) not in still and self._wants(one.series.symbol)]
+        self.session.progress.expect(requests=len(closed), rows=0)
+        waiting = iter(closed)
+        while not self.session.stop.is_set() and (wave := list(islice(waiting, WAVE))):
+            await self._add(await self._outcomes(wave))
+        if closed:
+            await asyncio.to_thread(raise_open_since, self.session.lake, self.account, self.market)
+
+    async def _shown(self) -> Sequence[Row]:
+        series = AccountSeries(self.account, self.market)
+        rows = await self.session.client.rows(endpoints.OPEN_ORDERS, self._constants(series))
+        self.session.progress.advance(requests=1)
+        return with_instants(rows)
+
+    def _wanted(self, rows: Iterable[Row]) -> dict[AccountSeries, list[Row]]:
+        return by_series((row for row in rows if self._wants(row["symbol"])), self.account, self.market)
+
+    def _wants(self, symbol: str) -> bool:
+        return self.symbols is None or symbol in self.symbols
+
+    async def _outcomes(self, orders: Sequence[OpenOrder]) -> list[Seen]:
+        """What became of these orders; one that the exchange does not know any more keeps its last state."""
+        rows: defaultdict[AccountSeries, list[Row]] = defaultdict(list)
+        unknown: defaultdict[AccountSeries, dict[int, int]] = defaultdict(dict)
+        async with aclosing(ahead(orders, self._order, self.session.stop, limit=WAVE)) as answers:
+            async for order, answer in answers:
+                self.session.progress.advance(requests=1)
+                match answer:
+                    case Fact():
+                        unknown[order.series][order.order_id] = order.time
+                    case TryLater() | AccessRefused():
+                        raise answer
+                    case Problem():
+                        self.failures.append(Failure.of(f"{order.series.name}, order {order.order_id}", answer))
+                    case _:
+                        rows[order.series] += with_instants(answer)
+        return [Seen(series=one, rows=rows[one], unknown=unknown[one]) for one in {*rows, *unknown}]
+
+    async def _order(self, order: OpenOrder) -> pa.Table:
+        return await self.session.client.rows(
+            endpoints.ORDER, self._constants(order.series), symbol=order.series.symbol, orderId=order.order_id
+        )
+
+    def _constants(self, series: AccountSeries) -> dict[str, str | int]:
+        return constants(ORDERS, series, self.session.client.now_us())
+
+    async def _add(self, seen: Iterable[Seen]) -> None:
+        listed = list(seen)
+        if listed:
+            new = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, self.session.client.now_us())
+            self.rows += new
+            self.session.progress.advance(rows=new)
+
+
+def _executing(rows: pa.Table) -> Sequence[bool]:
+    """Lists that may still change are asked for again until they are done."""
+    nature = NATURES[ORDER_LISTS.name]
+    return [state in nature.open_states for state in rows[nature.status].to_pylist()]

@@ -1,0 +1,99 @@
+"""What the lake knows of an account before it asks: where each series stands, what it trades, what is open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import Lake, Stale
+from pipelines.idpages import AccountSeries, move_of, within
+from pipelines.journal import column, with_instants
+from schemas.dataset import Dataset
+from schemas.orders import FILLS, OPEN_STATES, ORDER_LISTS, ORDERS
+
+Stand = Mapping[str, int]  # the bounds of one series by name
+Stands = Mapping[str, Stand]  # of all series of an account, by symbol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OpenOrder:
+    """A stored order that may have changed since."""
+
+    series: AccountSeries
+    order_id: int
+    time: int
+
+
+def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
+    """The bounds of every series of an account, by symbol."""
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for app_id, value in lake.table(dataset).bounds().items():
+        series_id, _, name = app_id.rpartition("#")
+        if series_id:
+            values = dataset.series_values(series_id)
+            if (values["account"], values["market"]) == (account, market):
+                found[values["symbol"]][name] = value
+    return found
+
+
+def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
+    """The symbols that the account is known to have traded: by an order, a list of orders, or a fill."""
+    ordered = set(stands_of(lake, ORDERS, account, market))
+    filled = {symbol for symbol, stand in stands_of(lake, FILLS, account, market).items() if "until_id" in stand}
+    of_account = (pc.field("account") == account) & (pc.field("market") == market)
+    listed = lake.table(ORDER_LISTS).scan(["symbol"], of_account)
+    return ordered | filled | set(column(listed, "symbol"))
+
+
+def back_again(stands: Stands) -> Callable[[AccountSeries], Mapping[str, int]]:
+    """What an answer about a series says beside its rows: a symbol that was gone is there again."""
+    return lambda series: {"gone_at": 0} if stands.get(series.symbol, {}).get("gone_at") else {}
+
+
+def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
+    """Every stored order whose last version may still change, in order of symbol and id."""
+    stands = stands_of(lake, ORDERS, account, market)
+    since = {
+        AccountSeries(account, market, one): stand["open_since"]
+        for one, stand in stands.items()
+        if stand.get("open_since")
+    }
+    if not since:
+        return []
+    columns = ["symbol", "order_id", "version", "status", "gone_since", "time"]
+    rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
+    still = pc.and_(pc.is_in(rows["status"], value_set=pa.array(OPEN_STATES)), pc.is_null(rows["gone_since"]))
+    found = with_instants(rows.filter(still))
+    return [OpenOrder(AccountSeries(account, market, row["symbol"]), row["order_id"], row["time"]) for row in found]
+
+
+def raise_open_since(lake: Lake, account: str, market: str) -> None:
+    """Note since when orders are open after some were closed, so that the next run looks through no older ones."""
+    table = lake.table(ORDERS)
+    bounds, oldest = table.bounds(), dict[str, int]()
+    for order in open_orders(lake, account, market):
+        oldest[order.series.symbol] = min(order.time, oldest.get(order.series.symbol, order.time))
+    moves = [
+        move_of(ORDERS, AccountSeries(account, market, symbol), {"open_since": oldest.get(symbol, 0)}, bounds)
+        for symbol, stand in stands_of(lake, ORDERS, account, market).items()
+        if stand.get("open_since", 0) != oldest.get(symbol, 0)
+    ]
+    with suppress(Stale):  # another process moved on; the next run looks a little further back than it has to
+        if moves:
+            table.commit(None, moves)
+
+
+def last_of(versions: pa.Table) -> pa.Table:
+    """The last version of each order, sorted by symbol and id."""
+    ordered = versions.sort_by([("symbol", "ascending"), ("order_id", "ascending"), ("version", "ascending")])
+    symbols = ordered["symbol"].combine_chunks().dictionary_encode().indices.to_numpy()
+    ids = ordered["order_id"].to_numpy()
+    last = np.ones(len(ids), dtype=bool)
+    last[:-1] = (ids[1:] != ids[:-1]) | (symbols[1:] != symbols[:-1])
+    return ordered.filter(pa.array(last))

@@ -1,0 +1,151 @@
+"""Things of an account that change, such as orders: every state seen becomes a version, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.lake import Lake, Stale, Table
+from pipelines.additions import ROUNDS
+from pipelines.idpages import AccountSeries, Page, frontier, id_column, move_of, moved, with_ids
+from pipelines.journal import rows_of, with_instants
+from schemas.dataset import Dataset
+from schemas.errors import Problem
+from schemas.orders import OPEN_STATES, ORDER_LISTS, ORDERS
+
+_OF_THE_VERSION = frozenset({"version", "seen_at"})
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Nature:
+    """What tells an older state of a thing from a newer one, and an open thing from a final one."""
+
+    stamp: str
+    status: str
+    open_states: frozenset[str]
+
+    def is_open(self, row: Row) -> bool:
+        """Whether it may still change."""
+        return row[self.status] in self.open_states and row.get("gone_since") is None
+
+    def overtakes(self, row: Row, before: Row) -> bool:
+        """Whether a state is another and no older one: an answer may lag behind what is stored."""
+        if row[self.stamp] < before[self.stamp] or row.get("executed_qty", 0) < before.get("executed_qty", 0):
+            return False
+        if row[self.status] in self.open_states and before[self.status] not in self.open_states:
+            return False
+        return any(value != before[name] for name, value in row.items() if name not in _OF_THE_VERSION)
+
+
+NATURES = {
+    ORDERS.name: Nature("update_time", "status", frozenset(OPEN_STATES)),
+    ORDER_LISTS.name: Nature("transaction_time", "list_order_status", frozenset({"EXECUTING"})),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of one series: states, the page they stood on, and what the exchange does not know (any more).
+
+    `unknown` has the instant of each thing by its id. `memos` go into the log in any case.
+    """
+
+    series: AccountSeries
+    rows: Sequence[Row] = ()
+    page: Page | None = None
+    unknown: Mapping[int, int] = field(default_factory=dict)
+    memos: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, page: Page) -> Seen:
+        return cls(series=page.series, rows=with_instants(page.rows), page=page)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """New versions of one series, and the bounds they leave."""
+
+    series: AccountSeries
+    rows: Sequence[Row]
+    bounds: Mapping[str, int]
+
+
+def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -> int:
+    """Commit a version of whatever differs from its last one; how many were new. `now` is when it was seen."""
+    table = lake.table(dataset)
+    for _ in range(ROUNDS):
+        bounds = table.bounds()
+        last = _last_versions(table, seen)
+        found = [news for one in seen if (news := _news(dataset, one, last, bounds, now))]
+        if not found:
+            return 0
+        rows = rows_of(dataset, [row for news in found for row in news.rows])
+        try:
+            return table.commit(rows, [move_of(dataset, one.series, one.bounds, bounds) for one in found]).rows
+        except Stale:
+            continue
+    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+
+
+def by_series(rows: Iterable[Row], account: str, market: str) -> dict[AccountSeries, list[Row]]:
+    """States by the symbol they belong to."""
+    found: dict[AccountSeries, list[Row]] = {}
+    for row in rows:
+        found.setdefault(AccountSeries(account, market, row["symbol"]), []).append(row)
+    return found
+
+
+_Last = Mapping[tuple[str, int], Row]
+
+
+def _news(dataset: Dataset, seen: Seen, last: _Last, bounds: Mapping[str, int], now: int) -> _News | None:
+    series_id = dataset.series_id(seen.series.values)
+    seen_at = max(now, bounds.get(f"{series_id}#changed_at", 0) + 1)
+    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, last, seen_at)]
+    new = {**seen.memos, **(frontier(seen.page, bounds, series_id) if seen.page else {})}
+    if rows:
+        new["changed_at"] = seen_at
+        if dataset is ORDERS:
+            new |= _open_since(rows, bounds.get(f"{series_id}#open_since", 0))
+    return _News(seen.series, rows, new) if moved(new, bounds, series_id, also=bool(rows)) else None
+
+
+def _version(row: Row, before: Row | None, seen_at: int) -> Row:
+    return {**row, "version": before["version"] + 1 if before else 1, "seen_at": seen_at}
+
+
+def _changes(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[tuple[Row, Row | None]]:
+    """Each new state with the one before it."""
+    nature, name, symbol = NATURES[dataset.name], id_column(dataset), seen.series.symbol
+    for row in {row[name]: row for row in seen.rows}.values():
+        before = last.get((symbol, row[name]))
+        if before is None or nature.overtakes(row, before):
+            yield row, before
+    for one in seen.unknown:
+        before = last[symbol, one]
+        if before["gone_since"] is None:
+            yield {**before, "gone_since": now}, before
+
+
+def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
+    """Since when orders of a series may be open, when these come to it; it is raised when they were looked through."""
+    nature = NATURES[ORDERS.name]
+    instants = [row["time"] for row in rows if nature.is_open(row)]
+    return {"open_since": min([*instants, *([known] if known else [])])} if instants else {}
+
+
+def _last_versions(table: Table, seen: Sequence[Seen]) -> dict[tuple[str, int], Row]:
+    """The last version of everything that was seen, by symbol and id."""
+    dataset, name = table.dataset, id_column(table.dataset)
+    named = {(row[name], row[str(dataset.clock)]) for one in seen for row in one.rows}
+    named |= {known for one in seen for known in one.unknown.items()}
+    if not named:
+        return {}
+    ids, instants = map(set, zip(*named, strict=True))
+    where = with_ids(dataset, [one.series for one in seen], ids, instants)
+    stored = table.scan(where=where).sort_by(dataset.version)
+    by_symbol = "symbol" in dataset.series
+    return {(row["symbol"] if by_symbol else "", row[name]): row for row in with_instants(stored)}

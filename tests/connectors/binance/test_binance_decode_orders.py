@@ -1,0 +1,128 @@
+"""Answers about orders and fills, recorded and from the documentation, to Arrow without loss."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from connectors.binance.decode import decode
+from connectors.binance.endpoints import (
+    ALL_ORDER_LISTS,
+    ALL_ORDERS,
+    MY_ALLOCATIONS,
+    MY_PREVENTED_MATCHES,
+    MY_TRADES,
+    OPEN_ORDERS,
+    ORDER,
+    Endpoint,
+)
+from schemas.fields import DECIMALS, EXTRA, TIME
+
+OF_ACCOUNT = {"account": "main", "market": "spot"}
+OF_VERSION = {**OF_ACCOUNT, "version": 0, "seen_at": 1_700_000_000_000_000}
+SAMPLES = {
+    "GetOrder": ORDER,
+    "GetOrders": ALL_ORDERS,
+    "GetOpenOrders": OPEN_ORDERS,
+    "GetUserTrades": MY_TRADES,
+    "GetPreventedTrades": MY_PREVENTED_MATCHES,
+    "GetOcoOrders": ALL_ORDER_LISTS,
+}
+RECORDED = {"get_open_orders_*": OPEN_ORDERS, "get_order_*": ORDER}
+OLD = {"GET_api_v3_allOrders*": ALL_ORDERS, "GET_api_v3_openOrders*": OPEN_ORDERS}
+ALLOCATION = {
+    "symbol": "BTCUSDT", "allocationId": 0, "allocationType": "SOR", "orderId": 1, "orderListId": -1,
+    "price": "1.00000000", "qty": "5.00000000", "quoteQty": "5.00000000", "commission": "0.00000000",
+    "commissionAsset": "BTC", "time": 1687506878118, "isBuyer": True, "isMaker": False, "isAllocator": False,
+}  # fmt: skip
+
+
+def constants(endpoint: Endpoint) -> dict:
+    assert endpoint.dataset is not None
+    return OF_VERSION if "version" in endpoint.dataset.schema.names else OF_ACCOUNT
+
+
+def assert_nothing_lost(body: bytes, endpoint: Endpoint) -> None:
+    """Each printed field is in its column, NULL where it only means that there is none, or in `extra`."""
+    assert endpoint.dataset is not None
+    assert isinstance(endpoint.wire, dict)
+    printed = json.loads(body)
+    rows = decode(body, endpoint, constants(endpoint)).to_pylist()
+    printed = printed if isinstance(printed, list) else [printed]
+    assert len(rows) == len(printed) > 0
+    for row, fields in zip(rows, printed, strict=True):
+        left = dict(fields)
+        for column in endpoint.dataset.columns:
+            first, *rest = column.name.split("_")
+            wire = endpoint.wire.get(column.name, first + "".join(map(str.capitalize, rest)))
+            if wire in left:
+                assert same(row[column.name], left.pop(wire), column.type), column.name
+        assert left == json.loads(row["extra"] or "{}")
+
+
+def same(stored, printed, kind) -> bool:
+    if stored is None:
+        return Decimal(printed) <= 0
+    if kind is TIME:
+        return int(stored.timestamp() * 1000) == printed
+    if kind is EXTRA:
+        return json.loads(stored) == printed
+    return stored == (Decimal(printed) if kind in DECIMALS else printed)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_documentation_is_read_whole(recorded, name):
+    """The documented answer of every endpoint of order history decodes without loss."""
+    text = (recorded / "endpoint-samples" / "JKorf-Binance.Net" / "Spot" / "Trading" / f"{name}.txt").read_text()
+    assert_nothing_lost(text.split("\n", 3)[3].encode(), SAMPLES[name])
+
+
+@pytest.mark.parametrize("pattern", RECORDED)
+def test_real_answers_are_read_whole(recorded, pattern):
+    """Orders recorded from the live exchange decode without loss, although they lack younger fields."""
+    paths = sorted((recorded / "vcr-cassettes" / "dvcrn-binance.ex").glob(f"{pattern}.json"))
+    assert paths
+    for path in paths:
+        for exchanged in json.loads(path.read_text()):
+            assert_nothing_lost(exchanged["response"]["body"].encode(), RECORDED[pattern])
+
+
+@pytest.mark.parametrize("pattern", OLD)
+def test_answers_of_old_are_read_whole(recorded, pattern):
+    """An order without list, working time or quote quantity is an order; those columns are NULL."""
+    paths = sorted((recorded / "rest-json" / "gocryptotrader").glob(f"{pattern}.json"))
+    assert paths
+    for path in paths:
+        assert_nothing_lost(json.dumps(json.loads(path.read_text())["response"]).encode(), OLD[pattern])
+
+
+def test_an_allocation_is_read_whole():
+    """Allocations have an id space of their own, which begins at 0."""
+    assert_nothing_lost(json.dumps([ALLOCATION]).encode(), MY_ALLOCATIONS)
+    assert decode(json.dumps([ALLOCATION]).encode(), MY_ALLOCATIONS, OF_ACCOUNT)["allocation_id"][0].as_py() == 0
+
+
+def order(**changes: object) -> dict:
+    fields = {
+        "symbol": "LTCBTC", "orderId": 1, "orderListId": -1, "clientOrderId": "a", "price": "0.00000000",
+        "origQty": "1.0", "executedQty": "1.0", "cummulativeQuoteQty": "-1.00000000", "status": "FILLED",
+        "timeInForce": "GTC", "type": "MARKET", "side": "BUY", "stopPrice": "0.0", "icebergQty": "0",
+        "isWorking": True, "workingTime": -1, "origQuoteOrderQty": "0.000000", "trailingTime": -1,
+        "time": 1499827319559, "updateTime": 1499827319559, **changes,
+    }  # fmt: skip
+    return decode(json.dumps(fields).encode(), ORDER, OF_VERSION).to_pylist()[0]
+
+
+def test_sentinels_are_null():
+    """What the exchange prints for nothing is NULL: no sum is absurd and no order worked in 1969."""
+    row = order()
+    unset = ("order_list_id", "price", "stop_price", "iceberg_qty", "working_time", "trailing_time")
+    assert [row[name] for name in (*unset, "cumulative_quote_qty", "orig_quote_order_qty")] == [None] * 8
+    assert order(price="0.00000001")["price"] == Decimal("0.00000001")
+    assert order(orderListId=0)["order_list_id"] == 0
+    assert order(cummulativeQuoteQty="0")["cumulative_quote_qty"] == 0
+
+
+def test_fields_to_come_are_kept():
+    """A field that the schema does not know is in `extra`, digits and all."""
+    assert json.loads(order(somethingNew="0.100")["extra"]) == {"somethingNew": "0.100"}

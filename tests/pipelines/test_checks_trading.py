@@ -1,0 +1,189 @@
+"""Each check of orders and fills fails on a lake that is broken on purpose, and passes on a good one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lakes import at, put, rows_of, small_lake
+
+from connectors.lake import Lake, Move
+from pipelines.checks import run_checks
+from schemas.journal import RUNS
+from schemas.orders import ALLOCATIONS, FILLS, OPEN_STATES, ORDERS
+
+NOW = at("2026-03-01 12:00")
+SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return small_lake(tmp_path)
+
+
+def found(lake: Lake, name: str) -> list[dict[str, Any]]:
+    """The offending rows of a check."""
+    return [json.loads(row) for row in run_checks(lake, [], NOW, [name])[0].sample]
+
+
+def order(order_id: int, status: str = "FILLED", placed: str = "2026-01-01", **values: Any) -> dict[str, Any]:
+    seen = {"version": 1, "time": placed, "update_time": placed, "seen_at": placed}
+    sums = {"executed_qty": "3", "cumulative_quote_qty": "300"}
+    return SERIES | seen | sums | {"order_id": order_id, "status": status} | values
+
+
+def fill(trade_id: int, order_id: int, qty: str = "3", quote_qty: str = "300", **values: Any) -> dict[str, Any]:
+    row = SERIES | {"trade_id": trade_id, "order_id": order_id, "time": "2026-01-01"}
+    return row | {"qty": qty, "quote_qty": quote_qty} | values
+
+
+def allocation(allocation_id: int, order_id: int, **values: Any) -> dict[str, Any]:
+    return fill(0, order_id, **values) | {"allocation_id": allocation_id}
+
+
+def ran(lake: Lake, dataset: str, started: str, outcome: str = "done", ended: str | None = None) -> None:
+    row = {"run": f"run of {started}", "flow": "account", "dataset": dataset, "account": "main", "outcome": outcome}
+    put(lake, RUNS, row | {"started": started, "ended": ended or started})
+
+
+# Sums.
+
+SHORT = [
+    ([fill(1, 7, qty="2")], ("2.0", "300.0")),
+    ([fill(1, 7, quote_qty="299.99999999")], ("3.0", "299.99999999")),
+    ([fill(1, 7), fill(2, 7)], ("6.0", "600.0")),
+    ([fill(1, 8)], ("0.0", "0.0")),
+    ([fill(1, 7, symbol="ETHUSDT")], ("0.0", "0.0")),
+    ([fill(1, 7, account="other")], ("0.0", "0.0")),
+    ([], ("0.0", "0.0")),
+]
+
+
+@pytest.mark.parametrize(("fills", "received"), SHORT)
+def test_a_final_order_without_its_fills_fails(
+    fills: list[dict[str, Any]], received: tuple[str, str], lake: Lake
+) -> None:
+    """What was executed must be there to the last digit, in both assets, from fills of that very order."""
+    put(lake, ORDERS, order(7))
+    put(lake, FILLS, *fills)
+    ran(lake, "fills", "2026-01-02")
+    rows = found(lake, "executed_sums")
+    assert [(row["order_id"], str(row["received_qty"]), str(row["received_quote_qty"])) for row in rows] == [
+        (7, *received)
+    ]
+
+
+def test_fills_and_allocations_add_up(lake: Lake) -> None:
+    """An order routed over several books received fills and allocations, whichever state it ended in."""
+    put(lake, ORDERS, order(7, "CANCELED"), order(8, executed_qty="0", cumulative_quote_qty="0"))
+    put(lake, FILLS, fill(1, 7, qty="1", quote_qty="99"), fill(2, 7, qty="1", quote_qty="101"))
+    put(lake, ALLOCATIONS, allocation(1, 7, qty="1", quote_qty="100"))
+    ran(lake, "fills", "2026-01-02")
+    assert found(lake, "executed_sums") == []
+
+
+def test_a_lost_quote_amount_is_not_compared(lake: Lake) -> None:
+    """Where the exchange does not know the sum in the quote asset any more, the base asset still must add up."""
+    put(lake, ORDERS, order(7, cumulative_quote_qty=None), order(8, cumulative_quote_qty=None))
+    put(lake, FILLS, fill(1, 7, quote_qty="1"), fill(2, 8, qty="1"))
+    ran(lake, "fills", "2026-01-02")
+    assert [row["order_id"] for row in found(lake, "executed_sums")] == [8]
+
+
+@pytest.mark.parametrize(
+    ("values", "ended", "outcome"),
+    [
+        ({"status": "PARTIALLY_FILLED"}, "2026-01-02", "done"),
+        ({"seen_at": "2026-01-03"}, "2026-01-02", "done"),
+        ({}, "2026-01-01 00:59", "done"),
+        ({}, "2026-01-02", "failed"),
+    ],
+)
+def test_an_order_may_wait_for_its_fills(values: dict[str, Any], ended: str, outcome: str, lake: Lake) -> None:
+    """An open order, one newer than the last whole run, and one within the hour that answers may lag, are not judged."""
+    put(lake, ORDERS, order(7) | values)
+    ran(lake, "fills", "2025-12-31", outcome, ended)
+    assert found(lake, "executed_sums") == []
+
+
+def test_the_last_version_of_an_order_is_judged(lake: Lake) -> None:
+    """What an order said before does not matter."""
+    put(lake, ORDERS, order(7, "CANCELED"), order(7, version=2, executed_qty="1", cumulative_quote_qty="100"))
+    put(lake, FILLS, fill(1, 7, qty="1", quote_qty="100"))
+    ran(lake, "fills", "2026-01-02")
+    assert found(lake, "executed_sums") == []
+
+
+# Orphans and fees.
+
+
+@pytest.mark.parametrize(("dataset", "row"), [(FILLS, fill(1, 9)), (ALLOCATIONS, allocation(1, 9))])
+def test_a_fill_without_order_fails(dataset: Any, row: dict[str, Any], lake: Lake) -> None:
+    """Once orders were walked beyond it, a fill or allocation of an order that is not stored is shown."""
+    put(lake, dataset, row)
+    assert found(lake, "fill_without_order") == []
+    walked(lake, until_id=9)
+    assert found(lake, "fill_without_order") == []
+    walked(lake, until_id=10)
+    assert [each["order_id"] for each in found(lake, "fill_without_order")] == [9]
+    put(lake, ORDERS, order(9))
+    assert found(lake, "fill_without_order") == []
+
+
+def walked(lake: Lake, **bounds: int) -> None:
+    """Note that the orders were walked up to an id."""
+    table, series, new = lake.table(ORDERS), ORDERS.series_id(SERIES), {"since_id": 0, **bounds}
+    known = {name: table.bounds().get(f"{series}#{name}") for name in new}
+    table.commit(rows_of(ORDERS), [Move(series, known, new)])
+
+
+@pytest.mark.parametrize(("dataset", "row"), [(FILLS, fill(1, 9)), (ALLOCATIONS, allocation(1, 9))])
+@pytest.mark.parametrize("asset", ["", " "])
+def test_a_fee_without_asset_fails(dataset: Any, row: dict[str, Any], asset: str, lake: Lake) -> None:
+    """A fee is nothing without the asset it was paid in."""
+    put(lake, dataset, row | {"commission_asset": "BNB"})
+    assert found(lake, "fee_asset") == []
+    put(lake, dataset, row | {"order_id": 10, "commission_asset": asset})
+    assert [each["order_id"] for each in found(lake, "fee_asset")] == [10]
+
+
+# Open orders.
+
+
+@pytest.mark.parametrize("outcome", ["failed", "interrupted"])
+def test_an_open_order_that_the_last_run_did_not_settle_warns(outcome: str, lake: Lake) -> None:
+    """After a run that was not whole, the open orders seen before it may be stale; those it saw are not."""
+    put(
+        lake,
+        ORDERS,
+        order(7, "NEW"),
+        order(8, "NEW", "2026-01-03"),
+        order(9),
+        order(10, "NEW", gone_since="2026-01-02"),
+    )
+    ran(lake, "orders", "2026-01-01 12:00")
+    assert found(lake, "unsettled_orders") == []
+    ran(lake, "orders", "2026-01-02", outcome)
+    assert [(row["order_id"], row["outcome"]) for row in found(lake, "unsettled_orders")] == [(7, outcome)]
+    ran(lake, "orders", "2026-01-04")
+    assert found(lake, "unsettled_orders") == []
+
+
+def test_an_open_order_that_no_run_looks_at_fails(lake: Lake) -> None:
+    """The log says since when orders may be open; one that is older would keep its state for good."""
+    series = ORDERS.series_id(SERIES)
+    put(lake, ORDERS, order(7, "NEW", "2026-01-01"), order(8, "NEW", "2026-01-03"), open_since={series: "2026-01-01"})
+    assert found(lake, "forgotten_orders") == []
+    put(lake, ORDERS, open_since={series: "2026-01-02"})
+    assert [row["order_id"] for row in found(lake, "forgotten_orders")] == [7]
+    put(lake, ORDERS, open_since={series: "1970-01-01"})
+    assert [row["order_id"] for row in found(lake, "forgotten_orders")] == [7, 8]
+
+
+@pytest.mark.parametrize("status", OPEN_STATES)
+def test_an_open_order_outside_the_log_fails(status: str, lake: Lake) -> None:
+    """Whatever may still change needs the mark, in each of the open states."""
+    put(lake, ORDERS, order(7, status), order(8), order(9, status, gone_since="2026-01-02"))
+    assert [row["order_id"] for row in found(lake, "forgotten_orders")] == [7]

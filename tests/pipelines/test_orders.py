@@ -1,0 +1,295 @@
+"""Orders and fills are pulled from the served simulator into a lake, as they change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desks import API_KEY, SECRET, instant
+from trade_desk import ACCOUNT, START_S, RunningClock, TradeDesk, small_exchange
+
+from connectors.lake.sql import connect, run
+from connectors.simulator import serve
+from connectors.simulator.faults import Error, Lagging, ShortPage
+from pipelines.checks import run_checks
+from pipelines.discovery import Heat
+from pipelines.forecast import plan_flow
+from pipelines.progress import Silent
+from pipelines.runs import Window, backfill
+from pipelines.schedules import schedules
+from schemas.errors import UsageProblem
+
+B = "BTCUSDT"
+DAY_S = 86_400
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TradeDesk]:
+    """A desk whose account has not traded yet."""
+    monkeypatch.setenv("DESK_KEY", API_KEY)
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    clock = RunningClock(START_S)
+    exchange = small_exchange(clock)
+    async with serve(exchange) as url:
+        yield TradeDesk(tmp_path, url, exchange, clock)
+
+
+async def pull(desk: TradeDesk) -> dict[str, Any]:
+    """Run once; what was asked, by path, and how many rows came."""
+    before = len(desk.exchange.requests)
+    receipts = await desk.run("trading")
+    assert [one.failures for one in receipts] == [()] * len(receipts)
+    asked = [seen.target.split("?")[0].rsplit("/", 1)[1] for seen in list(desk.exchange.requests)[before:]]
+    return {name: asked.count(name) for name in asked} | {"rows": sum(one.rows for one in receipts)}
+
+
+async def test_every_state_is_a_version(desk: TradeDesk) -> None:
+    """Placed, filled in part, amended, filled: four versions under one order id; a run with nothing new adds none."""
+    book = desk.book
+    number = book.place(B, "BUY", 2, 50)
+    await pull(desk)
+    for act in (lambda: book.fill(B, number, 1), lambda: book.amend(B, number, "1.5"), lambda: book.fill(B, number)):
+        act()
+        await pull(desk)
+    rows = desk.rows("orders", symbol=B)
+    assert [row["version"] for row in rows] == [1, 2, 3, 4]
+    assert [row["status"] for row in rows] == ["NEW", "PARTIALLY_FILLED", "PARTIALLY_FILLED", "FILLED"]
+    assert [row["orig_qty"] for row in rows] == [Decimal(2), Decimal(2), Decimal("1.5"), Decimal("1.5")]
+    assert len({row["client_order_id"] for row in rows}) == 2
+    await pull(desk)
+    assert len(desk.rows("orders", symbol=B)) == 4
+
+
+async def test_fills_are_asked_for_where_orders_say_so(desk: TradeDesk) -> None:
+    """Once walked, a symbol's fills are asked for only after its orders executed more than is stored."""
+    number = desk.book.place(B, "BUY", 3, 50)
+    assert (await pull(desk))["myTrades"] == 6, "every symbol once"
+    assert "myTrades" not in await pull(desk)
+    desk.book.fill(B, number, 1)
+    assert (await pull(desk))["myTrades"] == 2, "the fill, and that nothing follows it"
+    assert "myTrades" not in await pull(desk)
+    assert [row["qty"] for row in desk.rows("fills")] == [Decimal(1)]
+
+
+async def test_only_what_left_the_open_orders_is_asked_for_alone(desk: TradeDesk) -> None:
+    """One request lists what is open; `order` is asked once for each stored open order that is not among it."""
+    numbers = [desk.book.place(B, "BUY", 1, price) for price in range(1, 6)]
+    await pull(desk)
+    assert "order" not in await pull(desk)
+    for number in numbers[:2]:
+        desk.book.cancel(B, number)
+    asked = await pull(desk)
+    assert (asked["openOrders"], asked["order"]) == (1, 2)
+    assert [state[0] for state in desk.orders(B).values()] == ["CANCELED"] * 2 + ["NEW"] * 3
+
+
+async def test_what_the_exchange_forgets_keeps_its_last_state(desk: TradeDesk) -> None:
+    """An order canceled unfilled and archived before anybody looked is marked gone, with the state last seen."""
+    number = desk.book.place(B, "BUY", 1, 50)
+    await pull(desk)
+    desk.book.cancel(B, number)
+    desk.clock.advance(91 * DAY_S)
+    await pull(desk)
+    first, last = desk.rows("orders", symbol=B)
+    assert first["gone_since"] is None
+    assert last["gone_since"] is not None
+    assert {name for name in first if first[name] != last[name]} == {"version", "seen_at", "gone_since"}
+    assert "order" not in await pull(desk), "what is gone is not open"
+
+
+async def test_a_lagging_answer_loses_no_fill(desk: TradeDesk) -> None:
+    """Fills that the exchange's database did not know yet are there after the next run, in the same series."""
+    number = desk.book.place(B, "BUY", 3, 50)
+    desk.book.fill(B, number, 1)
+    await pull(desk)
+    desk.clock.advance(60)
+    desk.book.fill(B, number, 1)
+    desk.exchange.inject(Lagging(path="/api/v3/myTrades", ms=30_000))
+    await pull(desk)
+    assert len(desk.rows("fills")) == 1
+    desk.exchange.faults.clear()
+    await pull(desk)
+    assert len(desk.rows("fills")) == 2
+
+
+async def test_a_lagging_list_takes_no_state_back(desk: TradeDesk) -> None:
+    """An older state that a lagging list shows is no version after the newer one."""
+    number = desk.book.place(B, "BUY", 1, 50)
+    await pull(desk)
+    desk.clock.advance(60)
+    desk.book.fill(B, number)
+    desk.exchange.inject(Lagging(path="/api/v3/allOrders", ms=30_000))
+    await pull(desk)
+    assert [row["status"] for row in desk.rows("orders")] == ["NEW", "FILLED"]
+
+
+@pytest.mark.parametrize("meaning", ["first", "absent"])
+async def test_history_is_whole_whatever_id_0_means(desk: TradeDesk, meaning: Any) -> None:
+    """Where `fromId=0` means the newest page, the walk begins at id 1 and has every fill all the same."""
+    desk.exchange.from_id_zero = meaning
+    number = desk.book.place(B, "BUY", 2100, 1)
+    for _ in range(2100):
+        desk.book.fill(B, number, 1)
+    await pull(desk)
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+async def test_a_short_page_is_no_end(desk: TradeDesk) -> None:
+    """A page of fewer rows than asked for is followed by the next one in the same run."""
+    number = desk.book.place(B, "BUY", 9, 1)
+    for _ in range(9):
+        desk.book.fill(B, number, 1)
+    desk.exchange.inject(ShortPage(path="/api/v3/myTrades", keep=4, count=8))
+    await pull(desk)
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+async def test_allocations_and_prevented_matches_follow_their_orders(desk: TradeDesk) -> None:
+    """What smart order routing allocated and what self-trade prevention stopped is fetched where orders point to it."""
+    book = desk.book
+    routed = book.place(B, "BUY", 2, 50)
+    book.allocate(B, routed, 1)
+    book.fill(B, routed)
+    maker = book.place(B, "SELL", 1, 50)
+    book.prevent(B, book.place(B, "BUY", 1, 50, stp_mode="EXPIRE_MAKER"), maker)
+    await pull(desk)
+    assert desk.stored_ids("allocations", B) == desk.true_ids("allocations", B)
+    assert desk.stored_ids("prevented_matches", B) == desk.true_ids("prevented_matches", B)
+    asked = await pull(desk)
+    assert not {"myTrades", "myAllocations", "myPreventedMatches"} & asked.keys()
+
+
+async def test_a_list_of_orders_is_followed_to_its_end(desk: TradeDesk) -> None:
+    """An order list is stored as executing and, once it is, as done; its orders are stored with its id."""
+    legs = {"side": "SELL", "qty": 1, "price": 90}, {"side": "SELL", "qty": 1, "price": 9, "stop_price": 9}
+    first, _ = desk.book.place_list("OCO", B, *legs)
+    await pull(desk)
+    desk.book.fill(B, first)
+    await pull(desk)
+    rows = desk.rows("order_lists")
+    assert [row["list_order_status"] for row in rows] == ["EXECUTING", "ALL_DONE"]
+    assert {row["order_list_id"] for row in desk.rows("orders")} == {rows[0]["order_list_id"]}
+
+
+async def test_one_failing_symbol_stops_no_other(desk: TradeDesk) -> None:
+    """A symbol that cannot be read is a failure of its own; the others are complete, and the next run has it too."""
+    for symbol in (B, "ETHUSDT"):
+        desk.book.fill(symbol, desk.book.place(symbol, "BUY", 1, 50))
+    desk.exchange.inject(Error(path="/api/v3/myTrades", symbol=B, status=400, code=-1100))
+    receipts = await desk.run("trading")
+    assert [failure.series for one in receipts for failure in one.failures] == [f"{ACCOUNT}/spot/{B}"]
+    assert desk.stored_ids("fills", "ETHUSDT") == desk.true_ids("fills", "ETHUSDT")
+    desk.exchange.faults.clear()
+    await pull(desk)
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+async def test_a_removed_symbol_is_a_fact(desk: TradeDesk) -> None:
+    """The exchange no longer knowing a symbol fails nothing: what is stored stays, and it is not asked every run."""
+    number = desk.book.place(B, "BUY", 2, 50)
+    desk.book.fill(B, number, 1)
+    await pull(desk)
+    desk.exchange.remove(B)
+    await pull(desk)
+    assert len(desk.rows("fills")) == 1
+    assert desk.rows("orders", symbol=B)[-1]["gone_since"] is not None
+    assert "allOrders" not in await pull(desk)
+    assert desk.candidates()[B].heat is Heat.TRADED
+
+
+async def test_an_unexplained_balance_finds_the_symbol_at_once(desk: TradeDesk) -> None:
+    """A trade in a symbol nobody knew of moves two assets, so its pairs are probed again in the same run."""
+    await pull(desk)
+    desk.clock.advance(3600)
+    desk.book.fill("ETHBTC", desk.book.place("ETHBTC", "BUY", 1, "0.05"))
+    asked = await pull(desk)
+    assert desk.stored_ids("fills", "ETHBTC") == desk.true_ids("fills", "ETHBTC")
+    assert desk.orders("ETHBTC") == desk.truth("ETHBTC"), "and its orders with them"
+    assert asked["myTrades"] <= 6
+    desk.clock.advance(3600)
+    await pull(desk)
+    desk.clock.advance(3600)
+    assert "myTrades" not in await pull(desk), "what is explained is cold again"
+
+
+async def test_a_regional_symbol_is_probed(desk: TradeDesk) -> None:
+    """Symbols that `exchangeInfo` hides by default are candidates too; without the parameter the rest still is."""
+    desk.book.fill("BTCZAR", desk.book.place("BTCZAR", "BUY", 1, 50))
+    await pull(desk)
+    assert desk.stored_ids("fills", "BTCZAR") == desk.true_ids("fills", "BTCZAR")
+
+
+async def test_symbols_may_be_listed(desk: TradeDesk) -> None:
+    """With a list of symbols nothing is looked for, and a name that nobody lists is named with the nearest."""
+    desk.trading([B, "ETHUSD"])
+    for symbol in (B, "ETHUSDT"):
+        desk.book.fill(symbol, desk.book.place(symbol, "BUY", 1, 50))
+        desk.book.place(symbol, "BUY", 1, 40)
+    receipts = await desk.run("trading")
+    assert {row["symbol"] for row in [*desk.rows("orders"), *desk.rows("fills")]} == {B}
+    assert {failure.why for one in receipts for failure in one.failures} == {
+        "The exchange lists no symbol ETHUSD; did you mean ETHUSDT?"
+    }
+
+
+async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
+    """Before the first run the plan names every probe; after it, one request a traded symbol and no probe."""
+    before = await plan_flow(desk.config, "trading", state=desk.state)
+    probes = {cost.series: cost.requests for cost in before.series}
+    assert probes == {"orders by symbol": 0, "symbols never looked at": 6}
+    assert before.weight == 20 + 1 + 20 + 80 + 20 + 6 * 20
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    after = await plan_flow(desk.config, "trading", state=desk.state)
+    assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 1}
+    assert after.steady_weight < before.weight
+
+
+async def test_an_interrupted_sweep_goes_on_where_it_was(desk: TradeDesk) -> None:
+    """What was probed before a stop is not probed again."""
+    running = asyncio.ensure_future(desk.run("trading"))
+    while len(desk.asked("/myTrades")) < 1:  # noqa: ASYNC110 - the exchange keeps a list, not events
+        await asyncio.sleep(0.001)
+    desk.stop.set()
+    await running
+    desk.stop.clear()
+    probed = {symbol for symbol, one in desk.candidates().items() if one.probed_at is not None}
+    before = len(desk.asked("/myTrades"))
+    await pull(desk)
+    assert len(desk.asked("/myTrades")) - before == 6 - len(probed)
+
+
+async def test_two_runs_at_once_store_everything_once(desk: TradeDesk) -> None:
+    """Concurrent runs of one account neither double a row nor lose one."""
+    number = desk.book.place(B, "BUY", 9, 1)
+    for _ in range(5):
+        desk.book.fill(B, number, 1)
+    await asyncio.gather(desk.run("trading"), desk.run("trading"))
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+    assert [row["version"] for row in desk.rows("orders")] == [1]
+
+
+async def test_there_is_no_backfill_of_what_is_walked_by_id(desk: TradeDesk) -> None:
+    """Asked for the history of orders, binlake says that each run has it complete."""
+    window = Window(instant("2026-01-01"))
+    with pytest.raises(UsageProblem, match="complete from the first one on"):
+        await backfill(desk.config, "trading", window, progress=Silent(), stop=desk.stop, state=desk.state)
+
+
+async def test_status_speaks_of_what_was_found(desk: TradeDesk) -> None:
+    """A symbol looked for in vain is no series, and a flow that has just run is not late."""
+    desk.trading("traded", every="10m")
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    listed = run(connect(desk.lake), "SELECT DISTINCT dataset, symbol FROM series_status WHERE symbol IS NOT NULL")
+    assert {tuple(row.values()) for row in listed.to_pylist()} == {("orders", B), ("fills", B)}
+    now = datetime.fromtimestamp(desk.clock(), UTC)
+    for later, passed in ((timedelta(minutes=15), True), (timedelta(hours=1), False)):
+        planned = list(schedules(desk.config, desk.lake, now))
+        (result,) = run_checks(desk.lake, planned, now + later, ["freshness"])
+        assert result.passed == passed, result.sample

@@ -1,0 +1,108 @@
+"""What is stored of things seen again: nothing, unless they changed; and never an older state after a newer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lakes import rows_of, small_lake
+
+from connectors.lake import Lake
+from pipelines.additions import add_rows
+from pipelines.idpages import AccountSeries, Page, tail_of
+from pipelines.journal import column, with_instants
+from pipelines.versions import Seen, add_versions
+from schemas.intervals import DAY_US, HOUR_US
+from schemas.orders import FILLS, ORDERS
+
+NOW = 1_793_620_830_000_000
+BTC, ETH = (AccountSeries("main", "spot", symbol) for symbol in ("BTCUSDT", "ETHUSDT"))
+YOUNG, OLD = "2026-11-01", "2024-11-01"
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return small_lake(tmp_path)
+
+
+def order(series: AccountSeries, time: str = YOUNG, **state: Any) -> Mapping[str, Any]:
+    row = {**series.values, "order_id": 5, "status": "NEW", "time": time, "update_time": YOUNG, "seen_at": YOUNG}
+    return with_instants(rows_of(ORDERS, {**row, "executed_qty": Decimal(0), **state}))[0]
+
+
+def store(lake: Lake, *rows: Mapping[str, Any], now: int = NOW) -> int:
+    seen = [Seen(series=AccountSeries("main", "spot", row["symbol"]), rows=[row]) for row in rows]
+    return add_versions(lake, ORDERS, seen, now)
+
+
+def test_an_id_means_something_else_in_another_symbol(lake: Lake) -> None:
+    """Two symbols share an order id, years apart: both are known again."""
+    assert store(lake, order(BTC), order(ETH, OLD)) == 2
+    assert store(lake, order(BTC), order(ETH, OLD)) == 0
+    assert store(lake, order(ETH, OLD), order(BTC)) == 0
+
+
+def test_fills_share_ids_too(lake: Lake) -> None:
+    """The same of fills: each is added once, whichever page is asked for first."""
+
+    def page(series: AccountSeries, time: str) -> Page:
+        rows = rows_of(FILLS, {**series.values, "trade_id": 7, "time": time})
+        return Page(series=series, rows=rows, instants=dict(zip([7], column(rows, "time"), strict=True)))
+
+    pages = [page(BTC, YOUNG), page(ETH, OLD)]
+    assert add_rows(lake, FILLS, pages) == 2
+    assert add_rows(lake, FILLS, pages) == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "stored"),
+    [
+        ({"client_order_id": "amended"}, 1),
+        ({"executed_qty": Decimal("0.5"), "status": "PARTIALLY_FILLED"}, 1),
+        ({"update_time": "2026-10-31", "client_order_id": "older"}, 0),
+        ({"update_time": "2026-11-02"}, 1),
+        ({}, 0),
+    ],
+)
+def test_a_version_is_a_change(lake: Lake, state: dict[str, Any], stored: int) -> None:
+    """Any field that differs makes a version, unless the state is older than the stored one."""
+    store(lake, order(BTC))
+    assert store(lake, order(BTC, **state)) == stored
+
+
+def test_what_has_ended_does_not_reopen(lake: Lake) -> None:
+    """A lagging answer that shows a filled order as open, at the same instant, changes nothing."""
+    store(lake, order(BTC, status="FILLED", executed_qty=Decimal(1)))
+    assert store(lake, order(BTC, status="PARTIALLY_FILLED", executed_qty=Decimal(1))) == 0
+    assert store(lake, order(BTC, status="FILLED", executed_qty=Decimal("0.5"), client_order_id="x")) == 0
+
+
+def test_versions_of_a_series_are_seen_one_after_the_other(lake: Lake) -> None:
+    """Each change of a series has an instant of its own, also when a clock stands still."""
+    store(lake, order(BTC))
+    store(lake, order(BTC, client_order_id="a"))
+    rows = with_instants(lake.table(ORDERS).scan().sort_by("version"))
+    assert rows[0]["seen_at"] < rows[1]["seen_at"]
+
+
+@pytest.mark.parametrize(
+    ("ages", "begin"),
+    [
+        ([DAY_US] * 5, 1),
+        ([DAY_US] * 15, 6),
+        ([DAY_US] * 2 + [HOUR_US // 2] + [DAY_US] * 12, 3),
+        ([DAY_US] * 14 + [HOUR_US // 2], 6),
+        ([0] * 30, 1),
+    ],
+)
+def test_the_overlap_is_an_hour_and_ten_rows(ages: list[int], begin: int) -> None:
+    """The next walk begins at the smallest id younger than an hour, and at least ten rows back."""
+    instants = {number: NOW - age for number, age in enumerate(ages, start=1)}
+    assert tail_of((), instants, [False] * len(ages), NOW)[0][0] == begin
+    half = len(ages) // 2
+    first = tail_of((), dict(list(instants.items())[:half]), [False] * half, NOW)
+    rest = dict(list(instants.items())[half:])
+    assert tail_of(first, rest, [False] * len(rest), NOW)[0][0] == begin, "also when it came in two pages"

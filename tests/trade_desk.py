@@ -1,0 +1,102 @@
+"""A desk whose account trades by hand: what the exchange knows of it, held against what the lake holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from desks import API_KEY, SECRET, Desk
+
+from connectors.binance.budget import Budget
+from connectors.binance.pools import SPOT
+from connectors.simulator import Exchange, MovableClock
+from connectors.simulator.book import Book
+from connectors.simulator.limits import Limits
+from pipelines.discovery import Candidate, survey
+from pipelines.standing import known_symbols
+
+UID = 7
+UNLIMITED = 10**8
+START_S = 1_793_620_830.25  # 2026-11-02 12:00:30.250 UTC
+ACCOUNT, MARKET = "main", "spot"
+KEPT = ("BTCUSDT", "ETHUSDT", "ETHBTC", "XRPUSDT", "币安人生USDT", "BTCZAR")
+
+
+class RunningClock(MovableClock):
+    """A clock that runs, so that signed requests stay in their window, and that can be moved on."""
+
+    def __init__(self, now_s: float) -> None:
+        super().__init__(now_s)
+        self._begun_s = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.now_s + time.monotonic() - self._begun_s
+
+
+@dataclass
+class TradeDesk(Desk):
+    """Runs a flow named `trading` that pulls whatever the account trades."""
+
+    def __post_init__(self) -> None:
+        self.trading("traded")
+        Budget(self.state, "simulator").learn(SPOT, UNLIMITED)  # so that not even the first run is paced
+
+    def trading(self, symbols: Any, **more: Any) -> None:
+        self.flows["trading"] = {
+            "kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills", "balances"], "symbols": symbols,
+            **more,
+        }  # fmt: skip
+
+    @property
+    def book(self) -> Book:
+        return self.exchange.book(UID)
+
+    def now_us(self) -> int:
+        return self.exchange.now_us
+
+    def known(self) -> set[str]:
+        return known_symbols(self.lake, ACCOUNT, MARKET)
+
+    def candidates(self) -> Mapping[str, Candidate]:
+        """What `binlake status --discovery` stands on."""
+        found = survey(self.lake, ACCOUNT, MARKET, self.now_us())
+        return {candidate.symbol: candidate for candidate in found.candidates}
+
+    def orders(self, symbol: str) -> dict[int, tuple[Any, ...]]:
+        """The last stored state of each order of a symbol."""
+        versions = sorted(self.rows("orders", symbol=symbol), key=lambda row: row["version"])
+        names = ("status", "executed_qty", "orig_qty", "client_order_id", "gone_since")
+        return {row["order_id"]: tuple(row[name] for name in names) for row in versions}
+
+    def truth(self, symbol: str) -> dict[int, tuple[Any, ...]]:
+        """The same of every order that the exchange still shows."""
+        return {
+            order.order_id: (order.status, order.executed, order.qty, order.client_order_id, None)
+            for order in self.book.orders[symbol]
+            if not order.gone(self.exchange.now_ms)
+        }
+
+    def stored_ids(self, dataset: str, symbol: str) -> list[int]:
+        key = {"fills": "trade_id", "allocations": "allocation_id", "prevented_matches": "prevented_match_id"}[dataset]
+        return [row[key] for row in self.rows(dataset, symbol=symbol)]
+
+    def true_ids(self, dataset: str, symbol: str) -> list[int]:
+        shelf = {
+            "fills": self.book.fills,
+            "allocations": self.book.allocations,
+            "prevented_matches": self.book.prevented,
+        }
+        return [row.number for row in shelf[dataset][symbol]]
+
+
+def small_exchange(clock: MovableClock) -> Exchange:
+    """An exchange of few symbols and no limits, with an account that holds enough to trade all of them."""
+    exchange = Exchange(seed=1, clock=clock, limits=Limits(enforced=False, weight=UNLIMITED))
+    for listing in exchange.listed(exchange.now_ms):
+        if listing.symbol not in KEPT:
+            exchange.remove(listing.symbol)
+    rich = dict.fromkeys(("USDT", "BTC", "ETH", "XRP", "ZAR", "币安人生"), ("1000000", "0"))
+    exchange.add_account(UID, API_KEY, secret=SECRET, balances=rich)
+    return exchange
