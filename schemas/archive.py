@@ -25,6 +25,8 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"  # loaded, but some candles of its time are not in it
 
 
+_ASIDE = f"why it was set aside ({', '.join(reason for reason in Reason if reason is not Reason.INCOMPLETE)})"
+
 ARCHIVE_FILES = Dataset(
     name="archive_files",
     doc="Every file of the public archive that was looked at: what it was, and what became of it.",
@@ -42,12 +44,7 @@ ARCHIVE_FILES = Dataset(
         Column("modified", TIME, "when the archive put it there; NULL when it did not say", nullable=True),
         Column("rows", ID, "rows loaded; 0 when the file was set aside"),
         Column("dropped_duplicates", ID, "rows that were there twice, to the last digit"),
-        Column(
-            "reason",
-            TEXT,
-            "why it was set aside, or that it is incomplete; NULL when it was loaded whole",
-            nullable=True,
-        ),
+        Column("reason", TEXT, f"{_ASIDE}, or {Reason.INCOMPLETE}; NULL when it was loaded whole", nullable=True),
         Column("detail", TEXT, "the reason in words; NULL without one", nullable=True),
         Column("added", ID, "rows that the version before lacked; NULL for a first load", nullable=True),
         Column("removed", ID, "rows that only the version before had; NULL for a first load", nullable=True),

@@ -144,6 +144,23 @@ def test_candles_off_the_grid_are_kept_as_printed() -> None:
     assert _opened(content)[720] == datetime(2024, 5, 7, 12, 0, 14, tzinfo=UTC)
 
 
+def test_odd_ends_are_kept_as_printed() -> None:
+    """As in 2018-02: a candle that ends at another instant than its neighbours is stored as it stands."""
+    rows = minutes("2024-05-07")
+    rows[7] = row(FIRST + 7 * MINUTE_MS, FIRST + 7 * MINUTE_MS + 45_999)
+    content = _read(rows)
+    assert content.rows["close_time"].to_pylist()[7] == datetime(2024, 5, 7, 0, 7, 45, 999_000, tzinfo=UTC)
+    assert content.holes == ()
+
+
+def test_a_month_of_one_day_names_the_rest() -> None:
+    """A month's file once held 24 hours under a valid CHECKSUM: they are loaded, the other days are one stretch."""
+    file = KlineFile("spot", "BTCUSDT", "1h", "2024-05")
+    first, hour = file.since_us // 1000, 60 * MINUTE_MS
+    content = _read([row(first + n * hour, first + (n + 1) * hour - 1) for n in range(24)], file)
+    assert (content.rows.num_rows, content.holes) == (24, (((first + 24 * hour) * 1000, file.until_us),))
+
+
 @pytest.mark.parametrize(
     ("interval", "period", "opened", "lasts"),
     [
