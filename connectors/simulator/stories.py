@@ -22,7 +22,7 @@ def _market(scene: Scene) -> Story:
     """Bought or sold at the market, by quantity or by what it may cost, in one to four fills of one instant."""
     price = scene.price(scene.now)
     qty = scene.qty(price)
-    worth = qty * price if scene.chance(0.4) else ZERO
+    worth = round(qty * price, 8) if scene.chance(0.4) else ZERO
     number = scene.place(scene.either(qty, price), qty, price, type="MARKET", quote_order_qty=worth)
     yield scene.book.now_ms + _WAIT_MS
     scene.fill(number, price, scene.split(qty, 1 + int(scene.roll() * 4)), is_maker=False)

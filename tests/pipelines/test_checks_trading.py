@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from desks import API_KEY, SECRET
 from lakes import at, put, rows_of, small_lake
+from trade_desk import START_S, UID, UNLIMITED, RunningClock, TradeDesk
 
 from connectors.lake import Lake, Move
+from connectors.simulator import Exchange, Life, serve
+from connectors.simulator.limits import Limits
 from pipelines.checks import run_checks
 from schemas.journal import RUNS
 from schemas.orders import ALLOCATIONS, FILLS, OPEN_STATES, ORDERS
@@ -187,3 +192,22 @@ def test_an_open_order_outside_the_log_fails(status: str, lake: Lake) -> None:
     """Whatever may still change needs the mark, in each of the open states."""
     put(lake, ORDERS, order(7, status), order(8), order(9, status, gone_since="2026-01-02"))
     assert [row["order_id"] for row in found(lake, "forgotten_orders")] == [7]
+
+
+# All of them.
+
+
+async def test_what_an_account_lived_passes_every_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two years of orders of every kind, pulled once, break no promise, and each fill has an order that says so."""
+    monkeypatch.setenv("DESK_KEY", API_KEY)
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    clock = RunningClock(START_S)
+    exchange = Exchange(seed=1, clock=clock, limits=Limits(enforced=False, weight=UNLIMITED))
+    exchange.add_account(UID, API_KEY, secret=SECRET, orders=Life(stories_a_day=2))
+    async with serve(exchange) as url:
+        desk = TradeDesk(tmp_path, url, exchange, clock)
+        receipts = await desk.run("trading")
+    assert [one.failures for one in receipts] == [()] * len(receipts)
+    now = datetime.fromtimestamp(clock(), UTC)
+    assert [result.name for result in run_checks(desk.lake, [], now) if not result.passed] == []
+    assert all(len(desk.rows(name)) > 1 for name in ("orders", "fills", "allocations", "prevented_matches"))
