@@ -37,7 +37,7 @@ def test_only_reading_calls_are_on_the_list():
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_a_row_speaks_of_columns_that_exist(endpoint):
     """Exceptions, sentinels and cut times name columns of the endpoint's dataset; JSON columns need none."""
-    names = {*endpoint.wire, *endpoint.nulls, *endpoint.whole_ms}
+    names = {*endpoint.wire, *endpoint.unset, *endpoint.whole_ms}
     columns = {column.name: column for column in endpoint.dataset.columns} if endpoint.dataset else {}
     assert names <= columns.keys()
-    assert not [name for name in endpoint.nulls if columns[name].type is EXTRA]
+    assert not [name for name in endpoint.unset if columns[name].type is EXTRA]
