@@ -253,6 +253,13 @@ def test_what_a_flow_promises_and_the_lake_lacks(lake: Lake) -> None:
     ]
 
 
+def test_a_part_of_a_month_without_slots_promises_nothing(lake: Lake) -> None:
+    """No week opens in the last days of January 2026, so a flow since then lacks nothing of it."""
+    put(lake, KLINES, candle(at("2026-02-02"), interval="1w"), since={"spot/BTCUSDT/1w": "2026-02-02"},
+        until={"spot/BTCUSDT/1w": "2026-02-09"})  # fmt: skip
+    assert [one.month for one in stated(lake, [Want("spot", "BTCUSDT", "1w", at("2026-01-28"))])] == ["2026-02"]
+
+
 def test_only_what_is_wanted(lake: Lake) -> None:
     """Other series and months are neither read nor stated."""
     cover(lake, hours("2026-01-30", "2026-02-05"), "2026-01-30", "2026-02-05")
