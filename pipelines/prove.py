@@ -159,9 +159,10 @@ def _months(
 ) -> dict[Key, dict[str, Any]]:
     """The rows of `completeness` that are wanted, and what is wanted beyond them."""
     rows = run(session, f"SELECT * FROM completeness WHERE {where} ORDER BY month DESC").to_pylist()
-    months = {key: row for row in rows if any(want.means((key := _key(row)).series) for want in wanted)}
-    begins = {key.series: row["since"] for key, row in months.items()}  # the first month comes last
-    for series, since in _asked(wanted, begins).items():
+    begins = {_key(row).series: row["since"] for row in rows}  # the first month comes last
+    meant = {series for series in begins if any(want.means(series) for want in wanted)}
+    months = {key: row for row in rows if (key := _key(row)).series in meant}
+    for series, since in _asked(wanted, meant).items():
         _widen(months, series, since, begins.get(series, now))
     return months
 
@@ -179,19 +180,18 @@ def _asked(wanted: Iterable[Want], held: Collection[Series]) -> dict[Series, dat
 def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, until: datetime) -> None:
     """Add that everything from `since` until coverage begins is missing."""
     while since < until:
-        month_end = (since.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(
-            day=1
-        )
+        end = min(until, _next_month(since))
         key = Key(series.market, series.interval, f"{since:%Y-%m}", series.symbol)
-        lacks = Grid.of(key.interval).count(_us(since), _us(min(until, month_end)))
-        held = months.get(key) or _empty(key, min(until, month_end))
-        months[key] = held | {
-            "since": since,
-            "expected_rows": held["expected_rows"] + lacks,
-            "missing_rows": held["missing_rows"] + lacks,
-            "status": "missing" if lacks else held["status"],
-        }
-        since = month_end
+        if lacks := Grid.of(key.interval).count(_us(since), _us(end)):
+            held = months.get(key) or _empty(key, end)
+            counts = {name: held[name] + lacks for name in ("expected_rows", "missing_rows")}
+            months[key] = held | counts | {"since": since, "status": "missing"}
+        since = end
+
+
+def _next_month(moment: datetime) -> datetime:
+    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
 
 
 def _empty(key: Key, until: datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from lakes import at, put, rows_of, small_lake
 
@@ -24,7 +25,7 @@ from pipelines import prove as proving
 from pipelines.prove import Key, Statement, Want, prove, wants
 from schemas.canonical import records
 from schemas.config import FlowsFile
-from schemas.errors import UsageProblem
+from schemas.errors import CorruptData, UsageProblem
 from schemas.journal import GAPS
 from schemas.market import KLINES
 
@@ -128,6 +129,34 @@ def test_upkeep_changes_no_hash(lake: Lake) -> None:
     assert stated(lake) == before
 
 
+def test_a_lake_may_change_while_it_is_proven(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upkeep that rewrites files, and runs that add candles, change no statement that was begun before."""
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        for day in range(1, 10):
+            rows = hours(f"2026-01-{day:02}", f"2026-01-{day + 1:02}", symbol)
+            put(lake, KLINES, *rows, until={f"spot/{symbol}/1h": f"2026-01-{day + 1:02}"})
+        put(lake, KLINES, since={f"spot/{symbol}/1h": "2026-01-01"})
+    before = list(stated(lake).values())
+    monkeypatch.setattr(proving, "PIECE_ROWS", 200)
+    begun = prove(lake, ALL, NOW)
+    first = next(begun)
+    lake.table(KLINES).maintain(at("2027-01-01"))
+    put(lake, KLINES, *hours("2026-01-10", "2026-01-12", "ETHUSDT"), until={"spot/ETHUSDT/1h": "2026-01-12"})
+    assert [first, *begun] == before
+
+
+def test_damage_is_named(lake: Lake) -> None:
+    """A flipped bit in a data file is found by the checksum of its page, and the file is named."""
+    cover(lake, hours("2026-01-01", "2026-02-01"), "2026-01-01", "2026-02-01")
+    path = Path(lake.table(KLINES).files()[0])
+    whole = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(KLINES.file_schema.names.index("volume"))
+    whole[column.data_page_offset + column.total_compressed_size - 3] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(CorruptData, match=path.name):
+        stated(lake)
+
+
 @pytest.mark.parametrize("column", [name for name in KLINES.schema.names if name not in KLINES.series])
 def test_every_value_counts(lake: Lake, column: str) -> None:
     """One unit more in any column of one row is another hash, of its day and month alone."""
@@ -222,6 +251,13 @@ def test_what_a_flow_promises_and_the_lake_lacks(lake: Lake) -> None:
     assert [(one.month, each.missing_rows) for one, each in stated(lake, wants(config, ["all"])).items()] == [
         ("2026-02", 9 * 24)
     ]
+
+
+def test_a_part_of_a_month_without_slots_promises_nothing(lake: Lake) -> None:
+    """No week opens in the last days of January 2026, so a flow since then lacks nothing of it."""
+    put(lake, KLINES, candle(at("2026-02-02"), interval="1w"), since={"spot/BTCUSDT/1w": "2026-02-02"},
+        until={"spot/BTCUSDT/1w": "2026-02-09"})  # fmt: skip
+    assert [one.month for one in stated(lake, [Want("spot", "BTCUSDT", "1w", at("2026-01-28"))])] == ["2026-02"]
 
 
 def test_only_what_is_wanted(lake: Lake) -> None:
