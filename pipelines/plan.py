@@ -141,7 +141,7 @@ class Cost:
     note: str = ""
 
 
-BYTES_PER_CANDLE = 45  # of compressed Parquet, measured on real BTCUSDT minutes (tests/bench)
+BYTES_PER_CANDLE = 45  # of compressed Parquet, rounded up from what lakes of simulated and real minutes take
 
 
 def cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None = None) -> Cost:

@@ -21,6 +21,7 @@ from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines import listing as symbols_of
+from pipelines.audit import audit
 from pipelines.candles import Series
 from pipelines.ingest import Pull
 from pipelines.journal import Journal
@@ -135,11 +136,18 @@ class Run:
                 return await self._upkeep(unit), []
 
     async def _upkeep(self, unit: Unit) -> int:
-        """Tidy a table; of candles, first see whether the archive published files anew."""
-        session, rows = self.session, 0
-        if unit.dataset == KLINES.name and session.archive is not None:
-            rows = await recheck(session.lake, session.archive, session.client.now_us())
+        """Tidy a table; of candles, then look at the archive again. Only the latter needs a network, and can wait."""
+        session = self.session
         await asyncio.to_thread(session.lake.table(DATASETS[unit.dataset]).maintain)
+        if unit.dataset != KLINES.name or session.archive is None:
+            return 0
+        try:
+            rows = await recheck(session.lake, session.archive, session.client.now_us())
+            async with session.client:
+                await audit(session)
+        except TryLater as problem:
+            self.note = f"The archive was not looked at again: {problem}"
+            return 0
         return rows
 
     async def symbols(self, flow: MarketFlow) -> Chosen:

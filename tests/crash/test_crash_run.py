@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 10, 14, 12, 0, 12, tzinfo=UTC)
 NOON_MS = int(NOON.replace(second=0).timestamp()) * 1000
 GAPS = {"not_listed", "exchange_outage"}
-SAMPLE = 31  # every so many points; the soak takes all of them
+SAMPLE, SOAK_SAMPLE = 31, 4  # every so many of some 350 points
 Found = tuple[Program, list[Point], str]
 
 
@@ -89,7 +89,7 @@ def test_a_run_killed_here_and_there_heals(found: Found, tmp_path: Path) -> None
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_a_run_killed_anywhere_heals(found: Found, tmp_path: Path) -> None:
-    """Killed at each of its calls: rows, bounds, gaps and corrections are those of a run that was never killed."""
+def test_a_run_killed_almost_anywhere_heals(found: Found, tmp_path: Path) -> None:
+    """Killed at every fourth call: rows, bounds, gaps and corrections are those of a run that was never killed."""
     program, points, undisturbed = found
-    assert sweep(program, points, "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []
+    assert sweep(program, points[::SOAK_SAMPLE], "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []

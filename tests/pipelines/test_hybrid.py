@@ -155,7 +155,20 @@ async def test_a_file_published_anew_replaces_its_rows(archived: Desk):
     await archived.run("upkeep")
     files = archived.rows("archive_files", path=MONTHLY)
     assert [(row["added"], row["removed"], row["changed"]) for row in files] == [(None, None, None), (0, 0, 1)]
+    [audit] = archived.rows("check_results", check_name="archive_audit")
+    assert audit["passed"]
     [correction] = archived.rows("corrections")
     assert '"close":"1.00000000"' in correction["before"]
     held = candles(archived)
     assert held.equals((await as_rest_has_it(archived)).slice(0, held.num_rows))
+
+
+async def test_upkeep_needs_no_network(archived: Desk):
+    """Without a network maintenance tidies all the same, and says that the archive was not looked at."""
+    await archived.run()
+    archived.flows["upkeep"] = {"kind": "maintenance"}
+    nowhere = "http://127.0.0.1:1"
+    archived.url, archived.addresses = nowhere, {"archive": nowhere, "archive_list": nowhere}
+    receipts = await archived.run("upkeep")
+    assert {receipt.outcome for receipt in receipts} == {"done"}
+    assert "was not looked at again" in receipts[-1].note
