@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from connectors.binance.sites import resolve
 from schemas.config import FlowsFile
 from schemas.errors import UsageProblem
 from schemas.values import shown
@@ -47,7 +48,15 @@ _Place = tuple[str | int, ...]  # where in the file: keys and positions from the
 def load(path: Path = DEFAULT_PATH, *, now: datetime | None = None) -> FlowsFile:
     """The checked content of flows.yaml; UsageProblem says in one sentence where it is wrong and how to mend it."""
     document = _Document(path)
-    context = {"folder": path.absolute().parent, "now": now or datetime.now(UTC)}
+    config = _validated(document, {"folder": path.absolute().parent, "now": now or datetime.now(UTC)})
+    try:
+        resolve(config.exchange)
+    except UsageProblem as problem:
+        raise document.wrong(document.lines[("exchange",)], problem.what, problem.way_out) from None
+    return config
+
+
+def _validated(document: _Document, context: dict[str, Any]) -> FlowsFile:
     try:
         return FlowsFile.model_validate(document.content, context=context)
     except ValidationError as error:
@@ -67,9 +76,9 @@ class _Document:
     def _plain(self, node: Node, place: _Place) -> Any:
         self.lines[place] = node.start_mark.line + 1
         if len(self.lines) > MAX_NODES or len(place) > MAX_DEPTH:
-            raise self._wrong(self.lines[place], "it unfolds to more than flows can mean", "Write it out plainly.")
+            raise self.wrong(self.lines[place], "it unfolds to more than flows can mean", "Write it out plainly.")
         if not re.fullmatch(r"tag:yaml\.org,2002:\w+", tag := node.tag or ""):
-            raise self._wrong(self.lines[place], "tags are not understood", "Take the word after the ! away.")
+            raise self.wrong(self.lines[place], "tags are not understood", "Take the word after the ! away.")
         if isinstance(node, MappingNode):
             return self._mapping(node, place)
         if isinstance(node, SequenceNode):
@@ -81,9 +90,9 @@ class _Document:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode):
-                raise self._wrong(line, "a key must be one word", "Quote it if it holds brackets.")
+                raise self.wrong(line, "a key must be one word", "Quote it if it holds brackets.")
             if key.value in content:
-                raise self._wrong(line, f"the key {shown(key.value)} stands there twice", "Keep one of them.")
+                raise self.wrong(line, f"the key {shown(key.value)} stands there twice", "Keep one of them.")
             content[key.value] = self._plain(value, (*place, key.value))
             self.lines[(*place, key.value)] = line
         return content
@@ -91,7 +100,7 @@ class _Document:
     def problem(self, errors: Sequence[ErrorDetails]) -> UsageProblem:
         """The first thing that is wrong, and how many more there are."""
         (line, what), *others = sorted((self._described(error) for error in errors), key=lambda each: each[0])
-        return self._wrong(line, what, f"(And {len(others)} more.)" if others else "")
+        return self.wrong(line, what, f"(And {len(others)} more.)" if others else "")
 
     def _described(self, error: ErrorDetails) -> tuple[int, str]:
         context = error.get("ctx", {})
@@ -109,7 +118,7 @@ class _Document:
             place = (*place, step) if (*place, step) in self.lines else place
         return place
 
-    def _wrong(self, line: int, what: str, way_out: str) -> UsageProblem:
+    def wrong(self, line: int, what: str, way_out: str) -> UsageProblem:
         return UsageProblem(f"{self.path}, line {line}: {what.rstrip('. ')}.", way_out)
 
 

@@ -98,14 +98,14 @@ async def demo(folder: Path, *, say: Say, show: Show, watch: Watch, stop: asynci
 
     Raises UsageProblem when the folder holds something else, Problem when a flow fails, CorruptData when a check does.
     """
-    _make_fresh(folder)
+    make_fresh(folder)
     say("Starting a simulated exchange and a private Prefect server; this takes about ten seconds.")
     with _environment(_variables(folder)):
         await _pull(folder, show, watch, stop)
     if not stop.is_set():
         lake = Lake.at(folder / "lake")
-        _check(lake, show)
-        _answer(lake, show)
+        check(lake, show)
+        answer(lake, show)
         for line in _what_next(folder):
             say(line)
 
@@ -113,7 +113,7 @@ async def demo(folder: Path, *, say: Say, show: Show, watch: Watch, stop: asynci
 async def _pull(folder: Path, show: Show, watch: Watch, stop: asyncio.Event) -> None:
     home = folder / "prefect"
     async with _simulator(folder) as url, server(home, free_port(), secrets=(_KEY, _SECRET)) as prefect:
-        path = _write_flows(folder, url)
+        path = write_flows(folder, url)
         for title in ("The first run pulls everything.", "The second pulls what is new; no candle comes twice."):
             show(title, _RUNS, [_row(receipt) for receipt in await _run(path, prefect.api, watch, stop)])
             if stop.is_set():
@@ -121,7 +121,7 @@ async def _pull(folder: Path, show: Show, watch: Watch, stop: asyncio.Event) -> 
         show("What Prefect recorded:", _HISTORY, await _history(prefect.api))
 
 
-def _make_fresh(folder: Path) -> None:
+def make_fresh(folder: Path) -> None:
     """An empty folder; only what an earlier demo left is deleted for it."""
     if (folder / _MARK).exists():
         shutil.rmtree(folder)
@@ -159,7 +159,8 @@ async def _simulator(folder: Path) -> AsyncIterator[str]:
         yield url
 
 
-def _write_flows(folder: Path, url: str) -> Path:
+def write_flows(folder: Path, url: str) -> Path:
+    """A flows.yaml for the exchange at that address."""
     path = folder / "flows.yaml"
     since = datetime.now(UTC) - HISTORY
     path.write_text(_FLOWS.format(url=url, key=_KEY, secret=_SECRET, since=since), encoding="utf-8")
@@ -192,7 +193,7 @@ def _row(receipt: Receipt) -> tuple[object, ...]:
     return tuple(getattr(receipt, name) for name in _RUNS)
 
 
-def _check(lake: Lake, show: Show) -> None:
+def check(lake: Lake, show: Show) -> None:
     """Show every check that has something to say. CorruptData when one of severity error fails."""
     now = datetime.now(UTC)
     results = run_checks(lake, (), now)
@@ -204,7 +205,8 @@ def _check(lake: Lake, show: Show) -> None:
         raise CorruptData("A check of the demo failed.", "Please report it.")
 
 
-def _answer(lake: Lake, show: Show) -> None:
+def answer(lake: Lake, show: Show) -> None:
+    """Show each question, its SQL and the answer."""
     with sql.connect(lake) as connection:
         for question, asked in QUESTIONS:
             statement = dedent(asked).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import time
@@ -11,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.guard import check_key
-
-from connectors.binance.budget import Budget, default_path
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.config import load
 from pipelines.runs import key_of
+from pipelines.serving import recorder
 from schemas.config import Account
 from schemas.errors import Problem
 
@@ -57,7 +58,7 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
         yield Finding.of("flows.yaml", problem)
         return
     yield Finding("flows.yaml", "ok", f"{len(config.flows)} flows on {site.environment}")
-    for finding in (*_disk(config.lake), *_lake(config.lake, site)):
+    for finding in (*_disk(config.lake), *_lake(config.lake, site), await _prefect(path)):
         yield finding
     try:
         with Budget(state or default_path(), site.environment, share=config.budget) as budget:
@@ -94,6 +95,21 @@ def _lake(path: Path, site: Site) -> Iterator[Finding]:
         yield Finding("lake", "warn", f"other users can look into {path}", f"Run: chmod 700 {path}")
     else:
         yield Finding("lake", "ok", f"{path}, bound to {lake.environment}")
+
+
+async def _prefect(path: Path) -> Finding:
+    api, wanted = recorder(path), os.environ.get("PREFECT_API_URL")
+    if api is None and wanted:
+        fix = "Start that server, or unset PREFECT_API_URL; until then runs go directly, unrecorded."
+        return Finding("Prefect", "warn", f"nobody answers at {wanted}", fix)
+    if api is None:
+        return Finding("Prefect", "ok", "no server is up: runs go directly, unrecorded and unscheduled; `binlake up`")
+    from pipelines.flows import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
+
+    closed = await close_zombies(api)
+    return Finding(
+        "Prefect", "ok", f"records runs at {api}" + (f"; closed {closed} that were killed" if closed else "")
+    )
 
 
 def _budget(budget: Budget) -> Finding:

@@ -7,39 +7,49 @@ reaches Prefect as the sentence of a failed state, because it keeps the text of 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Any
+from uuid import UUID
 
+import httpx
 import prefect
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.runner import Runner
+from prefect.runtime import flow_run
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types.entrypoint import EntrypointType
 
 from pipelines.config import load
+from pipelines.processes import alive
 from pipelines.progress import Progress, Silent
 from pipelines.receipts import Receipt, worst
 from pipelines.runs import Run, Unit, flow_named, run_flow, unset_secret
 from schemas.config import Flow
-from schemas.errors import Problem
+from schemas.errors import Problem, TryLater
 
 TAG = "binlake"
 ADVANCED = "binlake.dataset.advanced"
+SENT_S = 10.0
 FIRST_RUN_AFTER = timedelta(seconds=10)  # of `up`; then every so often
+_HOST = f"{gethostname()}:"  # before the number of a process
 _FAILED, _INTERRUPTED = Problem.exit_code, 130
 _SHOWN_FAILURES = 5
 
@@ -80,6 +90,7 @@ FLOWS = {each.name: each for each in (market, account, maintenance)}
 
 async def _run(path: Path, name: str) -> State[None]:
     watch = _watch.get(None) or Watch()
+    await _sign()
     try:
         watch.receipts = await run_flow(load(path), name, progress=watch.progress, stop=watch.stop, pull=_as_task)
     except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
@@ -87,6 +98,12 @@ async def _run(path: Path, name: str) -> State[None]:
         return Failed(message=_sentence(error))
     await _summarise(name, watch.receipts)
     return _state(watch.receipts)
+
+
+async def _sign() -> None:
+    """Note which process runs this flow run, so that `close_zombies` can tell whether it is gone."""
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.id), infrastructure_pid=f"{_HOST}{os.getpid()}")
 
 
 class _Work:
@@ -213,11 +230,21 @@ async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, s
     try:
         with temporary_settings({PREFECT_API_URL: api}):
             await FLOWS[kind](**_parameters(path, name), return_state=True)
+            await _sent()
+    except httpx.TransportError:
+        if not watch.receipts and watch.error is None:  # else the work is done, and only its record is lost
+            raise TryLater(f"The Prefect server at {api} ended; what was committed stays.") from None
     finally:
         _watch.reset(token)
     if watch.error is not None:
         raise watch.error
     return watch.receipts
+
+
+async def _sent() -> None:
+    """Wait until the server has the logs and events that go to it behind the run; else exiting waits for them."""
+    for worker in (APILogWorker, EventsWorker):
+        await worker.drain_all(timeout=SENT_S, at_exit=False)  # type: ignore[misc]  # a coroutine inside a loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +299,7 @@ async def serve(path: Path) -> None:
     """Run the flows of a file on their schedules, until interrupted. The server must be ours alone."""
     served = await deployments(path, now=datetime.now(UTC))
     async with get_client() as client:
-        await close_zombies(client)
+        await _close(client, await _running(client))  # whatever ran them ended with the server before this one
         await _forget_others(client, served)
     runner = Runner(name=TAG, pause_on_shutdown=True)
     for deployment in served:
@@ -280,14 +307,28 @@ async def serve(path: Path) -> None:
     await runner.start()
 
 
-async def close_zombies(client: PrefectClient) -> int:
-    """Close the runs that a server believes to be running although all that ran them is gone; how many there were."""
-    running = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-    found = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=running)))
-    for run in found:
+async def close_zombies(api: str) -> int:
+    """Close the runs on a server whose process on this machine was killed; how many there were."""
+    with temporary_settings({PREFECT_API_URL: api}):
+        async with get_client() as client:
+            zombies = [run for run in await _running(client) if _is_gone(run.infrastructure_pid or "")]
+            await _close(client, zombies)
+    return len(zombies)
+
+
+def _is_gone(process: str) -> bool:
+    return process.startswith(_HOST) and not alive(int(process.removeprefix(_HOST)))
+
+
+async def _running(client: PrefectClient) -> list[FlowRun]:
+    types = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+    return await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=types)))
+
+
+async def _close(client: PrefectClient, runs: Sequence[FlowRun]) -> None:
+    for run in runs:
         gone: State[None] = Crashed(message="The process that ran it is gone; what it committed stays.")
         await client.set_flow_run_state(run.id, gone, force=True)
-    return len(found)
 
 
 async def _forget_others(client: PrefectClient, served: Sequence[RunnerDeployment]) -> None:

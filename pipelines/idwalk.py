@@ -156,5 +156,4 @@ class IdWalk:
 
     @property
     def _limit(self) -> int:
-        assert self.endpoint.page_limit is not None  # noqa: S101 - the row of the endpoint says so
         return self.endpoint.page_limit

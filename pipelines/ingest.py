@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints import KLINES as ENDPOINT
+from connectors.binance.paging import by_time
 from pipelines import plan
 from pipelines.ahead import ahead
 from pipelines.batch import Batch
@@ -46,7 +47,7 @@ class Pull:
     failures: list[Failure] = field(default_factory=list)
     rows: int = 0
     walks: dict[Series, Walk] = field(default_factory=dict)
-    begun: set[Series] = field(default_factory=set)
+    going: set[Series] = field(default_factory=set)  # the last opening page held candles
     listed: dict[Series, int] = field(default_factory=dict)
     batch: Batch = field(init=False)
 
@@ -66,6 +67,8 @@ class Pull:
         end = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
         await self._work(self._opening(now, end))
         await self._work(self._rest(end))
+        while (windows := self._endings(end)) and not self.session.stop.is_set():
+            await self._work(windows)
         await self._work(self._listing())
         await self._work(self._history())
 
@@ -89,19 +92,24 @@ class Pull:
         """First what is new in every series, with a second look at gaps that are due, and new series' first pages."""
         windows: list[Window] = []
         for walk in self.walks.values():
-            if walk.until is None:
-                windows.append(plan.first(walk.series, self.since, end))
+            windows += second_looks(walk, now)
+            if walk.until is None or (walk.delisted and not walk.at_rest):
+                windows.append(plan.first(walk.series, walk.until or self.since, end))
             elif not walk.at_rest:
                 windows += plan.forward(walk, end)
-                windows += second_looks(walk, now)
         return plan.in_order(windows)
 
     def _rest(self, end: int) -> list[Window]:
         """Then what follows the opening pages."""
-        begun = [walk for walk in self._alive() if walk.series in self.begun and walk.until is not None]
+        begun = [walk for walk in self._alive() if walk.series in self.going and not walk.delisted]
         return plan.in_order(
             window for walk in begun for window in plan.forward(walk, end, phase=Phase.REST, overlap=0)
         )
+
+    def _endings(self, end: int) -> list[Window]:
+        """A delisted symbol goes on from candle to candle, since a page for each stretch of nothing could be years."""
+        ending = [walk for walk in self._alive() if walk.delisted and walk.series in self.going]
+        return plan.in_order(plan.first(walk.series, walk.until or self.since, end) for walk in ending)
 
     def _listing(self) -> list[Window]:
         """Where the history of each series begins that is wanted from before its coverage."""
@@ -156,29 +164,29 @@ class Pull:
         A short page is not the end: the exchange is asked again behind it, until it prints nothing. At the frontier,
         where a candle may still be on its way, the next run does that.
         """
-        client, series, pages = self.session.client, window.series, []
-        since, grid = window.ask_since, self.walks[window.series].grid
-        while since < window.until:
-            page = await client.rows(
-                ENDPOINT,
-                series.values,
-                symbol=series.symbol,
-                interval=series.interval,
-                startTime=since // 1000,
-                endTime=window.until // 1000 - 1,
-                limit=window.limit,
-            )
-            pages.append(page)
-            self.session.progress.advance(requests=1)
-            if not page.num_rows or window.phase in plan.OPENING:
-                break
-            last = int(instants(page).max())
-            if last < since:
-                raise Problem(f"The exchange sent candles of {series.name} from before what was asked for.")
-            since = grid.step(grid.floor(last), 1)
-            if client.now_us() - since < QUIET_US:
-                break
+        pages: list[pa.Table] = []
+        grid, since_ms, until_ms = self.walks[window.series].grid, window.ask_since // 1000, window.until // 1000
+        walk = by_time(
+            lambda start_ms, end_ms: self._page(window, start_ms, end_ms),
+            since_ms, until_ms, limit=window.limit, time="open_time", key=("open_time",), ends="close_time",
+        )  # fmt: skip
+        async with aclosing(walk):
+            async for page in walk:
+                pages.append(page)
+                reached = grid.step(grid.floor(int(instants(page).max())), 1)
+                if window.phase in plan.OPENING or self.session.client.now_us() - reached < QUIET_US:
+                    break
         return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
+
+    async def _page(self, window: Window, start_ms: int, end_ms: int) -> pa.Table:
+        """One page of a window, asked from `start_ms` up to and including `end_ms`."""
+        series = window.series
+        page = await self.session.client.rows(
+            ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+            startTime=start_ms, endTime=end_ms, limit=window.limit,
+        )  # fmt: skip
+        self.session.progress.advance(requests=1)
+        return page
 
     def _take(self, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]]) -> None:
         """Turn one page into a step of its series. A window that no longer joins what came before adds nothing."""
@@ -192,9 +200,9 @@ class Pull:
             if window.until == walk.since:
                 self.batch.add(window.series, take(page, window.since, window.until, now))
         elif window.phase is Phase.FIRST:
-            self.begun.add(window.series)
-            until = _end_of(walk, page, window)
-            self.batch.add(window.series, walk.forward(page, window.since, until, now))
+            self.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
+            moved = page.num_rows and walk.until is not None and walk.until > window.since
+            (self.going.add if moved else self.going.discard)(window.series)
         elif window.since == walk.until:
             self._compare(walk, window, page, stored, now)
             self.batch.add(window.series, walk.forward(page, window.since, window.until, now))

@@ -88,6 +88,8 @@ def _store(lake: Lake, market: str, rows: pa.Table, now: int) -> int:
     table = lake.table(SYMBOLS)
     series = SYMBOLS.series_id({"market": market})
     previous = table.bounds().get(f"{series}#observed_at")
+    if previous is not None and previous >= now:
+        return 0  # a newer look was stored meanwhile
     known = _last_versions(lake, market)
     printed = {row["symbol"]: row for row in with_instants(rows)}
     changed = [row for symbol, row in printed.items() if _differs(row, known.get(symbol))]

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from connectors.binance.endpoints import KLINES
 from pipelines.candles import Series, Walk
 from schemas.intervals import Grid
 
-PAGE_ROWS = 1000  # what one klines request may return
+PAGE_ROWS = KLINES.page_limit
 OVERLAP = 2  # candles asked for again before the frontier, to see whether the exchange changed them
 
 

@@ -78,3 +78,14 @@ def free_port(wanted: int = 0) -> int | None:
             return None
         port: int = probe.getsockname()[1]
         return port
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this machine still is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -7,12 +7,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from connectors.simulator import Exchange, MovableClock, serve
 
 _HOST_VARIABLES = ("PREFECT_", "BINLAKE_", "BINANCE_", "XDG_")
 _RECORDED = "BINLAKE_DATA"  # where recorded data lies; read before the environment is cleaned
 _RECORDED_AT = Path(os.environ.get(_RECORDED) or Path(__file__).parents[2] / "shared" / "data")
+
+settings.register_profile("binlake", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("binlake")
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,14 @@ API_KEY = "k" * 64
 SECRET = "s" * 64
 UID = 354937868
 
+# Stored candles as `klines` prints them; a decimal as text has the eight decimals of its column.
+AS_PRINTED = """
+SELECT epoch_ms(open_time), open::VARCHAR, high::VARCHAR, low::VARCHAR, close::VARCHAR, volume::VARCHAR,
+    epoch_ms(close_time), quote_volume::VARCHAR, trade_count, taker_buy_volume::VARCHAR,
+    taker_buy_quote_volume::VARCHAR, '0'
+FROM klines ORDER BY open_time
+"""
+
 
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

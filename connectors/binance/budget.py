@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,9 @@ GUARD_S = 0.25  # our minute begins this much after the exchange's: clocks agree
 HASTE = 1.5  # never faster than this times the pace that would just use the minute up
 BURST = 0.10  # so much of a minute may go at once: a run of a few requests should not crawl
 PATIENCE_S = 120.0  # a longer ban is told instead of waited out
-_BUSY_S = 0.05
+_BUSY_S = 0.05  # how long the event loop may stand still for the file
+_PATIENT_S = 10.0  # and how long when what is to be written is rare and must not be lost
+_SOON_S = 0.002
 _LOOK_AGAIN_S = 1.0
 _KEPT_MINUTES = 24 * 60
 _EVERY_POOL = "*"
@@ -131,7 +133,7 @@ class Budget:
         async with self._turns[pool.name]:
             try:
                 while delay_s := self._try_spend(pool, weight):
-                    await self._sleep(min(delay_s, _LOOK_AGAIN_S))
+                    await self._sleep(min(max(delay_s, _SOON_S), _LOOK_AGAIN_S))
             finally:
                 self._waiting.pop(pool.name, None)
 
@@ -140,19 +142,19 @@ class Budget:
         minute = _minute(self._clock())
         if minute != _minute(asked_s) or used <= self._read(pool).used:
             return
-        with self._transaction() as db:
+        with suppress(_HeldError), self._transaction() as db:  # the next answer tells again
             db.execute(_CORRECT, {"pool": self._key(pool.name), "minute": minute, "used": used})
 
     def learn(self, pool: Pool, limit: int) -> None:
         """Take over the limit that the exchange prints."""
         if limit != self._limit(pool):
-            with self._transaction() as db:
+            with self._transaction(_PATIENT_S) as db:
                 db.execute("INSERT OR REPLACE INTO limits VALUES (?, ?)", (self._key(pool.name), limit))
 
     def block(self, pool: Pool, until_s: float, *, banned: bool = False) -> None:
         """Let nobody spend before `until_s`; a ban closes every pool of the environment."""
         key = self._key(_EVERY_POOL if banned else pool.name)
-        with self._transaction() as db:
+        with self._transaction(_PATIENT_S) as db:
             db.execute(_BLOCK, {"pool": key, "until_s": until_s, "banned": banned})
 
     def state(self, pool: Pool) -> PoolState:
@@ -220,8 +222,9 @@ class Budget:
         return f"{self._environment}/{pool_name}"
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, patience_s: float = _BUSY_S) -> Iterator[sqlite3.Connection]:
         with _sqlite_problems(self._path), self._db:  # the second one commits, or rolls back
+            self._db.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
 
@@ -244,11 +247,10 @@ def _open(path: Path) -> sqlite3.Connection:
     with _sqlite_problems(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(path, timeout=10, isolation_level=None)
+        db = sqlite3.connect(path, timeout=_PATIENT_S, isolation_level=None)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # in WAL mode a commit waits for no disk
         db.executescript(_SCHEMA)
-        db.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")  # from here on the event loop is waiting
         return db
 
 

@@ -60,14 +60,6 @@ class Unset(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByTime:
-    """A list walked along a time column; `ends` names the column that says how far a row reaches."""
-
-    time: str
-    ends: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ById:
     """A list walked along a column of ids: `param` asks for the rows from an id on, oldest first."""
 
@@ -77,11 +69,11 @@ class ById:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint:
-    """One call: where it goes, what it costs, how its list is walked and what its answer becomes.
+    """One call: where it goes, what it costs and what its answer becomes.
 
-    Wire names are the columns' names in camelCase; `wire` holds the exceptions, or names the columns of rows
-    that are arrays. `unset` names the columns where some values mean NULL. `whole_ms` are times cut to the
-    millisecond.
+    `page_limit` is the most rows that one answer of a long list holds. Wire names are the columns' names in
+    camelCase; `wire` holds the exceptions, or names the columns of rows that are arrays. `unset` names the columns
+    where some values mean NULL. `whole_ms` are times cut to the millisecond.
     """
 
     name: str
@@ -91,8 +83,8 @@ class Endpoint:
     method: str = "GET"
     weight: int | BySymbols | ByParams = 1
     security: Security = Security.PUBLIC
-    page_limit: int | None = None
-    walk: ByTime | ById | None = None
+    page_limit: int = 0
+    walk: ById | None = None
     tells_limits: bool = False
     dataset: Dataset | None = None
     rows_at: str | None = None
@@ -125,7 +117,6 @@ KLINES = Endpoint(
     pool=SPOT,
     weight=2,
     page_limit=1000,
-    walk=ByTime(time="open_time", ends="close_time"),
     dataset=KLINE_ROWS,
     wire=(
         "open_time",

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake.durable import DRAFT
-from connectors.lake.files import ROW_GROUP, DataFile, new_files, read_files, refuse_damaged, write_file
+from connectors.lake.files import ROW_GROUP, DataFile, new_files, refuse_damaged, write_file
 from connectors.lake.live import LiveFile
 from schemas.dataset import MONTH, Dataset
 from schemas.errors import CorruptData, Problem
@@ -46,7 +46,8 @@ def worth_merging(files: Sequence[LiveFile], dataset: Dataset, now: datetime) ->
 def merge(root: Path, dataset: Dataset, files: Sequence[LiveFile]) -> list[DataFile]:
     """Write the rows of these files again, sorted, and prove that they are the same rows."""
     paths = [root / file.path for file in files]
-    with _problems(root, paths), new_files(root) as written, _session(root) as session:
+    refuse_damaged(paths)  # DuckDB does not look at page checksums
+    with new_files(root) as written, _session(root) as session:
         before = _fingerprint(session, dataset, paths)
         pieces = _cut(_sorted(session, dataset, paths), dataset.order[0], _rows_per_file(files))
         for _, parts in groupby(pieces, key=itemgetter(0)):
@@ -55,18 +56,6 @@ def merge(root: Path, dataset: Dataset, files: Sequence[LiveFile]) -> list[DataF
         if before != after:
             raise CorruptData(f"Merging files of {root} would have changed rows; all were left as they are.")
     return written
-
-
-@contextmanager
-def _problems(root: Path, paths: Sequence[Path]) -> Iterator[None]:
-    """Name the damaged file, or what else kept rows from being merged."""
-    try:
-        yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        refuse_damaged(paths)
-        raise Problem(
-            f"Files of {root} were not merged: {error}.", "Nothing changed; mend it and run again."
-        ) from error
 
 
 def _at_rest(files: Sequence[LiveFile], now: datetime) -> bool:
@@ -109,21 +98,35 @@ def _session(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": spill, "threads": 2}) as session,
     ):
         session.execute("SET TimeZone = 'UTC'")
-        yield session
+        try:
+            yield session
+        except duckdb.Error as error:
+            raise Problem(f"Files of {root} were not merged: {error}.", "No row changed; run again.") from error
+
+
+def _rows(session: duckdb.DuckDBPyConnection, dataset: Dataset, paths: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+    """The rows of the files; a column that a file lacks is NULL."""
+    stored = session.read_parquet([str(path) for path in paths], hive_partitioning=False, union_by_name=True)
+    columns = (dataset.column(name) for name in dataset.file_schema.names)
+    return stored.project(
+        ", ".join(
+            f'"{column.name}"' if column.name in stored.columns else f'NULL::{column.type.sql} AS "{column.name}"'
+            for column in columns
+        )
+    )
 
 
 def _fingerprint(session: duckdb.DuckDBPyConnection, dataset: Dataset, paths: Sequence[Path]) -> tuple[int, int]:
     """How many rows, and the sum of their hashes: the same for the same rows in any order."""
-    session.register("rows", read_files(paths, dataset.file_schema).to_reader())
     columns = ", ".join(f'"{name}"' for name in dataset.file_schema.names)
-    [(rows, total)] = session.execute(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM rows").fetchall()
+    found = _rows(session, dataset, paths).aggregate(f"count(*), sum(hash({columns})::HUGEINT)").fetchall()
+    [(rows, total)] = found
     return rows, total
 
 
 def _sorted(session: duckdb.DuckDBPyConnection, dataset: Dataset, paths: Sequence[Path]) -> Iterator[pa.Table]:
-    session.register("rows", read_files(paths, dataset.file_schema).to_reader())
     order = ", ".join(f'"{name}"' for name in dataset.order)
-    for batch in session.sql(f"SELECT * FROM rows ORDER BY {order}").to_arrow_reader(ROW_GROUP):
+    for batch in _rows(session, dataset, paths).order(order).to_arrow_reader(ROW_GROUP):
         yield pa.Table.from_batches([batch])
 
 

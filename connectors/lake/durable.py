@@ -62,7 +62,8 @@ def _private(path: str, flags: int) -> int:
 @contextmanager
 def held(lock: Path) -> Iterator[None]:
     """Hold a lock among processes and threads; it is gone with the process that held it."""
-    lock.parent.mkdir(mode=0o700, exist_ok=True)
+    if not lock.parent.is_dir():
+        lock.parent.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # each acquisition has its own descriptor, so threads wait too

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.lake.durable import disk_problems, held, make_folder, whole_file
+from connectors.lake.durable import DRAFT, disk_problems, held, make_folder, whole_file
 from connectors.lake.table import Table
 from schemas.dataset import Dataset
 from schemas.errors import AccessRefused, CorruptData, UsageProblem
@@ -40,6 +40,8 @@ class Lake:
         with disk_problems(path, "the lake was not opened"):
             make_folder(path, below=_existing(path.parent))
             with _label_lock(path):
+                for draft in path.glob(f"{DRAFT}*"):  # of a process that died while it held the lock
+                    draft.unlink()
                 if not _label_path(path).exists():
                     _write_label(path, _Label(FORMAT, environment))
         lake = cls.at(path)

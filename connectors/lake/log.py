@@ -222,13 +222,17 @@ class Log:
     def _checkpoint(self, delta: DeltaTable) -> DeltaTable:
         """Have a durable checkpoint, of durable entries only, and a snapshot that starts from it."""
         checkpoint = checkpoint_path(self._folder, delta.version())
-        if checkpoint.exists():
-            return delta
-        self._make_durable()
-        delta.create_checkpoint()
+        if not checkpoint.exists():
+            self._make_durable()
+            try:
+                delta.create_checkpoint()
+            except DeltaError as error:
+                raise OSError(str(error)) from error  # it has nothing but the disk to fail on
+            delta = self._reopen()
         for path in (checkpoint, self._folder / HINT, self._folder):
-            sync(path)
-        return self._reopen()
+            with suppress(FileNotFoundError):  # a hint is a hint
+                sync(path)
+        return delta
 
 
 def _stored(root: Path) -> DeltaTable:

@@ -57,6 +57,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     spill = lake.path / f".tmp-sql-{os.getpid()}-{uuid4().hex}"  # never shared: DuckDB's file names would clash
     connection = duckdb.connect(config=_SETTINGS | {"temp_directory": str(spill)})
     connection.execute("SET TimeZone = 'UTC'")  # else months and days would follow the machine's zone
+    connection.execute("SET parquet_metadata_cache = true")  # each view over a table would read all its footers again
     connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
     _on_current_files(connection, lake, lambda: _open(connection, lake))
     connection.execute(f"SET allowed_directories = [{_literal(str(lake.path))}]")
@@ -92,10 +93,12 @@ def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable
 def _answer(connection: DuckDBPyConnection, sql: str) -> pa.Table:
     # query() takes nothing but one SELECT without a COPY or INSERT in its WITH, which the type of a statement does
     # not show; and an EXPLAIN ANALYZE runs what it explains.
-    connection.execute("EXPLAIN FROM query(?)", [_EXPLAIN.sub("", sql, count=1)])
+    connection.execute("EXPLAIN FROM query(?)", [_EXPLAIN.sub("", sql, count=1)]).fetchall()
     try:
         answer: pa.Table = connection.sql(sql).to_arrow_table()
-    except RuntimeError as error:
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:  # what DuckDB makes of a Ctrl-C
         raise (KeyboardInterrupt if "interrupted" in str(error) else error) from None
     return answer
 

@@ -97,11 +97,20 @@ class Table:
     def maintain(self, now: datetime | None = None) -> Maintained:
         """Merge and sort files, shorten the log, and delete what no reader can still hold. Changes no row."""
         now = now or datetime.now(UTC)
+        with disk_problems(self._root, "upkeep is not finished, and no row changed"):
+            return self._maintain(now)
+
+    def _maintain(self, now: datetime) -> Maintained:
         crowded = [name for name, files in self._by_partition() if worth_merging(files, self.dataset, now)]
         done = [self._merge(name, now) for name in crowded]
         self._log.tidy()
         merged, written = (sum(counts) for counts in zip((0, 0), *done, strict=True))
         return Maintained(merged, written, vacuum(self._log, now))
+
+    def crowd(self, now: datetime | None = None) -> int:
+        """How many files upkeep would merge now; every one of them makes every commit slower."""
+        now = now or datetime.now(UTC)
+        return sum(len(worth_merging(files, self.dataset, now)) for _, files in self._by_partition())
 
     def _by_partition(self) -> list[tuple[str, list[LiveFile]]]:
         partitions: defaultdict[str, list[LiveFile]] = defaultdict(list)
@@ -116,8 +125,7 @@ class Table:
             chosen = worth_merging(files, self.dataset, now) if files else []
             if not chosen:
                 return 0, 0
-            with disk_problems(self._root, "files were not merged and no row changed"):
-                written = merge(self._root, self.dataset, chosen)
+            written = merge(self._root, self.dataset, chosen)
             try:
                 self._land(written, [], removed=chosen, data_change=False)
             except Stale:  # a writer that knows nothing of the lock rewrote them; the next upkeep sees its files

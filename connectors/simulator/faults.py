@@ -193,7 +193,7 @@ class ShortPage(_Rows, frozen=True):
 
 
 class Shuffled(_Rows, frozen=True):
-    """The rows come newest first."""
+    """The rows come in another order: newest first."""
 
     def change(self, rows: list[Any]) -> list[Any]:
         return rows[::-1]

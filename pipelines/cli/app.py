@@ -28,7 +28,7 @@ _VERBS = (
     ("run", "pipelines.cli.pull:run", "One incremental pass."),
     ("backfill", "pipelines.cli.pull:backfill", "History before what the lake holds."),
     ("status", "pipelines.cli.look:status", "Coverage and lag by dataset."),
-    ("check", "pipelines.cli.look:check", "Run all checks over the lake."),
+    ("check", "pipelines.cli.verify:check", "Run all checks over the lake."),
     ("query", "pipelines.cli.look:query", "Ask the lake a question in SQL; read-only."),
     ("up", "pipelines.cli.serve:up", "Prefect server, UI and the schedules of flows.yaml."),
     ("doctor", "pipelines.cli.setup:doctor", "Clock, keys, addresses, disk, Prefect: what is wrong and its fix."),

@@ -23,7 +23,7 @@ async def up(
     """Start a Prefect server with its UI and run every flow on its schedule; Ctrl-C ends all of it."""
     from pipelines import serving  # noqa: PLC0415 - the other verbs here need no server
 
-    with stopping() as stop:
+    with stopping("Ending everything that was started; this takes a few seconds.") as stop:
         await serving.up(config, say=say, stop=stop, port=port)
     return 0
 

@@ -12,14 +12,14 @@ _SAID = "Stopping after this page; press Ctrl-C again to stop at once. The same 
 
 
 @contextmanager
-def stopping() -> Iterator[asyncio.Event]:
+def stopping(said: str = _SAID) -> Iterator[asyncio.Event]:
     """An event that the first SIGINT or SIGTERM sets; after it the signals do what they always do."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def first() -> None:
         stop.set()
-        print(f"\nbinlake: {_SAID}", file=sys.stderr)
+        print(f"\nbinlake: {said}", file=sys.stderr)
         restore()
 
     def restore() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from schemas.market import KLINES
 SYMBOLS = [f"SYM{number}USDT" for number in range(50)]
 MINUTES = 5  # a flow that runs every five minutes
 START = datetime(2026, 9, 1, tzinfo=UTC)
-AROUND = 20  # commits whose median is taken
+FIRST = 40  # commits whose median stands for the twentieth
 SECOND_US = 1_000_000
 
 
@@ -50,18 +51,47 @@ def _moves(number: int) -> list[Move]:
     return [Move(one, {"since": None, "until": None}, {"since": since, "until": until}) for one in series]
 
 
-def commit_often(folder: Path, commits: int) -> list[float]:
-    """Seconds of each commit; the upkeep is done in between, as a run does it, and not counted."""
-    lake = Lake.open(folder / "lake", "simulator")
-    table, taken = lake.table(KLINES), []
-    for number in range(commits):
-        rows, moves = _rows(START + timedelta(minutes=MINUTES * number)), _moves(number)
+class Growing:
+    """A lake that a flow commits to every five minutes, with the upkeep that each run does.
+
+    Entries of its log are dated as if that had taken its time: upkeep drops old ones.
+    """
+
+    def __init__(self, folder: Path, commits: int) -> None:
+        self.lake = Lake.open(folder, "simulator")
+        self.table = self.lake.table(KLINES)
+        self.commits = self.most_files = 0
+        self._log = folder / KLINES.table / "_delta_log"
+        self._began_s = time.time() - commits * MINUTES * 60
+
+    def grow(self) -> float:
+        """Seconds of one more commit, the upkeep after it not counted."""
+        rows, moves = _rows(START + timedelta(minutes=MINUTES * self.commits)), _moves(self.commits)
         began = time.perf_counter()
-        table.commit(rows, moves)
-        taken.append(time.perf_counter() - began)
-        tidy(lake, [KLINES.name])
-    assert table.scan(["open_time"]).num_rows == commits * len(SYMBOLS) * MINUTES
-    return taken
+        self.table.commit(rows, moves)
+        taken = time.perf_counter() - began
+        self.commits += 1
+        self.most_files = max(self.most_files, len(self.table.files()))
+        tidy(self.lake, [KLINES.name])
+        self._date_log()
+        return taken
+
+    def _date_log(self) -> None:
+        dated_s = self._began_s + self.commits * MINUTES * 60
+        for path in self._log.iterdir():
+            if path.stat().st_mtime > dated_s:
+                os.utime(path, (dated_s, dated_s))
+
+
+def compared(folder: Path, commits: int) -> dict[str, float]:
+    """An old lake's last commits and a new one's first, in turn, so that other load meets both."""
+    old, young = Growing(folder / "old", commits), Growing(folder / "young", FIRST)
+    while old.commits < commits - FIRST:
+        old.grow()
+    taken = [(old.grow(), young.grow()) for _ in range(FIRST)]
+    assert old.table.scan(["open_time"]).num_rows == commits * len(SYMBOLS) * MINUTES
+    old_s, young_s = map(statistics.median, zip(*taken, strict=True))
+    return {"old_s": old_s, "young_s": young_s, "most_files": old.most_files}
 
 
 def main() -> None:
@@ -69,9 +99,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("commits", type=int)
     options = parser.parse_args()
-    taken = commit_often(options.folder, options.commits)
-    young, old = taken[AROUND // 2 : AROUND // 2 + AROUND], taken[-AROUND:]
-    print(json.dumps({"young_s": statistics.median(young), "old_s": statistics.median(old), "total_s": sum(taken)}))
+    print(json.dumps(compared(options.folder, options.commits)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ END = datetime(2026, 9, 1, tzinfo=UTC)
 def backfill(folder: Path, *, rows: int = 5_000_000, symbols: int = 10) -> list[Figure]:
     """A backfill of so many candles, and one of twice as many."""
     peaks = {}
-    with simulator("--no-limits", f"--symbols={symbols}") as exchange:
+    with simulator("--no-limits", "--weight-limit=10000000", f"--symbols={symbols}") as exchange:
         for wanted in (rows, 2 * rows):
             place = Place(folder / str(wanted))
             place.folder.mkdir()

@@ -22,7 +22,7 @@ BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->"
 
 
 def commits(folder: Path, *, count: int = 2000) -> list[Figure]:
-    """Commits of a flow that runs every five minutes, the first and the last of so many."""
+    """Commits of a flow that runs every five minutes, in an old lake and in a new one."""
     done = measured("commits.py", folder, count)
     ratio = done["old_s"] / done["young_s"]
     return [
@@ -85,6 +85,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
     "fetch": speed.fetch,
     "idle": idle.nothing_new,
+    "minute": idle.minute_later,
     "commits": commits,
     "memory": memory.backfill,
     "latency": limits.one_series,

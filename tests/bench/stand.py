@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,17 +151,18 @@ def until_second(second: float) -> None:
 def machine() -> str:
     """What the figures were measured on."""
     info = Path("/proc/cpuinfo")
-    models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    model = models[0] if info.exists() and models else platform.machine()
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.machine()
     return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {platform.system()}"
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """The figures in Markdown."""
+    """The figures in Markdown; one that stands beside several others is named once."""
     head = "| Figure | binlake | beside it | ratio | goal | |\n|---|---|---|---|---|---|\n"
-    rows = [
-        f"| {one.name} | {one.ours} | {one.peer} | {one.ratio} | {one.goal} | "
-        f"{('met' if one.met else '**missed**') if one.goal else ''} |\n"
-        for one in figures
-    ]
-    return head + "".join(rows)
+    return head + "".join(
+        f"| {'' if before and before.name == one.name else one.name} | {one.ours} | {one.peer} | {one.ratio} "
+        f"| {one.goal} | {('met' if one.met else '**missed**') if one.goal else ''} |\n"
+        for before, one in pairwise([None, *figures])
+        if one
+    )

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from connectors.lake import Lake
-from connectors.simulator import Exchange
 from connectors.simulator.faults import Restricted
 from pipelines.cli import main
 from pipelines.doctor import Finding, examine
@@ -68,9 +67,16 @@ def test_a_lake_that_others_can_read(config, capsys):
     assert found["lake"]["fix"] == f"Run: chmod 700 {lake.path}"
 
 
-async def test_a_clock_that_is_off(exchange: Exchange, exchange_url, tmp_path):
+def test_a_prefect_server_that_is_gone(config, capsys, monkeypatch):
+    """An address of Prefect where nobody answers is a warning: runs would go unrecorded."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    code, found = findings(capsys, config)
+    assert (code, found["Prefect"]["level"]) == (0, "warn")
+    assert "unset PREFECT_API_URL" in found["Prefect"]["fix"]
+
+
+async def test_a_clock_that_is_off(exchange_url, tmp_path):
     """The offset to the exchange's clock is measured and said."""
-    assert exchange.now_us
     path = tmp_path / "flows.yaml"
     path.write_text(f"exchange: {{spot: '{exchange_url}'}}\nflows:\n  u: {{kind: maintenance, every: 1d}}\n")
     found: dict[str, Finding] = {each.what: each async for each in examine(path)}

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
 from pipelines.cli.look import lag
@@ -102,36 +103,6 @@ def test_a_closed_pipe_is_no_failure(config):
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
 
 
-@pytest.mark.parametrize(
-    ("sql", "sentence"),
-    [
-        ("selct 1", "selct"),
-        ("select nothing from prices", "nothing"),
-        ("select * from klinse", "klinse"),
-        ("drop view prices", ""),
-        ("create table t as select 1", ""),
-        ("copy prices to 'out.csv'", ""),
-        ("insert into prices select * from prices", ""),
-        ("attach 'x.db'", ""),
-        ("select 1; select 2", ""),
-        ("set enable_external_access = true", ""),
-        ("select * from read_csv('/etc/passwd')", ""),
-        ("select * from read_text('{config}')", ""),
-        ("", ""),
-    ],
-)
-def test_sql_that_cannot_be(config, capsys, sql, sentence):
-    """A syntax error, an unknown name, an attempt to write or to read other files: one sentence, 2, nothing changed."""
-    before = sorted((path, path.stat().st_size) for path in config.parent.rglob("*"))
-    code, said = asked(config, capsys, sql.format(config=config))
-    assert code == 2
-    assert said.out == ""
-    assert said.err.startswith("binlake: ")
-    assert said.err.count("\n") == 1
-    assert sentence in said.err
-    assert sorted((path, path.stat().st_size) for path in config.parent.rglob("*")) == before
-
-
 def test_a_question_may_begin_with_a_comment(config, capsys):
     """SQL that starts with dashes is SQL, not an option."""
     code, said = asked(config, capsys, "-- how many\nselect count(*) as n from prices", "--format", "csv")
@@ -146,25 +117,6 @@ def test_there_is_no_lake_yet(tmp_path, capsys):
         assert main([*verb, "--config", str(path)]) == 2
         assert "binlake run" in capsys.readouterr().err
     assert not (tmp_path / "lake").exists()
-
-
-def test_a_damaged_file_is_named(config, capsys):
-    """A corrupt Parquet file ends with 3 and its name."""
-    (file,) = (config.parent / "lake" / "prices").rglob("*.parquet")
-    file.chmod(0o600)
-    file.write_bytes(b"PAR1" + b"\0" * (file.stat().st_size - 4))
-    code, said = asked(config, capsys, "select * from prices")
-    assert code == 3
-    assert file.name in said.err
-
-
-def test_a_lake_of_a_newer_format_is_left_alone(config, capsys):
-    """An older binlake refuses what it cannot know, and says what to do."""
-    label = config.parent / "lake" / "lake.json"
-    label.write_text(label.read_text().replace('"format": 1', '"format": 9'))
-    code, said = asked(config, capsys, "select 1")
-    assert code == 2
-    assert "Upgrade binlake" in said.err
 
 
 def test_status_says_what_is_covered_and_how_far_behind(config, capsys):
@@ -190,3 +142,10 @@ def test_status_says_what_is_covered_and_how_far_behind(config, capsys):
 def test_how_a_lag_is_said(seconds, words):
     """In its two largest units."""
     assert lag(seconds) == words
+
+
+def test_a_notebook_connects_with_the_same_views(config):
+    """`pipelines.connect` gives DuckDB over the lake that a flows.yaml names, instants in UTC."""
+    with pipelines.connect(config) as lake:
+        assert lake.sql("select price from latest_prices where symbol = 'NO'").fetchall() == [(Decimal("0.00000001"),)]
+        assert lake.sql("select current_setting('TimeZone')").fetchall() == [("UTC",)]

@@ -7,7 +7,7 @@ import pytest
 from connectors.lake import Lake
 from pipelines.cli import main
 from schemas.account import BALANCES
-from schemas.market import KLINES, PRICES
+from schemas.market import KLINES
 
 
 def lake(config):
@@ -61,85 +61,35 @@ def test_one_failing_symbol_stops_no_other(config, capsys):
     assert set(stored(config, KLINES)["symbol"].to_pylist()) == {"ETHUSDT"}
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["run", "markt"], "There is no flow 'markt' in the file; did you mean market?"),
-        (["plan", "markt"], "There is no flow 'markt'"),
-        (["backfill", "markt", "--since", "2026-01-01"], "There is no flow 'markt'"),
-        (["backfill", "wallet", "--since", "2026-01-01"], "has no history to go back to"),
-        (["backfill", "market", "--since", "2126-01-01"], "--since: 2126-01-01 00:00 lies in the future"),
-        (["backfill", "market", "--since", "tomorrow"], "--since: 'tomorrow' is no date"),
-        (["backfill", "market", "--since", "2026-02-01", "--until", "2026-01-01"], "--since 2026-02-01 is not before"),
-    ],
-)
-def test_what_cannot_be_asked_for(config, capsys, words, sentence):
-    """An unknown flow, a future date, a span that ends before it begins: one sentence, 2, and no lake."""
-    assert main([*words, "--config", str(config)]) == 2
-    said = capsys.readouterr()
-    assert sentence in said.err
-    assert said.out == ""
+def test_what_cannot_be_asked_for_makes_no_lake(config, capsys):
+    """A command that cannot be meant leaves nothing behind."""
+    assert main(["run", "markt", "--config", str(config)]) == 2
+    assert capsys.readouterr().out == ""
     assert not (config.parent / "lake").exists()
 
 
-def test_no_network_is_try_later(config, capsys):
-    """An address where nobody answers ends with 75 and names what was asked for."""
-    config.write_text(config.read_text().replace("exchange: {", "exchange: {wallet: 'http://127.0.0.1:1', ").replace(
-        "spot: 'http://127.0.0.1:", "spot: 'http://127.0.0.1:1', name: '"))  # fmt: skip
-    assert main(["run", "market", "--config", str(config)]) == 75
-    assert "Traceback" not in capsys.readouterr().err
-
-
-def test_a_lake_of_another_environment_is_left_alone(config, capsys):
-    """Data of two exchanges never mix: 2, and the lake is as it was."""
-    Lake.open(config.parent / "lake", "live")
-    assert main(["run", "--config", str(config)]) == 2
-    assert "holds data of live" in capsys.readouterr().err
-    assert stored(config, PRICES).num_rows == 0
-
-
 @pytest.mark.parametrize(
-    ("content", "mode", "sentence"),
+    ("right", "wrong", "sentence"),
     [
-        ("", 0o600, "is empty"),
-        ("x", 0o644, "chmod 600"),
-        ("x", 0o600, "not a private key in PEM"),
-        (None, 0, "cannot be read"),
+        ("[klines, prices]", "[klins, prices]", "line 5: flows.market.datasets.0: 'klins' is no market dataset; did you mean klines?"),
+        ("market: spot", "market: spto", "'spto' is no market; did you mean spot?"),
+        ("[1d]", "[1D ay]", "'1D ay' is no interval (1m is a minute, 1M a month)"),
+        ("2026-10-01", "2126-10-01", "line 6: flows.market.since: 2126-10-01 00:00 lies in the future"),
+        ("every: 1h", "evry: 1h", "'evry' is no key here; did you mean every?"),
+        ("flows:", "flows: :", "line 4: this is no YAML"),
+        ("env:SECRET", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP", "a key itself never stands in this file"),
+        ("exchange: {spot: 'http://127.0.0.1", "exchange: {spot: 'http://example.com", "line 1: `exchange.spot` would send keys"),
     ],
-)
-def test_a_key_file_that_cannot_be_used(config, capsys, key, content, mode, sentence):  # noqa: ARG001 - sets the key
-    """Missing, empty, open to others or of a wrong type: 4, the file and the fix; the other flows still run."""
-    file = config.parent / "main.pem"
-    if content is not None:
-        file.write_text(content)
-        file.chmod(mode)
-    config.write_text(config.read_text().replace("secret: env:SECRET", "private_key: file:main.pem"))
-    assert main(["run", "--config", str(config)]) == 4
-    assert sentence in " ".join(capsys.readouterr().err.split())
-    assert stored(config, PRICES).num_rows == 2
-
-
-@pytest.mark.usefixtures("key")
-def test_a_key_of_another_account_is_refused(config, served, capsys, monkeypatch):
-    """An account's name stays bound to the exchange's account it first read."""
-    assert main(["run", "wallet", "--config", str(config)]) == 0
-    served.exchange.add_account(8, "B" * 64, secret="C" * 64, balances={"ETH": ("2", "0")})
-    monkeypatch.setenv("KEY", "B" * 64)
-    monkeypatch.setenv("SECRET", "C" * 64)
-    assert main(["run", "wallet", "--config", str(config)]) == 4
-    assert "belongs to another" in capsys.readouterr().err
-    assert stored(config, BALANCES)["asset"].to_pylist() == ["BTC"]
-
-
-@pytest.mark.parametrize("right", ["enableSpotAndMarginTrading", "enableWithdrawals"])
-def test_a_key_that_can_do_more_than_read_is_refused(config, served, capsys, monkeypatch, right):
-    """A key that can trade or withdraw is not used; nothing is stored with it."""
-    served.exchange.add_account(9, "D" * 64, secret="E" * 64, permissions=("enableReading", right))
-    monkeypatch.setenv("KEY", "D" * 64)
-    monkeypatch.setenv("SECRET", "E" * 64)
-    assert main(["run", "wallet", "--config", str(config)]) == 4
-    assert "may" in capsys.readouterr().err
-    assert stored(config, BALANCES).num_rows == 0
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["run", "plan", "status"])
+def test_a_file_that_is_wrong(config, capsys, verb, right, wrong, sentence):
+    """Whatever the verb: one sentence with file, line and key, exit 2, no lake; a pasted key is not repeated."""
+    config.write_text(config.read_text().replace(right, wrong, 1))
+    assert main([verb, "--config", str(config)]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "NhqPtm" not in said
+    assert not (config.parent / "lake").exists()
 
 
 def test_plan_says_what_a_run_will_take(config, capsys):

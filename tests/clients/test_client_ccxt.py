@@ -9,17 +9,10 @@ from typing import Any
 import ccxt
 import ccxt.async_support
 import pytest
+from pointing import OPTIONS, pointed_at
 
 from connectors.simulator.book import Book
 
-BINANCE = "https://api.binance.com"
-NOWHERE = "http://127.0.0.1:1"  # nothing but the simulator is ever asked
-OPTIONS = {
-    "fetchCurrencies": False,
-    "fetchMargins": False,
-    "fetchMarkets": {"types": ["spot"]},
-    "warnOnFetchOpenOrdersWithoutSymbol": False,
-}
 UNICODE = "币安人生USDT"
 _STATUS = {
     "NEW": "open",
@@ -34,25 +27,16 @@ _STATUS = {
 Call = Callable[..., Awaitable[Any]]
 
 
-def _pointed_at(url: str, client: Any) -> Any:
-    addresses = client.urls["api"]
-    client.urls["api"] = {
-        name: address.replace(BINANCE, url) if address.startswith(BINANCE) else NOWHERE
-        for name, address in addresses.items()
-    }
-    return client
-
-
 @pytest.fixture(params=["async", "sync"])
 async def call(request: pytest.FixtureRequest, served: Any, credentials: Any) -> AsyncIterator[Call]:
     """Call a method of ccxt by name: in this event loop, or blocking in a thread."""
     settings = {"apiKey": credentials.api_key, "secret": credentials.secret, "options": OPTIONS}
     if request.param == "async":
-        client = _pointed_at(served.url, ccxt.async_support.binance(settings))
+        client = pointed_at(served.url, ccxt.async_support.binance(settings))
         yield lambda method, *args, **more: getattr(client, method)(*args, **more)
         await client.close()
     else:
-        client = _pointed_at(served.url, ccxt.binance(settings))
+        client = pointed_at(served.url, ccxt.binance(settings))
         yield lambda method, *args, **more: asyncio.to_thread(getattr(client, method), *args, **more)
         client.session.close()
 

@@ -104,6 +104,10 @@ def test_a_hole_fails_and_its_gap_explains_it(
         ([gap("2026-01-01 00:02", "2026-01-01 00:04")], [("00:04", "00:06", 2)]),
         ([gap("2026-01-01 00:02", "2026-01-01 00:04"), gap("2026-01-01 00:04", "2026-01-01 00:06")], []),
         ([gap("2026-01-01 00:03", "2026-01-01 00:05")], [("00:02", "00:03", 1), ("00:05", "00:06", 1)]),
+        (
+            [gap("2026-01-01 00:02", "2026-01-01 00:05"), gap("2026-01-01 00:03", "2026-01-01 00:04")],
+            [("00:05", "00:06", 1)],
+        ),
         ([gap("2026-01-01 00:02", None)], []),
         ([gap("2026-01-01 00:02", "2026-01-01 00:06", filled_at="2026-03-01")], [("00:02", "00:06", 4)]),
         ([gap("2026-01-01 00:02", "2026-01-01 00:06", "1h")], [("00:02", "00:06", 4)]),
@@ -128,11 +132,11 @@ def test_silence_is_a_hole_too(lake: Lake) -> None:
 
 
 def test_a_candle_off_the_grid_fills_no_slot(lake: Lake) -> None:
-    """A candle printed inside a slot leaves the slot empty, which an off_grid gap explains."""
-    opens = ("00:00:00", "00:01:30", "00:02:00")
-    covered(lake, "2026-01-01 00:00", "2026-01-01 00:03", *(candle(f"2026-01-01 {each}") for each in opens))
-    assert check(lake, "candle_grid").offending_rows == 1
-    put(lake, GAPS, gap("2026-01-01 00:01", "2026-01-01 00:02", reason="off_grid"))
+    """A candle printed inside a slot fills neither that slot nor the next, which an off_grid gap explains."""
+    opens = ("00:00:00", "00:01:30", "00:03:00")
+    covered(lake, "2026-01-01 00:00", "2026-01-01 00:04", *(candle(f"2026-01-01 {each}") for each in opens))
+    assert [row["missing"] for row in offending(check(lake, "candle_grid"))] == [2]
+    put(lake, GAPS, gap("2026-01-01 00:01", "2026-01-01 00:03", reason="off_grid"))
     assert check(lake, "candle_grid").passed
 
 

@@ -125,6 +125,11 @@ INVALID = {
     "budget above all": ("budget: 120%\n" + PRICES, "line 1: budget: '120%' is no share"),
     "unknown exchange": ("exchange: test\n" + PRICES, "line 1: exchange: 'test' is no exchange; did you mean testnet?"),
     "unknown address": ("exchange:\n  spott: http://127.0.0.1\n" + PRICES, "line 2: exchange.spott: 'spott' is no address; did you mean spot?"),
+    "plain http": ("exchange: {spot: http://example.com}\n" + PRICES, "line 1: `exchange.spot` would send keys and answers unencrypted"),
+    "two environments": (
+        "exchange: {spot: https://api.binance.com, wallet: https://testnet.binance.vision}\n" + PRICES,
+        "line 1: `exchange` mixes environments",
+    ),
     "unknown account": (HMAC.replace("account: main", "account: mian"), "line 4: flows.b.account: 'mian' is no account here; did you mean main?"),
     "no key": (ACCOUNT + "    secret: env:S\n", "line 7: accounts.main.api_key: it is missing."),
     "no way to sign": (ACCOUNT + "    api_key: env:K\n", "line 7: accounts.main: an account has either secret (HMAC) or"),

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from aiohttp import web
-from conftest import API_KEY, API_SECRET, START_S
+from binance_world import API_KEY, API_SECRET, START_S
 from rich.console import Console
 from rich.traceback import Traceback
 

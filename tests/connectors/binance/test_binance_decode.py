@@ -5,7 +5,7 @@ from decimal import Decimal, localcontext
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.binance.decode import decode
@@ -151,7 +151,8 @@ def test_no_answer_is_an_empty_table():
     assert decode(b'{"balances":[],"uid":1}', ACCOUNT, OF_WALLET).schema == BALANCES.schema
 
 
-@given(st.from_regex(r"-?[0-9]{1,34}(\.[0-9]{1,12})?", fullmatch=True))
+@given(st.from_regex(r"-?[0-9]{1,45}(\.[0-9]{1,12})?", fullmatch=True))
+@settings(max_examples=500)
 def test_a_decimal_survives_exactly_or_is_refused_by_name(text):
     """Whatever digits the exchange prints, they are stored to the last one or refused with column and value."""
     with localcontext(prec=100):
@@ -164,6 +165,13 @@ def test_a_decimal_survives_exactly_or_is_refused_by_name(text):
         decode(kline(close=text), KLINES, OF_SERIES)
     assert "close" in str(problem.value)
     assert text[:40] in str(problem.value)
+
+
+@pytest.mark.parametrize("text", ["4" + "0" * 30, "4e30", "-3.5e37", "9" * 38, "6e68", "9e67", "1e-9"])
+def test_a_number_too_large_does_not_wrap_around(text):
+    """Beyond 127 bits arithmetic would come out as some other number; it is refused instead."""
+    with pytest.raises(Unreadable, match="close"):
+        decode(kline(close=text), KLINES, OF_SERIES)
 
 
 @pytest.mark.parametrize("text", ["NaN", "inf", "1_000", " 1", "1 ", "\uff11", "0x1", "1,5", "", "1e400", "--1", "."])

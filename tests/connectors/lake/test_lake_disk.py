@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from lakes import rows_of, small_lake
 
@@ -66,7 +67,7 @@ def test_a_damaged_file_is_named(
     assert table.files() == before
 
 
-def _keys():
+def _keys() -> pa.Table:
     days = [f"2026-01-0{day}" for day in (1, 2)]
     return rows_of(PRICES, *({"market": "spot", "symbol": "S1", "observed_at": day} for day in days)).select(PRICES.key)
 

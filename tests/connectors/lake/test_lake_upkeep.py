@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import threading
@@ -163,12 +164,28 @@ def test_merging_and_replacing_meet_in_either_order(first: str, table: Table, mo
     }
     second = actions[({"merge", "replace"} - {first}).pop()]
     thread = threading.Thread(target=second)
-    _when_files_are_written(monkeypatch, thread.start)
+    taken: list[bool] = []
+
+    def meet() -> None:
+        taken.append(_is_taken(table._rewrite_lock))
+        thread.start()
+
+    _when_files_are_written(monkeypatch, meet)
     actions[first]()
     thread.join()
+    assert taken == [True]
     assert rows(table) == [("A", MONTH + n * MINUTE_US, 2 if n == 4 else 1) for n in range(9)]
     table.maintain(LATER)
     assert len(table.files()) == 1
+
+
+def _is_taken(lock: Path) -> bool:
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _when_files_are_written(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
@@ -192,7 +209,7 @@ def test_a_foreign_compaction_between_refuses_the_swap(table: Table, monkeypatch
             candles("A", range(number, number + 1)),
             [Move("spot/A/1m", {"until": number or None}, {"until": number + 1})],
         )
-    _when_files_are_written(monkeypatch, lambda: DeltaTable(str(table._root)).optimize.compact())
+    _when_files_are_written(monkeypatch, DeltaTable(str(table._root)).optimize.compact)
     with pytest.raises(Stale):
         correct(table, "A", range(1))
     assert rows(table) == [("A", MONTH + n * MINUTE_US, 1) for n in range(2)]

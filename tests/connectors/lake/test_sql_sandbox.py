@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event, Thread
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -177,3 +178,20 @@ def test_each_session_would_spill_into_a_folder_of_its_own(folder: Path) -> None
     }
     assert len(places) == 2
     assert {Path(place).parent for place in places} == {folder / "lake"}
+
+
+def test_an_interrupted_query_ends_and_the_session_goes_on(connection: DuckDBPyConnection) -> None:
+    """A query that is stopped ends as Ctrl-C does everywhere, and the next one is answered."""
+    stopped = Event()
+
+    def interrupt() -> None:
+        while not stopped.wait(0.02):
+            connection.interrupt()
+
+    thread = Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(connection, "SELECT count(*) FROM range(100_000_000_000) AS numbers(n) WHERE hash(n) = 1")
+    stopped.set()
+    thread.join()
+    assert run(connection, "SELECT 1 AS one").to_pylist() == [{"one": 1}]

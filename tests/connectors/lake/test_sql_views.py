@@ -96,11 +96,11 @@ def test_a_dataset_without_rows_is_an_empty_view(dataset: Dataset, lake: Lake) -
 def test_a_stored_dataset_has_the_declared_types(dataset: Dataset, lake: Lake) -> None:
     """Columns come out as declared, in declared order, the derived month last; nothing is guessed from file names."""
     times = {column.name: "2026-01-31 23:59" for column in dataset.columns if column.type.name == "TIME"}
-    put(lake, dataset, {name: "456" for name in dataset.partition if name != "month"} | times)
+    put(lake, dataset, {name: "007" for name in dataset.partition if name != "month"} | times)
     assert types(lake, dataset) == declared(dataset)
     row = ask(lake, f"FROM {dataset.table}")[0]
     assert [row[name] for name in dataset.partition] == [
-        "2026-01" if n == "month" else "456" for n in dataset.partition
+        "2026-01" if n == "month" else "007" for n in dataset.partition
     ]
 
 

@@ -122,7 +122,7 @@ async def test_weight_headers_may_be_missing_or_drift(client: aiohttp.ClientSess
 
 
 async def test_rows_that_are_not_as_they_should_be(client: aiohttp.ClientSession, exchange: Exchange) -> None:
-    """Duplicated, missing, late, reordered and wrong rows, each once, on the way to the right ones."""
+    """Duplicated, missing, late, reversed and wrong rows, each once, on the way to the right ones."""
     right = await _rows(client)
     wrong = faults.Wrong(open_ms=FIRST, values={4: "1.00000000"}, skip=4)
     late = faults.Late(since_ms=FIRST, until_ms=FIRST + 60_000, skip=2)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from connectors.simulator.candles import Candles
 from connectors.simulator.history import History
 from connectors.simulator.intervals import DAY_MS, LENGTH_MS, MINUTE_MS, Interval
-from connectors.simulator.listings import LISTINGS, Listing, generated
+from connectors.simulator.listings import LISTINGS, Listing, generated, plain
 from connectors.simulator.market import Market
 
 MINUTE = 1_793_500_000_000 // MINUTE_MS  # in November 2026
 BY_NAME = {listing.symbol: listing for listing in LISTINGS}
+DEAD = plain("DEADUSDT", "DEAD", "USDT", 2, 2, quiet=0.999)  # hardly ever trades
 ALL = pytest.mark.parametrize("listing", [*LISTINGS, *generated(2)], ids=lambda listing: listing.symbol)
 
 
@@ -59,7 +60,7 @@ def test_a_minute_opens_where_the_one_before_closed(listing: Listing) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 3000), st.integers(1, 200), st.sampled_from(LISTINGS))
+@given(st.integers(0, 3000), st.integers(1, 200), st.sampled_from([*LISTINGS, DEAD]))
 def test_a_minute_is_a_pure_function_of_seed_symbol_and_minute(offset: int, length: int, listing: Listing) -> None:
     """Any stretch asked for alone equals the same stretch cut out of a longer one."""
     since = _traded_at(listing)

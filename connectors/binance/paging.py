@@ -1,0 +1,148 @@
+"""The four ways a list is walked: by time, by id, by windows that split when full, by page number with a pinned end.
+
+Each is an async generator of pages, without rows that an earlier page held. A page shorter than asked is not the
+end of a list: only an empty one is, or a row that reaches the end asked for. A cursor that does not move raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connectors.binance.errors import BinanceError, WindowTooWide
+
+Fetch = Callable[[int], Awaitable[pa.Table]]
+FetchSpan = Callable[[int, int], Awaitable[pa.Table]]  # both ends inclusive, in milliseconds
+Key = tuple[Any, ...]
+
+
+class Stuck(BinanceError):  # noqa: N818 - named after what happened
+    """A list cannot be walked on: its cursor does not move, or the list changes under the walk."""
+
+
+async def by_time(
+    fetch: FetchSpan,
+    since_ms: int,
+    until_ms: int,
+    *,
+    limit: int,
+    time: str,
+    key: Sequence[str],
+    ends: str | None = None,
+) -> AsyncGenerator[pa.Table, None]:
+    """Walk a list in ascending time over [since, until).
+
+    Where rows may share a millisecond, the next page begins at the last one seen and repeats some rows; where the
+    time alone is the key, behind it, and pages come as printed: two rows of one time contradict each other, which is
+    the caller's to judge. Where a row lasts until `ends`, the one that reaches the end is the last.
+    """
+    start_ms, seen, alone = since_ms, set[Key](), tuple(key) == (time,)
+    while start_ms < until_ms:
+        page = await fetch(start_ms, until_ms - 1)
+        if not page.num_rows:
+            return
+        newest_ms = _newest_ms(page, time, start_ms, until_ms)
+        fresh = page if alone else _unseen(page, key, seen)
+        if fresh.num_rows:
+            yield fresh
+        elif page.num_rows >= limit:
+            raise Stuck(f"More rows share the millisecond {newest_ms} than a page holds.")
+        if ends is not None and int(_milliseconds(page, ends).max()) + 1 >= until_ms:
+            return
+        repeats = fresh.num_rows > 0 and not alone
+        start_ms = newest_ms if repeats else newest_ms + 1
+        seen = _keys_at(page, key, time, newest_ms) if repeats else set()
+
+
+async def by_id(fetch: Fetch, from_id: int, *, id_column: str) -> AsyncGenerator[pa.Table, None]:
+    """Walk a list in ascending id, from an id on, to its end."""
+    while True:
+        page = await fetch(from_id)
+        if not page.num_rows:
+            return
+        ids: list[int] = page[id_column].to_numpy().tolist()
+        if min(ids) < from_id:
+            raise Stuck(f"The exchange sent id {min(ids)} when asked from {from_id} on.")
+        yield _unseen(page, (id_column,), set())
+        from_id = max(ids) + 1
+
+
+async def by_windows(
+    fetch: FetchSpan, since_ms: int, until_ms: int, *, width_ms: int, limit: int, time: str
+) -> AsyncGenerator[pa.Table, None]:
+    """Walk [since, until) in windows, in order; a window whose page is full, or that is too wide, is split in two."""
+    waiting = [(at, min(at + width_ms, until_ms)) for at in reversed(range(since_ms, until_ms, width_ms))]
+    while waiting:
+        start_ms, end_ms = waiting.pop()
+        page = await _narrow_enough(fetch, start_ms, end_ms)
+        if page is None or page.num_rows >= limit:
+            middle_ms = (start_ms + end_ms) // 2
+            if middle_ms == start_ms:
+                raise Stuck(f"More rows share the millisecond {start_ms} than a page holds.")
+            waiting += [(middle_ms, end_ms), (start_ms, middle_ms)]
+        elif page.num_rows:
+            _newest_ms(page, time, start_ms, end_ms)
+            yield page
+
+
+async def by_page(fetch: Fetch, *, key: Sequence[str]) -> AsyncGenerator[pa.Table, None]:
+    """Walk numbered pages, from 1, of a list whose end the caller has pinned; then see that the first is still so."""
+    seen, number, first = set[Key](), 1, None
+    while True:
+        page = await fetch(number)
+        if not page.num_rows:
+            break
+        first = _keys(page, key) if first is None else first
+        fresh = _unseen(page, key, seen)
+        if not fresh.num_rows:
+            raise Stuck(f"Page {number} holds nothing but rows of earlier pages.")
+        yield fresh
+        number += 1
+    if first is not None and _keys(await fetch(1), key) != first:
+        raise Stuck("The first page changed while the others were read.", "Read the list again.")
+
+
+async def _narrow_enough(fetch: FetchSpan, start_ms: int, end_ms: int) -> pa.Table | None:
+    try:
+        return await fetch(start_ms, end_ms - 1)
+    except WindowTooWide:
+        return None
+
+
+def _newest_ms(page: pa.Table, time: str, start_ms: int, until_ms: int) -> int:
+    """The last millisecond on a page. Bounds that the exchange clamped in silence show by rows outside of them."""
+    printed = _milliseconds(page, time)
+    oldest, newest = int(printed.min()), int(printed.max())
+    if oldest < start_ms or newest >= until_ms:
+        raise Stuck(f"The exchange sent rows outside of the time asked for, {start_ms} to {until_ms}.")
+    return newest
+
+
+def _milliseconds(page: pa.Table, time: str) -> npt.NDArray[np.int64]:
+    instants: npt.NDArray[np.int64] = page[time].combine_chunks().view(pa.int64()).to_numpy(zero_copy_only=False)
+    return instants // 1000
+
+
+def _unseen(page: pa.Table, key: Sequence[str], seen: set[Key]) -> pa.Table:
+    """The rows of a page whose key is new, each once; `seen` takes them up."""
+    fresh = []
+    for row in _keys(page, key):
+        fresh.append(row not in seen)
+        seen.add(row)
+    return page if all(fresh) else page.filter(pa.array(fresh))
+
+
+def _keys_at(page: pa.Table, key: Sequence[str], time: str, at_ms: int) -> set[Key]:
+    """The keys of the rows of one millisecond: only these can come again."""
+    printed = _milliseconds(page, time).tolist()
+    return {row for row, row_ms in zip(_keys(page, key), printed, strict=True) if row_ms == at_ms}
+
+
+def _keys(page: pa.Table, key: Sequence[str]) -> list[Key]:
+    columns = [page[name] for name in key]
+    plain = [column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column for column in columns]
+    return list(zip(*(column.to_pylist() for column in plain), strict=True))

@@ -1,0 +1,56 @@
+"""The figures in small, and what of them is no matter of time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import idle
+import limits
+import memory
+import pytest
+import speed
+import start
+from stand import Place, candles, generated, measured, simulator, table
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
+
+
+def test_every_client_fetches_the_same_candles(tmp_path: Path):
+    """All clients are measured on the same rows, none left out."""
+    figures = speed.fetch(tmp_path, symbols=2, pages=2, repeat=1)
+    assert len(figures) == 3
+    assert table(figures).count("\n") == 5
+
+
+def test_processes_at_once_stay_within_one_budget(tmp_path: Path):
+    """Several processes that share the budget's file are never refused, however low the limit."""
+    names = generated(4)
+    place = Place(tmp_path)
+    with simulator("--symbols=4", "--weight-limit=300") as exchange:
+        place.flows(exchange.url, one=candles(names[:2], "2024-01-01"), two=candles(names[2:], "2024-01-01"))
+        assert limits.run_for(place, ["one", "two"], 8) > 0
+        assert exchange.refused() == 0
+
+
+def test_a_run_with_nothing_new_leaves_next_to_nothing(tmp_path: Path):
+    """A run that finds nothing new writes no data file, one log entry a table at most, and one row of runs."""
+    done, grown = idle.run_again(tmp_path, series=20)
+    assert done["requests"] <= 20
+    assert done["rows"] == 0
+    assert grown == idle.Grown(data_files=0, most_entries=1, runs=1)
+
+
+def test_a_backfill_stays_below_its_memory(tmp_path: Path):
+    """A backfill that fills several commits keeps its promise about memory."""
+    figures = memory.backfill(tmp_path, rows=300_000, symbols=3)
+    assert all(figure.met for figure in figures[:1]), figures
+
+
+def test_upkeep_keeps_live_files_few(tmp_path: Path):
+    """The upkeep that every run does keeps a table at a few dozen small files."""
+    assert measured("commits.py", tmp_path, 100)["most_files"] < 50
+
+
+def test_short_commands_succeed(tmp_path: Path):
+    """The commands whose time is measured do what they are asked."""
+    assert len(start.commands(tmp_path, repeat=1)) == 2

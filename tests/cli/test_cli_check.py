@@ -1,0 +1,67 @@
+"""`binlake check` holds the lake against its promises and records what it found."""
+
+import json
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from connectors.lake import Lake
+from pipelines.cli import main
+from schemas.journal import CHECK_RESULTS
+from schemas.market import KLINES
+
+
+@pytest.fixture
+def pulled(config, capsys):
+    """A lake with a month of daily candles and a snapshot of prices."""
+    assert main(["run", "market", "--config", str(config)]) == 0
+    capsys.readouterr()
+    return config
+
+
+def spoil(config):
+    """Turn the first candle's low above its high, as no exchange would print it."""
+    table = Lake.at(config.parent / "lake").table(KLINES)
+    rows = table.scan(KLINES.schema.names).slice(0, 1)
+    worse = pa.Table.from_pylist([rows.to_pylist()[0] | {"low": Decimal(99999999)}], schema=KLINES.schema)
+    table.replace(rows.select(list(KLINES.key)), worse, [])
+
+
+def test_a_sound_lake_passes(pulled, capsys):
+    """Exit 0, one line a check, and a row of check_results for each."""
+    assert main(["check", "--config", str(pulled)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not [line for line in lines if line.startswith(("FAILED", "warning"))]
+    results = Lake.at(pulled.parent / "lake").table(CHECK_RESULTS).scan()
+    assert results.num_rows == len(lines) - 1
+    assert all(results["passed"].to_pylist())
+
+
+def test_offending_rows_are_shown(pulled, capsys):
+    """A check of severity error that fails ends with 3 and shows the first offending rows."""
+    spoil(pulled)
+    assert main(["check", "--config", str(pulled)]) == 3
+    said = capsys.readouterr().out
+    assert "FAILED" in said
+    assert "ohlc_sane: 1 of 1 offending rows" in said
+    assert "99999999" in said
+    assert main(["check", "ohlc_sane", "--json", "--config", str(pulled)]) == 3
+    (result,) = json.loads(capsys.readouterr().out)
+    assert (result["name"], result["passed"], result["offending_rows"]) == ("ohlc_sane", False, 1)
+    assert result["sample"][0]["symbol"] in {"BTCUSDT", "ETHUSDT"}
+
+
+def test_lateness_is_a_warning(pulled, capsys):
+    """A symbol that the file promises and the lake lacks is named; a warning does not change the exit code."""
+    pulled.write_text(pulled.read_text().replace("ETHUSDT]", "ETHUSDT, BNBUSDT]"))
+    assert main(["check", "freshness", "--config", str(pulled)]) == 0
+    said = capsys.readouterr().out
+    assert "warning" in said
+    assert "BNBUSDT" in said
+
+
+def test_an_unknown_check(pulled, capsys):
+    """The nearest check is named."""
+    assert main(["check", "ohlc_sand", "--config", str(pulled)]) == 2
+    assert "Did you mean ohlc_sane?" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""Ctrl-C on a real process: the page at hand is finished and committed, and the next run goes on from there."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from connectors.lake import Lake
+from connectors.simulator.faults import Latency
+from pipelines.cli import main
+from schemas.market import KLINES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def slow(config, served):
+    """A flow of many pages on an exchange that answers slowly."""
+    config.write_text(
+        config.read_text().replace("intervals: [1d]", "intervals: [1m]").replace("2026-10-01", "2026-09-01")
+    )
+    served.exchange.inject(Latency(path="/api/v3/klines", count=None, seconds=0.2))
+    return config
+
+
+def started(config):
+    argv = [sys.executable, "-m", "pipelines", "run", "market", "--config", str(config)]
+    return subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def pages_asked(served):
+    return served.exchange.requests.counts["/api/v3/klines", 200]
+
+
+def until(condition):
+    """Wait for what another process does; the test's own timeout is the limit."""
+    while not condition():
+        time.sleep(0.01)
+
+
+def test_the_first_interrupt_commits_and_says_how_to_resume(slow, served):
+    """Exit 130, nothing half done: what was fetched is covered, and one plain rerun completes it."""
+    with started(slow) as process:
+        until(lambda: pages_asked(served) >= 12 or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "goes on from here" in said
+    assert "Traceback" not in said
+    lake = Lake.at(slow.parent / "lake")
+    stored = lake.table(KLINES).scan().num_rows
+    assert stored > 0
+    served.exchange.faults.clear()
+    assert main(["run", "market", "--config", str(slow)]) == 0
+    assert main(["check", "candle_grid", "klines_unique_key", "--config", str(slow)]) == 0
+    assert Lake.at(slow.parent / "lake").table(KLINES).scan().num_rows > stored
+
+
+def test_the_second_interrupt_ends_at_once(slow, served):
+    """It does not wait for the exchange: 130, without a traceback."""
+    with started(slow) as process:
+        until(lambda: pages_asked(served) >= 2 or process.poll() is not None)
+        served.exchange.inject(Latency(path="/api/v3/klines", count=None, seconds=60))
+        process.send_signal(signal.SIGINT)
+        while "press Ctrl-C again" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said

@@ -1,0 +1,43 @@
+"""The list of what may be asked, and what it costs."""
+
+import pytest
+
+from connectors.binance.endpoints import ALLOWED, ENDPOINTS, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H
+from schemas.fields import EXTRA
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "weight"),
+    [
+        (KLINES, {"symbol": "BTCUSDT", "limit": 1000}, 2),
+        (EXCHANGE_INFO, {}, 20),
+        (PRICE, {"symbol": "BTCUSDT"}, 2),
+        (PRICE, {"symbols": ["BTCUSDT"]}, 4),
+        (PRICE, {}, 4),
+        (PRICE, {"symbol": None, "symbols": None}, 4),
+        (TICKER_24H, {"symbol": "BTCUSDT"}, 2),
+        (TICKER_24H, {"symbols": ["X"] * 20}, 2),
+        (TICKER_24H, {"symbols": ["X"] * 21}, 40),
+        (TICKER_24H, {"symbols": ["X"] * 100}, 40),
+        (TICKER_24H, {"symbols": ["X"] * 101}, 80),
+        (TICKER_24H, {}, 80),
+    ],
+)
+def test_a_call_costs_what_the_documentation_says(endpoint, params, weight):
+    """The declared weight follows the number of symbols asked for."""
+    assert endpoint.cost(params) == weight
+
+
+def test_only_reading_calls_are_on_the_list():
+    """Nothing that could change anything is on it, and nothing twice."""
+    assert {method for method, _ in ALLOWED} == {"GET"}
+    assert len(ALLOWED) == len(ENDPOINTS) == len({endpoint.name for endpoint in ENDPOINTS})
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_a_row_speaks_of_columns_that_exist(endpoint):
+    """Exceptions, sentinels and cut times name columns of the endpoint's dataset; JSON columns need none."""
+    names = {*endpoint.wire, *endpoint.nulls, *endpoint.whole_ms}
+    columns = {column.name: column for column in endpoint.dataset.columns} if endpoint.dataset else {}
+    assert names <= columns.keys()
+    assert not [name for name in endpoint.nulls if columns[name].type is EXTRA]

@@ -1,0 +1,206 @@
+"""Walking lists: whatever the list and the page size, every row comes once, in order, and the walk ends."""
+
+import asyncio
+from itertools import pairwise
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.binance.errors import WindowTooWide
+from connectors.binance.paging import Stuck, by_id, by_page, by_time, by_windows
+
+SCHEMA = pa.schema([("id", pa.int64()), ("time", pa.timestamp("us", tz="UTC")), ("end", pa.timestamp("us", tz="UTC"))])
+
+times = st.lists(st.integers(0, 200), max_size=80).map(sorted)
+limits = st.integers(1, 12)
+stumbles = st.lists(st.integers(0, 12), max_size=20)
+
+
+def rows(milliseconds, lasts=1) -> list[dict]:
+    return [{"id": n, "time": ms * 1000, "end": (ms + lasts - 1) * 1000} for n, ms in enumerate(milliseconds)]
+
+
+class Oracle:
+    """An endpoint over a list in memory. It may give shorter pages than asked, but at least one row if there is one."""
+
+    def __init__(self, listed, limit, stumbles=()) -> None:
+        self.listed, self.limit, self.stumbles, self.asked = listed, limit, list(stumbles), []
+
+    def page(self, found) -> pa.Table:
+        short = max(1, self.stumbles.pop()) if self.stumbles else self.limit
+        return pa.Table.from_pylist(found[: min(self.limit, short)], schema=SCHEMA)
+
+    async def span(self, start_ms, end_ms):
+        self.asked.append((start_ms, end_ms))
+        return self.page([row for row in self.listed if start_ms <= row["time"] // 1000 <= end_ms])
+
+    async def from_id(self, at):
+        self.asked.append(at)
+        return self.page([row for row in self.listed if row["id"] >= at])
+
+    async def numbered(self, number):
+        self.asked.append(number)
+        return self.page(self.listed[(number - 1) * self.limit :])
+
+
+def walked(pages) -> list[int]:
+    """The ids of all rows of a walk, in order."""
+
+    async def collect() -> list[int]:
+        return [at async for page in pages for at in page["id"].to_pylist()]
+
+    return asyncio.run(collect())
+
+
+def expected(listed, since, until) -> list[int]:
+    return [row["id"] for row in listed if since <= row["time"] // 1000 < until]
+
+
+@given(times.map(lambda values: sorted(set(values))), limits, stumbles, st.integers(0, 100), st.integers(0, 250))
+def test_by_time_with_distinct_times(found, limit, short, since, until):
+    """Rows with a time of their own: every one in the window, once, also from pages that are too short."""
+    oracle = Oracle(rows(found), limit, short)
+    pages = by_time(oracle.span, since, until, limit=limit, time="time", key=("time",))
+    assert walked(pages) == expected(oracle.listed, since, until)
+
+
+@given(times, st.integers(0, 100), st.integers(0, 250), st.data())
+def test_by_time_with_shared_milliseconds(found, since, until, data):
+    """Rows that share a millisecond across the edge of a page are neither lost nor doubled."""
+    crowd = max((found.count(ms) for ms in found), default=0)
+    limit = data.draw(st.integers(crowd + 1, crowd + 10))
+    oracle = Oracle(rows(found), limit)
+    pages = by_time(oracle.span, since, until, limit=limit, time="time", key=("id",))
+    assert walked(pages) == expected(oracle.listed, since, until)
+
+
+@pytest.mark.parametrize("limit", [3, 4])
+def test_by_time_says_when_a_millisecond_holds_more_than_a_page(limit):
+    """Rather than lose the rest of a crowded millisecond, or ask for ever, the walk raises."""
+    oracle = Oracle(rows([1, 5, 5, 5, 5, 9]), limit)
+    with pytest.raises(Stuck, match="millisecond 5"):
+        walked(by_time(oracle.span, 0, 100, limit=limit, time="time", key=("id",)))
+
+
+def test_by_time_asks_once_when_the_last_row_reaches_the_end():
+    """A full window of candles costs one request."""
+    oracle = Oracle(rows(range(0, 100, 10), lasts=10), limit=10)
+    pages = by_time(oracle.span, 0, 100, limit=10, time="time", key=("time",), ends="end")
+    assert walked(pages) == list(range(10))
+    assert oracle.asked == [(0, 99)]
+
+
+@given(st.lists(st.integers(0, 30), unique=True).map(sorted), limits, stumbles)
+def test_by_time_with_rows_that_last(found, limit, short):
+    """Candles with holes and short pages all come, whether or not the last one reaches the end."""
+    oracle = Oracle(rows([n * 10 for n in found], lasts=10), limit, short)
+    pages = by_time(oracle.span, 0, 310, limit=limit, time="time", key=("time",), ends="end")
+    assert walked(pages) == expected(oracle.listed, 0, 310)
+
+
+def test_by_time_refuses_rows_from_elsewhere():
+    """An exchange that clamps the window in silence is found out."""
+
+    async def clamped(_start, _end) -> pa.Table:
+        return pa.Table.from_pylist(rows([500]), schema=SCHEMA)
+
+    with pytest.raises(Stuck, match="outside"):
+        walked(by_time(clamped, 0, 100, limit=10, time="time", key=("id",)))
+
+
+def test_rows_printed_twice_come_once():
+    """A page that repeats a row does not double it; where time alone is the key, the caller sees both and judges."""
+
+    async def doubled(start, _end) -> pa.Table:
+        return pa.Table.from_pylist(
+            [row for row in rows([1, 2]) for _ in "xx" if row["time"] >= start * 1000], schema=SCHEMA
+        )
+
+    assert walked(by_time(doubled, 0, 100, limit=10, time="time", key=("id",))) == [0, 1]
+    assert walked(by_time(doubled, 0, 100, limit=10, time="time", key=("time",))) == [0, 0, 1, 1]
+
+
+@given(st.lists(st.integers(0, 200), unique=True).map(sorted), limits, stumbles, st.integers(0, 100))
+def test_by_id(ids, limit, short, begin):
+    """Every id from the first on, once, in order, also across holes and short pages."""
+    listed = [{"id": at, "time": 0, "end": 0} for at in ids]
+    oracle = Oracle(listed, limit, short)
+    assert walked(by_id(oracle.from_id, begin, id_column="id")) == [at for at in ids if at >= begin]
+    assert all(earlier < later for earlier, later in pairwise(oracle.asked))
+
+
+def test_by_id_does_not_walk_in_circles():
+    """A server that ignores the cursor is told, not followed."""
+    oracle = Oracle(rows([1, 2, 3]), 10)
+
+    async def ignores(_at) -> pa.Table:
+        return await oracle.from_id(0)
+
+    with pytest.raises(Stuck, match="id 0"):
+        walked(by_id(ignores, 0, id_column="id"))
+
+
+@given(times, st.integers(0, 100), st.integers(0, 250), st.integers(1, 90), st.data())
+def test_by_windows(found, since, until, width, data):
+    """Windows that come back full are split until they do not; every row comes once, in order."""
+    crowd = max((found.count(ms) for ms in found), default=0)
+    limit = data.draw(st.integers(crowd + 1, crowd + 10))
+    oracle = Oracle(rows(found), limit)
+    pages = by_windows(oracle.span, since, until, width_ms=width, limit=limit, time="time")
+    assert walked(pages) == expected(oracle.listed, since, until)
+    assert all(end - start < width for start, end in oracle.asked)
+
+
+def test_by_windows_narrows_when_told():
+    """A window that the exchange finds too wide is halved like a full one."""
+    oracle = Oracle(rows(range(100)), limit=1000)
+
+    async def narrow_only(start, end) -> pa.Table:
+        if end - start >= 30:
+            raise WindowTooWide("too wide")
+        return await oracle.span(start, end)
+
+    pages = by_windows(narrow_only, 0, 100, width_ms=100, limit=1000, time="time")
+    assert walked(pages) == list(range(100))
+
+
+def test_by_windows_says_when_a_millisecond_holds_more_than_a_page():
+    """A full window of one millisecond cannot be split."""
+    oracle = Oracle(rows([3, 3, 3]), limit=3)
+    with pytest.raises(Stuck, match="millisecond 3"):
+        walked(by_windows(oracle.span, 0, 10, width_ms=10, limit=3, time="time"))
+
+
+@given(times, limits)
+def test_by_page(found, limit):
+    """All pages to the first empty one, and the first page once more to see that nothing moved."""
+    oracle = Oracle(rows(found), limit)
+    assert walked(by_page(oracle.numbered, key=("id",))) == expected(oracle.listed, 0, 1000)
+    assert oracle.asked[-1] == 1
+
+
+def test_by_page_notices_a_list_that_moves():
+    """When rows are added in front while the pages are read, rows may have slipped through: the walk raises."""
+    oracle = Oracle(rows(range(6)), limit=2)
+
+    async def moving(number) -> pa.Table:
+        page = await oracle.numbered(number)
+        if number == 2:
+            oracle.listed.insert(0, {"id": 99, "time": 0, "end": 0})
+        return page
+
+    with pytest.raises(Stuck, match="changed"):
+        walked(by_page(moving, key=("id",)))
+
+
+def test_by_page_does_not_walk_in_circles():
+    """A server that ignores the page number is told, not followed."""
+    oracle = Oracle(rows([1, 2]), 10)
+
+    async def ignores(_number) -> pa.Table:
+        return await oracle.numbered(1)
+
+    with pytest.raises(Stuck, match="Page 2"):
+        walked(by_page(ignores, key=("id",)))

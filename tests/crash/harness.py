@@ -1,0 +1,149 @@
+"""Kill or fail a program at every call by which it changes a folder, and see what one plain rerun makes of it.
+
+A program is any command that works in a folder, may be run again at any time, and prints one line for each state it
+passes through. It is traced once to find its calls; each is then hit in a fresh folder.
+
+strace counts `when=n` for each call's name and each thread on its own, and threads share work differently each time.
+So a call on a path that every run has is named by that path; calls on files with random names are counted in the first
+thread alone, whose count does not vary, when they are made there. Every point must be seen to fire.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+CALLS = ["write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "fallocate", "mkdir", "mkdirat", "rmdir"]
+CALLS += ["rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat"]
+_CALL = re.compile(r"^(?P<thread>\d+)\s+(?P<name>\w+)\((?P<rest>.*)")
+TRIES = 6  # for a point that a run came to in another thread, or one call earlier or later
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    """The n-th call of a name in its thread, of those on a path below the folder if one is given."""
+
+    name: str
+    n: int
+    path: str = ""
+    first_thread: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command to which the folder is appended, and the variables it needs."""
+
+    command: Sequence[str]
+    variables: dict[str, str]
+
+    def run(self, folder: Path, *tracer: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*tracer, *self.command, str(folder)],
+            env=dict(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"} | self.variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What a hit left: how the program ended, what a plain rerun printed, and the folder then."""
+
+    point: Point
+    ended: subprocess.CompletedProcess[str]
+    rerun: subprocess.CompletedProcess[str]
+    folder: Path
+
+
+def can_trace() -> bool:
+    """Whether strace is here; a build must have it."""
+    there = shutil.which("strace") is not None
+    assert there or os.environ.get("CI") != "true", "strace is missing: install it where the whole suite must run"
+    return there
+
+
+def find_points(program: Program, folder: Path) -> tuple[list[Point], list[str]]:
+    """Every call that changes the folder in an undisturbed run, and the states that run prints."""
+    runs = [_trace(program, folder / name) for name in ("one", "two")]
+    shared = set.intersection(*({path for _, _, path in calls} for calls, _ in runs))
+    everywhere: Counter[tuple[str, str]] = Counter()
+    on_path: Counter[tuple[str, str, str]] = Counter()
+    points = set()
+    for thread, name, path in runs[0][0]:
+        everywhere[thread, name] += 1
+        on_path[thread, name, path] += 1
+        if path in shared and path:
+            points.add(Point(name, on_path[thread, name, path], path))
+        elif path:
+            points.add(Point(name, everywhere[thread, name], first_thread=thread == runs[0][0][0][0]))
+    return sorted(points), runs[0][1]
+
+
+def _trace(program: Program, folder: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """The thread, name and path below the folder ("" if elsewhere) of each call, and what the run printed."""
+    trace = folder.with_suffix(".trace")
+    done = program.run(folder, *_tracer(trace, "trace=" + ",".join(CALLS)), "-f")
+    assert done.returncode == 0, done.stderr
+    below = re.compile(re.escape(str(folder)) + r"/?([^\">]*)")
+    calls = []
+    for call in filter(None, map(_CALL.match, trace.read_text().splitlines())):
+        paths = below.findall(call["rest"])
+        calls.append((call["thread"], call["name"], (paths[0] or ".") if paths else ""))
+    return calls, done.stdout.splitlines()
+
+
+def sweep(
+    program: Program,
+    points: Iterable[Point],
+    fault: str,
+    folder: Path,
+    complaint: Callable[[Aftermath], str | None],
+    workers: int = 2,
+) -> list[str]:
+    """Hit each point with `signal=KILL` or `error=ENOSPC`, rerun plainly, and gather what is complained about."""
+    numbers = count()
+
+    def hit(point: Point) -> str | None:
+        for _ in range(TRIES):
+            place = folder / f"{point.name}-{point.n}-{next(numbers)}"
+            ended = _hit(program, point, fault, place)
+            if ended is not None:
+                found = complaint(Aftermath(point, ended, program.run(place), place))
+                if not found:
+                    shutil.rmtree(place)
+                return found and f"{point} with {fault}: {found}"
+        return f"{point} with {fault} never fired"
+
+    with ThreadPoolExecutor(workers) as pool:
+        return [found for found in pool.map(hit, points) if found]
+
+
+def _hit(program: Program, point: Point, fault: str, folder: Path) -> subprocess.CompletedProcess[str] | None:
+    """Run with one fault; None when the run never came to that point."""
+    trace = folder.with_suffix(".trace")
+    inject = f"inject={point.name}:{fault}:when={point.n}"
+    where = [] if point.first_thread else ["-f"]
+    where += ["-P", os.path.normpath(folder / point.path)] if point.path else []
+    ended = program.run(folder, *_tracer(trace, f"trace={point.name}", inject), *where)
+    return ended if _fired(trace.read_text().splitlines(), str(folder)) else None
+
+
+def _fired(trace: list[str], folder: str) -> bool:
+    """Whether the fault hit a call on the folder, and not one that happened to have the same number."""
+    killed = any("killed by SIGKILL" in line for line in trace)
+    hit = [line for line in trace if "(" in line][-1:] if killed else [line for line in trace if "(INJECTED)" in line]
+    return any(folder in line for line in hit)
+
+
+def _tracer(trace: Path, *expressions: str) -> list[str]:
+    return ["strace", "-y", "-o", str(trace), *(word for expression in expressions for word in ("-e", expression))]

@@ -1,0 +1,83 @@
+"""A lake killed at any call that changes the disk is whole, and one plain rerun makes it what it would have been."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from harness import Aftermath, Point, Program, can_trace, find_points, sweep
+
+from connectors.lake import Lake
+from schemas.market import KLINES
+
+ROOT = Path(__file__).parents[2]
+STORY = Program([sys.executable, str(Path(__file__).with_name("story.py"))], {"PYTHONPATH": str(ROOT)})
+FEWEST_POINTS = 100  # below that the trace has missed something
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Point], list[str]]:
+    """Where the story can be hit, and the states it passes through undisturbed."""
+    if not can_trace():
+        pytest.skip("strace is not installed")
+    points, states = find_points(STORY, tmp_path_factory.mktemp("told"))
+    assert len(points) > FEWEST_POINTS
+    return points, states
+
+
+def complaint(after: Aftermath, states: list[str]) -> str | None:
+    """Whatever differs from an undisturbed run."""
+    if after.rerun.returncode:
+        return f"the rerun failed: {after.rerun.stderr}"
+    first, *_, last = after.rerun.stdout.splitlines()
+    if _readers_view(first) not in map(_readers_view, states):
+        return f"the hit left a state between two commits: {first}"
+    if last != states[-1]:
+        return f"the rerun came to {last}"
+    return _litter(after.folder)
+
+
+def _readers_view(state: str) -> tuple[object, object]:
+    """Rows and bounds without the counters of rewrites: upkeep is one commit a partition and changes only those."""
+    bounds, rows = json.loads(state)
+    return {name: value for name, value in bounds.items() if not name.startswith("rewrite/")}, rows
+
+
+def _litter(folder: Path) -> str | None:
+    """Files that are neither live data nor the log nor a lock."""
+    live = set(Lake.at(folder).table(KLINES).files())
+    present = {path for path in folder.rglob("*") if path.is_file() and not path.is_relative_to(folder / ".locks")}
+    log = folder / "klines" / "_delta_log"
+    logged = {path for path in present if path.parent == log and ("#" not in path.name and "torn" not in path.name)}
+    rest = {str(path) for path in present - logged - {folder / "lake.json"}} - live
+    return f"it left {sorted(rest)}" if rest else None
+
+
+@pytest.mark.timeout(900)
+def test_killed_anywhere_it_heals(told: tuple[list[Point], list[str]], tmp_path: Path) -> None:
+    """Three commits, a replacement and upkeep, killed at each write, rename, link, unlink and sync: nothing is lost,
+    doubled or stuck, and every state a reader meets is that of a whole commit.
+    """
+    points, states = told
+    assert sweep(STORY, points, "signal=KILL", tmp_path, lambda after: complaint(after, states)) == []
+
+
+@pytest.mark.timeout(900)
+def test_a_full_disk_anywhere_heals(told: tuple[list[Point], list[str]], tmp_path: Path) -> None:
+    """A call that finds the disk full ends the program with a sentence, or does no harm."""
+    points, states = told
+
+    def full(after: Aftermath) -> str | None:
+        said = after.ended.returncode == 0 or "Disk full while writing" in after.ended.stderr
+        return complaint(after, states) if said else f"it ended with {after.ended.stderr}"
+
+    assert sweep(STORY, points[::4], "error=ENOSPC", tmp_path, full) == []
+
+
+def test_the_states_differ(told: tuple[list[Point], list[str]]) -> None:
+    """The sweep has something to see: each step changes rows or bounds."""
+    states = [json.loads(state) for state in told[1]]
+    assert [len(rows) for _, rows in states] == [0, 8, 20, 21, 21, 21]
+    assert states[3] != states[4]
