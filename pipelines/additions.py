@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import pyarrow as pa
 
@@ -47,15 +48,18 @@ def _news(dataset: Dataset, pages: Sequence[Page], stored: _Keys, bounds: Mappin
     found = []
     for page in pages:
         series_id = dataset.series_id(page.series.values)
-        rows = page.rows.take(pa.array(_places_of_new(page, stored), pa.int64()))
+        until = bounds.get(f"{series_id}#until_id", 0) if dataset.cursor else inf
+        rows = page.rows.take(pa.array(_places_of_new(page, stored, until), pa.int64()))
         new = frontier(page, bounds, series_id)
         if moved(new, bounds, series_id, also=rows.num_rows > 0):
             found.append(_News(page.series, rows, new))
     return found
 
 
-def _places_of_new(page: Page, stored: _Keys) -> list[int]:
-    return [place for place, one in enumerate(page.ids) if (page.series.symbol, one) not in stored]
+def _places_of_new(page: Page, stored: _Keys, until: float) -> list[int]:
+    """Where the rows stand that are not stored; those of a page out of turn only where the walk has been."""
+    news = ((place, one) for place, one in enumerate(page.ids) if (page.series.symbol, one) not in stored)
+    return [place for place, one in news if page.tail or one < until]
 
 
 def _stored(table: Table, pages: Sequence[Page]) -> _Keys:

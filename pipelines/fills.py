@@ -12,10 +12,9 @@ from connectors.binance import endpoints
 from connectors.binance.endpoints import Endpoint
 from pipelines.additions import add_rows
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Page, constants
+from pipelines.idpages import AccountSeries, Page, constants, page_of
 from pipelines.idwalk import WAVE, IdWalk
-from pipelines.journal import column
-from pipelines.matching import Changed, due, lacking, note_matched, unexplained
+from pipelines.matching import Changed, due, lacking, note_matched, still_lacking, unexplained
 from pipelines.orders import ASK_AGAIN_US
 from pipelines.receipts import Failure
 from pipelines.session import Session
@@ -47,7 +46,9 @@ class FillPull:
         await self.walk(sorted(first | short.keys()), first)
         routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
         await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
-        await self._prevented(await asyncio.to_thread(unexplained, lake, series))
+        await self._one_by_one(endpoints.MY_TRADES, FILLS, await asyncio.to_thread(still_lacking, lake, series))
+        pointing = await asyncio.to_thread(unexplained, lake, series)
+        await self._one_by_one(endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, pointing)
         await asyncio.to_thread(note_matched, lake, series, self.session.client.now_us())
 
     async def walk(self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()) -> None:
@@ -76,9 +77,13 @@ class FillPull:
             self.rows += walk.rows
             self.failures += walk.failures
 
-    async def _prevented(self, orders: Sequence[tuple[AccountSeries, Changed]]) -> None:
+    async def _one_by_one(
+        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[AccountSeries, Changed]]
+    ) -> None:
+        """Ask for the rows of single orders."""
         self.session.progress.expect(requests=len(orders), rows=0)
-        async with aclosing(ahead(orders, self._matches, self.session.stop, limit=WAVE)) as answers:
+        fetch = partial(self._of_order, endpoint, dataset)
+        async with aclosing(ahead(orders, fetch, self.session.stop, limit=WAVE)) as answers:
             async for (series, order), answer in answers:
                 match answer:
                     case TryLater() | AccessRefused():
@@ -86,22 +91,19 @@ class FillPull:
                     case Problem():
                         self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
                     case _:
-                        await self._add(PREVENTED_MATCHES, [answer])
+                        await self._add(dataset, [answer])
 
-    async def _matches(self, asked: tuple[AccountSeries, Changed]) -> Page:
-        """The prevented matches of one order."""
+    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Changed]) -> Page:
         series, order = asked
-        endpoint, known = endpoints.MY_PREVENTED_MATCHES, constants(PREVENTED_MATCHES, series, 0)
         rows = await self.session.client.rows(
-            endpoint, known, symbol=series.symbol, orderId=order.order_id, limit=endpoint.page_limit
+            endpoint,
+            constants(dataset, series, 0),
+            symbol=series.symbol,
+            orderId=order.order_id,
+            limit=endpoint.page_limit,
         )
         self.session.progress.advance(requests=1)
-        rows = rows.sort_by("prevented_match_id")
-        return Page(
-            series=series,
-            rows=rows,
-            instants=dict(zip(column(rows, "prevented_match_id"), column(rows, "transact_time"), strict=True)),
-        )
+        return page_of(dataset, series, rows)
 
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> None:
         new = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else 0

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import FREE, Move
+from pipelines.journal import column
 from schemas.dataset import MONTH, Dataset, Kind
 from schemas.fields import TIME
 from schemas.intervals import HOUR_US
@@ -96,6 +97,21 @@ def move_of(dataset: Dataset, series: AccountSeries, new: Mapping[str, int], bou
     series_id = dataset.series_id(series.values)
     expected = {name: bounds.get(f"{series_id}#{name}") for name in (*new, "revision")}
     return Move(series_id, expected, dict(new))
+
+
+def page_of(dataset: Dataset, series: AccountSeries, rows: pa.Table) -> Page:
+    """Rows that were asked for out of turn."""
+    rows = once(rows, id_column(dataset))
+    instants = dict(zip(column(rows, id_column(dataset)), column(rows, str(dataset.clock)), strict=True))
+    return Page(series=series, rows=rows, instants=instants)
+
+
+def once(rows: pa.Table, by: str) -> pa.Table:
+    """Rows in order of their ids, each id once."""
+    ordered = rows.sort_by(by)
+    ids = column(ordered, by)
+    places = [place for place, one in enumerate(ids) if place == 0 or one != ids[place - 1]]
+    return ordered.take(pa.array(places, pa.int64()))
 
 
 def id_column(dataset: Dataset) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from connectors.binance.endpoints import ById, Endpoint
 from connectors.binance.errors import UnknownSymbol
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Page, Tail, constants, tail_of
+from pipelines.idpages import AccountSeries, Page, Tail, constants, once, tail_of
 from pipelines.journal import column
 from pipelines.receipts import Failure
 from pipelines.session import Session
@@ -112,7 +112,7 @@ class IdWalk:
 
     async def _page(self, stand: _Stand) -> Page:
         now = self.session.client.now_us()
-        rows = _once(await (self._first(stand) if stand.at is None else self._rows(stand, stand.at)), self._by.id)
+        rows = once(await (self._first(stand) if stand.at is None else self._rows(stand, stand.at)), self._by.id)
         instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
         ids = list(instants)
         self._refuse_standstill(stand, ids)
@@ -157,11 +157,3 @@ class IdWalk:
     @property
     def _limit(self) -> int:
         return self.endpoint.page_limit
-
-
-def _once(rows: pa.Table, by: str) -> pa.Table:
-    """Rows in order of their ids, each id once."""
-    ordered = rows.sort_by(by)
-    ids = column(ordered, by)
-    places = [place for place, one in enumerate(ids) if place == 0 or one != ids[place - 1]]
-    return ordered.take(pa.array(places, pa.int64()))

@@ -84,6 +84,11 @@ def lacking(lake: Lake, series: Sequence[Due]) -> dict[AccountSeries, list[Chang
     return found
 
 
+def still_lacking(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Changed]]:
+    """The same after a walk, one by one: their fills lie below where the walk began, or are not told yet."""
+    return [(one, order) for one, orders in lacking(lake, series).items() for order in orders]
+
+
 def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Changed]]:
     """The orders that point to a prevented match which is not stored."""
     pointing = [(one.series, order) for one in series for order in one.orders if order.prevented_match_id is not None]

@@ -124,3 +124,22 @@ def test_backfill_lowers_the_beginning(config, capsys):
     assert main(words) == 0
     assert stored(config, KLINES).num_rows == before + 30
     assert plan["rows"] == 30
+
+
+@pytest.mark.usefixtures("key")
+def test_status_says_what_was_looked_for(config, capsys):
+    """`status --discovery` counts the symbols of each kind, lists each with --series, and says what cannot be known."""
+    text = config.read_text().replace("datasets: [balances]", "datasets: [orders, fills], symbols: traded")
+    config.write_text(text)
+    assert main(["run", "wallet", "--config", str(config)]) == 0
+    capsys.readouterr()
+    assert main(["status", "--discovery", "--config", str(config)]) == 0
+    shown = capsys.readouterr()
+    assert "cold" in shown.out
+    assert "seen only while open" in shown.err
+    assert main(["status", "--discovery", "--series", "--config", str(config)]) == 0
+    assert "币安人生USDT" in capsys.readouterr().out
+    assert main(["status", "--discovery", "--json", "--config", str(config)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["account"] for row in found} == {"main"}
+    assert not any(row["state"] == "never looked at" for row in found)

@@ -15,7 +15,7 @@ from trade_desk import ACCOUNT, START_S, RunningClock, TradeDesk, small_exchange
 
 from connectors.lake.sql import connect, run
 from connectors.simulator import serve
-from connectors.simulator.faults import Error, Lagging, ShortPage
+from connectors.simulator.faults import Error, Lagging, ShortPage, Shuffled
 from pipelines.checks import run_checks
 from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
@@ -145,6 +145,17 @@ async def test_a_short_page_is_no_end(desk: TradeDesk) -> None:
     for _ in range(9):
         desk.book.fill(B, number, 1)
     desk.exchange.inject(ShortPage(path="/api/v3/myTrades", keep=4, count=8))
+    await pull(desk)
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+async def test_a_fill_left_out_is_asked_for_by_its_order(desk: TradeDesk) -> None:
+    """Where a walk does not bring what an order executed, its own fills are asked for, older than any overlap."""
+    number = desk.book.place(B, "BUY", 9, 1)
+    for _ in range(4):
+        desk.book.fill(B, number, 1)
+    desk.exchange.inject(Shuffled(path="/api/v3/myTrades", symbol=B, count=1))
+    desk.exchange.inject(ShortPage(path="/api/v3/myTrades", symbol=B, keep=1, count=1))
     await pull(desk)
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 

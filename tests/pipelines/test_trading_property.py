@@ -27,7 +27,7 @@ from pipelines.receipts import Receipt
 
 SYMBOLS = st.sampled_from(KEPT)
 LISTS = st.sampled_from(["allOrders", "myTrades", "openOrders", "order", "myAllocations", "allOrderList"])
-PICK = st.integers(0, 10)
+EVENTS = st.sampled_from(["place"] * 3 + ["fill"] * 6 + ["amend", "cancel", "allocate", "place_list", "meet_itself"])
 Short = partial(ShortPage, keep=1)
 
 
@@ -56,43 +56,43 @@ class Trading(RuleBasedStateMachine):
 
     # Life
 
-    @rule(symbol=SYMBOLS, side=st.sampled_from(["BUY", "SELL"]), qty=st.integers(1, 9), stp=st.booleans())
-    def place(self, symbol: str, side: str, qty: int, *, stp: bool) -> None:
-        mode = "EXPIRE_BOTH" if stp else "NONE"
-        self._live(symbol, lambda: self.desk.book.place(symbol, side, qty, 1, stp_mode=mode))
+    @rule(events=st.lists(st.tuples(EVENTS, SYMBOLS, st.integers(1, 9)), min_size=1, max_size=8))
+    def live(self, events: list[tuple[str, str, int]]) -> None:
+        for name, symbol, number in events:
+            order = self._pick(number)
+            if name in {"place", "place_list"} or order is None:
+                self._live(symbol, partial(getattr(self, f"_{name}" if order else "_place"), symbol, number))
+            else:
+                self._live(order.symbol, partial(getattr(self, f"_{name}"), order, number))
 
-    @rule(pick=PICK, part=st.sampled_from(["0.1", "0.5", None]))
-    def fill(self, pick: int, part: str | None) -> None:
-        self._on_open(pick, lambda order: self.desk.book.fill(order.symbol, order.order_id, _part(order, part)))
+    def _place(self, symbol: str, number: int) -> None:
+        mode = "EXPIRE_BOTH" if number % 2 else "NONE"
+        self.desk.book.place(symbol, "BUY", number, 1, stp_mode=mode)
 
-    @rule(pick=PICK)
-    def allocate(self, pick: int) -> None:
-        self._on_open(pick, lambda order: self.desk.book.allocate(order.symbol, order.order_id))
+    def _place_list(self, symbol: str, number: int) -> None:
+        legs = ({"side": "SELL", "qty": number, "price": 9}, {"side": "SELL", "qty": 1, "price": 1, "stop_price": 1})
+        self.desk.book.place_list("OCO", symbol, *legs)
 
-    @rule(pick=PICK)
-    def cancel(self, pick: int) -> None:
-        self._on_open(pick, lambda order: self.desk.book.cancel(order.symbol, order.order_id))
+    def _fill(self, order: Order, number: int) -> None:
+        self.desk.book.fill(order.symbol, order.order_id, order.left / 2 if number < 7 else None)
 
-    @rule(pick=PICK)
-    def amend(self, pick: int) -> None:
-        def lower(order: Order) -> None:
-            self.desk.book.amend(order.symbol, order.order_id, order.executed + order.left / 2)
+    def _allocate(self, order: Order, number: int) -> None:
+        self.desk.book.allocate(order.symbol, order.order_id, order.left / 2 if number < 7 else None)
 
-        self._on_open(pick, lower)
+    def _cancel(self, order: Order, _: int) -> None:
+        self.desk.book.cancel(order.symbol, order.order_id)
 
-    @rule(pick=PICK)
-    def meet_oneself(self, pick: int) -> None:
-        def meet(taker: Order) -> None:
-            makers = [one for one in self._open() if one.symbol == taker.symbol and one.order_id != taker.order_id]
-            for maker in makers[:1]:
-                self.desk.book.prevent(taker.symbol, taker.order_id, maker.order_id)
+    def _amend(self, order: Order, _: int) -> None:
+        self.desk.book.amend(order.symbol, order.order_id, order.executed + order.left / 2)
 
-        self._on_open(pick, meet)
+    def _meet_itself(self, order: Order, _: int) -> None:
+        makers = [one for one in self._open() if one.symbol == order.symbol and one.order_id != order.order_id]
+        for maker in makers[:1]:
+            self.desk.book.prevent(order.symbol, order.order_id, maker.order_id)
 
-    @rule(symbol=SYMBOLS)
-    def place_list(self, symbol: str) -> None:
-        legs = ({"side": "SELL", "qty": 1, "price": 9}, {"side": "SELL", "qty": 1, "price": 1, "stop_price": 1})
-        self._live(symbol, lambda: self.desk.book.place_list("OCO", symbol, *legs))
+    def _pick(self, number: int) -> Order | None:
+        orders = self._open()
+        return orders[number % len(orders)] if orders else None
 
     @rule(symbol=st.sampled_from(KEPT[2:]), forever=st.booleans())
     def delist(self, symbol: str, *, forever: bool) -> None:
@@ -100,7 +100,7 @@ class Trading(RuleBasedStateMachine):
             (self.desk.exchange.remove if forever else self.desk.exchange.delist)(symbol)
             self.events[symbol] = self.desk.now_us()
 
-    @rule(minutes=st.sampled_from([1, 20, 90, 60 * 26, 60 * 24 * 100]))
+    @rule(minutes=st.sampled_from([1, 1, 20, 20, 90, 60 * 26, 60 * 24 * 100]))
     def time_passes(self, minutes: int) -> None:
         self.clock.advance(60 * minutes)
 
@@ -116,9 +116,12 @@ class Trading(RuleBasedStateMachine):
 
     # Runs
 
-    @rule()
-    def run(self) -> None:
-        self._await(self._run())
+    @rule(whole=st.booleans())
+    def run(self, *, whole: bool) -> None:
+        if whole:
+            self.quiet_run()
+        else:
+            self._await(self._run())
 
     @rule()
     def two_runs(self) -> None:
@@ -182,12 +185,6 @@ class Trading(RuleBasedStateMachine):
     def _open(self) -> list[Order]:
         return self.desk.book.open_orders(self.desk.exchange.now_ms)
 
-    def _on_open(self, pick: int, act: Callable[[Order], Any]) -> None:
-        orders = self._open()
-        if orders:
-            order = orders[pick % len(orders)]
-            self._live(order.symbol, lambda: act(order))
-
     def _live(self, symbol: str, act: Callable[[], Any]) -> None:
         """Do something on the exchange, unless it refuses that."""
         with suppress(Refusal):
@@ -201,16 +198,12 @@ class Trading(RuleBasedStateMachine):
         return self.loop.run_until_complete(work)
 
 
-def _part(order: Order, part: str | None) -> Any:
-    return None if part is None else max(order.left * type(order.left)(part), order.left.min(order.left))
-
-
 def test_one_quiet_run_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any interleaving of life and runs ends with the lake holding what can be had; discovery names the rest."""
     monkeypatch.setenv("DESK_KEY", API_KEY)
     monkeypatch.setenv("DESK_SECRET", SECRET)
     quick = settings(
-        max_examples=int(os.environ.get("TRADING_EXAMPLES", "4")),
+        max_examples=int(os.environ.get("TRADING_EXAMPLES", "3")),
         stateful_step_count=20,
         deadline=None,
         phases=(Phase.generate,),  # real time passes in a run, so that one found failing may pass when repeated

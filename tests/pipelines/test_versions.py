@@ -50,7 +50,8 @@ def test_fills_share_ids_too(lake: Lake) -> None:
 
     def page(series: AccountSeries, time: str) -> Page:
         rows = rows_of(FILLS, {**series.values, "trade_id": 7, "time": time})
-        return Page(series=series, rows=rows, instants=dict(zip([7], column(rows, "time"), strict=True)))
+        instants = dict(zip([7], column(rows, "time"), strict=True))
+        return Page(series=series, rows=rows, instants=instants, tail=tuple(instants.items()))
 
     pages = [page(BTC, YOUNG), page(ETH, OLD)]
     assert add_rows(lake, FILLS, pages) == 2

@@ -2,7 +2,21 @@
 
 import pytest
 
-from connectors.binance.endpoints import ALLOWED, ENDPOINTS, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H
+from connectors.binance.endpoints import (
+    ALL_ORDER_LISTS,
+    ALL_ORDERS,
+    ALLOWED,
+    ENDPOINTS,
+    EXCHANGE_INFO,
+    KLINES,
+    MY_ALLOCATIONS,
+    MY_PREVENTED_MATCHES,
+    MY_TRADES,
+    OPEN_ORDERS,
+    ORDER,
+    PRICE,
+    TICKER_24H,
+)
 from schemas.fields import EXTRA
 
 
@@ -21,10 +35,20 @@ from schemas.fields import EXTRA
         (TICKER_24H, {"symbols": ["X"] * 100}, 40),
         (TICKER_24H, {"symbols": ["X"] * 101}, 80),
         (TICKER_24H, {}, 80),
+        (OPEN_ORDERS, {}, 80),
+        (OPEN_ORDERS, {"symbol": "BTCUSDT"}, 6),
+        (ORDER, {"symbol": "BTCUSDT", "orderId": 1}, 4),
+        (ALL_ORDERS, {"symbol": "BTCUSDT", "orderId": 0}, 20),
+        (ALL_ORDER_LISTS, {"fromId": 0}, 20),
+        (MY_TRADES, {"symbol": "BTCUSDT", "fromId": 0}, 20),
+        (MY_TRADES, {"symbol": "BTCUSDT", "orderId": 1}, 5),
+        (MY_ALLOCATIONS, {"symbol": "BTCUSDT"}, 20),
+        (MY_PREVENTED_MATCHES, {"symbol": "BTCUSDT", "orderId": 1}, 20),
+        (MY_PREVENTED_MATCHES, {"symbol": "BTCUSDT", "preventedMatchId": 1}, 2),
     ],
 )
 def test_a_call_costs_what_the_documentation_says(endpoint, params, weight):
-    """The declared weight follows the number of symbols asked for."""
+    """The declared weight follows the parameters: how many symbols are asked for, or of which order."""
     assert endpoint.cost(params) == weight
 
 
