@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from connectors.binance.sites import resolve
-from schemas.config import FlowsFile
+from schemas.config import Flow, FlowsFile
 from schemas.errors import UsageProblem
 from schemas.values import shown
 
@@ -153,3 +154,12 @@ def _read(path: Path) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         raise UsageProblem(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+
+
+def flow_named(config: FlowsFile, name: str) -> Flow:
+    """The flow of that name; UsageProblem with the nearest one otherwise."""
+    if name not in config.flows:
+        close = difflib.get_close_matches(name, config.flows, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(config.flows)}."
+        raise UsageProblem(f"flows.yaml has no flow named '{name}'.", hint)
+    return config.flows[name]

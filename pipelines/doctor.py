@@ -18,8 +18,8 @@ from connectors.binance.guard import check_key
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
+from pipelines.access import key_of
 from pipelines.config import load
-from pipelines.runs import key_of
 from pipelines.serving import recorder
 from schemas.config import Account
 from schemas.errors import Problem

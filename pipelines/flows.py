@@ -37,11 +37,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types.entrypoint import EntrypointType
 
-from pipelines.config import load
+from pipelines.access import unset_secret
+from pipelines.config import flow_named, load
 from pipelines.processes import alive
 from pipelines.progress import Progress, Silent
 from pipelines.receipts import Receipt, worst
-from pipelines.runs import Run, Unit, flow_named, run_flow, unset_secret
+from pipelines.runs import Run, Unit, run_flow
 from schemas.config import Flow
 from schemas.errors import Problem, TryLater
 

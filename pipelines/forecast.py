@@ -15,11 +15,12 @@ from connectors.binance.pools import SPOT
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.candles import LAG_US, Series, Walk
+from pipelines.config import flow_named
 from pipelines.journal import load_gaps
 from pipelines.outlook import outlook
 from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, pages_lacking
 from pipelines.progress import Silent
-from pipelines.runs import Window, archive_for, flow_named, micros, open_run
+from pipelines.runs import Window, archive_for, micros, open_run
 from pipelines.shelf import WORTH, Shelf, shelf_of
 from pipelines.snapshots import LISTED_TICKERS
 from schemas.config import AccountFlow, Flow, FlowsFile, MarketFlow

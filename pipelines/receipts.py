@@ -61,6 +61,7 @@ class Receipt:
             requests=first.requests + self.requests,
             weight=first.weight + self.weight,
             seconds=round(first.seconds + self.seconds, 3),
+            note=first.note or self.note,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -15,14 +14,14 @@ from connectors.binance.archive import Archive
 from connectors.binance.archive_paths import folder
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
-from connectors.binance.guard import check_key
-from connectors.binance.keys import KeyPair, read_secret
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines import listing as symbols_of
+from pipelines.access import admit, keys_for
 from pipelines.audit import audit
 from pipelines.candles import Series
+from pipelines.config import flow_named
 from pipelines.ingest import Pull
 from pipelines.journal import Journal
 from pipelines.listing import Listing
@@ -33,7 +32,7 @@ from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
 from pipelines.trading import SPOT_MARKET, Trading
 from schemas.catalog import DATASETS
-from schemas.config import Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
+from schemas.config import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
 from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
 from schemas.intervals import SECOND_US
 from schemas.market import KLINES, SYMBOLS
@@ -110,6 +109,7 @@ class Run:
         self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: Outcome, before: int, took_us: int
     ) -> Receipt:
         requests = self.session.journal.requests[before:]
+        note, self.note = self.note, ""  # what a person should know is said once
         return Receipt(
             flow=unit.flow,
             dataset=unit.dataset,
@@ -121,7 +121,7 @@ class Run:
             weight=sum(request.weight for request in requests),
             seconds=round(took_us / SECOND_US, 3),
             failures=tuple(failures),
-            note=self.note,
+            note=note,
         )
 
     async def _rows(self, unit: Unit) -> tuple[int, list[Failure]]:
@@ -258,34 +258,6 @@ def _market_of(dataset: str) -> str | None:
     return SPOT_MARKET if "market" in DATASETS[dataset].series else None
 
 
-def flow_named(config: FlowsFile, name: str) -> Flow:
-    """The flow of that name; UsageProblem with the nearest one otherwise."""
-    if name not in config.flows:
-        close = difflib.get_close_matches(name, config.flows, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(config.flows)}."
-        raise UsageProblem(f"flows.yaml has no flow named '{name}'.", hint)
-    return config.flows[name]
-
-
-def key_of(account: Account) -> KeyPair | None:
-    """The key pair of an account, or None where its secret is not set on this machine."""
-    api_key = read_secret(account.api_key)
-    signer = read_secret(account.secret or account.private_key or "")
-    if api_key is None or signer is None:
-        return None
-    if account.private_key is not None:
-        return KeyPair.from_pem(api_key, signer.reveal().encode())
-    return KeyPair.from_secret(api_key, signer)
-
-
-def unset_secret(config: FlowsFile, name: str) -> str | None:
-    """The account whose secret is not set, when the flow needs one: such a flow is skipped unless asked for."""
-    flow = flow_named(config, name)
-    if isinstance(flow, AccountFlow) and key_of(config.accounts[flow.account]) is None:
-        return flow.account
-    return None
-
-
 @asynccontextmanager
 async def open_run(
     config: FlowsFile,
@@ -301,7 +273,7 @@ async def open_run(
     Raises UsageProblem for a lake of another environment, AccessRefused for a key that is missing or may too much.
     """
     flow, site = flow_named(config, name), resolve(config.exchange)
-    keys = _keys(config, flow)
+    keys = keys_for(config, flow)
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:
@@ -316,7 +288,7 @@ async def open_run(
         ):
             try:
                 if isinstance(flow, AccountFlow):
-                    run.note = await _admit(session, flow, config.accounts[flow.account])
+                    run.note = await admit(session, flow, config.accounts[flow.account])
                 yield run
             finally:
                 await asyncio.to_thread(journal.write, lake, run.receipts)
@@ -326,24 +298,6 @@ def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive |
     """The public archive, where the site has one and the flow may need it."""
     needed = isinstance(flow, MaintenanceFlow) or (isinstance(flow, MarketFlow) and flow.source != "rest")
     return Archive(site) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
-
-
-def _keys(config: FlowsFile, flow: Flow) -> KeyPair | None:
-    if not isinstance(flow, AccountFlow):
-        return None
-    account = config.accounts[flow.account]
-    keys = key_of(account)
-    if keys is None:
-        signer = account.secret or account.private_key
-        raise AccessRefused(f"The key of account '{flow.account}' is not set.", f"Set {account.api_key} and {signer}.")
-    return keys
-
-
-async def _admit(session: Session, flow: AccountFlow, account: Account) -> str:
-    """Let only a key in that reads the account it always read. Returns what a person should know about it."""
-    facts = await check_key(session.client, account.allow)
-    await asyncio.to_thread(session.lake.pin, flow.account, facts.uid)
-    return " ".join(facts.warnings)
 
 
 Step = Callable[[Run, Unit], Awaitable[Receipt]]

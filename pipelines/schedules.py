@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from connectors.lake import Lake
+from pipelines.access import unset_secret
 from pipelines.checks import Schedule
-from pipelines.runs import unset_secret
 from schemas.config import AccountFlow, Flow, FlowsFile, MarketFlow
 from schemas.market import KLINES
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 
 from connectors.binance.budget import default_path
+from pipelines.access import unset_secret
 from pipelines.config import load
 from pipelines.processes import LOOPBACK, answering, answers, free_port, running
-from pipelines.runs import unset_secret
 from schemas.config import Flow, FlowsFile
 from schemas.errors import Problem, UsageProblem
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pipelines.access import unset_secret
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, moment
 from pipelines.cli.output import say, write_json, write_table
 from pipelines.cli.problems import INTERRUPTED
@@ -19,7 +20,7 @@ from pipelines.config import load
 from pipelines.forecast import FlowPlan, plan_flow
 from pipelines.progress import Progress
 from pipelines.receipts import Failure, Receipt, worst
-from pipelines.runs import Window, run_flow, unset_secret
+from pipelines.runs import Window, run_flow
 from pipelines.runs import backfill as pull_history
 from pipelines.serving import recorder
 from schemas.errors import Problem, UsageProblem

@@ -26,9 +26,10 @@ from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from connectors.lake.sql import connect, run
 from connectors.simulator import MovableClock
+from pipelines.access import key_of
 from pipelines.config import load
 from pipelines.progress import Silent
-from pipelines.runs import key_of, run_flow
+from pipelines.runs import run_flow
 
 SYMBOL = "币安人生USDT"
 FLOWS = """\
