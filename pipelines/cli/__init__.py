@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 HERE = Path(__file__).parents[2]
 
@@ -18,7 +20,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     from pipelines.cli.app import call  # noqa: PLC0415 - only now is it certain whose `schemas` it imports
 
-    return call(sys.argv[1:] if argv is None else list(argv))
+    code = call(sys.argv[1:] if argv is None else list(argv))
+    if argv is None and "prefect" in sys.modules:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: Prefect's threads outlive their work, and tearing DuckDB down under them prints its leaks."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def strangers(home: Path) -> str:
