@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -192,6 +192,3 @@ def _plain(value: object) -> str:
 def wall_clock() -> int:
     """The machine's time in microseconds, for what needs no exchange time."""
     return int(datetime.now(UTC).timestamp() * SECOND_US)
-
-
-Clock = Callable[[], int]

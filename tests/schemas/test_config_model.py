@@ -222,11 +222,11 @@ def test_values_come_as_what_they_mean(tmp_path):
 
 def test_paths_are_meant_from_the_folder_of_the_file(tmp_path, monkeypatch):
     """Where one stands when calling binlake does not decide where the lake and the keys lie."""
-    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("HOME", str(tmp_path / "somebody"))
     text = ACCOUNT + "    api_key: file:~/k\n    private_key: file:keys/main.pem\n"
     config = load(written(tmp_path, text), now=NOW)
     assert config.lake == tmp_path / "lake"
-    assert config.accounts["main"].api_key == "file:/home/somebody/k"
+    assert config.accounts["main"].api_key == f"file:{tmp_path}/somebody/k"
     assert config.accounts["main"].private_key == f"file:{tmp_path}/keys/main.pem"
 
 
