@@ -94,12 +94,12 @@ class Dataset:
         if MONTH not in self.partition:
             return rows
         assert self.clock is not None
-        instants = rows[self.clock]
-        months = _texts(instants, "month", "%Y-%m")
+        days = rows[self.clock].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+        months = _texts(days, "%Y-%m")
         if self.yearly is not None:
             column, values = self.yearly
             coarse = pc.is_in(rows[column], value_set=pa.array(sorted(values)))
-            months = pc.if_else(coarse, _texts(instants, "year", "%Y"), months)
+            months = pc.if_else(coarse, _texts(days, "%Y"), months)
         return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
 
     def series_id(self, values: Mapping[str, str]) -> str:
@@ -111,7 +111,7 @@ class Dataset:
         return dict(zip(self.series, map(unquote, series_id.split("/")), strict=True))
 
 
-def _texts(instants: pa.ChunkedArray[Any], unit: str, form: str) -> pa.ChunkedArray[Any]:
-    """Instants as text of their month or year; formats each distinct one once, since strftime is slow."""
-    distinct = pc.floor_temporal(instants, unit=unit).dictionary_encode().combine_chunks()
+def _texts(days: pa.ChunkedArray[Any], form: str) -> pa.ChunkedArray[Any]:
+    """Days as text of their month or year; formats each distinct one once, since strftime is slow."""
+    distinct = pc.dictionary_encode(days).combine_chunks()
     return pa.chunked_array([pc.strftime(distinct.dictionary, format=form).take(distinct.indices)])

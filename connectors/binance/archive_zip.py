@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from typing import IO
+
+from isal import isal_zlib
 
 from schemas.archive import Reason
 
 _FIRST_MAGIC = b"PK\x03\x04"
 _HOW = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
+_NOT_DEFLATED: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub takes the class for an instance
+_LENGTHS = struct.Struct("<26xHH")  # a member's own header: how long its name and extra field after it are
 
 
 class Defect(Exception):  # noqa: N818 - it is what is the matter with a file
@@ -26,8 +31,10 @@ def unpack(packed: IO[bytes], member: str, most: int) -> bytes:
     """The content of the one member a zip may have; raises Defect for anything else."""
     try:
         with zipfile.ZipFile(packed) as archive:
-            return _content(archive, _only(archive, member, most), most)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            entry = _only(archive, member, most)
+            archive.open(entry).close()  # holds the member's own header against the directory
+        return _content(_compressed(packed, entry), entry)
+    except (zipfile.BadZipFile, _NOT_DEFLATED, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _broken(packed, error) from None
 
 
@@ -46,12 +53,25 @@ def _only(archive: zipfile.ZipFile, member: str, most: int) -> zipfile.ZipInfo:
     return entry
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
-    """All of a member. One that unpacks to more than it promises is cut there, and fails its own check sum."""
-    with archive.open(entry) as member:
-        content = member.read(most + 1)  # without a number, all of it would be unpacked before it is cut
+def _compressed(packed: IO[bytes], entry: zipfile.ZipInfo) -> bytes:
+    packed.seek(entry.header_offset)
+    name, extra = _LENGTHS.unpack(packed.read(_LENGTHS.size))
+    packed.seek(name + extra, 1)
+    return packed.read(entry.compress_size)
+
+
+def _content(compressed: bytes, entry: zipfile.ZipInfo) -> bytes:
+    """All of a member, held against its length and check sum. One that inflates to more than it promises is cut there.
+
+    ISA-L takes a third of the time of the zlib behind `zipfile`.
+    """
+    content = compressed
+    if entry.compress_type == zipfile.ZIP_DEFLATED:
+        content = isal_zlib.decompressobj(-zlib.MAX_WBITS).decompress(compressed, entry.file_size + 1)
     if len(content) != entry.file_size:
         raise Defect(Reason.BAD_ZIP, f"unpacks to {len(content)} bytes instead of {entry.file_size}")
+    if isal_zlib.crc32(content) != entry.CRC:
+        raise Defect(Reason.BAD_ZIP, "unpacks to what its own check sum denies")
     return content
 
 
