@@ -61,25 +61,21 @@ def sweep(folder: Path, *, symbols: int = 3000, traded: int = 40, opened: int = 
 
 
 def orders(folder: Path, *, versions: int = 1_000_000, months: int = 24) -> list[Figure]:
-    """A lake of many order versions, beside one as dense and a quarter of its age."""
+    """A lake of many order versions, beside one with as many and a quarter of its age."""
     young, old = folder / "young", folder / "old"
     young.mkdir(), old.mkdir()
-    short = measured("versions.py", young, versions // 4, months // 4)
+    short = measured("versions.py", young, versions, months // 4)
     done = measured("versions.py", old, versions, months)
     return [
         Figure(
-            name=f"{what} with {versions:,} order versions over {months} months, beside a quarter of both",
+            name=f"{what}, among {versions:,} order versions of {months} months, beside as many of {months // 4}",
             ours=f"{done[key]:.2f} s",
             peer=f"{short[key]:.2f} s",
             ratio=f"{done[key] / short[key]:.2f} times",
-            goal="under 1 s",
-            met=done[key] < 1,
+            goal="under 1 s, at most 1.5 times",
+            met=done[key] < 1 and done[key] <= 1.5 * short[key],
         )
-        for what, key in (
-            ("Appending 1,000 changed states", "append_s"),
-            ("Finding the open orders", "open_s"),
-            ("Reading all `orders`", "read_s"),
-        )
+        for what, key in (("Appending 1,000 changed states", "append_s"), ("Reading `orders` after it", "read_s"))
     ]
 
 
@@ -97,9 +93,10 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "sweep": sweep,
     "orders": orders,
     "processes": lambda folder: limits.many_series(folder, processes=4),
+    "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
     "held100": lambda folder: held.held(folder, symbols=190),
 }
-ASKED = frozenset({"held100"})  # takes a quarter of an hour alone, so only by name
+ASKED = frozenset({"archive100", "held100"})  # of 100 M candles: minutes and gigabytes each, so only by name
 
 
 def main(argv: Sequence[str]) -> int:

@@ -92,14 +92,13 @@ def changed(lake: Lake) -> list[Seen]:
 
 
 def measured(lake: Lake) -> dict[str, float]:
-    appending, reading, looking = [], [], []
+    appending, reading = [], []
     for number in range(TIMES):
         states = changed(lake)
         now = int((START + timedelta(days=800 + number)).timestamp() * 1e6)
         appending.append(_took(partial(add_versions, lake, ORDERS, states, now)))
         reading.append(_took(partial(_read, lake)))
-        looking.append(_took(partial(open_orders, lake, "main", "spot")))
-    return {"append_s": min(appending), "read_s": min(reading), "open_s": min(looking)}
+    return {"append_s": min(appending), "read_s": min(reading)}
 
 
 def _read(lake: Lake) -> None:
