@@ -16,8 +16,8 @@ from connectors.binance.archive import Archive, Fetched
 from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.errors import UnknownSymbol
-from pipelines.candles import instants
-from pipelines.shelf import Shelf
+from pipelines.candles import Series, instants
+from pipelines.shelf import days_of
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
 
@@ -36,10 +36,10 @@ class Loaded:
 
 @dataclass(slots=True)
 class Loader:
-    """Fetches stretches of one series. `ask` gives what the exchange itself prints for a span."""
+    """Fetches stretches of a series. `ask` gives what the exchange itself prints for a span."""
 
     archive: Archive
-    shelf: Shelf
+    series: Series
     ask: Callable[[int, int], Awaitable[pa.Table]]
     files: list[Fetched] = field(default_factory=list)
     parts: list[pa.Table] = field(default_factory=list)
@@ -66,9 +66,12 @@ class Loader:
 
     async def _from_days(self, holes: Sequence[Span]) -> list[Span]:
         """Daily files where a monthly one lacks candles: they win where the two differ."""
+        if not holes:
+            return []
         left: list[Span] = []
+        shelf = await days_of(self.archive, self.series, min(holes)[0], max(holes)[1])
         for day, spans in _by_day(holes).items():
-            remote = self.shelf.daily(day)
+            remote = shelf.daily(day)
             left += await self._from_file(remote, spans) if remote is not None else spans
         return left
 

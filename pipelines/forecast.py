@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from connectors.lake import Lake
 from pipelines.candles import LAG_US, Series, Walk
 from pipelines.config import flow_named
 from pipelines.journal import load_gaps
+from pipelines.listing import Listing, known
 from pipelines.outlook import outlook
 from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, pages_lacking
 from pipelines.progress import Silent
@@ -67,8 +68,8 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
     once = [_weight(endpoint, flow) for endpoint in _once(flow)]
     series, steady = tuple[Cost, ...](), 0
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
-        names = await _names(config, name, flow, window, state)
-        series = await _costs(config, flow, names, window)
+        names, forgotten = await _names(config, name, flow, window, state)
+        series = await _costs(config, flow, names, forgotten, window)
         steady = len(series) * endpoints.KLINES.cost({})  # one request a series once everything is up to date
     elif isinstance(flow, AccountFlow) and flow.symbols is not None:
         ahead = await outlook(config, flow, state)
@@ -108,28 +109,42 @@ def _once(flow: Flow) -> list[Endpoint]:
 
 async def _names(
     config: FlowsFile, name: str, flow: MarketFlow, window: Window | None, state: Path | None
-) -> Sequence[str]:
+) -> tuple[Sequence[str], frozenset[str]]:
+    """The symbols meant, and those of them that only the archive knows, as far as that was seen."""
     wanted = window.symbols if window and window.symbols else flow.symbols
     if isinstance(wanted, tuple):
-        return wanted
+        book = await asyncio.to_thread(_stored_listing, config.lake, flow.market)
+        return wanted, book.forgotten(symbol for symbol in wanted if symbol in book.rows)
     async with open_run(config, name, progress=Silent(), stop=asyncio.Event(), window=window, state=state) as run:
-        return (await run.symbols(flow)).names
+        chosen = await run.symbols(flow)
+        return chosen.names, chosen.forgotten
 
 
-async def _costs(config: FlowsFile, flow: MarketFlow, names: Sequence[str], window: Window | None) -> tuple[Cost, ...]:
+def _stored_listing(lake_path: Path, market: str) -> Listing:
+    lake = _lake(lake_path)
+    return known(lake, market) if lake else Listing({})
+
+
+async def _costs(
+    config: FlowsFile, flow: MarketFlow, names: Sequence[str], forgotten: Collection[str], window: Window | None
+) -> tuple[Cost, ...]:
     since = window.since if window else flow.since
     assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
     end = micros(window.until) if window and window.until else micros(datetime.now(UTC)) - LAG_US
     series = [Series(flow.market, symbol, interval) for symbol in names for interval in flow.intervals]
     walks = await asyncio.to_thread(_walks, config.lake, series)
-    shelves = await _shelves(config, flow, walks, micros(since), end)
+    far = [
+        walk.series
+        for walk in walks
+        if walk.series.symbol in forgotten or pages_lacking(walk, micros(since), end) >= WORTH[flow.source]
+    ]
+    shelves = await _shelves(config, flow, far, forgotten, micros(since))
     weight = endpoints.KLINES.cost({})
     return tuple(cost(walk, micros(since), end, weight, shelves.get(walk.series)) for walk in walks)
 
 
 def _walks(lake_path: Path, series: Sequence[Series]) -> list[Walk]:
-    """Where each series stands; a lake that is not there yet holds nothing."""
-    lake = Lake.at(lake_path) if (lake_path / "lake.json").exists() else None
+    lake = _lake(lake_path)
     bounds = lake.table(KLINES).bounds() if lake else {}
     gaps = load_gaps(lake) if lake else {}
     return [
@@ -138,15 +153,20 @@ def _walks(lake_path: Path, series: Sequence[Series]) -> list[Walk]:
     ]
 
 
+def _lake(path: Path) -> Lake | None:
+    """The lake; one that is not there yet holds nothing."""
+    return Lake.at(path) if (path / "lake.json").exists() else None
+
+
 async def _shelves(
-    config: FlowsFile, flow: MarketFlow, walks: Sequence[Walk], since: int, end: int
+    config: FlowsFile, flow: MarketFlow, far: Sequence[Series], forgotten: Collection[str], since: int
 ) -> dict[Series, Shelf]:
-    """What the archive holds of the series whose missing history is long enough."""
+    """What the archive holds of the series of which much is missing."""
     async with archive_for(resolve(config.exchange), flow) as archive:
-        far = [walk.series for walk in walks if pages_lacking(walk, since, end) >= WORTH[flow.source]]
-        if archive is None or not far:
+        if archive is None:
             return {}
-        return {one.series: one for one in [await shelf_of(archive, series, since) for series in far] if one.files}
+        visits = [shelf_of(archive, one, since, only=one.symbol in forgotten) for one in far]
+        return {shelf.series: shelf for shelf in await asyncio.gather(*visits) if shelf.files or shelf.only}
 
 
 def _warning(flow: Flow, steady: int, usable: float) -> str:

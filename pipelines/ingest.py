@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.binance.archive import Archive
 from connectors.binance.endpoints import KLINES as ENDPOINT
 from connectors.binance.paging import by_time
 from pipelines import plan
@@ -40,7 +41,8 @@ ROUNDS = 20  # each lost race means another process got further, so this ends; a
 class Pull:
     """One pull of candles: its series, what was stored before, what failed.
 
-    History goes back to `since`. With `until`, nothing from then on is asked for.
+    History goes back to `since`. With `until`, nothing from then on is asked for. Of the symbols that are delisted the
+    exchange has `forgotten` some: only the archive knows them.
     """
 
     session: Session
@@ -48,6 +50,7 @@ class Pull:
     since: int
     until: int | None = None
     delisted: frozenset[str] = frozenset()
+    forgotten: frozenset[str] = frozenset()
     source: Source = "auto"
     failures: list[Failure] = field(default_factory=list)
     rows: int = 0
@@ -123,14 +126,22 @@ class Pull:
         archive = self.session.archive
         if archive is None:
             return
-        far = [walk for walk in self._alive() if plan.pages_lacking(walk, self.since, end) >= WORTH[self.source]]
-        visits = ahead(far, lambda walk: shelf_of(archive, walk.series, self.since), self.session.stop, limit=8)
+        far = [walk for walk in self._alive() if self._is_far(walk, end)]
+        visits = ahead(far, partial(self._shelf, archive), self.session.stop, limit=8)
         async with aclosing(visits):
             async for walk, shelf in visits:
                 if isinstance(shelf, Problem):
                     self._failed(walk.series, shelf)
-                elif shelf.files:
+                elif shelf.files or shelf.only:
                     self.shelves[walk.series] = shelf
+
+    def _is_far(self, walk: Walk, end: int) -> bool:
+        if walk.series.symbol in self.forgotten:
+            return not walk.at_rest or self.since < (walk.since or 0)
+        return plan.pages_lacking(walk, self.since, end) >= WORTH[self.source]
+
+    async def _shelf(self, archive: Archive, walk: Walk) -> Shelf:
+        return await shelf_of(archive, walk.series, self.since, only=walk.series.symbol in self.forgotten)
 
     def _rest(self, end: int) -> list[Window]:
         """Then what follows the opening pages."""
@@ -205,7 +216,7 @@ class Pull:
             return Loaded(
                 await ask(window.ask_since, window.until, limit=window.limit, once=window.phase in plan.OPENING)
             )
-        loader = Loader(self.session.archive, self.shelves[window.series], ask)
+        loader = Loader(self.session.archive, window.series, ask)
         loaded = await loader.load(window.remote, window.since, window.until)
         self.session.progress.advance(requests=1)
         return loaded
@@ -219,6 +230,8 @@ class Pull:
         where a candle may still be on its way, the next run does that.
         """
         pages: list[pa.Table] = []
+        if series.symbol in self.forgotten:
+            return self._forgotten(series)
         walk = by_time(
             partial(self._page, series, limit), since // 1000, until // 1000,
             limit=limit, time="open_time", key=("open_time",), ends="close_time",
@@ -229,6 +242,15 @@ class Pull:
                 if once or self.session.client.now_us() - int(instants(page).max()) < QUIET_US + series.length_us:
                     break
         return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
+
+    def _forgotten(self, series: Series) -> pa.Table:
+        """No candles: the archive has shown all there are. A problem where it was not looked at."""
+        if series not in self.shelves:
+            raise Problem(
+                f"The exchange does not know {series.symbol} any more; only the public archive does.",
+                "Say `source: auto` in the flow, with an exchange that has an archive.",
+            )
+        return KLINES.schema.empty_table()
 
     async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
         """One page, asked from `start_ms` up to and including `end_ms`."""

@@ -38,6 +38,10 @@ class Listing:
             symbol for symbol, row in self.rows.items() if row["status"] == NOT_TRADING or row["gone_since"] is not None
         )
 
+    def forgotten(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these symbols that the exchange does not list (any more), or never did to us."""
+        return frozenset(one for one in names if one not in self.rows or self.rows[one]["gone_since"] is not None)
+
     def quoted_in(self, quote: str) -> set[str]:
         return {symbol for symbol, row in self.rows.items() if row["quote_asset"] == quote}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -165,6 +165,16 @@ class Chosen:
     everything: bool = False
     unknown: tuple[Failure, ...] = ()
 
+    @property
+    def forgotten(self) -> frozenset[str]:
+        """Those that only the archive knows."""
+        return self.book.forgotten(self.names)
+
+    @property
+    def listed(self) -> Sequence[str] | None:
+        """Those that the exchange can be asked for; None for all it has."""
+        return None if self.everything else [one for one in self.names if one not in self.forgotten]
+
 
 async def _choose(session: Session, flow: MarketFlow, window: Window | None) -> Chosen:
     wanted = window.symbols if window and window.symbols else flow.symbols
@@ -177,8 +187,18 @@ async def _choose(session: Session, flow: MarketFlow, window: Window | None) -> 
         if flow.delisted and session.archive is not None:
             names |= set(await session.archive.folders(folder(flow.market, monthly=True)))
         return Chosen(tuple(sorted(names)), book, everything=True)
-    unknown = tuple(book.unknown(flow.market, symbol) for symbol in wanted if symbol not in book.rows)
-    return Chosen(tuple(symbol for symbol in wanted if symbol in book.rows), book, unknown=unknown)
+    nowhere = {symbol for symbol in wanted if symbol not in book.rows and not await _archived(session, flow, symbol)}
+    unknown = tuple(book.unknown(flow.market, symbol) for symbol in wanted if symbol in nowhere)
+    return Chosen(tuple(symbol for symbol in wanted if symbol not in nowhere), book, unknown=unknown)
+
+
+async def _archived(session: Session, flow: MarketFlow, symbol: str) -> bool:
+    """Whether the archive is seen to have candles of a symbol that the exchange does not list."""
+    if session.archive is None:
+        return False
+    with suppress(TryLater):  # without the archive it is a name that nobody lists
+        return bool(await session.archive.folders(folder(flow.market, symbol, monthly=True)))
+    return False
 
 
 Pulled = Awaitable[tuple[int, list[Failure]]]
@@ -192,7 +212,8 @@ async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list
         [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
         since=micros(since),
         until=micros(run.window.until) if run.window and run.window.until else None,
-        delisted=chosen.book.delisted | (frozenset(chosen.names) - chosen.book.rows.keys()),
+        delisted=chosen.book.delisted | chosen.forgotten,
+        forgotten=chosen.forgotten,
         source=flow.source,
     )
     try:
@@ -203,13 +224,11 @@ async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list
 
 
 async def _prices(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    names = None if chosen.everything else chosen.names
-    return await pull_prices(run.session, flow.market, names), [*chosen.unknown]
+    return await pull_prices(run.session, flow.market, chosen.listed), [*chosen.unknown]
 
 
 async def _tickers(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    names = None if chosen.everything else chosen.names
-    return await pull_tickers(run.session, flow.market, names), [*chosen.unknown]
+    return await pull_tickers(run.session, flow.market, chosen.listed), [*chosen.unknown]
 
 
 _MARKET: dict[str, Callable[[Run, MarketFlow, Chosen], Pulled]] = {

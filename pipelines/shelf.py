@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,14 +32,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The files of one series by path, monthly and daily."""
+    """The files of one series by path: months, and days where no month is. With `only`, there is no other source."""
 
     series: Series
     files: Mapping[str, Remote]
+    only: bool = False
 
     @classmethod
-    def of(cls, series: Series, remotes: Sequence[Remote]) -> Shelf:
-        return cls(series, {remote.path: remote for remote in remotes})
+    def of(cls, series: Series, remotes: Iterable[Remote], *, only: bool = False) -> Shelf:
+        return cls(series, {remote.path: remote for remote in remotes}, only)
 
     @property
     def first_us(self) -> int | None:
@@ -55,12 +56,12 @@ class Shelf:
         return self.files.get(KlineFile.daily(*_names(self.series), instant_us).path)
 
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
-        """The file to fetch for an instant: monthly before daily, if it spares requests and ends by `until`."""
+        """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
         grid = Grid.of(self.series.interval)
         for remote in filter(None, (self.monthly(instant_us), self.daily(instant_us))):
             file = KlineFile.at(remote.path)
             rows = grid.count(max(file.since_us, since), min(file.until_us, until))
-            if file.until_us <= until and rows <= MOST_ROWS and -(-rows // page_rows) >= WORTH_PAGES:
+            if _fits(file) and (self.only or -(-rows // page_rows) >= WORTH_PAGES):
                 return remote
         return None
 
@@ -69,7 +70,7 @@ class Shelf:
         asked_since = since
         while since < until:
             remote = self.worth(since, since, until, page_rows)
-            end = KlineFile.at(remote.path).until_us if remote else min(_next_day(since), until)
+            end = min(KlineFile.at(remote.path).until_us if remote else _next_day(since), until)
             if remote is not None:
                 if asked_since < since:
                     yield Stretch(asked_since, since)
@@ -80,12 +81,39 @@ class Shelf:
             yield Stretch(asked_since, until)
 
 
-async def shelf_of(archive: Archive, series: Series, since: int) -> Shelf:
-    """List what the archive holds of a series from an instant on."""
-    files: list[Remote] = []
-    for first in (KlineFile.monthly(*_names(series), since), KlineFile.daily(*_names(series), since)):
-        files += await archive.list(first.folder, after=_before(first.path))
-    return Shelf.of(series, files)
+async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool = False) -> Shelf:
+    """List what the archive holds of a series from an instant on: its months, and the days of what they leave out."""
+    first = KlineFile.monthly(*_names(series), since)
+    months = await archive.list(first.folder, after=_before(first.path))
+    fitting = [file for file in (KlineFile.at(remote.path) for remote in months) if _fits(file)]
+    days: list[Remote] = []
+    for begin, end in _between(fitting, since):
+        days += await _days(archive, series, begin, end)
+    return Shelf.of(series, [*months, *days], only=only)
+
+
+async def days_of(archive: Archive, series: Series, since: int, until: int) -> Shelf:
+    """List the daily files of [since, until), also where there are monthly ones."""
+    return Shelf.of(series, await _days(archive, series, since, until))
+
+
+async def _days(archive: Archive, series: Series, since: int, until: int | None) -> Sequence[Remote]:
+    first = KlineFile.daily(*_names(series), since)
+    end = None if until is None else KlineFile.daily(*_names(series), until).path
+    return await archive.list(first.folder, after=_before(first.path), until=end)
+
+
+def _between(months: Iterable[KlineFile], since: int) -> Iterator[tuple[int, int | None]]:
+    """The stretches from `since` on that these months, in order, do not hold; the last one has no end."""
+    for month in months:
+        if since < month.since_us:
+            yield since, month.since_us
+        since = month.until_us
+    yield since, None
+
+
+def _fits(file: KlineFile) -> bool:
+    return Grid.of(file.interval).count(file.since_us, file.until_us) <= MOST_ROWS
 
 
 def _before(path: str) -> str:

@@ -40,6 +40,8 @@ async def _pull(
     symbols: Collection[str] | None,
     asked: list[str] | None,
 ) -> int:
+    if symbols is not None and not symbols:
+        return 0
     observed_at = session.client.now_us()
     rows = await session.client.rows(endpoint, {"market": market, "observed_at": observed_at}, symbols=asked)
     session.progress.advance(requests=1)

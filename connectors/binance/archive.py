@@ -140,14 +140,16 @@ class Archive:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def list(self, prefix: str, after: str = "") -> Sequence[Remote]:
-        """The zips of a folder (its name ends in `/`) in order of name, those after a path alone when one is given."""
-        return [
-            file
-            async for page in self._pages(prefix, after)
-            for file in page.files
-            if file.path.endswith(".zip")
-        ]  # fmt: skip
+    async def list(self, prefix: str, after: str = "", until: str | None = None) -> Sequence[Remote]:
+        """The zips whose paths begin so, in order: those after a path and before another, where they are given."""
+        found: list[Remote] = []
+        async for page in self._pages(prefix, after):
+            found += (
+                file for file in page.files if file.path.endswith(".zip") and (until is None or file.path < until)
+            )
+            if until is not None and page.marker is not None and page.marker >= until:
+                break
+        return found
 
     async def folders(self, prefix: str) -> Sequence[str]:
         """The names of the folders in a folder: the symbols, or the intervals of a symbol."""

@@ -117,17 +117,61 @@ async def test_history_before_the_archive_is_not_listed(archived: Desk):
     assert len(archived.asked("/api/v3/klines")) < 8
 
 
-async def test_symbols_the_exchange_forgot_are_found_in_the_archive(archived: Desk):
-    """delisted: true finds NANOUSDT in the archive, though the exchange does not know it any more."""
+@pytest.fixture
+def forgotten(archived: Desk) -> Desk:
+    """A desk in March 2022, when the exchange knows NANOUSDT no more, which ended on 19 January at 07:30."""
     archived.exchange.remove("NANOUSDT")
-    archived.market("all", since="2022-01-01T00:00", delisted=True, source="archive")
-    for symbol in [one.symbol for one in archived.exchange.listed(archived.exchange.now_ms)]:
-        if symbol not in {"NANOUSDT", "BTCUSDT"}:
-            archived.exchange.delist(symbol, at_ms=0)
     archived.clock.now_s = at("2022-03-08T12:00:30").timestamp()
-    await archived.run()
-    nano = times(archived, "NANOUSDT")
+    return archived
+
+
+async def test_symbols_the_exchange_forgot_are_found_in_the_archive(forgotten: Desk):
+    """delisted: true finds NANOUSDT in the archive, though the exchange does not know it any more."""
+    forgotten.market("all", since="2022-01-01T00:00", delisted=True, source="archive")
+    for symbol in [one.symbol for one in forgotten.exchange.listed(forgotten.exchange.now_ms)]:
+        if symbol != "BTCUSDT":
+            forgotten.exchange.delist(symbol, at_ms=0)
+    receipts = await forgotten.run()
+    nano = times(forgotten, "NANOUSDT")
     assert (nano[0], nano[-1]) == (at("2022-01-01T00:00"), at("2022-01-19T07:29"))
+    assert [failure for one in receipts for failure in one.failures] == []
+
+
+@pytest.mark.parametrize("since", ["2021-11-01T00:00", "2022-01-18T23:00"])
+@pytest.mark.parametrize(("interval", "last"), [("1m", "07:29"), ("1h", "07:00"), ("1d", "00:00")])
+async def test_all_of_a_forgotten_symbol_comes_from_the_archive(forgotten: Desk, interval: str, last: str, since: str):
+    """However few its candles: the exchange is not asked, the end is named, and once looked at twice left alone."""
+    forgotten.market(["NANOUSDT"], intervals=[interval], since=since)
+    await forgotten.run()
+    forgotten.clock.advance(2 * 3600)
+    await forgotten.run()
+    assert times(forgotten, "NANOUSDT")[-1] == at(f"2022-01-19T{last}")
+    assert {row["reason"] for row in forgotten.rows("gaps") if row["until"] is None} == {"delisted"}
+    seen = len(forgotten.exchange.requests)
+    [receipt] = await forgotten.run()
+    assert (receipt.outcome, receipt.rows) == ("done", 0)
+    listed = [one.target for one in list(forgotten.exchange.requests)[seen:] if "prefix=" in one.target]
+    assert len(listed) == 1, "its folder alone says that the archive knows it"
+    assert forgotten.asked("/api/v3/klines") == []
+
+
+async def test_a_forgotten_symbol_without_the_archive_says_where_it_is(forgotten: Desk):
+    """With source: rest its name is one that nobody lists; once known, the failure names the archive."""
+    forgotten.market(["BTCUSDT", "XRPUSDT"], since="2022-03-08T00:00", source="rest")
+    await forgotten.run()
+    forgotten.exchange.remove("XRPUSDT")
+    forgotten.clock.advance(2 * 3600)
+    [receipt] = await forgotten.run()
+    [failure] = receipt.failures
+    assert "does not know XRPUSDT any more" in failure.why
+    assert "source: auto" in failure.why
+
+
+async def test_days_are_listed_only_where_no_month_is(archived: Desk):
+    """Two years of months and some days after them take three requests of the listing."""
+    archived.market(["BTCUSDT"], since="2025-12-01T00:00")
+    await archived.run()
+    assert len(archived.asked("delimiter")) == 2
 
 
 async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
