@@ -18,6 +18,7 @@ from pipelines.idpages import AccountSeries, Page, constants
 from pipelines.idwalk import WAVE, IdWalk
 from pipelines.journal import with_instants
 from pipelines.receipts import Failure
+from pipelines.retention import Retention
 from pipelines.session import Session
 from pipelines.standing import OpenOrder, back_again, known_symbols, open_orders, raise_open_since, stands_of
 from pipelines.versions import NATURES, Row, Seen, add_versions, by_series
@@ -40,13 +41,14 @@ class OrderPull:
     failures: list[Failure] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Settle what was open, then bring the lists of orders and the orders themselves up to date."""
+        """Settle what was open, bring the lists of orders and the orders up to date, and note what was dropped."""
         await self._settle()
         await self._lists()
         if self.symbols is None:
             await self.walk(await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market))
         else:
             await self.walk(self.symbols)
+        await self._note_dropped()
 
     async def walk(self, symbols: Iterable[str]) -> None:
         """Bring the orders of these symbols up to date by id."""
@@ -73,6 +75,14 @@ class OrderPull:
         finally:
             self.rows += walk.rows
             self.failures += walk.failures
+
+    async def _note_dropped(self) -> None:
+        look = Retention(session=self.session, account=self.account, market=self.market, symbols=self.symbols)
+        try:
+            await look.run()
+        finally:
+            self.rows += look.rows
+            self.failures += look.failures
 
     def _store_orders(self, pages: Sequence[Page]) -> int:
         return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())

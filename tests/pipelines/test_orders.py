@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from desks import API_KEY, SECRET, instant
-from trade_desk import ACCOUNT, START_S, RunningClock, TradeDesk, small_exchange
+from desks import instant
+from trade_desk import ACCOUNT, TradeDesk, pull
 
 from connectors.lake.sql import connect, run
-from connectors.simulator import serve
 from connectors.simulator.faults import Error, Lagging, ShortPage, Shuffled
 from pipelines.checks import run_checks
 from pipelines.discovery import Heat
@@ -29,23 +26,8 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TradeDesk]:
-    """A desk whose account has not traded yet."""
-    monkeypatch.setenv("DESK_KEY", API_KEY)
-    monkeypatch.setenv("DESK_SECRET", SECRET)
-    clock = RunningClock(START_S)
-    exchange = small_exchange(clock)
-    async with serve(exchange) as url:
-        yield TradeDesk(tmp_path, url, exchange, clock)
-
-
-async def pull(desk: TradeDesk) -> dict[str, Any]:
-    """Run once; what was asked, by path, and how many rows came."""
-    before = len(desk.exchange.requests)
-    receipts = await desk.run("trading")
-    assert [one.failures for one in receipts] == [()] * len(receipts)
-    asked = [seen.target.split("?")[0].rsplit("/", 1)[1] for seen in list(desk.exchange.requests)[before:]]
-    return {name: asked.count(name) for name in asked} | {"rows": sum(one.rows for one in receipts)}
+def desk(trade_desk: TradeDesk) -> TradeDesk:
+    return trade_desk
 
 
 async def test_every_state_is_a_version(desk: TradeDesk) -> None:
