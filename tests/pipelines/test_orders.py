@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from connectors.simulator.faults import Error, Lagging, ShortPage, Shuffled
 from pipelines.checks import run_checks
 from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
+from pipelines.idpages import OVERLAP_ROWS
 from pipelines.progress import Silent
 from pipelines.runs import Window, backfill
 from pipelines.schedules import schedules
@@ -180,6 +182,48 @@ async def test_one_failing_symbol_stops_no_other(desk: TradeDesk) -> None:
     desk.exchange.faults.clear()
     await pull(desk)
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+def unsettled(desk: TradeDesk) -> list[tuple[str, int]]:
+    """The orders that the check names."""
+    (result,) = run_checks(desk.lake, [], datetime.fromtimestamp(desk.clock(), UTC), ["unsettled_orders"])
+    return [(row["symbol"], row["order_id"]) for row in map(json.loads, result.sample)]
+
+
+async def test_what_a_run_could_not_settle_is_named(desk: TradeDesk) -> None:
+    """One order whose end is not told is named, with its symbol, until a run settles it; runs of others do not help."""
+    desk.flows["other"] = desk.flows["trading"] | {"symbols": ["ETHUSDT"]}
+    numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
+    desk.book.place("ETHUSDT", "BUY", 1, 50)
+    await pull(desk)
+    desk.clock.advance(7200)
+    for _ in range(OVERLAP_ROWS):  # else the walk by id would see the older ones once more
+        desk.book.place(B, "BUY", 1, 50)
+    await pull(desk)
+    for number in numbers[1:]:
+        desk.book.cancel(B, number)
+    desk.exchange.inject(Error(path="/api/v3/order", symbol=B, status=400, code=-1100))
+    await desk.run("trading")
+    assert unsettled(desk) == [(B, numbers[1])]
+    await desk.run("other")
+    assert unsettled(desk) == [(B, numbers[1])]
+    await pull(desk)
+    assert unsettled(desk) == []
+    assert {state[0] for state in desk.orders(B).values()} == {"NEW", "CANCELED"}
+
+
+async def test_without_the_open_orders_nothing_is_settled(desk: TradeDesk) -> None:
+    """A flow that cannot ask what is open leaves every open order of its own symbols unsettled, and no other."""
+    desk.flows["other"] = desk.flows["trading"] | {"symbols": ["ETHUSDT"]}
+    numbers = {symbol: desk.book.place(symbol, "BUY", 1, 50) for symbol in (B, "ETHUSDT")}
+    await pull(desk)
+    desk.exchange.inject(Error(path="/api/v3/openOrders", status=400, code=-1100, count=2))
+    await desk.run("other")
+    assert unsettled(desk) == [("ETHUSDT", numbers["ETHUSDT"])]
+    await desk.run("trading")
+    assert unsettled(desk) == sorted(numbers.items())
+    await pull(desk)
+    assert unsettled(desk) == []
 
 
 async def test_a_removed_symbol_is_a_fact(desk: TradeDesk) -> None:
