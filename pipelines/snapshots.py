@@ -40,6 +40,7 @@ async def _pull(
     symbols: Collection[str] | None,
     asked: list[str] | None,
 ) -> int:
+    session.progress.expect(requests=1, rows=0)
     observed_at = session.client.now_us()
     rows = await session.client.rows(endpoint, {"market": market, "observed_at": observed_at}, symbols=asked)
     session.progress.advance(requests=1)
@@ -51,6 +52,7 @@ async def _pull(
 async def pull_balances(session: Session, account: str) -> int:
     """Store every asset that is non-zero, or was at the previous snapshot, so that going to zero is visible."""
     wallet = "spot"
+    session.progress.expect(requests=1, rows=0)
     observed_at = session.client.now_us()
     constants: dict[str, str | int] = {"account": account, "wallet": wallet, "observed_at": observed_at}
     rows = await session.client.rows(endpoints.ACCOUNT, constants)

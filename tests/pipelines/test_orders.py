@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
 from pipelines.idpages import OVERLAP_ROWS
 from pipelines.progress import Silent
-from pipelines.runs import Window, backfill
+from pipelines.runs import Window, backfill, run_flow
 from pipelines.schedules import schedules
 from schemas.errors import UsageProblem
 
@@ -184,6 +185,22 @@ async def test_one_failing_symbol_stops_no_other(desk: TradeDesk) -> None:
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 
 
+@dataclass
+class Watched(Silent):
+    """Counts what a run expects and does; `most_over` is by how much it ever did more."""
+
+    expected: int = 0
+    done: int = 0
+    most_over: int = 0
+
+    def expect(self, *, requests: int, rows: int) -> None:  # noqa: ARG002 - rows are not planned
+        self.expected += requests
+
+    def advance(self, *, rows: int = 0, requests: int = 0) -> None:  # noqa: ARG002
+        self.done += requests
+        self.most_over = max(self.most_over, self.done - self.expected)
+
+
 def unsettled(desk: TradeDesk) -> list[tuple[str, int]]:
     """The orders that the check names."""
     (result,) = run_checks(desk.lake, [], datetime.fromtimestamp(desk.clock(), UTC), ["unsettled_orders"])
@@ -280,11 +297,46 @@ async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
     probes = {cost.series: cost.requests for cost in before.series}
     assert probes == {"orders by symbol": 0, "symbols never looked at": 6}
     assert before.weight == 20 + 1 + 20 + 80 + 20 + 6 * 20
+    assert before.note == (
+        "It finds which of 6 symbols are traded. What the account did there comes on top and is known only when it "
+        "comes: 20 weight a thousand orders, 20 a thousand fills. Each one found adds 20 to every later run."
+    )
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     await pull(desk)
     after = await plan_flow(desk.config, "trading", state=desk.state)
     assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 1}
     assert after.steady_weight < before.weight
+    assert after.note == ""
+
+
+async def test_the_plan_of_listed_symbols_says_what_it_cannot_know(desk: TradeDesk) -> None:
+    """Of a symbol never pulled, how much there is comes on top; once it is pulled, traded or not, nothing does."""
+    desk.trading([B, "ETHUSDT"])
+    before = await plan_flow(desk.config, "trading", state=desk.state)
+    assert {cost.series: cost.requests for cost in before.series} == {
+        "orders by symbol": 2,
+        "fills of symbols never walked": 2,
+    }
+    assert before.note.startswith("Of 2 symbols nothing is stored yet. What the account did there comes on top")
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    after = await plan_flow(desk.config, "trading", state=desk.state)
+    assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 2}
+    assert after.note == ""
+
+
+async def test_progress_never_runs_past_what_it_expects(desk: TradeDesk) -> None:
+    """What turns out to be more than was expected is expected before it is asked for, and all of it is done at last."""
+    desk.exchange.from_id_zero = "absent"
+    number = desk.book.place(B, "BUY", 2100, 1)
+    for _ in range(2100):
+        desk.book.fill(B, number, 1)
+    desk.book.cancel("ETHUSDT", desk.book.place("ETHUSDT", "BUY", 1, 50))
+    watched = Watched()
+    for _ in range(2):
+        await run_flow(desk.config, "trading", progress=watched, stop=desk.stop, state=desk.state)
+        assert watched.done == watched.expected
+    assert watched.most_over == 0
 
 
 async def test_an_interrupted_sweep_goes_on_where_it_was(desk: TradeDesk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from trade_desk import ACCOUNT, KEPT, TradeDesk, pull
 
 from connectors.simulator.faults import Error, ShortPage
+from pipelines.forecast import plan_flow
 from pipelines.retention import AT_ONCE
 from schemas.orders import ORDERS
 
@@ -65,6 +66,8 @@ async def test_a_symbol_is_looked_at_once_a_week(desk: TradeDesk) -> None:
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     await pull(desk)
     desk.clock.advance(97 * DAY_S)
+    plan = await plan_flow(desk.config, "trading", state=desk.state)
+    assert [cost.weight for cost in plan.series if cost.series == "orders that ended unfilled"] == [20]
     assert (await pull(desk))["allOrders"] == 2, "the walk, and the look"
     written = desk.lake.table(ORDERS).bounds()
     assert (await pull(desk))["allOrders"] == 1
