@@ -50,6 +50,43 @@ async def test_every_state_is_a_version(desk: TradeDesk) -> None:
     assert len(desk.rows("orders", symbol=B)) == 4
 
 
+async def test_an_order_amended_while_it_rests_is_one_order(desk: TradeDesk) -> None:
+    """Made smaller under the same id, long after the walk went by: a version while open, and one when it is filled."""
+    book = desk.book
+    number = book.place(B, "BUY", 2, 50, client_order_id="mine")
+    await pull(desk)
+    desk.clock.advance(7200)
+    for _ in range(OVERLAP_ROWS):
+        book.place(B, "BUY", 1, 40)
+    await pull(desk)
+    book.amend(B, number, "1.5", client_order_id="mine")
+    await pull(desk)
+    book.fill(B, number)
+    await pull(desk)
+    versions = [row for row in desk.rows("orders", symbol=B) if row["order_id"] == number]
+    assert [(row["status"], row["orig_qty"]) for row in versions] == [
+        ("NEW", Decimal(2)),
+        ("NEW", Decimal("1.5")),
+        ("FILLED", Decimal("1.5")),
+    ]
+    assert {row["client_order_id"] for row in versions} == {"mine"}
+
+
+@pytest.mark.parametrize("end", ["fill", "cancel"])
+async def test_an_amendment_between_two_runs_is_part_of_the_end(end: str, desk: TradeDesk) -> None:
+    """Made smaller and ended before anybody looked: the end has the smaller quantity, and the fills add up to it."""
+    book = desk.book
+    number = book.place(B, "BUY", 2, 50)
+    await pull(desk)
+    book.fill(B, number, 1)
+    book.amend(B, number, "1.5")
+    getattr(book, end)(B, number)
+    await pull(desk)
+    assert [row["orig_qty"] for row in desk.rows("orders", symbol=B)] == [Decimal(2), Decimal("1.5")]
+    filled = Decimal("1.5") if end == "fill" else Decimal(1)
+    assert desk.rows("orders", symbol=B)[-1]["executed_qty"] == sum(row["qty"] for row in desk.rows("fills")) == filled
+
+
 async def test_fills_are_asked_for_where_orders_say_so(desk: TradeDesk) -> None:
     """Once walked, a symbol's fills are asked for only after its orders executed more than is stored."""
     number = desk.book.place(B, "BUY", 3, 50)
