@@ -85,6 +85,7 @@ class FillPull:
         fetch = partial(self._of_order, endpoint, dataset)
         async with aclosing(ahead(orders, fetch, self.session.stop, limit=WAVE)) as answers:
             async for (series, order), answer in answers:
+                self.session.progress.advance(requests=1)
                 match answer:
                     case TryLater() | AccessRefused():
                         raise answer
@@ -102,7 +103,6 @@ class FillPull:
             orderId=order.order_id,
             limit=endpoint.page_limit,
         )
-        self.session.progress.advance(requests=1)
         return page_of(dataset, series, rows)
 
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> None:

@@ -42,8 +42,8 @@ _KEY = (endpoints.ACCOUNT, endpoints.API_RESTRICTIONS)  # what tells whose key i
 class FlowPlan:
     """What a run of one flow will take, and what each later run will.
 
-    `minutes` is at the usable share of the exchange's limit. `warning` says when a run takes longer than the
-    schedule allows.
+    `minutes` is at the usable share of the exchange's limit. `note` says what comes on top that cannot be known yet,
+    `warning` when a run takes longer than the schedule allows.
     """
 
     flow: str
@@ -56,6 +56,7 @@ class FlowPlan:
     rows: int
     bytes: int
     steady_weight: int
+    note: str = ""
     warning: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -66,14 +67,14 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
     """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
     flow = flow_named(config, name)
     once = [_weight(endpoint, flow) for endpoint in _once(flow)]
-    series, steady = tuple[Cost, ...](), 0
+    series, steady, note = tuple[Cost, ...](), 0, ""
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
         names, forgotten = await _names(config, name, flow, window, state)
         series = await _costs(config, flow, names, forgotten, window)
         steady = len(series) * endpoints.KLINES.cost({})  # one request a series once everything is up to date
     elif isinstance(flow, AccountFlow) and flow.symbols is not None:
         ahead = await outlook(config, flow, state)
-        series, steady = ahead.costs, ahead.steady_weight
+        series, steady, note = ahead.costs, ahead.steady_weight, ahead.note
     usable = SPOT.limit * config.budget
     steady += sum(once)
     weight = sum(once) + sum(one.weight for one in series)
@@ -89,6 +90,7 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
         rows=rows,
         bytes=rows * BYTES_PER_CANDLE,
         steady_weight=steady,
+        note=note,
         warning=_warning(flow, steady, usable),
     )
 

@@ -95,13 +95,16 @@ class IdWalk:
             new = await asyncio.to_thread(self.store, pages) if pages else 0
             self.rows += new
             self.session.progress.advance(rows=new)
-        return [_Stand(page.series, at := page.ids[-1] + 1, at, page.tail) for page in pages if not page.last]
+        going_on = [_Stand(page.series, at := page.ids[-1] + 1, at, page.tail) for page in pages if not page.last]
+        self.session.progress.expect(requests=len(going_on), rows=0)
+        return going_on
 
     def _stand(self, series: AccountSeries, bounds: Mapping[str, int]) -> _Stand:
         series_id = self._dataset.series_id(series.values)
         return _Stand(series, bounds.get(f"{series_id}#resume_id"), bounds.get(f"{series_id}#until_id", 0))
 
     def _note(self, stand: _Stand, problem: Problem) -> None:
+        self.session.progress.advance(requests=1)
         match problem:
             case TryLater() | AccessRefused():
                 raise problem  # every other series would be refused just the same
@@ -128,9 +131,13 @@ class IdWalk:
     async def _first(self, stand: _Stand) -> pa.Table:
         """The oldest rows there are. That id 0 means these is nowhere promised: it might mean the newest."""
         rows = await self._rows(stand, 0)
-        if rows.num_rows == self._limit and self._ids(await self._rows(stand, None)) == self._ids(rows):
-            return await self._rows(stand, 1)
-        return rows
+        if rows.num_rows < self._limit:
+            return rows
+        self.session.progress.expect(requests=1, rows=0)
+        if self._ids(await self._rows(stand, None)) != self._ids(rows):
+            return rows
+        self.session.progress.expect(requests=1, rows=0)
+        return await self._rows(stand, 1)
 
     async def _rows(self, stand: _Stand, since: int | None) -> pa.Table:
         known = constants(self._dataset, stand.series, self.session.client.now_us())

@@ -72,6 +72,7 @@ async def listing(session: Session, market: str, wanted: Collection[str] = ()) -
 
 async def pull_symbols(session: Session, market: str) -> int:
     """Store a version of every symbol that changed since the last look, and a last one of those that vanished."""
+    session.progress.expect(requests=1, rows=0)
     now = session.client.now_us()
     rows = await _everything(session, {"market": market, "valid_from": now})
     session.progress.advance(requests=1)

@@ -18,8 +18,17 @@ from pipelines.idpages import AccountSeries, Page, constants
 from pipelines.idwalk import WAVE, IdWalk
 from pipelines.journal import with_instants
 from pipelines.receipts import Failure
+from pipelines.retention import Retention
 from pipelines.session import Session
-from pipelines.standing import OpenOrder, back_again, known_symbols, open_orders, raise_open_since, stands_of
+from pipelines.standing import (
+    OpenOrder,
+    back_again,
+    known_symbols,
+    note_unsettled,
+    open_orders,
+    raise_open_since,
+    stands_of,
+)
 from pipelines.versions import NATURES, Row, Seen, add_versions, by_series
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.intervals import DAY_US
@@ -40,13 +49,14 @@ class OrderPull:
     failures: list[Failure] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Settle what was open, then bring the lists of orders and the orders themselves up to date."""
+        """Settle what was open, bring the lists of orders and the orders up to date, and note what was dropped."""
         await self._settle()
         await self._lists()
         if self.symbols is None:
             await self.walk(await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market))
         else:
             await self.walk(self.symbols)
+        await self._note_dropped()
 
     async def walk(self, symbols: Iterable[str]) -> None:
         """Bring the orders of these symbols up to date by id."""
@@ -74,6 +84,14 @@ class OrderPull:
             self.rows += walk.rows
             self.failures += walk.failures
 
+    async def _note_dropped(self) -> None:
+        look = Retention(session=self.session, account=self.account, market=self.market, symbols=self.symbols)
+        try:
+            await look.run()
+        finally:
+            self.rows += look.rows
+            self.failures += look.failures
+
     def _store_orders(self, pages: Sequence[Page]) -> int:
         return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
 
@@ -82,17 +100,36 @@ class OrderPull:
         return add_versions(self.session.lake, ORDER_LISTS, seen, self.session.client.now_us())
 
     async def _settle(self) -> None:
-        """Ask what is open, and one by one for what is stored as open and is not among it."""
+        """Ask what is open, and one by one for what was and is not among it; note what stays unsettled."""
         stored = await asyncio.to_thread(open_orders, self.session.lake, self.account, self.market)
+        unsettled = {one for one in stored if self._wants(one.series.symbol)}
+        try:
+            await self._settle_open(unsettled)
+            await self._settle_closed(unsettled)
+        finally:
+            await asyncio.to_thread(
+                note_unsettled, self.session.lake, self.account, self.market, unsettled, self._wants
+            )
+
+    async def _settle_open(self, unsettled: set[OpenOrder]) -> None:
+        """Take out what the exchange shows as open."""
         self.session.progress.expect(requests=1, rows=0)
         shown = self._wanted(await self._shown())
         await self._add(Seen(series=series, rows=rows) for series, rows in shown.items())
         still = {(series, row["order_id"]) for series, rows in shown.items() for row in rows}
-        closed = [one for one in stored if (one.series, one.order_id) not in still and self._wants(one.series.symbol)]
-        self.session.progress.expect(requests=len(closed), rows=0)
+        unsettled -= {one for one in unsettled if (one.series, one.order_id) in still}
+
+    async def _settle_closed(self, unsettled: set[OpenOrder]) -> None:
+        """Take out those whose end is told."""
+        self.session.progress.expect(requests=len(unsettled), rows=0)
+        closed = sorted(unsettled)
         waiting = iter(closed)
         while not self.session.stop.is_set() and (wave := list(islice(waiting, WAVE))):
-            await self._add(await self._outcomes(wave))
+            outcomes = await self._outcomes(wave)
+            await self._add(outcomes)
+            told = {(seen.series, row["order_id"]) for seen in outcomes for row in seen.rows}
+            told |= {(seen.series, order_id) for seen in outcomes for order_id in seen.unknown}
+            unsettled -= {one for one in wave if (one.series, one.order_id) in told}
         if closed:
             await asyncio.to_thread(raise_open_since, self.session.lake, self.account, self.market)
 

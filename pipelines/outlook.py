@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
-from connectors.binance.endpoints import ALL_ORDERS, MY_TRADES
+from connectors.binance.endpoints import ALL_ORDERS, MY_TRADES, Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines import listing
 from pipelines.discovery import COLD_US, WARM_US, Heat, Survey, survey
-from pipelines.journal import Journal
+from pipelines.journal import Journal, wall_clock
 from pipelines.plan import Cost
 from pipelines.progress import Silent
+from pipelines.retention import doubts
 from pipelines.session import Session
 from pipelines.standing import stands_of
 from pipelines.trading import SPOT_MARKET, UNSCHEDULED, most_again
 from schemas.config import TRADED, AccountFlow, FlowsFile
-from schemas.orders import FILLS
+from schemas.orders import FILLS, ORDERS
+
+_ON_TOP = "what is found comes on top"
+_UNKNOWN = (
+    "What the account did there comes on top and is known only when it comes: "
+    f"{ALL_ORDERS.cost({})} weight a thousand orders, {MY_TRADES.cost({})} a thousand fills."
+)
+_LATER = f"Each one found adds {ALL_ORDERS.cost({})} to every later run."
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The costs of the next run by kind of work, and the weight of each later one beside what every run asks."""
+    """The costs of the next run by kind of work, and the weight of each later one beside what every run asks.
+
+    `note` says what comes on top that nobody can know before it is asked for.
+    """
 
     costs: tuple[Cost, ...]
     steady_weight: int
+    note: str = ""
 
 
 async def outlook(config: FlowsFile, flow: AccountFlow, state: Path | None) -> Outlook:
@@ -55,32 +68,54 @@ async def _have_listing(config: FlowsFile, state: Path | None) -> int:
 def _of_named(path: Path, flow: AccountFlow) -> Outlook:
     symbols = flow.symbols or ()
     lake = Lake.at(path) if (path / "lake.json").exists() else None
-    walked = stands_of(lake, FILLS, flow.account, SPOT_MARKET) if lake else {}
-    new = [symbol for symbol in symbols if symbol not in walked] if "fills" in flow.datasets else []
-    orders = _orders(len(symbols))
-    return Outlook((orders, *_probes(("symbols never walked", len(new), "more where there are fills"))), orders.weight)
+    new = [symbol for symbol in symbols if symbol not in _walked(lake, flow)]
+    orders = _by_symbol(len(symbols))
+    costs = (
+        orders,
+        *_dropped(lake, flow, symbols, wall_clock()),
+        *_some("fills of symbols never walked", len(new) if "fills" in flow.datasets else 0, MY_TRADES, _ON_TOP),
+    )
+    return Outlook(costs, orders.weight, f"Of {len(new):,} symbols nothing is stored yet. {_UNKNOWN}" if new else "")
+
+
+def _walked(lake: Lake | None, flow: AccountFlow) -> Collection[str]:
+    """The symbols of which whatever there was is known."""
+    last = FILLS if "fills" in flow.datasets else ORDERS
+    return stands_of(lake, last, flow.account, SPOT_MARKET) if lake else ()
 
 
 def _of_traded(config: FlowsFile, flow: AccountFlow, now: int) -> Outlook:
-    found = survey(Lake.at(config.lake), flow.account, SPOT_MARKET, now)
+    lake = Lake.at(config.lake)
+    found = survey(lake, flow.account, SPOT_MARKET, now)
     heats = Counter(candidate.heat for candidate in found.candidates)
-    orders = _orders(heats[Heat.TRADED])
+    orders, never = _by_symbol(heats[Heat.TRADED]), len(found.never)
     again = min(len(found.again), most_again(flow, config.budget))
-    probes = _probes(
-        ("symbols never looked at", len(found.never), "more where there are fills"),
-        ("symbols looked at again", again, f"within {flow.discovery:.0%} of the budget"),
+    costs = (
+        orders,
+        *_dropped(lake, flow, None, now),
+        *_some("symbols never looked at", never, MY_TRADES, _ON_TOP),
+        *_some("symbols looked at again", again, MY_TRADES, f"within {flow.discovery:.0%} of the budget"),
     )
-    return Outlook((orders, *probes), orders.weight + _steady(found, flow))
+    note = f"It finds which of {never:,} symbols are traded. {_UNKNOWN} {_LATER}" if never else ""
+    return Outlook(costs, orders.weight + _steady(found, flow), note)
 
 
-def _orders(count: int) -> Cost:
-    weight = count * ALL_ORDERS.cost({})
-    return Cost(series="orders by symbol", requests=count, weight=weight, rows=0, note="more where orders are new")
+def _by_symbol(count: int) -> Cost:
+    return _cost("orders by symbol", count, ALL_ORDERS, "more where orders are new")
 
 
-def _probes(*kinds: tuple[str, int, str]) -> list[Cost]:
-    weight = MY_TRADES.cost({})
-    return [Cost(series=name, requests=n, weight=n * weight, rows=0, note=note) for name, n, note in kinds if n]
+def _dropped(lake: Lake | None, flow: AccountFlow, symbols: Collection[str] | None, now: int) -> list[Cost]:
+    found = doubts(lake, flow.account, SPOT_MARKET, symbols, now) if lake else []
+    asked = sum(1 for one in found if one.orders)
+    return _some("orders that ended unfilled", asked, ALL_ORDERS, "which of them the exchange dropped")
+
+
+def _some(series: str, requests: int, endpoint: Endpoint, note: str) -> list[Cost]:
+    return [_cost(series, requests, endpoint, note)] if requests else []
+
+
+def _cost(series: str, requests: int, endpoint: Endpoint, note: str) -> Cost:
+    return Cost(series=series, requests=requests, weight=requests * endpoint.cost({}), rows=0, note=note)
 
 
 def _steady(found: Survey, flow: AccountFlow) -> int:

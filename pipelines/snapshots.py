@@ -42,6 +42,7 @@ async def _pull(
 ) -> int:
     if symbols is not None and not symbols:
         return 0
+    session.progress.expect(requests=1, rows=0)
     observed_at = session.client.now_us()
     rows = await session.client.rows(endpoint, {"market": market, "observed_at": observed_at}, symbols=asked)
     session.progress.advance(requests=1)
@@ -53,6 +54,7 @@ async def _pull(
 async def pull_balances(session: Session, account: str) -> int:
     """Store every asset that is non-zero, or was at the previous snapshot, so that going to zero is visible."""
     wallet = "spot"
+    session.progress.expect(requests=1, rows=0)
     observed_at = session.client.now_us()
     constants: dict[str, str | int] = {"account": account, "wallet": wallet, "observed_at": observed_at}
     rows = await session.client.rows(endpoints.ACCOUNT, constants)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,6 +16,8 @@ from pipelines.idpages import AccountSeries, move_of, within
 from pipelines.journal import column, with_instants
 from schemas.dataset import Dataset
 from schemas.orders import FILLS, OPEN_STATES, ORDER_LISTS, ORDERS
+
+_UNSETTLED = ("unsettled_id", "unsettled_until_id")
 
 Stand = Mapping[str, int]  # the bounds of one series by name
 Stands = Mapping[str, Stand]  # of all series of an account, by symbol
@@ -85,6 +87,25 @@ def raise_open_since(lake: Lake, account: str, market: str) -> None:
         if stand.get("open_since", 0) != oldest.get(symbol, 0)
     ]
     with suppress(Stale):  # another process moved on; the next run looks a little further back than it has to
+        if moves:
+            table.commit(None, moves)
+
+
+def note_unsettled(
+    lake: Lake, account: str, market: str, unsettled: Collection[OpenOrder], asked: Callable[[str], bool]
+) -> None:
+    """Note between which ids a run could not settle open orders of the symbols it asked for; zeros where it could."""
+    ids = defaultdict[str, list[int]](list)
+    for order in unsettled:
+        ids[order.series.symbol].append(order.order_id)
+    table = lake.table(ORDERS)
+    bounds, moves = table.bounds(), []
+    for symbol, stand in stands_of(lake, ORDERS, account, market).items():
+        left = ids[symbol]
+        new = {"unsettled_id": min(left), "unsettled_until_id": max(left) + 1} if left else dict.fromkeys(_UNSETTLED, 0)
+        if asked(symbol) and any(stand.get(name, 0) != value for name, value in new.items()):
+            moves.append(move_of(ORDERS, AccountSeries(account, market, symbol), new, bounds))
+    with suppress(Stale):  # another process moved on; the next run notes how things stand then
         if moves:
             table.commit(None, moves)
 

@@ -110,6 +110,9 @@ def _news(dataset: Dataset, seen: Seen, last: _Last, bounds: Mapping[str, int], 
         new["changed_at"] = seen_at
         if dataset is ORDERS:
             new |= _open_since(rows, bounds.get(f"{series_id}#open_since", 0))
+            new.setdefault(
+                "retained_at", bounds.get(f"{series_id}#retained_at", seen_at)
+            )  # just shown: nothing to miss
     return _News(seen.series, rows, new) if moved(new, bounds, series_id, also=bool(rows)) else None
 
 

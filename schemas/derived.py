@@ -21,6 +21,8 @@ BOUND_COLUMNS = {
     "since_id": pa.int64(),
     "until_id": pa.int64(),
     "open_since": TIME.arrow,
+    "unsettled_id": pa.int64(),
+    "unsettled_until_id": pa.int64(),
     "revision": pa.int64(),
 }
 

@@ -28,7 +28,7 @@ _KINDS = {
 
 _GIVEN = {
     "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision, "
-    "since when orders may be open.",
+    "since when orders may be open, between which ids a run could not settle them.",
     "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
     "series_rows": "How many rows each series has, and its first and last instant.",
 }

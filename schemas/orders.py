@@ -69,7 +69,10 @@ ORDERS = Dataset(
         Column("update_time", TIME, "when it last changed"),
         _EXTRA,
         Column(
-            "gone_since", TIME, "when the exchange said not to know it any more; NULL when it never did", nullable=True
+            "gone_since",
+            TIME,
+            "when the exchange was first seen not to know it any more; NULL until then",
+            nullable=True,
         ),
         _SEEN_AT,
     ),

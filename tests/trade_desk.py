@@ -91,6 +91,15 @@ class TradeDesk(Desk):
         return [row.number for row in shelf[dataset][symbol]]
 
 
+async def pull(desk: TradeDesk) -> dict[str, Any]:
+    """Run once; what was asked, by path, and how many rows came."""
+    before = len(desk.exchange.requests)
+    receipts = await desk.run("trading")
+    assert [one.failures for one in receipts] == [()] * len(receipts)
+    asked = [seen.target.split("?")[0].rsplit("/", 1)[1] for seen in list(desk.exchange.requests)[before:]]
+    return {name: asked.count(name) for name in asked} | {"rows": sum(one.rows for one in receipts)}
+
+
 def small_exchange(clock: MovableClock) -> Exchange:
     """An exchange of few symbols and no limits, with an account that holds enough to trade all of them."""
     exchange = Exchange(seed=1, clock=clock, limits=Limits(enforced=False, weight=UNLIMITED))

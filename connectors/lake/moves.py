@@ -10,7 +10,8 @@ from schemas.errors import Problem
 DOWNWARD = ("since", "since_id")
 RISING = "observed_at"
 REVISION = "revision"
-FREE = ("open_since", "gone_at")  # these say how things stand, not how far one got: they go either way
+# These say how things stand, not how far one got: they go either way.
+FREE = ("open_since", "gone_at", "retained_at", "unsettled_id", "unsettled_until_id")
 
 
 class Refused(Problem):

@@ -162,6 +162,7 @@ def _show_plans(plans: Sequence[FlowPlan], *, series: bool, json: bool) -> None:
     else:
         sizes = ("files", "download MB", "requests", "weight", "minutes", "rows", "lake MB")
         write_table(("flow", "series", *sizes, "weight of each later run"), map(_plan_row, plans))
+    say(*(f"Flow {plan.flow}: {plan.note}" for plan in plans if plan.note))
     say(*(f"WARNING, flow {plan.flow}: {plan.warning}" for plan in plans if plan.warning))
 
 

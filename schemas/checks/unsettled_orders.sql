@@ -1,13 +1,8 @@
 -- severity: warn
--- The last run over an account's orders was whole, so that it settled every order that was stored as open.
-WITH last_runs AS (
-    SELECT account, arg_max(run, ended) AS run, arg_max(outcome, ended) AS outcome, arg_max(started, ended) AS started
-    FROM runs
-    WHERE dataset = 'orders'
-    GROUP BY ALL
-)
-SELECT account, market, symbol, order_id, status, time, seen_at, run, outcome
+-- Every order stored as open was settled by the last run that was to: it was seen open still, or its end was seen. A
+-- run that could not, notes between which ids of which symbol; so runs over other symbols neither hide nor cause it.
+SELECT account, market, symbol, order_id, status, time, seen_at
 FROM open_orders
-JOIN last_runs USING (account)
-WHERE outcome <> 'done' AND seen_at < started
+JOIN (FROM bounds WHERE dataset = 'orders') AS marks USING (account, market, symbol)
+WHERE order_id >= unsettled_id AND order_id < unsettled_until_id
 ORDER BY ALL

@@ -1,7 +1,9 @@
--- Fills and allocations, each with its fee valued in the quote asset of its symbol: a fee in the base asset at the
--- fill's own price, one in a third asset at the close of the candles of that minute: a direct pair either way round,
--- else through one other asset. `fee_path` names the pairs; without one the value is NULL and `why` says so.
--- `fee_price` and `fee_value` are derived: computed as DOUBLE, the value rounded once at the end.
+-- Fills and allocations, each with its fee valued in the quote asset of its symbol. A fee in the base asset counts at
+-- the fill's own price: that is what the account traded at in that very instant, and it needs no candle. One in a third
+-- asset counts at the close of the candles of that minute: a direct pair either way round, else through one other
+-- asset. `fee_path` names the pairs. Where there is no value it is NULL, and `why` says whether the assets of the
+-- symbol are not known, no pairs lead there, or their candles of that minute are not in the lake. `fee_price` and
+-- `fee_value` are derived: computed as DOUBLE, the value rounded once at the end.
 CREATE OR REPLACE VIEW fills_with_fees AS
 WITH listed AS (
     SELECT market, symbol, base_asset, quote_asset FROM symbols
@@ -79,9 +81,12 @@ rated AS (
             WHEN base_asset THEN traded.price::DOUBLE
             ELSE best.price
         END AS fee_price,
-        CASE commission_asset WHEN quote_asset THEN [] WHEN base_asset THEN [symbol] ELSE best.path END AS fee_path
+        CASE commission_asset WHEN quote_asset THEN [] WHEN base_asset THEN [symbol] ELSE best.path END AS fee_path,
+        routed
     FROM traded
     LEFT JOIN best USING (market, minute, commission_asset, quote_asset)
+    LEFT JOIN (SELECT DISTINCT market, commission_asset, quote_asset, true AS routed FROM routes) AS ways
+        USING (market, commission_asset, quote_asset)
 )
 SELECT
     account,
@@ -104,6 +109,8 @@ SELECT
     fee_path,
     CASE
         WHEN quote_asset IS NULL THEN format('the assets of {} are not known', symbol)
+        WHEN fee_path IS NULL AND routed IS NULL
+            THEN format('no pair, nor two, lead from {} to {}', commission_asset, quote_asset)
         WHEN fee_path IS NULL THEN format('no candle of that minute leads from {} to {}', commission_asset, quote_asset)
     END AS why,
     time,

@@ -128,9 +128,11 @@ def test_backfill_lowers_the_beginning(config, capsys):
 
 @pytest.mark.usefixtures("key")
 def test_status_says_what_was_looked_for(config, capsys):
-    """`status --discovery` counts the symbols of each kind, lists each with --series, and says what cannot be known."""
+    """`plan` says what it cannot know; `status --discovery` counts the symbols of each kind, and lists them."""
     text = config.read_text().replace("datasets: [balances]", "datasets: [orders, fills], symbols: traded")
     config.write_text(text)
+    assert main(["plan", "wallet", "--config", str(config)]) == 0
+    assert "comes on top and is known only when it comes" in capsys.readouterr().err
     assert main(["run", "wallet", "--config", str(config)]) == 0
     capsys.readouterr()
     assert main(["status", "--discovery", "--config", str(config)]) == 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from desks import API_KEY, SECRET, Desk
+from trade_desk import START_S, RunningClock, TradeDesk, small_exchange
 
-from connectors.simulator import Exchange, MovableClock
+from connectors.simulator import Exchange, MovableClock, serve
 
 
 @pytest.fixture
@@ -18,3 +20,14 @@ def desk(
     monkeypatch.setenv("DESK_KEY", API_KEY)
     monkeypatch.setenv("DESK_SECRET", SECRET)
     return Desk(tmp_path, exchange_url, exchange, clock)
+
+
+@pytest.fixture
+async def trade_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TradeDesk]:
+    """A desk whose account has not traded yet, at an exchange whose clock runs and can be moved on."""
+    monkeypatch.setenv("DESK_KEY", API_KEY)
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    clock = RunningClock(START_S)
+    exchange = small_exchange(clock)
+    async with serve(exchange) as url:
+        yield TradeDesk(tmp_path, url, exchange, clock)

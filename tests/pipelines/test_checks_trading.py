@@ -129,19 +129,19 @@ def test_a_fill_without_order_fails(dataset: Any, row: dict[str, Any], lake: Lak
     """Once orders were walked beyond it, a fill or allocation of an order that is not stored is shown."""
     put(lake, dataset, row)
     assert found(lake, "fill_without_order") == []
-    walked(lake, until_id=9)
+    noted(lake, since_id=0, until_id=9)
     assert found(lake, "fill_without_order") == []
-    walked(lake, until_id=10)
+    noted(lake, until_id=10)
     assert [each["order_id"] for each in found(lake, "fill_without_order")] == [9]
     put(lake, ORDERS, order(9))
     assert found(lake, "fill_without_order") == []
 
 
-def walked(lake: Lake, **bounds: int) -> None:
-    """Note that the orders were walked up to an id."""
-    table, series, new = lake.table(ORDERS), ORDERS.series_id(SERIES), {"since_id": 0, **bounds}
-    known = {name: table.bounds().get(f"{series}#{name}") for name in new}
-    table.commit(rows_of(ORDERS), [Move(series, known, new)])
+def noted(lake: Lake, **bounds: int) -> None:
+    """Have the log say this of the orders, such as up to which id they were walked."""
+    table, series = lake.table(ORDERS), ORDERS.series_id(SERIES)
+    known = {name: table.bounds().get(f"{series}#{name}") for name in bounds}
+    table.commit(rows_of(ORDERS), [Move(series, known, bounds)])
 
 
 @pytest.mark.parametrize(("dataset", "row"), [(FILLS, fill(1, 9)), (ALLOCATIONS, allocation(1, 9))])
@@ -157,22 +157,17 @@ def test_a_fee_without_asset_fails(dataset: Any, row: dict[str, Any], asset: str
 # Open orders.
 
 
-@pytest.mark.parametrize("outcome", ["failed", "interrupted"])
-def test_an_open_order_that_the_last_run_did_not_settle_warns(outcome: str, lake: Lake) -> None:
-    """After a run that was not whole, the open orders seen before it may be stale; those it saw are not."""
-    put(
-        lake,
-        ORDERS,
-        order(7, "NEW"),
-        order(8, "NEW", "2026-01-03"),
-        order(9),
-        order(10, "NEW", gone_since="2026-01-02"),
-    )
-    ran(lake, "orders", "2026-01-01 12:00")
+def test_an_open_order_that_the_last_run_did_not_settle_warns(lake: Lake) -> None:
+    """The log says between which ids a run could not settle; the open orders there are named, and no others."""
+    rows = [order(number, "NEW") for number in (6, 7, 9, 10)]
+    put(lake, ORDERS, *rows, order(8), order(7, "NEW", symbol="ETHUSDT"))
     assert found(lake, "unsettled_orders") == []
-    ran(lake, "orders", "2026-01-02", outcome)
-    assert [(row["order_id"], row["outcome"]) for row in found(lake, "unsettled_orders")] == [(7, outcome)]
-    ran(lake, "orders", "2026-01-04")
+    noted(lake, unsettled_id=7, unsettled_until_id=10)
+    assert [(row["symbol"], row["order_id"]) for row in found(lake, "unsettled_orders")] == [
+        ("BTCUSDT", 7),
+        ("BTCUSDT", 9),
+    ]
+    noted(lake, unsettled_id=0, unsettled_until_id=0)
     assert found(lake, "unsettled_orders") == []
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from desks import API_KEY, SECRET, instant
-from trade_desk import ACCOUNT, START_S, RunningClock, TradeDesk, small_exchange
+from desks import instant
+from trade_desk import ACCOUNT, TradeDesk, pull
 
 from connectors.lake.sql import connect, run
-from connectors.simulator import serve
 from connectors.simulator.faults import Error, Lagging, ShortPage, Shuffled
 from pipelines.checks import run_checks
 from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
+from pipelines.idpages import OVERLAP_ROWS
 from pipelines.progress import Silent
-from pipelines.runs import Window, backfill
+from pipelines.runs import Window, backfill, run_flow
 from pipelines.schedules import schedules
 from schemas.errors import UsageProblem
 
@@ -29,23 +29,8 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TradeDesk]:
-    """A desk whose account has not traded yet."""
-    monkeypatch.setenv("DESK_KEY", API_KEY)
-    monkeypatch.setenv("DESK_SECRET", SECRET)
-    clock = RunningClock(START_S)
-    exchange = small_exchange(clock)
-    async with serve(exchange) as url:
-        yield TradeDesk(tmp_path, url, exchange, clock)
-
-
-async def pull(desk: TradeDesk) -> dict[str, Any]:
-    """Run once; what was asked, by path, and how many rows came."""
-    before = len(desk.exchange.requests)
-    receipts = await desk.run("trading")
-    assert [one.failures for one in receipts] == [()] * len(receipts)
-    asked = [seen.target.split("?")[0].rsplit("/", 1)[1] for seen in list(desk.exchange.requests)[before:]]
-    return {name: asked.count(name) for name in asked} | {"rows": sum(one.rows for one in receipts)}
+def desk(trade_desk: TradeDesk) -> TradeDesk:
+    return trade_desk
 
 
 async def test_every_state_is_a_version(desk: TradeDesk) -> None:
@@ -63,6 +48,43 @@ async def test_every_state_is_a_version(desk: TradeDesk) -> None:
     assert len({row["client_order_id"] for row in rows}) == 2
     await pull(desk)
     assert len(desk.rows("orders", symbol=B)) == 4
+
+
+async def test_an_order_amended_while_it_rests_is_one_order(desk: TradeDesk) -> None:
+    """Made smaller under the same id, long after the walk went by: a version while open, and one when it is filled."""
+    book = desk.book
+    number = book.place(B, "BUY", 2, 50, client_order_id="mine")
+    await pull(desk)
+    desk.clock.advance(7200)
+    for _ in range(OVERLAP_ROWS):
+        book.place(B, "BUY", 1, 40)
+    await pull(desk)
+    book.amend(B, number, "1.5", client_order_id="mine")
+    await pull(desk)
+    book.fill(B, number)
+    await pull(desk)
+    versions = [row for row in desk.rows("orders", symbol=B) if row["order_id"] == number]
+    assert [(row["status"], row["orig_qty"]) for row in versions] == [
+        ("NEW", Decimal(2)),
+        ("NEW", Decimal("1.5")),
+        ("FILLED", Decimal("1.5")),
+    ]
+    assert {row["client_order_id"] for row in versions} == {"mine"}
+
+
+@pytest.mark.parametrize("end", ["fill", "cancel"])
+async def test_an_amendment_between_two_runs_is_part_of_the_end(end: str, desk: TradeDesk) -> None:
+    """Made smaller and ended before anybody looked: the end has the smaller quantity, and the fills add up to it."""
+    book = desk.book
+    number = book.place(B, "BUY", 2, 50)
+    await pull(desk)
+    book.fill(B, number, 1)
+    book.amend(B, number, "1.5")
+    getattr(book, end)(B, number)
+    await pull(desk)
+    assert [row["orig_qty"] for row in desk.rows("orders", symbol=B)] == [Decimal(2), Decimal("1.5")]
+    filled = Decimal("1.5") if end == "fill" else Decimal(1)
+    assert desk.rows("orders", symbol=B)[-1]["executed_qty"] == sum(row["qty"] for row in desk.rows("fills")) == filled
 
 
 async def test_fills_are_asked_for_where_orders_say_so(desk: TradeDesk) -> None:
@@ -200,6 +222,64 @@ async def test_one_failing_symbol_stops_no_other(desk: TradeDesk) -> None:
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 
 
+@dataclass
+class Watched(Silent):
+    """Counts what a run expects and does; `most_over` is by how much it ever did more."""
+
+    expected: int = 0
+    done: int = 0
+    most_over: int = 0
+
+    def expect(self, *, requests: int, rows: int) -> None:  # noqa: ARG002 - rows are not planned
+        self.expected += requests
+
+    def advance(self, *, rows: int = 0, requests: int = 0) -> None:  # noqa: ARG002
+        self.done += requests
+        self.most_over = max(self.most_over, self.done - self.expected)
+
+
+def unsettled(desk: TradeDesk) -> list[tuple[str, int]]:
+    """The orders that the check names."""
+    (result,) = run_checks(desk.lake, [], datetime.fromtimestamp(desk.clock(), UTC), ["unsettled_orders"])
+    return [(row["symbol"], row["order_id"]) for row in map(json.loads, result.sample)]
+
+
+async def test_what_a_run_could_not_settle_is_named(desk: TradeDesk) -> None:
+    """One order whose end is not told is named, with its symbol, until a run settles it; runs of others do not help."""
+    desk.flows["other"] = desk.flows["trading"] | {"symbols": ["ETHUSDT"]}
+    numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
+    desk.book.place("ETHUSDT", "BUY", 1, 50)
+    await pull(desk)
+    desk.clock.advance(7200)
+    for _ in range(OVERLAP_ROWS):  # else the walk by id would see the older ones once more
+        desk.book.place(B, "BUY", 1, 50)
+    await pull(desk)
+    for number in numbers[1:]:
+        desk.book.cancel(B, number)
+    desk.exchange.inject(Error(path="/api/v3/order", symbol=B, status=400, code=-1100))
+    await desk.run("trading")
+    assert unsettled(desk) == [(B, numbers[1])]
+    await desk.run("other")
+    assert unsettled(desk) == [(B, numbers[1])]
+    await pull(desk)
+    assert unsettled(desk) == []
+    assert {state[0] for state in desk.orders(B).values()} == {"NEW", "CANCELED"}
+
+
+async def test_without_the_open_orders_nothing_is_settled(desk: TradeDesk) -> None:
+    """A flow that cannot ask what is open leaves every open order of its own symbols unsettled, and no other."""
+    desk.flows["other"] = desk.flows["trading"] | {"symbols": ["ETHUSDT"]}
+    numbers = {symbol: desk.book.place(symbol, "BUY", 1, 50) for symbol in (B, "ETHUSDT")}
+    await pull(desk)
+    desk.exchange.inject(Error(path="/api/v3/openOrders", status=400, code=-1100, count=2))
+    await desk.run("other")
+    assert unsettled(desk) == [("ETHUSDT", numbers["ETHUSDT"])]
+    await desk.run("trading")
+    assert unsettled(desk) == sorted(numbers.items())
+    await pull(desk)
+    assert unsettled(desk) == []
+
+
 async def test_a_removed_symbol_is_a_fact(desk: TradeDesk) -> None:
     """The exchange no longer knowing a symbol fails nothing: what is stored stays, and it is not asked every run."""
     number = desk.book.place(B, "BUY", 2, 50)
@@ -254,11 +334,46 @@ async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
     probes = {cost.series: cost.requests for cost in before.series}
     assert probes == {"orders by symbol": 0, "symbols never looked at": 6}
     assert before.weight == 20 + 1 + 20 + 80 + 20 + 6 * 20
+    assert before.note == (
+        "It finds which of 6 symbols are traded. What the account did there comes on top and is known only when it "
+        "comes: 20 weight a thousand orders, 20 a thousand fills. Each one found adds 20 to every later run."
+    )
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     await pull(desk)
     after = await plan_flow(desk.config, "trading", state=desk.state)
     assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 1}
     assert after.steady_weight < before.weight
+    assert after.note == ""
+
+
+async def test_the_plan_of_listed_symbols_says_what_it_cannot_know(desk: TradeDesk) -> None:
+    """Of a symbol never pulled, how much there is comes on top; once it is pulled, traded or not, nothing does."""
+    desk.trading([B, "ETHUSDT"])
+    before = await plan_flow(desk.config, "trading", state=desk.state)
+    assert {cost.series: cost.requests for cost in before.series} == {
+        "orders by symbol": 2,
+        "fills of symbols never walked": 2,
+    }
+    assert before.note.startswith("Of 2 symbols nothing is stored yet. What the account did there comes on top")
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    after = await plan_flow(desk.config, "trading", state=desk.state)
+    assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 2}
+    assert after.note == ""
+
+
+async def test_progress_never_runs_past_what_it_expects(desk: TradeDesk) -> None:
+    """What turns out to be more than was expected is expected before it is asked for, and all of it is done at last."""
+    desk.exchange.from_id_zero = "absent"
+    number = desk.book.place(B, "BUY", 2100, 1)
+    for _ in range(2100):
+        desk.book.fill(B, number, 1)
+    desk.book.cancel("ETHUSDT", desk.book.place("ETHUSDT", "BUY", 1, 50))
+    watched = Watched()
+    for _ in range(2):
+        await run_flow(desk.config, "trading", progress=watched, stop=desk.stop, state=desk.state)
+        assert watched.done == watched.expected
+    assert watched.most_over == 0
 
 
 async def test_an_interrupted_sweep_goes_on_where_it_was(desk: TradeDesk) -> None:

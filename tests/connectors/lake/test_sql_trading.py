@@ -83,7 +83,13 @@ def test_an_open_order_says_what_is_left_of_it(lake: Lake) -> None:
 def market(lake: Lake) -> Lake:
     """Candles for each way of valuing a fee in USDT, and some that must not be taken."""
     pairs = [("BTC", "USDT"), ("BNB", "USDT"), ("USDT", "TRY"), ("ADA", "BTC"), ("ADA", "ETH"), ("ETH", "USDT")]
-    put(lake, SYMBOLS, *(listed(*pair) for pair in [*pairs, ("XMR", "USDT"), ("EUR", "USDT"), ("ZERO", "USDT")]))
+    put(
+        lake,
+        SYMBOLS,
+        *(listed(*pair) for pair in pairs),
+        *(listed(asset, "USDT") for asset in ("XMR", "EUR", "ZERO")),
+        *(listed(*pair) for pair in (("HALF", "BTC"), ("LONE", "MXN"))),
+    )
     closes = {"BTCUSDT": "50000", "BNBUSDT": "600", "USDTTRY": "40", "ADABTC": "0.00001", "ADAETH": "1", "ETHUSDT": "1"}
     rows = [candle(symbol, close) for symbol, close in closes.items()]
     put(
@@ -114,7 +120,9 @@ FEES = [
     ("1", "EUR", None, None, nowhere("EUR")),
     ("1", "XMR", None, None, nowhere("XMR")),
     ("1", "ZERO", None, None, nowhere("ZERO")),
-    ("1", "GONE", None, None, nowhere("GONE")),
+    ("1", "GONE", None, None, "no pair, nor two, lead from GONE to USDT"),
+    ("1", "LONE", None, None, "no pair, nor two, lead from LONE to USDT"),
+    ("0.002", "HALF", None, None, nowhere("HALF")),
 ]
 
 
