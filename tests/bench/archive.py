@@ -9,9 +9,10 @@ import os
 import subprocess
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -24,23 +25,29 @@ from connectors.simulator.messages import Asked
 AGAINST_FLOOR = 2.0
 CANDLES_A_SECOND = 1_000_000
 MOST_MB = 1000
+# Other importers, each run by a Python that has it: NAME=PYTHON, by spaces.
+IMPORTERS = dict(named.split("=", 1) for named in os.environ.get("BENCH_IMPORTERS", "").split())
 FASTER = {"freqtrade": 3, "nautilus_trader": 8, "binance-syncer": 1}
 
 
-def imported(folder: Path, *, symbols: int = 10, months: int = 24) -> list[Figure]:
+def imported(folder: Path, *, symbols: int = 10, months: int = 20) -> list[Figure]:
     """Months of many symbols, beside what reading the same bytes costs without keeping anything."""
-    periods = _periods(months)
-    zips = _zips(folder / "files", generated(symbols), periods)
+    periods, names, files = _periods(months), generated(symbols), folder / "files"
+    zips = _zips(files, names, periods)
     rows = symbols * sum(period.until_ms - period.since_ms for period in periods) // 60_000
     floor_s = _floor_s(zips)
     place = Place(folder / "place")
     place.folder.mkdir()
-    with simulator(f"--symbols={symbols}", f"--archive={folder / 'files'}") as exchange:
+    if IMPORTERS:
+        _zips(files, names, [day for period in periods for day in _days(period)])
+    with simulator(f"--symbols={symbols}", f"--archive={files}") as exchange:
         since, until = periods[0].first, periods[-1].next().first
-        place.flows(exchange.url, archive=True, bench=candles(generated(symbols), f"{since}"))
+        place.flows(exchange.url, archive=True, bench=candles(names, f"{since}"))
         done = place.run("bench", f"--since={since}", f"--until={until}")
         asked = sum(request["target"].startswith("/api/v3/klines") for request in exchange.requests())
-        others = _others(folder / "urls", [f"{exchange.url}/{path.relative_to(folder / 'files')}" for path in zips])
+        paths = [str(path.relative_to(files)) for path in zips]
+        job = {"url": exchange.url, "symbols": names, "since": f"{since}", "until": f"{until}", "months": paths}
+        others = _others(folder / "job", job)
     assert (done["rows"], asked) == (rows, 0), f"{done['rows']} rows of {rows}, {asked} requests: {done['failures']}"
     figures = _figures(rows, done["wall_s"], done["peak_mb"], floor_s)
     return [*figures, *(_beside(name, rows, done["wall_s"], other) for name, other in others.items())]
@@ -52,6 +59,13 @@ def _periods(months: int) -> list[Period]:
     last = now.year * 12 + now.month - 2
     starts = [divmod(month - 1, 12) for month in range(last - months + 1, last + 1)]
     return [Period(date(year, month + 1, 1), monthly=True) for year, month in starts]
+
+
+def _days(period: Period) -> Iterator[Period]:
+    day = Period(period.first, monthly=False)
+    while day.first < period.next().first:
+        yield day
+        day = day.next()
 
 
 def _zips(folder: Path, symbols: Sequence[str], periods: Sequence[Period]) -> list[Path]:
@@ -104,13 +118,12 @@ def _floor_s(zips: Sequence[Path]) -> float:
     return took_s
 
 
-def _others(listed: Path, urls: Sequence[str]) -> dict[str, dict[str, float]]:
-    """What other importers take, each run by the Python that `BENCH_IMPORTERS` names: NAME=PYTHON, by spaces."""
-    listed.write_text("\n".join(urls))
+def _others(file: Path, job: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What other importers take."""
+    file.write_text(json.dumps(job))
     taken = {}
-    for named in os.environ.get("BENCH_IMPORTERS", "").split():
-        name, _, python = named.partition("=")
-        command = [python, str(HERE / "importers.py"), name, str(listed)]
+    for name, python in IMPORTERS.items():
+        command = [python, str(HERE / "importers.py"), name, str(file)]
         told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LONGEST_S).stdout
         taken[name] = json.loads(told.splitlines()[-1])
     return taken
@@ -119,7 +132,7 @@ def _others(listed: Path, urls: Sequence[str]) -> dict[str, dict[str, float]]:
 def _beside(name: str, rows: int, wall_s: float, other: dict[str, float]) -> Figure:
     assert other["rows"] == rows, f"{name} imported {other['rows']} rows of {rows}"
     return Figure(
-        name=f"{rows:,} candles from monthly zips, beside {name} (floats, nothing verified)",
+        name=f"{rows:,} candles from the archive, beside {name} (floats, nothing verified)",
         ours=f"{wall_s:.1f} s",
         peer=f"{name}: {other['wall_s']:.1f} s, {other['peak_mb']:.0f} MB",
         ratio=f"{other['wall_s'] / wall_s:.1f} times",

@@ -1,7 +1,7 @@
-"""The same zips imported by other programs, each by its own code for a file, run with a Python that has it.
+"""The same candles imported by other programs, each by its own code, run with a Python that has it.
 
-Downloads are theirs too, off the same loopback server; addresses alone are turned to it. Time counts from after
-the imports.
+Downloads are theirs too, off the same loopback server; addresses alone are turned to it. freqtrade reads daily files,
+since it knows no others; the rest read monthly ones. Time counts from after the imports.
 """
 
 # ruff: noqa: PLC0415 - each importer lives in a Python of its own
@@ -18,38 +18,58 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
+ARCHIVE = "https://data.binance.vision"
 PRICES = ["open", "high", "low", "close", "volume"]
 
 
-def freqtrade(urls: Sequence[str], folder: Path) -> int:
-    """Six columns in floats; its importer for days, given months; stored by its Feather handler."""
-    import aiohttp
-    import pandas as pd
+@dataclass(frozen=True)
+class Job:
+    """Minutes of symbols in [since, until), and where their monthly zips lie below the address of the archive."""
+
+    url: str
+    symbols: list[str]
+    since: str
+    until: str
+    months: list[str]
+
+    @property
+    def by_symbol(self) -> dict[str, list[str]]:
+        """The addresses of the monthly zips."""
+        return {one: [f"{self.url}/{path}" for path in self.months if f"/{one}/" in path] for one in self.symbols}
+
+    def ms(self, day: str) -> int:
+        return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+def freqtrade(job: Job, folder: Path) -> int:
+    """Six columns in floats; stored by its Feather handler."""
     from freqtrade.data.history import get_datahandler
     from freqtrade.enums import CandleType
     from freqtrade.exchange import binance_public_data as importer
 
-    importer.binance_vision_ohlcv_zip_url = lambda _symbol, _timeframe, _type, url: url
-
-    async def fetched(names: Sequence[str]) -> Any:
-        async with aiohttp.ClientSession() as session:
-            asked = [importer.get_daily_ohlcv("", "1m", CandleType.SPOT, name, session) for name in names]
-            return pd.concat(await asyncio.gather(*asked))
-
+    theirs = importer.binance_vision_ohlcv_zip_url
+    importer.binance_vision_ohlcv_zip_url = lambda *named: theirs(*named).replace(ARCHIVE, job.url)
     handler, rows = get_datahandler(folder, "feather"), 0
-    for symbol, names in _by_symbol(urls).items():
-        candles = asyncio.run(fetched(names))
-        handler.ohlcv_store(f"{symbol.removesuffix('USDT')}/USDT", "1m", candles, CandleType.SPOT)
+    for symbol in job.symbols:
+        pair = f"{symbol.removesuffix('USDT')}/USDT"
+        candles = asyncio.run(
+            importer.download_archive_ohlcv(
+                CandleType.SPOT, pair, "1m", since_ms=job.ms(job.since), until_ms=job.ms(job.until),
+                markets={pair: {"id": symbol}},
+            )
+        )  # fmt: skip
+        handler.ohlcv_store(pair, "1m", candles, CandleType.SPOT)
         rows += len(candles)
+    importer.binance_vision_ohlcv_zip_url = theirs
     return rows
 
 
-def binance_syncer(urls: Sequence[str], folder: Path) -> int:
+def binance_syncer(job: Job, folder: Path) -> int:
     """Twelve columns in floats, nothing verified; one Parquet file a zip."""
     import aiohttp
     import pyarrow.parquet as pq
@@ -66,7 +86,7 @@ def binance_syncer(urls: Sequence[str], folder: Path) -> int:
         async with aiohttp.ClientSession() as session:
             work = [
                 Syncer.download_and_store(syncer, session, symbol, url, slots)
-                for symbol, names in _by_symbol(urls).items()
+                for symbol, names in job.by_symbol.items()
                 for url in names
             ]
             assert all(await asyncio.gather(*work))
@@ -75,7 +95,7 @@ def binance_syncer(urls: Sequence[str], folder: Path) -> int:
     return sum(pq.read_metadata(path).num_rows for path in folder.rglob("*.parquet"))
 
 
-def nautilus(urls: Sequence[str], folder: Path) -> int:
+def nautilus(job: Job, folder: Path) -> int:
     """Bars of five columns by its wrangler, into its catalog of Parquet."""
     import pandas as pd
     from nautilus_trader.model.data import BarType
@@ -85,7 +105,7 @@ def nautilus(urls: Sequence[str], folder: Path) -> int:
 
     instrument = TestInstrumentProvider.btcusdt_binance()
     catalog, rows = ParquetDataCatalog(str(folder)), 0
-    for symbol, names in _by_symbol(urls).items():
+    for symbol, names in job.by_symbol.items():
         kind = BarType.from_str(f"{symbol}.BINANCE-1-MINUTE-LAST-EXTERNAL")
         for url in names:
             with zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(url).read())) as archive:  # noqa: S310 - loopback
@@ -98,27 +118,21 @@ def nautilus(urls: Sequence[str], folder: Path) -> int:
     return rows
 
 
-def _by_symbol(urls: Sequence[str]) -> dict[str, list[str]]:
-    names: dict[str, list[str]] = {}
-    for url in urls:
-        names.setdefault(url.split("/")[-3], []).append(url)
-    return names
-
-
 IMPORTERS = {"freqtrade": freqtrade, "binance-syncer": binance_syncer, "nautilus_trader": nautilus}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("importer", choices=IMPORTERS)
-    parser.add_argument("urls", type=Path, help="a file of addresses, one a line")
+    parser.add_argument("job", type=Path, help="a file with a job as JSON")
     options = parser.parse_args()
     logging.disable()
-    urls = options.urls.read_text().split()
+    job = Job(**json.loads(options.job.read_text()))
     with tempfile.TemporaryDirectory() as folder:
-        IMPORTERS[options.importer](urls[:1], Path(folder) / "warm")  # its imports, which do not count
+        nothing = replace(job, symbols=[])
+        IMPORTERS[options.importer](nothing, Path(folder) / "warm")  # its imports, which do not count
         began = time.perf_counter()
-        rows = IMPORTERS[options.importer](urls, Path(folder) / "import")
+        rows = IMPORTERS[options.importer](job, Path(folder) / "import")
         wall_s = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({"wall_s": wall_s, "rows": rows, "peak_mb": used.ru_maxrss / 1024}))
