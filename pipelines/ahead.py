@@ -22,33 +22,36 @@ async def ahead(
 ) -> AsyncGenerator[tuple[Item, Result | Problem], None]:
     """Fetch many items at once and hand them out in order, each with its result or its problem.
 
-    Once `stop` is set nothing more is asked, and what is on its way gets a moment to arrive.
+    Once `stop` is set nothing more is asked, and what is on its way gets a moment to arrive. What does not come in
+    that moment is left out, and what came behind it is handed out all the same.
     """
     waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
     remaining = iter(items)
-    stopping = asyncio.ensure_future(stop.wait())
+    over = asyncio.ensure_future(_over(stop))
+    left: list[asyncio.Future[Any]] = [over]
     try:
         while True:
             for item in () if stop.is_set() else islice(remaining, limit - len(waiting)):
-                waiting.append((item, asyncio.ensure_future(fetch(item))))
-            if not waiting or not await _in_time(waiting[0][1], stopping):
+                left.append(future := asyncio.ensure_future(fetch(item)))
+                waiting.append((item, future))
+            if not waiting:
                 return
             item, future = waiting.popleft()
-            result: Result | Problem = _outcome(future)
-            yield item, result
+            await asyncio.wait({future, over}, return_when=asyncio.FIRST_COMPLETED)
+            if future.done():
+                left.remove(future)
+                result: Result | Problem = _outcome(future)
+                yield item, result
     finally:
-        left: list[asyncio.Future[Any]] = [stopping, *(future for _, future in waiting)]
-        for future in left:
-            future.cancel()
+        for each in left:
+            each.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _in_time(future: asyncio.Future[Any], stopping: asyncio.Future[Any]) -> bool:
-    """Wait for a result; once stopping is wished for, only as long as an answer on its way may take."""
-    await asyncio.wait({future, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not future.done():
-        await asyncio.wait({future}, timeout=GRACE_S)
-    return future.done()
+async def _over(stop: asyncio.Event) -> None:
+    """Once stopping is wished for, wait as long as an answer on its way may take."""
+    await stop.wait()
+    await asyncio.sleep(GRACE_S)
 
 
 def _outcome(future: asyncio.Future[Any]) -> Any:

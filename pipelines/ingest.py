@@ -192,8 +192,9 @@ class Pull:
                         dead.add(window.series)
                         self._failed(window.series, loaded)
                         continue
-                    self.batch.files += loaded.files
-                    self._take(window, loaded.rows, stored.get(window.series, {}))
+                    if self._joins(window):
+                        self.batch.files += loaded.files
+                        self._take(window, loaded.rows, stored.get(window.series, {}))
                     session.progress.advance(rows=loaded.rows.num_rows)
                     if self.batch.full:
                         await self._flush()
@@ -261,8 +262,15 @@ class Pull:
         self.session.progress.advance(requests=1)
         return page
 
+    def _joins(self, window: Window) -> bool:
+        """Whether a window touches what its series has; behind one that did not come, or came in part, it does not."""
+        walk = self.walks[window.series]
+        if window.phase in {Phase.FORWARD, Phase.REST}:
+            return window.since == (self.since if walk.until is None else walk.until)
+        return window.phase is not Phase.BACKWARD or window.until == walk.since
+
     def _take(self, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]]) -> None:
-        """Turn one page into a step of its series. A window that no longer joins what came before adds nothing."""
+        """Turn one page into a step of its series."""
         walk, now = self.walks[window.series], self.session.client.now_us()
         if window.phase is Phase.CONFIRM:
             self.batch.add(window.series, walk.second_look(page, window.since, window.until, now))
@@ -270,13 +278,12 @@ class Pull:
             self.listed[window.series] = int(instants(page).min()) if page.num_rows else window.until
         elif window.phase is Phase.BACKWARD:
             take = walk.backward if window.ask_since == window.since else walk.before_listing
-            if window.until == walk.since:
-                self.batch.add(window.series, take(page, window.since, window.until, now))
+            self.batch.add(window.series, take(page, window.since, window.until, now))
         elif window.phase is Phase.FIRST:
             self.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
             moved = page.num_rows and walk.until is not None and walk.until > window.since
             (self.going.add if moved else self.going.discard)(window.series)
-        elif window.since == (self.since if walk.until is None else walk.until):
+        else:
             self._compare(walk, window, page, stored, now)
             self.batch.add(window.series, walk.forward(page, window.since, window.until, now))
 
