@@ -27,13 +27,13 @@ async def ahead(
     """
     waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
     remaining = iter(items)
-    over = asyncio.ensure_future(_over(stop))
+    over: asyncio.Future[Any] = asyncio.ensure_future(_over(stop))
     left: list[asyncio.Future[Any]] = [over]
     try:
         while True:
             for item in () if stop.is_set() else islice(remaining, limit - len(waiting)):
-                left.append(future := asyncio.ensure_future(fetch(item)))
-                waiting.append((item, future))
+                waiting.append((item, asyncio.ensure_future(fetch(item))))
+                left.append(waiting[-1][1])
             if not waiting:
                 return
             item, future = waiting.popleft()

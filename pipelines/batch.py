@@ -15,10 +15,11 @@ from connectors.binance.archive import Fetched
 from connectors.lake import Lake, Move, Stale, Table
 from pipelines.candles import Gap, Series, Step
 from pipelines.journal import Correction, write_corrections, write_gaps
-from pipelines.provenance import write_files
+from pipelines.provenance import Looks
 from schemas.market import KLINES
 
 FLUSH_ROWS = 250_000  # about 50 MB of Arrow; a commit this large is dominated by encoding, not by the log
+FLUSH_FILES = 16  # of the archive, all of which a killed run asks for again; fewer spare little, and commits cost more
 
 
 @dataclass(slots=True)
@@ -33,10 +34,14 @@ class Batch:
     stale: set[Series] = field(default_factory=set)
     files: list[Fetched] = field(default_factory=list)
     rows: int = 0
+    looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.looks = Looks(self.lake)
 
     @property
     def full(self) -> bool:
-        return self.rows >= FLUSH_ROWS
+        return self.rows >= FLUSH_ROWS or len(self.files) >= FLUSH_FILES
 
     def add(self, series: Series, step: Step) -> None:
         self.steps.setdefault(series, []).append(step)
@@ -53,7 +58,7 @@ class Batch:
         Returns the number of rows added.
         """
         if self.files:
-            write_files(self.lake, self.files, now)
+            self.looks.write(self.files, now)
         write_gaps(self.lake, _last_versions(self.steps), now)
         while self.corrections and not self._replaced(now):
             pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.binance.archive import Fetched
@@ -14,6 +15,7 @@ from schemas.archive import ARCHIVE_FILES
 from schemas.market import KLINES
 
 Row = Mapping[str, Any]
+Said = tuple[str | None, str | None, int]  # what tells a file from its last version: digest, reason, rows
 _FIRST_LOAD = {"added": None, "removed": None, "changed": None}
 
 
@@ -22,13 +24,22 @@ def last_looks(lake: Lake) -> dict[str, Row]:
     return {row["path"]: row for row in with_instants(lake.table(ARCHIVE_FILES).scan().sort_by("seen_at"))}
 
 
-def write_files(lake: Lake, files: Iterable[Fetched], seen_at: int) -> None:
-    """Commit what became of files; one that is as it was at the last look, after a crash say, adds nothing."""
-    known = last_looks(lake)
-    rows = [row_of(file, seen_at) for file in {one.path: one for one in files}.values()]
-    news = [row for row in rows if _says(row) != _says(known.get(row["path"]))]
-    if news:
-        lake.table(ARCHIVE_FILES).commit(rows_of(ARCHIVE_FILES, news), [])
+@dataclass(slots=True)
+class Looks:
+    """Writes down what became of files. What was known before is read once: later files change only what this adds."""
+
+    lake: Lake
+    known: dict[str, Said] | None = None
+
+    def write(self, files: Iterable[Fetched], seen_at: int) -> None:
+        """Commit what became of files; one that is as it was at the last look, after a crash say, adds nothing."""
+        if self.known is None:
+            self.known = {path: _said(row) for path, row in last_looks(self.lake).items()}
+        rows = [row_of(file, seen_at) for file in {one.path: one for one in files}.values()]
+        news = [row for row in rows if _said(row) != self.known.get(row["path"])]
+        if news:
+            self.lake.table(ARCHIVE_FILES).commit(rows_of(ARCHIVE_FILES, news), [])
+        self.known.update((row["path"], _said(row)) for row in news)
 
 
 def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None = None) -> dict[str, Any]:
@@ -56,5 +67,5 @@ def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None 
     }
 
 
-def _says(row: Row | None) -> tuple[Any, ...] | None:
-    return None if row is None else (row["sha256"], row["reason"], row["rows"])
+def _said(row: Row) -> Said:
+    return row["sha256"], row["reason"], row["rows"]

@@ -16,6 +16,7 @@ import held
 import idle
 import limits
 import memory
+import restart
 import speed
 import start
 from stand import ROOT, Figure, machine, measured, table
@@ -88,6 +89,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "memory": memory.backfill,
     "archive": archive.imported,
     "held": held.held,
+    "restart": restart.killed,
     "latency": limits.one_series,
     "limits": limits.many_series,
     "sweep": sweep,

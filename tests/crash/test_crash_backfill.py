@@ -1,0 +1,57 @@
+"""A backfill out of the archive that is killed: what it downloads again is bounded, and nothing is missing after."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from beside import Served
+
+from connectors.lake import Lake
+from connectors.simulator import Exchange, Limits
+from pipelines.batch import FLUSH_FILES
+from pipelines.cli import main
+from pipelines.ingest import FILES_AHEAD
+from schemas.archive import ARCHIVE_FILES
+from schemas.market import KLINES
+
+ROOT = Path(__file__).parents[2]
+IN_FLIGHT = FILES_AHEAD + FLUSH_FILES  # asked for, and not committed yet
+SYMBOLS, MONTHS, QUARTERS = 6, 8, 243 * 24 * 4  # January to August of 2025
+FLOWS = """\
+exchange: {{spot: '{url}', archive: '{url}', archive_list: '{url}'}}
+flows:
+  history: {{kind: market, market: spot, datasets: [klines], symbols: [{symbols}], intervals: [15m],
+             since: 2025-01-01, source: archive}}
+"""
+
+
+def test_a_killed_backfill_downloads_at_most_the_files_in_flight_again(tmp_path: Path) -> None:
+    """SIGKILL once 40 of 48 small files were asked for: the second run asks again for no more than 24 of them."""
+    exchange = Exchange(seed=1, limits=Limits(enforced=False), extra_symbols=SYMBOLS)
+    with Served(exchange) as served:
+        flows = tmp_path / "flows.yaml"
+        names = ", ".join(f"Z{letter}AAUSDT" for letter in "ABCDEFGHIJ"[:SYMBOLS])
+        flows.write_text(FLOWS.format(url=served.url, symbols=names))
+        backfill = ["backfill", "history", "--since", "2025-01-01", "--until", "2025-09-01", "--config", str(flows)]
+        with subprocess.Popen([sys.executable, "-m", "pipelines", *backfill], cwd=ROOT) as process:
+            while len(zips(exchange)) < 40 and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        assert main(backfill) == 0
+        asked = zips(exchange)
+    assert len(asked) == SYMBOLS * MONTHS
+    assert sum(times - 1 for times in asked.values()) <= IN_FLIGHT
+    lake = Lake.at(tmp_path / "lake")
+    assert lake.table(KLINES).scan(["open_time"]).num_rows == SYMBOLS * QUARTERS
+    assert lake.table(ARCHIVE_FILES).scan(["path"]).num_rows == SYMBOLS * MONTHS
+
+
+def zips(exchange: Exchange) -> Counter[str]:
+    """How often each file of the archive was asked for."""
+    return Counter(seen.target for seen in list(exchange.requests) if seen.target.endswith(".zip"))
