@@ -83,12 +83,16 @@ class Step:
 
 @dataclass(slots=True)
 class Walk:
-    """Where one series stands: covered [since, until), and the gaps that touch or lie beyond that."""
+    """Where one series stands: covered [since, until), and the gaps that touch or lie beyond that.
+
+    Of a delisted symbol nothing new comes; one that is forgotten only the archive knows.
+    """
 
     series: Series
     since: int | None
     until: int | None
     delisted: bool = False
+    forgotten: bool = False
     gaps: dict[int, Gap] = field(default_factory=dict)
 
     @property

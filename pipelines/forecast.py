@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from connectors.binance import endpoints
 from connectors.binance.endpoints import Endpoint
@@ -19,10 +19,10 @@ from pipelines.config import flow_named
 from pipelines.journal import load_gaps
 from pipelines.listing import Listing, known
 from pipelines.outlook import outlook
-from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, pages_lacking
+from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, reach, worth_a_look
 from pipelines.progress import Silent
 from pipelines.runs import Window, archive_for, micros, open_run
-from pipelines.shelf import WORTH, Shelf, shelf_of
+from pipelines.shelf import Shelf, shelf_of
 from pipelines.snapshots import LISTED_TICKERS
 from schemas.config import AccountFlow, Flow, FlowsFile, MarketFlow
 from schemas.market import KLINES
@@ -69,8 +69,7 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
     once = [_weight(endpoint, flow) for endpoint in _once(flow)]
     series, steady, note = tuple[Cost, ...](), 0, ""
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
-        names, forgotten = await _names(config, name, flow, window, state)
-        series = await _costs(config, flow, names, forgotten, window)
+        series = await _costs(config, flow, await _symbols(config, name, flow, window, state), window)
         steady = len(series) * endpoints.KLINES.cost({})  # one request a series once everything is up to date
     elif isinstance(flow, AccountFlow) and flow.symbols is not None:
         ahead = await outlook(config, flow, state)
@@ -109,17 +108,24 @@ def _once(flow: Flow) -> list[Endpoint]:
     return [*key, *(endpoint for dataset in datasets for endpoint in _ONCE.get(dataset, ()))]
 
 
-async def _names(
+class _Symbols(NamedTuple):
+    """The symbols meant, and which of them are delisted, or known to the archive alone, as far as that was seen."""
+
+    names: Sequence[str]
+    delisted: frozenset[str]
+    forgotten: frozenset[str]
+
+
+async def _symbols(
     config: FlowsFile, name: str, flow: MarketFlow, window: Window | None, state: Path | None
-) -> tuple[Sequence[str], frozenset[str]]:
-    """The symbols meant, and those of them that only the archive knows, as far as that was seen."""
+) -> _Symbols:
     wanted = window.symbols if window and window.symbols else flow.symbols
     if isinstance(wanted, tuple):
         book = await asyncio.to_thread(_stored_listing, config.lake, flow.market)
-        return wanted, book.forgotten(symbol for symbol in wanted if symbol in book.rows)
+        return _Symbols(wanted, book.delisted, book.forgotten(symbol for symbol in wanted if symbol in book.rows))
     async with open_run(config, name, progress=Silent(), stop=asyncio.Event(), window=window, state=state) as run:
         chosen = await run.symbols(flow)
-        return chosen.names, chosen.forgotten
+        return _Symbols(chosen.names, chosen.book.delisted | chosen.forgotten, chosen.forgotten)
 
 
 def _stored_listing(lake_path: Path, market: str) -> Listing:
@@ -127,30 +133,33 @@ def _stored_listing(lake_path: Path, market: str) -> Listing:
     return known(lake, market) if lake else Listing({})
 
 
-async def _costs(
-    config: FlowsFile, flow: MarketFlow, names: Sequence[str], forgotten: Collection[str], window: Window | None
-) -> tuple[Cost, ...]:
-    since = window.since if window else flow.since
-    assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
-    end = micros(window.until) if window and window.until else micros(datetime.now(UTC)) - LAG_US
-    series = [Series(flow.market, symbol, interval) for symbol in names for interval in flow.intervals]
-    walks = await asyncio.to_thread(_walks, config.lake, series)
-    far = [
-        walk.series
-        for walk in walks
-        if walk.series.symbol in forgotten or pages_lacking(walk, micros(since), end) >= WORTH[flow.source]
-    ]
-    shelves = await _shelves(config, flow, far, forgotten, micros(since))
+async def _costs(config: FlowsFile, flow: MarketFlow, symbols: _Symbols, window: Window | None) -> tuple[Cost, ...]:
+    moment = window.since if window else flow.since
+    assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
+    since, now = micros(moment), micros(datetime.now(UTC))
+    end = micros(window.until) if window and window.until else now - LAG_US
+    walks = await asyncio.to_thread(_walks, config.lake, flow, symbols)
+    ends = {walk.series: reach(walk, end, now) for walk in walks}
+    far = [walk for walk in walks if worth_a_look(walk, since, ends[walk.series], flow.source)]
+    shelves = await _shelves(config, flow, far, since)
     weight = endpoints.KLINES.cost({})
-    return tuple(cost(walk, micros(since), end, weight, shelves.get(walk.series)) for walk in walks)
+    return tuple(cost(one, since, ends[one.series], weight, shelves.get(one.series)) for one in walks)
 
 
-def _walks(lake_path: Path, series: Sequence[Series]) -> list[Walk]:
+def _walks(lake_path: Path, flow: MarketFlow, symbols: _Symbols) -> list[Walk]:
     lake = _lake(lake_path)
     bounds = lake.table(KLINES).bounds() if lake else {}
     gaps = load_gaps(lake) if lake else {}
+    series = [Series(flow.market, symbol, interval) for symbol in symbols.names for interval in flow.intervals]
     return [
-        Walk(one, bounds.get(f"{one.id}#since"), bounds.get(f"{one.id}#until"), gaps=gaps.get(one, {}))
+        Walk(
+            one,
+            bounds.get(f"{one.id}#since"),
+            bounds.get(f"{one.id}#until"),
+            delisted=one.symbol in symbols.delisted,
+            forgotten=one.symbol in symbols.forgotten,
+            gaps=gaps.get(one, {}),
+        )
         for one in series
     ]
 
@@ -160,14 +169,12 @@ def _lake(path: Path) -> Lake | None:
     return Lake.at(path) if (path / "lake.json").exists() else None
 
 
-async def _shelves(
-    config: FlowsFile, flow: MarketFlow, far: Sequence[Series], forgotten: Collection[str], since: int
-) -> dict[Series, Shelf]:
+async def _shelves(config: FlowsFile, flow: MarketFlow, far: Sequence[Walk], since: int) -> dict[Series, Shelf]:
     """What the archive holds of the series of which much is missing."""
     async with archive_for(resolve(config.exchange), flow) as archive:
         if archive is None:
             return {}
-        visits = [shelf_of(archive, one, since, only=one.symbol in forgotten) for one in far]
+        visits = [shelf_of(archive, one.series, since, only=one.forgotten) for one in far]
         return {shelf.series: shelf for shelf in await asyncio.gather(*visits) if shelf.files or shelf.only}
 
 

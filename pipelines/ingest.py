@@ -28,7 +28,7 @@ from pipelines.journal import load_gaps, with_instants
 from pipelines.plan import Phase, Window
 from pipelines.receipts import Failure
 from pipelines.session import Session
-from pipelines.shelf import WORTH, Shelf, Source, shelf_of
+from pipelines.shelf import Shelf, Source, shelf_of
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
@@ -55,6 +55,7 @@ class Pull:
     failures: list[Failure] = field(default_factory=list)
     rows: int = 0
     walks: dict[Series, Walk] = field(default_factory=dict)
+    ends: dict[Series, int] = field(default_factory=dict)
     going: set[Series] = field(default_factory=set)  # the last opening page held candles
     listed: dict[Series, int] = field(default_factory=dict)
     shelves: dict[Series, Shelf] = field(default_factory=dict)
@@ -73,11 +74,12 @@ class Pull:
     async def _round(self, todo: Sequence[Series]) -> None:
         await asyncio.to_thread(self._load, todo)
         now = self.session.client.now_us()
-        end = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
-        await self._visit_archive(end)
-        await self._work(self._opening(now, end))
-        await self._work(self._rest(end))
-        while (windows := self._endings(end)) and not self.session.stop.is_set():
+        closed = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
+        self.ends = {one: plan.reach(walk, closed, now) for one, walk in self.walks.items()}
+        await self._visit_archive()
+        await self._work(self._opening(now))
+        await self._work(self._rest())
+        while (windows := self._endings()) and not self.session.stop.is_set():
             await self._work(windows)
         await self._work(self._listing())
         await self._work(self._history())
@@ -93,15 +95,17 @@ class Pull:
                 bounds.get(f"{one.id}#since"),
                 bounds.get(f"{one.id}#until"),
                 delisted=one.symbol in self.delisted,
+                forgotten=one.symbol in self.forgotten,
                 gaps=gaps.get(one, {}),
             )
             for one in todo
         }
 
-    def _opening(self, now: int, end: int) -> list[Window]:
+    def _opening(self, now: int) -> list[Window]:
         """First what is new in every series, with a second look at gaps that are due, and new series' first pages."""
         windows: list[Window] = []
         for walk in self.walks.values():
+            end = self.ends[walk.series]
             windows += second_looks(walk, now)
             if walk.series in self.shelves and not walk.at_rest:
                 windows += self._shelved(walk, end)
@@ -121,12 +125,13 @@ class Pull:
                 windows.pop()
         return windows
 
-    async def _visit_archive(self, end: int) -> None:
+    async def _visit_archive(self) -> None:
         """See what the archive holds of the series whose missing history is long enough."""
         archive = self.session.archive
         if archive is None:
             return
-        far = [walk for walk in self._alive() if self._is_far(walk, end)]
+        alive, ends = self._alive(), self.ends
+        far = [one for one in alive if plan.worth_a_look(one, self.since, ends[one.series], self.source)]
         visits = ahead(far, partial(self._shelf, archive), self.session.stop, limit=8)
         async with aclosing(visits):
             async for walk, shelf in visits:
@@ -135,25 +140,24 @@ class Pull:
                 elif shelf.files or shelf.only:
                     self.shelves[walk.series] = shelf
 
-    def _is_far(self, walk: Walk, end: int) -> bool:
-        if walk.series.symbol in self.forgotten:
-            return not walk.at_rest or self.since < (walk.since or 0)
-        return plan.pages_lacking(walk, self.since, end) >= WORTH[self.source]
-
     async def _shelf(self, archive: Archive, walk: Walk) -> Shelf:
-        return await shelf_of(archive, walk.series, self.since, only=walk.series.symbol in self.forgotten)
+        return await shelf_of(archive, walk.series, self.since, only=walk.forgotten)
 
-    def _rest(self, end: int) -> list[Window]:
+    def _rest(self) -> list[Window]:
         """Then what follows the opening pages."""
         begun = [walk for walk in self._alive() if walk.series in self.going and not walk.delisted]
         return plan.in_order(
-            window for walk in begun for window in plan.forward(walk, end, phase=Phase.REST, overlap=0)
+            window
+            for walk in begun
+            for window in plan.forward(walk, self.ends[walk.series], phase=Phase.REST, overlap=0)
         )
 
-    def _endings(self, end: int) -> list[Window]:
+    def _endings(self) -> list[Window]:
         """A delisted symbol goes on from candle to candle, since a page for each stretch of nothing could be years."""
         ending = [walk for walk in self._alive() if walk.delisted and walk.series in self.going]
-        return plan.in_order(plan.first(walk.series, walk.until or self.since, end) for walk in ending)
+        return plan.in_order(
+            plan.first(walk.series, walk.until or self.since, self.ends[walk.series]) for walk in ending
+        )
 
     def _listing(self) -> list[Window]:
         """Where the history of each series begins that is wanted from before its coverage."""

@@ -13,7 +13,7 @@ from enum import IntEnum
 from connectors.binance.archive_listing import Remote
 from connectors.binance.endpoints import KLINES
 from pipelines.candles import Series, Walk, text
-from pipelines.shelf import Shelf
+from pipelines.shelf import PUBLISHED_US, WORTH, Shelf, Source
 from schemas.intervals import Grid
 
 PAGE_ROWS = KLINES.page_limit
@@ -150,7 +150,7 @@ def cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None = No
     `weight` is that of one klines request.
     """
     name, grid = walk.series.name, walk.grid
-    if walk.at_rest:
+    if walk.at_rest and (walk.since or 0) <= since:
         return Cost(series=name, requests=0, weight=0, rows=0, note="delisted and complete")
     if shelf is not None:
         return _shelved_cost(walk, since, grid.floor(end), weight, shelf)
@@ -187,6 +187,20 @@ def _shelved_cost(walk: Walk, since: int, frontier: int, weight: int, shelf: She
 def pages(rows: int) -> int:
     """How many requests so many candles take."""
     return -(-rows // PAGE_ROWS)
+
+
+def reach(walk: Walk, end: int, now: int) -> int:
+    """How far a series can be had by now: what is forgotten comes with the files of the archive alone, days later."""
+    if walk.at_rest and walk.until is not None:
+        return min(end, walk.until)
+    return min(end, now - PUBLISHED_US) if walk.forgotten else end
+
+
+def worth_a_look(walk: Walk, since: int, end: int, source: Source) -> bool:
+    """Whether it pays to see what the archive holds of a series, for what it lacks of [since, end)."""
+    if walk.forgotten:
+        return not walk.at_rest or since < (walk.since or 0)
+    return pages_lacking(walk, since, end) >= WORTH[source]
 
 
 def pages_lacking(walk: Walk, since: int, end: int) -> int:

@@ -125,12 +125,17 @@ def forgotten(archived: Desk) -> Desk:
     return archived
 
 
+def wants_all(desk: Desk, *intervals: str, since: str, source: str) -> None:
+    """All symbols of a market that trades BTCUSDT alone, and those that only the archive knows."""
+    desk.market("all", intervals, since=since, delisted=True, source=source)
+    for symbol in [one.symbol for one in desk.exchange.listed(desk.exchange.now_ms)]:
+        if symbol != "BTCUSDT":
+            desk.exchange.delist(symbol, at_ms=0)
+
+
 async def test_symbols_the_exchange_forgot_are_found_in_the_archive(forgotten: Desk):
     """delisted: true finds NANOUSDT in the archive, though the exchange does not know it any more."""
-    forgotten.market("all", since="2022-01-01T00:00", delisted=True, source="archive")
-    for symbol in [one.symbol for one in forgotten.exchange.listed(forgotten.exchange.now_ms)]:
-        if symbol != "BTCUSDT":
-            forgotten.exchange.delist(symbol, at_ms=0)
+    wants_all(forgotten, "1m", since="2022-01-01T00:00", source="archive")
     receipts = await forgotten.run()
     nano = times(forgotten, "NANOUSDT")
     assert (nano[0], nano[-1]) == (at("2022-01-01T00:00"), at("2022-01-19T07:29"))
@@ -153,6 +158,34 @@ async def test_all_of_a_forgotten_symbol_comes_from_the_archive(forgotten: Desk,
     listed = [one.target for one in list(forgotten.exchange.requests)[seen:] if "prefix=" in one.target]
     assert len(listed) == 1, "its folder alone says that the archive knows it"
     assert forgotten.asked("/api/v3/klines") == []
+
+
+async def test_what_the_exchange_forgot_waits_for_its_last_files(forgotten: Desk):
+    """The last days are covered only once the archive must have them, so that none is taken for empty too early."""
+    forgotten.market(["NANOUSDT"], ["15m"], since="2022-01-10T00:00")
+    forgotten.clock.now_s = at("2022-01-19T12:00:30").timestamp()
+    await forgotten.run()
+    assert forgotten.bounds("NANOUSDT", "15m") == (at("2022-01-10T00:00"), at("2022-01-16T12:00"))
+    forgotten.clock.advance(4 * 86_400)
+    await forgotten.run()
+    assert times(forgotten, "NANOUSDT")[-1] == at("2022-01-19T07:15")
+
+
+@pytest.mark.parametrize("source", ["auto", "archive"])
+async def test_an_idle_run_asks_the_archive_for_its_symbols_alone(forgotten: Desk, source: str):
+    """Once a delisted symbol is at rest no folder is listed: one page of symbols finds new ones, also after months."""
+    wants_all(forgotten, "15m", since="2022-01-01T00:00", source=source)
+    await forgotten.run()
+    for hours in (2, 1, 5000):
+        forgotten.clock.advance(hours * 3600)
+        forgotten.exchange.requests.clear()
+        [receipt] = await forgotten.run()
+        assert receipt.outcome == "done"
+    forgotten.exchange.requests.clear()
+    forgotten.clock.advance(900)
+    await forgotten.run()
+    assert forgotten.asked("prefix=") == ["/?delimiter=%2F&prefix=data%2Fspot%2Fmonthly%2Fklines%2F"]
+    assert forgotten.asked("NANOUSDT") == []
 
 
 async def test_a_forgotten_symbol_without_the_archive_says_where_it_is(forgotten: Desk):
