@@ -183,7 +183,7 @@ class Pull:
     async def _work(self, windows: Sequence[Window]) -> None:
         """Fetch the windows ahead, take them in order, flush by size and at the end."""
         session = self.session
-        session.progress.expect(requests=len(windows), rows=sum(_expected_rows(self.walks, one) for one in windows))
+        session.progress.expect(**self._planned(windows))
         stored = await asyncio.to_thread(self._overlap, windows)
         dead: set[Series] = set()
         try:
@@ -205,6 +205,16 @@ class Pull:
         finally:
             await self._flush()
 
+    def _planned(self, windows: Sequence[Window]) -> dict[str, int]:
+        """What windows take and bring, if every candle is there."""
+        remotes = [window.remote for window in windows if window.remote is not None]
+        return {
+            "requests": len(windows) - len(remotes),
+            "rows": sum(plan.expected_rows(self.walks[window.series], window) for window in windows),
+            "files": len(remotes),
+            "size": sum(remote.size for remote in remotes),
+        }
+
     async def _flush(self) -> None:
         self.rows += await asyncio.to_thread(self.batch.flush, self.session.client.now_us())
 
@@ -223,7 +233,7 @@ class Pull:
             )
         loader = Loader(self.session.archive, window.series, ask)
         loaded = await loader.load(window.remote, window.since, window.until)
-        self.session.progress.advance(requests=1)
+        self.session.progress.advance(files=1, size=window.remote.size)
         return loaded
 
     async def _printed(
@@ -361,7 +371,3 @@ def _end_of(walk: Walk, page: pa.Table, window: Window) -> int:
     last = int(instants(page).max())
     grid = walk.grid
     return min(grid.step(grid.floor(last), 1), window.until)
-
-
-def _expected_rows(walks: Mapping[Series, Walk], window: Window) -> int:
-    return walks[window.series].grid.count(window.since, window.until)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from connectors.binance.archive_listing import Remote
+from connectors.binance.archive_paths import KlineFile
 from connectors.binance.endpoints import KLINES
 from pipelines.candles import Series, Walk, text
 from pipelines.shelf import PUBLISHED_US, WORTH, Shelf, Source
@@ -122,6 +123,15 @@ def backward(walk: Walk, since: int, listed: int, shelf: Shelf | None = None) ->
     if since < listed:
         windows.insert(0, Window(phase=Phase.BACKWARD, series=walk.series, since=since, until=listed, ask_since=listed))
     return windows[::-1]
+
+
+def expected_rows(walk: Walk, window: Window) -> int:
+    """How many new candles a window brings, if every one is there."""
+    if window.phase in {Phase.CONFIRM, Phase.LISTING}:
+        return 0
+    if window.remote is not None:
+        return walk.grid.count(max(window.since, KlineFile.at(window.remote.path).since_us), window.until)
+    return min(window.limit, walk.grid.count(max(window.since, window.ask_since), window.until))
 
 
 def in_order(windows: Iterable[Window]) -> list[Window]:

@@ -13,12 +13,12 @@ LOOK_S = 0.5  # how often the weight is looked at for whoever watches
 
 
 class Progress(Protocol):
-    """Told by the work as it goes; `pipelines.cli.progress` draws it."""
+    """Told by the work as it goes; `pipelines.cli.progress` shows it. `size` is that of the files, in bytes."""
 
-    def expect(self, *, requests: int, rows: int) -> None:
+    def expect(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None:
         """So much more is planned."""
 
-    def advance(self, *, rows: int = 0, requests: int = 0) -> None:
+    def advance(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None:
         """So much more is done."""
 
     def waiting(self, why: str | None) -> None:
@@ -31,9 +31,9 @@ class Progress(Protocol):
 class Silent:
     """Nobody watches."""
 
-    def expect(self, *, requests: int, rows: int) -> None: ...
+    def expect(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None: ...
 
-    def advance(self, *, rows: int = 0, requests: int = 0) -> None: ...
+    def advance(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None: ...
 
     def waiting(self, why: str | None) -> None: ...
 

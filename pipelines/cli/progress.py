@@ -1,23 +1,30 @@
-"""The bar: rows, requests, weight used this minute, time to go, and why it waits. Only on a terminal."""
+"""How far the work is: what is done of what is planned, weight used this minute, time to go, and why it waits.
+
+A terminal has a bar that follows it; elsewhere, in a log file say, a long run says a line now and then.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from pipelines import progress
-from pipelines.cli.output import console, plain
+from pipelines.cli.output import console, plain, say
+
+EVERY_S = 30.0  # between two lines; a run that takes less says only how it ended
 
 
 @contextmanager
 def watching(title: str) -> Iterator[progress.Progress]:
-    """A bar on a terminal; silence elsewhere, where one line follows when a dataset is done."""
+    """A bar on a terminal, lines elsewhere."""
     if not sys.stderr.isatty():
-        yield progress.Silent()
+        yield Lines(title)
         return
     with drawn(console(sys.stderr)) as display:
         yield Bar(display, title)
@@ -28,8 +35,7 @@ def drawn(on: Console) -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        TextColumn("{task.completed:,}/{task.total:,} requests"),
-        TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn("{task.fields[counts]}"),
         TextColumn("weight {task.fields[weight]}"),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[why]}"),
@@ -37,20 +43,44 @@ def drawn(on: Console) -> Progress:
     return Progress(*columns, console=on, transient=True)
 
 
+class Tally:
+    """What is planned, and what is done of it."""
+
+    def __init__(self) -> None:
+        self.planned, self.done = Counter[str](), Counter[str]()
+
+    def __str__(self) -> str:
+        return ", ".join(self._counts())
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Requests and files: done, planned."""
+        done, planned = (each["requests"] + each["files"] for each in (self.done, self.planned))
+        return done, planned
+
+    def _counts(self) -> Iterator[str]:
+        for name in ("files", "requests", "rows"):
+            if self.planned[name] or self.done[name]:
+                yield f"{self.done[name]:,}/{self.planned[name]:,} {name}"
+            if name == "files" and self.planned["size"]:
+                yield f"{self.done['size'] / 1e6:,.1f}/{self.planned['size'] / 1e6:,.1f} MB"
+
+
 class Bar:
-    """One line that follows the work."""
+    """One line on a terminal that follows the work."""
 
     def __init__(self, display: Progress, title: str) -> None:
         self._display = display
-        self._rows = 0
-        self._task: TaskID = display.add_task(plain(title), total=0, rows=0, weight="-", why="")
+        self._tally = Tally()
+        self._task: TaskID = display.add_task(plain(title), total=0, counts="", weight="-", why="")
 
-    def expect(self, *, requests: int, rows: int) -> None:  # noqa: ARG002 - rows are shown as they come
-        self._display.update(self._task, total=self._total + requests)
+    def expect(self, **more: int) -> None:
+        self._tally.planned.update(more)
+        self._show()
 
-    def advance(self, *, rows: int = 0, requests: int = 0) -> None:
-        self._rows += rows
-        self._display.update(self._task, advance=requests, rows=self._rows)
+    def advance(self, **more: int) -> None:
+        self._tally.done.update(more)
+        self._show()
 
     def waiting(self, why: str | None) -> None:
         self._display.update(self._task, why=plain(why or ""))
@@ -58,6 +88,36 @@ class Bar:
     def pool(self, used: int, usable: int) -> None:
         self._display.update(self._task, weight=f"{used:,}/{usable:,}")
 
-    @property
-    def _total(self) -> float:
-        return self._display.tasks[self._task].total or 0
+    def _show(self) -> None:
+        done, planned = self._tally.steps
+        self._display.update(self._task, completed=done, total=planned, counts=str(self._tally))
+
+
+class Lines:
+    """A line now and then, for whoever reads a log."""
+
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title = title
+        self._clock = clock
+        self._tally = Tally()
+        self._why = ""
+        self._next = clock() + EVERY_S
+
+    def expect(self, **more: int) -> None:
+        self._tally.planned.update(more)
+
+    def advance(self, **more: int) -> None:
+        self._tally.done.update(more)
+        self._show()
+
+    def waiting(self, why: str | None) -> None:
+        self._why = f"; {why}" if why else ""
+        self._show()
+
+    def pool(self, used: int, usable: int) -> None:
+        """The weight is the bar's; a log has it in `api_requests`."""
+
+    def _show(self) -> None:
+        if self._clock() >= self._next:
+            say(f"{self._title}: {self._tally}{self._why}")
+            self._next = self._clock() + EVERY_S

@@ -1,11 +1,10 @@
-"""The bar follows the work on a terminal and is silent elsewhere."""
+"""A bar follows the work on a terminal; elsewhere a long run says a line now and then."""
 
 import io
 
 from rich.console import Console
 
-from pipelines.cli.progress import Bar, drawn, watching
-from pipelines.progress import Silent
+from pipelines.cli.progress import EVERY_S, Bar, Lines, drawn, watching
 
 
 def screen(display):
@@ -24,16 +23,41 @@ def test_the_bar_says_rows_requests_weight_and_why_it_waits():
     bar.pool(5400, 6000)
     bar.waiting("this minute's budget is spent")
     line = screen(display)
-    for part in ("prices", "2/4 requests", "1,500 rows", "weight 5,400/6,000", "this minute's budget is spent"):
+    for part in ("prices", "2/4 requests", "1,500/3,010 rows", "weight 5,400/6,000", "this minute's budget is spent"):
         assert part in line
     bar.waiting(None)
     assert "budget is spent" not in screen(display)
 
 
+def test_files_and_bytes_stand_beside_requests():
+    """Of an archive's files the bar says how many came, and how many megabytes of those planned."""
+    display = drawn(Console(file=io.StringIO(), width=200))
+    bar = Bar(display, "prices")
+    bar.expect(requests=2, rows=130_000, files=3, size=4_500_000)
+    bar.advance(files=1, size=1_500_000)
+    bar.advance(rows=44_640)
+    assert "1/3 files, 1.5/4.5 MB, 0/2 requests, 44,640/130,000 rows" in screen(display)
+    assert (display.tasks[0].completed, display.tasks[0].total) == (1, 5)
+
+
+def test_a_log_gets_a_line_now_and_then(capsys):
+    """Without a terminal a long run says what is done of what is planned, and why it waits, but not too often."""
+    now = [0.0]
+    lines = Lines("prices", clock=lambda: now[0])
+    lines.expect(rows=89_280, files=2, size=3_000_000)
+    lines.advance(files=1, size=1_500_000)
+    now[0] = EVERY_S
+    lines.advance(rows=44_640)
+    lines.waiting("the exchange asked for a pause")
+    now[0] = 2 * EVERY_S
+    lines.waiting("the exchange asked for a pause")
+    told = "prices: 1/2 files, 1.5/3.0 MB, 44,640/89,280 rows"
+    assert capsys.readouterr().err.splitlines() == [told, f"{told}; the exchange asked for a pause"]
+
+
 def test_without_a_terminal_there_is_no_bar(capsys):
-    """A log file or a pipe gets no bar, whatever the work tells."""
+    """A log file or a pipe gets no bar, and of a short run nothing, whatever the work tells."""
     with watching("prices") as progress:
-        assert isinstance(progress, Silent)
         progress.expect(requests=1, rows=1)
         progress.advance(rows=1)
         progress.waiting("x")

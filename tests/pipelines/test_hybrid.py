@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,6 +13,9 @@ import pyarrow.compute as pc
 import pytest
 
 from connectors.simulator import archive_faults as broken
+from pipelines.forecast import plan_flow
+from pipelines.progress import Silent
+from pipelines.runs import Window, backfill
 from schemas.catalog import DATASETS
 
 if TYPE_CHECKING:
@@ -219,6 +224,50 @@ async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
     assert first
     assert again == set()
     assert len(times(archived)) == (END - at("2025-12-01T00:00")) / MINUTE
+
+
+class Counting(Silent):
+    """Adds up what is planned and what is done."""
+
+    def __init__(self) -> None:
+        self.planned, self.done = Counter[str](), Counter[str]()
+
+    def expect(self, **more: int) -> None:
+        self.planned.update(more)
+
+    def advance(self, **more: int) -> None:
+        self.done.update(more)
+
+
+async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archived: Desk):
+    """Progress adds up to the plan in files, bytes and rows; after a stop the plan is what is left, and no more."""
+    archived.market(["BTCUSDT"], ["15m"], since="2025-12-01T00:00", source="archive")
+    window = Window(at("2025-12-01"), at("2026-10-01"))
+    archived.exchange.latency_s = 0.02
+
+    async def planned() -> dict[str, int]:
+        plan = await plan_flow(archived.config, "prices", window, archived.state)
+        return {"files": plan.files, "size": plan.download_bytes, "rows": plan.rows, "requests": plan.requests}
+
+    async def pulled() -> Counting:
+        counting, stop = Counting(), archived.stop
+        await backfill(archived.config, "prices", window, progress=counting, stop=stop, state=archived.state)
+        return counting
+
+    whole = await planned()
+    assert (whole["files"], whole["requests"]) == (10, 0)
+    running = asyncio.ensure_future(pulled())
+    await archived.exchange_saw(4, "2026-0")
+    archived.stop.set()
+    first = await running
+    archived.stop.clear()
+    assert (first.planned, 0 < first.done["files"] < 10) == (Counter(whole), True)
+    left = await planned()
+    assert left["files"] == 10 - len(archived.rows("archive_files"))
+    second = await pulled()
+    assert (second.planned, second.done["rows"], second.done["files"]) == (left, left["rows"], left["files"])
+    assert first.done["rows"] + second.done["rows"] == whole["rows"] == len(times(archived))
+    assert set((await planned()).values()) == {0}
 
 
 async def test_a_file_published_anew_replaces_its_rows(archived: Desk):
