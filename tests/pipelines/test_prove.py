@@ -74,11 +74,16 @@ def key(month: str, symbol: str = "BTCUSDT") -> Key:
     return Key("spot", "1h", month, symbol)
 
 
-def verified(lake: Lake, one: Key) -> str:
-    """The hash that the page's own program finds."""
+def program() -> str:
+    """The program that stands in PROOF.md."""
     page = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert page is not None
-    words = [sys.executable, "-c", page[1], str(lake.path), one.market, one.symbol, one.interval, one.month]
+    return page[1]
+
+
+def verified(lake: Lake, one: Key) -> str:
+    """The hash that the page's own program finds."""
+    words = [sys.executable, "-c", program(), str(lake.path), one.market, one.symbol, one.interval, one.month]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -90,6 +95,14 @@ def test_the_page_verifies_what_is_stated(lake: Lake) -> None:
     found = stated(lake)
     assert len(found) == 4
     assert {one: verified(lake, one) for one in found} == {one: statement.sha256 for one, statement in found.items()}
+
+
+def test_the_program_of_the_page_is_short() -> None:
+    """A stranger reads it before running it: twenty lines, none of them long, and nothing of ours."""
+    lines = [line for line in program().splitlines() if line.strip()]
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 120
+    assert not re.search(r"^(import|from) (binlake|schemas|connectors|pipelines)", program(), re.MULTILINE)
 
 
 def test_the_page_verifies_years(lake: Lake) -> None:
