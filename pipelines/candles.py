@@ -143,23 +143,20 @@ class Walk:
         self.since = since
         return Step(nothing, {"since": since}, self._changed([gap], since, until, now))
 
-    def late(self, rows: pa.Table, since: int, until: int, now: int) -> Step:
-        """Take candles of covered [since, until) that the exchange had not printed when it was first asked."""
-        return Step(rows, {}, self._filled(rows, since, until, now))
+    def filled(self, held: Instants, since: int, until: int, now: int) -> tuple[Gap, ...]:
+        """What becomes of the gaps of covered [since, until), in which these are now all the candles."""
+        return self._changed(closed_stretches(self.grid, held, since, until, now), since, until, now)
 
     def second_look(self, page: pa.Table, since: int, until: int, now: int) -> Step:
         """Look again at the gap that starts at `since`: confirmed when still empty, else its rows are late ones."""
         rows = clean(page, since, until, now)
         if rows.num_rows:
-            return self.late(rows, since, until, now)
+            return Step(rows, {}, self.filled(instants(rows), since, until, now))
         gap = self.gaps.get(since)
         if gap is None:
             return Step(rows, {})
         self.gaps[since] = replace(gap, confirmed_at=now)
         return Step(rows, {}, (self.gaps[since],))
-
-    def _filled(self, rows: pa.Table, since: int, until: int, now: int) -> tuple[Gap, ...]:
-        return self._changed(closed_stretches(self.grid, instants(rows), since, until, now), since, until, now)
 
     def _stretches(self, grid: Grid, times: Instants, since: int, end: int, *, first_ever: bool, now: int) -> list[Gap]:
         """The gaps of a page that reaches the frontier: joined to the open gap before it, open at the end."""

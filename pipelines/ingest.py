@@ -23,7 +23,7 @@ from pipelines import plan
 from pipelines.ahead import AHEAD, ahead
 from pipelines.archive_load import Loaded, Loader
 from pipelines.batch import Batch
-from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Series, Walk, instants
+from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Series, Step, Walk, instants
 from pipelines.journal import load_gaps, with_instants
 from pipelines.plan import Phase, Window
 from pipelines.receipts import Failure
@@ -317,7 +317,8 @@ class Pull:
                 self.batch.correct(walk.series, before, row)
         if late:
             rows = again.filter(pc.is_in(again["open_time"].cast(pa.int64()), value_set=pa.array(late)))
-            self.batch.add(walk.series, walk.late(rows, window.ask_since, window.since, now))
+            gaps = walk.filled(instants(again), window.ask_since, window.since, now)
+            self.batch.add(walk.series, Step(rows, {}, gaps))
 
     def _overlap(self, windows: Sequence[Window]) -> dict[Series, dict[int, dict[str, Any]]]:
         """The stored candles that the forward windows will ask for again, by series and time."""

@@ -151,6 +151,20 @@ async def test_candles_that_appear_late_are_filled_in(desk: Desk):
     assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
 
 
+async def test_a_late_candle_before_the_last_makes_no_gap_of_its_neighbour(desk: Desk):
+    """Found among those asked for again, it fills its gap, and the stored candle beside it is none."""
+    late = faults.Late(path=PATH, since_ms=ms("2026-11-02T11:58"), until_ms=ms("2026-11-02T11:59"), count=None)
+    desk.exchange.inject(late)
+    desk.market(["BTCUSDT"], ["1m"], "2026-11-02T10:00")
+    await desk.run()
+    desk.exchange.faults.clear()
+    desk.clock.advance(300)
+    await desk.run()
+    gaps = [(gap["since"], gap["filled_at"] is not None) for gap in desk.rows("gaps")]
+    assert gaps == [(at("2026-11-02T11:58"), False), (at("2026-11-02T11:58"), True)]
+    assert len(desk.rows("klines")) == 125
+
+
 async def test_a_late_last_candle_is_waited_for(desk: Desk):
     """A candle missing at the frontier leaves coverage before it, and no gap; the next run has it."""
     late = faults.Late(path=PATH, since_ms=ms("2026-11-02T11:58"), until_ms=ms("2026-11-02T12:00"), count=None)
