@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile
 from connectors.lake import Lake
 from pipelines.batch import Batch
-from pipelines.candles import Series, Walk, instants
+from pipelines.candles import Gap, Instants, Series, Step, Walk, instants
 from pipelines.journal import load_gaps, rows_of, with_instants
 from pipelines.provenance import last_looks, row_of
 from schemas.archive import ARCHIVE_FILES
@@ -31,9 +31,9 @@ LOOK_BACK_US = 100 * DAY_US  # files whose time ended longer ago are taken to be
 
 
 async def recheck(lake: Lake, archive: Archive, now: int) -> int:
-    """Look at every file loaded of the last months again; returns the number of rows that changed or came."""
+    """Look again at every file of the last months, loaded or set aside; returns how many rows changed or came."""
     looks = await asyncio.to_thread(last_looks, lake)
-    recent = [row for row in looks.values() if row["rows"] and now - row["until"] < LOOK_BACK_US]
+    recent = [row for row in looks.values() if now - row["until"] < LOOK_BACK_US]
     rows = 0
     for remote in [remote async for remote in _changed(archive, recent)]:
         fetched = await archive.fetch(remote)
@@ -76,12 +76,21 @@ def _reload(lake: Lake, fetched: Fetched, now: int) -> int:
     for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
         batch.correct(series, old_row, new_row)
     if added.num_rows:
-        walk = Walk(series, since, until, gaps=load_gaps(lake).get(series, {}))
-        batch.add(series, walk.late(added, since, until, now))
+        held = np.union1d(instants(old), instants(new))
+        walk = Walk(series, since, bounds.get(f"{series.id}#until"), gaps=load_gaps(lake).get(series, {}))
+        batch.add(series, Step(added, {}, tuple(_filled(walk, held, instants(added), now))))
     batch.flush(now)
     counts = {"added": added.num_rows, "removed": removed, "changed": before.num_rows}
     _note(lake, row_of(fetched, now, counts))
     return added.num_rows + before.num_rows
+
+
+def _filled(walk: Walk, held: Instants, added: Instants, now: int) -> Iterator[Gap]:
+    """What becomes of the gaps that candles were added to."""
+    for gap in list(walk.gaps.values()):
+        end = gap.until or walk.until or gap.since
+        if ((added >= gap.since) & (added < end)).any():
+            yield from walk.filled(held[(held >= gap.since) & (held < end)], gap.since, end, now)
 
 
 def difference(old: pa.Table, new: pa.Table) -> tuple[pa.Table, int, pa.Table, pa.Table]:

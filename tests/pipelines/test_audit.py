@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from desks import us
+from desks import instant, us
 from lakes import put
 
 from pipelines.audit import audit, sample
+from pipelines.checks import run_checks
 from pipelines.progress import Silent
 from pipelines.runs import open_run
 from schemas.archive import ARCHIVE_FILES
@@ -79,6 +81,18 @@ async def test_what_differs_is_named(loaded: Desk):
     first = json.loads(result.sample[0])
     assert (first["symbol"], first["what"]) == ("BTCUSDT", "differs")
     assert loaded.lake.table(KLINES).version() == before
+
+
+async def test_what_differs_is_a_warning_for_a_week(loaded: Desk):
+    """`binlake check` tells what an audit found, with its first candles, until a week has passed."""
+    spoil(loaded)
+    await audited(loaded, weight=2)
+    now = instant("2026-11-02T12:01")
+    [warned] = run_checks(loaded.lake, [], now, ["archive_agreement"])
+    assert (warned.severity, warned.offending_rows) == ("warn", 1)
+    assert json.loads(warned.sample[0])["differing"] == 1000
+    [later] = run_checks(loaded.lake, [], now + timedelta(days=7), ["archive_agreement"])
+    assert later.passed
 
 
 async def test_what_the_lake_lacks_is_named(loaded: Desk):
