@@ -53,48 +53,44 @@ class Batch:
         self.corrections.append(Correction(series=series, revision=revision, before=before, after=after))
 
     def flush(self, now: int) -> int:
-        """Commit what was gathered: the journal first, then corrected rows, then new rows and bounds.
+        """Commit what was gathered: the journal first, then new rows, corrected rows and bounds in one step.
 
         Returns the number of rows added.
         """
         if self.files:
             self.looks.write(self.files, now)
         write_gaps(self.lake, _last_versions(self.steps), now)
-        while self.corrections and not self._replaced(now):
-            pass
         added: int | None = None
         while added is None:
-            added = self._added()
+            added = self._landed(now)
         self.steps, self.corrections, self.files, self.rows = {}, [], [], 0
         return added
 
-    def _replaced(self, now: int) -> bool:
-        """Replace the rows that the exchange prints differently, keeping both versions; False when a race was lost."""
-        write_corrections(self.lake, self.corrections, now)
-        moves = [self._move(series, {}) for series in sorted({one.series for one in self.corrections})]
-        rows = pa.Table.from_pylist([dict(one.after) for one in self.corrections], schema=KLINES.schema)
-        try:
-            self.table.replace(rows.select(KLINES.key), rows, moves)
-        except Stale as stale:
-            self._lose(stale)
-            return False
-        self._moved(moves)
-        return True
-
-    def _added(self) -> int | None:
-        """Commit new rows and bounds; None when a race was lost and the rest has to be tried again."""
+    def _landed(self, now: int) -> int | None:
+        """Commit rows and bounds; None when a race was lost and the rest has to be tried again."""
         saying = {series: steps for series, steps in self.steps.items() if _says(steps)}
-        if not saying:
+        corrected = {one.series for one in self.corrections}
+        if not saying and not corrected:
             return 0
-        moves = [self._move(series, _merged(steps)) for series, steps in saying.items()]
-        rows = pa.concat_tables(step.rows for steps in saying.values() for step in steps)
+        moves = [self._move(series, _merged(saying.get(series, ()))) for series in sorted({*saying, *corrected})]
+        empty = KLINES.schema.empty_table()
+        rows = pa.concat_tables([empty, *(step.rows for steps in saying.values() for step in steps)])
         try:
-            self.table.commit(rows, moves)
+            if corrected:
+                self._replace(rows, moves, now)
+            else:
+                self.table.commit(rows, moves)
         except Stale as stale:
             self._lose(stale)
             return None
         self._moved(moves)
         return rows.num_rows
+
+    def _replace(self, added: pa.Table, moves: Sequence[Move], now: int) -> None:
+        """Put the rows that the exchange prints differently in the place of theirs, keeping both versions."""
+        write_corrections(self.lake, self.corrections, now)
+        after = pa.Table.from_pylist([dict(one.after) for one in self.corrections], schema=KLINES.schema)
+        self.table.replace(after.select(KLINES.key), pa.concat_tables([after, added]), moves)
 
     def _move(self, series: Series, new: Mapping[str, int]) -> Move:
         """What the commit expects of the series, its revision included, and where it takes the bounds."""

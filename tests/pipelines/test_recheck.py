@@ -11,6 +11,7 @@ from desks import instant, us
 from connectors.lake.sql import connect, run
 from connectors.simulator import archive_faults as broken
 from connectors.simulator.faults import Body
+from schemas.market import KLINES
 
 if TYPE_CHECKING:
     from desks import Desk
@@ -71,6 +72,18 @@ async def test_rows_that_a_file_gains_fill_their_gap(archived: Desk):
     assert (first["since"], first["until"]) == (instant("2026-09-10"), instant(HOLE_ENDS))
     assert (filled["since"], filled["filled_at"] is not None) == (first["since"], True)
     assert archived.rows("corrections") == []
+
+
+async def test_what_a_file_adds_and_changes_lands_in_one_commit(archived: Desk):
+    """Nobody ever reads a month that is half the old file and half the new one."""
+    other = broken.Changed(file=MONTH, open_ms=us("2026-09-12") // 1000, values={4: "1.00000000"})
+    await loaded(archived, TEN_MINUTES, other, broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
+    before = archived.lake.table(KLINES).version()
+    await kept_up(archived)
+    assert versions(archived)[-1] == (None, 30 * 1440, 10, 0, 1)
+    assert archived.lake.table(KLINES).version() == before + 1
+    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+    assert len(archived.rows("corrections")) == 1
 
 
 async def test_rows_that_a_file_loses_stay(archived: Desk):
