@@ -15,16 +15,13 @@ from pipelines.ahead import ahead
 from pipelines.idpages import AccountSeries, Page, constants, page_of
 from pipelines.idwalk import WAVE, IdWalk
 from pipelines.matching import Changed, due, lacking, note_matched, still_lacking, unexplained
-from pipelines.orders import ASK_AGAIN_US
+from pipelines.orders import ASK_AGAIN_US, LAG_US
 from pipelines.receipts import Failure
 from pipelines.session import Session
 from pipelines.standing import back_again, stands_of
 from schemas.dataset import Dataset
 from schemas.errors import AccessRefused, Problem, TryLater
-from schemas.intervals import MINUTE_US
 from schemas.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
-
-LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from itertools import islice
 import pyarrow as pa
 
 from connectors.binance import endpoints
-from connectors.binance.errors import Fact
+from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.ahead import ahead
 from pipelines.idpages import AccountSeries, Page, constants
 from pipelines.idwalk import WAVE, IdWalk
@@ -31,9 +31,10 @@ from pipelines.standing import (
 )
 from pipelines.versions import NATURES, Row, Seen, add_versions, by_series
 from schemas.errors import AccessRefused, Problem, TryLater
-from schemas.intervals import DAY_US
+from schemas.intervals import DAY_US, MINUTE_US
 from schemas.orders import ORDER_LISTS, ORDERS
 
+LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
 ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
 
 
@@ -149,10 +150,13 @@ class OrderPull:
         """What became of these orders; one that the exchange does not know any more keeps its last state."""
         rows: defaultdict[AccountSeries, list[Row]] = defaultdict(list)
         unknown: defaultdict[AccountSeries, dict[int, int]] = defaultdict(dict)
+        told_of_by = self.session.client.now_us() - LAG_US
         async with aclosing(ahead(orders, self._order, self.session.stop, limit=WAVE)) as answers:
             async for order, answer in answers:
                 self.session.progress.advance(requests=1)
                 match answer:
+                    case Fact() if order.time > told_of_by and not isinstance(answer, UnknownSymbol):
+                        pass  # the answer lags behind its placing; the next run asks again
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
                     case TryLater() | AccessRefused():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from desks import API_KEY, SECRET, Desk
@@ -14,6 +16,7 @@ from connectors.binance.pools import SPOT
 from connectors.simulator import Exchange, MovableClock
 from connectors.simulator.book import Book
 from connectors.simulator.limits import Limits
+from connectors.simulator.orders import Order
 from pipelines.discovery import Candidate, survey
 from pipelines.standing import known_symbols
 
@@ -89,6 +92,70 @@ class TradeDesk(Desk):
             "prevented_matches": self.book.prevented,
         }
         return [row.number for row in shelf[dataset][symbol]]
+
+    def held(self) -> Held:
+        return Held(self)
+
+
+_IDS = {"fills": "trade_id", "allocations": "allocation_id", "prevented_matches": "prevented_match_id"}
+_STATE = ("status", "executed_qty", "orig_qty", "client_order_id", "update_time")
+
+
+class Held:
+    """What the lake holds at an instant of all symbols, beside what the exchange ever knew."""
+
+    def __init__(self, desk: TradeDesk) -> None:
+        self.book, self.now_ms = desk.book, desk.exchange.now_ms
+        self.ids: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for dataset, name in _IDS.items():
+            for row in desk.rows(dataset):
+                self.ids[dataset, row["symbol"]].append(row[name])
+        self.versions: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+        for row in desk.rows("orders"):  # which are sorted by version
+            self.versions[row["symbol"], row["order_id"]].append(row)
+        self.lists = {row["order_list_id"]: row["list_order_status"] for row in desk.rows("order_lists")}
+
+    def has_all(self, symbol: str) -> None:
+        """Each order as the exchange shows it, and whatever came of the orders once."""
+        for order in self.book.orders[symbol]:
+            if not order.gone(self.now_ms):
+                versions = self.versions[symbol, order.order_id]
+                assert versions, f"{symbol} {order.order_id} is not there"
+                assert (_stored_state(versions[-1]), versions[-1]["gone_since"]) == (_true_state(order), None)
+        for dataset in _IDS:
+            assert self.ids[dataset, symbol] == self._true_ids(dataset, symbol), (symbol, dataset)
+        for row in self.book.lists:
+            assert row.symbol != symbol or self.lists[row.list_id] == row.status
+
+    def invents_nothing(self, symbol: str) -> None:
+        """Nothing twice, and of each order states that it had, each once, in the order in which it had them."""
+        for dataset in _IDS:
+            stored = self.ids[dataset, symbol]
+            assert len(stored) == len(set(stored)), (symbol, dataset)
+            assert set(stored) <= set(self._true_ids(dataset, symbol))
+        for order in self.book.orders[symbol]:
+            versions = self.versions[symbol, order.order_id]
+            assert [row["version"] for row in versions] == list(range(1, len(versions) + 1))
+            was = iter([_true_state(state) for state in self.book.orders[symbol].states(order.order_id)])
+            shown = (_stored_state(row) for row in versions if row["gone_since"] is None)
+            assert all(state in was for state in shown), versions  # each is looked for after the one before it
+
+    def _true_ids(self, dataset: str, symbol: str) -> list[int]:
+        shelves: dict[str, Any] = {
+            "fills": self.book.fills,
+            "allocations": self.book.allocations,
+            "prevented_matches": self.book.prevented,
+        }
+        return [row.number for row in shelves[dataset][symbol]]
+
+
+def _stored_state(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _STATE)
+
+
+def _true_state(order: Order) -> tuple[Any, ...]:
+    changed = datetime.fromtimestamp(order.update_ms / 1000, UTC)
+    return order.status, order.executed, order.qty, order.client_order_id, changed
 
 
 async def pull(desk: TradeDesk) -> dict[str, Any]:

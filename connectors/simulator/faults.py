@@ -200,6 +200,15 @@ class Shuffled(_Rows, frozen=True):
         return rows[::-1]
 
 
+class Hole(_Rows, frozen=True):
+    """A row between others, so many from the end, has not appeared yet, although later ones have."""
+
+    place: int = 2
+
+    def change(self, rows: list[Any]) -> list[Any]:
+        return [row for place, row in enumerate(rows) if place == 0 or place != len(rows) - self.place]
+
+
 class Late(_Rows, frozen=True):
     """Candles that open in [since_ms, until_ms) have not appeared yet."""
 
@@ -240,6 +249,7 @@ AnyFault = (
     | Duplicated
     | ShortPage
     | Shuffled
+    | Hole
     | Late
     | Wrong
 )

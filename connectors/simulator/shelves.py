@@ -71,6 +71,10 @@ class Shelf(Generic[T]):
         versions = self._versions.get(number)
         return versions[-1] if versions else None
 
+    def states(self, number: int) -> Sequence[T]:
+        """All that a row ever was."""
+        return self._versions.get(number, ())
+
     def seen(self, number: int, at_ms: int) -> T | None:
         """The row as it was known at an instant."""
         known = (row for row in reversed(self._versions.get(number, ())) if row.at_ms <= at_ms)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import ccxt.async_support
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from owner import FLOWS, Stored
+from pointing import OPTIONS, pointed_at
+from trade_desk import UNLIMITED
 
+from connectors.binance.budget import Budget
+from connectors.binance.pools import SPOT
 from connectors.simulator import Exchange, Life, serve
 from connectors.simulator.book import Book
 from connectors.simulator.charts import Wanted
+from connectors.simulator.limits import Limits
 
 UID = 4242
 HMAC_SECRET = "h" * 64
@@ -55,7 +64,7 @@ def private_keys() -> dict[str, RSAPrivateKey | Ed25519PrivateKey]:
 @pytest.fixture
 async def served(private_keys: dict[str, RSAPrivateKey | Ed25519PrivateKey]) -> AsyncIterator[Served]:
     """One account with three keys, behind a socket."""
-    exchange = Exchange()
+    exchange = Exchange(limits=Limits(enforced=False, weight=UNLIMITED))
     exchange.add_account(UID, "hmac".ljust(64, "0"), secret=HMAC_SECRET, balances=BALANCES)
     for kind, key in private_keys.items():
         exchange.add_account(UID, kind.ljust(64, "0"), public_key_pem=_public(key))
@@ -94,7 +103,37 @@ def book(served: Served) -> Book:
     )
     exchange.add_account(UID, "life".ljust(64, "0"), secret=HMAC_SECRET, orders=life)
     book = exchange.book(UID)
+    book.advance()
+    book._agenda.clear()  # nothing happens by itself between two readings
     number = book.place("ETHBTC", "BUY", "2", "0.05", more={"strategyId": 7, "strategyType": 1_000_000})
     book.amend("ETHBTC", number, "1.5")
     book.fill("ETHBTC", number, "0.5", fee=("0.00001", "BNB"))
     return book
+
+
+@pytest.fixture
+def stored(tmp_path: Path, served: Served, credentials: Credentials) -> Stored:
+    """A flows.yaml with a key of one type in private files, and a lake yet to be filled."""
+    since = datetime.now(UTC) - timedelta(hours=2)
+    for name, content in {"api.key": credentials.api_key, "signer": credentials.secret}.items():
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    signer = "secret" if credentials.kind == "hmac" else "private_key"
+    config = tmp_path / "flows.yaml"
+    config.write_text(
+        FLOWS.format(
+            url=served.url, signer=f"{signer}: file:signer", symbol="币安人生USDT", since=f"{since:%Y-%m-%dT%H:%M}"
+        )
+    )
+    whole = Stored(config, served.url, credentials)
+    Budget(whole.state, "simulator").learn(SPOT, UNLIMITED)  # so that not even the first run is paced
+    return whole
+
+
+@pytest.fixture
+async def ccxt_client(stored: Stored) -> AsyncIterator[Any]:
+    """The third client, ccxt, with the same key at the same exchange."""
+    settings = {"apiKey": stored.credentials.api_key, "secret": stored.credentials.secret, "options": OPTIONS}
+    client = pointed_at(stored.url, ccxt.async_support.binance(settings))
+    yield client
+    await client.close()

@@ -150,6 +150,16 @@ async def test_a_lagging_list_takes_no_state_back(desk: TradeDesk) -> None:
     assert [row["status"] for row in desk.rows("orders")] == ["NEW", "FILLED"]
 
 
+async def test_an_order_placed_just_now_is_not_gone(desk: TradeDesk) -> None:
+    """Where lagging answers do not know a stored order yet, that says nothing about it."""
+    desk.clock.advance(60)
+    desk.book.place(B, "BUY", 1, 50)
+    await pull(desk)
+    desk.exchange.inject(Lagging(ms=30_000, count=None))
+    assert (await pull(desk))["order"] == 1
+    assert [(row["status"], row["gone_since"]) for row in desk.rows("orders")] == [("NEW", None)]
+
+
 @pytest.mark.parametrize("meaning", ["first", "absent"])
 async def test_history_is_whole_whatever_id_0_means(desk: TradeDesk, meaning: Any) -> None:
     """Where `fromId=0` means the newest page, the walk begins at id 1 and has every fill all the same."""

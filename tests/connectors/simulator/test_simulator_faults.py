@@ -126,13 +126,15 @@ async def test_rows_that_are_not_as_they_should_be(client: aiohttp.ClientSession
     right = await _rows(client)
     wrong = faults.Wrong(open_ms=FIRST, values={4: "1.00000000"}, skip=4)
     late = faults.Late(since_ms=FIRST, until_ms=FIRST + 60_000, skip=2)
-    for fault in (faults.Duplicated(), faults.ShortPage(keep=2, skip=1), late, faults.Shuffled(skip=3), wrong):
+    hole = faults.Hole(place=3, skip=5)
+    for fault in (faults.Duplicated(), faults.ShortPage(keep=2, skip=1), late, faults.Shuffled(skip=3), wrong, hole):
         exchange.inject(fault)
     assert await _rows(client) == [*right, right[-1]]
     assert await _rows(client) == right[:2]
     assert await _rows(client) == right[1:]
     assert await _rows(client) == right[::-1]
     assert (await _rows(client))[0][:5] == [*right[0][:4], "1.00000000"]
+    assert await _rows(client) == [*right[:-3], *right[-2:]]
     assert await _rows(client) == right
 
 

@@ -1,0 +1,63 @@
+"""A lake that the owner of a key fills, beside the hands-on clients that ask the same exchange with the same key."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from binance_common.configuration import ConfigurationRestAPI
+
+from connectors.lake import Lake
+from connectors.lake.sql import connect, run
+from pipelines.config import load
+from pipelines.progress import Silent
+from pipelines.runs import run_flow
+
+FLOWS = """\
+exchange: {{spot: '{url}'}}
+accounts:
+  main: {{api_key: file:api.key, {signer}}}
+flows:
+  market: {{kind: market, market: spot, datasets: [klines, tickers], symbols: [{symbol}], intervals: [1m],
+            since: '{since}'}}
+  wallet: {{kind: account, account: main, datasets: [balances]}}
+  trading: {{kind: account, account: main, datasets: [orders, fills], symbols: traded}}
+"""
+
+
+@dataclass
+class Stored:
+    """A lake that a key's owner filled, the exchange it came from, and that exchange's hands-on clients."""
+
+    config: Path
+    url: str
+    credentials: Any
+
+    @property
+    def lake(self) -> Lake:
+        return Lake.at(load(self.config).lake)
+
+    @property
+    def state(self) -> Path:
+        return self.config.parent / "budget.sqlite"
+
+    async def pull(self, flow: str) -> None:
+        receipts = await run_flow(load(self.config), flow, progress=Silent(), stop=asyncio.Event(), state=self.state)
+        assert [receipt.outcome for receipt in receipts] == ["done"] * len(receipts)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        return run(connect(self.lake), sql).to_pylist()
+
+    @property
+    def sdk(self) -> ConfigurationRestAPI:
+        secret = "api_secret" if self.credentials.kind == "hmac" else "private_key"
+        return ConfigurationRestAPI(
+            api_key=self.credentials.api_key, base_path=self.url, timeout=10_000, **{secret: self.credentials.secret}
+        )
+
+
+async def ask(method: Any, **parameters: Any) -> Any:
+    """The data of one call of an official client; it blocks, so it runs in a thread."""
+    return await asyncio.to_thread(lambda: method(**parameters).data())
