@@ -11,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -140,12 +141,14 @@ class Archive:
         interval = next((one for one in names.intervals(monthly) if names.interval_folder(one) == spelt), None)
         if listing is None or interval is None:
             return
+        folder = names.folder(monthly, symbol, interval)
         for file in names.files(listing, interval, monthly, now_ms, self.rules):
-            faults = self._spoiled.get(file.path, [])
+            name = f"{file.stem}.zip"
+            faults = self._spoiled.get(folder + name, [])
             if not any(isinstance(fault, NoFile) for fault in faults):
-                yield f"{file.stem}.zip"
-                if _checksum(faults, b"", file.stem) is not None:
-                    yield f"{file.stem}.zip{CHECKSUM}"
+                yield name
+                if not faults or _checksum(faults, b"", file.stem) is not None:
+                    yield name + CHECKSUM
 
     def _listing(self, symbol: str) -> Listing | None:
         return next((listing for listing in self._listings() if listing.symbol == symbol), None)
@@ -245,8 +248,12 @@ def _padded(packed: bytes, size: int) -> bytes:
 
 def _on_disk(path: Path) -> Stored:
     found = path.stat()
-    etag = hashlib.md5(path.read_bytes()).hexdigest()  # noqa: S324 - as S3 does
-    return Stored(f'"{etag}"', int(found.st_mtime * 1000), lambda: found.st_size, path.read_bytes)
+    return Stored(_etag(path, found.st_mtime_ns), int(found.st_mtime * 1000), lambda: found.st_size, path.read_bytes)
+
+
+@cache
+def _etag(path: Path, _changed_ns: int) -> str:
+    return f'"{hashlib.md5(path.read_bytes()).hexdigest()}"'  # noqa: S324 - as S3 does
 
 
 def _first(path: str) -> str:
