@@ -151,7 +151,7 @@ class Cost:
     note: str = ""
 
 
-BYTES_PER_CANDLE = 45  # of compressed Parquet, rounded up from what lakes of simulated and real minutes take
+BYTES_PER_CANDLE = 60  # as committed, rounded up from simulated and real minutes; upkeep leaves two thirds of it
 
 
 def cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None = None) -> Cost:

@@ -99,7 +99,7 @@ class Dataset:
         if self.yearly is not None:
             column, values = self.yearly
             coarse = pc.is_in(rows[column], value_set=pa.array(sorted(values)))
-            months = pc.if_else(coarse, _texts(days, "%Y"), months)
+            months = pc.if_else(coarse, _texts(days, "%Y"), months) if pc.any(coarse).as_py() else months
         return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
 
     def series_id(self, values: Mapping[str, str]) -> str:

@@ -51,7 +51,7 @@ def merge(root: Path, dataset: Dataset, files: Sequence[LiveFile]) -> list[DataF
         before = _fingerprint(session, dataset, paths)
         pieces = _cut(_sorted(session, dataset, paths), dataset.order[0], _rows_per_file(files))
         for _, parts in groupby(pieces, key=itemgetter(0)):
-            written.append(write_file(root, dataset, files[0].partition, (rows for _, rows in parts)))
+            written.append(write_file(root, dataset, files[0].partition, (rows for _, rows in parts), "zstd"))
         after = _fingerprint(session, dataset, [root / file.path for file in written])
         if before != after:
             raise CorruptData(f"Merging files of {root} would have changed rows; all were left as they are.")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ from schemas.errors import CorruptData
 ROW_GROUP = 65_536  # rows: about a month of one symbol's minutes, so that a symbol's groups hold little else
 SIDE_BY_SIDE = 2 * ROW_GROUP  # rows; more are written as several files at once
 WRITERS = 2
+Compression = Literal["snappy", "zstd"]
 CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=False)
 
 
@@ -90,14 +91,23 @@ def _write_side_by_side(
         one.result()
 
 
-def write_file(root: Path, dataset: Dataset, partition: Mapping[str, str], parts: Iterable[pa.Table]) -> DataFile:
-    """Stream sorted tables into one data file; statistics come from exactly the rows written."""
+def write_file(
+    root: Path,
+    dataset: Dataset,
+    partition: Mapping[str, str],
+    parts: Iterable[pa.Table],
+    compression: Compression = "snappy",
+) -> DataFile:
+    """Stream sorted tables into one data file; statistics come from exactly the rows written.
+
+    Fresh rows are packed quickly, which costs a third more space until upkeep merges and packs them well.
+    """
     schema = dataset.file_schema
     path = f"{folder_name(partition)}/{uuid4().hex}.parquet".lstrip("/")
     target = root / path
     make_folder(target.parent, below=root.parent)
     statistics = Statistics(schema)
-    with whole_file(target) as sink, pq.ParquetWriter(sink, schema, **_options(schema)) as writer:
+    with whole_file(target) as sink, pq.ParquetWriter(sink, schema, **_options(schema, compression)) as writer:
         for part in parts:
             rows = part.select(schema.names).cast(schema)
             writer.write_table(rows, row_group_size=ROW_GROUP)
@@ -132,11 +142,11 @@ def refuse_damaged(paths: Iterable[Path]) -> None:
             ) from None
 
 
-def _options(schema: pa.Schema) -> dict[str, Any]:
+def _options(schema: pa.Schema, compression: Compression) -> dict[str, Any]:
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
     whole = [field.name for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_integer(field.type)]
     return {
-        "compression": "zstd",
+        "compression": compression,
         "use_dictionary": texts,
         "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED"),  # times in order: a fifth less in all
         "write_page_checksum": True,
@@ -164,9 +174,10 @@ def partitions(dataset: Dataset, rows: pa.Table) -> Iterator[tuple[dict[str, str
 def _ranks(values: pa.ChunkedArray[Any]) -> Any:
     """Integers in the order of the values; NULL first."""
     if pa.types.is_string(values.type):
-        encoded = values.combine_chunks().dictionary_encode()
-        ranks = pc.rank(encoded.dictionary, sort_keys="ascending")
-        return pc.fill_null(ranks.take(encoded.indices), 0).to_numpy(zero_copy_only=False)
+        runs: Any = pc.run_end_encode(values.combine_chunks())
+        encoded = runs.values.dictionary_encode()
+        ranks = pc.rank(encoded.dictionary, sort_keys="ascending").take(encoded.indices)
+        return np.repeat(pc.fill_null(ranks, 0).to_numpy(zero_copy_only=False), np.diff(runs.run_ends, prepend=0))
     whole = values.cast(pa.int64()) if values.type != pa.int64() else values
     return pc.fill_null(whole, np.iinfo(np.int64).min).to_numpy()
 

@@ -49,7 +49,7 @@ def without(root: Path, dataset: Dataset, touched: list[Holder]) -> list[DataFil
 def _less(root: Path, dataset: Dataset, holder: Holder) -> DataFile:
     parts = _parts(root / holder.file.path, dataset.file_schema)
     rest = (part.filter(pa.array(~_among(part, holder.keys))) for part in parts)
-    written = write_file(root, dataset, holder.file.partition, rest)
+    written = write_file(root, dataset, holder.file.partition, rest, "zstd")
     assert written.rows == holder.file.rows - holder.rows, f"{holder.file.path} lost other rows than it should"
     return written
 
