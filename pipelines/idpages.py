@@ -20,6 +20,7 @@ from schemas.fields import TIME
 from schemas.intervals import HOUR_US
 
 OVERLAP_ROWS = 10  # asked for again however old they are
+BEGINNING = 1  # no row has a smaller id
 OVERLAP_US = HOUR_US  # rows younger than this are asked for again
 
 Tail = tuple[tuple[int, int], ...]  # id and instant of the rows to be asked for again
@@ -79,10 +80,11 @@ def frontier(page: Page, bounds: Mapping[str, int], series_id: str) -> dict[str,
     new = {name: value if name in FREE else max(value, known[name]) for name, value in page.memos.items()}
     if page.ids and page.tail:
         until = bounds.get(f"{series_id}#until_id", 0)
-        resume = bounds.get(f"{series_id}#resume_id", 0)
+        resume = bounds.get(f"{series_id}#resume_id", BEGINNING)
+        whole = page.tail[0][0] == page.ids[0]  # asked for again: so is what might have been missing before it
         new["since_id"] = bounds.get(f"{series_id}#since_id", 0)
         new["until_id"] = max(until, page.ids[-1] + 1)
-        new["resume_id"] = max(resume, page.tail[0][0])
+        new["resume_id"] = resume if whole else max(resume, page.tail[0][0])
     return new
 
 

@@ -201,12 +201,12 @@ class Shuffled(_Rows, frozen=True):
 
 
 class Hole(_Rows, frozen=True):
-    """A row between others, so many from the end, has not appeared yet, although later ones have."""
+    """A row, so many from the end, has not appeared yet, although later ones have."""
 
     place: int = 2
 
     def change(self, rows: list[Any]) -> list[Any]:
-        return [row for place, row in enumerate(rows) if place == 0 or place != len(rows) - self.place]
+        return [row for place, row in enumerate(rows) if place != len(rows) - self.place]
 
 
 class Late(_Rows, frozen=True):

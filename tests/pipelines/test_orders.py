@@ -14,7 +14,7 @@ from desks import instant
 from trade_desk import ACCOUNT, TradeDesk, pull
 
 from connectors.lake.sql import connect, run
-from connectors.simulator.faults import Error, Lagging, ShortPage, Shuffled
+from connectors.simulator.faults import Error, Hole, Lagging, ShortPage, Shuffled
 from pipelines.checks import run_checks
 from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
@@ -70,6 +70,19 @@ async def test_an_order_amended_while_it_rests_is_one_order(desk: TradeDesk) -> 
         ("FILLED", Decimal("1.5")),
     ]
     assert {row["client_order_id"] for row in versions} == {"mine"}
+
+
+async def test_the_first_order_of_all_may_come_late(desk: TradeDesk) -> None:
+    """A lagging first answer shows the second order alone: the first one, with the smaller id, is had an hour later."""
+    for _ in range(2):
+        desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    desk.exchange.inject(Hole(path="/api/v3/allOrders", count=None))
+    await pull(desk)
+    assert len(desk.orders(B)) == 1
+    desk.exchange.heal()
+    desk.clock.advance(3600)
+    await pull(desk)
+    assert desk.orders(B) == desk.truth(B)
 
 
 @pytest.mark.parametrize("end", ["fill", "cancel"])
