@@ -125,7 +125,7 @@ async def _symbols(
         return _Symbols(wanted, book.delisted, book.forgotten(symbol for symbol in wanted if symbol in book.rows))
     async with open_run(config, name, progress=Silent(), stop=asyncio.Event(), window=window, state=state) as run:
         chosen = await run.symbols(flow)
-        return _Symbols(chosen.names, chosen.book.delisted | chosen.forgotten, chosen.forgotten)
+        return _Symbols(chosen.names, chosen.delisted, chosen.forgotten)
 
 
 def _stored_listing(lake_path: Path, market: str) -> Listing:

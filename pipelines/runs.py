@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from connectors.binance.archive import Archive
-from connectors.binance.archive_paths import folder
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
-from pipelines import listing as symbols_of
 from pipelines.access import admit, keys_for
 from pipelines.audit import audit
 from pipelines.candles import Series
+from pipelines.choice import Chosen, choose
 from pipelines.config import flow_named
 from pipelines.ingest import Pull
 from pipelines.journal import Journal
-from pipelines.listing import Listing
+from pipelines.listing import pull_symbols
 from pipelines.progress import Progress, following
 from pipelines.receipts import Failure, Outcome, Receipt
 from pipelines.recheck import recheck
@@ -32,7 +31,7 @@ from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
 from pipelines.trading import SPOT_MARKET, Trading
 from schemas.catalog import DATASETS
-from schemas.config import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, TopSymbols
+from schemas.config import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
 from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
 from schemas.intervals import SECOND_US
 from schemas.market import KLINES, SYMBOLS
@@ -127,7 +126,7 @@ class Run:
     async def _rows(self, unit: Unit) -> tuple[int, list[Failure]]:
         match self.flow:
             case MarketFlow() if unit.dataset == SYMBOLS.name:
-                return await symbols_of.pull_symbols(self.session, self.flow.market), []
+                return await pull_symbols(self.session, self.flow.market), []
             case MarketFlow():
                 return await _MARKET[unit.dataset](self, self.flow, await self.symbols(self.flow))
             case AccountFlow():
@@ -153,52 +152,10 @@ class Run:
     async def symbols(self, flow: MarketFlow) -> Chosen:
         """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
         if self._chosen is None:
-            self._chosen = await _choose(self.session, flow, self.window)
+            wanted = self.window.symbols if self.window and self.window.symbols else flow.symbols
+            self._chosen = await choose(self.session, flow, wanted)
             return self._chosen
         return replace(self._chosen, unknown=())
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    names: tuple[str, ...]
-    book: Listing
-    everything: bool = False
-    unknown: tuple[Failure, ...] = ()
-
-    @property
-    def forgotten(self) -> frozenset[str]:
-        """Those that only the archive knows."""
-        return self.book.forgotten(self.names)
-
-    @property
-    def listed(self) -> Sequence[str] | None:
-        """Those that the exchange can be asked for; None for all it has."""
-        return None if self.everything else [one for one in self.names if one not in self.forgotten]
-
-
-async def _choose(session: Session, flow: MarketFlow, window: Window | None) -> Chosen:
-    wanted = window.symbols if window and window.symbols else flow.symbols
-    named = wanted if isinstance(wanted, tuple) else ()
-    book = await symbols_of.listing(session, flow.market, named)
-    if isinstance(wanted, TopSymbols):
-        return Chosen(tuple(await symbols_of.top(session, flow.market, book, wanted.quote, wanted.top)), book)
-    if not isinstance(wanted, tuple):
-        names = book.trading() | await asyncio.to_thread(symbols_of.covered, session.lake, flow.market)
-        if flow.delisted and session.archive is not None:
-            names |= set(await session.archive.folders(folder(flow.market, monthly=True)))
-        return Chosen(tuple(sorted(names)), book, everything=True)
-    nowhere = {symbol for symbol in wanted if symbol not in book.rows and not await _archived(session, flow, symbol)}
-    unknown = tuple(book.unknown(flow.market, symbol) for symbol in wanted if symbol in nowhere)
-    return Chosen(tuple(symbol for symbol in wanted if symbol not in nowhere), book, unknown=unknown)
-
-
-async def _archived(session: Session, flow: MarketFlow, symbol: str) -> bool:
-    """Whether the archive is seen to have candles of a symbol that the exchange does not list."""
-    if session.archive is None:
-        return False
-    with suppress(TryLater):  # without the archive it is a name that nobody lists
-        return bool(await session.archive.folders(folder(flow.market, symbol, monthly=True)))
-    return False
 
 
 Pulled = Awaitable[tuple[int, list[Failure]]]
@@ -212,7 +169,7 @@ async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list
         [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
         since=micros(since),
         until=micros(run.window.until) if run.window and run.window.until else None,
-        delisted=chosen.book.delisted | chosen.forgotten,
+        delisted=chosen.delisted,
         forgotten=chosen.forgotten,
         source=flow.source,
     )
