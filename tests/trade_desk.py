@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from desks import API_KEY, SECRET, Desk
@@ -122,8 +123,9 @@ class Held:
                 versions = self.versions[symbol, order.order_id]
                 assert versions, f"{symbol} {order.order_id} is not there"
                 assert (_stored_state(versions[-1]), versions[-1]["gone_since"]) == (_true_state(order), None)
-        for dataset in _IDS:
+        for dataset in ("fills", "allocations"):
             assert self.ids[dataset, symbol] == self._true_ids(dataset, symbol), (symbol, dataset)
+        assert set(self.ids["prevented_matches", symbol]) >= self._pointed_to(symbol)
         for row in self.book.lists:
             assert row.symbol != symbol or self.lists[row.list_id] == row.status
 
@@ -137,8 +139,14 @@ class Held:
             versions = self.versions[symbol, order.order_id]
             assert [row["version"] for row in versions] == list(range(1, len(versions) + 1))
             was = iter([_true_state(state) for state in self.book.orders[symbol].states(order.order_id)])
-            shown = (_stored_state(row) for row in versions if row["gone_since"] is None)
+            pairs = pairwise([None, *versions])
+            shown = (_stored_state(row) for before, row in pairs if row and _is_news(row, before))
             assert all(state in was for state in shown), versions  # each is looked for after the one before it
+
+    def _pointed_to(self, symbol: str) -> set[int]:
+        """The prevented matches of which an order tells that is still shown: of any other nobody can know."""
+        orders = [order for order in self.book.orders[symbol] if not order.gone(self.now_ms)]
+        return {number for order in orders if (number := order.more.get("preventedMatchId")) is not None}
 
     def _true_ids(self, dataset: str, symbol: str) -> list[int]:
         shelves: dict[str, Any] = {
@@ -147,6 +155,12 @@ class Held:
             "prevented_matches": self.book.prevented,
         }
         return [row.number for row in shelves[dataset][symbol]]
+
+
+def _is_news(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    """Whether a version shows another state, and not that one is gone, or is back as it was: answers may lag."""
+    back = before is not None and before["gone_since"] is not None and _stored_state(before) == _stored_state(row)
+    return row["gone_since"] is None and not back
 
 
 def _stored_state(row: Mapping[str, Any]) -> tuple[Any, ...]:
