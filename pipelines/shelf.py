@@ -100,7 +100,7 @@ async def days_of(archive: Archive, series: Series, since: int, until: int) -> S
 
 async def _days(archive: Archive, series: Series, since: int, until: int | None) -> Sequence[Remote]:
     first = KlineFile.daily(*_names(series), since)
-    end = None if until is None else KlineFile.daily(*_names(series), until).path
+    end = None if until is None else KlineFile.daily(*_names(series), until + DAY_US - 1).path  # the last day is in
     return await archive.list(first.folder, after=_before(first.path), until=end)
 
 

@@ -91,6 +91,16 @@ async def test_a_defective_month_is_set_aside_and_its_days_are_taken(
     assert archived.rows("gaps") == []
 
 
+async def test_minutes_that_a_month_lacks_come_from_their_day(archived: Desk):
+    """Ten minutes of one day, not at its end: its daily file has them, and the exchange is not asked."""
+    lacking = broken.Lacking(file=MONTHLY, since_ms=1788998400000, until_ms=1788998400000 + 600_000)
+    archived.exchange.inject(lacking)
+    await archived.run()
+    assert [row["reason"] for row in archived.rows("archive_files", path=DAILY)] == [None]
+    assert [target for target in archived.asked("/api/v3/klines") if "startTime=1788998400000" in target] == []
+    assert len(times(archived)) == (END - at("2026-09-02T10:00")) / MINUTE
+
+
 async def test_what_no_file_holds_is_asked_of_the_exchange(archived: Desk):
     """A month and one of its days defective: that day comes from the exchange, in two pages."""
     archived.exchange.inject(broken.WrongChecksum(file=MONTHLY))
