@@ -112,6 +112,7 @@ class Dataset:
 
 
 def _texts(days: pa.ChunkedArray[Any], form: str) -> pa.ChunkedArray[Any]:
-    """Days as text of their month or year; formats each distinct one once, since strftime is slow."""
-    distinct = pc.dictionary_encode(days).combine_chunks()
-    return pa.chunked_array([pc.strftime(distinct.dictionary, format=form).take(distinct.indices)])
+    """Days as text of their month or year; formats each run of equal ones once, since strftime is slow."""
+    runs: Any = pc.run_end_encode(days.combine_chunks())
+    named = pa.RunEndEncodedArray.from_arrays(runs.run_ends, pc.strftime(runs.values, format=form))
+    return pa.chunked_array([pc.run_end_decode(named)])

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
 from schemas.errors import Problem
@@ -40,23 +39,18 @@ def make_folder(folder: Path, below: Path) -> None:
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """Write a private file that appears under its name durably and whole, or not at all."""
+def whole_file(target: Path) -> Iterator[Path]:
+    """A private draft to write; it appears under its name durably and whole, or not at all."""
     draft = target.with_name(f"{DRAFT}{uuid4().hex}{target.suffix}")
     try:
-        with open(draft, "xb", opener=_private) as sink:
-            yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        yield draft
+        sync(draft)
         draft.replace(target)
         sync(target.parent)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 @contextmanager

@@ -112,8 +112,8 @@ def _label_lock(path: Path) -> AbstractContextManager[None]:
 
 
 def _write_label(path: Path, label: _Label) -> None:
-    with whole_file(_label_path(path)) as sink:
-        sink.write(msgspec.json.format(msgspec.json.encode(label)) + b"\n")
+    with whole_file(_label_path(path)) as draft:
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(label)) + b"\n")
 
 
 def _read_label(path: Path) -> _Label:

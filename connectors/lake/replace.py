@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake.files import DataFile, new_files, partitions, read_files, refuse_damaged, write_file
+from connectors.lake.arrange import partitions
+from connectors.lake.files import DataFile, new_files, read_files, refuse_damaged, write_file
 from connectors.lake.live import LiveFile
 from connectors.lake.log import Log
 from schemas.dataset import Dataset
