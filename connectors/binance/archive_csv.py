@@ -49,7 +49,9 @@ _MOST_BYTES = 512 * 2**20
 _MANGLED = re.compile(rb"[0-9][eE][+-]?[0-9]|[\"';\x80-\xff]|\d[-/:]\d|#")
 _SHOWN = 200
 
-_READ = pa_csv.ReadOptions(column_names=list(_NAMES), use_threads=False)  # files are read side by side
+_ONE_BLOCK = 2**30  # bytes, above any file: a column in one piece is looked at again without copying it
+# Files are read side by side.
+_READ = pa_csv.ReadOptions(column_names=list(_NAMES), use_threads=False, block_size=_ONE_BLOCK)
 _PARSE = pa_csv.ParseOptions(quote_char=False)
 _CONVERT = pa_csv.ConvertOptions(column_types=_TYPES, include_columns=list(_PRINTED), null_values=[])
 
