@@ -1,4 +1,4 @@
-"""What was fetched and is not committed yet: gathered by series, flushed as few large commits.
+"""What was fetched and is not committed yet: gathered by series, landed as few large commits.
 
 Everything a commit says about a series is bound to where that series stood when it was planned. A series that
 another process moved meanwhile is dropped from the commit and reported, the others go in.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -18,26 +19,18 @@ from pipelines.journal import Correction, write_corrections, write_gaps
 from pipelines.provenance import Looks
 from schemas.market import KLINES
 
-FLUSH_ROWS = 250_000  # about 50 MB of Arrow; a commit this large is dominated by encoding, not by the log
-FLUSH_FILES = 16  # of the archive, all of which a killed run asks for again; fewer spare little, and commits cost more
+FLUSH_ROWS = 500_000  # some 90 MB of Arrow; a commit this large is dominated by encoding, not by the log
+FLUSH_FILES = 12  # of the archive; a killed run asks again for those of two batches, while fewer make commits dearer
 
 
 @dataclass(slots=True)
 class Batch:
-    """Steps of many series, and the bounds they were planned from."""
+    """What is committed together: steps of many series, candles printed differently, files that were looked at."""
 
-    lake: Lake
-    table: Table
-    bounds: dict[str, int]
     steps: dict[Series, list[Step]] = field(default_factory=dict)
     corrections: list[Correction] = field(default_factory=list)
-    stale: set[Series] = field(default_factory=set)
     files: list[Fetched] = field(default_factory=list)
     rows: int = 0
-    looks: Looks = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.looks = Looks(self.lake)
 
     @property
     def full(self) -> bool:
@@ -47,29 +40,52 @@ class Batch:
         self.steps.setdefault(series, []).append(step)
         self.rows += step.rows.num_rows
 
-    def correct(self, series: Series, before: Mapping[str, object], after: Mapping[str, object]) -> None:
+    def correct(self, series: Series, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Note that the exchange now prints a stored row differently."""
-        revision = (self.bounds.get(f"{series.id}#revision") or 0) + 1
-        self.corrections.append(Correction(series=series, revision=revision, before=before, after=after))
+        self.corrections.append(Correction(series=series, before=before, after=after))
 
-    def flush(self, now: int) -> int:
-        """Commit what was gathered: the journal first, then new rows, corrected rows and bounds in one step.
+    def drop(self, lost: Iterable[Series]) -> None:
+        """Forget what was gathered for some series."""
+        for one in lost:
+            self.steps.pop(one, None)
+        self.corrections = [one for one in self.corrections if one.series not in lost]
+
+
+@dataclass(slots=True)
+class Commits:
+    """Lands batches one after another, from the bounds that their steps were planned from.
+
+    A series that turned out `stale` is left out from then on: what was planned behind a step that is lost would leave
+    a hole.
+    """
+
+    lake: Lake
+    table: Table
+    bounds: dict[str, int]
+    stale: set[Series] = field(default_factory=set)
+    looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.looks = Looks(self.lake)
+
+    def land(self, batch: Batch, now: int) -> int:
+        """Commit a batch: the journal first, then new rows, corrected rows and bounds in one step.
 
         Returns the number of rows added.
         """
-        if self.files:
-            self.looks.write(self.files, now)
-        write_gaps(self.lake, _last_versions(self.steps), now)
+        batch.drop(self.stale)
+        if batch.files:
+            self.looks.write(batch.files, now)
+        write_gaps(self.lake, _last_versions(batch.steps), now)
         added: int | None = None
         while added is None:
-            added = self._landed(now)
-        self.steps, self.corrections, self.files, self.rows = {}, [], [], 0
+            added = self._landed(batch, now)
         return added
 
-    def _landed(self, now: int) -> int | None:
+    def _landed(self, batch: Batch, now: int) -> int | None:
         """Commit rows and bounds; None when a race was lost and the rest has to be tried again."""
-        saying = {series: steps for series, steps in self.steps.items() if _says(steps)}
-        corrected = {one.series for one in self.corrections}
+        saying = {series: steps for series, steps in batch.steps.items() if _says(steps)}
+        corrected = {one.series for one in batch.corrections}
         if not saying and not corrected:
             return 0
         moves = [self._move(series, _merged(saying.get(series, ()))) for series in sorted({*saying, *corrected})]
@@ -77,19 +93,22 @@ class Batch:
         rows = pa.concat_tables([empty, *(step.rows for steps in saying.values() for step in steps)])
         try:
             if corrected:
-                self._replace(rows, moves, now)
+                self._replace(batch.corrections, rows, moves, now)
             else:
                 self.table.commit(rows, moves)
         except Stale as stale:
-            self._lose(stale)
+            lost = {series for series in {*batch.steps, *corrected} if series.id in stale.series}
+            self.stale |= lost
+            batch.drop(lost)
             return None
         self._moved(moves)
         return rows.num_rows
 
-    def _replace(self, added: pa.Table, moves: Sequence[Move], now: int) -> None:
+    def _replace(self, corrections: Sequence[Correction], added: pa.Table, moves: Sequence[Move], now: int) -> None:
         """Put the rows that the exchange prints differently in the place of theirs, keeping both versions."""
-        write_corrections(self.lake, self.corrections, now)
-        after = pa.Table.from_pylist([dict(one.after) for one in self.corrections], schema=KLINES.schema)
+        revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
+        write_corrections(self.lake, corrections, revisions, now)
+        after = pa.Table.from_pylist([dict(one.after) for one in corrections], schema=KLINES.schema)
         self.table.replace(after.select(KLINES.key), pa.concat_tables([after, added]), moves)
 
     def _move(self, series: Series, new: Mapping[str, int]) -> Move:
@@ -101,14 +120,6 @@ class Batch:
         for move in moves:
             self.bounds.update((f"{move.series}#{name}", value) for name, value in move.new.items())
             self.bounds[f"{move.series}#revision"] = (move.expected["revision"] or 0) + 1
-
-    def _lose(self, stale: Stale) -> None:
-        """Forget what was gathered for series that another process moved."""
-        lost = {series for series in self.steps if series.id in stale.series}
-        lost |= {one.series for one in self.corrections if one.series.id in stale.series}
-        self.stale |= lost
-        self.steps = {one: steps for one, steps in self.steps.items() if one not in lost}
-        self.corrections = [one for one in self.corrections if one.series not in lost]
 
 
 def _last_versions(steps: Mapping[Series, Iterable[Step]]) -> list[tuple[Series, Gap]]:

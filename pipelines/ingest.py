@@ -22,7 +22,7 @@ from connectors.binance.paging import by_time
 from pipelines import plan
 from pipelines.ahead import AHEAD, ahead
 from pipelines.archive_load import Loaded, Loader
-from pipelines.batch import Batch
+from pipelines.batch import Batch, Commits
 from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Series, Step, Walk, instants
 from pipelines.journal import load_gaps, with_instants
 from pipelines.plan import Phase, Window
@@ -59,16 +59,18 @@ class Pull:
     going: set[Series] = field(default_factory=set)  # the last opening page held candles
     listed: dict[Series, int] = field(default_factory=dict)
     shelves: dict[Series, Shelf] = field(default_factory=dict)
-    batch: Batch = field(init=False)
+    batch: Batch = field(default_factory=Batch)
+    commits: Commits = field(init=False)
+    landing: asyncio.Future[int] | None = None  # of the batch before, whose rows are not counted yet
 
     async def run(self) -> None:
         """Bring every series up to date, planning again those that another process moved meanwhile."""
         todo = list(self.series)
         for _ in range(ROUNDS):
             await self._round(todo)
-            if not self.batch.stale:
+            if not self.commits.stale:
                 return
-            todo = sorted(self.batch.stale)
+            todo = sorted(self.commits.stale)
         self.failures += [Failure(one.name, "Another process kept moving this series; run again.") for one in todo]
 
     async def _round(self, todo: Sequence[Series]) -> None:
@@ -88,7 +90,7 @@ class Pull:
         """Read where each series stands."""
         table = self.session.lake.table(KLINES)
         bounds, gaps = table.bounds(), load_gaps(self.session.lake)
-        self.batch = Batch(self.session.lake, table, bounds)
+        self.commits = Commits(self.session.lake, table, bounds)
         self.walks = {
             one: Walk(
                 one,
@@ -178,7 +180,7 @@ class Pull:
 
     def _alive(self) -> list[Walk]:
         failed = {failure.series for failure in self.failures}
-        return [walk for one, walk in self.walks.items() if one not in self.batch.stale and one.name not in failed]
+        return [walk for one, walk in self.walks.items() if one not in self.commits.stale and one.name not in failed]
 
     async def _work(self, windows: Sequence[Window]) -> None:
         """Fetch the windows ahead, take them in order, flush by size and at the end."""
@@ -190,7 +192,7 @@ class Pull:
             limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
             async with aclosing(ahead(windows, self._fetch, session.stop, limit)) as pages:
                 async for window, loaded in pages:
-                    if window.series in self.batch.stale or window.series in dead:
+                    if window.series in self.commits.stale or window.series in dead:
                         continue
                     if isinstance(loaded, Problem):
                         dead.add(window.series)
@@ -204,6 +206,7 @@ class Pull:
                         await self._flush()
         finally:
             await self._flush()
+            await self._landed()
 
     def _planned(self, windows: Sequence[Window]) -> dict[str, int]:
         """What windows take and bring, if every candle is there."""
@@ -216,7 +219,17 @@ class Pull:
         }
 
     async def _flush(self) -> None:
-        self.rows += await asyncio.to_thread(self.batch.flush, self.session.client.now_us())
+        """Begin to commit what was gathered, once the batch before has landed; meanwhile more is fetched."""
+        await self._landed()
+        batch, self.batch = self.batch, Batch()
+        landing = asyncio.to_thread(self.commits.land, batch, self.session.client.now_us())
+        self.landing = asyncio.ensure_future(landing)
+
+    async def _landed(self) -> None:
+        """Wait for the batch on its way. One that failed is kept, so that no later one lands with a hole before it."""
+        if self.landing is not None:
+            self.rows += await self.landing
+            self.landing = None
 
     def _failed(self, series: Series, problem: Problem) -> None:
         """One series' problem stops it alone, unless it stops everything."""
@@ -343,7 +356,7 @@ class Pull:
             & (pc.field("open_time") >= first)
             & (pc.field("open_time") < last)
         )
-        return with_instants(self.batch.table.scan(KLINES.schema.names, where))
+        return with_instants(self.commits.table.scan(KLINES.schema.names, where))
 
 
 def second_looks(walk: Walk, now: int) -> list[Window]:

@@ -31,7 +31,6 @@ class Correction:
     """A stored row that the exchange now prints differently."""
 
     series: Series
-    revision: int
     before: Mapping[str, Any]
     after: Mapping[str, Any]
 
@@ -136,10 +135,15 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
         lake.table(GAPS).commit(rows_of(GAPS, rows), [])
 
 
-def write_corrections(lake: Lake, corrections: Sequence[Correction], seen_at: int) -> None:
-    """Commit corrections that are not there yet: a crash before the rows are replaced leads here again."""
+def write_corrections(
+    lake: Lake, corrections: Sequence[Correction], revisions: Mapping[str, int], seen_at: int
+) -> None:
+    """Commit corrections that are not there yet: a crash before the rows are replaced leads here again.
+
+    `revisions` are those that the series, by id, will have once their rows are replaced.
+    """
     table = lake.table(CORRECTIONS)
-    oldest = min(correction.revision for correction in corrections)
+    oldest = min(revisions.values())
     stored = table.scan(
         ["market", "symbol", "interval", "row_key", "revision", "after"],
         (pc.field("dataset") == KLINES.name) & (pc.field("revision") >= oldest),
@@ -151,7 +155,7 @@ def write_corrections(lake: Lake, corrections: Sequence[Correction], seen_at: in
             **correction.series.values,
             "account": None,
             "row_key": correction.key,
-            "revision": correction.revision,
+            "revision": revisions[correction.series.id],
             "before": as_json(correction.before),
             "after": as_json(correction.after),
             "seen_at": seen_at,

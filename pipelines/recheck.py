@@ -19,7 +19,7 @@ from connectors.binance.archive import Archive, Fetched
 from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile
 from connectors.lake import Lake
-from pipelines.batch import Batch
+from pipelines.batch import Batch, Commits
 from pipelines.candles import Gap, Instants, Series, Step, Walk, instants
 from pipelines.journal import load_gaps, rows_of, with_instants
 from pipelines.provenance import last_looks, row_of
@@ -72,14 +72,14 @@ def _reload(lake: Lake, fetched: Fetched, now: int) -> int:
     until = min(file.until_us, bounds.get(f"{series.id}#until") or since)
     old, new = _stored(lake, series, since, until), _between(fetched.rows, since, until)
     added, removed, before, after = difference(old, new)
-    batch = Batch(lake, table, bounds)
+    batch = Batch()
     for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
         batch.correct(series, old_row, new_row)
     if added.num_rows:
         held = np.union1d(instants(old), instants(new))
         walk = Walk(series, since, bounds.get(f"{series.id}#until"), gaps=load_gaps(lake).get(series, {}))
         batch.add(series, Step(added, {}, tuple(_filled(walk, held, instants(added), now))))
-    batch.flush(now)
+    Commits(lake, table, bounds).land(batch, now)
     counts = {"added": added.num_rows, "removed": removed, "changed": before.num_rows}
     _note(lake, row_of(fetched, now, counts))
     return added.num_rows + before.num_rows

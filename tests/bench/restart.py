@@ -12,7 +12,7 @@ from pipelines.batch import FLUSH_FILES
 from pipelines.ingest import FILES_AHEAD
 
 SINCE, UNTIL, MONTHS = "2025-01-01", "2025-11-01", 10
-IN_FLIGHT = FILES_AHEAD + FLUSH_FILES  # asked for, and not committed yet
+IN_FLIGHT = FILES_AHEAD + 2 * FLUSH_FILES  # asked for, gathered, and being committed
 
 
 def killed(folder: Path, *, symbols: int = 100) -> list[Figure]:

@@ -20,8 +20,8 @@ from schemas.archive import ARCHIVE_FILES
 from schemas.market import KLINES
 
 ROOT = Path(__file__).parents[2]
-IN_FLIGHT = FILES_AHEAD + FLUSH_FILES  # asked for, and not committed yet
-SYMBOLS, MONTHS, QUARTERS = 6, 8, 243 * 24 * 4  # January to August of 2025
+IN_FLIGHT = FILES_AHEAD + 2 * FLUSH_FILES  # asked for, gathered, and being committed
+SYMBOLS, MONTHS, QUARTERS = 10, 8, 243 * 24 * 4  # January to August of 2025
 FLOWS = """\
 exchange: {{spot: '{url}', archive: '{url}', archive_list: '{url}'}}
 flows:
@@ -31,7 +31,7 @@ flows:
 
 
 def test_a_killed_backfill_downloads_at_most_the_files_in_flight_again(tmp_path: Path) -> None:
-    """SIGKILL once 40 of 48 small files were asked for: the second run asks again for no more than 24 of them."""
+    """SIGKILL once 64 of 80 small files were asked for: the second run asks again for no more than 32 of them."""
     exchange = Exchange(seed=1, limits=Limits(enforced=False), extra_symbols=SYMBOLS)
     with Served(exchange) as served:
         flows = tmp_path / "flows.yaml"
@@ -39,7 +39,7 @@ def test_a_killed_backfill_downloads_at_most_the_files_in_flight_again(tmp_path:
         flows.write_text(FLOWS.format(url=served.url, symbols=names))
         backfill = ["backfill", "history", "--since", "2025-01-01", "--until", "2025-09-01", "--config", str(flows)]
         with subprocess.Popen([sys.executable, "-m", "pipelines", *backfill], cwd=ROOT) as process:
-            while len(zips(exchange)) < 40 and process.poll() is None:
+            while len(zips(exchange)) < 64 and process.poll() is None:
                 time.sleep(0.01)
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pytest
 
 from connectors.simulator import archive_faults as broken
+from pipelines import batch
 from pipelines.forecast import plan_flow
 from pipelines.progress import Silent
 from pipelines.runs import Window, backfill
@@ -234,6 +235,20 @@ async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
     assert first
     assert again == set()
     assert len(times(archived)) == (END - at("2025-12-01T00:00")) / MINUTE
+
+
+async def test_nothing_lands_behind_a_month_that_could_not_be_written(archived: Desk, monkeypatch: pytest.MonkeyPatch):
+    """September cannot be written, October could be: neither lands; once it can, all is there."""
+    monkeypatch.setattr(batch, "FLUSH_FILES", 1)
+    obstacle = archived.folder / "lake/klines/market=spot/interval=1m/month=2026-09"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("in the way")
+    receipts = await archived.run()
+    assert "nothing was committed" in receipts[0].failures[0].why
+    assert archived.bounds("BTCUSDT") is None
+    obstacle.unlink()
+    await archived.run()
+    assert candles(archived).equals(await as_rest_has_it(archived))
 
 
 class Counting(Silent):
