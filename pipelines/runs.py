@@ -24,6 +24,7 @@ from pipelines.config import flow_named
 from pipelines.ingest import Pull
 from pipelines.journal import Journal
 from pipelines.listing import pull_symbols
+from pipelines.memory import reuse_memory
 from pipelines.progress import Progress, following
 from pipelines.receipts import Failure, Outcome, Receipt
 from pipelines.recheck import recheck
@@ -248,6 +249,7 @@ async def open_run(
 
     Raises UsageProblem for a lake of another environment, AccessRefused for a key that is missing or may too much.
     """
+    reuse_memory()
     flow, site = flow_named(config, name), resolve(config.exchange)
     keys = keys_for(config, flow)
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
