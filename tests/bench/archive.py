@@ -49,6 +49,7 @@ def _ours(place: Place, files: Path, names: list[str], periods: Sequence[Period]
     place.folder.mkdir()
     os.sync()  # what was written before is no part of it
     with simulator(f"--symbols={len(names)}", f"--archive={files}") as exchange:
+        exchange.warm(names)
         place.flows(exchange.url, archive=True, bench=candles(names, f"{since}"))
         done = place.run("bench", f"--since={since}", f"--until={until}")
         asked = [request["target"] for request in exchange.requests()]

@@ -52,6 +52,13 @@ class Simulator:
         """How many of them were answered 429 or 418."""
         return sum(request["status"] in {418, 429} for request in self.requests())
 
+    def warm(self, symbols: Sequence[str]) -> None:
+        """Have it hash the files it serves, as a real store does when they are put there."""
+        for symbol in symbols:
+            prefix = f"data/spot/monthly/klines/{symbol}/1m/"
+            with urllib.request.urlopen(f"{self.url}/?prefix={prefix}", timeout=60) as answer:  # noqa: S310 - loopback
+                answer.read()
+
     def _ask(self, what: str) -> Any:
         with urllib.request.urlopen(f"{self.url}/simulator/{what}", timeout=10) as answer:  # noqa: S310 - loopback
             return json.load(answer)
