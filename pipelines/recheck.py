@@ -23,11 +23,12 @@ from pipelines.batch import Batch, Commits
 from pipelines.candles import Gap, Instants, Series, Step, Walk, instants
 from pipelines.journal import load_gaps, rows_of, with_instants
 from pipelines.provenance import last_looks, row_of
-from schemas.archive import ARCHIVE_FILES
+from schemas.archive import ARCHIVE_FILES, Reason
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
 
 LOOK_BACK_US = 100 * DAY_US  # files whose time ended longer ago are taken to be final
+BESIDE = {Reason.NO_CHECKSUM, Reason.CHECKSUM_MISMATCH}  # may be mended without a change of the zip that is listed
 
 
 async def recheck(lake: Lake, archive: Archive, now: int) -> int:
@@ -37,12 +38,17 @@ async def recheck(lake: Lake, archive: Archive, now: int) -> int:
     rows = 0
     for remote in [remote async for remote in _changed(archive, recent)]:
         fetched = await archive.fetch(remote)
-        rows += await asyncio.to_thread(_reload, lake, fetched, now)
+        if _says(row_of(fetched, now)) != _says(looks[fetched.path]):
+            rows += await asyncio.to_thread(_reload, lake, fetched, now)
     return rows
 
 
+def _says(look: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(look[name] for name in ("sha256", "etag", "size", "reason", "rows"))
+
+
 async def _changed(archive: Archive, looks: Iterable[Mapping[str, Any]]) -> AsyncIterator[Remote]:
-    """The files whose listing is not what it was when they were loaded."""
+    """The files whose listing is not what it was when they were loaded, and those whose CHECKSUM did not fit."""
     by_folder: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for look in looks:
         by_folder[KlineFile.at(look["path"]).folder].append(look)
@@ -51,12 +57,10 @@ async def _changed(archive: Archive, looks: Iterable[Mapping[str, Any]]) -> Asyn
         listed = {remote.path: remote for remote in await archive.list(folder, after=first)}
         for look in some:
             remote = listed.get(look["path"])
-            if remote is not None and _stamp(remote) != (look["etag"], look["size"]):
+            if remote is None:
+                continue
+            if (remote.etag, remote.size) != (look["etag"], look["size"]) or look["reason"] in BESIDE:
                 yield remote
-
-
-def _stamp(remote: Remote) -> tuple[str | None, int]:
-    return remote.etag, remote.size
 
 
 def _reload(lake: Lake, fetched: Fetched, now: int) -> int:

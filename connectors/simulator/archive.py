@@ -12,11 +12,12 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
 from connectors.simulator import archive_names as names
-from connectors.simulator.archive_faults import ArchiveFault, Members, NoFile
+from connectors.simulator.archive_faults import ArchiveFault, ChecksumFault, Members, NoFile
 from connectors.simulator.archive_listing import Entry, parameters, rendered
 from connectors.simulator.archive_names import DAILY, MONTHLY, File, Publication
 from connectors.simulator.archive_replies import NO_SUCH_KEY, file_answer
@@ -71,12 +72,17 @@ class Archive:
 
     def spoil(self, fault: ArchiveFault, now_ms: int) -> None:
         self._spoiled.setdefault(fault.file, []).append(fault)
-        self._touched_ms[fault.file] = now_ms
+        self._touch([fault], now_ms)
 
     def heal(self, now_ms: int) -> None:
         """Publish every spoiled file anew, as it should have been."""
-        self._touched_ms |= dict.fromkeys(self._spoiled, now_ms)
+        self._touch(chain.from_iterable(self._spoiled.values()), now_ms)
         self._spoiled.clear()
+
+    def _touch(self, faults: Iterable[ArchiveFault], now_ms: int) -> None:
+        """Note when the files were put there whose content these faults change."""
+        for fault in faults:
+            self._touched_ms[fault.file + CHECKSUM if isinstance(fault, ChecksumFault) else fault.file] = now_ms
 
     @staticmethod
     def serves(asked: Asked) -> bool:
@@ -175,7 +181,7 @@ class Archive:
         return there and lived and not gone and period.published_ms(grid, self.rules) <= now_ms
 
     def _zip(self, listing: Listing, file: File, now_ms: int) -> Stored:
-        faults = tuple(self._spoiled.get(file.path, ()))
+        faults = tuple(one for one in self._spoiled.get(file.path, ()) if not isinstance(one, ChecksumFault))
         grid = Interval.of(file.interval, listing.listed_ms)
         modified_ms = self._touched_ms.get(file.path, file.period.published_ms(grid, self.rules))
         size = _BYTES_A_ZIP + _BYTES_A_ROW * names.slots(grid, file.period)
@@ -215,9 +221,10 @@ class Archive:
         def body() -> bytes:
             return _checksum(faults, made.body(), file.stem) or b""
 
-        etag = hashlib.md5(made.etag.encode()).hexdigest()  # noqa: S324 - as S3 does
+        etag = hashlib.md5(f"{made.etag}{faults}".encode()).hexdigest()  # noqa: S324 - as S3 does
+        modified_ms = max(made.modified_ms, self._touched_ms.get(file.path + CHECKSUM, 0))
         size = 64 + 2 + len(f"{file.stem}.zip".encode())
-        return Stored(f'"{etag}"', made.modified_ms, (lambda: len(body())) if faults else (lambda: size), body)
+        return Stored(f'"{etag}"', modified_ms, (lambda: len(body())) if faults else (lambda: size), body)
 
 
 def _checksum(faults: Iterable[ArchiveFault], body: bytes, stem: str) -> bytes | None:

@@ -46,21 +46,25 @@ class NoFile(ArchiveFault, frozen=True):
     """The file is not there, and is not listed."""
 
 
-class NoChecksum(ArchiveFault, frozen=True):
+class ChecksumFault(ArchiveFault, frozen=True):
+    """The CHECKSUM is not right; the zip is as it should be, and keeps its ETag."""
+
+
+class NoChecksum(ChecksumFault, frozen=True):
     """The file is there, its CHECKSUM is not."""
 
     def checksum(self, _text: bytes | None, /) -> bytes | None:
         return None
 
 
-class WrongChecksum(ArchiveFault, frozen=True):
+class WrongChecksum(ChecksumFault, frozen=True):
     """The CHECKSUM names another digest."""
 
     def checksum(self, text: bytes | None, /) -> bytes | None:
         return hashlib.sha256(b"another file").hexdigest().encode() + (text or b"")[64:]
 
 
-class OddChecksum(ArchiveFault, frozen=True):
+class OddChecksum(ChecksumFault, frozen=True):
     """The CHECKSUM says something else altogether."""
 
     text: str

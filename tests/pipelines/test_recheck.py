@@ -119,6 +119,19 @@ async def test_a_file_that_was_set_aside_is_looked_at_again(archived: Desk):
     assert months(archived) == [(MINUTES, 0, 0, "complete")]
 
 
+@pytest.mark.parametrize("fault", [broken.NoChecksum(file=MONTH), broken.WrongChecksum(file=MONTH)])
+async def test_a_file_that_only_lacked_its_checksum_is_looked_at_again(archived: Desk, fault: broken.ArchiveFault):
+    """The zip stays as it was and its CHECKSUM is mended: the file is loaded; until then it is noted once."""
+    nobody = (broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
+    await loaded(archived, fault, *nobody)
+    await kept_up(archived, fault)
+    await kept_up(archived, fault)
+    assert len(versions(archived)) == 1
+    await kept_up(archived)
+    assert versions(archived)[-1] == (None, 30 * 1440, 1440, 0, 0)
+    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+
+
 async def test_an_outage_is_explained_by_what_was_seen(archived: Desk):
     """XRPUSDT stood still for four hours: missing until a second look, then explained, with evidence, never filled."""
     archived.market(["XRPUSDT"], since="2026-10-13", source="archive")
