@@ -300,7 +300,9 @@ async def run_flow(
             receipt = await pull(run, unit)
             if stop.is_set() or hopeless(receipt):
                 break
-        await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
+    progress.waiting("merging small files")
+    await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
+    progress.waiting(None)
     return [receipt for receipt, _, _ in run.receipts]
 
 

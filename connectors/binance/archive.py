@@ -30,7 +30,7 @@ from connectors.binance.archive_paths import KlineFile
 from connectors.binance.archive_zip import Defect
 from connectors.binance.clock import steady_clock
 from connectors.binance.errors import BinanceError, Rejected, Throttled, Transient, Unreachable, Unreadable, error_from
-from connectors.binance.sites import Site
+from connectors.binance.sites import Site, way_out
 from schemas.archive import Reason
 from schemas.intervals import SECOND_US
 
@@ -245,7 +245,8 @@ class Archive:
                 return True
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             reason = getattr(error, "strerror", None) or type(error).__name__
-        raise Unreachable(f"No answer from the archive at {URL(url).host}: {reason}.", "Check the network.")
+        host = URL(url).host
+        raise Unreachable(f"No answer from the archive at {host}: {reason}.", way_out(host))
 
     async def _refusal(self, url: str, response: aiohttp.ClientResponse) -> BinanceError:
         call = _Call("the archive", URL(url).path)

@@ -34,7 +34,7 @@ from connectors.binance.errors import (
     is_error,
 )
 from connectors.binance.keys import KeyPair, Secret
-from connectors.binance.sites import Site
+from connectors.binance.sites import Site, way_out
 from schemas.errors import AccessRefused
 
 CONNECTIONS = 20
@@ -354,9 +354,7 @@ def _no_answer(call: Call, error: Exception) -> Unreachable:
     """Says what failed in words of its own: aiohttp's would repeat the signed URL."""
     reason = getattr(error, "strerror", None) or type(error).__name__
     host = URL(call.url).host
-    return Unreachable(
-        f"No answer to {_asked(call)} from {host}: {reason}.", "Check the network.", path=call.endpoint.path
-    )
+    return Unreachable(f"No answer to {_asked(call)} from {host}: {reason}.", way_out(host), path=call.endpoint.path)
 
 
 def _asked(call: Call) -> str:

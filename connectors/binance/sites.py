@@ -123,6 +123,12 @@ def _environment(host: str, name: str) -> str:
     return f"custom:{name}" if name else "custom"
 
 
+def way_out(host: str | None) -> str:
+    """What to do when nobody answers at a host."""
+    here = host is not None and _is_loopback(host)
+    return "Is it running? `binlake simulator` starts one." if here else "Check the network."
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.types import ExistingDirectory
 
 from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say, write_table
@@ -47,6 +48,9 @@ def simulator(
     latency_ms: Annotated[float, Parameter(help="every answer waits so long")] = 0.0,
     symbols: Annotated[int, Parameter(help="so many more symbols")] = 0,
     limits: Annotated[bool, Parameter(help="answer 429 and 418 as the exchange does")] = True,
+    archive: Annotated[
+        ExistingDirectory | None, Parameter(help="its archive has the files below data/ of this folder too")
+    ] = None,
     demo_account: Annotated[bool, Parameter(negative="", help="an account with the documentation's key")] = False,
     max_seconds: Annotated[float | None, Parameter(help="stop by itself")] = None,
 ) -> int:
@@ -55,6 +59,7 @@ def simulator(
 
     words: list[object] = ["--port", port, "--seed", seed, "--latency-ms", latency_ms, "--symbols", symbols]
     words += [] if limits else ["--no-limits"]
+    words += [] if archive is None else ["--archive", archive]
     words += ["--demo-account"] if demo_account else []
     words += [] if max_seconds is None else ["--max-seconds", max_seconds]
     return main([str(word) for word in words])

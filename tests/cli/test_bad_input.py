@@ -214,7 +214,7 @@ def test_without_a_network_upkeep_still_works(house: House, capsys: pytest.Captu
     before = house.rows()
     assert main(["run", "upkeep", "--config", str(house.config)]) == 0
     assert main(["run", "market", "--config", str(house.config)]) == 75
-    told(capsys, "Check the network.")
+    told(capsys, "`binlake simulator` starts one.")
     assert house.rows() == before
 
 

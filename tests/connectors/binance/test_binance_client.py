@@ -306,7 +306,7 @@ async def test_a_bomb_is_cut_off(world, packed):
 async def test_no_network_is_told_without_a_riddle(world):
     """A dead address gives one sentence that names host and cause, and the exit code for `later`."""
     world.url = "http://127.0.0.1:9"
-    with pytest.raises(Unreachable, match=r"127\.0\.0\.1.*Check the network") as problem:
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1.*`binlake simulator` starts one") as problem:
         async with world.client():
             pass
     assert problem.value.exit_code == 75

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.binance.sites import FAMILIES, resolve
+from connectors.binance.sites import FAMILIES, resolve, way_out
 from schemas.errors import UsageProblem
 
 
@@ -67,3 +67,9 @@ def test_a_wrong_exchange_is_refused(exchange):
     """Unknown names, plain http beyond this machine, secrets in URLs and mixed environments are usage problems."""
     with pytest.raises(UsageProblem):
         resolve(exchange)
+
+
+def test_who_finds_nobody_is_told_what_to_do():
+    """On this machine the simulator may not be running; elsewhere the network is to blame."""
+    assert "`binlake simulator`" in way_out("127.0.0.1")
+    assert way_out("api.binance.com") == way_out(None) == "Check the network."
