@@ -1,7 +1,7 @@
 """Rows in the order of their files: by partition, then as the dataset declares.
 
 Rows mostly come as long stretches under the same texts, such as a month of one series. Stretches that are in order
-inside are put in order as they are: their rows are neither compared nor copied.
+inside are put in order as they are: their rows are neither sorted nor copied.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def _order(ends: Numbers, ranks: Sequence[Numbers], numbers: Sequence[Numbers]) 
     here, there = order[:-1], order[1:]
     left = [*(rank[here] for rank in ranks), *(values[last[here]] for values in numbers)]
     right = [*(rank[there] for rank in ranks), *(values[starts[there]] for values in numbers)]
-    return order if rising.all() and _rising(left, right, len(here)).all() else None
+    touching = _rising(right, left, len(here))  # or equal, and then only their rows could tell which comes first
+    return order if rising.all() and not touching.any() else None
 
 
 def _rising(before: Sequence[Numbers], after: Sequence[Numbers], count: int) -> npt.NDArray[np.bool_]:

@@ -43,7 +43,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     """A private draft to write; it appears under its name durably and whole, or not at all."""
     draft = target.with_name(f"{DRAFT}{uuid4().hex}{target.suffix}")
     try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        draft.touch(0o600, exist_ok=False)
         yield draft
         sync(draft)
         draft.replace(target)

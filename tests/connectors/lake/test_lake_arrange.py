@@ -54,6 +54,7 @@ def month(row: dict[str, Any]) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(stretches)
+@example([("AUSDT", "1d", 2, False, 2000), ("BUSDT", "1d", 0, False, 2000), ("AUSDT", "1d", 0, False, 3)])
 @example(
     [(symbol, "1m", first, False, 2 * FEWEST_ROWS) for symbol, first in (("AUSDT", 0), ("BUSDT", 0), ("AUSDT", 9))]
 )
