@@ -22,6 +22,7 @@ from connectors.binance.endpoints import KLINES as ENDPOINT
 from connectors.lake import Lake
 from pipelines.candles import Instants, Series, instants, text
 from pipelines.checks import SAMPLE_ROWS, CheckResult, record
+from pipelines.held import held
 from pipelines.journal import with_instants
 from pipelines.session import Session
 from schemas.archive import ARCHIVE_FILES
@@ -113,24 +114,13 @@ def _done_today(lake: Lake, now: int) -> bool:
 async def _held_against(session: Session, page: Page) -> list[str]:
     """The candles of a page that are not the same here and over REST, each as JSON."""
     series = page.series
-    stored = await asyncio.to_thread(_stored, session.lake, page)
+    stored = await asyncio.to_thread(held, session.lake.table(KLINES), series, page.since, page.until)
     printed = await session.client.rows(
         ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
         startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=ENDPOINT.page_limit,
     )  # fmt: skip
     session.progress.advance(requests=1)
     return list(_differing(series, stored, printed))
-
-
-def _stored(lake: Lake, page: Page) -> pa.Table:
-    where = (
-        (pc.field("market") == page.series.market)
-        & (pc.field("symbol") == page.series.symbol)
-        & (pc.field("interval") == page.series.interval)
-        & (pc.field("open_time") >= pa.scalar(page.since, TIME.arrow))
-        & (pc.field("open_time") < pa.scalar(page.until, TIME.arrow))
-    )
-    return lake.table(KLINES).scan(where=where)
 
 
 def _differing(series: Series, stored: pa.Table, printed: pa.Table) -> Iterator[str]:

@@ -21,6 +21,7 @@ from connectors.binance.archive_paths import KlineFile
 from connectors.lake import Lake
 from pipelines.batch import Batch, Commits
 from pipelines.candles import Gap, Instants, Series, Step, Walk, instants
+from pipelines.held import held
 from pipelines.journal import load_gaps, rows_of, with_instants
 from pipelines.provenance import last_looks, row_of
 from schemas.archive import ARCHIVE_FILES, Reason
@@ -38,17 +39,12 @@ async def recheck(lake: Lake, archive: Archive, now: int) -> int:
     rows = 0
     for remote in [remote async for remote in _changed(archive, recent)]:
         fetched = await archive.fetch(remote)
-        if _says(row_of(fetched, now)) != _says(looks[fetched.path]):
-            rows += await asyncio.to_thread(_reload, lake, fetched, now)
+        rows += await asyncio.to_thread(_reload, lake, fetched, now)
     return rows
 
 
-def _says(look: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(look[name] for name in ("sha256", "etag", "size", "reason", "rows"))
-
-
 async def _changed(archive: Archive, looks: Iterable[Mapping[str, Any]]) -> AsyncIterator[Remote]:
-    """The files whose listing is not what it was when they were loaded, and those whose CHECKSUM did not fit."""
+    """The files whose listing is not what it was when they were loaded, and those whose CHECKSUM fits by now."""
     by_folder: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for look in looks:
         by_folder[KlineFile.at(look["path"]).folder].append(look)
@@ -59,7 +55,8 @@ async def _changed(archive: Archive, looks: Iterable[Mapping[str, Any]]) -> Asyn
             remote = listed.get(look["path"])
             if remote is None:
                 continue
-            if (remote.etag, remote.size) != (look["etag"], look["size"]) or look["reason"] in BESIDE:
+            anew = (remote.etag, remote.size) != (look["etag"], look["size"])
+            if anew or (look["reason"] in BESIDE and await archive.checksum(remote.path) == look["sha256"]):
                 yield remote
 
 
@@ -74,16 +71,19 @@ def _reload(lake: Lake, fetched: Fetched, now: int) -> int:
     bounds = table.bounds()
     since = max(file.since_us, bounds.get(f"{series.id}#since") or file.since_us)
     until = min(file.until_us, bounds.get(f"{series.id}#until") or since)
-    old, new = _stored(lake, series, since, until), _between(fetched.rows, since, until)
+    old, new = held(table, series, since, until), _between(fetched.rows, since, until)
     added, removed, before, after = difference(old, new)
     batch = Batch()
     for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
         batch.correct(series, old_row, new_row)
     if added.num_rows:
-        held = np.union1d(instants(old), instants(new))
+        there = np.union1d(instants(old), instants(new))
         walk = Walk(series, since, bounds.get(f"{series.id}#until"), gaps=load_gaps(lake).get(series, {}))
-        batch.add(series, Step(added, {}, tuple(_filled(walk, held, instants(added), now))))
-    Commits(lake, table, bounds).land(batch, now)
+        batch.add(series, Step(added, {}, tuple(_filled(walk, there, instants(added), now))))
+    commits = Commits(lake, table, bounds)
+    commits.land(batch, now)
+    if commits.stale:  # not noted as loaded, so that the next upkeep looks again
+        return 0
     counts = {"added": added.num_rows, "removed": removed, "changed": before.num_rows}
     _note(lake, row_of(fetched, now, counts))
     return added.num_rows + before.num_rows
@@ -115,17 +115,6 @@ def _differ(old: pa.Table, new: pa.Table) -> npt.NDArray[np.bool_]:
     for name in KLINES.schema.names:
         unequal |= pc.not_equal(old[name], new[name]).to_numpy()
     return unequal
-
-
-def _stored(lake: Lake, series: Series, since: int, until: int) -> pa.Table:
-    where = (
-        (pc.field("market") == series.market)
-        & (pc.field("symbol") == series.symbol)
-        & (pc.field("interval") == series.interval)
-    )
-    kind = KLINES.schema.field("open_time").type
-    inside = (pc.field("open_time") >= pa.scalar(since, kind)) & (pc.field("open_time") < pa.scalar(until, kind))
-    return lake.table(KLINES).scan(KLINES.schema.names, where & inside).sort_by("open_time")
 
 
 def _between(rows: pa.Table, since: int, until: int) -> pa.Table:

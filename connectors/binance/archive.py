@@ -142,8 +142,10 @@ class Archive:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
-        self._readers.shutdown(cancel_futures=True)
+        try:
+            await self._session.close()
+        finally:
+            await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
 
     async def list(self, prefix: str, after: str = "", until: str | None = None) -> Sequence[Remote]:
         """The zips whose paths begin so, in order: those after a path and before another, where they are given."""
@@ -182,7 +184,7 @@ class Archive:
         """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
         for _ in range(2):
             download.restart()
-            expected = await self._checksum(path)
+            expected = await self.checksum(path)
             if not await self._download(self._file_url(path), download, PACKED_CAP):
                 raise Defect(Reason.MISSING, "is not in the archive")
             download.sha256 = await self._aside(_digest, download.body)
@@ -192,7 +194,8 @@ class Archive:
                 return
         raise Defect(Reason.CHECKSUM_MISMATCH, f"its CHECKSUM names {expected}")
 
-    async def _checksum(self, path: str) -> str | None:
+    async def checksum(self, path: str) -> str | None:
+        """The SHA-256 that a file should have; None where its CHECKSUM is not there, or cannot be read."""
         told = await self._text(self._file_url(f"{path}.CHECKSUM"), LISTING_CAP)
         parts = _CHECKSUM.fullmatch((told or b"").decode("utf-8", "replace"))
         return parts[1].lower() if parts is not None and parts[2] == path.rpartition("/")[2] else None

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from desks import instant, us
 
+from connectors.lake import Move, Table
 from connectors.lake.sql import connect, run
 from connectors.simulator import archive_faults as broken
 from connectors.simulator.faults import Body
+from pipelines import recheck
+from pipelines.candles import Series
 from schemas.market import KLINES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from desks import Desk
 
 MONTH = "data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2026-09.zip"
@@ -117,6 +121,27 @@ async def test_a_file_that_was_set_aside_is_looked_at_again(archived: Desk):
     await kept_up(archived)
     assert versions(archived)[-1] == (None, 30 * 1440, 1440, 0, 0)
     assert months(archived) == [(MINUTES, 0, 0, "complete")]
+
+
+async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
+    archived: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """Another process commits while a file published anew is compared: it is not noted as loaded before it is."""
+    await loaded(archived, broken.Changed(file=MONTH, open_ms=us("2026-09-12") // 1000, values={4: "1.00000000"}))
+    read = recheck.held
+
+    def overtaken(table: Table, series: Series, *span: int) -> pa.Table:
+        monkeypatch.undo()
+        other = archived.lake.table(KLINES)
+        other.commit(None, [Move(series.id, {"revision": other.bounds()[f"{series.id}#revision"]})])
+        return read(table, series, *span)
+
+    monkeypatch.setattr(recheck, "held", overtaken)
+    await kept_up(archived)
+    assert len(versions(archived)) == 1
+    await kept_up(archived)
+    assert versions(archived)[-1] == (None, 30 * 1440, 0, 0, 1)
+    assert archived.rows("klines", open_time=instant("2026-09-12"))[0]["close"] != 1
 
 
 @pytest.mark.parametrize("fault", [broken.NoChecksum(file=MONTH), broken.WrongChecksum(file=MONTH)])
