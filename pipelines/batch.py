@@ -6,13 +6,14 @@ another process moved meanwhile is dropped from the commit and reported, the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.binance.archive import Fetched
+from connectors.binance.archive_paths import KlineFile
 from connectors.lake import Lake, Move, Stale, Table
 from pipelines.candles import Gap, Series, Step
 from pipelines.journal import Correction, write_corrections, write_gaps
@@ -44,11 +45,16 @@ class Batch:
         """Note that the exchange now prints a stored row differently."""
         self.corrections.append(Correction(series=series, before=before, after=after))
 
-    def drop(self, lost: Iterable[Series]) -> None:
+    def drop(self, lost: Collection[Series]) -> None:
         """Forget what was gathered for some series."""
-        for one in lost:
-            self.steps.pop(one, None)
+        self.steps = {series: steps for series, steps in self.steps.items() if series not in lost}
         self.corrections = [one for one in self.corrections if one.series not in lost]
+        self.files = [file for file in self.files if _series_of(file) not in lost]
+
+    def gaps(self, *, filled: bool) -> list[tuple[Series, Gap]]:
+        """The last version of each gap: of those that rows filled, or of the others."""
+        last = {(series, gap.since): gap for series, some in self.steps.items() for step in some for gap in step.gaps}
+        return [(series, gap) for (series, _), gap in last.items() if (gap.filled_at is not None) == filled]
 
 
 @dataclass(slots=True)
@@ -71,15 +77,16 @@ class Commits:
     def land(self, batch: Batch, now: int) -> int:
         """Commit a batch: the journal first, then new rows, corrected rows and bounds in one step.
 
-        Returns the number of rows added.
+        That gaps are filled is said last, once their rows are there. Returns the number of rows added.
         """
         batch.drop(self.stale)
         if batch.files:
             self.looks.write(batch.files, now)
-        write_gaps(self.lake, _last_versions(batch.steps), now)
+        write_gaps(self.lake, batch.gaps(filled=False), now)
         added: int | None = None
         while added is None:
             added = self._landed(batch, now)
+        write_gaps(self.lake, batch.gaps(filled=True), now)
         return added
 
     def _landed(self, batch: Batch, now: int) -> int | None:
@@ -122,9 +129,9 @@ class Commits:
             self.bounds[f"{move.series}#revision"] = (move.expected["revision"] or 0) + 1
 
 
-def _last_versions(steps: Mapping[Series, Iterable[Step]]) -> list[tuple[Series, Gap]]:
-    last = {(series, gap.since): gap for series, some in steps.items() for step in some for gap in step.gaps}
-    return [(series, gap) for (series, _), gap in last.items()]
+def _series_of(fetched: Fetched) -> Series:
+    file = KlineFile.at(fetched.path)
+    return Series(file.market, file.symbol, file.interval)
 
 
 def _merged(steps: Sequence[Step]) -> dict[str, int]:

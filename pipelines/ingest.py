@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,9 +23,11 @@ from connectors.binance.paging import by_time
 from pipelines import plan
 from pipelines.ahead import AHEAD, ahead
 from pipelines.archive_load import Loaded, Loader
-from pipelines.batch import Batch, Commits
-from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Series, Step, Walk, instants
+from pipelines.batch import Commits
+from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Instants, Series, Step, Walk, instants
+from pipelines.held import held
 from pipelines.journal import load_gaps, with_instants
+from pipelines.landing import Landing
 from pipelines.plan import Phase, Window
 from pipelines.receipts import Failure
 from pipelines.session import Session
@@ -33,6 +36,7 @@ from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
 
+Stored = dict[Series, dict[int, dict[str, Any]]]  # candles by series and time
 FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
 ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
 
@@ -59,9 +63,9 @@ class Pull:
     going: set[Series] = field(default_factory=set)  # the last opening page held candles
     listed: dict[Series, int] = field(default_factory=dict)
     shelves: dict[Series, Shelf] = field(default_factory=dict)
-    batch: Batch = field(default_factory=Batch)
     commits: Commits = field(init=False)
-    landing: asyncio.Future[int] | None = None  # of the batch before, whose rows are not counted yet
+    landing: Landing = field(init=False)
+    late: dict[Series, Instants] = field(default_factory=dict)  # candles on their way into covered time
 
     async def run(self) -> None:
         """Bring every series up to date, planning again those that another process moved meanwhile."""
@@ -90,7 +94,9 @@ class Pull:
         """Read where each series stands."""
         table = self.session.lake.table(KLINES)
         bounds, gaps = table.bounds(), load_gaps(self.session.lake)
+        self.late = {}
         self.commits = Commits(self.session.lake, table, bounds)
+        self.landing = Landing(self.commits, self._count)
         self.walks = {
             one: Walk(
                 one,
@@ -183,30 +189,38 @@ class Pull:
         return [walk for one, walk in self.walks.items() if one not in self.commits.stale and one.name not in failed]
 
     async def _work(self, windows: Sequence[Window]) -> None:
-        """Fetch the windows ahead, take them in order, flush by size and at the end."""
-        session = self.session
-        session.progress.expect(**self._planned(windows))
-        stored = await asyncio.to_thread(self._overlap, windows)
-        dead: set[Series] = set()
+        """Fetch the windows ahead, take them in order, land them by size and at the end, whatever happens."""
+        self.session.progress.expect(**self._planned(windows))
+        over: BaseException | None = None
         try:
-            limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
-            async with aclosing(ahead(windows, self._fetch, session.stop, limit)) as pages:
-                async for window, loaded in pages:
-                    if window.series in self.commits.stale or window.series in dead:
-                        continue
-                    if isinstance(loaded, Problem):
-                        dead.add(window.series)
-                        self._failed(window.series, loaded)
-                        continue
-                    if self._joins(window):
-                        self.batch.files += loaded.files
-                        self._take(window, loaded.rows, stored.get(window.series, {}))
-                    session.progress.advance(rows=loaded.rows.num_rows)
-                    if self.batch.full:
-                        await self._flush()
+            await self._gather(windows, await asyncio.to_thread(self._overlap, windows))
+        except BaseException as error:
+            over = error
+            raise
         finally:
-            await self._flush()
-            await self._landed()
+            if beside := await self.landing.rest(self.session.client.now_us(), over):
+                self.failures.append(Failure.of(KLINES.name, beside))
+
+    async def _gather(self, windows: Sequence[Window], stored: Stored) -> None:
+        session, dead = self.session, set[Series]()
+        limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
+        async with aclosing(ahead(windows, self._fetch, session.stop, limit)) as pages:
+            async for window, loaded in pages:
+                if window.series in self.commits.stale or window.series in dead:
+                    continue
+                if isinstance(loaded, Problem):
+                    dead.add(window.series)
+                    self._failed(window.series, loaded)
+                    continue
+                if self._joins(window):
+                    self.landing.batch.files += loaded.files
+                    self._take(window, loaded.rows, stored.get(window.series, {}))
+                session.progress.advance(rows=loaded.rows.num_rows)
+                if self.landing.batch.full:
+                    await self.landing.flush(session.client.now_us())
+
+    def _count(self, rows: int) -> None:
+        self.rows += rows
 
     def _planned(self, windows: Sequence[Window]) -> dict[str, int]:
         """What windows take and bring, if every candle is there."""
@@ -217,19 +231,6 @@ class Pull:
             "files": len(remotes),
             "size": sum(remote.size for remote in remotes),
         }
-
-    async def _flush(self) -> None:
-        """Begin to commit what was gathered, once the batch before has landed; meanwhile more is fetched."""
-        await self._landed()
-        batch, self.batch = self.batch, Batch()
-        landing = asyncio.to_thread(self.commits.land, batch, self.session.client.now_us())
-        self.landing = asyncio.ensure_future(landing)
-
-    async def _landed(self) -> None:
-        """Wait for the batch on its way. One that failed is kept, so that no later one lands with a hole before it."""
-        if self.landing is not None:
-            self.rows += await self.landing
-            self.landing = None
 
     def _failed(self, series: Series, problem: Problem) -> None:
         """One series' problem stops it alone, unless it stops everything."""
@@ -300,19 +301,20 @@ class Pull:
         """Turn one page into a step of its series."""
         walk, now = self.walks[window.series], self.session.client.now_us()
         if window.phase is Phase.CONFIRM:
-            self.batch.add(window.series, walk.second_look(page, window.since, window.until, now))
+            step = walk.second_look(page, window.since, window.until, now)
+            self.landing.batch.add(window.series, replace(step, rows=self._unknown(window.series, step.rows)))
         elif window.phase is Phase.LISTING:
             self.listed[window.series] = int(instants(page).min()) if page.num_rows else window.until
         elif window.phase is Phase.BACKWARD:
             take = walk.backward if window.ask_since == window.since else walk.before_listing
-            self.batch.add(window.series, take(page, window.since, window.until, now))
+            self.landing.batch.add(window.series, take(page, window.since, window.until, now))
         elif window.phase is Phase.FIRST:
-            self.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
+            self.landing.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
             moved = page.num_rows and walk.until is not None and walk.until > window.since
             (self.going.add if moved else self.going.discard)(window.series)
         else:
             self._compare(walk, window, page, stored, now)
-            self.batch.add(window.series, walk.forward(page, window.since, window.until, now))
+            self.landing.batch.add(window.series, walk.forward(page, window.since, window.until, now))
 
     def _compare(
         self, walk: Walk, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]], now: int
@@ -327,20 +329,33 @@ class Pull:
             if before is None:
                 late.append(row["open_time"])
             elif before != row:
-                self.batch.correct(walk.series, before, row)
+                self.landing.batch.correct(walk.series, before, row)
         if late:
-            rows = again.filter(pc.is_in(again["open_time"].cast(pa.int64()), value_set=pa.array(late)))
+            rows = self._unknown(walk.series, again.filter(pa.array(np.isin(instants(again), late))))
             gaps = walk.filled(instants(again), window.ask_since, window.since, now)
-            self.batch.add(walk.series, Step(rows, {}, gaps))
+            self.landing.batch.add(walk.series, Step(rows, {}, gaps))
 
-    def _overlap(self, windows: Sequence[Window]) -> dict[Series, dict[int, dict[str, Any]]]:
+    def _unknown(self, series: Series, rows: pa.Table) -> pa.Table:
+        """Late candles that are neither stored nor on their way.
+
+        Two windows may bring the same ones, and a run that died before it said that a gap is filled left them behind.
+        """
+        if not rows.num_rows:
+            return rows
+        times = instants(rows)
+        stored = held(self.commits.table, series, int(times[0]), int(times[-1]) + 1, ["open_time"])
+        known = np.union1d(instants(stored), self.late.get(series, np.empty(0, np.int64)))
+        self.late[series] = np.union1d(known, times)
+        return rows.filter(pa.array(~np.isin(times, known)))
+
+    def _overlap(self, windows: Sequence[Window]) -> Stored:
         """The stored candles that the forward windows will ask for again, by series and time."""
         asked: dict[tuple[str, str, int], list[Window]] = {}
         for window in windows:
             if window.ask_since < window.since:
                 group = (window.series.market, window.series.interval, window.ask_since // DAY_US)
                 asked.setdefault(group, []).append(window)
-        found: dict[Series, dict[int, dict[str, Any]]] = {}
+        found: Stored = {}
         for (market, interval, _), group_windows in asked.items():
             for row in self._stored(market, interval, group_windows):
                 found.setdefault(Series(market, row["symbol"], interval), {})[row["open_time"]] = row

@@ -143,7 +143,7 @@ def write_corrections(
     `revisions` are those that the series, by id, will have once their rows are replaced.
     """
     table = lake.table(CORRECTIONS)
-    oldest = min(revisions.values())
+    oldest = min(revisions[one.series.id] for one in corrections)
     stored = table.scan(
         ["market", "symbol", "interval", "row_key", "revision", "after"],
         (pc.field("dataset") == KLINES.name) & (pc.field("revision") >= oldest),

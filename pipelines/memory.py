@@ -6,6 +6,7 @@ import os
 
 import pyarrow as pa
 
+EAGER = "mimalloc"  # Arrow's default; any other one was chosen by the user
 ALLOCATOR = "jemalloc"
 CHOSEN_BY_USER = "ARROW_DEFAULT_MEMORY_POOL"
 
@@ -16,5 +17,6 @@ def reuse_memory() -> None:
     By default it gives memory back at once, and the system clears each page anew: 7 % of a large load
     (`tests/bench/run.py archive`), and a tenth more memory at the peak.
     """
-    if ALLOCATOR in pa.supported_memory_backends() and CHOSEN_BY_USER not in os.environ:
+    untouched = pa.default_memory_pool().backend_name == EAGER and CHOSEN_BY_USER not in os.environ
+    if untouched and ALLOCATOR in pa.supported_memory_backends():
         pa.set_memory_pool(pa.jemalloc_memory_pool())

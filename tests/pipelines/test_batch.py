@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from lakes import rows_of, small_lake, us
 
+from connectors.binance.archive import Fetched
 from connectors.lake import Lake
 from pipelines.batch import Batch, Commits
-from pipelines.candles import Series, Step
+from pipelines.candles import Gap, Series, Step
+from schemas.archive import ARCHIVE_FILES
+from schemas.errors import Problem
+from schemas.journal import GAPS
 from schemas.market import KLINES
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
@@ -58,3 +62,38 @@ def test_what_was_gathered_behind_a_lost_step_is_lost_too(lake: Lake):
     assert ours.stale == {Series("spot", "AUSDT", "1d")}
     assert held(lake) == {"AUSDT": 2, "BUSDT": 3}
     assert lake.table(KLINES).bounds()["spot/AUSDT/1d#until"] == us(DAYS[1]) + 1
+
+
+def filling(symbol: str) -> Batch:
+    """A late candle, and the gap that it fills."""
+    row = {"market": "spot", "symbol": symbol, "interval": "1d", "open_time": DAYS[0], "close_time": DAYS[0]}
+    gap = Gap(since=us(DAYS[0]), until=us(DAYS[1]), reason="exchange_outage", first_seen=1, filled_at=NOW)
+    batch = Batch(files=[Fetched(path=f"data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-2026-01.zip", sha256="0")])
+    batch.add(Series("spot", symbol, "1d"), Step(rows_of(KLINES, row), {}, (gap,)))
+    return batch
+
+
+def test_a_gap_is_not_called_filled_before_its_candles_are_there(lake: Lake):
+    """They cannot be written: the gap stays, so that they are asked for again."""
+    obstacle = lake.path / "klines/market=spot/interval=1d/month=2026"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("in the way")
+    with pytest.raises(Problem, match="nothing was committed"):
+        commits(lake).land(filling("AUSDT"), NOW)
+    assert lake.table(GAPS).scan().num_rows == 0
+    obstacle.unlink()
+    assert commits(lake).land(filling("AUSDT"), NOW) == 1
+    assert lake.table(GAPS).scan().num_rows == 1
+
+
+def test_of_a_lost_series_nothing_is_written_down(lake: Lake):
+    """Neither that its gap is filled nor that the next file was loaded, since no row of it went in."""
+    ours, theirs = commits(lake), commits(lake)
+    theirs.land(day(0, "AUSDT"), NOW)
+    assert ours.land(filling("AUSDT"), NOW) == 0
+    assert lake.table(GAPS).scan().num_rows == 0
+    seen = lake.table(ARCHIVE_FILES).scan().num_rows
+    later = filling("AUSDT")
+    later.files = [Fetched(path="data/spot/monthly/klines/AUSDT/1d/AUSDT-1d-2026-02.zip", sha256="1")]
+    assert ours.land(later, NOW) == 0
+    assert lake.table(ARCHIVE_FILES).scan().num_rows == seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pytest
 
 from connectors.simulator import archive_faults as broken
+from connectors.simulator.faults import Error
 from pipelines import batch
 from pipelines.forecast import plan_flow
 from pipelines.progress import Silent
@@ -249,6 +251,20 @@ async def test_nothing_lands_behind_a_month_that_could_not_be_written(archived: 
     obstacle.unlink()
     await archived.run()
     assert candles(archived).equals(await as_rest_has_it(archived))
+
+
+async def test_a_ban_stays_a_ban_when_the_disk_fails_too(archived: Desk, monkeypatch: pytest.MonkeyPatch):
+    """What stopped the run decides what is done next; that October could not be written is told beside it."""
+    monkeypatch.setattr(batch, "FLUSH_FILES", 2)
+    archived.market(["BTCUSDT"], since="2026-10-02T10:00")
+    obstacle = archived.folder / "lake/klines/market=spot/interval=1m/month=2026-10"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("in the way")
+    told = f"Way too much request weight used; IP banned until {int(time.time() * 1000) + 3_600_000}."
+    archived.exchange.inject(Error(path="/api/v3/klines", status=418, code=-1003, msg=told, count=None))
+    [receipt] = await archived.run()
+    assert receipt.exit_code == 75
+    assert any("nothing was committed" in failure.why for failure in receipt.failures)
 
 
 class Counting(Silent):

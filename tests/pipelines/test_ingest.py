@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -11,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from desks import us
 
+from connectors.lake import Move
 from connectors.simulator import faults
 from connectors.simulator.messages import Asked
+from pipelines.candles import Series
+from pipelines.held import held
 from schemas.catalog import DATASETS
 from schemas.errors import TryLater
 from schemas.intervals import INTERVALS
+from schemas.market import KLINES
 
 if TYPE_CHECKING:
     from desks import Desk
@@ -163,6 +169,39 @@ async def test_a_late_candle_before_the_last_makes_no_gap_of_its_neighbour(desk:
     gaps = [(gap["since"], gap["filled_at"] is not None) for gap in desk.rows("gaps")]
     assert gaps == [(at("2026-11-02T11:58"), False), (at("2026-11-02T11:58"), True)]
     assert len(desk.rows("klines")) == 125
+
+
+async def test_a_late_candle_that_two_windows_bring_is_stored_once(desk: Desk):
+    """An hour later its gap is due for a second look, and it is among the candles asked for again as well."""
+    late = faults.Late(path=PATH, since_ms=ms("2026-11-02T11:58"), until_ms=ms("2026-11-02T11:59"), count=None)
+    desk.exchange.inject(late)
+    desk.market(["BTCUSDT"], ["1m"], "2026-11-02T10:00")
+    await desk.run()
+    desk.exchange.faults.clear()
+    desk.clock.advance(3700)
+    await desk.run()
+    times = [row["open_time"] for row in desk.rows("klines")]
+    assert all(later - earlier == MINUTE for earlier, later in pairwise(times))
+    assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
+
+
+async def test_a_gap_whose_candles_are_there_already_is_filled_without_them(desk: Desk):
+    """A run that died between the candles and the word that their gap is filled: the next one says only that."""
+    late = faults.Late(path=PATH, since_ms=ms("2026-11-02T10:30"), until_ms=ms("2026-11-02T10:40"), count=None)
+    desk.market(["BTCUSDT"])
+    whole = replace(desk, folder=desk.folder / "whole")
+    await whole.run()
+    desk.exchange.inject(late)
+    await desk.run()
+    desk.exchange.faults.clear()
+    table, series = desk.lake.table(KLINES), Series("spot", "BTCUSDT", "1m")
+    rows = held(whole.lake.table(KLINES), series, us("2026-11-02T10:30"), us("2026-11-02T10:40"))
+    table.commit(rows, [Move(series.id, {"revision": table.bounds()[f"{series.id}#revision"]})])
+    desk.clock.advance(3700)
+    await desk.run()
+    times = [row["open_time"] for row in desk.rows("klines")]
+    assert all(later - earlier == MINUTE for earlier, later in pairwise(times))
+    assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
 
 
 async def test_a_late_last_candle_is_waited_for(desk: Desk):
