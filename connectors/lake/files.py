@@ -26,6 +26,7 @@ from schemas.errors import CorruptData
 ROW_GROUP = 65_536  # rows: about a month of one symbol's minutes, so that a symbol's groups hold little else
 SIDE_BY_SIDE = 2 * ROW_GROUP  # rows; more are written as several files at once
 WRITERS = 2
+BUFFER = 2**16  # bytes; gathers what is small, such as the headers of pages
 Compression = Literal["snappy", "zstd"]
 _writers = ThreadPoolExecutor(WRITERS)  # kept, since each thread keeps the memory that it used before
 CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=False)
@@ -107,7 +108,11 @@ def write_file(
     target = root / path
     make_folder(target.parent, below=root.parent)
     statistics = Statistics(schema)
-    with whole_file(target) as draft, pq.ParquetWriter(draft, schema, **_options(schema, compression)) as writer:
+    with (
+        whole_file(target) as draft,
+        pa.output_stream(str(draft), buffer_size=BUFFER) as sink,
+        pq.ParquetWriter(sink, schema, **_options(schema, compression)) as writer,
+    ):
         for part in parts:
             rows = part.select(schema.names).cast(schema)
             writer.write_table(rows, row_group_size=ROW_GROUP)
