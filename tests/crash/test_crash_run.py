@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 10, 14, 12, 0, 12, tzinfo=UTC)
 NOON_MS = int(NOON.replace(second=0).timestamp()) * 1000
 GAPS = {"not_listed", "exchange_outage"}
-SAMPLE, SOAK_SAMPLE = 31, 4  # every so many of some 350 points
+SAMPLE, SOAK_SAMPLE = 23, 3  # every so many of some 260 points
 Found = tuple[Program, list[Point], str]
 
 
