@@ -24,7 +24,7 @@ from pipelines import plan
 from pipelines.ahead import AHEAD, ahead
 from pipelines.archive_load import Loaded, Loader
 from pipelines.batch import Commits
-from pipelines.candles import CONFIRM_AFTER_US, LAG_US, QUIET_US, Instants, Series, Step, Walk, instants
+from pipelines.candles import LAG_US, QUIET_US, Instants, Series, Step, Walk, instants
 from pipelines.held import held
 from pipelines.journal import load_gaps, with_instants
 from pipelines.landing import Landing
@@ -114,7 +114,7 @@ class Pull:
         windows: list[Window] = []
         for walk in self.walks.values():
             end = self.ends[walk.series]
-            windows += second_looks(walk, now)
+            windows += plan.second_looks(walk, now)
             if walk.series in self.shelves and not walk.at_rest:
                 windows += self._shelved(walk, end)
             elif walk.until is None or (walk.delisted and not walk.at_rest):
@@ -343,7 +343,7 @@ class Pull:
         if not rows.num_rows:
             return rows
         times = instants(rows)
-        stored = held(self.commits.table, series, int(times[0]), int(times[-1]) + 1, ["open_time"])
+        stored = held(self.commits.table, series, int(times.min()), int(times.max()) + 1, ["open_time"])
         known = np.union1d(instants(stored), self.late.get(series, np.empty(0, np.int64)))
         self.late[series] = np.union1d(known, times)
         return rows.filter(pa.array(~np.isin(times, known)))
@@ -372,25 +372,6 @@ class Pull:
             & (pc.field("open_time") < last)
         )
         return with_instants(self.commits.table.scan(KLINES.schema.names, where))
-
-
-def second_looks(walk: Walk, now: int) -> list[Window]:
-    """One page at the start of each gap that was seen only once, an hour or more ago."""
-    due = [
-        gap
-        for gap in walk.gaps.values()
-        if gap.confirmed_at is None and now - gap.first_seen >= CONFIRM_AFTER_US and gap.since < (walk.until or 0)
-    ]
-    return [
-        Window(
-            phase=Phase.CONFIRM,
-            series=walk.series,
-            since=gap.since,
-            until=min(gap.until or now, walk.until or 0),
-            ask_since=gap.since,
-        )
-        for gap in due
-    ]
 
 
 def _end_of(walk: Walk, page: pa.Table, window: Window) -> int:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.endpoints import KLINES
-from pipelines.candles import Series, Walk, text
+from pipelines.candles import CONFIRM_AFTER_US, Series, Walk, text
 from pipelines.shelf import PUBLISHED_US, WORTH, Shelf, Source
 from schemas.intervals import Grid
 
@@ -132,6 +132,25 @@ def expected_rows(walk: Walk, window: Window) -> int:
     if window.remote is not None:
         return walk.grid.count(max(window.since, KlineFile.at(window.remote.path).since_us), window.until)
     return min(window.limit, walk.grid.count(max(window.since, window.ask_since), window.until))
+
+
+def second_looks(walk: Walk, now: int) -> list[Window]:
+    """One page at the start of each gap that was seen only once, an hour or more ago."""
+    due = [
+        gap
+        for gap in walk.gaps.values()
+        if gap.confirmed_at is None and now - gap.first_seen >= CONFIRM_AFTER_US and gap.since < (walk.until or 0)
+    ]
+    return [
+        Window(
+            phase=Phase.CONFIRM,
+            series=walk.series,
+            since=gap.since,
+            until=min(gap.until or now, walk.until or 0),
+            ask_since=gap.since,
+        )
+        for gap in due
+    ]
 
 
 def in_order(windows: Iterable[Window]) -> list[Window]:
