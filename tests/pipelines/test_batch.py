@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from connectors.binance.archive import Fetched
 from connectors.lake import Lake
 from pipelines.batch import Batch, Commits
 from pipelines.candles import Gap, Series, Step
+from pipelines.landing import Landing
 from schemas.archive import ARCHIVE_FILES
 from schemas.errors import Problem
 from schemas.journal import GAPS
@@ -97,3 +99,24 @@ def test_of_a_lost_series_nothing_is_written_down(lake: Lake):
     later.files = [Fetched(path="data/spot/monthly/klines/AUSDT/1d/AUSDT-1d-2026-02.zip", sha256="1")]
     assert ours.land(later, NOW) == 0
     assert lake.table(ARCHIVE_FILES).scan().num_rows == seen
+
+
+async def test_a_cancelled_run_waits_for_the_commit_on_its_way(lake: Lake):
+    """Cancelled between two batches: the first is not left alone, and both are in and counted when it ends."""
+    counts: list[int] = []
+    landing = Landing(commits(lake), counts.append)
+
+    async def work() -> None:
+        for number in range(2):
+            landing.batch = day(number, "AUSDT")
+            await landing.flush(NOW)
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError) as over:
+        await working
+    landing.batch = day(1, "AUSDT")
+    assert await landing.rest(NOW, over.value) is None
+    assert counts == [1, 1]
+    assert held(lake) == {"AUSDT": 2}
