@@ -142,6 +142,13 @@ async def test_an_outage_is_a_gap_until_a_second_look_confirms_it(desk: Desk):
     assert len(desk.asked()) == asked + 1
 
 
+def assert_filled_in(desk: Desk) -> None:
+    """Every minute is there once, and the one gap there was is filled."""
+    times = [row["open_time"] for row in desk.rows("klines")]
+    assert all(later - earlier == MINUTE for earlier, later in pairwise(times))
+    assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
+
+
 async def test_candles_that_appear_late_are_filled_in(desk: Desk):
     """What the exchange prints only later is a gap first, and is filled in at the second look."""
     late = faults.Late(path=PATH, since_ms=ms("2026-11-02T10:30"), until_ms=ms("2026-11-02T10:40"), count=None)
@@ -152,9 +159,7 @@ async def test_candles_that_appear_late_are_filled_in(desk: Desk):
     desk.exchange.faults.clear()
     desk.clock.advance(3700)
     await desk.run()
-    times = [row["open_time"] for row in desk.rows("klines")]
-    assert all(later - earlier == MINUTE for earlier, later in pairwise(times))
-    assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
+    assert_filled_in(desk)
 
 
 async def test_a_late_candle_before_the_last_makes_no_gap_of_its_neighbour(desk: Desk):
@@ -180,9 +185,7 @@ async def test_a_late_candle_that_two_windows_bring_is_stored_once(desk: Desk):
     desk.exchange.faults.clear()
     desk.clock.advance(3700)
     await desk.run()
-    times = [row["open_time"] for row in desk.rows("klines")]
-    assert all(later - earlier == MINUTE for earlier, later in pairwise(times))
-    assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
+    assert_filled_in(desk)
 
 
 async def test_a_gap_whose_candles_are_there_already_is_filled_without_them(desk: Desk):
@@ -199,9 +202,7 @@ async def test_a_gap_whose_candles_are_there_already_is_filled_without_them(desk
     table.commit(rows, [Move(series.id, {"revision": table.bounds()[f"{series.id}#revision"]})])
     desk.clock.advance(3700)
     await desk.run()
-    times = [row["open_time"] for row in desk.rows("klines")]
-    assert all(later - earlier == MINUTE for earlier, later in pairwise(times))
-    assert [gap["filled_at"] is not None for gap in desk.rows("gaps")] == [False, True]
+    assert_filled_in(desk)
 
 
 async def test_a_late_last_candle_is_waited_for(desk: Desk):
