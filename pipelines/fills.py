@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,12 @@ from pipelines.standing import back_again, stands_of
 from schemas.dataset import Dataset
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
+
+_NAMED: Mapping[str, Callable[[Changed], dict[str, int | None]]] = {
+    endpoints.MY_TRADES.name: lambda order: {"orderId": order.order_id, "limit": endpoints.MY_TRADES.page_limit},
+    endpoints.MY_PREVENTED_MATCHES.name: lambda order: {"preventedMatchId": order.prevented_match_id},
+}
+"""How each endpoint is asked for what one order points to."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +51,8 @@ class FillPull:
         await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
         await self._one_by_one(endpoints.MY_TRADES, FILLS, await asyncio.to_thread(still_lacking, lake, series))
         pointing = await asyncio.to_thread(unexplained, lake, series)
-        await self._one_by_one(endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, pointing)
+        once = {(one, order.prevented_match_id): (one, order) for one, order in pointing}  # two orders share a match
+        await self._one_by_one(endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, list(once.values()))
         await asyncio.to_thread(note_matched, lake, series, self.session.client.now_us())
 
     async def walk(self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()) -> None:
@@ -93,14 +100,8 @@ class FillPull:
 
     async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Changed]) -> Page:
         series, order = asked
-        rows = await self.session.client.rows(
-            endpoint,
-            constants(dataset, series, 0),
-            symbol=series.symbol,
-            orderId=order.order_id,
-            limit=endpoint.page_limit,
-        )
-        return page_of(dataset, series, rows)
+        known, named = constants(dataset, series, 0), _NAMED[endpoint.name](order)
+        return page_of(dataset, series, await self.session.client.rows(endpoint, known, symbol=series.symbol, **named))
 
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> None:
         new = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else 0

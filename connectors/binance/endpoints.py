@@ -258,8 +258,6 @@ MY_PREVENTED_MATCHES = Endpoint(
     pool=SPOT,
     weight=ByParams(given=(("preventedMatchId", 2),), otherwise=20),
     security=Security.SIGNED,
-    page_limit=1000,
-    walk=ById(id="prevented_match_id", param="fromPreventedMatchId"),
     dataset=PREVENTED_MATCHES,
 )
 

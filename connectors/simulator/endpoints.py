@@ -14,7 +14,7 @@ from connectors.simulator.charts import Wanted
 from connectors.simulator.listings import Listing
 from connectors.simulator.orders import amount
 from connectors.simulator.protocol import Call, Endpoint, Security
-from connectors.simulator.rules import Parameter, Refusal, bad_combination
+from connectors.simulator.rules import Parameter, Refusal, combinations
 
 if TYPE_CHECKING:
     from connectors.simulator.exchange import Exchange
@@ -26,6 +26,7 @@ _SYMBOLS = (
     Parameter("symbols", rules.json_list),
     Parameter("symbolStatus", _STATUS),
 )
+_CHOICE = combinations("", "symbol", "symbols", "symbolStatus", "symbol symbolStatus", "symbols symbolStatus")
 
 
 def _ping(_exchange: Exchange, _call: Call) -> bytes:
@@ -38,8 +39,6 @@ def _time(_exchange: Exchange, call: Call) -> bytes:
 
 def _exchange_info(exchange: Exchange, call: Call) -> bytes:
     given = call.given
-    if ("symbol" in given or "symbols" in given) and ("permissions" in given or "symbolStatus" in given):
-        raise bad_combination()
     if "symbol" in given or "symbols" in given:
         listings = _chosen(exchange, call)
     else:
@@ -105,8 +104,6 @@ def _one_or_many(exchange: Exchange, call: Call, row: Callable[[Listing], dict[s
 
 def _chosen(exchange: Exchange, call: Call) -> list[Listing]:
     given = call.given
-    if "symbol" in given and "symbols" in given:
-        raise bad_combination()
     if "symbol" in given:
         return [exchange.listing(given["symbol"], call.now_ms)]
     if "symbols" in given:
@@ -183,6 +180,9 @@ ENDPOINTS = {
                 Parameter("showPermissionSets", rules.flag),
             ),
             _exchange_info,
+            combinations=combinations(
+                "", "symbol", "symbols", "permissions", "symbolStatus", "permissions symbolStatus"
+            ),
         ),
         Endpoint(
             "/api/v3/klines",
@@ -197,12 +197,13 @@ ENDPOINTS = {
             ),
             _klines,
         ),
-        Endpoint("/api/v3/ticker/price", _by_symbol(2, 4), _SYMBOLS, _price),
+        Endpoint("/api/v3/ticker/price", _by_symbol(2, 4), _SYMBOLS, _price, combinations=_CHOICE),
         Endpoint(
             "/api/v3/ticker/24hr",
             _by_count,
             (*_SYMBOLS, Parameter("type", rules.one_of(-1139, "Invalid ticker type.", "FULL", "MINI"))),
             _ticker_24h,
+            combinations=_CHOICE,
         ),
         Endpoint("/api/v3/account", 20, (Parameter("omitZeroBalances", rules.flag),), _account, Security.SIGNED),
         *order_answers.ENDPOINTS,

@@ -255,6 +255,7 @@ class Exchange:
         signed = endpoint.security is Security.SIGNED
         key = check_signed(asked, self._keys, now_us) if signed else None
         given = read_parameters(pairs_of(asked.query), endpoint.known)
+        endpoint.combinations.check(given)
         call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key, lag_ms)
         return Answer(200, endpoint.answer(self, call))
 

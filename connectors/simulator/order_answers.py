@@ -13,13 +13,12 @@ from connectors.simulator.book import Book
 from connectors.simulator.intervals import DAY_MS
 from connectors.simulator.orders import Order
 from connectors.simulator.protocol import Call, Endpoint, Security
-from connectors.simulator.rules import Parameter, Refusal, bad_combination, missing
+from connectors.simulator.rules import Parameter, Refusal, combinations
 from connectors.simulator.shelves import Page
 
 if TYPE_CHECKING:
     from connectors.simulator.exchange import Exchange
 
-_TIMES = frozenset({"startTime", "endTime"})
 _DEFAULT_LIMIT, _MOST = 500, 1000
 
 
@@ -31,12 +30,9 @@ def _book(exchange: Exchange, call: Call) -> Book:
     return exchange.book(call.key.account.uid)
 
 
-def _page(call: Call, *combinations: Iterable[str], cursor: str, **more: Any) -> Page:
-    """The page that the parameters ask for, which must stand together in one of the combinations."""
+def _page(call: Call, *, cursor: str, **more: Any) -> Page:
+    """The page that the parameters ask for."""
     given = call.given
-    chosen = {cursor, "orderId", *_TIMES} & set(given)
-    if not any(chosen <= set(allowed) for allowed in combinations):
-        raise bad_combination()
     since, until = given.get("startTime"), given.get("endTime")
     if since is not None and until is not None and until - since > DAY_MS:
         raise Refusal(-1127, "More than 24 hours between startTime and endTime.")
@@ -64,15 +60,13 @@ def _all_orders(exchange: Exchange, call: Call) -> bytes:
         return not order.gone(call.now_ms)
 
     book = _book(exchange, call)
-    page = _page(call, ("orderId",), _TIMES, cursor="orderId", shown=shown)
+    page = _page(call, cursor="orderId", shown=shown)
     return _printed(book.orders[call.given["symbol"]].page(page), call)
 
 
 def _order(exchange: Exchange, call: Call) -> bytes:
     given, book = call.given, _book(exchange, call)
     symbol, client = given["symbol"], given.get("origClientOrderId")
-    if "orderId" not in given and client is None:
-        raise missing("origClientOrderId' or 'orderId")
     found = None if client is None else book.find(symbol, client)
     number = given.get("orderId", found)
     order = None if number is None else book.orders[symbol].seen(number, call.known_ms)
@@ -89,15 +83,13 @@ def _order(exchange: Exchange, call: Call) -> bytes:
 
 def _all_lists(exchange: Exchange, call: Call) -> bytes:
     """Without a start or an id the newest come first."""
-    page = _page(call, ("fromId",), _TIMES, cursor="fromId")
+    page = _page(call, cursor="fromId")
     rows = _book(exchange, call).lists.page(page)
     return _printed(rows if page.forward else rows[::-1], call)
 
 
 def _list(exchange: Exchange, call: Call) -> bytes:
     given, lists = call.given, _book(exchange, call).lists
-    if not {"orderListId", "origClientOrderId"} & set(given):
-        raise missing("origClientOrderId' or 'orderListId")
     rows = (row for row in lists if row.client_id == given.get("origClientOrderId"))
     number = given["orderListId"] if "orderListId" in given else next((row.list_id for row in rows), -1)
     row = lists.seen(number, call.known_ms)
@@ -116,7 +108,7 @@ def _my_trades(exchange: Exchange, call: Call) -> bytes:
     if exchange.from_id_zero == "absent" and call.given.get("fromId") == 0:
         given = {name: value for name, value in call.given.items() if name != "fromId"}
         call = Call(given, call.now_us, call.micro, call.key, call.lag_ms)
-    page = _page(call, ("fromId", "orderId"), _TIMES, cursor="fromId")
+    page = _page(call, cursor="fromId")
     rows = book.fills[call.given["symbol"]].page(page)
     return msgspec.json.encode([row.as_fill(call.stamp) for row in rows])
 
@@ -124,7 +116,7 @@ def _my_trades(exchange: Exchange, call: Call) -> bytes:
 def _my_allocations(exchange: Exchange, call: Call) -> bytes:
     book, cursor = _book(exchange, call), "fromAllocationId"
     oldest_first = "endTime" not in call.given
-    page = _page(call, (cursor, "orderId"), _TIMES, cursor=cursor, oldest_first=oldest_first)
+    page = _page(call, cursor=cursor, oldest_first=oldest_first)
     rows = book.allocations[call.given["symbol"]].page(page)
     return msgspec.json.encode([row.as_allocation(call.stamp) for row in rows])
 
@@ -132,20 +124,15 @@ def _my_allocations(exchange: Exchange, call: Call) -> bytes:
 def _my_prevented_matches(exchange: Exchange, call: Call) -> bytes:
     given, book = call.given, _book(exchange, call)
     matches = book.prevented[given["symbol"]]
-    if not {"preventedMatchId", "orderId"} & set(given):
-        raise missing("preventedMatchId' or 'orderId")
     if "preventedMatchId" in given:
-        if {"orderId", "fromPreventedMatchId"} & set(given):
-            raise bad_combination()
         match = matches.seen(given["preventedMatchId"], call.known_ms)
         return _printed([] if match is None else [match], call)
-    cursor = "fromPreventedMatchId"
-    return _printed(matches.page(_page(call, (cursor, "orderId"), cursor=cursor)), call)
+    return _printed(matches.page(_page(call, cursor="fromPreventedMatchId")), call)
 
 
 def _amendments(exchange: Exchange, call: Call) -> bytes:
-    book, cursor = _book(exchange, call), "fromExecutionId"
-    return _printed(book.amendments[call.given["symbol"]].page(_page(call, (cursor, "orderId"), cursor=cursor)), call)
+    page = _page(call, cursor="fromExecutionId")
+    return _printed(_book(exchange, call).amendments[call.given["symbol"]].page(page), call)
 
 
 def _either(name: str, weight: int, otherwise: int) -> Callable[[Mapping[str, str]], int]:
@@ -161,16 +148,45 @@ _FROM_ID = Parameter("fromId", rules.number)
 _FROM_ALLOCATION = Parameter("fromAllocationId", rules.number)
 _MATCHES = (Parameter("preventedMatchId", rules.number), Parameter("fromPreventedMatchId", rules.number))
 _AMENDED = (Parameter("orderId", rules.number, mandatory=True), Parameter("fromExecutionId", rules.number))
+_TIMES = ("startTime", "endTime", "startTime endTime")
 _SIGNED = Security.SIGNED
 
 ENDPOINTS = (
     Endpoint(
         "/api/v3/openOrders", _either("symbol", 6, 80), (Parameter("symbol", rules.symbol_text),), _open_orders, _SIGNED
     ),
-    Endpoint("/api/v3/order", 4, (_SYMBOL, _ORDER_ID, _CLIENT_ID), _order, _SIGNED),
-    Endpoint("/api/v3/allOrders", 20, (_SYMBOL, _ORDER_ID, _START, _END, _LIMIT), _all_orders, _SIGNED),
-    Endpoint("/api/v3/orderList", 4, (Parameter("orderListId", rules.number), _CLIENT_ID), _list, _SIGNED),
-    Endpoint("/api/v3/allOrderList", 20, (_FROM_ID, _START, _END, _LIMIT), _all_lists, _SIGNED),
+    Endpoint(
+        "/api/v3/order",
+        4,
+        (_SYMBOL, _ORDER_ID, _CLIENT_ID),
+        _order,
+        _SIGNED,
+        combinations=combinations("orderId", "origClientOrderId", "orderId origClientOrderId"),
+    ),
+    Endpoint(
+        "/api/v3/allOrders",
+        20,
+        (_SYMBOL, _ORDER_ID, _START, _END, _LIMIT),
+        _all_orders,
+        _SIGNED,
+        combinations=combinations("", "orderId", *_TIMES),
+    ),
+    Endpoint(
+        "/api/v3/orderList",
+        4,
+        (Parameter("orderListId", rules.number), _CLIENT_ID),
+        _list,
+        _SIGNED,
+        combinations=combinations("orderListId", "origClientOrderId"),
+    ),
+    Endpoint(
+        "/api/v3/allOrderList",
+        20,
+        (_FROM_ID, _START, _END, _LIMIT),
+        _all_lists,
+        _SIGNED,
+        combinations=combinations("", "fromId", *_TIMES),
+    ),
     Endpoint("/api/v3/openOrderList", 6, (), _open_lists, _SIGNED),
     Endpoint(
         "/api/v3/myTrades",
@@ -178,6 +194,7 @@ ENDPOINTS = (
         (_SYMBOL, _ORDER_ID, _START, _END, _FROM_ID, _LIMIT),
         _my_trades,
         _SIGNED,
+        combinations=combinations("", "orderId", "fromId", "orderId fromId", *_TIMES),
     ),
     Endpoint(
         "/api/v3/myAllocations",
@@ -185,6 +202,7 @@ ENDPOINTS = (
         (_SYMBOL, _START, _END, _FROM_ALLOCATION, _LIMIT, _ORDER_ID),
         _my_allocations,
         _SIGNED,
+        combinations=combinations("", "orderId", "fromAllocationId", "orderId fromAllocationId", *_TIMES),
     ),
     Endpoint(
         "/api/v3/myPreventedMatches",
@@ -192,6 +210,12 @@ ENDPOINTS = (
         (_SYMBOL, *_MATCHES, _ORDER_ID, _LIMIT),
         _my_prevented_matches,
         _SIGNED,
+        combinations=combinations(
+            "preventedMatchId",
+            "orderId",
+            "orderId fromPreventedMatchId",
+            "orderId fromPreventedMatchId limit",
+        ),
     ),
     Endpoint("/api/v3/order/amendments", 4, (_SYMBOL, *_AMENDED, _LIMIT), _amendments, _SIGNED),
 )

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from connectors.simulator import rules
-from connectors.simulator.rules import Parameter
+from connectors.simulator.rules import ANYTHING, Combinations, Parameter
 
 if TYPE_CHECKING:
     from connectors.simulator.accounts import Key
@@ -56,6 +56,7 @@ class Endpoint:
     answer: Callable[[Exchange, Call], bytes]
     security: Security = Security.PUBLIC
     pool: str = "spot"
+    combinations: Combinations = ANYTHING
     known: dict[str, Parameter] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -40,6 +40,29 @@ class Parameter:
     mandatory: bool = False
 
 
+@dataclass(frozen=True)
+class Combinations:
+    """Which optional parameters the documentation lets stand together; what none of these name stands with anything."""
+
+    listed: tuple[frozenset[str], ...]
+
+    def check(self, given: Iterable[str]) -> None:
+        """Refuse what is not listed."""
+        chosen = frozenset().union(*self.listed).intersection(given)
+        if not any(chosen >= each for each in self.listed):
+            raise missing("' or '".join(sorted(name for each in self.listed if len(each) == 1 for name in each)))
+        if chosen not in self.listed:
+            raise Refusal(-1128, "Combination of optional parameters invalid.")
+
+
+def combinations(*listed: str) -> Combinations:
+    """Each given as its names with blanks between; an empty one where none of them has to be sent."""
+    return Combinations(tuple(frozenset(names.split()) for names in listed))
+
+
+ANYTHING = combinations("")
+
+
 def pairs_of(query: str) -> list[tuple[str, str]]:
     """The parameters as sent: names and values still percent-encoded."""
     return [(name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
@@ -64,10 +87,6 @@ def read_parameters(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parame
 
 def missing(name: str) -> Refusal:
     return Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-
-
-def bad_combination() -> Refusal:
-    return Refusal(-1128, "Combination of optional parameters invalid.")
 
 
 def _refuse_unknown(names: list[str], known: Mapping[str, Parameter]) -> None:

@@ -220,6 +220,17 @@ async def test_allocations_and_prevented_matches_follow_their_orders(desk: Trade
     assert not {"myTrades", "myAllocations", "myPreventedMatches"} & asked.keys()
 
 
+@pytest.mark.parametrize("mode", ["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"])
+async def test_a_prevented_match_is_asked_for_by_its_own_id(mode: str, desk: TradeDesk) -> None:
+    """A match that one or both orders point to costs one request of weight 2, in a combination that is listed."""
+    desk.trading([B])
+    maker = desk.book.place(B, "SELL", 1, 50)
+    desk.book.prevent(B, desk.book.place(B, "BUY", 1, 50, stp_mode=mode), maker)
+    await pull(desk)
+    assert desk.stored_ids("prevented_matches", B) == desk.true_ids("prevented_matches", B)
+    assert [seen.weight for seen in desk.exchange.requests if "/myPreventedMatches" in seen.target] == [2]
+
+
 async def test_a_list_of_orders_is_followed_to_its_end(desk: TradeDesk) -> None:
     """An order list is stored as executing and, once it is, as done; its orders are stored with its id."""
     legs = {"side": "SELL", "qty": 1, "price": 90}, {"side": "SELL", "qty": 1, "price": 9, "stop_price": 9}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -10,8 +11,11 @@ import pytest
 
 from connectors.simulator import Exchange, MovableClock
 from connectors.simulator.book import Book
+from connectors.simulator.endpoints import ENDPOINTS
 from connectors.simulator.intervals import DAY_MS
+from connectors.simulator.limits import Limits
 from connectors.simulator.messages import Asked
+from connectors.simulator.protocol import Security
 
 SYMBOL = "BTCUSDT"
 DAY_S = 86_400
@@ -82,6 +86,9 @@ def test_weights_are_the_documented_ones(
         ("myAllocations", "symbol=BTCUSDT&orderId=1&endTime=1", -1128),
         ("myPreventedMatches", "symbol=BTCUSDT&preventedMatchId=1&orderId=1", -1128),
         ("myPreventedMatches", "symbol=BTCUSDT&preventedMatchId=1&fromPreventedMatchId=1", -1128),
+        ("myPreventedMatches", "symbol=BTCUSDT&orderId=1&limit=1000", -1128),
+        ("myPreventedMatches", "symbol=BTCUSDT&fromPreventedMatchId=1&limit=1000", -1102),
+        ("orderList", "orderListId=1&origClientOrderId=none", -1128),
         *(
             (path, f"{symbol}startTime=0&endTime={DAY_MS + 1}", -1127)
             for path, symbol in (
@@ -96,6 +103,50 @@ def test_weights_are_the_documented_ones(
 def test_a_bad_request_is_refused_with_its_code(path: str, query: str, expected: int, refused: Refused) -> None:
     """Each mistake has the code that the reference lists for it, under status 400."""
     assert refused(path, query) == (400, expected)
+
+
+VALUES = {
+    "symbol": "BTCUSDT", "symbols": "%5B%22BTCUSDT%22%5D", "symbolStatus": "TRADING", "permissions": "SPOT",
+    "showPermissionSets": "true", "type": "FULL", "interval": "1m", "timeZone": "0", "omitZeroBalances": "true",
+    "origClientOrderId": "none", "limit": "10", "startTime": "1", "endTime": "1",
+}  # fmt: skip
+TIMES = ("startTime", "endTime", "startTime endTime")
+LISTED = {
+    "/api/v3/exchangeInfo": ("", "symbol", "symbols", "permissions", "symbolStatus", "permissions symbolStatus"),
+    "/api/v3/ticker/price": ("", "symbol", "symbols", "symbolStatus", "symbol symbolStatus", "symbols symbolStatus"),
+    "/api/v3/ticker/24hr": ("", "symbol", "symbols", "symbolStatus", "symbol symbolStatus", "symbols symbolStatus"),
+    "/api/v3/order": ("orderId", "origClientOrderId", "orderId origClientOrderId"),
+    "/api/v3/allOrders": ("", "orderId", *TIMES),
+    "/api/v3/orderList": ("orderListId", "origClientOrderId"),
+    "/api/v3/allOrderList": ("", "fromId", *TIMES),
+    "/api/v3/myTrades": ("", "orderId", "fromId", "orderId fromId", *TIMES),
+    "/api/v3/myAllocations": ("", "orderId", "fromAllocationId", "orderId fromAllocationId", *TIMES),
+    "/api/v3/myPreventedMatches": (
+        "preventedMatchId", "orderId", "orderId fromPreventedMatchId", "orderId fromPreventedMatchId limit",
+    ),
+}  # fmt: skip
+FREE = {"/api/v3/klines", "/api/v3/openOrders", "/api/v3/account", "/api/v3/order/amendments"}  # any may be left out
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_only_listed_combinations_are_answered(
+    path: str, exchange: Exchange, api_key: str, signed: Callable[..., str], ask: Callable[..., Any]
+) -> None:
+    """Of all ways to choose among the optional parameters of an endpoint, those that are not listed are refused."""
+    exchange.limits = Limits(enforced=False)
+    row = ENDPOINTS[path]
+    mandatory = [each.name for each in row.parameters if each.mandatory]
+    optional = [each.name for each in row.parameters if not each.mandatory]
+    assert path in LISTED or path in FREE or not optional, "the documentation says which of them stand together"
+    listed = [set(names.split()) for names in LISTED.get(path, ("",))]
+    for size in range(len(optional) + 1):
+        for chosen in combinations(optional, size):
+            query = "&".join(f"{name}={VALUES.get(name, '1')}" for name in (*mandatory, *chosen))
+            target = signed(path, query) if row.security is Security.SIGNED else f"{path}?{query}"
+            body = ask(target, **({"x_mbx_apikey": api_key} if row.security is Security.SIGNED else {})).body
+            told = msgspec.json.decode(body)
+            refused = isinstance(told, dict) and told.get("code") in {-1128, -1102}
+            assert refused != (set(chosen) & set().union(*listed) in listed), (chosen, told)
 
 
 @pytest.mark.parametrize("path", ["openOrders", "myTrades?symbol=BTCUSDT", "allOrderList"])
