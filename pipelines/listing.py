@@ -132,9 +132,7 @@ def _last_versions(lake: Lake, market: str) -> dict[str, dict[str, Any]]:
 
 def covered(lake: Lake, market: str) -> set[str]:
     """The symbols of which the lake holds candles."""
-    series = {name.rsplit("#", 1)[0] for name in lake.table(KLINES).bounds()}
-    values = [KLINES.series_values(one) for one in series]
-    return {value["symbol"] for value in values if value["market"] == market}
+    return {series["symbol"] for series, _ in lake.table(KLINES).series() if series["market"] == market}
 
 
 async def top(session: Session, market: str, book: Listing, quote: str, count: int) -> list[str]:

@@ -34,14 +34,11 @@ class OpenOrder:
 
 def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
     """The bounds of every series of an account, by symbol."""
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for app_id, value in lake.table(dataset).bounds().items():
-        series_id, _, name = app_id.rpartition("#")
-        if series_id:
-            values = dataset.series_values(series_id)
-            if (values["account"], values["market"]) == (account, market):
-                found[values["symbol"]][name] = value
-    return found
+    return {
+        series["symbol"]: bounds
+        for series, bounds in lake.table(dataset).series()
+        if (series["account"], series["market"]) == (account, market)
+    }
 
 
 def known_symbols(lake: Lake, account: str, market: str) -> set[str]:

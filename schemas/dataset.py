@@ -110,6 +110,11 @@ class Dataset:
         """The inverse of `series_id`."""
         return dict(zip(self.series, map(unquote, series_id.split("/")), strict=True))
 
+    def names_bound(self, app_id: str) -> bool:
+        """Whether an id of the table's log is `SERIES#bound`; a log has others too, of ours and of other writers."""
+        series_id, _, _ = app_id.rpartition("#")
+        return bool(series_id) and series_id.count("/") == len(self.series) - 1
+
 
 def _texts(days: pa.ChunkedArray[Any], form: str) -> pa.ChunkedArray[Any]:
     """Days as text of their month or year; formats each run of equal ones once, since strftime is slow."""

@@ -1,4 +1,4 @@
-"""The bounds of a table: every app id of its Delta log with the last version, read in one go."""
+"""The bounds of a table: the app ids of its Delta log with their last versions, read in one go."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Bounds:
     def __init__(self, log: Path) -> None:
         self._log = log
         self.version = -1
-        self.values: dict[str, int] = {}
+        self.values: dict[str, int] = {}  # every id of the log: `SERIES#bound`, but also those of rewritten partitions
 
     def follow(self, version: int) -> None:
         """Read on to exactly this version."""

@@ -53,9 +53,9 @@ class Log:
         self._durable = -1  # the last version known to survive a power loss
 
     def bounds(self) -> dict[str, int]:
-        """Every app id with its last version."""
+        """The bounds of every series, under `SERIES#bound`; other ids of the log stay inside."""
         with self._snapshot():
-            return dict(self._bounds.values)
+            return {id_: value for id_, value in self._bounds.values.items() if self.dataset.names_bound(id_)}
 
     def version(self) -> int:
         """The current version; -1 when the table was never written."""

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import duckdb
@@ -45,6 +45,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 Result = TypeVar("Result")
+Series = list[tuple[dict[str, str], dict[str, int]]]  # the columns that name each series of a table, with its bounds
 
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
 
@@ -111,21 +112,21 @@ def _problem(error: duckdb.Error, connection: DuckDBPyConnection, lake: Lake) ->
 
 def _open(connection: DuckDBPyConnection, lake: Lake) -> None:
     """Make all views anew over the newest snapshots."""
-    files, bounds = {}, {}
+    files, series = {}, {}
     for dataset in DATASETS.values():
-        files[dataset.name], bounds[dataset.name] = _snapshot(lake.table(dataset))
-    connection.register("bounds", _bounds(bounds))
+        files[dataset.name], series[dataset.name] = _snapshot(lake.table(dataset))
+    connection.register("bounds", _bounds(series))
     for sql in _definitions(files):
         connection.execute(sql)
 
 
-def _snapshot(table: Table) -> tuple[list[str], dict[str, int]]:
+def _snapshot(table: Table) -> tuple[list[str], Series]:
     """Files and bounds of one version, lest rows committed in between look uncovered, or coverage look empty."""
     while True:
         version = table.version()
-        files, bounds = table.files(), table.bounds()
+        files, series = table.files(), table.series()
         if table.version() == version:
-            return files, bounds
+            return files, series
 
 
 def _definitions(files: dict[str, list[str]]) -> Iterator[str]:
@@ -151,16 +152,14 @@ def _rows(dataset: Dataset, files: list[str]) -> str:
     return f"SELECT {quoted(stored_columns(dataset))} FROM ({empty_rows(dataset)} UNION ALL BY NAME {stored})"
 
 
-def _bounds(bounds: dict[str, dict[str, int]]) -> pa.Table:
+def _bounds(series: dict[str, Series]) -> pa.Table:
     """What the logs say of every series, one row each."""
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for dataset in filter(lambda dataset: dataset.series, DATASETS.values()):
-        for app_id, value in bounds[dataset.name].items():
-            series, _, bound = app_id.rpartition("#")
-            if bound in BOUND_COLUMNS:
-                known = {"dataset": dataset.name, **dataset.series_values(series)}
-                rows.setdefault((dataset.name, series), known)[bound] = value
-    return pa.Table.from_pylist(list(rows.values()), schema=BOUNDS_SCHEMA)
+    rows = [
+        {"dataset": name, **values, **{bound: known[bound] for bound in BOUND_COLUMNS.keys() & known.keys()}}
+        for name, found in series.items()
+        for values, known in found
+    ]
+    return pa.Table.from_pylist(rows, schema=BOUNDS_SCHEMA)
 
 
 def _literal(text: str) -> str:

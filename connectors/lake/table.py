@@ -51,8 +51,16 @@ class Table:
         self._log = Log(root, dataset, locks / f"{dataset.table}.commit")
 
     def bounds(self) -> dict[str, int]:
-        """Every app id of the log: `SERIES#since`, `SERIES#until`, `SERIES#revision`, ... A hint for planning."""
+        """Bounds by `SERIES#since`, `SERIES#until`, `SERIES#revision`, ... A hint for planning."""
         return self._log.bounds()
+
+    def series(self) -> list[tuple[dict[str, str], dict[str, int]]]:
+        """The columns that name each series, with its bounds."""
+        by_series: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for app_id, value in self.bounds().items():
+            series_id, _, bound = app_id.rpartition("#")
+            by_series[series_id][bound] = value
+        return [(self.dataset.series_values(series_id), bounds) for series_id, bounds in by_series.items()]
 
     def version(self) -> int:
         """The current version of the table; -1 when it was never written."""

@@ -126,7 +126,17 @@ def test_a_replaced_row_is_there_once(table: Table) -> None:
     expected = [("A", MONTH + n * MINUTE_US, 2 if n in {1, 2} else 1) for n in range(5)]
     assert rows(table) == [*expected, *(("B", MONTH + n * MINUTE_US, 1) for n in range(5))]
     assert set(untouched) <= set(table.files())
-    assert table.bounds()["rewrite/market=spot/interval=1m/month=2026-01"] == 1
+
+
+def test_a_rewrite_leaves_nothing_but_series_among_the_bounds(table: Table) -> None:
+    """What the log notes of a rewritten partition is no series, before and after a checkpoint, here and elsewhere."""
+    table.commit(candles("A", range(5)), [Move("spot/A/1m", {"since": None, "until": None}, {"since": 0, "until": 5})])
+    table.commit(candles("A", range(5, 6)), [])
+    correct(table, "A", range(1, 3))
+    assert table.maintain(LATER).merged
+    expected = [({"market": "spot", "symbol": "A", "interval": "1m"}, {"since": 0, "until": 5, "revision": 2})]
+    assert table.series() == again(table).series() == expected
+    assert set(table.bounds()) == {"spot/A/1m#since", "spot/A/1m#until", "spot/A/1m#revision"}
 
 
 def test_a_file_that_loses_all_rows_has_no_successor(table: Table) -> None:
