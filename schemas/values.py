@@ -145,6 +145,14 @@ def symbol(value: str, _: ValidationInfo) -> str:
     return value
 
 
+def permission(value: str, _: ValidationInfo) -> str:
+    """`trade`, or a permission as the exchange spells it."""
+    if value != "trade" and not re.fullmatch(r"[a-z]+[A-Z_][A-Za-z0-9_]*", value):
+        hint = nearest(value, ("trade",))
+        raise wrong(f"{shown(value)} is no permission to allow; {hint}write trade, or a name such as enableMargin.")
+    return value
+
+
 def placed(path: Path, info: ValidationInfo) -> Path:
     """A relative path is meant from the folder of the file it stands in."""
     folder: Path = _context(info, "folder", Path())

@@ -1,8 +1,11 @@
-"""The key guard: a key that could move money is not used, whatever it is meant for."""
+"""The key guard: a key that could move money is not used, whatever it is meant for.
+
+Only a literal `false` is a no. Every other value, and every permission this file has no name for, counts as granted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,7 +17,8 @@ from connectors.binance.errors import Rejected, Unreadable
 from schemas.errors import AccessRefused
 
 TRADE = "trade"
-_READS = frozenset({"enableReading", "enableFixReadOnly"})
+_READING = "enableReading"
+_FIX_READING = "enableFixReadOnly"
 _MOVES_MONEY = {
     "enableWithdrawals": "withdraw",
     "enableInternalTransfer": "transfer to other accounts",
@@ -28,9 +32,15 @@ _TRADES = {
     "enablePortfolioMarginTrading": "trade with portfolio margin",
     "enableFixApiTrade": "trade over FIX",
 }
+_YOUNG = frozenset({"enablePortfolioMarginTrading", "enableFixApiTrade"})  # not every exchange prints these yet
+_NO_PERMISSIONS = frozenset({"ipRestrict", "createTime", "tradingAuthorityExpirationTime"})
+_KNOWN = frozenset({_READING, _FIX_READING, *_MOVES_MONEY, *_TRADES, *_NO_PERMISSIONS})
+_SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissions
 _SETTINGS = "Change the key's permissions on the exchange, or make a key that only reads."
 _HTTP_NOT_FOUND = 404
 T = TypeVar("T")
+
+Printed = Mapping[str, Any]  # what the exchange prints about a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +56,21 @@ class _Account(msgspec.Struct):
     uid: int
 
 
-async def check_key(client: Client, allow: frozenset[str]) -> KeyFacts:
+async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
     """Whose key this is, unless it may do more than read and `allow` does not cover that."""
     printed = await _restrictions(client)
     if printed is None:
         note = f"The exchange `{client.site.environment}` does not tell what a key may do: not checked."
         return KeyFacts(await _uid(client), frozenset(), (note,))
-    permissions = frozenset(name for name, value in printed.items() if value is True and name != "ipRestrict")
-    _refuse(permissions, printed, allow)
-    return KeyFacts(await _uid(client), permissions, tuple(_warnings(permissions, printed)))
+    _refuse_unreadable(printed)
+    _refuse_moves(printed)
+    _refuse_trading(printed, allow)
+    _refuse_unknown(printed, allow)
+    granted = frozenset(name for name in printed.keys() - _NO_PERMISSIONS if _is_permission(name, printed[name]))
+    return KeyFacts(await _uid(client), granted, tuple(_warnings(printed)))
 
 
-async def _restrictions(client: Client) -> dict[str, Any] | None:
+async def _restrictions(client: Client) -> Printed | None:
     """What the exchange prints about the key; None on testnet, which has no such call."""
     testnet = client.site.environment == "testnet"
     if testnet and API_RESTRICTIONS.family not in client.site.urls:
@@ -83,24 +96,71 @@ def _read(body: bytes, endpoint: Endpoint, kind: type[T]) -> T:
         ) from None
 
 
-def _refuse(permissions: frozenset[str], printed: dict[str, Any], allow: frozenset[str]) -> None:
-    if "enableWithdrawals" not in printed:
-        raise AccessRefused("The exchange does not say whether this key may withdraw.", "It is not used.")
-    moves = [what for name, what in _MOVES_MONEY.items() if name in permissions]
-    if moves:
-        raise AccessRefused(f"This key may {', '.join(moves)}: it is never used here.", _SETTINGS)
-    trades = [what for name, what in _TRADES.items() if name in permissions]
-    if trades and TRADE not in allow:
-        raise AccessRefused(
-            f"This key may {', '.join(trades)}.", f"{_SETTINGS} To use it all the same: `allow: [trade]`."
-        )
-    if "enableReading" not in permissions:
+def _refuse_unreadable(printed: Printed) -> None:
+    if printed.get(_READING) is not True:
         raise AccessRefused("This key may not read.", _SETTINGS)
 
 
-def _warnings(permissions: frozenset[str], printed: dict[str, Any]) -> Iterator[str]:
+def _refuse_moves(printed: Printed) -> None:
+    _refuse_unsaid(printed, _MOVES_MONEY, "")
+    moves = _granted(printed, _MOVES_MONEY)
+    if moves:
+        raise AccessRefused(f"This key may {', '.join(moves.values())}: it is never used here.", _SETTINGS)
+
+
+def _refuse_trading(printed: Printed, allow: Collection[str]) -> None:
+    """The owner may allow trading as a whole or each kind by its name."""
+    if TRADE in allow:
+        return
+    limited = {name: what for name, what in _TRADES.items() if name not in allow}
+    trades = _granted(printed, limited)
+    if trades:
+        raise AccessRefused(
+            f"This key may {', '.join(trades.values())}.", f"{_SETTINGS} To use it all the same: `allow: [{TRADE}]`."
+        )
+    decisive = {name: what for name, what in limited.items() if name not in _YOUNG}
+    _refuse_unsaid(printed, decisive, f" To use it all the same: `allow: [{TRADE}]`.")
+
+
+def _refuse_unsaid(printed: Printed, decisive: Mapping[str, str], otherwise: str) -> None:
+    unsaid = [what for name, what in decisive.items() if name not in printed]
+    if unsaid:
+        raise AccessRefused(
+            f"The exchange does not say whether this key may {', '.join(unsaid)}.", f"It is not used.{otherwise}"
+        )
+
+
+def _refuse_unknown(printed: Printed, allow: Collection[str]) -> None:
+    unknown = [name for name in _unknown(printed) if name not in allow]
+    if unknown:
+        raise AccessRefused(
+            f"This key has permissions unknown to binlake: {_listed(unknown)}.",
+            f"{_SETTINGS} If they are harmless, name them: `allow: [{_listed(unknown)}]`.",
+        )
+
+
+def _unknown(printed: Printed) -> list[str]:
+    return [name for name in sorted(printed.keys() - _KNOWN) if _is_permission(name, printed[name])]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _SHOWN_NAMES} more"] if len(names) > _SHOWN_NAMES else []
+    return ", ".join([name[:_SHOWN_LETTERS] for name in names[:_SHOWN_NAMES]] + more)
+
+
+def _granted(printed: Printed, meanings: Mapping[str, str]) -> dict[str, str]:
+    """Of these permissions all that are printed and are not plainly `false`."""
+    return {name: what for name, what in meanings.items() if name in printed and printed[name] is not False}
+
+
+def _is_permission(name: str, value: object) -> bool:
+    """Whether a field grants something: a permission by its name unless `false`, any other field only when `true`."""
+    named_like_one = name.casefold().startswith(("enable", "permit", "allow", "can"))
+    return value is True or (named_like_one and value is not False)
+
+
+def _warnings(printed: Printed) -> Iterator[str]:
     if printed.get("ipRestrict") is not True:
         yield "The key works from any address: restrict it to yours on the exchange."
-    unknown = sorted(permissions - _READS - _TRADES.keys() - _MOVES_MONEY.keys())
-    if unknown:
-        yield f"The key has permissions unknown here: {', '.join(unknown)}."
+    if allowed := _unknown(printed):
+        yield f"flows.yaml allows permissions of the key that are unknown to binlake: {_listed(allowed)}."

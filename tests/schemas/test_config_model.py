@@ -37,6 +37,7 @@ VALID = {
     "orders of some symbols": TRADING.replace("traded", "[BTCUSDT]").replace("orders, fills", "orders"),
     "a PEM": ACCOUNT + "    api_key: file:~/k\n    private_key: file:main.pem\n",
     "a key that can trade": HMAC + "    allow: [trade]\n",
+    "a key with a permission by its name": HMAC + "    allow: [enableTimeTravel]\n",
     "addresses": "exchange: {spot: http://127.0.0.1:1, name: mine}\n" + PRICES,
     "JSON": '{"flows": {"p": {"kind": "market", "market": "spot", "datasets": ["prices"]}}}',
 }
@@ -134,7 +135,8 @@ INVALID = {
     "no key": (ACCOUNT + "    secret: env:S\n", "line 7: accounts.main.api_key: it is missing."),
     "no way to sign": (ACCOUNT + "    api_key: env:K\n", "line 7: accounts.main: an account has either secret (HMAC) or"),
     "two ways to sign": (HMAC + "    private_key: file:x\n", "accounts.main: an account has either secret (HMAC) or"),
-    "a key that can withdraw": (HMAC + "    allow: [withdraw]\n", "line 10: accounts.main.allow.0: 'withdraw' is no permission to allow; valid: trade."),
+    "a misspelled permission": (HMAC + "    allow: [tarde]\n", "'tarde' is no permission to allow; did you mean trade? write trade, or"),
+    "a key that can withdraw": (HMAC + "    allow: [withdraw]\n", "line 10: accounts.main.allow.0: 'withdraw' is no permission to allow; write trade, or a name such as enableMargin."),
     "a bad name": (PRICES.replace("  p:", "  'a/b':"), "line 2: flows.a/b: use letters, digits, - and _ in a name"),
     "the same key twice": (PRICES + "    market: spot\n", "line 6: the key 'market' stands there twice. Keep one of them."),
     "no YAML": (PRICES + "    every: : 5m\n", "line 6: this is no YAML: mapping values are not allowed here. Check colons"),
