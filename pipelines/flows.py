@@ -168,11 +168,12 @@ async def _as_task(run: Run, unit: Unit) -> Receipt:
 
 def _state(receipts: Sequence[Receipt], data: Any = None) -> State[Any]:
     code = worst(receipt.exit_code for receipt in receipts)
+    notes = "".join(f" ({receipt.note})" for receipt in receipts if receipt.note)
     if code == _INTERRUPTED:
-        return Cancelled(message="Interrupted; what was committed stays.", data=data)
+        return Cancelled(message=f"Interrupted; what was committed stays.{notes}", data=data)
     if code:
-        return Failed(message=_why(receipts), data=data)
-    return Completed(message=f"{sum(receipt.rows for receipt in receipts):,} rows", data=data)
+        return Failed(message=f"{_why(receipts)}{notes}", data=data)
+    return Completed(message=f"{sum(receipt.rows for receipt in receipts):,} rows{notes}", data=data)
 
 
 def _why(receipts: Sequence[Receipt]) -> str:
@@ -212,6 +213,7 @@ async def _summarise(name: str, receipts: Sequence[Receipt]) -> None:
             "weight": receipt.weight,
             "seconds": receipt.seconds,
             "failed": _why([receipt]),
+            "note": receipt.note,
         }
         for receipt in receipts
     ]

@@ -85,6 +85,7 @@ class Journal:
             "requests": receipt.requests,
             "weight": receipt.weight,
             "error": why or None,
+            "note": receipt.note or None,
         }
 
 

@@ -66,6 +66,7 @@ RUNS = Dataset(
         Column("requests", ID, "requests sent, retries included"),
         Column("weight", ID, "weight spent"),
         Column("error", TEXT, "what failed and why, one sentence; NULL when done", nullable=True),
+        Column("note", TEXT, "what a person should know all the same; NULL when there is nothing", nullable=True),
     ),
     key=("run", "dataset"),
     kind=Kind.LOG,

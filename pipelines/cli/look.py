@@ -22,6 +22,11 @@ SELECT dataset, coalesce(market, account) AS of, "interval", count(*) AS series,
     min(since) AS since, min(until) AS until, max(lag_s) AS lag_s, sum(open_gaps)::BIGINT AS open_gaps
 FROM series_status GROUP BY ALL ORDER BY ALL
 """
+_NOTES = """
+SELECT flow, note FROM runs
+WHERE note IS NOT NULL AND (flow, run) IN (SELECT (flow, max_by(run, ended)) FROM runs GROUP BY flow)
+ORDER BY ALL
+"""
 
 
 def query(
@@ -45,13 +50,15 @@ def status(
     """What the lake covers of each dataset, how far behind now it is, and how many gaps are open."""
     if discovery:
         return _discovery(Lake.at(load(config).lake), each=series, json=json)
-    rows = answer(connect(Lake.at(load(config).lake)), _SERIES if series else _DATASETS)
+    connection = connect(Lake.at(load(config).lake))
+    rows = answer(connection, _SERIES if series else _DATASETS)
     if json:
         write_json(rows.to_pylist())
     else:
         write_table([name.removesuffix("_s") for name in rows.schema.names], map(_row, rows.to_pylist()))
         if not rows.num_rows:
             say("The lake is empty; `binlake run` fills it.")
+        say(*(f"Flow {row['flow']}: {row['note']}" for row in answer(connection, _NOTES).to_pylist()))
     return 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from connectors.lake import Lake
 from pipelines.cli import main
 from schemas.account import BALANCES
+from schemas.journal import RUNS
 from schemas.market import KLINES
 
 
@@ -49,6 +50,19 @@ def test_receipts_are_for_programs(config, capsys):
     ]
     assert receipts[0]["rows"] == stored(config, BALANCES).num_rows == 1
     assert all(each["requests"] and each["weight"] for each in receipts)
+
+
+@pytest.mark.usefixtures("key")
+def test_what_is_noted_about_a_key_is_told(config, capsys):
+    """A key that works from any address is named in the receipt, in `runs`, and by `status` until a run without it."""
+    note = "The key works from any address: restrict it to yours on the exchange."
+    assert main(["run", "wallet", "--json", "--config", str(config)]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)[0]["note"] == note
+    assert note in said.err
+    assert stored(config, RUNS)["note"].to_pylist() == [note]
+    assert main(["status", "--config", str(config)]) == 0
+    assert capsys.readouterr().err == f"Flow wallet: {note}\n"
 
 
 def test_one_failing_symbol_stops_no_other(config, capsys):

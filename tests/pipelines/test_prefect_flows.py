@@ -232,6 +232,7 @@ async def test_no_secret_is_in_anything_prefect_keeps(prefect, run, file, exchan
     monkeypatch.setenv("FLOW_KEY", key)
     monkeypatch.setenv("FLOW_SECRET", good)
     assert [receipt.exit_code for receipt in await run(path, "wallet")] == [0]
+    assert "(The key works from any address" in (await last_run(prefect, "wallet"))["state"]["message"]
     monkeypatch.setenv("FLOW_SECRET", bad)
     with pytest.raises(AccessRefused):
         await run(path, "wallet")
