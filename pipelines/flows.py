@@ -43,6 +43,7 @@ from pipelines.processes import alive
 from pipelines.progress import Progress, Silent
 from pipelines.receipts import Receipt, worst
 from pipelines.runs import Run, Unit, run_flow
+from pipelines.surprises import told
 from schemas.config import Flow
 from schemas.errors import Problem, TryLater
 
@@ -96,7 +97,7 @@ async def _run(path: Path, name: str) -> State[None]:
         watch.receipts = await run_flow(load(path), name, progress=watch.progress, stop=watch.stop, pull=_as_task)
     except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
         watch.error = error
-        return Failed(message=_sentence(error))
+        return Failed(message=told(error)[1])
     await _summarise(name, watch.receipts)
     return _state(watch.receipts)
 
@@ -150,7 +151,7 @@ async def _pull(dataset: str, where: str, work: _Work) -> State[_Work]:  # noqa:
         receipt = await work.attempt()
     except Exception as error:  # noqa: BLE001 - as above
         work.error = error
-        return Failed(message=_sentence(error))
+        return Failed(message=told(error)[1])
     if receipt.rows:
         _tell(work.run, receipt)
     return _state([receipt], work)
@@ -180,13 +181,6 @@ def _why(receipts: Sequence[Receipt]) -> str:
     sentences = [f"{failure.series}: {failure.why}" for receipt in receipts for failure in receipt.failures]
     more = f" (And {len(sentences) - _SHOWN_FAILURES} more.)" if len(sentences) > _SHOWN_FAILURES else ""
     return " ".join(sentences[:_SHOWN_FAILURES]) + more
-
-
-def _sentence(error: Exception) -> str:
-    """What a person may read of an error: all of a Problem, and only the kind of a bug."""
-    if isinstance(error, Problem):
-        return str(error)
-    return f"A bug: {type(error).__name__}. `binlake run --debug` shows where."
 
 
 def _tell(run: Run, receipt: Receipt) -> None:

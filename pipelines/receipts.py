@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from schemas.errors import Problem
+from pipelines.surprises import told
 
 Outcome = Literal["done", "failed", "interrupted", "skipped"]
 
 # When several apply, the first of these is the exit code of the whole command.
 _PRECEDENCE = (130, 70, 4, 75, 1, 3, 2)
 _OF_OUTCOME = {"done": 0, "skipped": 0, "interrupted": 130, "failed": 1}
+_log = logging.getLogger("binlake")  # silent but under --debug
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,10 @@ class Failure:
     exit_code: int = 1
 
     @classmethod
-    def of(cls, series: str, problem: Problem) -> Failure:
-        return cls(series, str(problem), problem.exit_code)
+    def of(cls, series: str, error: Exception) -> Failure:
+        _log.debug("%s failed:", series, exc_info=error)
+        exit_code, why = told(error)
+        return cls(series, why, exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,12 @@ class Receipt:
     seconds: float = 0.0
     failures: tuple[Failure, ...] = ()
     note: str = ""
+
+    @classmethod
+    def of_flow(cls, flow: str, error: Exception) -> Receipt:
+        """The receipt of a flow that failed beside its datasets, or before it came to them."""
+        failed = (Failure.of(flow, error),)
+        return cls(flow=flow, dataset="", market=None, account=None, outcome="failed", failures=failed)
 
     @property
     def where(self) -> str:

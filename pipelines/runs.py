@@ -84,8 +84,8 @@ class Run:
         try:
             rows, failures = await self._rows(unit)
             outcome = "failed" if failures else "done"
-        except Problem as problem:
-            failures = [Failure.of(unit.where, problem)]
+        except Exception as error:  # noqa: BLE001 - one dataset's surprise stops no other
+            failures = [Failure.of(unit.where, error)]
         except asyncio.CancelledError:
             outcome = "interrupted"
             raise
@@ -300,10 +300,14 @@ async def run_flow(
             receipt = await pull(run, unit)
             if stop.is_set() or hopeless(receipt):
                 break
+    receipts = [receipt for receipt, _, _ in run.receipts]
     progress.waiting("merging small files")
-    await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
+    try:
+        await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
+    except Exception as error:  # noqa: BLE001 - what was pulled is pulled
+        receipts.append(Receipt.of_flow(name, error))
     progress.waiting(None)
-    return [receipt for receipt, _, _ in run.receipts]
+    return receipts
 
 
 async def backfill(

@@ -65,8 +65,9 @@ async def pull_balances(session: Session, account: str) -> int:
     keep = {index for asset, index in listed.items() if asset in held_before}
     keep |= set(pc.indices_nonzero(_nonzero(rows)).to_pylist())
     gone = [_zero(account, wallet, asset, observed_at) for asset in sorted(held_before - listed.keys())]
-    rows = pa.concat_tables([rows.take(sorted(keep)), pa.Table.from_pylist(gone, schema=BALANCES.schema)])
-    return await _commit(session, BALANCES, series, rows, observed_at)
+    kept = rows.take(pa.array(sorted(keep), pa.int64()))  # typed, since an account may hold nothing
+    snapshot = pa.concat_tables([kept, pa.Table.from_pylist(gone, schema=BALANCES.schema)])
+    return await _commit(session, BALANCES, series, snapshot, observed_at)
 
 
 def _held(lake: Lake, account: str, wallet: str, series: str) -> set[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, unquote
@@ -277,7 +278,11 @@ class Client:
         return int((own_s + self._offset_s) * 1e6)
 
     def _learn_limits(self, endpoint: Endpoint, body: bytes) -> None:
-        for limit in msgspec.json.decode(body, type=_Limits).rate_limits:
+        with suppress(msgspec.MsgspecError):  # then the answer is of another shape, which its reader tells
+            self._learn(endpoint, msgspec.json.decode(body, type=_Limits).rate_limits)
+
+    def _learn(self, endpoint: Endpoint, limits: Sequence[_Limit]) -> None:
+        for limit in limits:
             if (limit.rate_limit_type, limit.interval, limit.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
                 self._budget.learn(endpoint.pool, limit.limit)
 

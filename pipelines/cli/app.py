@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
@@ -59,10 +60,18 @@ for _verb, _place, _help in _VERBS:
     app.command(_place, name=_verb, help=_help)
 
 
+def _show_tracebacks() -> None:
+    """Print the traceback also of what fails one flow alone."""
+    logging.getLogger("binlake").addHandler(logging.StreamHandler())
+    logging.getLogger("binlake").setLevel(logging.DEBUG)
+
+
 def call(argv: list[str]) -> int:
     """One command from its words to its exit code."""
     debug = "--debug" in argv
     try:
+        if debug:
+            _show_tracebacks()
         prepare()
         code = app([word for word in argv if word != "--debug"])
         sys.stdout.flush()

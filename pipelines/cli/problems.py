@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import sys
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 
 from cyclopts import CycloptsError
 
 from pipelines.receipts import worst
-from schemas.errors import Problem, UsageProblem
+from pipelines.surprises import BUG, told
+from schemas.errors import UsageProblem
 
 INTERRUPTED = 130
-BUG = 70
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def explained(error: BaseException, *, debug: bool) -> int:
@@ -44,8 +41,6 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 def _said(error: BaseException) -> tuple[int, str]:
     match error:
-        case Problem():
-            return error.exit_code, str(error)
         case CycloptsError():
             verb = " ".join(error.command_chain or ())
             return UsageProblem.exit_code, f"{error} See `{f'binlake {verb}'.rstrip()} --help`."
@@ -54,23 +49,10 @@ def _said(error: BaseException) -> tuple[int, str]:
         case BrokenPipeError():
             _close_stdout()
             return 0, ""
-        case OSError() if error.errno in _FULL or error.filename is not None:
-            return 1, _of_the_system(error)
+        case Exception():
+            return told(error)
         case _:
-            return BUG, f"A bug: {_place(error)}. Run the same command with --debug and report what it prints."
-
-
-def _of_the_system(error: OSError) -> str:
-    if error.errno in _FULL:
-        return "The disk is full; nothing committed was lost. Make room and run the same command again."
-    return f"{error.filename}: {error.strerror}."
-
-
-def _place(error: BaseException) -> str:
-    """The kind of an error and where it arose; not its text, which may hold what is secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+            return BUG, f"A bug: {type(error).__name__}. Run the same command with --debug."
 
 
 def _close_stdout() -> None:

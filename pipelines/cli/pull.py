@@ -23,7 +23,7 @@ from pipelines.receipts import Failure, Receipt, worst
 from pipelines.runs import Window, run_flow
 from pipelines.runs import backfill as pull_history
 from pipelines.serving import recorder
-from schemas.errors import Problem, UsageProblem
+from schemas.errors import UsageProblem
 
 SHOWN_FAILURES = 20
 
@@ -58,7 +58,7 @@ async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE
             return await run_flow(spec, name, progress=progress, stop=stop)
         return await _recorded(config, name, api, progress, stop)
 
-    return await _pull_each(names, pull, json=json)
+    return await pull_each(names, pull, json=json)
 
 
 async def _recorded(config: Path, name: str, api: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
@@ -90,7 +90,7 @@ async def backfill(
     async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
         return await pull_history(spec, name, window, progress=progress, stop=stop)
 
-    return await _pull_each([name], pull, json=json)
+    return await pull_each([name], pull, json=json)
 
 
 def _window(since: str, until: str | None, symbols: Sequence[str]) -> Window:
@@ -100,7 +100,7 @@ def _window(since: str, until: str | None, symbols: Sequence[str]) -> Window:
     return window
 
 
-async def _pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
+async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
     """Pull one flow after the other; a problem of one does not stop the next."""
     receipts: list[Receipt] = []
     with stopping() as stop:
@@ -122,9 +122,8 @@ async def _attempted(name: str, pulling: Awaitable[list[Receipt]]) -> list[Recei
         return await pulling
     except UsageProblem:
         raise  # what is wrong with the file or the lake is wrong for every flow
-    except Problem as problem:
-        failure = Failure.of(name, problem)
-        return [Receipt(flow=name, dataset="", market=None, account=None, outcome="failed", failures=(failure,))]
+    except Exception as error:  # noqa: BLE001 - one flow's surprise stops no other
+        return [Receipt.of_flow(name, error)]
 
 
 def _skipped(name: str, account: str) -> Receipt:

@@ -1,11 +1,14 @@
 """`plan`, `run` and `backfill` from the words of a person to the lake."""
 
+import asyncio
 import json
 
 import pytest
 
 from connectors.lake import Lake
 from pipelines.cli import main
+from pipelines.cli.pull import pull_each
+from pipelines.receipts import Receipt
 from schemas.account import BALANCES
 from schemas.journal import RUNS
 from schemas.market import KLINES
@@ -159,3 +162,21 @@ def test_status_says_what_was_looked_for(config, capsys):
     found = json.loads(capsys.readouterr().out)
     assert {row["account"] for row in found} == {"main"}
     assert not any(row["state"] == "never looked at" for row in found)
+
+
+def test_a_surprise_fails_its_flow_alone(capsys):
+    """An error that nobody foresaw fails one flow; those behind it run, and the exit code is 70 at the end."""
+
+    async def pull(name, _progress, _stop) -> list[Receipt]:
+        if name == "first":
+            raise RuntimeError("secret=abc")
+        return [Receipt(flow=name, dataset="prices", market="spot", account=None, outcome="done", rows=2)]
+
+    assert asyncio.run(pull_each(["first", "second"], pull, json=True)) == 70
+    shown = capsys.readouterr()
+    assert [(each["flow"], each["outcome"]) for each in json.loads(shown.out)] == [
+        ("first", "failed"),
+        ("second", "done"),
+    ]
+    assert "A bug: RuntimeError in test_cli_pull.py" in shown.err
+    assert "secret" not in shown.out + shown.err
