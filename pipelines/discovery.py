@@ -27,7 +27,7 @@ COLD_US = 7 * DAY_US  # how often any other one is
 class Heat(StrEnum):
     """How likely it is that an account trades a symbol unknown to us."""
 
-    TRADED = "traded"  # it does; its orders say when there is something new
+    TRADED = "traded"  # it does; its orders say when there is something new, and so do its assets
     HOT = "hot"  # one of its assets changed without explanation
     WARM = "warm"  # the account holds its base asset
     COLD = "cold"
@@ -72,8 +72,9 @@ class Survey:
         )
 
     @property
-    def hot(self) -> list[Candidate]:
-        return [one for one in self.candidates if one.heat is Heat.HOT and one.due]
+    def suspects(self) -> list[Candidate]:
+        """Those that might explain a changed balance and were not looked at since."""
+        return [one for one in self.candidates if one.heat in {Heat.TRADED, Heat.HOT} and one.due]
 
     def probes(self, most_again: int) -> list[str]:
         """The symbols to probe now, the likeliest first."""
@@ -115,8 +116,6 @@ class _Ground:
 
     def candidate(self, symbol: str) -> Candidate:
         stand = self.filled.get(symbol, {})
-        if symbol in self.traded:
-            return Candidate(symbol=symbol, heat=Heat.TRADED, probed_at=stand.get("probed_at"), gone=_gone(stand))
         probed_at, changed = stand.get("probed_at"), self._changed(symbol)
         heat = self._heat(symbol, changed, gone=_gone(stand))
         return Candidate(
@@ -124,7 +123,7 @@ class _Ground:
             heat=heat,
             probed_at=probed_at,
             gone=_gone(stand),
-            due=probed_at is None or probed_at < self._look_again_before(heat),
+            due=self._due(heat, probed_at or 0, changed=changed > 0 and not _gone(stand)),
             keen=changed == 2,  # noqa: PLR2004 - base and quote
         )
 
@@ -135,6 +134,8 @@ class _Ground:
         return 0 if row is None else (row["base_asset"] in suspects) + (row["quote_asset"] in suspects)
 
     def _heat(self, symbol: str, changed: int, *, gone: bool) -> Heat:
+        if symbol in self.traded:
+            return Heat.TRADED
         row = self.book.rows.get(symbol)
         if row is None or gone:
             return Heat.COLD
@@ -142,10 +143,11 @@ class _Ground:
             return Heat.HOT
         return Heat.WARM if row["base_asset"] in self.held else Heat.COLD
 
-    def _look_again_before(self, heat: Heat) -> int:
-        if heat is Heat.HOT and self.suspicion is not None:
-            return self.suspicion.until
-        return self.now - (WARM_US if heat is Heat.WARM else COLD_US)
+    def _due(self, heat: Heat, probed_at: int, *, changed: bool) -> bool:
+        """Whether it was not looked at since a change, or for long; of what is traded, the orders tell the rest."""
+        if changed and self.suspicion is not None:
+            return probed_at < self.suspicion.until
+        return heat is not Heat.TRADED and probed_at < self.now - (WARM_US if heat is Heat.WARM else COLD_US)
 
 
 def _gone(stand: Mapping[str, int]) -> bool:

@@ -15,10 +15,9 @@ from connectors.lake import Lake, Stale
 from pipelines.idpages import AccountSeries, move_of, within
 from pipelines.journal import column, with_instants
 from pipelines.standing import last_of, stands_of
-from pipelines.versions import NATURES
 from schemas.fields import TIME
 from schemas.intervals import DAY_US
-from schemas.orders import ALLOCATIONS, FILLS, ORDERS, PREVENTED_MATCHES
+from schemas.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS, PREVENTED_MATCHES
 
 SETTLED_US = DAY_US  # how long after its end an order's fills may still turn up
 
@@ -41,7 +40,7 @@ class Changed:
 
     def settled(self, now: int) -> bool:
         """Whether what is missing now is missing for good; a check names it then."""
-        return self.status not in NATURES[ORDERS.name].open_states and self.update_time < now - SETTLED_US
+        return self.status in ORDER_LIFE.final and self.update_time < now - SETTLED_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from pipelines.standing import (
     raise_open_since,
     stands_of,
 )
-from pipelines.versions import NATURES, Row, Seen, add_versions, by_series
+from pipelines.versions import Row, Seen, add_versions, by_series, life_of
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.intervals import DAY_US, MINUTE_US
 from schemas.orders import ORDER_LISTS, ORDERS
@@ -185,5 +185,5 @@ class OrderPull:
 
 def _executing(rows: pa.Table) -> Sequence[bool]:
     """Lists that may still change are asked for again until they are done."""
-    nature = NATURES[ORDER_LISTS.name]
-    return [state in nature.open_states for state in rows[nature.status].to_pylist()]
+    life = life_of(ORDER_LISTS)
+    return [state not in life.final for state in rows[life.status].to_pylist()]

@@ -29,7 +29,7 @@ from pipelines.versions import Seen, add_versions
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.fields import MONEY, TIME
 from schemas.intervals import DAY_US
-from schemas.orders import OPEN_STATES, ORDERS
+from schemas.orders import ORDER_LIFE, ORDERS
 
 RETAINED_US = 90 * DAY_US  # how long after its end the exchange states to keep an order that was never filled
 LOOK_AGAIN_US = 7 * DAY_US  # how often a symbol is looked at
@@ -137,7 +137,7 @@ def _ended_unfilled(lake: Lake, series: Sequence[AccountSeries], before: int) ->
     """The instants, by series and id, of orders that ended unfilled before an instant and are not marked as gone."""
     end: Any = pa.scalar(before, TIME.arrow)
     nothing: Any = pa.scalar(0, MONEY.arrow)
-    ended = (pc.field("executed_qty") == nothing) & ~pc.field("status").isin(OPEN_STATES)
+    ended = (pc.field("executed_qty") == nothing) & pc.field("status").isin(ORDER_LIFE.final)
     where = within(ORDERS, series) & (pc.field("time") < end) & ended
     columns = ["symbol", "order_id", "version", "time", "update_time", "gone_since"]
     rows = last_of(lake.table(ORDERS).scan(columns, where))

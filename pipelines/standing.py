@@ -15,7 +15,7 @@ from connectors.lake import Lake, Stale
 from pipelines.idpages import AccountSeries, move_of, within
 from pipelines.journal import column, with_instants
 from schemas.dataset import Dataset
-from schemas.orders import FILLS, OPEN_STATES, ORDER_LISTS, ORDERS
+from schemas.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
 
 _UNSETTLED = ("unsettled_id", "unsettled_until_id")
 
@@ -67,8 +67,8 @@ def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
         return []
     columns = ["symbol", "order_id", "version", "status", "gone_since", "time"]
     rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
-    still = pc.and_(pc.is_in(rows["status"], value_set=pa.array(OPEN_STATES)), pc.is_null(rows["gone_since"]))
-    found = with_instants(rows.filter(still))
+    ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
+    found = with_instants(rows.filter(pc.invert(ended)))
     return [OpenOrder(AccountSeries(account, market, row["symbol"]), row["order_id"], row["time"]) for row in found]
 
 

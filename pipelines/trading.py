@@ -53,21 +53,22 @@ class Trading:
         return pull.rows + orders.rows, [*self._failures, *orders.failures, *pull.failures]
 
     async def _discover(self, pull: FillPull) -> set[str]:
-        """Probe what the account may trade, and return what turned out to be traded."""
+        """Probe what the account may trade; return what turned out to be traded, and what is traded and was probed."""
         lake, account = self.session.lake, self.flow.account
         book = await listing.listing(self.session, SPOT_MARKET)
         before = await self._known()
         await asyncio.to_thread(residue.look, lake, account, SPOT_MARKET, book)
         now = self.session.client.now_us()
         found = await asyncio.to_thread(survey, lake, account, SPOT_MARKET, now)
-        probes = [AccountSeries(account, SPOT_MARKET, one) for one in found.probes(most_again(self.flow, self.budget))]
-        await pull.walk(probes, frozenset(probes))
+        probed = found.probes(most_again(self.flow, self.budget))
+        series = [AccountSeries(account, SPOT_MARKET, one) for one in probed]
+        await pull.walk(series, frozenset(series))
         if found.suspicion and not self.session.stop.is_set():
             await asyncio.to_thread(self._clear_when_looked_at, lake, now)
-        return await self._known() - before
+        return await self._known() - (before - set(probed))
 
     def _clear_when_looked_at(self, lake: Lake, now: int) -> None:
-        if not survey(lake, self.flow.account, SPOT_MARKET, now).hot:
+        if not survey(lake, self.flow.account, SPOT_MARKET, now).suspects:
             residue.clear(lake, self.flow.account, SPOT_MARKET)
 
     async def _known(self) -> set[str]:

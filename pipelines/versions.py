@@ -10,40 +10,29 @@ from connectors.lake import Lake, Stale, Table
 from pipelines.additions import ROUNDS
 from pipelines.idpages import AccountSeries, Page, frontier, id_column, move_of, moved, with_ids
 from pipelines.journal import rows_of, with_instants
-from schemas.dataset import Dataset
+from schemas.dataset import Dataset, Lifecycle
 from schemas.errors import Problem
-from schemas.orders import OPEN_STATES, ORDER_LISTS, ORDERS
+from schemas.orders import ORDER_LIFE, ORDERS
 
 _OF_THE_VERSION = frozenset({"version", "seen_at"})
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Nature:
-    """What tells an older state of a thing from a newer one, and an open thing from a final one."""
-
-    stamp: str
-    status: str
-    open_states: frozenset[str]
-
-    def is_open(self, row: Row) -> bool:
-        """Whether it may still change."""
-        return row[self.status] in self.open_states and row.get("gone_since") is None
-
-    def overtakes(self, row: Row, before: Row) -> bool:
-        """Whether a state is another and no older one: an answer may lag behind what is stored."""
-        if row[self.stamp] < before[self.stamp] or row.get("executed_qty", 0) < before.get("executed_qty", 0):
-            return False
-        if row[self.status] in self.open_states and before[self.status] not in self.open_states:
-            return False
-        return any(value != before[name] for name, value in row.items() if name not in _OF_THE_VERSION)
+def life_of(dataset: Dataset) -> Lifecycle:
+    """How the things of a dataset of versions change."""
+    assert dataset.lifecycle is not None  # noqa: S101 - such a dataset declares it
+    return dataset.lifecycle
 
 
-NATURES = {
-    ORDERS.name: Nature("update_time", "status", frozenset(OPEN_STATES)),
-    ORDER_LISTS.name: Nature("transaction_time", "list_order_status", frozenset({"EXECUTING"})),
-}
+def _overtakes(life: Lifecycle, row: Row, before: Row) -> bool:
+    """Whether a state is another and no older one: an answer may lag behind what is stored."""
+    if row[life.stamp] < before[life.stamp] or row.get("executed_qty", 0) < before.get("executed_qty", 0):
+        return False
+    reopens = row[life.status] not in life.final and before[life.status] in life.final
+    if reopens and row[life.stamp] == before[life.stamp]:
+        return False
+    return any(value != before[name] for name, value in row.items() if name not in _OF_THE_VERSION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +111,10 @@ def _version(row: Row, before: Row | None, seen_at: int) -> Row:
 
 def _changes(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[tuple[Row, Row | None]]:
     """Each new state with the one before it."""
-    nature, name, symbol = NATURES[dataset.name], id_column(dataset), seen.series.symbol
+    life, name, symbol = life_of(dataset), id_column(dataset), seen.series.symbol
     for row in {row[name]: row for row in seen.rows}.values():
         before = last.get((symbol, row[name]))
-        if before is None or nature.overtakes(row, before):
+        if before is None or _overtakes(life, row, before):
             yield row, before
     for one in seen.unknown:
         before = last[symbol, one]
@@ -135,8 +124,7 @@ def _changes(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[tu
 
 def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
     """Since when orders of a series may be open, when these come to it; it is raised when they were looked through."""
-    nature = NATURES[ORDERS.name]
-    instants = [row["time"] for row in rows if nature.is_open(row)]
+    instants = [row["time"] for row in rows if row["status"] not in ORDER_LIFE.final and row["gone_since"] is None]
     return {"open_since": min([*instants, *([known] if known else [])])} if instants else {}
 
 

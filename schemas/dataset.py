@@ -27,14 +27,27 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    """How a thing changes: the column that tells an older state from a newer one, and the words of its status.
+
+    The list of final words is closed: any other word, also one that is not listed at all, may still become another.
+    """
+
+    stamp: str
+    status: str
+    open: tuple[str, ...]
+    final: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """One logical table: its columns, key, kind, series and partition.
 
     `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series.
     `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
     value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
-    `retired` takes a key out of its view once the last version has a value there. A dataset that `comes_with` another
-    is pulled along with it.
+    `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
+    dataset that `comes_with` another is pulled along with it.
     """
 
     name: str
@@ -48,6 +61,7 @@ class Dataset:
     partition: tuple[str, ...] = ()
     yearly: tuple[str, frozenset[str]] | None = None
     retired: str | None = None
+    lifecycle: Lifecycle | None = None
     comes_with: str | None = None
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from schemas.catalog import DATASETS
-from schemas.dataset import MONTH, Dataset
+from schemas.dataset import MONTH, Dataset, Lifecycle
 from schemas.fields import TEXT, TIME
 from schemas.intervals import LENGTH_US, Grid
 
@@ -124,6 +124,13 @@ def inside_coverage(dataset: Dataset) -> str:
     )
 
 
+def known_status(dataset: Dataset, life: Lifecycle) -> str:
+    """The last versions whose status is neither a known open word nor a final one."""
+    words = ", ".join(f"'{word}'" for word in (*life.open, *life.final))
+    columns = quoted((*dataset.identity, life.status, life.stamp))
+    return f'SELECT {columns} FROM {dataset.name} WHERE "{life.status}" NOT IN ({words}) ORDER BY ALL'
+
+
 def promises() -> Iterator[tuple[str, str, str]]:
     """Name, promise and query for offending rows of every check that follows from a declaration."""
     for dataset in DATASETS.values():
@@ -132,3 +139,14 @@ def promises() -> Iterator[tuple[str, str, str]]:
         yield f"{name}_not_null", f"`{dataset.table}` has every value that must be there.", not_null(dataset)
         if dataset.cursor is not None:
             yield f"{name}_inside_coverage", f"`{name}` holds no row outside coverage.", inside_coverage(dataset)
+
+
+def expectations() -> Iterator[tuple[str, str, str]]:
+    """The same of those that warn."""
+    for dataset in DATASETS.values():
+        if dataset.lifecycle is not None:
+            yield (
+                f"{dataset.name}_known_status",
+                f"Every status of `{dataset.name}` is a word that binlake knows; any other is taken for an open one.",
+                known_status(dataset, dataset.lifecycle),
+            )

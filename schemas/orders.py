@@ -1,7 +1,7 @@
 """What an account traded: its orders through every state seen, its fills, and what took the place of fills."""
 
 from schemas.account import ACCOUNT
-from schemas.dataset import Dataset, Kind
+from schemas.dataset import Dataset, Kind, Lifecycle
 from schemas.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 from schemas.market import MARKET, SYMBOL
 
@@ -21,8 +21,15 @@ _STP_MODE = Column(
     "self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...; NULL in answers older than it", nullable=True
 )
 
-OPEN_STATES = ("NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL")
-"""The states that may still become another."""
+ORDER_LIFE = Lifecycle(
+    stamp="update_time",
+    status="status",
+    open=("NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"),
+    final=("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"),
+)
+_LIST_LIFE = Lifecycle(
+    stamp="transaction_time", status="list_order_status", open=("EXECUTING",), final=("ALL_DONE", "REJECT")
+)
 
 ORDERS = Dataset(
     name="orders",
@@ -81,6 +88,7 @@ ORDERS = Dataset(
     series=("account", "market", "symbol"),
     clock="time",  # which never changes, so that all versions of an order lie in one partition
     partition=("account", "market", "month"),
+    lifecycle=ORDER_LIFE,
 )
 
 ORDER_LISTS = Dataset(
@@ -107,6 +115,7 @@ ORDER_LISTS = Dataset(
     clock="transaction_time",
     partition=("account", "market"),
     comes_with="orders",
+    lifecycle=_LIST_LIFE,
 )
 
 FILLS = Dataset(

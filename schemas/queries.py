@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Literal, cast
 
-from schemas.derived import promises
+from schemas.derived import expectations, promises
 
 Severity = Literal["error", "warn"]
 
@@ -44,8 +44,9 @@ def views() -> list[View]:
 
 def checks() -> list[Check]:
     """Every check: those of `schemas/checks`, then those derived from the declarations."""
-    derived = [Check(name, "error", promise, sql) for name, promise, sql in promises()]
-    return [_check(name, head, sql) for name, head, sql in _files("checks")] + derived
+    written = [_check(name, head, sql) for name, head, sql in _files("checks")]
+    errors = [Check(name, "error", promise, sql) for name, promise, sql in promises()]
+    return written + errors + [Check(name, "warn", promise, sql) for name, promise, sql in expectations()]
 
 
 def _check(name: str, head: str, sql: str) -> Check:

@@ -1,3 +1,3 @@
--- Whether an order of this status may still change.
+-- Whether an order of this status may still change; a word that is not known to be final may.
 CREATE OR REPLACE MACRO is_open(status_) AS
-    status_ IN ('NEW', 'PENDING_NEW', 'PARTIALLY_FILLED', 'PENDING_CANCEL')
+    status_ NOT IN ('FILLED', 'CANCELED', 'REJECTED', 'EXPIRED', 'EXPIRED_IN_MATCH')

@@ -60,5 +60,5 @@ SELECT
     (executed_qty / nullif(orig_qty, 0)::DOUBLE)::DECIMAL(38, 16) AS fill_ratio,
     average_price::DECIMAL(38, 8) AS average_price,
     reference_price,
-    (CASE side WHEN 'BUY' THEN 1 ELSE -1 END * (average_price / reference_price - 1))::DECIMAL(38, 16) AS slippage
+    (CASE side WHEN 'BUY' THEN 1 WHEN 'SELL' THEN -1 END * (average_price / reference_price - 1))::DECIMAL(38, 16) AS slippage
 FROM averaged

@@ -17,7 +17,7 @@ from connectors.simulator import Exchange, Life, serve
 from connectors.simulator.limits import Limits
 from pipelines.checks import run_checks
 from schemas.journal import RUNS
-from schemas.orders import ALLOCATIONS, FILLS, OPEN_STATES, ORDERS
+from schemas.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
 
 NOW = at("2026-03-01 12:00")
 SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
@@ -182,11 +182,22 @@ def test_an_open_order_that_no_run_looks_at_fails(lake: Lake) -> None:
     assert [row["order_id"] for row in found(lake, "forgotten_orders")] == [7, 8]
 
 
-@pytest.mark.parametrize("status", OPEN_STATES)
+@pytest.mark.parametrize("status", [*ORDER_LIFE.open, "PENDING_TRIGGER"])
 def test_an_open_order_outside_the_log_fails(status: str, lake: Lake) -> None:
     """Whatever may still change needs the mark, in each of the open states."""
     put(lake, ORDERS, order(7, status), order(8), order(9, status, gone_since="2026-01-02"))
     assert [row["order_id"] for row in found(lake, "forgotten_orders")] == [7]
+
+
+def test_an_unknown_status_warns(lake: Lake) -> None:
+    """Each order and list whose last state has a status that binlake does not know is named with that word."""
+    put(lake, ORDERS, *(order(7 + place, word) for place, word in enumerate((*ORDER_LIFE.open, *ORDER_LIFE.final))))
+    put(lake, ORDERS, order(1, "PENDING_TRIGGER"), order(2, "PENDING_TRIGGER"), order(2, version=2))
+    assert [(row["order_id"], row["status"]) for row in found(lake, "orders_known_status")] == [(1, "PENDING_TRIGGER")]
+    row = SERIES | {"version": 1, "transaction_time": "2026-01-01", "seen_at": "2026-01-01"}
+    words = ("EXECUTING", "ALL_DONE", "REJECT", "PAUSED")
+    put(lake, ORDER_LISTS, *(row | {"order_list_id": n, "list_order_status": word} for n, word in enumerate(words)))
+    assert [each["list_order_status"] for each in found(lake, "order_lists_known_status")] == ["PAUSED"]
 
 
 # All of them.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from desks import instant
+from msgspec.structs import replace
 from trade_desk import ACCOUNT, TradeDesk, pull
 
 from connectors.lake.sql import connect, run
@@ -144,7 +145,7 @@ async def test_a_lagging_answer_loses_no_fill(desk: TradeDesk) -> None:
     await pull(desk)
     desk.clock.advance(60)
     desk.book.fill(B, number, 1)
-    desk.exchange.inject(Lagging(path="/api/v3/myTrades", ms=30_000))
+    desk.exchange.inject(Lagging(path="/api/v3/myTrades", ms=30_000, count=None))
     await pull(desk)
     assert len(desk.rows("fills")) == 1
     desk.exchange.faults.clear()
@@ -340,6 +341,54 @@ async def test_an_unexplained_balance_finds_the_symbol_at_once(desk: TradeDesk) 
     await pull(desk)
     desk.clock.advance(3600)
     assert "myTrades" not in await pull(desk), "what is explained is cold again"
+
+
+async def test_an_unknown_status_is_followed_to_its_end(desk: TradeDesk) -> None:
+    """An order seen under a word nobody knows is asked for until it ends, and its fill is pulled, however old it is."""
+    number = desk.book.place(B, "BUY", 1, 50, status="PENDING_TRIGGER")
+    await pull(desk)
+    desk.clock.advance(7200)
+    for _ in range(OVERLAP_ROWS):
+        desk.book.place(B, "BUY", 1, 40)
+    await pull(desk)
+    desk.book.fill(B, number)
+    await pull(desk)
+    assert desk.orders(B) == desk.truth(B)
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+async def test_a_list_of_unknown_status_is_followed_to_its_end(desk: TradeDesk) -> None:
+    """A list of orders under a word nobody knows is asked for until it is done, however many lists came after it."""
+    legs = {"side": "SELL", "qty": 1, "price": 90}, {"side": "SELL", "qty": 1, "price": 9, "stop_price": 9}
+    first, _ = desk.book.place_list("OCO", B, *legs)
+    (row,) = desk.book.lists
+    desk.book.lists.put(row.list_id, replace(row, status="PAUSED"))
+    await pull(desk)
+    desk.clock.advance(7200)
+    for _ in range(OVERLAP_ROWS):
+        desk.book.place_list("OCO", B, *legs)
+    await pull(desk)
+    desk.book.lists.put(row.list_id, replace(row, at_ms=desk.exchange.now_ms, time_ms=desk.exchange.now_ms))
+    desk.book.fill(B, first)
+    await pull(desk)
+    states = [one["list_order_status"] for one in desk.rows("order_lists") if one["order_list_id"] == row.list_id]
+    assert (states[0], states[-1]) == ("PAUSED", "ALL_DONE")
+
+
+async def test_an_unexplained_balance_walks_what_is_traded_too(desk: TradeDesk) -> None:
+    """A fill of a traded symbol that no order tells of yet is found by the balances it moved."""
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    desk.clock.advance(3600)
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    for path in ("allOrders", "openOrders"):
+        desk.exchange.inject(Lagging(path=f"/api/v3/{path}", ms=1_800_000, count=None))
+    await pull(desk)
+    assert len(desk.orders(B)) == 1
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+    desk.exchange.heal()
+    await pull(desk)
+    assert desk.orders(B) == desk.truth(B)
 
 
 async def test_a_regional_symbol_is_probed(desk: TradeDesk) -> None:

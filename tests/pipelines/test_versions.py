@@ -14,6 +14,7 @@ from connectors.lake import Lake
 from pipelines.additions import add_rows
 from pipelines.idpages import AccountSeries, Page, tail_of
 from pipelines.journal import column, with_instants
+from pipelines.standing import open_orders
 from pipelines.versions import Seen, add_versions
 from schemas.intervals import DAY_US, HOUR_US
 from schemas.orders import FILLS, ORDERS
@@ -79,6 +80,14 @@ def test_what_has_ended_does_not_reopen(lake: Lake) -> None:
     store(lake, order(BTC, status="FILLED", executed_qty=Decimal(1)))
     assert store(lake, order(BTC, status="PARTIALLY_FILLED", executed_qty=Decimal(1))) == 0
     assert store(lake, order(BTC, status="FILLED", executed_qty=Decimal("0.5"), client_order_id="x")) == 0
+
+
+def test_an_unknown_word_after_an_end_is_kept(lake: Lake) -> None:
+    """A later state under a word that is not known is a version, and the order counts as open again."""
+    store(lake, order(BTC, status="FILLED", executed_qty=Decimal(1)))
+    later = {"status": "REVIEWED", "executed_qty": Decimal(1), "update_time": "2026-11-02"}
+    assert store(lake, order(BTC, **later)) == 1
+    assert [one.order_id for one in open_orders(lake, "main", "spot")] == [5]
 
 
 def test_versions_of_a_series_are_seen_one_after_the_other(lake: Lake) -> None:

@@ -13,7 +13,7 @@ from lakes import at, put, small_lake
 from connectors.lake import Lake
 from connectors.lake.sql import connect, run
 from schemas.market import KLINES, SYMBOLS
-from schemas.orders import ALLOCATIONS, FILLS, OPEN_STATES, ORDERS
+from schemas.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS
 
 SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
 MINUTE = "2026-01-01 10:05"
@@ -54,16 +54,15 @@ def allocation(allocation_id: int, fee: str, fee_asset: str, **values: Any) -> d
 
 # Open orders.
 
-FINAL_STATES = ("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH")
-
 
 def test_open_orders_are_those_that_may_still_change(lake: Lake) -> None:
-    """`open_orders` has every order whose last state is an open one, unless the exchange does not know it any more."""
-    states = [*OPEN_STATES, *FINAL_STATES]
+    """`open_orders` has every order whose last state is not a final one, unless the exchange forgot the order."""
+    may_change = [*ORDER_LIFE.open, "PENDING_TRIGGER"]
+    states = [*may_change, *ORDER_LIFE.final]
     put(lake, ORDERS, *(order(number, state) for number, state in enumerate(states)))
     put(lake, ORDERS, order(50, "NEW"), order(50, "CANCELED", version=2), order(51, "NEW", gone_since="2026-02-01"))
     shown = tuples(lake, "SELECT order_id, status FROM open_orders ORDER BY order_id")
-    assert shown == list(enumerate(OPEN_STATES))
+    assert shown == list(enumerate(may_change))
 
 
 def test_an_open_order_says_what_is_left_of_it(lake: Lake) -> None:
