@@ -116,7 +116,7 @@ class _Ground:
 
     def candidate(self, symbol: str) -> Candidate:
         stand = self.filled.get(symbol, {})
-        probed_at, changed = stand.get("probed_at"), self._changed(symbol)
+        probed_at, changed = _looked_at(stand), self._changed(symbol)
         heat = self._heat(symbol, changed, gone=_gone(stand))
         return Candidate(
             symbol=symbol,
@@ -148,6 +148,11 @@ class _Ground:
         if changed and self.suspicion is not None:
             return probed_at < self.suspicion.until
         return heat is not Heat.TRADED and probed_at < self.now - (WARM_US if heat is Heat.WARM else COLD_US)
+
+
+def _looked_at(stand: Mapping[str, int]) -> int | None:
+    """When a symbol was last looked for; that the exchange did not know it is an answer too."""
+    return max(stand.get("probed_at", 0), stand.get("gone_at", 0)) or None
 
 
 def _gone(stand: Mapping[str, int]) -> bool:

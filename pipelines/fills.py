@@ -46,46 +46,53 @@ class FillPull:
         series = await asyncio.to_thread(due, lake, self.account, self.market, sorted(symbols), gone_before=gone_before)
         short = await asyncio.to_thread(lacking, lake, series)
         first = frozenset(one.series for one in series if one.never_walked)
-        await self.walk(sorted(first | short.keys()), first)
+        unanswered = await self.walk(sorted(first | short.keys()), first)
         routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
-        await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
-        await self._one_by_one(endpoints.MY_TRADES, FILLS, await asyncio.to_thread(still_lacking, lake, series))
+        unanswered |= await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
+        late = await asyncio.to_thread(still_lacking, lake, series)
+        unanswered |= await self._one_by_one(endpoints.MY_TRADES, FILLS, late)
         pointing = await asyncio.to_thread(unexplained, lake, series)
         once = {(one, order.prevented_match_id): (one, order) for one, order in pointing}  # two orders share a match
-        await self._one_by_one(endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, list(once.values()))
-        await asyncio.to_thread(note_matched, lake, series, self.session.client.now_us())
+        unanswered |= await self._one_by_one(endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, list(once.values()))
+        answered = [one for one in series if one.series not in unanswered]
+        await asyncio.to_thread(note_matched, lake, answered, self.session.client.now_us())
 
-    async def walk(self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()) -> None:
-        """Walk the fills of these series on, noting of those `probed` that they were looked for from the first on."""
+    async def walk(
+        self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()
+    ) -> set[AccountSeries]:
+        """Walk the fills of these series on, and return those that were not walked to their end.
+
+        Of those `probed` it is noted at their end that they were looked for from the first on.
+        """
         stands = await asyncio.to_thread(stands_of, self.session.lake, FILLS, self.account, self.market)
-        again, known = back_again(stands), {"probed_at": self.session.client.now_us() - LAG_US}
-
-        def memos(one: AccountSeries) -> Mapping[str, int]:
-            return {**again(one), **(known if one in probed else {})}
-
+        known = {"probed_at": self.session.client.now_us() - LAG_US}
         walk = self._walk(endpoints.MY_TRADES, FILLS)
-        walk.memos = memos
-        await self._follow(walk, series)
-        gone = {**known, "gone_at": self.session.client.now_us()}
+        walk.memos, walk.at_end = back_again(stands), lambda one: known if one in probed else {}
+        unanswered = await self._follow(walk, series)
+        gone = {"gone_at": self.session.client.now_us()}
         await self._add(
             FILLS, [Page(series=one, rows=FILLS.schema.empty_table(), instants={}, memos=gone) for one in walk.unknown]
         )
+        return unanswered
 
     def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
         return IdWalk(session=self.session, endpoint=endpoint, store=partial(add_rows, self.session.lake, dataset))
 
-    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> None:
+    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> set[AccountSeries]:
+        """Walk these series, and return those that did not come to their end."""
         try:
             await walk.run(series)
         finally:
             self.rows += walk.rows
             self.failures += walk.failures
+        return set(series) - walk.whole
 
     async def _one_by_one(
         self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[AccountSeries, Changed]]
-    ) -> None:
-        """Ask for the rows of single orders."""
+    ) -> set[AccountSeries]:
+        """Ask for the rows of single orders, and return the series of which an order was not answered."""
         self.session.progress.expect(requests=len(orders), rows=0)
+        unanswered = set(orders)
         fetch = partial(self._of_order, endpoint, dataset)
         async with aclosing(ahead(orders, fetch, self.session.stop, limit=WAVE)) as answers:
             async for (series, order), answer in answers:
@@ -97,6 +104,8 @@ class FillPull:
                         self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
                     case _:
                         await self._add(dataset, [answer])
+                        unanswered.discard((series, order))
+        return {series for series, _ in unanswered}
 
     async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Changed]) -> Page:
         series, order = asked

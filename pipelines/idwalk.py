@@ -49,8 +49,9 @@ class _Stand:
 class IdWalk:
     """One walk of many series of an endpoint. `store` commits the pages of a wave and says how many rows were new.
 
-    `pinned` tells rows that may still change. A series that fails is in `failures`, and one whose symbol the
-    exchange does not know in `unknown`; neither stops another.
+    `pinned` tells rows that may still change. `memos` go into the log with each page of a series, `at_end` with the
+    last one alone. A series that came to its end is in `whole`, one that failed in `failures`, and one whose symbol the
+    exchange does not know in `unknown`; none stops another. A series in none of them was not asked to its end.
     """
 
     session: Session
@@ -58,7 +59,9 @@ class IdWalk:
     store: Store
     pinned: Pinned = nothing_pinned
     memos: Callable[[AccountSeries], Mapping[str, int]] = lambda _: {}
+    at_end: Callable[[AccountSeries], Mapping[str, int]] = lambda _: {}
     rows: int = 0
+    whole: set[AccountSeries] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     unknown: list[AccountSeries] = field(default_factory=list)
 
@@ -94,6 +97,7 @@ class IdWalk:
         finally:
             new = await asyncio.to_thread(self.store, pages) if pages else 0
             self.rows += new
+            self.whole |= {page.series for page in pages if page.last}
             self.session.progress.advance(rows=new)
         going_on = [_Stand(page.series, at := page.ids[-1] + 1, at, page.tail) for page in pages if not page.last]
         self.session.progress.expect(requests=len(going_on), rows=0)
@@ -119,13 +123,14 @@ class IdWalk:
         instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
         ids = list(instants)
         self._refuse_standstill(stand, ids)
+        last = not ids or ids[-1] < stand.until  # a page shorter than asked for is no end
         return Page(
             series=stand.series,
             rows=rows,
             instants=instants,
-            last=not ids or ids[-1] < stand.until,  # a page shorter than asked for is no end
+            last=last,
             tail=tail_of(stand.tail, instants, self.pinned(rows), now),
-            memos=self.memos(stand.series),
+            memos={**self.memos(stand.series), **(self.at_end(stand.series) if last else {})},
         )
 
     async def _first(self, stand: _Stand) -> pa.Table:

@@ -45,7 +45,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A series whose orders changed, up to `changed_at`, or whose fills were never walked."""
+    """A series whose orders changed, up to `changed_at`, or whose fills were never walked to their end."""
 
     series: AccountSeries
     never_walked: bool
@@ -62,7 +62,7 @@ def due(lake: Lake, account: str, market: str, symbols: Iterable[str], *, gone_b
     found = []
     for symbol in symbols:
         fill, order = filled.get(symbol, {}), ordered.get(symbol, {})
-        never_walked = not {"until_id", "probed_at"} & fill.keys()
+        never_walked = "probed_at" not in fill  # to the end: `until_id` alone is of a walk that was cut
         changed_at, matched_at = order.get("changed_at", 0), fill.get("matched_at", 0)
         if fill.get("gone_at", 0) < gone_before and (never_walked or changed_at > matched_at):
             series = AccountSeries(account, market, symbol)

@@ -80,8 +80,9 @@ def _of_named(path: Path, flow: AccountFlow) -> Outlook:
 
 def _walked(lake: Lake | None, flow: AccountFlow) -> Collection[str]:
     """The symbols of which whatever there was is known."""
-    last = FILLS if "fills" in flow.datasets else ORDERS
-    return stands_of(lake, last, flow.account, SPOT_MARKET) if lake else ()
+    last, mark = (FILLS, "probed_at") if "fills" in flow.datasets else (ORDERS, "revision")
+    stands = stands_of(lake, last, flow.account, SPOT_MARKET) if lake else {}
+    return [symbol for symbol, stand in stands.items() if mark in stand]
 
 
 def _of_traded(config: FlowsFile, flow: AccountFlow, now: int) -> Outlook:
