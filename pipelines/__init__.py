@@ -12,7 +12,10 @@ __all__ = ["connect"]
 
 
 def connect(flows: str | Path = "flows.yaml") -> DuckDBPyConnection:
-    """A DuckDB connection with a view for every dataset of the lake that a flows.yaml names, as it is now."""
+    """A DuckDB connection with a view for every dataset of the lake that a flows.yaml names, as it is now.
+
+    It reaches nothing outside the lake's folder, but it is yours: a COPY through it can overwrite the lake's files.
+    """
     # Not at the top: whoever imports a module of this package would wait for DuckDB and Arrow.
     from connectors.lake import Lake, sql  # noqa: PLC0415
     from pipelines.config import load  # noqa: PLC0415

@@ -7,8 +7,9 @@ and replaced files are never seen. It loads no extension and its configuration i
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -18,7 +19,8 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake, Table
-from connectors.lake.sql_errors import problem, vanished
+from connectors.lake.sql_errors import meant, problem, vanished
+from connectors.lake.sql_guard import question
 from schemas.catalog import DATASETS
 from schemas.dataset import Dataset, Kind
 from schemas.derived import (
@@ -46,14 +48,17 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 Result = TypeVar("Result")
 Series = list[tuple[dict[str, str], dict[str, int]]]  # the columns that name each series of a table, with its bounds
+Answer = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
-_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
+_STREAMED_ROWS = 100_000  # at a time
 
 
-def connect(lake: Lake) -> DuckDBPyConnection:
+def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
 
-    Statements that a person typed go through `run`: the session itself would let COPY write inside the lake's folder.
+    It reaches nothing outside the lake's folder, loads nothing, and its settings are locked; a statement that takes
+    longer than `timeout_s` is stopped. But it is not read-only: the COPY of whoever holds it can overwrite the lake's
+    files. Statements that a person typed go through `run` or `stream`, which only read.
     """
     spill = lake.path / f".tmp-sql-{os.getpid()}-{uuid4().hex}"  # never shared: DuckDB's file names would clash
     connection = duckdb.connect(config=_SETTINGS | {"temp_directory": str(spill)})
@@ -61,6 +66,7 @@ def connect(lake: Lake) -> DuckDBPyConnection:
     connection.execute("SET parquet_metadata_cache = true")  # each view over a table would read all its footers again
     connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
     _on_current_files(connection, lake, lambda: _open(connection, lake))
+    connection.execute(f"SET max_execution_time = {(timeout_s or 0) * 1000}")  # 0: no end
     connection.execute(f"SET allowed_directories = [{_literal(str(lake.path))}]")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
@@ -72,9 +78,23 @@ def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:
     Anything else, and what DuckDB cannot answer, is a UsageProblem of one sentence; a damaged file is CorruptData that
     names it. When maintenance replaces a file under the query, the query runs once more on the newest snapshots.
     """
+    return _on_current_files(connection, _lake(connection), lambda: _whole(connection, sql))
+
+
+def stream(connection: DuckDBPyConnection, sql: str) -> Answer:
+    """The answer that `run` would give, a part at a time: it may be larger than the memory.
+
+    A file that maintenance removes after the first part is TryLater: what was handed out cannot be taken back.
+    """
+    lake = _lake(connection)
+    schema, batches = _on_current_files(connection, lake, lambda: _begun(connection, sql))
+    return schema, _going_on(connection, lake, batches)
+
+
+def _lake(connection: DuckDBPyConnection) -> Lake:
     row = connection.execute("SELECT getvariable('lake')").fetchone()
     assert row is not None
-    return _on_current_files(connection, Lake.at(Path(row[0])), lambda: _answer(connection, sql))
+    return Lake.at(Path(row[0]))
 
 
 def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable[[], Result]) -> Result:
@@ -91,17 +111,49 @@ def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable
         raise _problem(error, connection, lake) from None
 
 
-def _answer(connection: DuckDBPyConnection, sql: str) -> pa.Table:
-    # query() takes nothing but one SELECT without a COPY or INSERT in its WITH, which the type of a statement does
-    # not show; and an EXPLAIN ANALYZE runs what it explains.
-    connection.execute("EXPLAIN FROM query(?)", [_EXPLAIN.sub("", sql, count=1)]).fetchall()
+def _whole(connection: DuckDBPyConnection, sql: str) -> pa.Table:
+    schema, batches = _answer(connection, sql)
+    return pa.Table.from_batches(batches, schema)
+
+
+def _begun(connection: DuckDBPyConnection, sql: str) -> Answer:
+    schema, batches = _answer(connection, sql)
+    first = list(islice(batches, 1))
+    return schema, chain(first, batches)
+
+
+def _going_on(
+    connection: DuckDBPyConnection, lake: Lake, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
     try:
-        answer: pa.Table = connection.sql(sql).to_arrow_table()
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
-    except RuntimeError as error:  # what DuckDB makes of a Ctrl-C
-        raise (KeyboardInterrupt if "interrupted" in str(error) else error) from None
-    return answer
+        yield from batches
+    except duckdb.Error as error:
+        raise _problem(error, connection, lake) from None
+
+
+def _answer(connection: DuckDBPyConnection, sql: str) -> Answer:
+    with _duckdb_errors():
+        reader = connection.sql(question(connection, sql)).to_arrow_reader(_STREAMED_ROWS)
+    return reader.schema, _parts(reader)
+
+
+def _parts(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    while True:
+        with _duckdb_errors():
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+        yield batch
+
+
+@contextmanager
+def _duckdb_errors() -> Iterator[None]:
+    """Errors as DuckDB means them, whichever way Arrow or a Ctrl-C has turned them."""
+    try:
+        yield
+    except (duckdb.Error, OSError, RuntimeError) as error:
+        raise meant(error) from None
 
 
 def _problem(error: duckdb.Error, connection: DuckDBPyConnection, lake: Lake) -> Problem:

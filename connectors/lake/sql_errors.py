@@ -8,13 +8,12 @@ from difflib import get_close_matches
 
 import duckdb
 
-from schemas.errors import CorruptData, Problem, UsageProblem
+from schemas.errors import CorruptData, Problem, TryLater, UsageProblem
 
-_NO_SELECT = re.compile(
-    r"Expected a single SELECT statement|must be at the top level|PIVOT statements without explicit IN"
-)
+_CTRL_C = re.compile(r"INTERRUPT Error: Interrupted!|Query interrupted")
 _NO_TABLE = re.compile(r"Table with name (?P<name>\S+) does not exist")
 _MISSING = re.compile(r'No files found that match the pattern "(?P<path>[^"]+)"')
+_REMOVED = re.compile(r'Cannot open file "(?P<path>[^"]+)": No such file')  # since the query began
 _NAMED = re.compile(r"""[Ff]ile ['"](?P<path>[^'"]+)['"]""")
 
 # What is wrong with a query, be it in its text or in the arithmetic it asks for.
@@ -23,7 +22,21 @@ _OF_THE_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedE
 
 def vanished(error: duckdb.Error) -> bool:
     """Whether a file was not there any more."""
-    return _MISSING.search(str(error)) is not None
+    text = str(error)
+    return (_MISSING.search(text) or _REMOVED.search(text)) is not None
+
+
+def meant(error: duckdb.Error | OSError | RuntimeError) -> BaseException:
+    """The error that DuckDB means: Arrow keeps only its text, and a Ctrl-C comes in three forms."""
+    text = str(error)
+    if _CTRL_C.match(text):
+        return KeyboardInterrupt()
+    if not isinstance(error, OSError):
+        return error
+    kind = text.partition(" Error: ")[0].replace(" ", "").lower()
+    classes = {name.lower(): each for name, each in vars(duckdb).items() if name.endswith("Exception")}
+    found: type[duckdb.Error] = classes.get(f"{kind}exception", duckdb.Error)
+    return found(text)
 
 
 def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) -> Problem:
@@ -33,11 +46,14 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
         return UsageProblem("The query reaches beyond the lake.", "Only the data of the lake can be read.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return Problem("The query needs more memory than it may have.", "Ask for fewer rows or columns at a time.")
-    if _NO_SELECT.search(text):
-        return UsageProblem("Only a single SELECT is answered.", "The lake is read-only.")
+    if isinstance(error, duckdb.InterruptException):
+        return UsageProblem("The query took longer than it may.", "Ask for less, or allow more with --timeout.")
     if unknown := _NO_TABLE.match(text):
         return _no_table(unknown["name"], sorted(tables))
-    path = _named_file(text, files) or (None if isinstance(error, _OF_THE_QUERY) else first_damaged(files))
+    path = _named_file(text, files)
+    if path is None and _REMOVED.search(text):
+        return TryLater("Maintenance replaced a file under the query.", "Ask again.")
+    path = path or (None if isinstance(error, _OF_THE_QUERY) else first_damaged(files))
     return _damage(path) if path else UsageProblem(f"The query cannot be answered: {text}")
 
 

@@ -1,4 +1,7 @@
-"""The answer to a query on stdout: a table to look at, CSV, JSON or Parquet to work with. Decimals stay exact."""
+"""The answer to a query on stdout: a table to look at, CSV, JSON or Parquet to work with. Decimals stay exact.
+
+All but the table are written as the rows come, so that an answer may be larger than the memory.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -17,33 +20,57 @@ from schemas.errors import UsageProblem
 
 Format = Literal["table", "csv", "json", "parquet"]
 SHOWN_ROWS = 1000
+_ALL_ROWS = ", which --format csv, json or parquet writes"
+_AT_A_TIME = 10_000  # rows as Python values
 
 
-def write(rows: pa.Table, form: Format) -> None:
-    """Write all rows in a format; a table shows the first thousand and says so."""
-    _WRITERS[form](rows)
+def write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Format, max_rows: int | None = None) -> None:
+    """Write the rows in a format: up to `max_rows`, else a table's first thousand; what is left out is said."""
+    default = SHOWN_ROWS if form == "table" else None
+    head = _Head(batches, default if max_rows is None else max_rows)
+    _WRITERS[form](schema, head)
+    if head.is_cut:
+        say(f"These are the first {head.limit:,} rows; there are more{'' if max_rows else _ALL_ROWS}.")
 
 
-def _table(rows: pa.Table) -> None:
-    write_table(rows.schema.names, _rows(rows.slice(0, SHOWN_ROWS)), cell=text)
-    if rows.num_rows > SHOWN_ROWS:
-        say(f"The first {SHOWN_ROWS:,} of {rows.num_rows:,} rows; --format csv, json or parquet writes all.")
+class _Head:
+    """The batches up to a number of rows; afterwards, whether there were more."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], limit: int | None) -> None:
+        self._batches = batches
+        self.limit = limit
+        self.is_cut = False
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch in self._batches:
+            wanted = batch if self.limit is None else batch.slice(0, self.limit - rows)
+            rows += wanted.num_rows
+            if wanted.num_rows:
+                yield wanted
+            if wanted.num_rows < batch.num_rows:
+                self.is_cut = True
+                return
 
 
-def _csv(rows: pa.Table) -> None:
+def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    write_table(schema.names, _rows(batches), cell=text)
+
+
+def _csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(rows.schema.names)
-    writer.writerows([text(value) for value in row] for row in _rows(rows))
+    writer.writerow(schema.names)
+    writer.writerows([text(value) for value in row] for row in _rows(batches))
 
 
-def _json(rows: pa.Table) -> None:
+def _json(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """One array, one row a line; decimals and instants are text, so that no reader rounds them."""
-    separator = "[\n"
-    for row in _rows(rows):
-        named = dict(zip(rows.schema.names, map(_finite, row), strict=True))
-        sys.stdout.write(separator + json.dumps(named, ensure_ascii=False, default=text))
-        separator = ",\n"
-    sys.stdout.write("\n]\n" if rows.num_rows else "[]\n")
+    before = "["
+    for row in _rows(batches):
+        named = dict(zip(schema.names, map(_finite, row), strict=True))
+        sys.stdout.write(f"{before}\n{json.dumps(named, ensure_ascii=False, default=text)}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 
 
 def _finite(value: Any) -> Any:
@@ -51,19 +78,23 @@ def _finite(value: Any) -> Any:
     return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
-def _parquet(rows: pa.Table) -> None:
+def _parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     if sys.stdout.isatty():
         raise UsageProblem("Parquet is not for a terminal.", "Send it to a file: binlake query ... > rows.parquet")
-    pq.write_table(rows, sys.stdout.buffer, compression="zstd")
+    with pq.ParquetWriter(sys.stdout.buffer, schema, compression="zstd") as file:
+        for batch in batches:
+            file.write_batch(batch)
 
 
-def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """Row by row, a batch of Python values at a time."""
-    for batch in rows.to_batches(max_chunksize=10_000):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
+    """Row by row, some thousands of Python values at a time."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, _AT_A_TIME):
+            columns = batch.slice(start, _AT_A_TIME).columns
+            yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
-_WRITERS: dict[Format, Callable[[pa.Table], None]] = {
+_WRITERS: dict[Format, Callable[[pa.Schema, Iterable[pa.RecordBatch]], None]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,

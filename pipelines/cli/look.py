@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect
-from connectors.lake.sql import run as answer
+from connectors.lake.sql import connect, run, stream
 from pipelines.cli import formats
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import say, write_json, write_table
@@ -33,10 +33,15 @@ def query(
     sql: Annotated[str, Parameter(allow_leading_hyphen=True, help="one SELECT; `show tables` lists what there is")],
     *,
     format: Annotated[formats.Format, Parameter(help="how the answer is written")] = "table",  # noqa: A002 - the option
+    timeout: Annotated[PositiveInt | None, Parameter(help="stop the query after so many seconds")] = None,
+    max_rows: Annotated[
+        PositiveInt | None, Parameter(help="write no more rows, and say so; a table shows 1,000")
+    ] = None,
     config: Config = FLOWS_FILE,
 ) -> int:
     """Ask the lake a question in SQL. Each dataset is a view, and so are coverage, portfolio, candles and others."""
-    formats.write(answer(connect(Lake.at(load(config).lake)), sql), format)
+    with connect(Lake.at(load(config).lake), timeout_s=timeout) as session:
+        formats.write(*stream(session, sql), format, max_rows)
     return 0
 
 
@@ -51,14 +56,14 @@ def status(
     if discovery:
         return _discovery(Lake.at(load(config).lake), each=series, json=json)
     connection = connect(Lake.at(load(config).lake))
-    rows = answer(connection, _SERIES if series else _DATASETS)
+    rows = run(connection, _SERIES if series else _DATASETS)
     if json:
         write_json(rows.to_pylist())
     else:
         write_table([name.removesuffix("_s") for name in rows.schema.names], map(_row, rows.to_pylist()))
         if not rows.num_rows:
             say("The lake is empty; `binlake run` fills it.")
-        say(*(f"Flow {row['flow']}: {row['note']}" for row in answer(connection, _NOTES).to_pylist()))
+        say(*(f"Flow {row['flow']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
     return 0
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from schemas.market import PRICES
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+ENDLESS = 100_000_000_000  # rows
 HOSTILE = "\x1b[31mRED[/bold]"
 FLOWS = "exchange: simulator\nflows:\n  p: {kind: market, market: spot, datasets: [prices]}\n"
 
@@ -92,7 +94,55 @@ def test_a_table_says_when_there_is_more(config, capsys):
     """A thousand rows are shown; the rest is announced on stderr, not lost in silence."""
     _, said = asked(config, capsys, "select * from range(2500)")
     assert len(said.out.splitlines()) == 1001
-    assert "first 1,000 of 2,500 rows" in said.err
+    assert "the first 1,000 rows; there are more" in said.err
+
+
+@pytest.mark.parametrize(("form", "lines"), [("table", 6), ("csv", 6), ("json", 7)])
+def test_an_endless_answer_is_cut_where_asked(config, capsys, form, lines):
+    """Rows are written as they come, so that --max-rows ends a query whose answer no memory would hold."""
+    code, said = asked(config, capsys, f"select * from range({ENDLESS})", "--format", form, "--max-rows", "5")
+    assert (code, len(said.out.splitlines())) == (0, lines)
+    assert "the first 5 rows; there are more." in said.err
+    _, said = asked(config, capsys, "select * from range(5)", "--format", form, "--max-rows", "5")
+    assert (len(said.out.splitlines()), said.err) == (lines, "")
+
+
+def test_an_endless_answer_is_cut_in_parquet_too(config):
+    """A Parquet file is written as the rows come, and is whole where it is cut."""
+    options = ["--format", "parquet", "--max-rows", "250000", "--config", str(config)]
+    argv = ["-m", "pipelines", "query", f"select * from range({ENDLESS})", *options]
+    done = subprocess.run([sys.executable, *argv], cwd=ROOT, capture_output=True, check=True)
+    assert pq.read_table(io.BytesIO(done.stdout))["range"].to_pylist() == list(range(250_000))
+
+
+@pytest.mark.parametrize(
+    "sql", [f"select count(*) from range({ENDLESS}) t(n) where hash(n) = 1", f"from range({ENDLESS})"]
+)
+def test_a_query_that_takes_too_long_is_stopped(config, capsys, sql):
+    """--timeout ends a query before its first row or between two, and names the way out."""
+    code, said = asked(config, capsys, sql, "--format", "csv", "--timeout", "1")
+    assert (code, said.err) == (
+        2,
+        "binlake: The query took longer than it may. Ask for less, or allow more with --timeout.\n",
+    )
+
+
+def test_what_goes_wrong_between_two_rows_is_told(config, capsys):
+    """An error after the first rows ends the answer with the sentence it would have had before them."""
+    sql = "select case when range = 3000000 then error('no such thing') else range end from range(5000000)"
+    code, said = asked(config, capsys, sql, "--format", "csv")
+    assert (code, said.err) == (2, "binlake: The query cannot be answered: no such thing.\n")
+
+
+def test_ctrl_c_ends_an_answer_on_its_way(config):
+    """An interrupt between two rows ends the query as Ctrl-C ends everything."""
+    argv = ["-m", "pipelines", "query", f"from range({ENDLESS})", "--format", "csv", "--config", str(config)]
+    with subprocess.Popen([sys.executable, *argv], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"range\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130
+    assert said.startswith(b"binlake: Interrupted")
 
 
 def test_a_closed_pipe_is_no_failure(config):

@@ -13,9 +13,12 @@ import pytest
 from lakes import at, put, rows_of, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run
-from schemas.errors import CorruptData
+from connectors.lake.sql import connect, run, stream
+from schemas.errors import CorruptData, TryLater
 from schemas.market import PRICES
+
+# More rows than a stream reads ahead stand before those of the lake.
+LATE_FILES = "(SELECT range::DECIMAL(38, 8) FROM range(3_000_000)) UNION ALL (SELECT price FROM prices)"
 
 
 @pytest.fixture
@@ -79,18 +82,45 @@ def test_a_missing_file_is_named(lake: Lake) -> None:
         run(connection, "SELECT max(price) FROM prices")
 
 
-def test_a_replaced_file_is_read_anew(lake: Lake) -> None:
-    """A query whose files were replaced and removed since the session began is answered from the new ones."""
-    connection = connect(lake)
+def replaced(lake: Lake) -> set[str]:
+    """The files that the corrected price of S0 has replaced; they are removed."""
     table = lake.table(PRICES)
-    old = table.files()
+    before = set(table.files())
     row = {"market": "spot", "symbol": "S0", "price": "42", "observed_at": "2026-01-01"}
     keys = rows_of(PRICES, row).select(list(PRICES.key))
     table.replace(keys, rows_of(PRICES, row), [])
-    for path in set(old) - set(table.files()):
+    removed = before - set(table.files())
+    for path in removed:
         Path(path).unlink()
+    return removed
+
+
+def test_a_replaced_file_is_read_anew(lake: Lake) -> None:
+    """A query whose files were replaced and removed since the session began is answered from the new ones."""
+    connection = connect(lake)
+    replaced(lake)
     answer = run(connection, "SELECT DISTINCT price FROM prices WHERE symbol = 'S0'")
     assert answer.to_pylist() == [{"price": Decimal(42)}]
+
+
+def test_a_file_replaced_between_two_rows_is_told(lake: Lake) -> None:
+    """What was handed out of a stream cannot be taken back: the query is not begun anew, and one may ask again."""
+    schema, batches = stream(connect(lake), LATE_FILES)
+    assert next(batches).schema == schema
+    removed = replaced(lake)
+    with pytest.raises(TryLater, match="Ask again"):
+        list(batches)
+    assert removed
+
+
+def test_a_file_missing_between_two_rows_is_named(lake: Lake) -> None:
+    """A file that the newest log names and that is gone when a stream comes to it is damage, not maintenance."""
+    _, batches = stream(connect(lake), LATE_FILES)
+    next(batches)
+    for path in lake.table(PRICES).files():
+        Path(path).unlink()
+    with pytest.raises(CorruptData, match="missing"):
+        list(batches)
 
 
 def test_a_column_younger_than_a_file_is_null_in_it(lake: Lake) -> None:
