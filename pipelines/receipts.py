@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from pipelines.surprises import told
+from schemas.redaction import without_keys
 
 Outcome = Literal["done", "failed", "interrupted", "skipped"]
 
@@ -19,11 +20,15 @@ _log = logging.getLogger("binlake")  # silent but under --debug
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One series that failed; the others went on."""
+    """One series that failed; the others went on. Holds no key, even where one was taken for a symbol."""
 
     series: str
     why: str
     exit_code: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "series", without_keys(self.series))
+        object.__setattr__(self, "why", without_keys(self.why))
 
     @classmethod
     def of(cls, series: str, error: Exception) -> Failure:

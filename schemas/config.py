@@ -60,7 +60,7 @@ def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
 
 
 _Many = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), AfterValidator(values.not_a_key)]
 _Secret = Annotated[str, Written(values.secret_reference, r"^(env|file):.+$")]
 _Symbol = Annotated[str, Written(values.symbol, r"^\S+$")]
 _Address = Annotated[str, OneOf("address", ("spot", "wallet", "usdm", "coinm", "archive", "archive_list", "name"))]

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from schemas.redaction import without_keys
+
 
 class Problem(Exception):  # noqa: N818 - it is what the person reads
-    """One sentence that names what is wrong, and the way out. Survives pickling; never holds a secret."""
+    """One sentence that names what is wrong, and the way out. Survives pickling; holds no key."""
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, what: str, way_out: str = "") -> None:
-        super().__init__(what, way_out)
-        self.what = what
-        self.way_out = way_out
+        self.what = without_keys(what)
+        self.way_out = without_keys(way_out)
+        super().__init__(self.what, self.way_out)
 
     def __str__(self) -> str:
         return f"{self.what} {self.way_out}".rstrip()

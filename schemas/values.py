@@ -18,9 +18,12 @@ from cronsim import CronSim, CronSimError
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from schemas.redaction import without_keys
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _FORMS = {"env": "env:NAME", "file": "file:PATH"}
 _SHOWN = 40
+_NO_KEY = "a key itself never stands in this file"
 
 
 def wrong(sentence: str, *below: str) -> PydanticCustomError:
@@ -31,7 +34,7 @@ def wrong(sentence: str, *below: str) -> PydanticCustomError:
 
 def shown(value: object) -> str:
     """A value as an error may repeat it: quoted, and short."""
-    text = str(value)
+    text = without_keys(str(value))
     return f"'{text[:_SHOWN]}…'" if len(text) > _SHOWN else f"'{text}'"
 
 
@@ -138,6 +141,7 @@ def since(value: str, info: ValidationInfo) -> datetime:
 
 
 def symbol(value: str, _: ValidationInfo) -> str:
+    not_a_key(value)
     if not re.fullmatch(r"\S{1,64}", value):
         raise wrong(f"{shown(value)} is no symbol; write the exchange's name, such as BTCUSDT.")
     if value != value.upper():
@@ -150,6 +154,13 @@ def permission(value: str, _: ValidationInfo) -> str:
     if value != "trade" and not re.fullmatch(r"[a-z]+[A-Z_][A-Za-z0-9_]*", value):
         hint = nearest(value, ("trade",))
         raise wrong(f"{shown(value)} is no permission to allow; {hint}write trade, or a name such as enableMargin.")
+    return value
+
+
+def not_a_key(value: str) -> str:
+    """The word, unless it looks like a key: as a name it would be stored and printed."""
+    if without_keys(value) != value:
+        raise wrong(f"{shown(value)} looks like a key; {_NO_KEY}, and a name is something else.")
     return value
 
 
@@ -171,10 +182,14 @@ def file_reference(value: str, info: ValidationInfo) -> str:
 
 def _reference(value: str, info: ValidationInfo, *ways: str) -> str:
     way, _, rest = value.partition(":")
-    if way not in ways or not rest or (way == "env" and not re.fullmatch(r"[A-Za-z_]\w*", rest)):
+    if way not in ways or not rest or (way == "env" and not _names_variable(rest)):
         forms = " or ".join(_FORMS[each] for each in ways)
-        raise wrong(f"a key itself never stands in this file; keep it there where {forms} says, and write that.")
+        raise wrong(f"{_NO_KEY}; keep it there where {forms} says, and write that.")
     return f"file:{placed(Path(rest), info)}" if way == "file" else value
+
+
+def _names_variable(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_]\w*", text) is not None and without_keys(text) == text
 
 
 def _context(info: ValidationInfo, name: str, default: Any) -> Any:

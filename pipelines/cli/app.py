@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from cyclopts import App
 
 from pipelines.cli.environment import prepare
+from pipelines.cli.output import PlainFormatter
 from pipelines.cli.problems import explained
 
 _HELP = "Your own exact copy of Binance's market prices and of your account, in Parquet."
@@ -62,7 +63,9 @@ for _verb, _place, _help in _VERBS:
 
 def _show_tracebacks() -> None:
     """Print the traceback also of what fails one flow alone."""
-    logging.getLogger("binlake").addHandler(logging.StreamHandler())
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter())
+    logging.getLogger("binlake").addHandler(handler)
     logging.getLogger("binlake").setLevel(logging.DEBUG)
 
 

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.cli.output import say, text, write_table
+from pipelines.cli import output
+from pipelines.cli.output import escaped, say, text, write_table
 from schemas.errors import UsageProblem
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -58,9 +59,16 @@ def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
 
 
 def _csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(_Stdout(), lineterminator="\n")
     writer.writerow(schema.names)
     writer.writerows([text(value) for value in row] for row in _rows(batches))
+
+
+class _Stdout:
+    """What the csv module may write to."""
+
+    def write(self, data: str) -> None:
+        output.write(data)
 
 
 def _json(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -68,7 +76,7 @@ def _json(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     before = "["
     for row in _rows(batches):
         named = dict(zip(schema.names, map(_finite, row), strict=True))
-        sys.stdout.write(f"{before}\n{json.dumps(named, ensure_ascii=False, default=text)}")
+        sys.stdout.write(f"{before}\n{escaped(json.dumps(named, ensure_ascii=False, default=text))}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 

@@ -1,8 +1,9 @@
-"""stdout is data: a table or JSON. stderr is talk: one line at a time."""
+"""stdout is data: a table, CSV or JSON. stderr is talk: one line at a time. Nothing here can steer a terminal."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from schemas.redaction import without_keys
 
 _PIPE_WIDTH = 4000  # what reads a pipe wraps for itself, or not at all
 
@@ -26,9 +29,32 @@ def say(*lines: str) -> None:
         print(plain(line), file=sys.stderr)
 
 
+def complain(sentence: str) -> None:
+    """Say what went wrong, in one line and without keys."""
+    say(f"binlake: {without_keys(' '.join(sentence.splitlines()))}")
+
+
+class PlainFormatter(logging.Formatter):
+    """Log records as a person may see them: without control characters and keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(plain(without_keys(line)) for line in super().format(record).splitlines())
+
+
+def write(data: str) -> None:
+    """Data as it is; a terminal gets it without control characters."""
+    sys.stdout.write("\n".join(map(plain, data.split("\n"))) if sys.stdout.isatty() else data)
+
+
 def write_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=text)
-    sys.stdout.write("\n")
+    sys.stdout.write(f"{escaped(json.dumps(value, indent=2, ensure_ascii=False, default=text))}\n")
+
+
+def escaped(encoded: str) -> str:
+    """The same JSON with control characters in their escaped form."""
+    if encoded.isprintable():
+        return encoded
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in encoded)
 
 
 def write_table(
@@ -82,4 +108,6 @@ def text(value: Any) -> str:
 
 def plain(text: str) -> str:
     """Text without control characters: what comes from outside must not move the cursor."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 from cyclopts import CycloptsError
 
+from pipelines.cli.output import complain, say
 from pipelines.receipts import worst
 from pipelines.surprises import BUG, told
 from schemas.errors import UsageProblem
+from schemas.redaction import without_keys
 
 INTERRUPTED = 130
 
@@ -22,12 +24,13 @@ def explained(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if debug:
-        traceback.print_exception(error)
+        lines = "".join(traceback.format_exception(error)).splitlines()
+        say(*map(without_keys, lines))
     said = [_said(each) for each in _leaves(error)]
     code = worst(code for code, _ in said)
     sentence = next(sentence for each, sentence in said if each == code)
     if sentence:
-        print(f"binlake: {sentence}", file=sys.stderr)
+        complain(sentence)
     return code
 
 

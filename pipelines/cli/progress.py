@@ -33,12 +33,12 @@ def watching(title: str) -> Iterator[progress.Progress]:
 def drawn(on: Console) -> Progress:
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[counts]}"),
-        TextColumn("weight {task.fields[weight]}"),
+        TextColumn("{task.fields[counts]}", markup=False),
+        TextColumn("weight {task.fields[weight]}", markup=False),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[why]}"),
+        TextColumn("{task.fields[why]}", markup=False),
     )
     return Progress(*columns, console=on, transient=True)
 

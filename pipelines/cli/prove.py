@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
-from pipelines.cli.output import say, write_table
+from pipelines.cli.output import escaped, say, write_table
 from pipelines.compare import Difference, absent, differences, load
 from pipelines.config import load as load_flows
 from pipelines.prove import Key, Statement, Want, prove, wants
@@ -65,7 +65,7 @@ def _show(stated: Iterator[Statement], *, json: bool) -> int:
     for statement in stated:
         sound = statement.sound and sound is not False
         if json:
-            sys.stdout.write(f"{msgspec.json.encode(statement).decode()}\n")
+            sys.stdout.write(f"{escaped(msgspec.json.encode(statement).decode())}\n")
         else:
             kept.append(statement)
     if sound is None:
@@ -100,7 +100,7 @@ def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], *, js
         found += differences(statement, theirs[statement.key])
     found += [absent(one, "only there") for key, one in theirs.items() if key not in seen]
     if json:
-        sys.stdout.writelines(f"{msgspec.json.encode(one).decode()}\n" for one in found)
+        sys.stdout.writelines(f"{escaped(msgspec.json.encode(one).decode())}\n" for one in found)
     elif found:
         write_table(_DIFFERENCES, map(_difference, found))
     months = len({(one.series, one.month) for one in found})

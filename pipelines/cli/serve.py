@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.types import ExistingDirectory
 
 from pipelines.cli.options import FLOWS_FILE, Config
-from pipelines.cli.output import say, write_table
+from pipelines.cli.output import say, write, write_table
 from pipelines.cli.problems import INTERRUPTED
 from pipelines.cli.progress import watching
 from pipelines.cli.stopping import stopping
@@ -66,5 +66,5 @@ def simulator(
 
 
 def _show(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    print(f"\n{title}")
+    write(f"\n{title}\n")
     write_table(header, rows)

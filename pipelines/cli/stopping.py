@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pipelines.cli.output import complain
+
 _SAID = "Stopping after this page; press Ctrl-C again to stop at once. The same command goes on from here."
 
 
@@ -19,7 +21,8 @@ def stopping(said: str = _SAID) -> Iterator[asyncio.Event]:
 
     def first() -> None:
         stop.set()
-        print(f"\nbinlake: {said}", file=sys.stderr)
+        print(file=sys.stderr)  # the terminal has shown ^C
+        complain(said)
         restore()
 
     def restore() -> None:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from connectors.lake import Lake
 from pipelines.checks import CheckResult, record, run_checks
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import text, write_json, write_table
+from pipelines.cli.output import text, write, write_json, write_table
 from pipelines.config import load
 from pipelines.schedules import schedules
 from schemas.errors import CorruptData
@@ -52,5 +52,5 @@ def _show_sample(result: CheckResult) -> None:
     """The first offending rows are the message."""
     rows: list[dict[str, Any]] = [loads(row) for row in result.sample]
     if rows:
-        print(f"\n{result.name}: {len(rows)} of {result.offending_rows:,} offending rows")
+        write(f"\n{result.name}: {len(rows)} of {result.offending_rows:,} offending rows\n")
         write_table(list(rows[0]), [list(row.values()) for row in rows], cell=text)
