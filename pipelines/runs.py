@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -78,7 +79,7 @@ class Run:
 
     async def pull(self, unit: Unit) -> Receipt:
         """Pull one dataset. What goes wrong with it is in the receipt; what stops everything is there too."""
-        started, before = self.session.client.now_us(), len(self.session.journal.requests)
+        began_s, before = time.monotonic(), len(self.session.journal.requests)
         rows, failures = 0, list[Failure]()
         outcome: Outcome = "failed"  # until it is known better
         try:
@@ -90,9 +91,10 @@ class Run:
             outcome = "interrupted"
             raise
         finally:
-            ended = self.session.client.now_us()
-            receipt = self._receipt(unit, rows, failures, outcome, before, ended - started)
-            self.receipts.append((receipt, started, ended))
+            # The exchange's clock may have been measured meanwhile: only our own says how long it took.
+            ended, took_s = self.session.client.now_us(), time.monotonic() - began_s
+            receipt = self._receipt(unit, rows, failures, outcome, before, took_s)
+            self.receipts.append((receipt, ended - round(took_s * SECOND_US), ended))
         return receipt
 
     async def pull_again(self, unit: Unit) -> Receipt:
@@ -106,7 +108,7 @@ class Run:
         return self.receipts[-1][0]
 
     def _receipt(
-        self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: Outcome, before: int, took_us: int
+        self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: Outcome, before: int, took_s: float
     ) -> Receipt:
         requests = self.session.journal.requests[before:]
         note, self.note = self.note, ""  # what a person should know is said once
@@ -119,7 +121,7 @@ class Run:
             rows=rows,
             requests=len(requests),
             weight=sum(request.weight for request in requests),
-            seconds=round(took_us / SECOND_US, 3),
+            seconds=round(took_s, 3),
             failures=tuple(failures),
             note=note,
         )

@@ -3,6 +3,9 @@
 The exchange counts weight in fixed minutes of its own clock and answers 429, then a ban, to whoever exceeds.
 So spending is counted in the same minutes, corrected upwards by the used-weight headers (others may share the
 address), held under a share of the limit, and paced, since bursts invite the exchange's firewall.
+
+Minutes are the exchange's. Whatever lasts, the pace and a ban, is measured on this machine's own clocks: the
+exchange's time is not known before it was asked, and the difference of two clocks is no duration.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,10 +43,12 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spent (
     pool TEXT, minute INTEGER, used INTEGER, paced_to_s REAL, PRIMARY KEY (pool, minute)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS limits (pool TEXT PRIMARY KEY, weight INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS blocks (pool TEXT PRIMARY KEY, until_s REAL, banned INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS closed (
+    pool TEXT PRIMARY KEY, until_s REAL, banned INTEGER, from_s REAL, lasts_s REAL) WITHOUT ROWID;
 """
 _SPENT = "SELECT minute, used, paced_to_s FROM spent WHERE pool = ? AND minute IN (?, ?)"
-_BLOCKS = "SELECT until_s, banned FROM blocks WHERE pool IN (?, ?)"
+_BLOCKS = "SELECT until_s, banned, from_s, lasts_s FROM closed WHERE pool IN (?, ?)"
+_CLOCK_SET_BACK = "UPDATE closed SET from_s = :now_s WHERE from_s > :now_s"  # else it would last till then
 _FORGET = "DELETE FROM spent WHERE pool = :pool AND minute < :minute - :kept"
 _CHARGE = """
 INSERT INTO spent VALUES (:pool, :minute, :weight, :paced_to_s)
@@ -53,9 +59,10 @@ INSERT INTO spent VALUES (:pool, :minute, :used, 0)
 ON CONFLICT DO UPDATE SET used = max(used, excluded.used)
 """
 _BLOCK = """
-INSERT INTO blocks VALUES (:pool, :until_s, :banned)
-ON CONFLICT DO UPDATE SET banned = iif(excluded.until_s > until_s, excluded.banned, banned),
-                          until_s = max(until_s, excluded.until_s)
+INSERT INTO closed VALUES (:pool, :until_s, :banned, :from_s, :lasts_s)
+ON CONFLICT DO UPDATE SET until_s = excluded.until_s, banned = excluded.banned,
+                          from_s = excluded.from_s, lasts_s = excluded.lasts_s
+WHERE excluded.from_s + excluded.lasts_s > from_s + lasts_s
 """
 
 
@@ -77,18 +84,18 @@ class Minute:
     now_s: float
     usable: int
     used: int = 0
-    paced_to_s: float = 0.0
+    ahead_s: float = 0.0  # of an even, hasty spender
 
     def delay(self, weight: int) -> tuple[float, str]:
         """How long to wait before spending, and why; (0, "") when it may be spent now."""
         if self.used and self.used + weight > self.usable:
             return self.end_s - self.now_s, "this minute's budget is spent"
-        ahead_s = self.paced_to_s - self.now_s - BURST * WINDOW_S / HASTE
-        return (ahead_s, "even pace") if ahead_s > 0 else (0.0, "")
+        wait_s = self.ahead_s - BURST * WINDOW_S / HASTE
+        return (wait_s, "even pace") if wait_s > 0 else (0.0, "")
 
-    def paced_after(self, weight: int) -> float:
-        """The instant at which an even, hasty spender would have spent this too."""
-        return max(self.paced_to_s, self.now_s) + weight * WINDOW_S / (HASTE * self.usable)
+    def ahead_after(self, weight: int) -> float:
+        """How far ahead spending this too would be."""
+        return self.ahead_s + weight * WINDOW_S / (HASTE * self.usable)
 
     @property
     def end_s(self) -> float:
@@ -103,17 +110,19 @@ class Budget:
         path: Path,
         environment: str,
         share: float = 0.9,
-        clock: Callable[[], float] = steady_clock,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._path = path
         self._environment = environment
         self._share = share
-        self._clock = clock
+        self._own_s = clock or steady_clock  # lasts over a restart of the machine
+        self._even_s = clock or time.monotonic  # the same for all processes, whoever sets the wall clock
+        self._exchange_s = self._own_s  # until somebody knows it
         self._sleep = sleep
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: dict[str, str] = {}
-        self._db = _open(path)
+        self._db = _open(path, self._own_s())
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +135,7 @@ class Budget:
 
     def follow(self, clock: Callable[[], float]) -> None:
         """Count minutes by this clock from now on: the exchange's, as soon as somebody knows it."""
-        self._clock = clock
+        self._exchange_s = clock
 
     async def spend(self, pool: Pool, weight: int) -> None:
         """Wait until the weight may be spent, and spend it. First come, first served within a process."""
@@ -139,7 +148,7 @@ class Budget:
 
     def correct(self, pool: Pool, used: int, asked_s: float) -> None:
         """Believe the exchange when it counted more, if question and answer fall into the same minute."""
-        minute = _minute(self._clock())
+        minute = _minute(self._exchange_s())
         if minute != _minute(asked_s) or used <= self._read(pool).used:
             return
         with suppress(_HeldError), self._transaction() as db:  # the next answer tells again
@@ -151,17 +160,18 @@ class Budget:
             with self._transaction(_PATIENT_S) as db:
                 db.execute("INSERT OR REPLACE INTO limits VALUES (?, ?)", (self._key(pool.name), limit))
 
-    def block(self, pool: Pool, until_s: float, *, banned: bool = False) -> None:
-        """Let nobody spend before `until_s`; a ban closes every pool of the environment."""
+    def block(self, pool: Pool, until_s: float, lasts_s: float, *, banned: bool = False) -> None:
+        """Let nobody spend for so long: until this instant of the exchange's. A ban closes every pool."""
         key = self._key(_EVERY_POOL if banned else pool.name)
+        row = {"pool": key, "until_s": until_s, "banned": banned, "from_s": self._own_s(), "lasts_s": lasts_s}
         with self._transaction(_PATIENT_S) as db:
-            db.execute(_BLOCK, {"pool": key, "until_s": until_s, "banned": banned})
+            db.execute(_BLOCK, row)
 
     def state(self, pool: Pool) -> PoolState:
         """How the pool stands now, over all processes."""
         minute, limit = self._read(pool), self._limit(pool)
-        until_s, _ = self._blocked(pool)
-        blocked_until = until_s if until_s > minute.now_s else None
+        left_s, until_s, _ = self._blocked(pool)
+        blocked_until = until_s if left_s > 0 else None
         return PoolState(minute.used, limit, minute.usable, blocked_until, self._waiting.get(pool.name))
 
     def _try_spend(self, pool: Pool, weight: int) -> float:
@@ -169,7 +179,7 @@ class Budget:
         try:
             with self._transaction() as db:
                 minute = self._read(pool)
-                delay_s, reason = self._block_left(pool, minute.now_s) or minute.delay(weight)
+                delay_s, reason = self._block_left(pool) or minute.delay(weight)
                 if not delay_s:
                     self._charge(db, pool, minute, weight)
         except _HeldError:
@@ -181,38 +191,41 @@ class Budget:
         row = {"pool": self._key(pool.name), "minute": _minute(minute.now_s)}
         if not minute.used:
             db.execute(_FORGET, {**row, "kept": _KEPT_MINUTES})
-        db.execute(_CHARGE, {**row, "weight": weight, "paced_to_s": minute.paced_after(weight)})
+        db.execute(_CHARGE, {**row, "weight": weight, "paced_to_s": self._even_s() + minute.ahead_after(weight)})
 
-    def _block_left(self, pool: Pool, now_s: float) -> tuple[float, str] | None:
+    def _block_left(self, pool: Pool) -> tuple[float, str] | None:
         """How long a ban or throttle still lasts. A ban that outlasts patience raises."""
-        until_s, banned = self._blocked(pool)
-        if until_s <= now_s:
+        left_s, until_s, banned = self._blocked(pool)
+        if left_s <= 0:
             return None
         until = datetime.fromtimestamp(until_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        if banned and until_s - now_s > PATIENCE_S:
+        if banned and left_s > PATIENCE_S:
             raise Banned(
                 f"The exchange has banned this address until {until}.",
                 "Run again then; asking earlier makes a ban longer.",
                 until_ms=int(until_s * 1000),
             )
-        return until_s - now_s, f"{'banned' if banned else 'throttled'} until {until}"
+        return left_s, f"{'banned' if banned else 'throttled'} until {until}"
 
     def _read(self, pool: Pool) -> Minute:
-        now_s = self._clock()
+        now_s = self._exchange_s()
         number = _minute(now_s)
         rows = self._rows(_SPENT, self._key(pool.name), number - 1, number)
         used = sum(row[1] for row in rows if row[0] == number)
         usable = max(1, int(self._limit(pool) * self._share))
-        return Minute(now_s, usable, used, max((row[2] for row in rows), default=0.0))
+        ahead_s = max((row[2] - self._even_s() for row in rows), default=0.0)
+        return Minute(now_s, usable, used, max(ahead_s, 0.0) if ahead_s <= WINDOW_S else 0.0)  # or clocks were set
 
     def _limit(self, pool: Pool) -> int:
         rows = self._rows("SELECT weight FROM limits WHERE pool = ?", self._key(pool.name))
         return rows[0][0] if rows else pool.limit
 
-    def _blocked(self, pool: Pool) -> tuple[float, bool]:
+    def _blocked(self, pool: Pool) -> tuple[float, float, bool]:
+        """How long the pool is still closed, until which instant of the exchange's, and whether by a ban."""
         rows = self._rows(_BLOCKS, self._key(pool.name), self._key(_EVERY_POOL))
-        until_s, banned = max(rows, default=(0.0, 0))
-        return until_s, bool(banned)
+        now_s = self._own_s()
+        left = [(from_s + lasts_s - now_s, until_s, bool(banned)) for until_s, banned, from_s, lasts_s in rows]
+        return max(left, default=(0.0, 0.0, False))
 
     def _rows(self, query: str, *values: str | int) -> list[Any]:
         with _sqlite_problems(self._path):
@@ -243,7 +256,7 @@ def _minute(instant_s: float) -> int:
     return int((instant_s - GUARD_S) // WINDOW_S)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, now_s: float) -> sqlite3.Connection:
     with _sqlite_problems(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -251,6 +264,7 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # in WAL mode a commit waits for no disk
         db.executescript(_SCHEMA)
+        db.execute(_CLOCK_SET_BACK, {"now_s": now_s})
         return db
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 from yarl import URL
 
 from connectors.binance.budget import Budget
-from connectors.binance.clock import steady_clock
+from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ALLOWED, TIME, Endpoint, Param, Security
 from connectors.binance.errors import (
@@ -107,10 +107,8 @@ class Client:
         self._keys = keys
         self._on_request = on_request
         self._clock = clock
+        self._time = ExchangeClock(clock)
         self._sleep = sleep
-        self._offset_s = 0.0  # until the exchange tells the time
-        self._synced_s = float("-inf")
-        self._syncs = 0
         self._syncing = asyncio.Lock()
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
@@ -119,7 +117,7 @@ class Client:
         return self._site
 
     async def __aenter__(self) -> Self:
-        self._budget.follow(self._exchange_s)
+        self._budget.follow(self._time.now_s)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -143,32 +141,32 @@ class Client:
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
         """The answer to a call: complete JSON that is not an error."""
         call = self._call(endpoint, params)
-        if self._clock() - self._synced_s > RESYNC_S:
-            await self._sync_again(self._syncs)
+        if self._time.older_than(RESYNC_S):
+            await self._sync_again(self._time.measurements)
         answer = await self._answer(call)
         if endpoint.tells_limits:
             self._learn_limits(endpoint, answer.body)
         return answer.body
 
     async def sync(self) -> None:
-        """Measure the exchange's clock twice, and believe the quicker answer: its midpoint is the surer one."""
-        answers = [await self._answer(self._call(TIME, {})) for _ in range(2)]
-        quicker = min(answers, key=lambda answer: answer.answered_s - answer.asked_s)
-        self._offset_s = _server_time_s(quicker.body) - (quicker.asked_s + quicker.answered_s) / 2
-        self._synced_s = self._clock()
-        self._syncs += 1
+        """Measure the exchange's clock; once more when what it shows cannot be."""
+        try:
+            self._time.measure([await self._reading(), await self._reading()])
+        except Unreadable:
+            self._time.measure([await self._reading(), await self._reading()])
+
+    async def _reading(self) -> Reading:
+        answer = await self._answer(self._call(TIME, {}))
+        return Reading(answer.asked_s, answer.answered_s, _server_time(answer.body))
 
     def now_us(self) -> int:
         """The exchange's time."""
-        return int(self._exchange_s() * 1e6)
-
-    def _exchange_s(self) -> float:
-        return self._clock() + self._offset_s
+        return int(self._time.now_s() * 1e6)
 
     async def _sync_again(self, found_wrong: int) -> None:
         """Measure the clock again, once for all who found the same measurement wrong."""
         async with self._syncing:
-            if self._syncs == found_wrong:
+            if self._time.measurements == found_wrong:
                 await self.sync()
 
     def _call(self, endpoint: Endpoint, params: Mapping[str, Param]) -> Call:
@@ -185,7 +183,7 @@ class Client:
         attempt = skews = 0
         while True:
             attempt += 1
-            syncs = self._syncs
+            syncs = self._time.measurements
             try:
                 return await self._try(call)
             except (Transient, Unreachable, Throttled, ClockSkew) as problem:
@@ -220,7 +218,7 @@ class Client:
         """The address as it goes on the wire: what is signed are the very bytes that are sent."""
         if call.keys is None:
             return Secret(f"{call.url}?{call.query}" if call.query else call.url)
-        stamp = f"recvWindow={RECV_WINDOW_MS}&timestamp={int(self._exchange_s() * 1000)}"
+        stamp = f"recvWindow={RECV_WINDOW_MS}&timestamp={int(self._time.now_s() * 1000)}"
         payload = f"{call.query}&{stamp}" if call.query else stamp
         return Secret(f"{call.url}?{payload}&signature={call.keys.sign(payload.encode())}")
 
@@ -241,7 +239,8 @@ class Client:
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             return Answer(asked_s=asked_s, problem=_no_answer(call, error))
         answered_s = self._clock()
-        problem = _problem(call, status, headers, body, int((answered_s + self._offset_s) * 1000))
+        self._time.hint(headers.get("Date", ""), answered_s)
+        problem = _problem(call, status, headers, body, int(self._time.at(answered_s) * 1000))
         return Answer(
             asked_s=asked_s, answered_s=answered_s, status=status, headers=headers, body=body, problem=problem
         )
@@ -251,9 +250,11 @@ class Client:
         pool, problem = call.endpoint.pool, answer.problem
         used = _integer(answer.headers.get(pool.header, ""))
         if used is not None:
-            self._budget.correct(pool, used, answer.asked_s + self._offset_s)
+            self._budget.correct(pool, used, self._time.at(answer.asked_s))
         if isinstance(problem, Throttled):
-            self._budget.block(pool, problem.until_ms / 1000, banned=isinstance(problem, Banned))
+            until_s = problem.until_ms / 1000
+            lasts_s = until_s - self._time.at(answer.answered_s)
+            self._budget.block(pool, until_s, lasts_s, banned=isinstance(problem, Banned))
         if self._on_request is not None:
             self._on_request(self._record(call, answer, used))
 
@@ -275,7 +276,7 @@ class Client:
         )
 
     def _microseconds(self, own_s: float) -> int:
-        return int((own_s + self._offset_s) * 1e6)
+        return int(self._time.at(own_s) * 1e6)
 
     def _learn_limits(self, endpoint: Endpoint, body: bytes) -> None:
         with suppress(msgspec.MsgspecError):  # then the answer is of another shape, which its reader tells
@@ -370,8 +371,8 @@ def _integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _server_time_s(body: bytes) -> float:
+def _server_time(body: bytes) -> int:
     try:
-        return msgspec.json.decode(body, type=_Time).server_time / 1000
+        return msgspec.json.decode(body, type=_Time).server_time
     except msgspec.MsgspecError as error:
         raise Unreadable(f"The exchange does not tell the time: {error}.", path=TIME.path) from None

@@ -15,14 +15,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.binance.clock import MICROSECONDS_FROM, MILLISECONDS_FROM
 from connectors.binance.endpoints import Endpoint, Unset
 from connectors.binance.errors import Unreadable
 from schemas.dataset import Dataset
 from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 
 REST = "extra"  # the column that takes every field no other column knows
-_MICROSECONDS_FROM = 10**14
-_MILLISECONDS_FROM = 10**11
 _SHOWN = 60
 
 _WIRE_TYPES: dict[str, type] = {
@@ -189,9 +188,9 @@ def _whole(column: Column, values: Values, kind: pa.DataType, endpoint: Endpoint
 def _instants(printed: pa.Array[Any], unit_us: int) -> pa.Array[Any]:
     """Times come in seconds, milliseconds or microseconds; their size tells which."""
     finer = pc.if_else(
-        pc.greater_equal(printed, _MILLISECONDS_FROM), pc.multiply(printed, 1000), pc.multiply(printed, 1_000_000)
+        pc.greater_equal(printed, MILLISECONDS_FROM), pc.multiply(printed, 1000), pc.multiply(printed, 1_000_000)
     )
-    instants = pc.if_else(pc.greater_equal(printed, _MICROSECONDS_FROM), printed, finer)
+    instants = pc.if_else(pc.greater_equal(printed, MICROSECONDS_FROM), printed, finer)
     whole: pa.Array[Any] = pc.multiply(pc.divide(instants, unit_us), unit_us)
     return whole.cast(TIME.arrow)
 

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -26,7 +27,7 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith(control.PREFIX):
             return await control.handle(exchange, request)
-        return await _deliver(request, exchange.answer(_asked(request)))
+        return await _deliver(request, exchange.answer(_asked(request)), formatdate(exchange.now_us / 1e6, usegmt=True))
 
     runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_PATIENCE_S)
     await runner.setup()
@@ -43,10 +44,10 @@ def _asked(request: web.BaseRequest) -> Asked:
     return Asked(request.method, request.raw_path, headers, request.remote or HOST)
 
 
-async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+async def _deliver(request: web.BaseRequest, answer: Answer, date: str) -> web.StreamResponse:
     if answer.delay_s:
         await asyncio.sleep(answer.delay_s)
-    headers = {"Content-Type": answer.content_type, **answer.headers}
+    headers = {"Content-Type": answer.content_type, "Date": date, **answer.headers}
     if answer.sent is None:
         return web.Response(status=answer.status, body=answer.body, headers=headers)
     return await _broken(request, answer, headers)

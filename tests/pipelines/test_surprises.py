@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,3 +120,16 @@ async def test_a_surprise_fails_its_dataset_alone(desk: Desk):
     assert "RuntimeError in test_surprises.py" in failure.why
     assert "secret" not in failure.why
     assert [row["outcome"] for row in desk.rows("runs")] == ["done", "failed"]
+
+
+async def test_how_long_a_run_took_is_measured_on_one_clock(desk: Desk):
+    """Upkeep learns the exchange's time on its way: what it took, and when it began, have nothing of the difference."""
+    desk.addresses = {"archive": desk.url, "archive_list": desk.url}
+    desk.clock.now_s += 400 * 86_400
+    desk.flows["upkeep"] = {"kind": "maintenance"}
+    begun_s = time.monotonic()
+    receipts = await desk.run("upkeep")
+    most_s = time.monotonic() - begun_s
+    assert "api/v3/time" in str(desk.asked("time"))
+    assert all(0 <= one.seconds <= most_s for one in receipts)
+    assert all(0 <= (row["ended"] - row["started"]).total_seconds() <= most_s for row in desk.rows("runs"))

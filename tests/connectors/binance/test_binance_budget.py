@@ -233,7 +233,7 @@ async def test_a_block_holds_in_every_process_and_after_a_restart(tmp_path, bann
     """A throttle or a short ban is waited out by whoever opens the file."""
     time = VirtualTime()
     with open_budget(tmp_path, time) as budget:
-        budget.block(SPOT, START_S + 100, banned=banned)
+        budget.block(SPOT, START_S + 100, 100, banned=banned)
     with open_budget(tmp_path, time) as budget:
         assert budget.state(SPOT).blocked_until == START_S + 100
         await time.run(budget.spend(SPOT, 1))
@@ -244,11 +244,11 @@ async def test_a_long_ban_is_told_a_long_throttle_is_waited_out(tmp_path):
     """Nobody wants to watch a program wait out three days."""
     time = VirtualTime()
     budget = open_budget(tmp_path, time)
-    budget.block(SPOT, START_S + 3600)
-    budget.block(SPOT, START_S + 600, banned=True)
+    budget.block(SPOT, START_S + 3600, 3600)
+    budget.block(SPOT, START_S + 600, 600, banned=True)
     await time.run(budget.spend(SPOT, 1))
     assert time() == START_S + 3600
-    budget.block(SPOT, START_S + 7200, banned=True)
+    budget.block(SPOT, START_S + 7200, 3600, banned=True)
     with pytest.raises(Banned, match="UTC") as ban:
         await budget.spend(sapi_by_ip("/sapi/v1/x"), 1)
     assert ban.value.until_ms == (START_S + 7200) * 1000
@@ -258,10 +258,10 @@ async def test_a_throttle_closes_its_pool_a_ban_closes_all(tmp_path):
     """Pools do not draw on one another; a ban is of the address."""
     time, wallet = VirtualTime(), sapi_by_uid("/sapi/v1/x")
     budget = open_budget(tmp_path, time)
-    budget.block(SPOT, START_S + 50)
+    budget.block(SPOT, START_S + 50, 50)
     await time.run(budget.spend(wallet, 1))
     assert time() == START_S
-    budget.block(SPOT, START_S + 90, banned=True)
+    budget.block(SPOT, START_S + 90, 90, banned=True)
     await time.run(budget.spend(wallet, 1))
     assert time() == START_S + 90
 
@@ -270,8 +270,8 @@ async def test_a_shorter_block_does_not_shorten_a_longer_one(tmp_path):
     """The latest deadline counts."""
     time = VirtualTime()
     budget = open_budget(tmp_path, time)
-    budget.block(SPOT, START_S + 100)
-    budget.block(SPOT, START_S + 10)
+    budget.block(SPOT, START_S + 100, 100)
+    budget.block(SPOT, START_S + 10, 10)
     assert budget.state(SPOT).blocked_until == START_S + 100
 
 
@@ -302,7 +302,7 @@ def test_a_minute_decides_without_a_clock_of_its_own():
     assert begin.delay(2) == (0.0, "")
     full = Minute(START_S + 10, usable=5400, used=5399)
     assert full.delay(2)[0] == pytest.approx(50.25)
-    ahead = Minute(START_S + 10, usable=5400, used=10, paced_to_s=START_S + 15)
+    ahead = Minute(START_S + 10, usable=5400, used=10, ahead_s=5)
     assert ahead.delay(2) == (pytest.approx(1.0), "even pace")
 
 
@@ -375,3 +375,44 @@ def test_pools_name_their_header():
         "X-SAPI-USED-UID-WEIGHT-1M",
     }
     assert isinstance(SPOT, Pool)
+
+
+# Two clocks: minutes are the exchange's, what lasts is measured on our own.
+
+
+@pytest.mark.parametrize("ahead_s", [20.0, 70.0, -20.0, -3600.0])
+async def test_learning_the_exchanges_time_makes_nobody_wait(tmp_path, ahead_s):
+    """What was spent by our own clock, before the exchange told the time, does not hold up what comes after."""
+    time = VirtualTime(START_S + 5)
+    budget = Budget(tmp_path / "budget.sqlite", "live", SHARE, clock=time, sleep=time.sleep)
+    await budget.spend(SPOT, 1)
+    budget.follow(lambda: time() - ahead_s)
+    for _ in range(10):
+        await budget.spend(SPOT, 20)
+    assert time() == START_S + 5
+
+
+@pytest.mark.parametrize("ahead_s", [86_400.0, -86_400.0])
+async def test_a_ban_lasts_as_long_on_a_machine_whose_clock_is_wrong(tmp_path, ahead_s):
+    """A ban of an hour is over after an hour, however far our clock is off; what is told is the exchange's instant."""
+    time = VirtualTime()
+    with open_budget(tmp_path, time, offset_s=ahead_s) as budget:
+        budget.block(SPOT, START_S + 3600, 3600, banned=True)
+    time.now_s += 3599
+    with open_budget(tmp_path, time, offset_s=ahead_s) as budget:
+        assert budget.state(SPOT).blocked_until == START_S + 3600
+        time.now_s += 2
+        assert budget.state(SPOT).blocked_until is None
+
+
+async def test_a_clock_set_back_makes_no_ban_endless(tmp_path):
+    """When the machine's clock is set back by a year, a ban lasts no longer than it was told to."""
+    time, year_s = VirtualTime(), 365 * 86_400
+    with open_budget(tmp_path, time, offset_s=year_s) as budget:
+        budget.block(SPOT, START_S + 3600, 3600, banned=True)
+    with open_budget(tmp_path, time) as budget:
+        time.now_s += 3599
+        assert budget.state(SPOT).blocked_until is not None
+    time.now_s += 2
+    with open_budget(tmp_path, time) as budget:
+        assert budget.state(SPOT).blocked_until is None

@@ -211,6 +211,64 @@ async def test_the_clock_is_measured_every_few_minutes(world):
     assert [request.path for request in world.asked] == [TIME.path, TIME.path, KLINES.path, KLINES.path]
 
 
+@pytest.mark.parametrize("factor", [1, 1000, 1_000_000])
+async def test_the_unit_of_the_time_is_told_by_its_size(world, factor):
+    """Seconds, milliseconds and microseconds are the same instant."""
+    body = json.dumps({"serverTime": int(START_S) * factor})
+    world.exchange.inject(faults.Body(text=body, path=TIME.path, count=None))
+    async with world.client() as client:
+        assert client.now_us() == int(START_S) * 1_000_000
+
+
+@pytest.mark.parametrize("told", [0, -1, 1, 10**12, 10**17, 10**40, 5 * 10**12])
+async def test_a_time_that_cannot_be_is_refused(world, told):
+    """A time before the exchange opened or of another century is named in one sentence, after a second look."""
+    world.exchange.inject(faults.Body(text=json.dumps({"serverTime": told}), path=TIME.path, count=None))
+    with pytest.raises(Unreadable, match=f"printed {told}"[:40]):
+        async with world.client():
+            pass
+    assert len(world.exchange.requests.to(TIME.path)) == 4
+
+
+async def test_a_time_that_is_wrong_once_does_no_harm(world):
+    """Two readings that contradict one another are taken again: no single answer moves the clock by years."""
+    told = {"serverTime": int((START_S + 10**8) * 1000)}
+    world.exchange.inject(faults.Body(text=json.dumps(told), path=TIME.path))
+    async with world.client() as client:
+        assert abs(client.now_us() / 1e6 - world.clock()) < 0.002
+
+
+@pytest.mark.parametrize("ahead_s", [20.0, -20.0, 300.0])
+async def test_a_wrong_clock_slows_nothing_down(world, ahead_s):
+    """A machine whose clock is off starts as quickly as any other."""
+    world.exchange.skew_s = -ahead_s
+    async with world.client() as client:
+        for _ in range(20):
+            await client.body(KLINES, **CANDLES)
+    assert world.slept == []
+
+
+@pytest.mark.parametrize("ahead_s", [86_400.0, -86_400.0, 0.0])
+@pytest.mark.parametrize("told", ["text", "header"])
+async def test_a_ban_is_understood_by_a_machine_whose_clock_is_wrong(world, ahead_s, told):
+    """A ban told before the clock was measured lasts as long as the exchange means, and is told in its time."""
+    world.exchange.skew_s = -ahead_s
+    until_s = START_S - ahead_s + 3600
+    text = f"IP banned until {int(until_s * 1000)}." if told == "text" else "Too much."
+    headers = {"Retry-After": "3600"} if told == "header" else {}
+    world.exchange.inject(faults.Error(code=-1003, status=418, msg=text, headers=headers, path=TIME.path))
+    for waited_s in (0, 3400):
+        world.clock.advance(waited_s)
+        with pytest.raises(Banned) as ban:
+            async with world.client():
+                pass
+        assert ban.value.until_ms / 1000 == pytest.approx(until_s, abs=1)
+    assert len(world.exchange.requests) == 1
+    world.clock.advance(201)
+    async with world.client() as client:
+        await client.body(KLINES, **CANDLES)
+
+
 # What comes back
 
 
