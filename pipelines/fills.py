@@ -12,10 +12,11 @@ from connectors.binance import endpoints
 from connectors.binance.endpoints import Endpoint
 from pipelines.additions import add_rows
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Page, constants, page_of
+from pipelines.idpages import AccountSeries, Landed, Page, constants, page_of
 from pipelines.idwalk import WAVE, IdWalk
+from pipelines.lookup import LAG_US
 from pipelines.matching import Changed, due, lacking, note_matched, still_lacking, unexplained
-from pipelines.orders import ASK_AGAIN_US, LAG_US
+from pipelines.orders import ASK_AGAIN_US
 from pipelines.receipts import Failure
 from pipelines.session import Session
 from pipelines.standing import back_again, stands_of
@@ -102,8 +103,7 @@ class FillPull:
                         raise answer
                     case Problem():
                         self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
-                    case _:
-                        await self._add(dataset, [answer])
+                    case _ if await self._add(dataset, [answer]):
                         unanswered.discard((series, order))
         return {series for series, _ in unanswered}
 
@@ -112,7 +112,10 @@ class FillPull:
         known, named = constants(dataset, series, 0), _NAMED[endpoint.name](order)
         return page_of(dataset, series, await self.session.client.rows(endpoint, known, symbol=series.symbol, **named))
 
-    async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> None:
-        new = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else 0
-        self.rows += new
-        self.session.progress.advance(rows=new)
+    async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> bool:
+        """Store pages; whether none of them was refused."""
+        landed = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else Landed()
+        self.rows += landed.rows
+        self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
+        self.session.progress.advance(rows=landed.rows)
+        return not landed.refused

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from connectors.lake import FREE, Move
 from pipelines.journal import column
 from schemas.dataset import MONTH, Dataset, Kind
+from schemas.errors import Problem
 from schemas.fields import TIME
 from schemas.intervals import HOUR_US
 
@@ -49,19 +50,28 @@ class Page:
     """The rows of one answer, ascending, with their ids and instants, and what the log has to remember with them.
 
     `last` says that nothing follows. `tail` are the rows that the next run asks for again; a page without them was
-    asked for out of turn and moves no frontier.
+    asked for out of turn and moves no frontier. One that is `lagging` is older than what the lake holds.
     """
 
     series: AccountSeries
     rows: pa.Table
     instants: Mapping[int, int]
     last: bool = True
+    lagging: bool = False
     tail: Tail = ()
     memos: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ids(self) -> Sequence[int]:
         return list(self.instants)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """How many rows a commit added, and the series whose answers contradict the lake: nothing of these is stored."""
+
+    rows: int = 0
+    refused: Mapping[AccountSeries, Problem] = field(default_factory=dict)
 
 
 def tail_of(before: Tail, instants: Mapping[int, int], pinned: Sequence[bool], now: int) -> Tail:

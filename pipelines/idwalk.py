@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import pyarrow as pa
@@ -17,8 +18,9 @@ import pyarrow as pa
 from connectors.binance.endpoints import ById, Endpoint
 from connectors.binance.errors import UnknownSymbol
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Page, Tail, constants, once, tail_of
+from pipelines.idpages import AccountSeries, Landed, Page, Tail, constants, once, tail_of
 from pipelines.journal import column
+from pipelines.lookup import LAG_US, held_ids, lacks_rows, must_show
 from pipelines.receipts import Failure
 from pipelines.session import Session
 from schemas.dataset import Dataset
@@ -26,7 +28,7 @@ from schemas.errors import AccessRefused, Problem, TryLater
 
 WAVE = 20  # pages asked for at once, as many as there are connections
 
-Store = Callable[[Sequence[Page]], int]
+Store = Callable[[Sequence[Page]], Landed]
 Pinned = Callable[[pa.Table], Sequence[bool]]
 
 
@@ -37,17 +39,27 @@ def nothing_pinned(rows: pa.Table) -> Sequence[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Stand:
-    """Where a series stands: from which id on it is asked for (None when never walked), and up to where it is known."""
+    """Where a series stands: from which id on it is asked for (None when never walked), and up to where it is known.
+
+    `held` are the stored ids from there on.
+    """
 
     series: AccountSeries
     at: int | None
     until: int = 0
     tail: Tail = ()
+    held: Sequence[int] = ()
+
+
+def _behind(stand: _Stand, page: Page) -> _Stand:
+    """Where a series stands behind a page."""
+    at = page.ids[-1] + 1
+    return _Stand(stand.series, at, max(stand.until, at), page.tail, [one for one in stand.held if one >= at])
 
 
 @dataclass(slots=True, kw_only=True)
 class IdWalk:
-    """One walk of many series of an endpoint. `store` commits the pages of a wave and says how many rows were new.
+    """One walk of many series of an endpoint. `store` commits the pages of a wave.
 
     `pinned` tells rows that may still change. `memos` go into the log with each page of a series, `at_end` with the
     last one alone. A series that came to its end is in `whole`, one that failed in `failures`, and one whose symbol the
@@ -77,8 +89,7 @@ class IdWalk:
 
     async def run(self, series: Iterable[AccountSeries]) -> None:
         """Walk each series from where the log says it stands to its end."""
-        bounds = await asyncio.to_thread(self.session.lake.table(self._dataset).bounds)
-        waiting = deque(self._stand(one, bounds) for one in series)
+        waiting = deque(await asyncio.to_thread(self._stands, list(series)))
         self.session.progress.expect(requests=len(waiting), rows=0)
         while waiting and not self.session.stop.is_set():
             wave = [waiting.popleft() for _ in range(min(WAVE, len(waiting)))]
@@ -95,17 +106,26 @@ class IdWalk:
                     else:
                         pages.append(answer)
         finally:
-            new = await asyncio.to_thread(self.store, pages) if pages else 0
-            self.rows += new
-            self.whole |= {page.series for page in pages if page.last}
-            self.session.progress.advance(rows=new)
-        going_on = [_Stand(page.series, at := page.ids[-1] + 1, at, page.tail) for page in pages if not page.last]
+            landed = await asyncio.to_thread(self.store, pages) if pages else Landed()
+            self.rows += landed.rows
+            self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
+            self.session.progress.advance(rows=landed.rows)
+        stored = [page for page in pages if page.series not in landed.refused]
+        self.whole |= {page.series for page in stored if page.last and not page.lagging}
+        stands = {stand.series: stand for stand in wave}
+        going_on = [_behind(stands[page.series], page) for page in stored if not page.last]
         self.session.progress.expect(requests=len(going_on), rows=0)
         return going_on
 
-    def _stand(self, series: AccountSeries, bounds: Mapping[str, int]) -> _Stand:
-        series_id = self._dataset.series_id(series.values)
-        return _Stand(series, bounds.get(f"{series_id}#resume_id"), bounds.get(f"{series_id}#until_id", 0))
+    def _stands(self, series: Sequence[AccountSeries]) -> list[_Stand]:
+        """Where each series stands, read before anything is asked: what is stored meanwhile need not be answered."""
+        table = self.session.lake.table(self._dataset)
+        bounds, ids = table.bounds(), {one: self._dataset.series_id(one.values) for one in series}
+        since = {one: bounds[f"{ids[one]}#resume_id"] for one in series if f"{ids[one]}#resume_id" in bounds}
+        held = held_ids(table, since)
+        return [
+            _Stand(one, since.get(one), bounds.get(f"{ids[one]}#until_id", 0), held=held.get(one, ())) for one in series
+        ]
 
     def _note(self, stand: _Stand, problem: Problem) -> None:
         self.session.progress.advance(requests=1)
@@ -123,15 +143,30 @@ class IdWalk:
         instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
         ids = list(instants)
         self._refuse_standstill(stand, ids)
-        last = not ids or ids[-1] < stand.until  # a page shorter than asked for is no end
+        # A page shorter than asked for is no end, and neither is one that ends before what is known.
+        last = not ids or (ids[-1] < stand.until and not any(one > ids[-1] for one in stand.held))
+        lagging = await self._lags(stand, instants, now)
         return Page(
             series=stand.series,
             rows=rows,
             instants=instants,
             last=last,
+            lagging=lagging,
             tail=tail_of(stand.tail, instants, self.pinned(rows), now),
-            memos={**self.memos(stand.series), **(self.at_end(stand.series) if last else {})},
+            memos={**self.memos(stand.series), **(self.at_end(stand.series) if last and not lagging else {})},
         )
+
+    async def _lags(self, stand: _Stand, instants: Mapping[int, int], now: int) -> bool:
+        """Whether an answer lacks young rows that the lake holds; it is refused when it lacks older ones."""
+        end = max(instants, default=inf)
+        lacking = [one for one in stand.held if one < end and one not in instants]
+        if not lacking:
+            return False
+        table = self.session.lake.table(self._dataset)
+        missing = await asyncio.to_thread(must_show, table, stand.series, lacking, now)
+        if vanished := [one for one, instant in missing.items() if instant < now - LAG_US]:
+            raise lacks_rows(self.endpoint.name, stand.series, vanished)
+        return bool(missing)
 
     async def _first(self, stand: _Stand) -> pa.Table:
         """The oldest rows there are. That id 0 means these is nowhere promised: it might mean the newest."""

@@ -14,9 +14,10 @@ import pyarrow as pa
 from connectors.binance import endpoints
 from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Page, constants
+from pipelines.idpages import AccountSeries, Landed, Page, constants
 from pipelines.idwalk import WAVE, IdWalk
 from pipelines.journal import with_instants
+from pipelines.lookup import LAG_US, lacks_rows, may_vanish
 from pipelines.receipts import Failure
 from pipelines.retention import Retention
 from pipelines.session import Session
@@ -31,10 +32,10 @@ from pipelines.standing import (
 )
 from pipelines.versions import Row, Seen, add_versions, by_series, life_of
 from schemas.errors import AccessRefused, Problem, TryLater
-from schemas.intervals import DAY_US, MINUTE_US
+from schemas.intervals import DAY_US
 from schemas.orders import ORDER_LISTS, ORDERS
 
-LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
+NO_SUCH_ORDER = -2013  # said of an order never heard of; of one that was dropped, -2026
 ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
 
 
@@ -93,10 +94,10 @@ class OrderPull:
             self.rows += look.rows
             self.failures += look.failures
 
-    def _store_orders(self, pages: Sequence[Page]) -> int:
+    def _store_orders(self, pages: Sequence[Page]) -> Landed:
         return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
 
-    def _store_lists(self, pages: Sequence[Page]) -> int:
+    def _store_lists(self, pages: Sequence[Page]) -> Landed:
         seen = [Seen.of(page) for page in pages]
         return add_versions(self.session.lake, ORDER_LISTS, seen, self.session.client.now_us())
 
@@ -150,13 +151,18 @@ class OrderPull:
         """What became of these orders; one that the exchange does not know any more keeps its last state."""
         rows: defaultdict[AccountSeries, list[Row]] = defaultdict(list)
         unknown: defaultdict[AccountSeries, dict[int, int]] = defaultdict(dict)
-        told_of_by = self.session.client.now_us() - LAG_US
+        now = self.session.client.now_us()
         async with aclosing(ahead(orders, self._order, self.session.stop, limit=WAVE)) as answers:
             async for order, answer in answers:
                 self.session.progress.advance(requests=1)
                 match answer:
-                    case Fact() if order.time > told_of_by and not isinstance(answer, UnknownSymbol):
+                    case Fact() if order.time > now - LAG_US and not isinstance(answer, UnknownSymbol):
                         pass  # the answer lags behind its placing; the next run asks again
+                    case Fact() if answer.code == NO_SUCH_ORDER and not may_vanish(
+                        order.executed_qty, order.update_time, now
+                    ):
+                        problem = lacks_rows(endpoints.ORDER.name, order.series, [order.order_id])
+                        self.failures.append(Failure.of(order.series.name, problem))
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
                     case TryLater() | AccessRefused():
@@ -178,9 +184,11 @@ class OrderPull:
     async def _add(self, seen: Iterable[Seen]) -> None:
         listed = list(seen)
         if listed:
-            new = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, self.session.client.now_us())
-            self.rows += new
-            self.session.progress.advance(rows=new)
+            now = self.session.client.now_us()
+            landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, now)
+            self.rows += landed.rows
+            self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
+            self.session.progress.advance(rows=landed.rows)
 
 
 def _executing(rows: pa.Table) -> Sequence[bool]:

@@ -11,17 +11,19 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints import ALL_ORDERS
-from connectors.binance.errors import UnknownSymbol
+from connectors.binance.endpoints import ALL_ORDERS, ORDER
+from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
 from pipelines.ahead import ahead
 from pipelines.idpages import AccountSeries, constants, within
 from pipelines.journal import column, with_instants
+from pipelines.lookup import RETAINED_US, held_ids, lacks_rows, must_show
 from pipelines.receipts import Failure
 from pipelines.session import Session
 from pipelines.standing import last_of, stands_of
@@ -31,7 +33,6 @@ from schemas.fields import MONEY, TIME
 from schemas.intervals import DAY_US
 from schemas.orders import ORDER_LIFE, ORDERS
 
-RETAINED_US = 90 * DAY_US  # how long after its end the exchange states to keep an order that was never filled
 LOOK_AGAIN_US = 7 * DAY_US  # how often a symbol is looked at
 AT_ONCE = 10  # symbols asked for in one run, lest an idle run becomes dear whenever all of them are due
 
@@ -103,13 +104,38 @@ class Retention:
     async def _dropped(self, doubt: Doubt) -> dict[int, int]:
         """The orders that are missing where they would be listed. A page speaks of the ids up to its last one."""
         left, dropped = sorted(doubt.orders), dict[int, int]()
+        table = self.session.lake.table(ORDERS)
+        held = (await asyncio.to_thread(held_ids, table, {doubt.series: left[0]})).get(doubt.series, [])
         while left:
             shown = await self._shown(doubt.series, left[0])
             told = [one for one in left if one <= max(shown)] if shown else left
+            covered = [one for one in held if left[0] <= one <= max(shown, default=inf) and one not in shown]
+            await self._refuse_lack(doubt, covered)
+            if not shown and await self._exists(doubt.series, left[0]):
+                raise lacks_rows(ALL_ORDERS.name, doubt.series, left[:1])
             dropped |= {one: doubt.orders[one] for one in told if one not in shown}
             left = left[len(told) :]
             self.session.progress.expect(requests=1 if left else 0, rows=0)
         return dropped
+
+    async def _refuse_lack(self, doubt: Doubt, lacking: Sequence[int]) -> None:
+        """Refuse an answer that lacks more than what may be dropped."""
+        rest = [one for one in lacking if one not in doubt.orders]
+        now, table = self.session.client.now_us(), self.session.lake.table(ORDERS)
+        if rest and (missing := await asyncio.to_thread(must_show, table, doubt.series, rest, now)):
+            raise lacks_rows(ALL_ORDERS.name, doubt.series, missing)
+
+    async def _exists(self, series: AccountSeries, order_id: int) -> bool:
+        """Whether the exchange still knows an order that it lists no more."""
+        self.session.progress.expect(requests=1, rows=0)
+        known = constants(ORDERS, series, self.session.client.now_us())
+        try:
+            await self.session.client.rows(ORDER, known, symbol=series.symbol, orderId=order_id)
+        except Fact:
+            return False
+        finally:
+            self.session.progress.advance(requests=1)
+        return True
 
     async def _shown(self, series: AccountSeries, since: int) -> set[int]:
         """The ids of one page of orders."""
@@ -128,9 +154,9 @@ class Retention:
 
     async def _add(self, seen: Sequence[Seen]) -> None:
         if seen:
-            new = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, self.session.client.now_us())
-            self.rows += new
-            self.session.progress.advance(rows=new)
+            now = self.session.client.now_us()
+            self.rows += (landed := await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows
+            self.session.progress.advance(rows=landed.rows)
 
 
 def _ended_unfilled(lake: Lake, series: Sequence[AccountSeries], before: int) -> dict[AccountSeries, dict[int, int]]:

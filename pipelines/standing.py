@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,8 @@ class OpenOrder:
     series: AccountSeries
     order_id: int
     time: int
+    update_time: int
+    executed_qty: Decimal
 
 
 def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
@@ -65,11 +68,12 @@ def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
     }
     if not since:
         return []
-    columns = ["symbol", "order_id", "version", "status", "gone_since", "time"]
+    columns = ["symbol", "order_id", "version", "status", "gone_since", "time", "update_time", "executed_qty"]
     rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
     ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
     found = with_instants(rows.filter(pc.invert(ended)))
-    return [OpenOrder(AccountSeries(account, market, row["symbol"]), row["order_id"], row["time"]) for row in found]
+    told = ("order_id", "time", "update_time", "executed_qty")
+    return [OpenOrder(AccountSeries(account, market, row["symbol"]), *(row[name] for name in told)) for row in found]
 
 
 def raise_open_since(lake: Lake, account: str, market: str) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 from connectors.lake import Lake, Stale, Table
 from pipelines.additions import ROUNDS
-from pipelines.idpages import AccountSeries, Page, frontier, id_column, move_of, moved, with_ids
+from pipelines.idpages import AccountSeries, Landed, Page, frontier, id_column, move_of, moved
 from pipelines.journal import rows_of, with_instants
-from schemas.dataset import Dataset, Lifecycle
+from pipelines.lookup import Key, other_thing, stored_rows
+from schemas.dataset import MONTH, Dataset, Lifecycle
 from schemas.errors import Problem
+from schemas.intervals import DAY_US
 from schemas.orders import ORDER_LIFE, ORDERS
 
 _OF_THE_VERSION = frozenset({"version", "seen_at"})
@@ -62,18 +64,21 @@ class _News:
     bounds: Mapping[str, int]
 
 
-def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -> int:
-    """Commit a version of whatever differs from its last one; how many were new. `now` is when it was seen."""
+def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -> Landed:
+    """Commit a version of whatever differs from its last one. `now` is when it was seen."""
     table = lake.table(dataset)
     for _ in range(ROUNDS):
         bounds = table.bounds()
         last = _last_versions(table, seen)
-        found = [news for one in seen if (news := _news(dataset, one, last, bounds, now))]
+        refused = {one.series: problem for one in seen if (problem := _contradiction(dataset, one, last))}
+        kept = [one for one in seen if one.series not in refused]
+        found = [news for one in kept if (news := _news(dataset, one, last, bounds, now))]
         if not found:
-            return 0
+            return Landed(0, refused)
         rows = rows_of(dataset, [row for news in found for row in news.rows])
         try:
-            return table.commit(rows, [move_of(dataset, one.series, one.bounds, bounds) for one in found]).rows
+            moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
+            return Landed(table.commit(rows, moves).rows, refused)
         except Stale:
             continue
     raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
@@ -87,7 +92,7 @@ def by_series(rows: Iterable[Row], account: str, market: str) -> dict[AccountSer
     return found
 
 
-_Last = Mapping[tuple[str, int], Row]
+_Last = Mapping[Key, Row]
 
 
 def _news(dataset: Dataset, seen: Seen, last: _Last, bounds: Mapping[str, int], now: int) -> _News | None:
@@ -114,12 +119,31 @@ def _changes(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[tu
     life, name, symbol = life_of(dataset), id_column(dataset), seen.series.symbol
     for row in {row[name]: row for row in seen.rows}.values():
         before = last.get((symbol, row[name]))
-        if before is None or _overtakes(life, row, before):
-            yield row, before
+        state = row if before is None else _where_stored(dataset, row, before)
+        if before is None or _overtakes(life, state, before):
+            yield state, before
     for one in seen.unknown:
         before = last[symbol, one]
         if before["gone_since"] is None:
             yield {**before, "gone_since": now}, before
+
+
+def _where_stored(dataset: Dataset, row: Row, before: Row) -> Row:
+    """A state under the instant first told of its thing, so that all its versions lie in one partition."""
+    return {**row, str(dataset.clock): before[str(dataset.clock)]} if MONTH in dataset.partition else row
+
+
+def _contradiction(dataset: Dataset, seen: Seen, last: _Last) -> Problem | None:
+    """Why what was seen cannot be of what is stored: an order under a stored id that is another one."""
+    name = id_column(dataset)
+    pairs = ((row, last.get((seen.series.symbol, row[name]))) for row in seen.rows if dataset is ORDERS)
+    others = [row[name] for row, before in pairs if before and _is_other(row, before)]
+    return other_thing(dataset, seen.series, others[0]) if others else None
+
+
+def _is_other(order: Row, before: Row) -> bool:
+    """Whether it goes the other way, or was placed long after the stored one changed last."""
+    return bool(order["side"] != before["side"] or order["time"] > before["update_time"] + DAY_US)
 
 
 def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
@@ -128,15 +152,11 @@ def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
     return {"open_since": min([*instants, *([known] if known else [])])} if instants else {}
 
 
-def _last_versions(table: Table, seen: Sequence[Seen]) -> dict[tuple[str, int], Row]:
+def _last_versions(table: Table, seen: Sequence[Seen]) -> dict[Key, Row]:
     """The last version of everything that was seen, by symbol and id."""
     dataset, name = table.dataset, id_column(table.dataset)
-    named = {(row[name], row[str(dataset.clock)]) for one in seen for row in one.rows}
-    named |= {known for one in seen for known in one.unknown.items()}
-    if not named:
-        return {}
-    ids, instants = map(set, zip(*named, strict=True))
-    where = with_ids(dataset, [one.series for one in seen], ids, instants)
-    stored = table.scan(where=where).sort_by(dataset.version)
+    named = {(one.series.symbol, row[name]): row[str(dataset.clock)] for one in seen for row in one.rows}
+    named |= {(one.series.symbol, each): instant for one in seen for each, instant in one.unknown.items()}
+    stored = stored_rows(table, [one.series for one in seen], named).sort_by(dataset.version)
     by_symbol = "symbol" in dataset.series
     return {(row["symbol"] if by_symbol else "", row[name]): row for row in with_instants(stored)}

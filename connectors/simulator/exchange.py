@@ -174,6 +174,11 @@ class Exchange:
     def _new_book(self, uid: int) -> Book:
         return Book(uid, self._seed, self.listing, lambda: self.now_ms)
 
+    def reset(self) -> None:
+        """Forget all that accounts ever traded, as a testnet does: ids begin anew."""
+        for account in self._accounts.values():
+            account.book = self._new_book(account.uid)
+
     def book(self, uid: int) -> Book:
         """The orders of an account up to now, to look at, and to trade by hand in a test."""
         book = self._accounts[uid].book

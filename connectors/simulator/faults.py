@@ -209,6 +209,16 @@ class Hole(_Rows, frozen=True):
         return [row for place, row in enumerate(rows) if place != len(rows) - self.place]
 
 
+class Shifted(_Rows, frozen=True):
+    """A time is printed so many milliseconds later than by other answers."""
+
+    field: str
+    ms: int
+
+    def change(self, rows: list[Any]) -> list[Any]:
+        return [{**row, self.field: row[self.field] + self.ms} for row in rows]
+
+
 class Late(_Rows, frozen=True):
     """Candles that open in [since_ms, until_ms) have not appeared yet."""
 
@@ -250,6 +260,7 @@ AnyFault = (
     | ShortPage
     | Shuffled
     | Hole
+    | Shifted
     | Late
     | Wrong
 )

@@ -36,7 +36,7 @@ def order(series: AccountSeries, time: str = YOUNG, **state: Any) -> Mapping[str
 
 def store(lake: Lake, *rows: Mapping[str, Any], now: int = NOW) -> int:
     seen = [Seen(series=AccountSeries("main", "spot", row["symbol"]), rows=[row]) for row in rows]
-    return add_versions(lake, ORDERS, seen, now)
+    return add_versions(lake, ORDERS, seen, now).rows
 
 
 def test_an_id_means_something_else_in_another_symbol(lake: Lake) -> None:
@@ -55,8 +55,8 @@ def test_fills_share_ids_too(lake: Lake) -> None:
         return Page(series=series, rows=rows, instants=instants, tail=tuple(instants.items()))
 
     pages = [page(BTC, YOUNG), page(ETH, OLD)]
-    assert add_rows(lake, FILLS, pages) == 2
-    assert add_rows(lake, FILLS, pages) == 0
+    assert add_rows(lake, FILLS, pages).rows == 2
+    assert add_rows(lake, FILLS, pages).rows == 0
 
 
 @pytest.mark.parametrize(
