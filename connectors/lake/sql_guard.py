@@ -7,11 +7,13 @@ query or a table function that is not known here might write, and is refused bef
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import duckdb
 from duckdb import DuckDBPyConnection, Statement, StatementType
 
 from schemas.errors import UsageProblem
+from schemas.queries import views
 
 _KINDS = (StatementType.SELECT, StatementType.EXPLAIN)
 _QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -65,8 +67,14 @@ def _check(connection: DuckDBPyConnection, select: str) -> None:
     if not nodes or not nodes <= _QUERIES:  # no node at all: the text is no SELECT
         raise _refusal()
     for key, name in parts:
-        if key == "function_name" and not _TABLE_FUNCTION.fullmatch(name.lower()):
+        if key == "function_name" and not (_TABLE_FUNCTION.fullmatch(name.lower()) or name.lower() in _ours()):
             raise UsageProblem(f"The table function {name} is not available.", "Queries only read the lake.")
+
+
+@cache
+def _ours() -> frozenset[str]:
+    """What schemas/views defines, such as portfolio(quote) and resample(...); no query can define another."""
+    return frozenset(view.name for view in views())
 
 
 def _refusal() -> UsageProblem:

@@ -241,3 +241,9 @@ def test_an_interrupted_query_ends_and_the_session_goes_on(connection: DuckDBPyC
     stopped.set()
     thread.join()
     assert run(connection, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+@pytest.mark.parametrize("asked", ["portfolio('USDT')", "resample('spot', 'BTCUSDT', '1m', '1h')"])
+def test_our_own_table_functions_can_be_asked_for(connection: DuckDBPyConnection, asked: str) -> None:
+    """What `schemas/views` defines as a function of a quote asset or of intervals is no stranger to the guard."""
+    assert run(connection, f"FROM {asked}").num_rows == 0
