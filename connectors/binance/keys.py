@@ -6,8 +6,10 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +25,25 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from schemas.errors import AccessRefused, UsageProblem
 
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
+_LARGEST_BYTES = 16_384  # an RSA key of 4096 bits in PEM has 3,300
+_GENERATE = "Make one with: openssl genpkey -algorithm ed25519"
+# What people store in place of a private key in PEM, as its text shows, and what to say about it.
+_NO_PRIVATE_KEYS = (
+    (r"-----BEGIN OPENSSH PRIVATE KEY", "in OpenSSH's own format, not in PKCS#8", _GENERATE),
+    (r"-----BEGIN (RSA )?PUBLIC KEY|ssh-(rsa|ed25519) ", "the public half", "Name the file of the private half."),
+    (r"-----BEGIN CERTIFICATE", "a certificate", "Name the file of the private key."),
+    (
+        r"-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED",
+        "encrypted",
+        "Store it without a passphrase, mode 0600: openssl pkey -in ENCRYPTED -out PLAIN",
+    ),
+    (
+        r"-----BEGIN [A-Z ]+-----(\\n|\\r)",
+        "without line breaks: \\n is written in their place",
+        "Copy the file itself, or turn each \\n into a line break.",
+    ),
+    (r"-----BEGIN (EC|DSA) ", "neither RSA nor Ed25519", _GENERATE),
+)
 
 
 class Secret:
@@ -84,20 +105,38 @@ def read_secret(ref: str) -> Secret | None:
 
 def _read_private(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes to would block
+        try:
+            _check_file(path, handle)
+            content = os.read(handle, _LARGEST_BYTES + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
         reason = error.strerror
         raise AccessRefused(f"The key file {path} cannot be read: {reason}.", "Check the path and its owner.") from None
-    if mode & _OTHERS_MAY_READ:
-        raise AccessRefused(f"The key file {path} is open to other users.", f"Run: chmod 600 {path}")
+    if len(content) > _LARGEST_BYTES:
+        raise AccessRefused(f"The key file {path} is larger than any key.", "Name the file that holds the key alone.")
     return _decoded(content, path)
+
+
+def _check_file(path: Path, handle: int) -> None:
+    """Refuse what is no regular file, and what other users may read, before reading any of it."""
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        raise AccessRefused(f"The key file {path} is not a regular file.", "Write the key into a file of mode 0600.")
+    if not mode & _OTHERS_MAY_READ:
+        return
+    if os.fstatvfs(handle).f_flag & os.ST_RDONLY:
+        raise AccessRefused(
+            f"The key file {path} is open to other users, and its file system is read-only.",
+            "Mount it with mode 0400, owned by the user who runs binlake, or give the key as env:NAME.",
+        )
+    raise AccessRefused(f"The key file {path} is open to other users.", f"Run: chmod 600 {path}")
 
 
 def _decoded(content: bytes, path: Path) -> str:
     try:
-        text = content.decode().strip()
+        text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
@@ -125,18 +164,14 @@ def _asymmetric(pem: bytes) -> Callable[[bytes], str]:
         return lambda payload: base64.b64encode(key.sign(payload, PKCS1v15(), SHA256())).decode()
     if isinstance(key, Ed25519PrivateKey):
         return lambda payload: base64.b64encode(key.sign(payload)).decode()
-    raise AccessRefused(
-        "The private key is neither RSA nor Ed25519.", "Make one with: openssl genpkey -algorithm ed25519"
-    )
+    raise AccessRefused("The private key is neither RSA nor Ed25519.", _GENERATE)
 
 
 def _load(pem: bytes) -> object:
-    try:
+    with suppress(TypeError, ValueError, UnsupportedAlgorithm):
         return load_pem_private_key(pem, password=None)
-    except TypeError:
-        problem = AccessRefused("The private key is encrypted.", "Store it without a passphrase, mode 0600.")
-    except (ValueError, UnsupportedAlgorithm):
-        problem = AccessRefused(
-            "The private key is not a private key in PEM.", "It begins with -----BEGIN PRIVATE KEY-----."
-        )
-    raise problem
+    text = pem.decode("utf-8", "replace")
+    for pattern, what, way_out in _NO_PRIVATE_KEYS:
+        if re.search(pattern, text):
+            raise AccessRefused(f"The private key is {what}.", way_out)
+    raise AccessRefused("The private key is not a private key in PEM.", "It begins with -----BEGIN PRIVATE KEY-----.")

@@ -2,14 +2,17 @@
 
 import copy
 import json
+import os
 import pickle
+import subprocess
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from connectors.binance.keys import KeyPair, Secret, read_secret
 from schemas.errors import AccessRefused, UsageProblem
@@ -102,6 +105,7 @@ def test_secrets_from_a_private_file(tmp_path):
         (b"value", 0o604, "chmod 600"),
         (b"\xff\xfe", 0o600, "is not text"),
         (b"a\0b", 0o600, "is not text"),
+        (b"a" * 20_000, 0o600, "larger than any key"),
     ],
 )
 def test_a_key_file_that_is_not_one_is_refused_by_name(tmp_path, content, mode, says):
@@ -117,16 +121,59 @@ def test_a_key_file_that_is_not_one_is_refused_by_name(tmp_path, content, mode, 
 
 def test_a_folder_is_no_key_file(tmp_path):
     """A folder in place of a file is refused like a missing file."""
-    with pytest.raises(AccessRefused, match="cannot be read"):
+    with pytest.raises(AccessRefused, match="is not a regular file"):
         read_secret(f"file:{tmp_path}")
 
 
-def _pem(key, encryption=None) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        encryption or serialization.NoEncryption(),
-    )
+def test_what_never_ends_is_no_key_file(tmp_path):
+    """A pipe that nobody writes to and a device without end are refused at once, unread."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(AccessRefused, match="is not a regular file"):
+            read_secret(f"file:{path}")
+
+
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
+    """Editors that put a byte order mark before the text do no harm."""
+    path = tmp_path / "key"
+    path.write_bytes(b"\xef\xbb\xbfvalue\r\n")
+    path.chmod(0o600)
+    assert read_secret(f"file:{path}").reveal() == "value"
+
+
+@pytest.fixture
+def read_only(tmp_path) -> Iterator[Path]:
+    """A read-only file system that holds a key with mode 0444, as containers get their secrets."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("only root may mount a file system")
+    (folder / "key").write_text("value")
+    (folder / "key").chmod(0o444)
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_read_only_secret_is_not_told_to_change_its_mode(read_only):
+    """Where chmod cannot work the way out is another one: mount it for its owner alone, or use the environment."""
+    with pytest.raises(AccessRefused, match="Mount it with mode 0400") as problem:
+        read_secret(f"file:{read_only / 'key'}")
+    assert "chmod" not in str(problem.value)
+
+
+def _pem(key, encryption=None, form=serialization.PrivateFormat.PKCS8) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, form, encryption or serialization.NoEncryption())
+
+
+ED25519 = ed25519.Ed25519PrivateKey.generate()
+PASSPHRASE = serialization.BestAvailableEncryption(b"x")
+OPENSSL = serialization.PrivateFormat.TraditionalOpenSSL
+
+
+def _public(form, encoding=serialization.Encoding.PEM) -> bytes:
+    return ED25519.public_key().public_bytes(encoding, form)
 
 
 @pytest.mark.parametrize(
@@ -135,11 +182,19 @@ def _pem(key, encryption=None) -> bytes:
         (b"no pem", "not a private key"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "not a private key"),
         (_pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA nor Ed25519"),
-        (_pem(ed25519.Ed25519PrivateKey.generate(), serialization.BestAvailableEncryption(b"x")), "encrypted"),
+        (b"-----BEGIN EC PARAMETERS-----\nAAAA\n-----END EC PARAMETERS-----", "neither RSA nor Ed25519"),
+        (_pem(ED25519, PASSPHRASE), "is encrypted.*openssl pkey"),
+        (_pem(rsa.generate_private_key(65537, 2048), PASSPHRASE, OPENSSL), "is encrypted.*openssl pkey"),
+        (_pem(ED25519, form=serialization.PrivateFormat.OpenSSH), "OpenSSH's own format.*openssl genpkey"),
+        (_public(serialization.PublicFormat.SubjectPublicKeyInfo), "the public half.*private half"),
+        (_public(serialization.PublicFormat.OpenSSH, serialization.Encoding.OpenSSH), "the public half.*private half"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "a certificate.*the private key"),
+        (_pem(ED25519).replace(b"\n", b"\\n"), "without line breaks.*into a line break"),
+        (_pem(ED25519).replace(b"\n", b"\\r\\n"), "without line breaks"),
     ],
 )
 def test_a_wrong_private_key_is_refused(pem, says):
-    """Text that is no key, an encrypted key and a key of another kind are each told apart."""
+    """Everything that people store in place of a private key is told apart, each with its own way out."""
     with pytest.raises(AccessRefused, match=says) as problem:
         KeyPair.from_pem(API_KEY, pem)
     assert problem.value.__context__ is None
