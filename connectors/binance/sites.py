@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -41,6 +42,7 @@ _TESTNET_HOSTS = frozenset(
         "testnet.binancefuture.com",
     }
 )
+_PLAIN_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]+")  # the latter in brackets: IPv6
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def _custom(urls: dict[str, str]) -> Site:
         )
     parts = {family: _checked(family, url) for family, url in urls.items()}
     environment = _one_environment(parts, name)
-    bases = {family: url.rstrip("/") for family, url in urls.items()}
+    bases = {family: url.geturl().rstrip("/") for family, url in parts.items()}
     if "spot" in bases and environment != "testnet":
         bases.setdefault("wallet", bases["spot"])  # wallet calls live on the spot host
     return Site(environment, MappingProxyType(bases))
@@ -89,18 +91,28 @@ def _custom(urls: dict[str, str]) -> Site:
 
 def _checked(family: str, url: str) -> SplitResult:
     try:
-        parts = urlsplit(url)
+        parts = _without_final_dot(urlsplit(url))
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username:
         raise UsageProblem(f"`exchange.{family}` is not a plain web address.", "Write it as https://HOST[:PORT].")
+    if not _PLAIN_HOST.fullmatch(host):
+        raise UsageProblem(
+            f"The host of `exchange.{family}` has characters that a client would turn into others.",
+            "Write it in plain lower-case ASCII.",
+        )
     if parts.scheme == "http" and not _is_loopback(host):
         raise UsageProblem(
             f"`exchange.{family}` would send keys and answers unencrypted to {host}.",
             "Use https; plain http is only for this machine.",
         )
-    return parts
+    return parts._replace(netloc=parts.netloc.lower())
+
+
+def _without_final_dot(parts: SplitResult) -> SplitResult:
+    """The address without the dot that may end a host name: it names the same host."""
+    return parts._replace(netloc=re.sub(r"(?<=[^.])\.(?=:\d+$|$)", "", parts.netloc))
 
 
 def _one_environment(parts: Mapping[str, SplitResult], name: str) -> str:

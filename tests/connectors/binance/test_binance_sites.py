@@ -26,11 +26,21 @@ def test_a_name_is_its_own_environment(name):
         ({"spot": "https://api.binance.com.evil.example"}, "custom"),
         ({"spot": "https://exchange.example", "name": "mine"}, "custom:mine"),
         ({"spot": "https://API.BINANCE.COM", "name": "mine"}, "live"),
+        ({"spot": "https://api.binance.com.", "name": "mine"}, "live"),
+        ({"spot": "https://api.binance.com.:443/", "name": "mine"}, "live"),
+        ({"spot": "https://testnet.binance.vision.", "name": "mine"}, "testnet"),
+        ({"spot": "http://localhost.:80", "name": "mine"}, "simulator"),
     ],
 )
 def test_the_environment_comes_from_the_host(exchange, environment):
     """A lake is bound to what the host is, not to what somebody calls it; the port does not count."""
     assert resolve(exchange).environment == environment
+
+
+@pytest.mark.parametrize("url", ["https://api.binance.com.", "https://API.Binance.com./", "https://api.binance.com/"])
+def test_one_host_is_spelled_one_way(url):
+    """A final dot, capitals and a final slash are no other host, neither for the environment nor on the wire."""
+    assert resolve({"spot": url}).url("spot") == "https://api.binance.com"
 
 
 def test_wallet_calls_live_on_the_spot_host():
@@ -60,6 +70,12 @@ def test_the_simulator_serves_every_family():
         {"spot": "https://api.binance.com?x=1"},
         {"spot": "https://api.binance.com:notaport"},
         {"spot": "https://[::1"},
+        {"spot": "https://api\u3002binance\u3002com"},
+        {"spot": "https://\uff41pi.binance.com"},
+        {"spot": "https://api.binance%2ecom"},
+        {"spot": "https://api.binance.com.."},
+        {"spot": "https://.binance.com"},
+        {"spot": "https://exch\u00e4nge.example"},
         {"spot": "https://api.binance.com", "usdm": "https://demo-fapi.binance.com"},
     ],
 )
