@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from connectors.binance.clock import steady_clock
-from connectors.binance.errors import Banned
+from connectors.binance.errors import Banned, BinanceError, Firewalled, Throttled
 from connectors.binance.pools import Pool
 from schemas.errors import Problem, TryLater
 
@@ -31,13 +31,13 @@ WINDOW_S = 60.0
 GUARD_S = 0.25  # our minute begins this much after the exchange's: clocks agree no better than that
 HASTE = 1.5  # never faster than this times the pace that would just use the minute up
 BURST = 0.10  # so much of a minute may go at once: a run of a few requests should not crawl
-PATIENCE_S = 120.0  # a longer ban is told instead of waited out
 _BUSY_S = 0.05  # how long the event loop may stand still for the file
 _PATIENT_S = 10.0  # and how long when what is to be written is rare and must not be lost
 _SOON_S = 0.002
 _LOOK_AGAIN_S = 1.0
 _KEPT_MINUTES = 24 * 60
 _EVERY_POOL = "*"
+_LARGEST_LIMIT = 10**12  # what an exchange without limits may print, and what the file can hold
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spent (
@@ -64,6 +64,39 @@ ON CONFLICT DO UPDATE SET until_s = excluded.until_s, banned = excluded.banned,
                           from_s = excluded.from_s, lasts_s = excluded.lasts_s
 WHERE excluded.from_s + excluded.lasts_s > from_s + lasts_s
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A reason to send nothing for a while, what it means for who comes later, and how long it is waited out."""
+
+    kind: type[BinanceError]
+    shown: str
+    why: str
+    way_out: str
+    patience_s: float  # what lasts longer is told
+
+
+# The file has a closure by its place here.
+CLOSURES = (
+    Closure(
+        Throttled, "throttled", "The exchange wants no requests from this address", "Run again then.", patience_s=600.0
+    ),
+    Closure(
+        Banned,
+        "banned",
+        "The exchange has banned this address",
+        "Run again then; asking earlier makes a ban longer.",
+        patience_s=120.0,
+    ),
+    Closure(
+        Firewalled,
+        "blocked by the exchange's firewall",
+        "The exchange's firewall blocks this address; binlake pauses",
+        "Run again then; ask less often, and from no data-centre address.",
+        patience_s=120.0,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +188,21 @@ class Budget:
             db.execute(_CORRECT, {"pool": self._key(pool.name), "minute": minute, "used": used})
 
     def learn(self, pool: Pool, limit: int) -> None:
-        """Take over the limit that the exchange prints."""
-        if limit != self._limit(pool):
+        """Take over the limit that the exchange prints, unless it cannot be one."""
+        if 0 < limit <= _LARGEST_LIMIT and limit != self._limit(pool):
             with self._transaction(_PATIENT_S) as db:
                 db.execute("INSERT OR REPLACE INTO limits VALUES (?, ?)", (self._key(pool.name), limit))
 
-    def block(self, pool: Pool, until_s: float, lasts_s: float, *, banned: bool = False) -> None:
-        """Let nobody spend for so long: until this instant of the exchange's. A ban closes every pool."""
-        key = self._key(_EVERY_POOL if banned else pool.name)
-        row = {"pool": key, "until_s": until_s, "banned": banned, "from_s": self._own_s(), "lasts_s": lasts_s}
+    def block(self, pool: Pool, until_s: float, lasts_s: float, kind: type[BinanceError] = Throttled) -> None:
+        """Let nobody spend for so long: until this instant of the exchange's. All but throttling closes every pool."""
+        key = self._key(pool.name if kind is Throttled else _EVERY_POOL)
+        row = {
+            "pool": key,
+            "until_s": until_s,
+            "banned": [each.kind for each in CLOSURES].index(kind),
+            "from_s": self._own_s(),
+            "lasts_s": lasts_s,
+        }
         with self._transaction(_PATIENT_S) as db:
             db.execute(_BLOCK, row)
 
@@ -194,18 +233,14 @@ class Budget:
         db.execute(_CHARGE, {**row, "weight": weight, "paced_to_s": self._even_s() + minute.ahead_after(weight)})
 
     def _block_left(self, pool: Pool) -> tuple[float, str] | None:
-        """How long a ban or throttle still lasts. A ban that outlasts patience raises."""
-        left_s, until_s, banned = self._blocked(pool)
+        """How long the exchange wants to be left alone. What outlasts patience raises."""
+        left_s, until_s, closure = self._blocked(pool)
         if left_s <= 0:
             return None
         until = datetime.fromtimestamp(until_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        if banned and left_s > PATIENCE_S:
-            raise Banned(
-                f"The exchange has banned this address until {until}.",
-                "Run again then; asking earlier makes a ban longer.",
-                until_ms=int(until_s * 1000),
-            )
-        return left_s, f"{'banned' if banned else 'throttled'} until {until}"
+        if left_s > closure.patience_s:
+            raise closure.kind(f"{closure.why} until {until}.", closure.way_out, until_ms=int(until_s * 1000))
+        return left_s, f"{closure.shown} until {until}"
 
     def _read(self, pool: Pool) -> Minute:
         now_s = self._exchange_s()
@@ -220,12 +255,13 @@ class Budget:
         rows = self._rows("SELECT weight FROM limits WHERE pool = ?", self._key(pool.name))
         return rows[0][0] if rows else pool.limit
 
-    def _blocked(self, pool: Pool) -> tuple[float, float, bool]:
-        """How long the pool is still closed, until which instant of the exchange's, and whether by a ban."""
+    def _blocked(self, pool: Pool) -> tuple[float, float, Closure]:
+        """How long the pool is still closed, until which instant of the exchange's, and by what."""
         rows = self._rows(_BLOCKS, self._key(pool.name), self._key(_EVERY_POOL))
         now_s = self._own_s()
-        left = [(from_s + lasts_s - now_s, until_s, bool(banned)) for until_s, banned, from_s, lasts_s in rows]
-        return max(left, default=(0.0, 0.0, False))
+        left = [(from_s + lasts_s - now_s, until_s, place) for until_s, place, from_s, lasts_s in rows]
+        left_s, until_s, place = max(left, default=(0.0, 0.0, 0))
+        return left_s, until_s, CLOSURES[place]
 
     def _rows(self, query: str, *values: str | int) -> list[Any]:
         with _sqlite_problems(self._path):

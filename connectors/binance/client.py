@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,9 +25,9 @@ from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ALLOWED, TIME, Endpoint, Param, Security
 from connectors.binance.errors import (
-    Banned,
     BinanceError,
     ClockSkew,
+    Firewalled,
     Throttled,
     Transient,
     Unreachable,
@@ -251,10 +252,10 @@ class Client:
         used = _integer(answer.headers.get(pool.header, ""))
         if used is not None:
             self._budget.correct(pool, used, self._time.at(answer.asked_s))
-        if isinstance(problem, Throttled):
+        if isinstance(problem, (Throttled, Firewalled)):
             until_s = problem.until_ms / 1000
             lasts_s = until_s - self._time.at(answer.answered_s)
-            self._budget.block(pool, until_s, lasts_s, banned=isinstance(problem, Banned))
+            self._budget.block(pool, until_s, lasts_s, type(problem))
         if self._on_request is not None:
             self._on_request(self._record(call, answer, used))
 
@@ -368,7 +369,7 @@ def _asked(call: Call) -> str:
 
 
 def _integer(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
 def _server_time(body: bytes) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -92,10 +93,10 @@ class ExchangeClock:
     def hint(self, date: str, own_s: float) -> None:
         """Take the Date header of an answer that came at `own_s` for the time, while nothing better is known."""
         if self._measured_s is None:
-            try:
-                self._offset_s = parsedate_to_datetime(date).timestamp() - own_s
-            except ValueError:
-                return
+            with suppress(ValueError, OverflowError):
+                shown_s = parsedate_to_datetime(date).timestamp()
+                if EARLIEST_US <= shown_s * 1e6 < LATEST_US:
+                    self._offset_s = shown_s - own_s
 
 
 def _wrong_time(printed: str) -> Unreadable:

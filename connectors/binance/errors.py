@@ -8,6 +8,7 @@ BinanceError
     ClockSkew           our clock is off: measure it again, once
     WindowTooWide       ask for less time at once
     Denied              the key, its permissions or this place is refused (exit 4)
+        Firewalled      the exchange's firewall blocks this address; do not ask before `until_ms` (exit 4)
     Fact                an answer about the thing asked for, not about us
         UnknownSymbol   the exchange does not know the symbol (any more)
     Unreadable          an answer that our declarations cannot hold exactly
@@ -20,7 +21,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 import msgspec
@@ -29,6 +32,7 @@ from schemas.errors import AccessRefused, Problem, TryLater
 
 MINUTE_MS = 60_000
 _SHORTEST_BAN_MS = 2 * MINUTE_MS
+_FIREWALL_MS = 5 * MINUTE_MS  # the exchange speaks of minutes, and names none
 _LONGEST_BAN_MS = 3 * 24 * 60 * MINUTE_MS
 
 
@@ -78,6 +82,10 @@ class WindowTooWide(BinanceError):
 
 class Denied(AccessRefused, BinanceError):
     """The key, its permissions or this place is refused."""
+
+
+class Firewalled(Denied):
+    """The exchange's firewall blocks this address; asking before `until_ms` prolongs that."""
 
 
 class Fact(BinanceError):
@@ -149,7 +157,7 @@ _BY_CODE: dict[int, Advice] = {
 _BY_STATUS: dict[int, Advice] = {
     401: Advice(Denied, "the key is not accepted", "Check key and secret."),
     403: Advice(
-        Denied,
+        Firewalled,
         "the exchange's firewall blocks this address",
         "Stop for some minutes; then ask less often, and from no data-centre address.",
     ),
@@ -164,6 +172,7 @@ _BY_STATUS: dict[int, Advice] = {
     ),
 }
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+_REQUEST_IP = re.compile(r"request ip: *([0-9A-Fa-f.:]{3,45})")
 _LOOKS_SECRET = re.compile(r"(?i)(signature=)?[\w+/%-]{32,}=*")
 
 
@@ -185,14 +194,15 @@ def error_from(
     code = told.code if isinstance(told.code, int) else None
     text = _shown(told.msg) if isinstance(told.msg, str) else ""
     advice = _advice(status, code, text)
-    until_ms = _until_ms(text, headers, now_ms, banned=advice.kind is Banned)
+    until_ms = _until_ms(text, headers, now_ms, advice.kind) if issubclass(advice.kind, (Throttled, Firewalled)) else 0
+    meaning = f"{advice.meaning}{_address_seen(text)}" if advice.meaning else text
     return advice.kind(
-        _sentence(status, code, f"{endpoint.name} {asked}".rstrip(), advice.meaning or text),
+        _sentence(status, code, f"{endpoint.name} {asked}".rstrip(), meaning),
         advice.way_out,
         path=endpoint.path,
         status=status,
         code=code,
-        until_ms=until_ms if issubclass(advice.kind, Throttled) else 0,
+        until_ms=until_ms,
     )
 
 
@@ -230,12 +240,21 @@ def _shown(text: str) -> str:
     return _LOOKS_SECRET.sub("...", " ".join(text.split()))[:200]
 
 
-def _until_ms(text: str, headers: Mapping[str, str], now_ms: int, *, banned: bool) -> int:
-    """When it is safe again: the latest of what header and text say, else the next minute."""
+def _address_seen(text: str) -> str:
+    """The address that a request came from, where the exchange tells it: the one that belongs on the key's list."""
+    told = _REQUEST_IP.search(text)
+    with suppress(ValueError):
+        return f" (the exchange sees it come from {ip_address(told[1].strip('.'))})" if told else ""
+    return ""
+
+
+def _until_ms(text: str, headers: Mapping[str, str], now_ms: int, kind: type[BinanceError]) -> int:
+    """When it is safe again: the latest of what header and text say, else what is usual for the kind."""
     told = _BANNED_UNTIL.search(text)
     until_ms = max(int(told[1]) if told else 0, now_ms + 1000 * _seconds(headers.get("Retry-After", "")))
     if until_ms <= now_ms:
-        until_ms = now_ms + _SHORTEST_BAN_MS if banned else (now_ms // MINUTE_MS + 1) * MINUTE_MS
+        usual_ms = {Banned: now_ms + _SHORTEST_BAN_MS, Firewalled: now_ms + _FIREWALL_MS}
+        until_ms = usual_ms.get(kind, (now_ms // MINUTE_MS + 1) * MINUTE_MS)
     return min(until_ms, now_ms + _LONGEST_BAN_MS)
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.binance.budget import Budget, Minute, default_path
-from connectors.binance.errors import Banned
+from connectors.binance.errors import Banned, Firewalled, Throttled
 from connectors.binance.pools import SPOT, Pool, sapi_by_ip, sapi_by_uid
 from schemas.errors import Problem
 
@@ -228,40 +228,55 @@ async def test_a_spent_budget_says_why_it_waits(tmp_path):
     assert budget.state(SPOT).waiting is None
 
 
-@pytest.mark.parametrize("banned", [False, True])
-async def test_a_block_holds_in_every_process_and_after_a_restart(tmp_path, banned):
-    """A throttle or a short ban is waited out by whoever opens the file."""
+@pytest.mark.parametrize("kind", [Throttled, Banned, Firewalled])
+async def test_a_block_holds_in_every_process_and_after_a_restart(tmp_path, kind):
+    """A throttle, a short ban and the end of a firewall's block are waited out by whoever opens the file."""
     time = VirtualTime()
     with open_budget(tmp_path, time) as budget:
-        budget.block(SPOT, START_S + 100, 100, banned=banned)
+        budget.block(SPOT, START_S + 100, 100, kind)
     with open_budget(tmp_path, time) as budget:
         assert budget.state(SPOT).blocked_until == START_S + 100
         await time.run(budget.spend(SPOT, 1))
     assert time() == START_S + 100
 
 
-async def test_a_long_ban_is_told_a_long_throttle_is_waited_out(tmp_path):
-    """Nobody wants to watch a program wait out three days."""
+async def test_a_throttle_of_minutes_is_waited_out(tmp_path):
+    """The longest window of the exchange's own limits is five minutes."""
     time = VirtualTime()
     budget = open_budget(tmp_path, time)
-    budget.block(SPOT, START_S + 3600, 3600)
-    budget.block(SPOT, START_S + 600, 600, banned=True)
+    budget.block(SPOT, START_S + 300, 300)
     await time.run(budget.spend(SPOT, 1))
-    assert time() == START_S + 3600
-    budget.block(SPOT, START_S + 7200, 3600, banned=True)
-    with pytest.raises(Banned, match="UTC") as ban:
-        await budget.spend(sapi_by_ip("/sapi/v1/x"), 1)
-    assert ban.value.until_ms == (START_S + 7200) * 1000
+    assert time() == START_S + 300
 
 
-async def test_a_throttle_closes_its_pool_a_ban_closes_all(tmp_path):
-    """Pools do not draw on one another; a ban is of the address."""
+@pytest.mark.parametrize(("kind", "exit_code"), [(Throttled, 75), (Banned, 75), (Firewalled, 4)])
+async def test_what_lasts_long_is_told_by_every_process(tmp_path, kind, exit_code):
+    """Nobody wants to watch a program wait for hours, whatever the exchange told whichever process."""
+    time = VirtualTime()
+    with open_budget(tmp_path, time) as budget:
+        budget.block(SPOT, START_S + 3600, 3600, kind)
+    with open_budget(tmp_path, time) as budget, pytest.raises(kind, match="UTC") as told:
+        await budget.spend(SPOT, 1)
+    assert (told.value.until_ms, told.value.exit_code) == ((START_S + 3600) * 1000, exit_code)
+
+
+@pytest.mark.parametrize("limit", [0, -1, -(10**30), 10**13, 10**30])
+async def test_a_limit_that_cannot_be_one_is_not_believed(tmp_path, limit):
+    """Neither nothing nor what no file could hold is taken over."""
+    budget = open_budget(tmp_path, VirtualTime())
+    budget.learn(SPOT, limit)
+    assert budget.state(SPOT).limit == SPOT.limit
+
+
+@pytest.mark.parametrize("kind", [Banned, Firewalled])
+async def test_a_throttle_closes_its_pool_a_ban_closes_all(tmp_path, kind):
+    """Pools do not draw on one another; a ban and the firewall are of the address."""
     time, wallet = VirtualTime(), sapi_by_uid("/sapi/v1/x")
     budget = open_budget(tmp_path, time)
     budget.block(SPOT, START_S + 50, 50)
     await time.run(budget.spend(wallet, 1))
     assert time() == START_S
-    budget.block(SPOT, START_S + 90, 90, banned=True)
+    budget.block(SPOT, START_S + 90, 90, kind)
     await time.run(budget.spend(wallet, 1))
     assert time() == START_S + 90
 
@@ -397,7 +412,7 @@ async def test_a_ban_lasts_as_long_on_a_machine_whose_clock_is_wrong(tmp_path, a
     """A ban of an hour is over after an hour, however far our clock is off; what is told is the exchange's instant."""
     time = VirtualTime()
     with open_budget(tmp_path, time, offset_s=ahead_s) as budget:
-        budget.block(SPOT, START_S + 3600, 3600, banned=True)
+        budget.block(SPOT, START_S + 3600, 3600, Banned)
     time.now_s += 3599
     with open_budget(tmp_path, time, offset_s=ahead_s) as budget:
         assert budget.state(SPOT).blocked_until == START_S + 3600
@@ -409,7 +424,7 @@ async def test_a_clock_set_back_makes_no_ban_endless(tmp_path):
     """When the machine's clock is set back by a year, a ban lasts no longer than it was told to."""
     time, year_s = VirtualTime(), 365 * 86_400
     with open_budget(tmp_path, time, offset_s=year_s) as budget:
-        budget.block(SPOT, START_S + 3600, 3600, banned=True)
+        budget.block(SPOT, START_S + 3600, 3600, Banned)
     with open_budget(tmp_path, time) as budget:
         time.now_s += 3599
         assert budget.state(SPOT).blocked_until is not None

@@ -32,6 +32,7 @@ from connectors.binance.errors import (
     BinanceError,
     ClockSkew,
     Denied,
+    Firewalled,
     Rejected,
     Throttled,
     Transient,
@@ -314,7 +315,7 @@ def as_dict(fault):
     ("fault", "kind"),
     [
         (faults.Restricted(), Denied),
-        (faults.Html(status=403), Denied),
+        (faults.Html(status=403), Firewalled),
         (faults.Error(code=-2015, status=401), Denied),
         (faults.Error(code=-2014, status=401), Denied),
         (faults.Error(code=-1022, status=400), Denied),
@@ -432,6 +433,35 @@ async def test_a_ban_stops_everything_and_is_remembered(world, keys):
     world.clock.advance(3600)
     async with world.client() as client:
         await client.body(KLINES, **CANDLES)
+
+
+async def test_the_firewall_stops_everything_and_is_remembered(world, keys):
+    """After the firewall's 403 nothing is sent in any pool, by any client, for some minutes; it stays access refused."""
+    world.exchange.inject(faults.Html(status=403, path=KLINES.path))
+    async with world.client(keys) as client:
+        for endpoint in (KLINES, API_RESTRICTIONS):
+            with pytest.raises(Firewalled, match="firewall") as problem:
+                await client.body(endpoint, **(CANDLES if endpoint is KLINES else {}))
+            assert problem.value.exit_code == 4
+    assert [request.status for request in world.asked] == [403]
+    with pytest.raises(Firewalled, match="UTC"):
+        async with world.client():
+            pass
+    world.clock.advance(300)
+    async with world.client() as client:
+        await client.body(KLINES, **CANDLES)
+
+
+@pytest.mark.parametrize("used", ["9" * 5000, "9" * 18, "-1", "1e9", "0x10", ""])
+async def test_a_hostile_header_is_no_number(world, used):
+    """A used weight that no minute can hold is ignored, however long it is."""
+    headers = {"X-MBX-USED-WEIGHT-1M": used, "Retry-After": used}
+    world.exchange.inject(faults.Error(code=-1121, status=400, headers=headers, path=KLINES.path))
+    async with world.client() as client:
+        with pytest.raises(UnknownSymbol):
+            await client.body(KLINES, **CANDLES)
+        await client.body(KLINES, **CANDLES)
+    assert world.slept == []
 
 
 async def test_endless_throttling_is_told(world):

@@ -14,6 +14,7 @@ from connectors.binance.errors import (
     ClockSkew,
     Denied,
     Fact,
+    Firewalled,
     Rejected,
     Throttled,
     Transient,
@@ -61,7 +62,7 @@ def error(status, code=None, msg="text", headers=None, body=None) -> BinanceErro
         (401, None, Denied),
         (400, -1002, Denied),
         (400, -1022, Denied),
-        (403, None, Denied),
+        (403, None, Firewalled),
         (451, 0, Denied),
         (400, -1121, UnknownSymbol),
         (400, -2013, Fact),
@@ -86,6 +87,7 @@ def test_each_answer_has_one_meaning(status, code, kind):
         (Throttled, 75, TryLater),
         (Banned, 75, TryLater),
         (Denied, 4, AccessRefused),
+        (Firewalled, 4, AccessRefused),
         (UnknownSymbol, 1, Problem),
         (Rejected, 70, Problem),
     ],
@@ -101,7 +103,7 @@ def test_recorded_errors_mean_what_they_meant(recorded):
     """Real error answers from public reports are sorted by what had to be done about them."""
     answers = json.loads((recorded / "errors" / "error_responses.json").read_text())
     found = [type(error_from(a["status"], a["body"].encode(), a["headers"], KLINES, now_ms=NOW_MS)) for a in answers]
-    assert found == [Banned, Throttled, Denied, ClockSkew, Denied, Rejected, Transient, Transient]
+    assert found == [Banned, Throttled, Denied, ClockSkew, Firewalled, Rejected, Transient, Transient]
 
 
 def test_the_sentence_names_what_was_asked_and_the_way_out():
@@ -126,7 +128,7 @@ def test_any_body_is_survived(kind):
         "wrong types": b'{"code": "-2015", "msg": {"a": 1}}',
     }[kind]
     assert type(error(502, body=body)) is Transient
-    assert type(error(403, body=body)) is Denied
+    assert type(error(403, body=body)) is Firewalled
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,9 @@ def test_any_body_is_survived(kind):
         (429, {}, "", NEXT_MINUTE_MS),
         (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, "", NEXT_MINUTE_MS),
         (418, {}, "", NOW_MS + 120_000),
+        (403, {}, "", NOW_MS + 300_000),
+        (403, {"Retry-After": "900"}, "", NOW_MS + 900_000),
+        (451, {"Retry-After": "900"}, "", 0),
         (418, {"Retry-After": "300"}, "", NOW_MS + 300_000),
         (418, {"Retry-After": "1"}, f"IP banned until {NOW_MS + 500_000}. Please", NOW_MS + 500_000),
         (418, {}, "IP banned until 1000000000000.", NOW_MS + 120_000),
@@ -146,7 +151,22 @@ def test_any_body_is_survived(kind):
 )
 def test_how_long_to_wait(status, headers, msg, until_ms):
     """Header and message are both believed, the later wins; neither means the next minute; nothing means years."""
-    assert error(status, -1003, msg, headers).until_ms == until_ms
+    code = -1003 if status in {418, 429} else None
+    assert error(status, code, msg, headers).until_ms == until_ms
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::8a2e:370:7334"])
+def test_a_refused_key_is_told_which_address_asked(address):
+    """The exchange names the address that a request came from: it may not be the one on the key's list."""
+    told = f"Invalid API-key, IP, or permissions for action, request ip: {address}."
+    assert f"(the exchange sees it come from {address})" in str(error(401, -2015, told))
+
+
+@pytest.mark.parametrize("address", ["", ":::::", "999.1.1.1", "SECRET", "203.0.113.9.1.1.1"])
+def test_what_is_no_address_is_not_told(address):
+    """Only a real address is taken out of the exchange's words."""
+    told = f"Invalid API-key, IP, or permissions for action, request ip: {address}"
+    assert "sees it come from" not in str(error(401, -2015, told))
 
 
 def test_a_ban_told_under_another_status_is_a_ban():
