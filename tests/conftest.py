@@ -29,6 +29,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_ENABLED", "false")
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A folder of a test, below a name that URLs, SQL and partitioned readers all read in ways of their own."""
+    folder = tmp_path / "it's 100% a=1 lake é"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def recorded() -> Path:
     """The folder of recorded real answers and archive files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from deltalake import DeltaTable, PostCommitHookProperties, Schema
 from deltalake.schema import Field
@@ -16,16 +17,16 @@ from schemas.errors import UsageProblem
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
-def evolve(delta: DeltaTable, dataset: Dataset) -> None:
+def evolve(delta: DeltaTable, dataset: Dataset, root: Path) -> None:
     """Add the nullable columns that the stored table lacks; refuse a table of another binlake. Only under its lock."""
-    lacking = _lacking(delta, dataset)
+    lacking = _lacking(delta, dataset, root)
     if lacking:
         delta.alter.add_columns(lacking, post_commithook_properties=NO_HOOKS)
         delta.update_incremental()
     _say_where_null(delta, dataset)
 
 
-def _lacking(delta: DeltaTable, dataset: Dataset) -> list[Field]:
+def _lacking(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
     stored = {field.name: field for field in delta.schema().fields}
     declared = {field.name: field for field in Schema.from_arrow(dataset.stored_schema).fields}
     lacking = [field for name, field in declared.items() if name not in stored]
@@ -35,7 +36,7 @@ def _lacking(delta: DeltaTable, dataset: Dataset) -> list[Field]:
     )
     if strange:
         raise UsageProblem(
-            f"The table {delta.table_uri} was written with other columns: {', '.join(strange)}.",
+            f"The table {root} was written with other columns: {', '.join(strange)}.",
             "Use the version of binlake that wrote it, or a newer one.",
         )
     return lacking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -36,11 +37,13 @@ class Lake:
     @classmethod
     def open(cls, path: Path, environment: str) -> Lake:
         """Open a lake of this environment, creating it on first use."""
-        path = path.absolute()
+        path = _place(path)
         with disk_problems(path, "the lake was not opened"):
             make_folder(path, below=_existing(path.parent))
             with _label_lock(path):
-                for draft in path.glob(f"{DRAFT}*"):  # of a process that died while it held the lock
+                for draft in path.glob(
+                    f"{DRAFT}*{_label_path(path).suffix}"
+                ):  # of a process that died while it held the lock
                     draft.unlink()
                 if not _label_path(path).exists():
                     _write_label(path, _Label(FORMAT, environment))
@@ -55,7 +58,7 @@ class Lake:
     @classmethod
     def at(cls, path: Path) -> Lake:
         """Open an existing lake for reading, whatever its environment."""
-        path = path.absolute()
+        path = _place(path)
         return cls(path, _read_label(path))
 
     @property
@@ -83,6 +86,18 @@ class Lake:
                 label = msgspec.structs.replace(label, accounts={**label.accounts, account: uid})
                 _write_label(self.path, label)
             self._label = label
+
+
+# Delta takes a path apart as a URL: it decodes what looks encoded, and turns a backslash.
+_NO_PLACE = re.compile(r"\\|%[0-9A-Fa-f]{2}|[\x00-\x1f\x7f\ud800-\udfff]|(?<=/)_delta_log(?=/|$)")
+
+
+def _place(path: Path) -> Path:
+    """The absolute path of a lake; UsageProblem where no Delta table can stand."""
+    path = path.resolve() if ".." in path.parts else path.absolute()
+    if found := _NO_PLACE.search(str(path)):
+        raise UsageProblem(f"A lake cannot stand at {str(path)!a}: {found[0]!a} in it.", "Give it another folder.")
+    return path
 
 
 def _refuse_mixing(accounts: dict[str, int], account: str, uid: int) -> None:

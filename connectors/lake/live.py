@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
+
+_PLACE = ("path", "partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,13 @@ def live_files(delta: DeltaTable) -> list[LiveFile]:
     """All live files, in the order of their names."""
     rows = pa.table(delta.get_add_actions()).to_pylist()
     return sorted(map(_live_file, rows), key=lambda file: file.path)
+
+
+def partitioned(delta: DeltaTable) -> list[tuple[str, Mapping[str, str]]]:
+    """The path and the partition of all live files, in the order of their names; quicker than all that is known."""
+    actions = pa.table(delta.get_add_actions())
+    known: list[dict[str, Any]] = actions.select([name for name in _PLACE if name in actions.column_names]).to_pylist()
+    return sorted(((unquote(row["path"]), row.get("partition") or {}) for row in known), key=itemgetter(0))
 
 
 def _live_file(row: Mapping[str, Any]) -> LiveFile:

@@ -25,7 +25,7 @@ from connectors.lake.bounds import Bounds, checkpoint_path, entry_path, removed_
 from connectors.lake.durable import disk_problems, held, make_folder, sync
 from connectors.lake.evolution import evolve
 from connectors.lake.files import DataFile, folder_name
-from connectors.lake.live import LiveFile, live_files
+from connectors.lake.live import LiveFile, live_files, partitioned
 from connectors.lake.moves import Move, Refused, Stale
 from connectors.lake.recovery import HINT, recover
 from schemas.dataset import Dataset
@@ -44,12 +44,12 @@ class Log:
         self.root = root
         self.dataset = dataset
         self._lock = lock
-        self._folder = root / "_delta_log"
+        self.folder = root / "_delta_log"
         self._guard = threading.Lock()  # from refreshing the snapshot until it has been used
         self._delta: DeltaTable | None = None
         self._rows: tuple[int, ds.Dataset] | None = None  # as of a version: 3 ms a file to make
         self._opened = -1  # the version at which it was opened
-        self._bounds = Bounds(self._folder)
+        self._bounds = Bounds(self.folder)
         self._durable = -1  # the last version known to survive a power loss
 
     def bounds(self) -> dict[str, int]:
@@ -62,10 +62,10 @@ class Log:
         with self._snapshot() as delta:
             return -1 if delta is None else delta.version()
 
-    def paths(self) -> list[str]:
-        """Absolute paths of the files of the current snapshot."""
+    def files(self) -> list[tuple[str, Mapping[str, str]]]:
+        """The path of each file of the current snapshot below the table's root, and its partition."""
         with self._snapshot() as delta:
-            return [] if delta is None else sorted(delta.file_uris())
+            return [] if delta is None else partitioned(delta)
 
     def live(self) -> list[LiveFile]:
         """The files of the current snapshot."""
@@ -107,7 +107,7 @@ class Log:
     def removed_ms(self) -> dict[str, int]:
         """When each file left the table, as far as the log remembers. After a `tidy`."""
         with self._snapshot() as delta:
-            return {} if delta is None else removed_ms(self._folder, delta.version())
+            return {} if delta is None else removed_ms(self.folder, delta.version())
 
     def tidy(self) -> None:
         """Checkpoint the log and drop entries that nobody needs any more."""
@@ -118,7 +118,7 @@ class Log:
     @contextmanager
     def _snapshot(self) -> Iterator[DeltaTable | None]:
         """The newest snapshot, held still while it is used."""
-        if self._delta is None and self._folder.is_dir():
+        if self._delta is None and self.folder.is_dir():
             self._first_open()
         with self._guard:
             yield None if self._delta is None else self._refresh()
@@ -135,10 +135,10 @@ class Log:
         """Open the table, mended and with every declared column. Only under the lock."""
         if self._delta is None:
             recover(self.root)
-            if DeltaTable.is_deltatable(str(self.root)):
+            if DeltaTable.is_deltatable(self.root.as_uri()):
                 delta = self._reopen()
                 self._durable = delta.version()
-                evolve(delta, self.dataset)
+                evolve(delta, self.dataset, self.root)
                 self._make_durable()
         return self._delta
 
@@ -150,7 +150,7 @@ class Log:
     def _create(self) -> None:
         make_folder(self.root, below=self.root.parent)
         DeltaTable.create(
-            str(self.root),
+            self.root.as_uri(),
             schema=self.dataset.stored_schema,
             partition_by=list(self.dataset.partition),
             configuration=CONFIGURATION,
@@ -199,19 +199,19 @@ class Log:
         except CommitFailedError:
             return False
         except OSError as error:
-            if entry_path(self._folder, delta.version() + 1).exists():
+            if entry_path(self.folder, delta.version() + 1).exists():
                 raise Problem(f"Whether {self.root} was committed is not known: {error}.", "Run again.") from error
             raise
         return True
 
     def _make_durable(self) -> int:
         """Sync every entry since the last one known to be durable, and return the version reached."""
-        with disk_problems(self._folder, "the last commit may not survive a power loss"):
+        with disk_problems(self.folder, "the last commit may not survive a power loss"):
             version = self._refresh().version()
             for number in range(self._durable + 1, version + 1):
                 with suppress(FileNotFoundError):  # cleaned up, below a durable checkpoint
-                    sync(entry_path(self._folder, number))
-            sync(self._folder)
+                    sync(entry_path(self.folder, number))
+            sync(self.folder)
         self._durable = version
         return version
 
@@ -221,7 +221,7 @@ class Log:
 
     def _checkpoint(self, delta: DeltaTable) -> DeltaTable:
         """Have a durable checkpoint, of durable entries only, and a snapshot that starts from it."""
-        checkpoint = checkpoint_path(self._folder, delta.version())
+        checkpoint = checkpoint_path(self.folder, delta.version())
         if not checkpoint.exists():
             self._make_durable()
             try:
@@ -229,7 +229,7 @@ class Log:
             except DeltaError as error:
                 raise OSError(str(error)) from error  # it has nothing but the disk to fail on
             delta = self._reopen()
-        for path in (checkpoint, self._folder / HINT, self._folder):
+        for path in (checkpoint, self.folder / HINT, self.folder):
             with suppress(FileNotFoundError):  # a hint is a hint
                 sync(path)
         return delta
@@ -237,7 +237,7 @@ class Log:
 
 def _stored(root: Path) -> DeltaTable:
     try:
-        return DeltaTable(str(root))
+        return DeltaTable(root.as_uri())
     except DeltaError as error:
         raise CorruptData(
             f"The log of {root} cannot be read: {error}.",

@@ -1,41 +1,30 @@
 """DuckDB sessions over the current snapshots of a lake: read-only, offline, and unable to reach beyond the lake.
 
-A session is an in-memory database with one view a dataset over exactly the files that the log names, so half-written
-and replaced files are never seen. It loads no extension and its configuration is locked.
+A session is an in-memory database with the views that sql_views makes. It loads no extension and its configuration is
+locked.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TypeVar
-from uuid import uuid4
+from weakref import finalize
 
 import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from connectors.lake import Lake, Table
-from connectors.lake.sql_errors import meant, problem, vanished
+from connectors.lake import Lake
+from connectors.lake.sql_errors import meant, problem, refused, vanished
 from connectors.lake.sql_guard import question
+from connectors.lake.sql_views import literal, make_views
 from schemas.catalog import DATASETS
-from schemas.dataset import Dataset, Kind
-from schemas.derived import (
-    BOUND_COLUMNS,
-    BOUNDS_SCHEMA,
-    empty_rows,
-    intervals,
-    last_versions,
-    quoted,
-    series_rows,
-    stored_columns,
-)
 from schemas.errors import Problem
-from schemas.fields import TEXT
-from schemas.queries import views
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -47,7 +36,6 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 Result = TypeVar("Result")
-Series = list[tuple[dict[str, str], dict[str, int]]]  # the columns that name each series of a table, with its bounds
 Answer = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 
 _STREAMED_ROWS = 100_000  # at a time
@@ -60,14 +48,15 @@ def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
     longer than `timeout_s` is stopped. But it is not read-only: the COPY of whoever holds it can overwrite the lake's
     files. Statements that a person typed go through `run` or `stream`, which only read.
     """
-    spill = lake.path / f".tmp-sql-{os.getpid()}-{uuid4().hex}"  # never shared: DuckDB's file names would clash
-    connection = duckdb.connect(config=_SETTINGS | {"temp_directory": str(spill)})
+    spill = mkdtemp(prefix="binlake-sql-")  # private, and never shared: DuckDB's file names would clash
+    connection = duckdb.connect(config=_SETTINGS | {"temp_directory": spill})
+    finalize(connection, rmtree, spill, ignore_errors=True)
     connection.execute("SET TimeZone = 'UTC'")  # else months and days would follow the machine's zone
     connection.execute("SET parquet_metadata_cache = true")  # each view over a table would read all its footers again
     connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
-    _on_current_files(connection, lake, lambda: _open(connection, lake))
+    make_views(connection, lake)
     connection.execute(f"SET max_execution_time = {(timeout_s or 0) * 1000}")  # 0: no end
-    connection.execute(f"SET allowed_directories = [{_literal(str(lake.path))}]")
+    connection.execute(f"SET allowed_directories = [{literal(str(lake.path))}]")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 
@@ -105,7 +94,7 @@ def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable
         if not vanished(error):
             raise _problem(error, connection, lake) from None
     try:
-        _open(connection, lake)
+        make_views(connection, lake)
         return work()
     except duckdb.Error as error:
         raise _problem(error, connection, lake) from None
@@ -157,63 +146,16 @@ def _duckdb_errors() -> Iterator[None]:
 
 
 def _problem(error: duckdb.Error, connection: DuckDBPyConnection, lake: Lake) -> Problem:
+    if known := refused(error):
+        return known
     tables = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    files = [path for dataset in DATASETS.values() for path in lake.table(dataset).files()]
-    return problem(error, [name for (name,) in tables], files)
+    return problem(error, [name for (name,) in tables], _files(lake))
 
 
-def _open(connection: DuckDBPyConnection, lake: Lake) -> None:
-    """Make all views anew over the newest snapshots."""
-    files, series = {}, {}
+def _files(lake: Lake) -> list[str]:
+    """The data files of every table whose log can be read."""
+    files: list[str] = []
     for dataset in DATASETS.values():
-        files[dataset.name], series[dataset.name] = _snapshot(lake.table(dataset))
-    connection.register("bounds", _bounds(series))
-    for sql in _definitions(files):
-        connection.execute(sql)
-
-
-def _snapshot(table: Table) -> tuple[list[str], Series]:
-    """Files and bounds of one version, lest rows committed in between look uncovered, or coverage look empty."""
-    while True:
-        version = table.version()
-        files, series = table.files(), table.series()
-        if table.version() == version:
-            return files, series
-
-
-def _definitions(files: dict[str, list[str]]) -> Iterator[str]:
-    """The statement of every view, each after those it reads."""
-    yield f"CREATE OR REPLACE VIEW intervals AS {intervals()}"
-    for dataset in DATASETS.values():
-        yield f"CREATE OR REPLACE VIEW {dataset.table} AS {_rows(dataset, files[dataset.name])}"
-        if dataset.kind is Kind.VERSIONS:
-            yield f"CREATE OR REPLACE VIEW {dataset.name} AS {last_versions(dataset)}"
-    yield f"CREATE OR REPLACE VIEW series_rows AS {series_rows()}"
-    yield from (view.sql for view in views())
-
-
-def _rows(dataset: Dataset, files: list[str]) -> str:
-    """The rows of a snapshot, with the declared columns in declared order; a column younger than its file is NULL."""
-    if not files:
-        return empty_rows(dataset)
-    paths = ", ".join(map(_literal, files))
-    # Without given types an asset or symbol of digits alone would turn its column into numbers.
-    types = ", ".join(f"{name}: {TEXT.sql}" for name in dataset.partition)
-    hive = f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
-    stored = f"FROM read_parquet([{paths}], union_by_name = true, {hive})"
-    return f"SELECT {quoted(stored_columns(dataset))} FROM ({empty_rows(dataset)} UNION ALL BY NAME {stored})"
-
-
-def _bounds(series: dict[str, Series]) -> pa.Table:
-    """What the logs say of every series, one row each."""
-    rows = [
-        {"dataset": name, **values, **{bound: known[bound] for bound in BOUND_COLUMNS.keys() & known.keys()}}
-        for name, found in series.items()
-        for values, known in found
-    ]
-    return pa.Table.from_pylist(rows, schema=BOUNDS_SCHEMA)
-
-
-def _literal(text: str) -> str:
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"
+        with suppress(Problem):
+            files += lake.table(dataset).files()
+    return files

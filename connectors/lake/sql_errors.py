@@ -5,25 +5,49 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from json import JSONDecoder
 
 import duckdb
+import msgspec
 
 from schemas.errors import CorruptData, Problem, TryLater, UsageProblem
 
 _CTRL_C = re.compile(r"INTERRUPT Error: Interrupted!|Query interrupted")
 _NO_TABLE = re.compile(r"Table with name (?P<name>\S+) does not exist")
-_MISSING = re.compile(r'No files found that match the pattern "(?P<path>[^"]+)"')
-_REMOVED = re.compile(r'Cannot open file "(?P<path>[^"]+)": No such file')  # since the query began
-_NAMED = re.compile(r"""[Ff]ile ['"](?P<path>[^'"]+)['"]""")
+_REFUSAL = "This table cannot be read: "
+_FIRST_JSON = JSONDecoder()
+_MISSING = "No files found that match the pattern"
+_REMOVED = re.compile(r'Cannot open file ".*": No such file')  # since the query began
 
 # What is wrong with a query, be it in its text or in the arithmetic it asks for.
 _OF_THE_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError)
 
 
+def refusal(problem: Problem) -> str:
+    """A problem as text, for a query to fail with."""
+    kind = CorruptData if isinstance(problem, CorruptData) else UsageProblem
+    return _REFUSAL + msgspec.json.encode((kind.exit_code, problem.what, problem.way_out)).decode()
+
+
+def refused(error: duckdb.Error) -> Problem | None:
+    """The problem that a query failed with on purpose."""
+    _, marked, said = str(error).partition(_REFUSAL)
+    if not marked:
+        return None
+    (code, what, way_out), _ = _FIRST_JSON.raw_decode(said)
+    return (CorruptData if code == CorruptData.exit_code else UsageProblem)(what, way_out)
+
+
+def unreadable(error: duckdb.Error, files: Collection[str]) -> Problem:
+    """Why these files cannot be opened."""
+    path = _named_file(error, files) or first_damaged(files)
+    return _damage(path) if path else CorruptData(f"The files cannot be read: {_sentence(error)}")
+
+
 def vanished(error: duckdb.Error) -> bool:
     """Whether a file was not there any more."""
     text = str(error)
-    return (_MISSING.search(text) or _REMOVED.search(text)) is not None
+    return _MISSING in text or _REMOVED.search(text) is not None
 
 
 def meant(error: duckdb.Error | OSError | RuntimeError) -> BaseException:
@@ -50,16 +74,16 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
         return UsageProblem("The query took longer than it may.", "Ask for less, or allow more with --timeout.")
     if unknown := _NO_TABLE.match(text):
         return _no_table(unknown["name"], sorted(tables))
-    path = _named_file(text, files)
-    if path is None and _REMOVED.search(text):
+    path = _named_file(error, files)
+    if path is None and _REMOVED.search(str(error)):
         return TryLater("Maintenance replaced a file under the query.", "Ask again.")
     path = path or (None if isinstance(error, _OF_THE_QUERY) else first_damaged(files))
     return _damage(path) if path else UsageProblem(f"The query cannot be answered: {text}")
 
 
-def _named_file(text: str, files: Collection[str]) -> str | None:
-    named = _MISSING.search(text) or _NAMED.search(text)
-    return named["path"] if named and named["path"] in files else None
+def _named_file(error: duckdb.Error, files: Collection[str]) -> str | None:
+    """The file of ours that the message speaks of: a user's path may hold quotes, so nothing is read out of it."""
+    return next((path for path in files if path in str(error)), None)
 
 
 def _damage(path: str) -> CorruptData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,14 @@ class Table:
 
     def files(self) -> list[str]:
         """Absolute paths of the current snapshot's data files."""
-        return self._log.paths()
+        return [path for _, paths in self.parts() for path in paths]
+
+    def parts(self) -> list[tuple[Mapping[str, str], list[str]]]:
+        """Absolute paths of the current snapshot's data files, with the partition that the log says they are of."""
+        parts: dict[str, tuple[Mapping[str, str], list[str]]] = {}
+        for path, partition in self._log.files():
+            parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self._root / path))
+        return list(parts.values())
 
     def scan(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """The rows, or those `where` holds, from the files that partition and statistics do not rule out."""

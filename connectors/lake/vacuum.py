@@ -14,7 +14,7 @@ RETENTION = timedelta(days=1)  # longer than any query or notebook session shoul
 
 def vacuum(log: Log, now: datetime) -> int:
     """Delete files replaced, never committed, or left half-written by a dead process more than a day ago."""
-    present = [path for path in log.root.rglob("*.parquet") if "_delta_log" not in path.parts]
+    present = [path for path in log.root.rglob("*.parquet") if path.parent != log.folder]
     live = {log.root / file.path for file in log.live()}
     removed_ms = {log.root / path: when for path, when in log.removed_ms().items()}
     before_ms = (now - RETENTION).timestamp() * 1000

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pyarrow.compute as pc
@@ -24,8 +23,8 @@ LATER = replace(PRICES, columns=(*PRICES.columns, NOTE))
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = small_lake(tmp_path)
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = small_lake(tmp_path_factory.mktemp("plain"))  # Polars reads partitions out of the folders above a table
     put(lake.table(PRICES), PRICES, "A")
     return lake
 

@@ -87,3 +87,13 @@ def test_a_lake_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_problems_travel_between_processes() -> None:
     """A refusal names its series also after pickling."""
     assert pickle.loads(pickle.dumps(Stale(frozenset({"a"})))).series == {"a"}  # noqa: S301 - our own bytes
+
+
+def test_what_lies_about_closes_no_lake(path: Path) -> None:
+    """A folder that another program, or a killed one, left in the lake is nobody's draft: it stays, and the lake opens."""
+    lake = Lake.open(path, "live")
+    folder = lake.path / ".tmp-sql-12-abc"
+    folder.mkdir()
+    (folder / "spilled").touch()
+    Lake.open(path, "live")
+    assert (folder / "spilled").exists()

@@ -15,7 +15,7 @@ from lakes import at, put, rows_of, small_lake
 from connectors.lake import Lake
 from connectors.lake.sql import connect, run, stream
 from schemas.errors import CorruptData, TryLater
-from schemas.market import PRICES
+from schemas.market import KLINES, PRICES
 
 # More rows than a stream reads ahead stand before those of the lake.
 LATE_FILES = "(SELECT range::DECIMAL(38, 8) FROM range(3_000_000)) UNION ALL (SELECT price FROM prices)"
@@ -64,13 +64,60 @@ def test_a_damaged_file_is_named(damage: Callable[[bytes], bytes], lake: Lake) -
     assert "\n" not in str(refusal.value)
 
 
-def test_a_damaged_file_is_named_at_the_door(lake: Lake) -> None:
-    """A session cannot be opened over a file that cannot be read."""
+def without_a_file(lake: Lake) -> str:
     damaged = Path(lake.table(PRICES).files()[0])
-    damaged.chmod(0o600)
+    damaged.unlink()
+    return damaged.name
+
+
+def without_a_footer(lake: Lake) -> str:
+    damaged = Path(lake.table(PRICES).files()[0])
     damaged.write_bytes(b"not Parquet at all")
-    with pytest.raises(CorruptData, match=damaged.name):
-        connect(lake)
+    return damaged.name
+
+
+def without_a_log(lake: Lake) -> str:
+    (lake.path / PRICES.table / "_delta_log" / f"{0:020}.json").write_bytes(b"{")
+    return "_delta_log"
+
+
+DAMAGES = [without_a_file, without_a_footer, without_a_log]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_table_costs_no_other(damage: Callable[[Lake], str], lake: Lake) -> None:
+    """What does not ask a damaged table is answered, also by views that could have read it too."""
+    put(
+        lake,
+        KLINES,
+        {"market": "spot", "symbol": "A", "interval": "1m", "open_time": "2026-01-01", "close_time": "2026-01-01"},
+    )
+    damage(lake)
+    with connect(Lake.at(lake.path)) as session:
+        assert run(session, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
+        assert run(session, "FROM klines").num_rows == 1
+        assert run(session, "FROM series_rows WHERE dataset = 'klines'").num_rows == 1
+        assert run(session, "FROM coverage WHERE dataset = 'klines'").num_rows == 0
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "sql", ["FROM prices", "SELECT count(*) FROM prices", "FROM latest_prices", "FROM series_rows"]
+)
+def test_who_asks_a_damaged_table_is_told(damage: Callable[[Lake], str], sql: str, lake: Lake) -> None:
+    """A question that needs the table is refused with the name of what is damaged, never answered without it."""
+    name = damage(lake)
+    with connect(Lake.at(lake.path)) as session, pytest.raises(CorruptData) as refusal:
+        run(session, sql)
+    assert name in str(refusal.value)
+    assert "restore" in str(refusal.value).lower()
+
+
+def test_bounds_that_nobody_can_read_are_not_left_out(lake: Lake) -> None:
+    """The view `bounds` speaks of series whose log can be read, and is refused for all of them when one cannot."""
+    name = without_a_log(lake)
+    with connect(Lake.at(lake.path)) as session, pytest.raises(CorruptData, match=name):
+        run(session, "SELECT count(*) FROM bounds")
 
 
 def test_a_missing_file_is_named(lake: Lake) -> None:

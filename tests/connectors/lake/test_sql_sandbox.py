@@ -19,7 +19,7 @@ from schemas.market import PRICES
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with a row, and files outside it that nobody may read."""
+    """A lake with a row, and files outside it that nobody may read; no quote in its name ends a text of the attacks."""
     tmp_path = tmp_path_factory.mktemp("sandbox")
     lake = small_lake(tmp_path)
     put(lake, PRICES, {"market": "spot", "symbol": "BTCUSDT", "observed_at": "2026-01-01"})
@@ -217,13 +217,15 @@ def test_a_wrong_query_is_told_what_is_wrong(
 
 
 def test_each_session_would_spill_into_a_folder_of_its_own(folder: Path) -> None:
-    """What does not fit in memory goes to the lake's disk, and two sessions never share a file there."""
-    places = {
-        str(run(connect(small_lake(folder)), "SELECT current_setting('temp_directory') AS place")["place"][0])
-        for _ in range(2)
-    }
+    """What does not fit in memory goes to a private folder outside the lake, which goes with the session."""
+    sessions = [connect(small_lake(folder)) for _ in range(2)]
+    sql = "SELECT current_setting('temp_directory') AS place"
+    places = {Path(run(session, sql).to_pylist()[0]["place"]) for session in sessions}
     assert len(places) == 2
-    assert {Path(place).parent for place in places} == {folder / "lake"}
+    assert not any(place.is_relative_to(folder) for place in places)
+    assert {place.stat().st_mode & 0o777 for place in places} == {0o700}
+    sessions.clear()
+    assert not any(place.exists() for place in places)
 
 
 def test_an_interrupted_query_ends_and_the_session_goes_on(connection: DuckDBPyConnection) -> None:
