@@ -9,6 +9,8 @@ from urllib.parse import unquote
 import msgspec
 import pyarrow.parquet as pq
 
+from schemas.errors import CorruptData
+
 
 class _Transaction(msgspec.Struct, rename="camel"):
     app_id: str
@@ -37,12 +39,14 @@ class Bounds:
         self.values: dict[str, int] = {}  # every id of the log: `SERIES#bound`, but also those of rewritten partitions
 
     def follow(self, version: int) -> None:
-        """Read on to exactly this version."""
+        """Read on to exactly this version. CorruptData where an entry is not readable."""
         if version <= self.version:
             return
         try:
+            if self.version < 0:  # entries below the newest checkpoint matter to nobody
+                self._start_over(version)
             self._read_on(version)
-        except FileNotFoundError:  # never read, or the entries in between were cleaned up
+        except FileNotFoundError:  # cleaned up in between
             self._start_over(version)
             self._read_on(version)
 
@@ -84,17 +88,26 @@ def number_of(path: Path) -> int:
     return int(path.name.partition(".")[0])
 
 
-def _actions_of(log: Path, version: int) -> Iterator[_Action]:
-    return map(_actions.decode, entry_path(log, version).read_bytes().splitlines())
+def _actions_of(log: Path, version: int) -> list[_Action]:
+    path = entry_path(log, version)
+    try:
+        return [_actions.decode(line) for line in path.read_bytes().splitlines()]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise CorruptData(
+            f"The log entry {path} is damaged.", "Restore it from a copy, or move the table away and pull it again."
+        ) from None
 
 
 def _newest_checkpoint(log: Path, version: int) -> int:
-    """The version of the newest checkpoint that is not beyond this one."""
-    return max(number for path in log.glob("*.checkpoint.parquet") if (number := number_of(path)) <= version)
+    """The version of the newest checkpoint that is not beyond this one; -1 where there is none."""
+    numbers = (number_of(path) for path in log.glob("*.checkpoint.parquet"))
+    return max((number for number in numbers if number <= version), default=-1)
 
 
 def _checkpointed(log: Path, version: int, action: str, key: str, value: str) -> Iterator[tuple[str, int]]:
-    """Two fields of every action of a kind in a checkpoint."""
+    """Two fields of every action of a kind in a checkpoint; nothing where there is none."""
+    if version < 0:
+        return iter(())
     rows = pq.read_table(checkpoint_path(log, version), columns=[action]).flatten()
     pairs = zip(rows[f"{action}.{key}"].to_pylist(), rows[f"{action}.{value}"].to_pylist(), strict=True)
     return ((name, number or 0) for name, number in pairs if name is not None)

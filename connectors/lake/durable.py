@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from uuid import uuid4
 
-from schemas.errors import Problem
+from schemas.errors import Problem, TryLater
 
 DRAFT = ".tmp-"  # a name that readers, globs and Delta's vacuum pass over
+PATIENCE_S = 60.0  # commits take milliseconds, a checkpoint of a large table a second
+SAY_AFTER_S = 3.0
+LONGEST_NAP_S = 0.05
+
+_say = logging.getLogger("binlake")
 
 
 def sync(path: Path) -> None:
@@ -53,17 +60,48 @@ def whole_file(target: Path) -> Iterator[Path]:
         raise
 
 
+class Busy(TryLater):
+    """Another process holds a lock for longer than anyone should wait; nothing was done."""
+
+
 @contextmanager
-def held(lock: Path) -> Iterator[None]:
-    """Hold a lock among processes and threads; it is gone with the process that held it."""
+def held(lock: Path, patience_s: float | None = None) -> Iterator[None]:
+    """Hold a lock among processes and threads, or raise Busy; it is gone with the process that held it."""
     if not lock.parent.is_dir():
         lock.parent.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # each acquisition has its own descriptor, so threads wait too
+        if not _taken(descriptor):
+            _wait_for(descriptor, lock, PATIENCE_S if patience_s is None else patience_s)
+        with suppress(OSError):  # a full disk; it is only for those who wait to read
+            os.pwrite(descriptor, b"%-10d" % os.getpid(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of this descriptor, so threads wait for each other too
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_for(descriptor: int, lock: Path, patience_s: float) -> None:
+    """Ask for the lock again and again: a stopped process would hold it, and us, for ever."""
+    begin, said = time.monotonic(), False
+    while not _taken(descriptor):
+        waited_s = time.monotonic() - begin
+        holder = os.pread(descriptor, 10, 0).decode("ascii", "replace").strip() or "unknown"
+        if waited_s > patience_s:
+            raise Busy(
+                f"Process {holder} has held {lock} for {patience_s:.0f} s.", "Let it go on or end it, and run again."
+            )
+        if waited_s > SAY_AFTER_S and not said:
+            _say.warning("Waiting for process %s, which holds %s.", holder, lock)
+            said = True
+        time.sleep(min(LONGEST_NAP_S, waited_s / 10))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A table that was written before a column was declared gets that column."""
+"""A table that was written before a column was declared gets that column with the next commit."""
 
 from __future__ import annotations
 
@@ -14,19 +14,25 @@ from connectors.lake.statistics import statistics_json
 from schemas.dataset import Dataset
 from schemas.errors import UsageProblem
 
+# Else Delta keeps statistics of the first 32 columns only, and those of later ones would look missing for ever.
+STATISTICS = {"delta.dataSkippingNumIndexedCols": "-1"}
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 def evolve(delta: DeltaTable, dataset: Dataset, root: Path) -> None:
-    """Add the nullable columns that the stored table lacks; refuse a table of another binlake. Only under its lock."""
-    lacking = _lacking(delta, dataset, root)
+    """Give the stored table the nullable columns that it lacks, and statistics of all. Only under its lock."""
+    if not STATISTICS.items() <= delta.metadata().configuration.items():
+        delta.alter.set_table_properties(STATISTICS)
+        delta.update_incremental()
+    _say_where_null(delta, dataset)  # first: readers that prune take silence on a column for no NULL
+    lacking = lacking_columns(delta, dataset, root)
     if lacking:
         delta.alter.add_columns(lacking, post_commithook_properties=NO_HOOKS)
         delta.update_incremental()
-    _say_where_null(delta, dataset)
 
 
-def _lacking(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
+def lacking_columns(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
+    """The declared columns that the stored table lacks; UsageProblem for a table of another binlake."""
     stored = {field.name: field for field in delta.schema().fields}
     declared = {field.name: field for field in Schema.from_arrow(dataset.stored_schema).fields}
     lacking = [field for name, field in declared.items() if name not in stored]
@@ -43,7 +49,7 @@ def _lacking(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
 
 
 def _say_where_null(delta: DeltaTable, dataset: Dataset) -> None:
-    """Record that old files hold only NULL in a new column: readers that prune would take silence for no NULL."""
+    """Record that old files hold only NULL in a new column."""
     columns = dataset.file_schema.names
     silent = [file for file in live_files(delta) if any(file.nulls.get(name) is None for name in columns)]
     if not silent:

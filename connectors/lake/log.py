@@ -21,19 +21,20 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction
 
+from connectors.lake import reported
 from connectors.lake.bounds import Bounds, checkpoint_path, entry_path, removed_ms
 from connectors.lake.durable import disk_problems, held, make_folder, sync
-from connectors.lake.evolution import evolve
+from connectors.lake.evolution import STATISTICS, evolve, lacking_columns
 from connectors.lake.files import DataFile, folder_name
 from connectors.lake.live import LiveFile, live_files, partitioned
 from connectors.lake.moves import Move, Refused, Stale
-from connectors.lake.recovery import HINT, recover
+from connectors.lake.recovery import HINT, examine, recover
 from schemas.dataset import Dataset
 from schemas.errors import CorruptData, Problem
 
 CHECKPOINT_EVERY = 20  # commits; each commit replays the entries since, 0.1 ms apiece; with 20,000 ids it takes 40 ms
 ATTEMPTS = 20  # against writers that know nothing of the lock
-CONFIGURATION = {"delta.logRetentionDuration": "interval 1 day"}
+CONFIGURATION = {"delta.logRetentionDuration": "interval 1 day", **STATISTICS}
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -51,6 +52,7 @@ class Log:
         self._opened = -1  # the version at which it was opened
         self._bounds = Bounds(self.folder)
         self._durable = -1  # the last version known to survive a power loss
+        self._ready = False  # mended and up to date, so that this process may commit
 
     def bounds(self) -> dict[str, int]:
         """The bounds of every series, under `SERIES#bound`; other ids of the log stay inside."""
@@ -79,7 +81,8 @@ class Log:
                 return None
             if self._rows is None or self._rows[0] != delta.version():
                 local = pyarrow.fs.SubTreeFileSystem(str(self.root), pyarrow.fs.LocalFileSystem())
-                self._rows = delta.version(), delta.to_pyarrow_dataset(filesystem=local)
+                schema = self.dataset.stored_schema  # a column that the table lacks reads as NULL
+                self._rows = delta.version(), delta.to_pyarrow_dataset(filesystem=local, schema=schema)
             return self._rows[1]
 
     def commit(
@@ -93,7 +96,7 @@ class Log:
         """Land files and moves as one durable version, or raise Stale with nothing changed."""
         with disk_problems(self.root, "nothing was committed", Refused), held(self._lock), self._guard:
             for _ in range(ATTEMPTS):
-                if self._open() is None:
+                if not self._make_ready():
                     self._create()
                 delta = self._checkpoint_when_due(self._refresh())
                 self._compare(delta, moves, removed)
@@ -112,8 +115,9 @@ class Log:
     def tidy(self) -> None:
         """Checkpoint the log and drop entries that nobody needs any more."""
         with held(self._lock), self._guard:
-            if self._open() is not None:
+            if self._make_ready():
                 self._checkpoint(self._refresh()).cleanup_metadata()
+                reported.forget_gone(self.folder)
 
     @contextmanager
     def _snapshot(self) -> Iterator[DeltaTable | None]:
@@ -124,28 +128,39 @@ class Log:
             yield None if self._delta is None else self._refresh()
 
     def _first_open(self) -> None:
-        if os.access(self.root, os.W_OK):
-            with disk_problems(self.root, "the table was not opened"), held(self._lock), self._guard:
-                self._open()
-        else:
-            with self._guard:
+        """Open the table to read it. That takes no lock and writes nothing, unless the log must be mended first."""
+        if self._needs_repair() and os.access(self.root, os.W_OK):
+            with disk_problems(self.root, "the table was not opened"), held(self._lock):
+                recover(self.root)
+        with self._guard:
+            if self._delta is None and DeltaTable.is_deltatable(self.root.as_uri()):
                 self._reopen()
 
-    def _open(self) -> DeltaTable | None:
-        """Open the table, mended and with every declared column. Only under the lock."""
-        if self._delta is None:
+    def _needs_repair(self) -> bool:
+        try:
+            return examine(self.folder).needed
+        except CorruptData:  # or entries were cleaned up under the look at them: the one under the lock decides
+            if os.access(self.root, os.W_OK):
+                return True
+            raise
+
+    def _make_ready(self) -> bool:
+        """Have the table mended and with every declared column; False where there is none. Only under the lock."""
+        if not self._ready:
             recover(self.root)
             if DeltaTable.is_deltatable(self.root.as_uri()):
                 delta = self._reopen()
                 self._durable = delta.version()
                 evolve(delta, self.dataset, self.root)
                 self._make_durable()
-        return self._delta
+                self._ready = True
+        return self._ready
 
     def _reopen(self) -> DeltaTable:
-        self._delta = _stored(self.root)
-        self._opened = self._delta.version()
-        return self._delta
+        delta = _stored(self.root)
+        lacking_columns(delta, self.dataset, self.root)
+        self._delta, self._opened = delta, delta.version()
+        return delta
 
     def _create(self) -> None:
         make_folder(self.root, below=self.root.parent)
@@ -158,6 +173,7 @@ class Log:
         self._reopen()
         self._make_durable()
         sync(self.root)
+        self._ready = True
 
     def _refresh(self) -> DeltaTable:
         """The newest snapshot, with the bounds read up to it."""
@@ -208,10 +224,13 @@ class Log:
         """Sync every entry since the last one known to be durable, and return the version reached."""
         with disk_problems(self.folder, "the last commit may not survive a power loss"):
             version = self._refresh().version()
-            for number in range(self._durable + 1, version + 1):
-                with suppress(FileNotFoundError):  # cleaned up, below a durable checkpoint
-                    sync(entry_path(self.folder, number))
+            entries = [entry_path(self.folder, number) for number in range(self._durable + 1, version + 1)]
+            entries = [path for path in entries if path.exists()]  # or cleaned up, below a durable checkpoint
+            for path in entries:
+                sync(path)
             sync(self.folder)
+            known = reported.sums(self.folder) if len(entries) > 1 else {}  # other writers note their own
+            reported.note(self.folder, [path for path in entries if path.name not in known])
         self._durable = version
         return version
 
@@ -229,6 +248,7 @@ class Log:
             except DeltaError as error:
                 raise OSError(str(error)) from error  # it has nothing but the disk to fail on
             delta = self._reopen()
+            reported.note(self.folder, [checkpoint])
         for path in (checkpoint, self.folder / HINT, self.folder):
             with suppress(FileNotFoundError):  # a hint is a hint
                 sync(path)
@@ -240,7 +260,7 @@ def _stored(root: Path) -> DeltaTable:
         return DeltaTable(root.as_uri())
     except DeltaError as error:
         raise CorruptData(
-            f"The log of {root} cannot be read: {error}.",
+            f"The log of {root} cannot be read: {str(error).partition(chr(10))[0]}.",
             "Restore the folder from a copy, or move it away and pull again.",
         ) from error
 

@@ -1,12 +1,15 @@
 """What a kill or a power loss may leave in a Delta log, mended before the table is first opened.
 
 A torn entry or checkpoint makes a whole table refuse to open, a zero-length entry uses up a version without a word.
-Only what nobody was told of is set aside: an entry is reported once it is durable, and the next one is begun after
-that, so at most one entry can stand above a damaged one. Anything more is damage of another kind, and a person's call.
+Only what nobody was told of is set aside. What was reported is noted beside the log with its checksum; where that note
+is missing, an entry counts as unreported only above a damaged one with at most one more above it, since the next one is
+begun after it is durable. Anything more is damage of another kind, and a person's call.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -15,15 +18,30 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectors.lake import reported
 from connectors.lake.bounds import entry_path, number_of
 from connectors.lake.durable import sync
 from schemas.errors import CorruptData
 
 HINT = "_last_checkpoint"
+_say = logging.getLogger("binlake")
+
+Sums = Mapping[str, int]
 
 
 class _Hint(msgspec.Struct):
     version: int
+
+
+class _Add(msgspec.Struct):
+    stats: str = "{}"
+
+
+class _Entry(msgspec.Struct):
+    add: _Add | None = None
+
+
+_entries = msgspec.json.Decoder(_Entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +50,26 @@ class Repair:
 
     set_aside: list[Path]
     delete: list[Path]
+    litter: list[Path]  # of writers that were killed, or are at work; in nobody's way
     sync: list[Path]  # good, but their writer may have died before making them durable
+
+    @property
+    def needed(self) -> bool:
+        """Whether the table could not be read, or be read rightly, without it."""
+        return bool(self.set_aside or self.delete)
 
 
 def recover(table: Path) -> None:
-    """Make the table's log whole, durably. Only under its commit lock, and before this process has it open."""
+    """Make the table's log whole, durably. Only under its commit lock."""
     log = table / "_delta_log"
     if not log.is_dir():
         return
     repair = examine(log)
+    if repair.set_aside and not (log / reported.NAME).exists():
+        _say.warning("The last entry of the log %s was damaged and is set aside; had it been reported?", log)
     for path in repair.set_aside:
         path.rename(path.with_name(f"{path.name}.torn-{uuid4().hex[:8]}"))
-    for path in repair.delete:
+    for path in (*repair.delete, *repair.litter):
         path.unlink(missing_ok=True)
     for path in repair.sync:
         sync(path)
@@ -53,58 +79,71 @@ def recover(table: Path) -> None:
 
 def examine(log: Path) -> Repair:
     """Decide on a repair; CorruptData when it would take back what was reported."""
-    names = sorted(log.iterdir())
-    base, bad = _newest_good(log, [path for path in names if path.name.endswith(".checkpoint.parquet")])
-    good = _good_run(log, base)
+    names, sums = sorted(log.iterdir()), reported.sums(log)
+    base, bad = _newest_good(log, [path for path in names if path.name.endswith(".checkpoint.parquet")], sums)
+    good = _good_run(log, base, sums)
     last = good[-1] if good else -1
     above = [path for path in names if _is_entry(path) and number_of(path) > last]
-    if (bad and not good) or any(number_of(path) > last + 2 for path in above):
-        raise CorruptData(
-            f"The log {log} is damaged below entries that were reported: entry {last + 1} is missing or torn.",
-            "Restore the folder from a copy, or move the table away and pull it again.",
-        )
-    delete = [*bad, *(path for path in names if "#" in path.name), *_bad_hint(log / HINT, base)]
-    return Repair(above, delete, [entry_path(log, number) for number in good])
+    told = max((number_of(log / name) for name in sums), default=-1)
+    if told > last or (bad and not good) or any(number_of(path) > last + 2 for path in above):
+        raise _damage(log, last, told)
+    litter = [path for path in names if "#" in path.name]
+    return Repair(above, [*bad, *_bad_hint(log / HINT, base)], litter, [entry_path(log, number) for number in good])
+
+
+def _damage(log: Path, last: int, told: int) -> CorruptData:
+    way_out = "Restore the folder from a copy, or move the table away and pull it again."
+    if last >= 0 and told == last + 1:
+        way_out += f" To go on without that entry, delete {log / reported.NAME}."
+    return CorruptData(
+        f"The log {log} is damaged below what was reported: entry {last + 1} is missing, or not what was written.",
+        way_out,
+    )
 
 
 def _is_entry(path: Path) -> bool:
     return path.suffix == ".json" and path.stem.isdigit()
 
 
-def _newest_good(log: Path, checkpoints: list[Path]) -> tuple[int | None, list[Path]]:
+def _newest_good(log: Path, checkpoints: list[Path], sums: Sums) -> tuple[int | None, list[Path]]:
     """The version of the newest usable checkpoint, and the unusable ones above it."""
     bad: list[Path] = []
     for path in reversed(checkpoints):
-        if _checkpoint_reads(path) and _entry_reads(entry_path(log, number_of(path))):
+        if _checkpoint_reads(path, sums) and _entry_reads(entry_path(log, number_of(path)), sums):
             return number_of(path), bad
         bad.append(path)
     return None, bad
 
 
-def _good_run(log: Path, base: int | None) -> list[int]:
+def _good_run(log: Path, base: int | None, sums: Sums) -> list[int]:
     """The versions from the checkpoint (or 0) up to the last before a damaged or missing entry."""
     version = start = base or 0
-    while _entry_reads(entry_path(log, version)):
+    while _entry_reads(entry_path(log, version), sums):
         version += 1
     return list(range(start, version))
 
 
-def _entry_reads(path: Path) -> bool:
+def _entry_reads(path: Path, sums: Sums) -> bool:
+    """Whether an entry is there, and whole as far as anyone can tell."""
     try:
-        lines = path.read_bytes().splitlines()
-        for line in lines:
-            msgspec.json.decode(line)
-    except (FileNotFoundError, msgspec.DecodeError):
+        content = path.read_bytes()
+        content.decode()  # which the decoder leaves out where it needs no text
+        for line in content.splitlines():
+            action = _entries.decode(line)
+            if action.add:
+                msgspec.json.decode(action.add.stats)
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return bool(lines)
+    return bool(content.strip()) and not reported.changed(content, path.name, sums)
 
 
-def _checkpoint_reads(path: Path) -> bool:
+def _checkpoint_reads(path: Path, sums: Sums) -> bool:
     try:
-        pq.read_table(path)
+        content = path.read_bytes()
+        pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError):
         return False
-    return True
+    return not reported.changed(content, path.name, sums)
 
 
 def _bad_hint(hint: Path, base: int | None) -> list[Path]:
@@ -113,6 +152,6 @@ def _bad_hint(hint: Path, base: int | None) -> list[Path]:
         good = msgspec.json.decode(hint.read_bytes(), type=_Hint).version == base
     except FileNotFoundError:
         return []
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         good = False
     return [] if good else [hint]

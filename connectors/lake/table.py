@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake.compact import merge, worth_merging
-from connectors.lake.durable import disk_problems, held
+from connectors.lake.durable import Busy, disk_problems, held
 from connectors.lake.files import CHECKED, DataFile, discard, folder_name, new_files, refuse_damaged, write_rows
 from connectors.lake.live import LiveFile
 from connectors.lake.log import Log
@@ -22,6 +22,7 @@ from connectors.lake.vacuum import vacuum
 from schemas.dataset import Dataset
 
 NOTHING_COMMITTED = "nothing was committed"
+MERGE_PATIENCE_S = 600.0  # merging a large partition takes minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Table:
 
     def replace(self, old: pa.Table, new: pa.Table, moves: Sequence[Move]) -> Committed:
         """Swap the rows with the keys in `old` for the rows of `new` in one durable step, or raise Stale."""
-        with held(self._rewrite_lock):
+        with held(self._rewrite_lock, MERGE_PATIENCE_S):
             with disk_problems(self._root, NOTHING_COMMITTED), new_files(self._root) as written:
                 touched = holders(self._log, old)
                 written.extend(without(self._root, self.dataset, touched))
@@ -135,7 +136,7 @@ class Table:
 
     def _merge(self, partition: str, now: datetime) -> tuple[int, int]:
         """Merge files of one partition where it pays: how many, into how many."""
-        with held(self._rewrite_lock):
+        with held(self._rewrite_lock, MERGE_PATIENCE_S):
             files = dict(self._by_partition()).get(partition, [])
             chosen = worth_merging(files, self.dataset, now) if files else []
             if not chosen:
@@ -157,6 +158,6 @@ class Table:
     ) -> int:
         try:
             return self._log.commit(files, moves, removed=removed, data_change=data_change)
-        except Refused:  # and nothing else: after any other error the log may name the files
+        except (Refused, Busy):  # and nothing else: after any other error the log may name the files
             discard(self._root, files)
             raise

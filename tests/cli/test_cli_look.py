@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def test_ctrl_c_ends_an_answer_on_its_way(config):
 
 def test_a_closed_pipe_is_no_failure(config):
     """`binlake query ... | head -1` ends quietly."""
-    argv = f"{sys.executable} -m pipelines query 'select * from range(200000)' --format csv --config {config}"
+    argv = f"{sys.executable} -m pipelines query 'select * from range(200000)' --format csv --config {shlex.quote(str(config))}"
     script = f"set -o pipefail; {argv} | head -1"
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from lakes import rows_of, small_lake
 
-from connectors.lake import Lake, Table
+from connectors.lake import Lake, Table, evolution
 from schemas.dataset import Dataset
 from schemas.errors import UsageProblem
 from schemas.fields import MONEY, TEXT, Column
@@ -56,21 +56,26 @@ def test_old_rows_have_null_and_are_found_by_it(lake: Lake) -> None:
 
 
 def test_the_column_is_added_once(lake: Lake) -> None:
-    """A second opening finds nothing to do, also when the first one died between its two commits."""
-    later(lake).bounds()
+    """The next commit adds the column and no later one does, also when the first one died half way."""
+    stored = DeltaTable(str(lake.path / "prices"))
+    evolution._say_where_null(stored, LATER)
+    assert notes(later(lake), pc.is_null(pc.field("note"))) == [("A", None)]
+    later(lake).commit(None, [])
     version = later(lake).version()
-    assert later(lake).version() == version
-    half = small_lake(lake.path.parent / "half")
-    put(half.table(PRICES), PRICES, "A")
-    stored = DeltaTable(str(half.path / "prices"))
-    stored.alter.add_columns(_fields(LATER))
-    assert notes(later(half), pc.is_null(pc.field("note"))) == [("A", None)]
+    later(lake).commit(None, [])
+    assert later(lake).version() == version + 1
+    assert notes(later(lake), pc.is_null(pc.field("note"))) == [("A", None)]
 
 
-def _fields(dataset: Dataset) -> list[object]:
-    from deltalake import Schema  # noqa: PLC0415 - only here
-
-    return [field for field in Schema.from_arrow(dataset.stored_schema).fields if field.name == "note"]
+def test_a_table_of_many_columns_is_written_to_once_a_commit(lake: Lake) -> None:
+    """Statistics are kept of every column, so that no column of a wide table looks as if it had come later."""
+    wide = replace(PRICES, columns=(*PRICES.columns, *(replace(NOTE, name=f"note_{n}") for n in range(40))))
+    table = later(lake, wide)
+    put(table, wide, "B", note_39="x")
+    version = table.version()
+    put(later(lake, wide), wide, "C")
+    assert later(lake, wide).version() == version + 1
+    assert later(lake, wide).scan(["symbol"], pc.field("note_39") == "x").num_rows == 1
 
 
 def test_old_files_are_merged_and_replaced_with_the_new_column(lake: Lake) -> None:
@@ -88,7 +93,7 @@ def test_old_files_are_merged_and_replaced_with_the_new_column(lake: Lake) -> No
 def strange(request: pytest.FixtureRequest, lake: Lake) -> Iterator[Dataset]:
     """Declarations that cannot read the stored table."""
     if request.param == "newer":
-        later(lake).bounds()
+        later(lake).commit(None, [])
         yield PRICES
     elif request.param == "retyped":
         yield replace(PRICES, columns=(*PRICES.columns[:1], Column("symbol", MONEY, ""), *PRICES.columns[2:]))
