@@ -32,12 +32,13 @@ DECIMALS = (MONEY, FINE, RATE)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a dataset. A nullable one says in its doc what NULL means."""
+    """One column of a dataset. A nullable one says in its doc what NULL means; a signed amount may be below zero."""
 
     name: str
     type: FieldType
     doc: str
     nullable: bool = False
+    signed: bool = False
 
     @property
     def arrow(self) -> pa.Field[Any]:

@@ -85,8 +85,8 @@ TICKERS = Dataset(
     columns=(
         MARKET,
         SYMBOL,
-        Column("price_change", MONEY, "last price minus the price 24 hours ago"),
-        Column("price_change_percent", MONEY, "the same in percent"),
+        Column("price_change", MONEY, "last price minus the price 24 hours ago", signed=True),
+        Column("price_change_percent", MONEY, "the same in percent", signed=True),
         Column("weighted_avg_price", MONEY, "quote volume divided by volume"),
         Column("prev_close_price", MONEY, "close of the previous day; NULL where the market has none", nullable=True),
         Column("last_price", MONEY, "last price"),

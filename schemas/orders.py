@@ -13,7 +13,7 @@ _EXTRA = Column("extra", EXTRA, "JSON of every other field; NULL when there is n
 _PRICE = Column("price", MONEY, "in the quote asset")
 _QTY = Column("qty", MONEY, "in the base asset")
 _QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset")
-_COMMISSION = Column("commission", MONEY, "the fee, in its own asset; negative for a rebate")
+_COMMISSION = Column("commission", MONEY, "the fee, in its own asset; negative for a rebate", signed=True)
 _COMMISSION_ASSET = Column("commission_asset", TEXT, "what the fee was paid in")
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
 _IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book")

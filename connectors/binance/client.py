@@ -20,6 +20,7 @@ import msgspec
 import pyarrow as pa
 from yarl import URL
 
+from connectors.binance.answers import held
 from connectors.binance.budget import Budget
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import decode
@@ -28,6 +29,7 @@ from connectors.binance.errors import (
     BinanceError,
     ClockSkew,
     Firewalled,
+    Mismatched,
     Throttled,
     Transient,
     Unreachable,
@@ -137,7 +139,15 @@ class Client:
 
     async def rows(self, endpoint: Endpoint, constants: Mapping[str, str | int], **params: Param) -> pa.Table:
         """The rows of an answer, with exactly the schema of the endpoint's dataset."""
-        return decode(await self.body(endpoint, **params), endpoint, constants)
+        try:
+            return await self._rows(endpoint, constants, params)
+        except Mismatched:  # once may be an accident on the way
+            return await self._rows(endpoint, constants, params)
+
+    async def _rows(
+        self, endpoint: Endpoint, constants: Mapping[str, str | int], params: Mapping[str, Param]
+    ) -> pa.Table:
+        return held(decode(await self.body(endpoint, **params), endpoint, constants), endpoint, constants, params)
 
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
         """The answer to a call: complete JSON that is not an error."""

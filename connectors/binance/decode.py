@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.clock import MICROSECONDS_FROM, MILLISECONDS_FROM
+from connectors.binance.clock import LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
 from connectors.binance.endpoints import Endpoint, Unset
 from connectors.binance.errors import Unreadable
 from schemas.dataset import Dataset
@@ -146,7 +146,7 @@ def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
             return _decimals(column, values, endpoint)
         case kind if kind is TIME:
             unit_us = 1000 if column.name in endpoint.whole_ms else 1
-            return _instants(_whole(column, values, pa.int64(), endpoint), unit_us)
+            return _instants(column, _whole(column, values, pa.int64(), endpoint), unit_us, endpoint)
         case kind if kind is EXTRA:
             return pa.array([_compact(value) for value in values], EXTRA.arrow)
         case kind:
@@ -185,12 +185,15 @@ def _whole(column: Column, values: Values, kind: pa.DataType, endpoint: Endpoint
     raise _does_not_fit(column, endpoint, str(culprit))
 
 
-def _instants(printed: pa.Array[Any], unit_us: int) -> pa.Array[Any]:
+def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: Endpoint) -> pa.Array[Any]:
     """Times come in seconds, milliseconds or microseconds; their size tells which."""
     finer = pc.if_else(
         pc.greater_equal(printed, MILLISECONDS_FROM), pc.multiply(printed, 1000), pc.multiply(printed, 1_000_000)
     )
     instants = pc.if_else(pc.greater_equal(printed, MICROSECONDS_FROM), printed, finer)
+    absurd = pc.or_(pc.greater_equal(instants, LATEST_US), pc.less(printed, -MILLISECONDS_FROM))
+    if pc.any(absurd).as_py():
+        raise _does_not_fit(column, endpoint, str(printed.filter(absurd)[0]))
     whole: pa.Array[Any] = pc.multiply(pc.divide(instants, unit_us), unit_us)
     return whole.cast(TIME.arrow)
 

@@ -59,6 +59,22 @@ class Unset(StrEnum):
     NOT_POSITIVE = "not positive"
 
 
+class Bound(StrEnum):
+    """What a parameter says about a column of every row that is answered."""
+
+    SAME = "same"  # the value asked for; one of them where a list was asked for
+    FROM = "from"  # this value or a later one
+    UP_TO = "up to"  # this value or an earlier one
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Against which column of an answer a parameter is held, and how."""
+
+    column: str
+    bound: Bound = Bound.SAME
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ById:
     """A list walked along a column of ids: `param` asks for the rows from an id on, oldest first."""
@@ -71,7 +87,8 @@ class ById:
 class Endpoint:
     """One call: where it goes, what it costs and what its answer becomes.
 
-    `page_limit` is the most rows that one answer of a long list holds, and `walk` how a list is walked by id. Wire
+    `page_limit` is the most rows that one answer of a long list holds, and `walk` how a list is walked by id. `held`
+    says which parameters every row must agree with; a list that is `never_empty` always holds something. Wire
     names are the columns' names in camelCase; `wire` holds the exceptions, or names the columns of rows that are
     arrays. `unset` names the columns where some values mean NULL. `whole_ms` are times cut to the millisecond.
     """
@@ -90,6 +107,8 @@ class Endpoint:
     rows_at: str | None = None
     wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)
     unset: Mapping[str, Unset] = field(default_factory=dict)
+    held: Mapping[str, Holds] = field(default_factory=dict)
+    never_empty: bool = False
     whole_ms: frozenset[str] = frozenset()
 
     def cost(self, params: Mapping[str, Param]) -> int:
@@ -97,6 +116,10 @@ class Endpoint:
         return self.weight if isinstance(self.weight, int) else self.weight.weight(params)
 
 
+_OF_SYMBOL = {"symbol": Holds("symbol")}
+_OF_SYMBOLS = _OF_SYMBOL | {"symbols": Holds("symbol")}
+_OF_ORDER = _OF_SYMBOL | {"orderId": Holds("order_id")}
+_FROM = Bound.FROM
 _API_RESTRICTIONS = "/sapi/v1/account/apiRestrictions"
 
 TIME = Endpoint(name="time", path="/api/v3/time", pool=SPOT)
@@ -109,6 +132,7 @@ EXCHANGE_INFO = Endpoint(
     tells_limits=True,
     dataset=SYMBOLS,
     rows_at="symbols",
+    never_empty=True,
 )
 
 KLINES = Endpoint(
@@ -131,6 +155,7 @@ KLINES = Endpoint(
         "taker_buy_volume",
         "taker_buy_quote_volume",
     ),
+    held={"startTime": Holds("open_time", _FROM), "endTime": Holds("open_time", Bound.UP_TO)},
     whole_ms=frozenset({"close_time"}),
 )
 
@@ -140,6 +165,8 @@ PRICE = Endpoint(
     pool=SPOT,
     weight=BySymbols(one=2, every=4),
     dataset=PRICES,
+    held=_OF_SYMBOLS,
+    never_empty=True,
 )
 
 TICKER_24H = Endpoint(
@@ -148,6 +175,8 @@ TICKER_24H = Endpoint(
     pool=SPOT,
     weight=BySymbols(one=2, listed=((20, 2), (100, 40)), every=80),
     dataset=TICKERS,
+    held=_OF_SYMBOLS,
+    never_empty=True,
     unset={"first_id": Unset.NEGATIVE, "last_id": Unset.NEGATIVE},
 )
 
@@ -188,6 +217,7 @@ OPEN_ORDERS = Endpoint(
     weight=ByParams(given=(("symbol", 6),), otherwise=80),
     security=Security.SIGNED,
     dataset=ORDERS,
+    held=_OF_SYMBOL,
     wire=_ORDER_WIRE,
     unset=_ORDER_UNSET,
 )
@@ -199,6 +229,7 @@ ORDER = Endpoint(
     weight=4,
     security=Security.SIGNED,
     dataset=ORDERS,
+    held=_OF_ORDER,
     wire=_ORDER_WIRE,
     unset=_ORDER_UNSET,
 )
@@ -212,6 +243,7 @@ ALL_ORDERS = Endpoint(
     page_limit=1000,
     walk=ById(id="order_id", param="orderId"),
     dataset=ORDERS,
+    held=_OF_SYMBOL | {"orderId": Holds("order_id", _FROM)},
     wire=_ORDER_WIRE,
     unset=_ORDER_UNSET,
 )
@@ -225,6 +257,7 @@ ALL_ORDER_LISTS = Endpoint(
     page_limit=1000,
     walk=ById(id="order_list_id", param="fromId"),
     dataset=ORDER_LISTS,
+    held={"fromId": Holds("order_list_id", _FROM)},
 )
 
 MY_TRADES = Endpoint(
@@ -236,6 +269,7 @@ MY_TRADES = Endpoint(
     page_limit=1000,
     walk=ById(id="trade_id", param="fromId"),
     dataset=FILLS,
+    held=_OF_ORDER | {"fromId": Holds("trade_id", _FROM)},
     wire={"trade_id": "id"},
     unset=_IN_NO_LIST,
 )
@@ -249,6 +283,7 @@ MY_ALLOCATIONS = Endpoint(
     page_limit=1000,
     walk=ById(id="allocation_id", param="fromAllocationId"),
     dataset=ALLOCATIONS,
+    held=_OF_SYMBOL | {"fromAllocationId": Holds("allocation_id", _FROM)},
     unset=_IN_NO_LIST,
 )
 
@@ -259,6 +294,7 @@ MY_PREVENTED_MATCHES = Endpoint(
     weight=ByParams(given=(("preventedMatchId", 2),), otherwise=20),
     security=Security.SIGNED,
     dataset=PREVENTED_MATCHES,
+    held=_OF_SYMBOL | {"preventedMatchId": Holds("prevented_match_id")},
 )
 
 ENDPOINTS = (

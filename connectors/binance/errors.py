@@ -12,6 +12,7 @@ BinanceError
     Fact                an answer about the thing asked for, not about us
         UnknownSymbol   the exchange does not know the symbol (any more)
     Unreadable          an answer that our declarations cannot hold exactly
+        Mismatched      an answer to something else than was asked
     Rejected            our request is wrong: a bug (exit 70)
 """
 
@@ -98,6 +99,10 @@ class UnknownSymbol(Fact):
 
 class Unreadable(BinanceError):
     """The answer cannot be held exactly by what is declared; nothing is rounded or guessed."""
+
+
+class Mismatched(Unreadable):
+    """The answer is not one to what was asked."""
 
 
 class Rejected(BinanceError):

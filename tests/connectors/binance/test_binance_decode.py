@@ -195,9 +195,9 @@ def test_money_that_is_not_text_is_refused(value):
         (1499040000000, 1499040000_000000),
         (1499040000123, 1499040000_123000),
         (1499040000123456, 1499040000_123456),
-        (99_999_999_999, 99_999_999_999_000000),
+        (4_102_444_799, 4_102_444_799_000000),
         (100_000_000_000, 100_000_000_000_000),
-        (99_999_999_999_999, 99_999_999_999_999_000),
+        (4_102_444_799_999, 4_102_444_799_999_000),
         (100_000_000_000_000, 100_000_000_000_000),
     ],
 )
@@ -205,6 +205,13 @@ def test_times_are_told_by_their_size(printed, stored_us):
     """Seconds, milliseconds and microseconds become the same instant."""
     rows = decode(kline(open_time=printed), KLINES, OF_SERIES)
     assert rows["open_time"].cast(pa.int64())[0].as_py() == stored_us
+
+
+@pytest.mark.parametrize("printed", [99_999_999_999, 99_999_999_999_999, 4_102_444_800_000, 2**63 - 1, -(2**63)])
+def test_an_instant_of_another_century_is_refused_by_name(printed):
+    """A time that no reader could show, or that would wrap around, is refused with its column and value."""
+    with pytest.raises(Unreadable, match=f"printed {printed} for open_time"):
+        decode(kline(open_time=printed), KLINES, OF_SERIES)
 
 
 def test_a_close_time_is_cut_to_the_millisecond():

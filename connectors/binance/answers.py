@@ -1,0 +1,92 @@
+"""Whether an answer is one to what was asked: its rows are held against the question before anybody sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.endpoints import Bound, Endpoint, Param
+from connectors.binance.errors import Mismatched
+from schemas.fields import DECIMALS, Column
+
+_SHOWN = 60
+_ZERO = {kind.name: pa.scalar(0, pa.int64()).cast(kind.arrow) for kind in DECIMALS}
+_WORDS = {Bound.SAME: "", Bound.FROM: "from ", Bound.UP_TO: "up to "}
+_WRONG: Mapping[Bound, Callable[[Any, Any], Any]] = {
+    Bound.SAME: pc.not_equal,
+    Bound.FROM: pc.less,
+    Bound.UP_TO: pc.greater,
+}
+
+
+def held(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any], params: Mapping[str, Param]) -> pa.Table:
+    """The rows, each once where the list is whole; Mismatched, naming the culprit, when they answer something else."""
+    if endpoint.never_empty and not rows.num_rows:
+        raise _mismatched(endpoint, "answered nothing at all, where there always is something")
+    for name, asked in params.items():
+        if name in endpoint.held and asked is not None:
+            _hold(rows, endpoint, name, asked)
+    for column in _unsigned(endpoint):
+        _refuse_negative(rows, endpoint, column)
+    return rows if endpoint.page_limit else _each_once(rows, endpoint, constants)
+
+
+def _hold(rows: pa.Table, endpoint: Endpoint, name: str, asked: str | int | list[str]) -> None:
+    holds = endpoint.held[name]
+    values = rows[holds.column]
+    if isinstance(asked, list):
+        wrong = pc.invert(pc.is_in(values, value_set=pa.array(asked, values.type)))
+    else:
+        wrong = _WRONG[holds.bound](_plain(values), asked)
+    if (culprit := _first(values, wrong)) is not None:
+        wanted = f"{_WORDS[holds.bound]}{asked}"[:_SHOWN]
+        raise _mismatched(endpoint, f"was asked for {name} {wanted} and answered {holds.column} {culprit}")
+
+
+def _plain(values: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    """Instants as the milliseconds that are asked for."""
+    if not pa.types.is_timestamp(values.type):
+        return values
+    milliseconds: pa.ChunkedArray[Any] = pc.divide(values.cast(pa.int64()), 1000)
+    return milliseconds
+
+
+def _unsigned(endpoint: Endpoint) -> Iterator[Column]:
+    assert endpoint.dataset is not None  # noqa: S101 - it has rows
+    return (column for column in endpoint.dataset.columns if column.type in DECIMALS and not column.signed)
+
+
+def _refuse_negative(rows: pa.Table, endpoint: Endpoint, column: Column) -> None:
+    values = rows[column.name]
+    if (culprit := _first(values, pc.less(values, _ZERO[column.type.name]))) is not None:
+        raise _mismatched(endpoint, f"printed {culprit} for {column.name}, which is never below zero")
+
+
+def _first(values: pa.ChunkedArray[Any], wrong: Any) -> str | None:
+    """The first of the values that are wrong, as a person reads it."""
+    if not pc.any(wrong).as_py():
+        return None
+    return str(values.filter(wrong)[0])[:_SHOWN]
+
+
+def _each_once(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any]) -> pa.Table:
+    """Of a list that is whole: a row that is printed twice counts once, two that contradict one another are refused."""
+    assert endpoint.dataset is not None  # noqa: S101 - it has rows
+    names = [name for name in endpoint.dataset.key if name not in constants]
+    keys = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+    if len(set(keys)) == len(keys):
+        return rows
+    listed = rows.to_pylist()
+    seen: dict[Any, int] = {}
+    for place, key in enumerate(keys):
+        if listed[seen.setdefault(key, place)] != listed[place]:
+            shown = ", ".join(map(str, key))[:_SHOWN]
+            raise _mismatched(endpoint, f"printed {shown} twice, not with the same values")
+    return rows.take(pa.array(sorted(seen.values()), pa.int64()))
+
+
+def _mismatched(endpoint: Endpoint, what: str) -> Mismatched:
+    return Mismatched(f"{endpoint.name} {what}.", "Nothing of it was stored; run again.", path=endpoint.path)

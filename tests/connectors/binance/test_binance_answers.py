@@ -1,0 +1,177 @@
+"""Answers held against their questions: a row that nobody asked for is refused by name."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from binance_world import START_S
+
+from connectors.binance.answers import held
+from connectors.binance.decode import decode
+from connectors.binance.endpoints import (
+    ACCOUNT,
+    ALL_ORDER_LISTS,
+    ALL_ORDERS,
+    ENDPOINTS,
+    EXCHANGE_INFO,
+    KLINES,
+    MY_ALLOCATIONS,
+    MY_PREVENTED_MATCHES,
+    MY_TRADES,
+    OPEN_ORDERS,
+    ORDER,
+    PRICE,
+    TICKER_24H,
+)
+from connectors.binance.errors import Mismatched, Unreadable
+from connectors.simulator import faults
+from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME
+
+NOW_US = int(START_S * 1e6)
+FILLERS = {TEXT: "BTCUSDT", EXTRA: [], ID: 7, FLAG: True, TIME: int(START_S * 1000)} | dict.fromkeys(DECIMALS, "1.0")
+DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None]
+NOTHING = [b"[]", b"{}", b"null", b"0", b'""', b"[[]]", b"[{}]", b"[null]", b'{"balances":[],"symbols":[]}']
+KNOWN = {
+    "market": "spot", "account": "main", "wallet": "spot", "interval": "1m", "observed_at": NOW_US, "version": 0,
+    "valid_from": NOW_US, "seen_at": NOW_US,
+}  # fmt: skip
+
+
+def constants(endpoint):
+    known = {name: value for name, value in KNOWN.items() if name in endpoint.dataset.schema.names}
+    return known | ({"symbol": "BTCUSDT"} if endpoint is KLINES else {})
+
+
+def camel(name):
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def answer(endpoint, *rows: dict):
+    """The body of an answer whose rows have these values, and fillers for all others."""
+    columns = [column for column in endpoint.dataset.columns if column.name not in constants(endpoint)]
+    if isinstance(endpoint.wire, tuple):
+        printed = [
+            [row.get(name, FILLERS[endpoint.dataset.column(name).type]) for name in endpoint.wire] for row in rows
+        ]
+    else:
+        names = {column.name: endpoint.wire.get(column.name, camel(column.name)) for column in columns}
+        fillers = {column.name: FILLERS[column.type] for column in columns if column.name != "extra"}
+        printed = [{names[name]: value for name, value in (fillers | row).items()} for row in rows]
+    return json.dumps({endpoint.rows_at: printed} if endpoint.rows_at else printed)
+
+
+def read(endpoint, body, **params: object):
+    """What becomes of this answer to these parameters."""
+    known = constants(endpoint)
+    return held(decode(body.encode(), endpoint, known), endpoint, known, params)
+
+
+OF = {"symbol": "BTCUSDT"}
+AT_MS = int(START_S * 1000)
+WRONG = [
+    (PRICE, OF, {"symbol": "ETHUSDT"}, "asked for symbol BTCUSDT and answered symbol ETHUSDT"),
+    (PRICE, {"symbols": ["BTCUSDT", "BNBUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (TICKER_24H, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (TICKER_24H, {"symbols": ["BTCUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (KLINES, OF | {"startTime": AT_MS + 1}, {}, "answered open_time"),
+    (KLINES, OF | {"endTime": AT_MS - 1}, {}, "answered open_time"),
+    (OPEN_ORDERS, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (ORDER, OF | {"orderId": 7}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (ORDER, OF | {"orderId": 7}, {"order_id": 8}, "asked for orderId 7 and answered order_id 8"),
+    (ALL_ORDERS, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (ALL_ORDERS, OF | {"orderId": 8}, {"order_id": 7}, "asked for orderId from 8 and answered order_id 7"),
+    (ALL_ORDERS, OF | {"orderId": 0}, {"order_id": -7}, "answered order_id -7"),
+    (ALL_ORDER_LISTS, {"fromId": 8}, {"order_list_id": 7}, "answered order_list_id 7"),
+    (MY_TRADES, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (MY_TRADES, OF | {"orderId": 8}, {"order_id": 7}, "answered order_id 7"),
+    (MY_TRADES, OF | {"fromId": 8}, {"trade_id": 7}, "answered trade_id 7"),
+    (MY_ALLOCATIONS, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (MY_ALLOCATIONS, OF | {"fromAllocationId": 8}, {"allocation_id": 7}, "answered allocation_id 7"),
+    (MY_PREVENTED_MATCHES, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    (MY_PREVENTED_MATCHES, OF | {"preventedMatchId": 8}, {"prevented_match_id": 7}, "answered prevented_match_id 7"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "params", "row", "sentence"), WRONG)
+def test_a_row_that_was_not_asked_for_is_refused(endpoint, params, row, sentence):
+    """A row of another symbol, an id or a time beyond what was asked is named, and nothing of the answer is taken."""
+    with pytest.raises(Mismatched, match=sentence):
+        read(endpoint, answer(endpoint, {}, row), **params)
+
+
+def test_every_row_of_the_list_has_its_case():
+    """Whatever parameter an endpoint holds its rows against stands in the table above."""
+    held_against = {(endpoint.name, name) for endpoint in ENDPOINTS for name in endpoint.held}
+    shown = {(endpoint.name, name) for endpoint, params, _, _ in WRONG for name in params}
+    assert shown - held_against == {("klines", "symbol")}, "a candle does not say of which symbol it is"
+    assert held_against <= shown
+
+
+AMOUNTS = [
+    (endpoint, column.name, column.signed)
+    for endpoint in DATA
+    for column in endpoint.dataset.columns
+    if column.type in DECIMALS
+]
+
+
+@pytest.mark.parametrize(("endpoint", "name", "signed"), AMOUNTS, ids=lambda value: getattr(value, "name", str(value)))
+def test_an_amount_below_zero_is_refused_where_there_is_none(endpoint, name, signed):
+    """A negative price or quantity is never stored; where the exchange has a word for none, it is NULL."""
+    body = answer(endpoint, {name: "-1.5"})
+    if signed or name in endpoint.unset:
+        (row,) = read(endpoint, body).to_pylist()
+        assert row[name] == (Decimal("-1.5") if signed else None)
+        return
+    with pytest.raises(Mismatched, match=rf"printed -1\.5\d* for {name}, which is never below zero"):
+        read(endpoint, body)
+
+
+async def test_one_wrong_answer_is_an_accident(world):
+    """What the second answer prints is taken."""
+    world.exchange.inject(faults.Body(text=answer(PRICE, {"price": "-1"}), path=PRICE.path))
+    async with world.client() as client:
+        assert (await client.rows(PRICE, constants(PRICE), symbol="BTCUSDT"))["symbol"].to_pylist() == ["BTCUSDT"]
+
+
+WHOLE = [(ACCOUNT, "free"), (PRICE, "price"), (TICKER_24H, "volume"), (EXCHANGE_INFO, "status"), (OPEN_ORDERS, "side")]
+
+
+@pytest.mark.parametrize(("endpoint", "name"), WHOLE, ids=lambda value: getattr(value, "name", value))
+def test_a_row_printed_twice_counts_once(endpoint, name):
+    """In a list that is whole, such as an account's assets, nothing is counted twice; a contradiction is refused."""
+    key = endpoint.dataset.identity[-1] if endpoint is not ACCOUNT else "asset"
+    other = {key: 9 if key == "order_id" else "OTHER"}
+    assert read(endpoint, answer(endpoint, {}, other, {}))[key].to_pylist() == [
+        FILLERS[endpoint.dataset.column(key).type],
+        *other.values(),
+    ]
+    with pytest.raises(Mismatched, match=r"printed .* twice, not with the same values"):
+        read(endpoint, answer(endpoint, {}, other, {name: "2"}))
+
+
+@pytest.mark.parametrize("body", NOTHING)
+@pytest.mark.parametrize("endpoint", DATA, ids=lambda endpoint: endpoint.name)
+def test_whatever_says_nothing_is_no_row_or_refused(endpoint, body):
+    """An answer that says nothing becomes an empty table or one kind of error, at every endpoint."""
+    try:
+        assert decode(body, endpoint, constants(endpoint)).num_rows == 0
+    except Unreadable as problem:
+        assert endpoint.name in str(problem)  # noqa: PT017 - both ways of reading it are right
+
+
+@pytest.mark.parametrize("endpoint", [EXCHANGE_INFO, PRICE, TICKER_24H], ids=lambda endpoint: endpoint.name)
+async def test_a_list_that_always_holds_something_is_not_taken_for_empty(world, endpoint):
+    """No symbols, or no prices at all, is no answer: it is asked for again, and refused."""
+    world.exchange.inject(faults.Body(text=answer(endpoint), path=endpoint.path, count=None))
+    async with world.client() as client:
+        with pytest.raises(Mismatched, match=f"{endpoint.name} answered nothing at all"):
+            await client.rows(endpoint, constants(endpoint))
+    assert len(world.asked) == 2
+
+
+@pytest.mark.parametrize("endpoint", [ACCOUNT, OPEN_ORDERS], ids=lambda endpoint: endpoint.name)
+def test_an_account_may_have_nothing(endpoint):
+    """An account without assets or open orders is one that has none."""
+    assert read(endpoint, answer(endpoint)).num_rows == 0
