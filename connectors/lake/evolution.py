@@ -1,4 +1,4 @@
-"""A table that was written before a column was declared gets that column with the next commit."""
+"""A table written before a column was declared, or declared nullable, follows with the next commit."""
 
 from __future__ import annotations
 
@@ -20,32 +20,36 @@ NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_log
 
 
 def evolve(delta: DeltaTable, dataset: Dataset, root: Path) -> None:
-    """Give the stored table the nullable columns that it lacks, and statistics of all. Only under its lock."""
+    """Give the stored table the nullable columns that it lacks, and statistics of all. Only under its lock.
+
+    A column that had to have a value, and is declared nullable since, becomes nullable.
+    """
     if not STATISTICS.items() <= delta.metadata().configuration.items():
         delta.alter.set_table_properties(STATISTICS)
         delta.update_incremental()
     _say_where_null(delta, dataset)  # first: readers that prune take silence on a column for no NULL
-    lacking = lacking_columns(delta, dataset, root)
-    if lacking:
-        delta.alter.add_columns(lacking, post_commithook_properties=NO_HOOKS)
+    news = new_columns(delta, dataset, root)
+    if news:
+        delta.alter.add_columns(news, post_commithook_properties=NO_HOOKS)  # which also relaxes those that are there
         delta.update_incremental()
 
 
-def lacking_columns(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
-    """The declared columns that the stored table lacks; UsageProblem for a table of another binlake."""
+def new_columns(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
+    """The declared columns that the stored table lacks, or never lets be NULL; UsageProblem for another binlake's."""
     stored = {field.name: field for field in delta.schema().fields}
     declared = {field.name: field for field in Schema.from_arrow(dataset.stored_schema).fields}
-    lacking = [field for name, field in declared.items() if name not in stored]
+    news = [field for name, field in declared.items() if stored.get(name) != field]
     strange = sorted(
-        {name for name, field in stored.items() if declared.get(name) != field}
-        | {field.name for field in lacking if not field.nullable}
+        (stored.keys() - declared.keys())
+        | {field.name for field in news if not field.nullable}
+        | {field.name for field in news if field.name in stored and stored[field.name].type != field.type}
     )
     if strange:
         raise UsageProblem(
             f"The table {root} was written with other columns: {', '.join(strange)}.",
             "Use the version of binlake that wrote it, or a newer one.",
         )
-    return lacking
+    return news
 
 
 def _say_where_null(delta: DeltaTable, dataset: Dataset) -> None:

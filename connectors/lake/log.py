@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction, Transaction
 from connectors.lake import reported
 from connectors.lake.bounds import Bounds, checkpoint_path, entry_path, removed_ms
 from connectors.lake.durable import disk_problems, held, make_folder, sync
-from connectors.lake.evolution import STATISTICS, evolve, lacking_columns
+from connectors.lake.evolution import STATISTICS, evolve, new_columns
 from connectors.lake.files import DataFile, folder_name
 from connectors.lake.live import LiveFile, live_files, partitioned
 from connectors.lake.moves import Move, Refused, Stale
@@ -158,7 +158,7 @@ class Log:
 
     def _reopen(self) -> DeltaTable:
         delta = _stored(self.root)
-        lacking_columns(delta, self.dataset, self.root)
+        new_columns(delta, self.dataset, self.root)
         self._delta, self._opened = delta, delta.version()
         return delta
 

@@ -78,6 +78,27 @@ def test_a_table_of_many_columns_is_written_to_once_a_commit(lake: Lake) -> None
     assert later(lake, wide).scan(["symbol"], pc.field("note_39") == "x").num_rows == 1
 
 
+def test_a_column_may_become_nullable(lake: Lake) -> None:
+    """Rows that lack a value are taken from then on, beside files in which the column had to have one, also merged."""
+    columns = [replace(column, nullable=True) if column.name == "price" else column for column in PRICES.columns]
+    relaxed = replace(PRICES, columns=tuple(columns))
+    table = later(lake, relaxed)
+    assert table.scan(["symbol"], pc.is_null(pc.field("price"))).num_rows == 0
+    put(table, relaxed, "B")
+    assert [(row["symbol"], row["price"] is None) for row in table.scan().sort_by("symbol").to_pylist()] == [
+        ("A", False),
+        ("B", True),
+    ]
+    assert table.scan(["symbol"], pc.is_null(pc.field("price"))).to_pylist() == [{"symbol": "B"}]
+    put(table, relaxed, "C")
+    assert table.maintain(datetime.now(UTC) + timedelta(hours=2)).merged == 3
+    assert [row["price"] is None for row in table.scan().sort_by("symbol").to_pylist()] == [False, True, True]
+    put(later(lake, relaxed), relaxed, "D")
+    version = table.version()
+    put(later(lake, relaxed), relaxed, "E")
+    assert later(lake, relaxed).version() == version + 1, "once is enough"
+
+
 def test_old_files_are_merged_and_replaced_with_the_new_column(lake: Lake) -> None:
     """Rewriting a file from before the column gives one that has it."""
     table = later(lake)
