@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from connectors.lake import FREE, Move
 from pipelines.journal import column
-from schemas.dataset import MONTH, Dataset, Kind
+from schemas.dataset import MONTH, Dataset
 from schemas.errors import Problem
 from schemas.fields import TIME
 from schemas.intervals import HOUR_US
@@ -23,6 +23,7 @@ from schemas.intervals import HOUR_US
 OVERLAP_ROWS = 10  # asked for again however old they are
 BEGINNING = 1  # no row has a smaller id
 OVERLAP_US = HOUR_US  # rows younger than this are asked for again
+NEVER_OLD = 2**62  # stands for the instant of a row that could not be read: it is asked for again until it can be
 
 Tail = tuple[tuple[int, int], ...]  # id and instant of the rows to be asked for again
 
@@ -50,7 +51,8 @@ class Page:
     """The rows of one answer, ascending, with their ids and instants, and what the log has to remember with them.
 
     `last` says that nothing follows. `tail` are the rows that the next run asks for again; a page without them was
-    asked for out of turn and moves no frontier. One that is `lagging` is older than what the lake holds.
+    asked for out of turn and moves no frontier. One that is `lagging` is older than what the lake holds. `refused` are
+    the ids of rows that could not be read.
     """
 
     series: AccountSeries
@@ -60,10 +62,16 @@ class Page:
     lagging: bool = False
     tail: Tail = ()
     memos: Mapping[str, int] = field(default_factory=dict)
+    refused: Sequence[int] = ()
 
     @property
     def ids(self) -> Sequence[int]:
         return list(self.instants)
+
+    @property
+    def answered(self) -> Sequence[int]:
+        """The ids of all rows of the answer, also of those that could not be read, ascending."""
+        return sorted({*self.instants, *self.refused})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +96,12 @@ def frontier(page: Page, bounds: Mapping[str, int], series_id: str) -> dict[str,
     """The bounds as they are once this page is stored; never behind what another process reached."""
     known = {name: bounds.get(f"{series_id}#{name}", value) for name, value in page.memos.items()}
     new = {name: value if name in FREE else max(value, known[name]) for name, value in page.memos.items()}
-    if page.ids and page.tail:
+    if page.answered and page.tail:
         until = bounds.get(f"{series_id}#until_id", 0)
         resume = bounds.get(f"{series_id}#resume_id", BEGINNING)
-        whole = page.tail[0][0] == page.ids[0]  # asked for again: so is what might have been missing before it
+        whole = page.tail[0][0] == page.answered[0]  # asked for again: so is what might have been missing before it
         new["since_id"] = bounds.get(f"{series_id}#since_id", 0)
-        new["until_id"] = max(until, page.ids[-1] + 1)
+        new["until_id"] = max(until, page.answered[-1] + 1)
         new["resume_id"] = resume if whole else max(resume, page.tail[0][0])
     return new
 
@@ -128,7 +136,7 @@ def once(rows: pa.Table, by: str) -> pa.Table:
 
 def id_column(dataset: Dataset) -> str:
     """The column that names one thing within its series."""
-    return dataset.identity[-1] if dataset.kind is Kind.VERSIONS else dataset.key[-1]
+    return dataset.id_column
 
 
 def within(dataset: Dataset, series: Collection[AccountSeries], since: int | None = None) -> pc.Expression:

@@ -15,10 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors.binance.decode import Refused
 from connectors.binance.endpoints import ById, Endpoint
 from connectors.binance.errors import UnknownSymbol
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Landed, Page, Tail, constants, once, tail_of
+from pipelines.idpages import NEVER_OLD, AccountSeries, Landed, Page, Tail, constants, once, tail_of
 from pipelines.journal import column
 from pipelines.lookup import LAG_US, held_ids, lacks_rows, must_show
 from pipelines.receipts import Failure
@@ -53,8 +54,20 @@ class _Stand:
 
 def _behind(stand: _Stand, page: Page) -> _Stand:
     """Where a series stands behind a page."""
-    at = page.ids[-1] + 1
+    at = page.answered[-1] + 1
     return _Stand(stand.series, at, max(stand.until, at), page.tail, [one for one in stand.held if one >= at])
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of one request: rows, and those that could not be read."""
+
+    rows: pa.Table
+    refused: Sequence[Refused]
+
+    @property
+    def count(self) -> int:
+        return self.rows.num_rows + len(self.refused)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +76,8 @@ class IdWalk:
 
     `pinned` tells rows that may still change. `memos` go into the log with each page of a series, `at_end` with the
     last one alone. A series that came to its end is in `whole`, one that failed in `failures`, and one whose symbol the
-    exchange does not know in `unknown`; none stops another. A series in none of them was not asked to its end.
+    exchange does not know in `unknown`; none stops another. A series in none of them was not asked to its end. A row
+    that cannot be read is a failure of its own: the rest is stored, and the next run asks for it again.
     """
 
     session: Session
@@ -76,6 +90,7 @@ class IdWalk:
     whole: set[AccountSeries] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     unknown: list[AccountSeries] = field(default_factory=list)
+    _unreadable: set[AccountSeries] = field(default_factory=set)
 
     @property
     def _dataset(self) -> Dataset:
@@ -111,7 +126,7 @@ class IdWalk:
             self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
             self.session.progress.advance(rows=landed.rows)
         stored = [page for page in pages if page.series not in landed.refused]
-        self.whole |= {page.series for page in stored if page.last and not page.lagging}
+        self.whole |= {page.series for page in stored if page.last and not page.lagging} - self._unreadable
         stands = {stand.series: stand for stand in wave}
         going_on = [_behind(stands[page.series], page) for page in stored if not page.last]
         self.session.progress.expect(requests=len(going_on), rows=0)
@@ -139,27 +154,32 @@ class IdWalk:
 
     async def _page(self, stand: _Stand) -> Page:
         now = self.session.client.now_us()
-        rows = once(await (self._first(stand) if stand.at is None else self._rows(stand, stand.at)), self._by.id)
+        answer = await (self._first(stand) if stand.at is None else self._ask(stand, stand.at))
+        rows = once(answer.rows, self._by.id)
         instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
-        ids = list(instants)
+        refused = self._refused(stand, answer.refused, instants)
+        ids = sorted({*instants, *refused})
         self._refuse_standstill(stand, ids)
         # A page shorter than asked for is no end, and neither is one that ends before what is known.
         last = not ids or (ids[-1] < stand.until and not any(one > ids[-1] for one in stand.held))
-        lagging = await self._lags(stand, instants, now)
+        lagging = await self._lags(stand, ids, now)
+        whole = last and not lagging and stand.series not in self._unreadable
+        again = [*self.pinned(rows), *(True for one in refused if one not in instants)]
         return Page(
             series=stand.series,
             rows=rows,
             instants=instants,
+            refused=refused,
             last=last,
             lagging=lagging,
-            tail=tail_of(stand.tail, instants, self.pinned(rows), now),
-            memos={**self.memos(stand.series), **(self.at_end(stand.series) if last and not lagging else {})},
+            tail=tail_of(stand.tail, instants | dict.fromkeys(refused, NEVER_OLD), again, now),
+            memos={**self.memos(stand.series), **(self.at_end(stand.series) if whole else {})},
         )
 
-    async def _lags(self, stand: _Stand, instants: Mapping[int, int], now: int) -> bool:
+    async def _lags(self, stand: _Stand, ids: Sequence[int], now: int) -> bool:
         """Whether an answer lacks young rows that the lake holds; it is refused when it lacks older ones."""
-        end = max(instants, default=inf)
-        lacking = [one for one in stand.held if one < end and one not in instants]
+        end, shown = max(ids, default=inf), set(ids)
+        lacking = [one for one in stand.held if one < end and one not in shown]
         if not lacking:
             return False
         table = self.session.lake.table(self._dataset)
@@ -168,23 +188,34 @@ class IdWalk:
             raise lacks_rows(self.endpoint.name, stand.series, vanished)
         return bool(missing)
 
-    async def _first(self, stand: _Stand) -> pa.Table:
-        """The oldest rows there are. That id 0 means these is nowhere promised: it might mean the newest."""
-        rows = await self._rows(stand, 0)
-        if rows.num_rows < self._limit:
-            return rows
-        self.session.progress.expect(requests=1, rows=0)
-        if self._ids(await self._rows(stand, None)) != self._ids(rows):
-            return rows
-        self.session.progress.expect(requests=1, rows=0)
-        return await self._rows(stand, 1)
+    def _refused(self, stand: _Stand, refused: Sequence[Refused], instants: Mapping[int, int]) -> list[int]:
+        """Name each row that could not be read; from which ids on to ask again, the page's first for one without id."""
+        found = list[int]()
+        for one in refused:
+            name = f"{self._by.id} {one.id}" if one.id is not None else f"a row without a readable {self._by.id}"
+            self.failures.append(Failure(f"{stand.series.name}, {name}", one.why))
+            self._unreadable.add(stand.series)
+            known = [one.id] if one.id is not None else list(instants)[:1]
+            found += known
+        return found
 
-    async def _rows(self, stand: _Stand, since: int | None) -> pa.Table:
+    async def _first(self, stand: _Stand) -> _Answer:
+        """The oldest rows there are. That id 0 means these is nowhere promised: it might mean the newest."""
+        answer = await self._ask(stand, 0)
+        if answer.count < self._limit:
+            return answer
+        self.session.progress.expect(requests=1, rows=0)
+        if self._ids(await self._ask(stand, None)) != self._ids(answer):
+            return answer
+        self.session.progress.expect(requests=1, rows=0)
+        return await self._ask(stand, 1)
+
+    async def _ask(self, stand: _Stand, since: int | None) -> _Answer:
         known = constants(self._dataset, stand.series, self.session.client.now_us())
         params: dict[str, Any] = {"symbol": stand.series.symbol or None, "limit": self._limit, self._by.param: since}
-        rows = await self.session.client.rows(self.endpoint, known, **params)
+        rows, refused = await self.session.client.readable_rows(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
-        return rows
+        return _Answer(rows, refused)
 
     def _refuse_standstill(self, stand: _Stand, ids: Sequence[int]) -> None:
         if stand.at is not None and ids and ids[0] < stand.at:
@@ -193,8 +224,8 @@ class IdWalk:
                 "Nothing of it was stored; run again.",
             )
 
-    def _ids(self, rows: pa.Table) -> list[int]:
-        return sorted(column(rows, self._by.id))
+    def _ids(self, answer: _Answer) -> list[int]:
+        return sorted([*column(answer.rows, self._by.id), *(one.id or 0 for one in answer.refused)])
 
     @property
     def _clock(self) -> str:

@@ -137,7 +137,8 @@ class OrderPull:
 
     async def _shown(self) -> Sequence[Row]:
         series = AccountSeries(self.account, self.market)
-        rows = await self.session.client.rows(endpoints.OPEN_ORDERS, self._constants(series))
+        rows, refused = await self.session.client.readable_rows(endpoints.OPEN_ORDERS, self._constants(series))
+        self.failures += [Failure(f"{series.name}, order_id {one.id}", one.why) for one in refused]
         self.session.progress.advance(requests=1)
         return with_instants(rows)
 

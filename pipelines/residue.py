@@ -113,7 +113,8 @@ def _effects(lake: Lake, account: str, market: str, book: Listing, since: int, u
     for dataset in (FILLS, ALLOCATIONS):
         for row in _traded(lake, dataset, account, market, since, until):
             listed = book.rows.get(row["symbol"])
-            sums[row["commission_asset"]] -= row["commission"]
+            if row["commission_asset"] is not None:
+                sums[row["commission_asset"]] -= row["commission"]
             if listed is not None:
                 sign = 1 if row["is_buyer"] else -1
                 sums[listed["base_asset"]] += sign * row["qty"]

@@ -140,11 +140,11 @@ class Retention:
     async def _shown(self, series: AccountSeries, since: int) -> set[int]:
         """The ids of one page of orders."""
         known = constants(ORDERS, series, self.session.client.now_us())
-        rows = await self.session.client.rows(
+        rows, refused = await self.session.client.readable_rows(
             ALL_ORDERS, known, symbol=series.symbol, orderId=since, limit=ALL_ORDERS.page_limit
         )
         self.session.progress.advance(requests=1)
-        ids = set(column(rows, "order_id"))
+        ids = {*column(rows, "order_id"), *(one.id for one in refused if one.id is not None)}
         if ids and min(ids) < since:
             raise Problem(
                 f"{ALL_ORDERS.name} answered ids from {since} on with {min(ids)}: nothing can be told from it.",
@@ -167,7 +167,8 @@ def _ended_unfilled(lake: Lake, series: Sequence[AccountSeries], before: int) ->
     where = within(ORDERS, series) & (pc.field("time") < end) & ended
     columns = ["symbol", "order_id", "version", "time", "update_time", "gone_since"]
     rows = last_of(lake.table(ORDERS).scan(columns, where))
-    rows = rows.filter(pc.and_(pc.less(rows["update_time"], end), pc.is_null(rows["gone_since"])))
+    ended_at = pc.coalesce(rows["update_time"], rows["time"])
+    rows = rows.filter(pc.and_(pc.less(ended_at, end), pc.is_null(rows["gone_since"])))
     by_symbol = {one.symbol: one for one in series}
     found: dict[AccountSeries, dict[int, int]] = {}
     for row in with_instants(rows):

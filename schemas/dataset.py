@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.fields import Column
+from schemas.fields import FLAG, ID, TEXT, Column
 
 MONTH = "month"
 
@@ -99,6 +99,19 @@ class Dataset:
     def version(self) -> str:
         """The column that tells the versions of one thing apart, the last one highest."""
         return self.key[-1]
+
+    @property
+    def id_column(self) -> str:
+        """The column that names one thing within its series."""
+        return self.identity[-1] if self.kind is Kind.VERSIONS else self.key[-1]
+
+    def may_misfit(self, column: Column) -> bool:
+        """Whether a row is kept when this column cannot hold what is printed, which then stands in `extra` instead.
+
+        So are texts, flags and numbers that only describe; never money, times, or what a row is found by.
+        """
+        descriptive = column.nullable and column.type in {TEXT, FLAG, ID} and column.name not in self.key
+        return descriptive and any(other.name == "extra" for other in self.columns)
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

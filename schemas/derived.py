@@ -128,7 +128,7 @@ def known_status(dataset: Dataset, life: Lifecycle) -> str:
     """The last versions whose status is neither a known open word nor a final one."""
     words = ", ".join(f"'{word}'" for word in (*life.open, *life.final))
     columns = quoted((*dataset.identity, life.status, life.stamp))
-    return f'SELECT {columns} FROM {dataset.name} WHERE "{life.status}" NOT IN ({words}) ORDER BY ALL'
+    return f'SELECT {columns} FROM {dataset.name} WHERE "{life.status}" IS NULL OR "{life.status}" NOT IN ({words})'
 
 
 def promises() -> Iterator[tuple[str, str, str]]:

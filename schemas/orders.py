@@ -14,9 +14,11 @@ _PRICE = Column("price", MONEY, "in the quote asset")
 _QTY = Column("qty", MONEY, "in the base asset")
 _QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset")
 _COMMISSION = Column("commission", MONEY, "the fee, in its own asset; negative for a rebate", signed=True)
-_COMMISSION_ASSET = Column("commission_asset", TEXT, "what the fee was paid in")
+_COMMISSION_ASSET = Column(
+    "commission_asset", TEXT, "what the fee was paid in; NULL when there was none, or when misprinted", nullable=True
+)
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
-_IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book")
+_IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book; NULL when misprinted", nullable=True)
 _STP_MODE = Column(
     "self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...; NULL in answers older than it", nullable=True
 )
@@ -40,12 +42,22 @@ ORDERS = Dataset(
         SYMBOL,
         _ORDER_ID,
         _VERSION,
-        Column("client_order_id", TEXT, "given by who placed it; an amendment changes it"),
+        Column(
+            "client_order_id",
+            TEXT,
+            "given by who placed it; an amendment changes it; NULL when misprinted",
+            nullable=True,
+        ),
         _ORDER_LIST_ID,
-        Column("side", TEXT, "BUY or SELL"),
-        Column("type", TEXT, "LIMIT, MARKET, STOP_LOSS_LIMIT, ... as printed"),
-        Column("status", TEXT, "NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, ... as printed"),
-        Column("time_in_force", TEXT, "GTC, IOC or FOK"),
+        Column("side", TEXT, "BUY or SELL; NULL when misprinted", nullable=True),
+        Column("type", TEXT, "LIMIT, MARKET, STOP_LOSS_LIMIT, ... as printed; NULL when misprinted", nullable=True),
+        Column(
+            "status",
+            TEXT,
+            "NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, ... as printed; NULL when misprinted",
+            nullable=True,
+        ),
+        Column("time_in_force", TEXT, "GTC, IOC or FOK; NULL when misprinted", nullable=True),
         Column("price", MONEY, "the limit, in the quote asset; NULL where it has none", nullable=True),
         Column("stop_price", MONEY, "what sets it off; NULL where nothing does", nullable=True),
         Column("orig_qty", MONEY, "wanted, in the base asset; an amendment changes it"),
@@ -60,7 +72,7 @@ ORDERS = Dataset(
             "orig_quote_order_qty", MONEY, "wanted, in the quote asset; NULL when asked for otherwise", nullable=True
         ),
         Column("iceberg_qty", MONEY, "the part shown on the book; NULL when all of it is", nullable=True),
-        Column("is_working", FLAG, "it is on the book"),
+        Column("is_working", FLAG, "it is on the book; NULL when misprinted", nullable=True),
         Column("working_time", TIME, "when it came onto the book; NULL when it never did", nullable=True),
         _STP_MODE,
         Column("prevented_match_id", ID, "the match that was prevented; NULL when none was", nullable=True),
@@ -73,7 +85,7 @@ ORDERS = Dataset(
         Column("trailing_time", TIME, "when the trailing began; NULL before and for other orders", nullable=True),
         Column("expiry_reason", TEXT, "why it expired; NULL where the exchange does not say", nullable=True),
         Column("time", TIME, "when it was placed"),
-        Column("update_time", TIME, "when it last changed"),
+        Column("update_time", TIME, "when it last changed; NULL where the exchange does not say", nullable=True),
         _EXTRA,
         Column(
             "gone_since",
@@ -100,12 +112,19 @@ ORDER_LISTS = Dataset(
         Column("order_list_id", ID, "unique within the market"),
         _VERSION,
         SYMBOL,
-        Column("contingency_type", TEXT, "OCO or OTO"),
-        Column("list_status_type", TEXT, "RESPONSE, EXEC_STARTED, UPDATED or ALL_DONE"),
-        Column("list_order_status", TEXT, "EXECUTING, ALL_DONE or REJECT"),
-        Column("list_client_order_id", TEXT, "given by who placed it"),
+        Column("contingency_type", TEXT, "OCO or OTO; NULL when misprinted", nullable=True),
+        Column(
+            "list_status_type", TEXT, "RESPONSE, EXEC_STARTED, UPDATED or ALL_DONE; NULL when misprinted", nullable=True
+        ),
+        Column("list_order_status", TEXT, "EXECUTING, ALL_DONE or REJECT; NULL when misprinted", nullable=True),
+        Column("list_client_order_id", TEXT, "given by who placed it; NULL when misprinted", nullable=True),
         Column("transaction_time", TIME, "when it was placed or last changed"),
-        Column("orders", EXTRA, "JSON list of its orders: symbol, orderId, clientOrderId"),
+        Column(
+            "orders",
+            EXTRA,
+            "JSON list of its orders: symbol, orderId, clientOrderId; NULL when misprinted",
+            nullable=True,
+        ),
         _EXTRA,
         _SEEN_AT,
     ),
@@ -155,7 +174,7 @@ ALLOCATIONS = Dataset(
         MARKET,
         SYMBOL,
         Column("allocation_id", ID, "unique within the symbol; not a trade's id"),
-        Column("allocation_type", TEXT, "SOR"),
+        Column("allocation_type", TEXT, "SOR; NULL when misprinted", nullable=True),
         _ORDER_ID,
         _ORDER_LIST_ID,
         _PRICE,
@@ -166,7 +185,7 @@ ALLOCATIONS = Dataset(
         Column("time", TIME, "when it was made"),
         _IS_BUYER,
         _IS_MAKER,
-        Column("is_allocator", FLAG, "as printed"),
+        Column("is_allocator", FLAG, "as printed; NULL when misprinted", nullable=True),
         _EXTRA,
     ),
     key=("account", "market", "symbol", "allocation_id"),
@@ -186,10 +205,15 @@ PREVENTED_MATCHES = Dataset(
         MARKET,
         SYMBOL,
         Column("prevented_match_id", ID, "unique within the symbol"),
-        Column("taker_order_id", ID, "the order that came in"),
+        Column("taker_order_id", ID, "the order that came in; NULL when misprinted", nullable=True),
         Column("maker_symbol", TEXT, "of the order that rested; NULL where the exchange does not say", nullable=True),
-        Column("maker_order_id", ID, "the order that rested"),
-        Column("trade_group_id", ID, "the group of accounts that must not trade with one another"),
+        Column("maker_order_id", ID, "the order that rested; NULL when misprinted", nullable=True),
+        Column(
+            "trade_group_id",
+            ID,
+            "the group of accounts that must not trade with one another; NULL when misprinted",
+            nullable=True,
+        ),
         _STP_MODE,
         _PRICE,
         Column("taker_prevented_quantity", MONEY, "expired of the taker; NULL when nothing was", nullable=True),

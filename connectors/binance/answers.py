@@ -29,9 +29,15 @@ def held(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any], param
     for name, asked in params.items():
         if name in endpoint.held and asked is not None:
             _hold(rows, endpoint, name, asked)
+    rows = plausible(rows, endpoint)
+    return rows if endpoint.page_limit else _each_once(rows, endpoint, constants)
+
+
+def plausible(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
+    """The rows; Mismatched when an amount is below zero that cannot be."""
     for column in _unsigned(endpoint):
         _refuse_negative(rows, endpoint, column)
-    return rows if endpoint.page_limit else _each_once(rows, endpoint, constants)
+    return rows
 
 
 def _hold(rows: pa.Table, endpoint: Endpoint, name: str, asked: str | int | list[str]) -> None:

@@ -23,7 +23,7 @@ from yarl import URL
 from connectors.binance.answers import held
 from connectors.binance.budget import Budget
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
-from connectors.binance.decode import decode
+from connectors.binance.decode import Refused, decode, decode_readable
 from connectors.binance.endpoints import ALLOWED, TIME, Endpoint, Param, Security
 from connectors.binance.errors import (
     BinanceError,
@@ -148,6 +148,21 @@ class Client:
         self, endpoint: Endpoint, constants: Mapping[str, str | int], params: Mapping[str, Param]
     ) -> pa.Table:
         return held(decode(await self.body(endpoint, **params), endpoint, constants), endpoint, constants, params)
+
+    async def readable_rows(
+        self, endpoint: Endpoint, constants: Mapping[str, str | int], **params: Param
+    ) -> tuple[pa.Table, list[Refused]]:
+        """The rows of a list that can be held exactly, and those that cannot."""
+        try:
+            return await self._readable_rows(endpoint, constants, params)
+        except Mismatched:
+            return await self._readable_rows(endpoint, constants, params)
+
+    async def _readable_rows(
+        self, endpoint: Endpoint, constants: Mapping[str, str | int], params: Mapping[str, Param]
+    ) -> tuple[pa.Table, list[Refused]]:
+        rows, refused = decode_readable(await self.body(endpoint, **params), endpoint, constants)
+        return held(rows, endpoint, constants, params), refused
 
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
         """The answer to a call: complete JSON that is not an error."""

@@ -1,13 +1,15 @@
 """From the bytes of an answer to an Arrow table with exactly the dataset's schema.
 
 How an endpoint is read is derived from its dataset and its row in endpoints.py. Money goes from text to decimal
-in Arrow; what does not fit is refused with its column, and no value passes through a float.
+in Arrow; what does not fit is refused with its column, and no value passes through a float. What only describes a row
+never refuses it: a word or flag that does not fit stands in `extra` as printed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,6 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.binance.answers import plausible
 from connectors.binance.clock import LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
 from connectors.binance.endpoints import Endpoint, Unset
 from connectors.binance.errors import Unreadable
@@ -23,6 +26,7 @@ from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 
 REST = "extra"  # the column that takes every field no other column knows
 _SHOWN = 60
+_BEYOND = 2**63  # the first integer that ID cannot hold
 
 _WIRE_TYPES: dict[str, type] = {
     TIME.name: int,
@@ -34,6 +38,54 @@ _WIRE_TYPES: dict[str, type] = {
 }
 
 Values = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that cannot be held exactly: its id, unless that is what cannot be read, and why."""
+
+    id: int | None
+    why: str
+
+
+def decode_readable(
+    body: bytes, endpoint: Endpoint, constants: Mapping[str, str | int]
+) -> tuple[pa.Table, list[Refused]]:
+    """The rows of a list that can be held exactly, and what to say of each of the others."""
+    try:
+        return plausible(decode(body, endpoint, constants), endpoint), []
+    except Unreadable:
+        with _unreadable(endpoint):
+            rows: list[msgspec.Raw] = _rows(body, endpoint, msgspec.Raw)
+    refused: list[Refused] = []
+    found = list(_readable(rows, endpoint, constants, refused))
+    return pa.concat_tables([_dataset(endpoint).schema.empty_table(), *found]), refused
+
+
+def _readable(
+    rows: Sequence[msgspec.Raw], endpoint: Endpoint, constants: Mapping[str, str | int], refused: list[Refused]
+) -> Iterator[pa.Table]:
+    """Tables of the rows that can be read: halved until those that cannot stand alone."""
+    try:
+        yield plausible(decode(b"[" + b",".join(map(bytes, rows)) + b"]", endpoint, constants), endpoint)
+    except Unreadable as problem:
+        if len(rows) == 1:
+            refused.append(Refused(_id_of(rows[0], endpoint), str(problem)))
+            return
+        middle = len(rows) // 2
+        yield from _readable(rows[:middle], endpoint, constants, refused)
+        yield from _readable(rows[middle:], endpoint, constants, refused)
+
+
+def _id_of(row: msgspec.Raw, endpoint: Endpoint) -> int | None:
+    """What the row is called, if that can be read at all."""
+    name = _dataset(endpoint).id_column
+    try:
+        fields = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
+        number: int = msgspec.json.decode(fields[_wire(endpoint)[name]], type=int)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        return None
+    return number if 0 <= number < _BEYOND else None
 
 
 def decode(body: bytes, endpoint: Endpoint, constants: Mapping[str, str | int]) -> pa.Table:
@@ -67,9 +119,30 @@ def _printed(body: bytes, endpoint: Endpoint, constants: frozenset[str]) -> tupl
     printed: dict[str, Values] = dict.fromkeys(names, ())
     printed |= zip(names, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=False)
     if REST in _dataset(endpoint).schema.names:
+        misfits = _without_misfits(printed, endpoint)
         known = frozenset(row.__struct_encode_fields__)
-        printed[REST] = [_rest(fields, known) for fields in _rows(body, endpoint, dict[str, msgspec.Raw])]
+        fields = _rows(body, endpoint, dict[str, msgspec.Raw])
+        printed[REST] = [_rest(one, known - misfits.get(place, set())) for place, one in enumerate(fields)]
     return printed, len(rows)
+
+
+def _without_misfits(printed: dict[str, Values], endpoint: Endpoint) -> dict[int, set[str]]:
+    """Make descriptive values that do not fit their column NULL; the names they were printed under, by row."""
+    dataset, wire = _dataset(endpoint), _wire(endpoint)
+    misfits: dict[int, set[str]] = {}
+    for column in dataset.columns:
+        if column.name in printed and dataset.may_misfit(column):
+            values, expected = printed[column.name], _WIRE_TYPES[column.type.name]
+            places = [place for place, value in enumerate(values) if not _is(value, expected)]
+            for place in places:
+                misfits.setdefault(place, set()).add(wire[column.name])
+            if places:
+                printed[column.name] = [value if _is(value, expected) else None for value in values]
+    return misfits
+
+
+def _is(value: object, expected: type) -> bool:
+    return value is None or (type(value) is expected and (not isinstance(value, int) or -_BEYOND <= value < _BEYOND))
 
 
 def _rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
@@ -95,8 +168,15 @@ def _row_type(endpoint: Endpoint, constants: frozenset[str]) -> type[msgspec.Str
         ordered = [dataset.column(name) for name in endpoint.wire]
         return msgspec.defstruct(endpoint.name, [_field(column) for column in ordered], array_like=True)
     printed = [column for column in dataset.columns if column.name not in {*constants, REST}]
-    wire = {column.name: endpoint.wire.get(column.name, _camel(column.name)) for column in printed}
-    return msgspec.defstruct(endpoint.name, [_field(column) for column in printed], rename=wire, kw_only=True)
+    fields = [(column.name, Any, None) if dataset.may_misfit(column) else _field(column) for column in printed]
+    return msgspec.defstruct(endpoint.name, fields, rename=dict(_wire(endpoint)), kw_only=True)
+
+
+@cache
+def _wire(endpoint: Endpoint) -> Mapping[str, str]:
+    """Under which name each column is printed."""
+    given = endpoint.wire if isinstance(endpoint.wire, Mapping) else {}
+    return {name: given.get(name, _camel(name)) for name in _dataset(endpoint).schema.names}
 
 
 def _field(column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
@@ -133,9 +213,8 @@ def _array(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
 
 def _known(array: pa.Array[Any], unset: Unset) -> pa.Array[Any]:
     """The values, NULL where one only means that there is none."""
-    numbers = array.cast(pa.int64()) if pa.types.is_timestamp(array.type) else array
-    zero = pa.scalar(0, pa.int64()).cast(numbers.type)
-    known = pc.greater_equal(numbers, zero) if unset is Unset.NEGATIVE else pc.greater(numbers, zero)
+    zero = pa.scalar(0, pa.int64()).cast(array.type)
+    known = pc.greater_equal(array, zero) if unset is Unset.NEGATIVE else pc.greater(array, zero)
     kept: pa.Array[Any] = pc.if_else(known, array, pa.scalar(None, array.type))
     return kept
 
@@ -146,7 +225,8 @@ def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
             return _decimals(column, values, endpoint)
         case kind if kind is TIME:
             unit_us = 1000 if column.name in endpoint.whole_ms else 1
-            return _instants(column, _whole(column, values, pa.int64(), endpoint), unit_us, endpoint)
+            told = _times(column, _whole(column, values, pa.int64(), endpoint), endpoint)
+            return _instants(column, told, unit_us, endpoint)
         case kind if kind is EXTRA:
             return pa.array([_compact(value) for value in values], EXTRA.arrow)
         case kind:
@@ -185,6 +265,17 @@ def _whole(column: Column, values: Values, kind: pa.DataType, endpoint: Endpoint
     raise _does_not_fit(column, endpoint, str(culprit))
 
 
+def _times(column: Column, printed: pa.Array[Any], endpoint: Endpoint) -> pa.Array[Any]:
+    """The times as printed. -1 means that there is none, and never a second of 1969; 0 does where NULL is allowed."""
+    if column.nullable:
+        told: pa.Array[Any] = pc.if_else(pc.greater(printed, 0), printed, pa.scalar(None, pa.int64()))
+        return told
+    earliest = pc.min(printed).as_py()
+    if earliest is not None and earliest < 0:
+        raise _does_not_fit(column, endpoint, str(earliest))
+    return printed
+
+
 def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: Endpoint) -> pa.Array[Any]:
     """Times come in seconds, milliseconds or microseconds; their size tells which."""
     finer = pc.if_else(
@@ -201,7 +292,7 @@ def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: En
 def _does_not_fit(column: Column, endpoint: Endpoint, value: str) -> Unreadable:
     return Unreadable(
         f"{endpoint.name} printed {value[:_SHOWN]} for {column.name}, which does not fit: {column.type.doc}.",
-        "Nothing was stored; the column's declaration has to follow.",
+        "Nothing of it was stored; the column's declaration has to follow.",
         path=endpoint.path,
     )
 

@@ -242,6 +242,16 @@ class Wrong(_Rows, frozen=True):
         return [self.values.get(place, value) for place, value in enumerate(row)]
 
 
+class Misprinted(_Rows, frozen=True):
+    """Fields of rows are printed with other values, whatever their kind: of all rows, or of those that have `where`."""
+
+    values: dict[str, Any]
+    where: dict[str, Any] = {}
+
+    def change(self, rows: list[Any]) -> list[Any]:
+        return [{**row, **self.values} if self.where.items() <= row.items() else row for row in rows]
+
+
 AnyFault = (
     Latency
     | Reset
@@ -263,6 +273,7 @@ AnyFault = (
     | Shifted
     | Late
     | Wrong
+    | Misprinted
 )
 
 

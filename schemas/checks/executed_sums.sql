@@ -27,7 +27,7 @@ LEFT JOIN received USING (account, market, symbol, order_id)
 WHERE NOT is_open(status)
     -- The last whole run knew the order, and even an answer that lagged behind had its fills.
     AND seen_at <= ended
-    AND update_time < ended - INTERVAL 1 HOUR
+    AND coalesce(update_time, time) < ended - INTERVAL 1 HOUR
     -- Very old orders may have lost their sum in the quote asset.
-    AND (executed_qty <> received_qty OR cumulative_quote_qty <> received_quote_qty)
+    AND (executed_qty <> received_qty OR nullif(cumulative_quote_qty, 0) <> received_quote_qty)
 ORDER BY ALL

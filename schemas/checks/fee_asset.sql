@@ -1,6 +1,6 @@
 -- severity: error
--- Every fill and allocation names the asset that its fee was paid in.
+-- Every fee that was paid names its asset.
 SELECT account, market, symbol, order_id, trade_id, allocation_id, commission, commission_asset
 FROM executions
-WHERE trim(coalesce(commission_asset, '')) = ''
+WHERE commission <> 0 AND trim(coalesce(commission_asset, '')) = ''
 ORDER BY ALL

@@ -2,8 +2,8 @@
 -- the fill's own price: that is what the account traded at in that very instant, and it needs no candle. One in a third
 -- asset counts at the close of the candles of that minute: a direct pair either way round, else through one other
 -- asset. `fee_path` names the pairs. Where there is no value it is NULL, and `why` says whether the assets of the
--- symbol are not known, no pairs lead there, or their candles of that minute are not in the lake. `fee_price` and
--- `fee_value` are derived: computed as DOUBLE, the value rounded once at the end.
+-- symbol or the fee are not known, no pairs lead there, or their candles of that minute are not in the lake; the value
+-- of no fee is 0. `fee_price` and `fee_value` are derived: computed as DOUBLE, the value rounded once at the end.
 CREATE OR REPLACE VIEW fills_with_fees AS
 WITH listed AS (
     SELECT market, symbol, base_asset, quote_asset FROM symbols
@@ -102,12 +102,15 @@ SELECT
     commission_asset,
     quote_asset,
     fee_price,
-    CASE commission_asset
-        WHEN quote_asset THEN commission -- to the last digit, which a DOUBLE may not have
+    CASE
+        WHEN commission = 0 THEN 0
+        WHEN commission_asset = quote_asset THEN commission -- to the last digit, which a DOUBLE may not have
         ELSE (commission * fee_price)::DECIMAL(38, 8)
     END AS fee_value,
     fee_path,
     CASE
+        WHEN commission = 0 THEN NULL
+        WHEN commission_asset IS NULL THEN 'the asset of the fee is not known'
         WHEN quote_asset IS NULL THEN format('the assets of {} are not known', symbol)
         WHEN fee_path IS NULL AND routed IS NULL
             THEN format('no pair, nor two, lead from {} to {}', commission_asset, quote_asset)

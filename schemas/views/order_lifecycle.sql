@@ -31,9 +31,10 @@ averaged AS (
         first_fill,
         last_fill,
         reference_price,
-        -- Where the exchange does not know the sum any more, all of the fills do.
-        coalesce(cumulative_quote_qty, CASE WHEN received.qty = executed_qty THEN received.quote_qty END)
-            / nullif(executed_qty, 0)::DOUBLE AS average_price
+        -- Where the exchange does not know the sum any more, or prints none, all of the fills do.
+        coalesce(
+            nullif(cumulative_quote_qty, 0), CASE WHEN received.qty = executed_qty THEN nullif(received.quote_qty, 0) END
+        ) / nullif(executed_qty, 0)::DOUBLE AS average_price
     FROM orders
     LEFT JOIN received USING (account, market, symbol, order_id)
     LEFT JOIN opens

@@ -154,6 +154,33 @@ def test_a_fee_without_asset_fails(dataset: Any, row: dict[str, Any], asset: str
     assert [each["order_id"] for each in found(lake, "fee_asset")] == [10]
 
 
+@pytest.mark.parametrize("asset", ["", None])
+def test_no_fee_needs_no_asset(asset: str | None, lake: Lake) -> None:
+    """A fee of 0 was paid in nothing."""
+    put(lake, FILLS, fill(1, 9, commission="0", commission_asset=asset))
+    assert found(lake, "fee_asset") == []
+
+
+def test_fills_whose_orders_were_never_walked_fail(lake: Lake) -> None:
+    """A symbol that has fills, but of whose orders the walk never came, or did not come that far, is named."""
+    put(lake, FILLS, fill(1, 9), fill(2, 12), fill(3, 9, symbol="ETHUSDT"))
+    assert found(lake, "unwalked_orders") == [], "no run had the time to"
+    ran(lake, "orders", "2026-01-02", "failed")
+    assert [(row["symbol"], row["executions"]) for row in found(lake, "unwalked_orders")] == [
+        ("BTCUSDT", 2),
+        ("ETHUSDT", 1),
+    ]
+    noted(lake, since_id=0, until_id=10)
+    assert [(row["symbol"], row["first_order"]) for row in found(lake, "unwalked_orders")] == [
+        ("BTCUSDT", 12),
+        ("ETHUSDT", 9),
+    ]
+    put(lake, ORDERS, order(12), order(9, symbol="ETHUSDT"))
+    assert found(lake, "unwalked_orders") == []
+    put(lake, FILLS, fill(4, 20, time="2026-01-02"))
+    assert found(lake, "unwalked_orders") == [], "it may not have been told yet"
+
+
 # Open orders.
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from trade_desk import ACCOUNT, TradeDesk, pull
 
 from connectors.lake.sql import connect, run
-from connectors.simulator.faults import Error, Hole, Lagging, ShortPage, Shuffled
+from connectors.simulator.faults import Error, Hole, Lagging, Misprinted, ShortPage, Shuffled
 from pipelines.checks import run_checks
 from pipelines.discovery import Heat
 from pipelines.forecast import plan_flow
@@ -341,6 +341,55 @@ async def test_an_unexplained_balance_finds_the_symbol_at_once(desk: TradeDesk) 
     await pull(desk)
     desk.clock.advance(3600)
     assert "myTrades" not in await pull(desk), "what is explained is cold again"
+
+
+@pytest.mark.parametrize("value", [None, 5])
+async def test_an_odd_client_id_shuts_out_nothing(value: Any, desk: TradeDesk) -> None:
+    """One order whose client id is no text is stored with it as printed, and so is every other order of its symbol."""
+    numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
+    desk.exchange.inject(Misprinted(values={"clientOrderId": value}, where={"orderId": numbers[1]}, count=None))
+    for number in numbers:
+        desk.book.fill(B, number)
+    await pull(desk)
+    rows = desk.rows("orders", symbol=B)
+    assert [row["client_order_id"] is None for row in rows] == [False, True, False]
+    assert rows[1]["extra"] == (None if value is None else '{"clientOrderId":5}')
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+    await pull(desk)
+    assert len(desk.rows("orders", symbol=B)) == 3
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("path", ["allOrders", "myTrades"])
+async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place: int, desk: TradeDesk) -> None:
+    """One row with odd money is a failure of each run, under its id; the others are stored, and it is had when mended."""
+    numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
+    trades = [desk.book.fill(B, number) for number in numbers]
+    name, one = ("orderId", numbers[place]) if path == "allOrders" else ("id", trades[place])
+    desk.exchange.inject(Misprinted(path=f"/api/v3/{path}", values={"price": 50}, where={name: one}, count=None))
+    for _ in range(2):
+        receipts = await desk.run("trading")
+        failures = [failure for receipt in receipts for failure in receipt.failures]
+        assert any(str(one) in failure.series and "price" in failure.why for failure in failures)
+        desk.clock.advance(2 * DAY_S)
+    column = {"allOrders": "orders", "myTrades": "fills"}[path]
+    assert len(desk.rows(column, symbol=B)) == 2
+    desk.exchange.heal()
+    await pull(desk)
+    assert len(desk.rows("orders", symbol=B)) == len(desk.rows("fills", symbol=B)) == 3
+
+
+async def test_an_open_order_that_cannot_be_read_hides_no_other(desk: TradeDesk) -> None:
+    """What is open is settled also when one open order among it cannot be read, which is named."""
+    kept, odd = (desk.book.place(B, "BUY", 1, price) for price in (50, 51))
+    await pull(desk)
+    desk.exchange.inject(
+        Misprinted(path="/api/v3/openOrders", values={"origQty": 1}, where={"orderId": odd}, count=None)
+    )
+    desk.book.fill(B, kept, "0.5")
+    receipts = await desk.run("trading")
+    assert {failure.series for one in receipts for failure in one.failures} == {f"{ACCOUNT}/spot, order_id {odd}"}
+    assert desk.orders(B) == desk.truth(B)
 
 
 async def test_an_unknown_status_is_followed_to_its_end(desk: TradeDesk) -> None:

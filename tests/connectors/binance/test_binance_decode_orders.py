@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.binance.decode import decode
+from connectors.binance.decode import decode, decode_readable
 from connectors.binance.endpoints import (
     ALL_ORDER_LISTS,
     ALL_ORDERS,
@@ -16,6 +16,7 @@ from connectors.binance.endpoints import (
     ORDER,
     Endpoint,
 )
+from connectors.binance.errors import Unreadable
 from schemas.fields import DECIMALS, EXTRA, TIME
 
 OF_ACCOUNT = {"account": "main", "market": "spot"}
@@ -102,15 +103,22 @@ def test_an_allocation_is_read_whole():
     assert decode(json.dumps([ALLOCATION]).encode(), MY_ALLOCATIONS, OF_ACCOUNT)["allocation_id"][0].as_py() == 0
 
 
+PRINTED = {
+    "symbol": "LTCBTC", "orderId": 1, "orderListId": -1, "clientOrderId": "a", "price": "0.00000000",
+    "origQty": "1.0", "executedQty": "1.0", "cummulativeQuoteQty": "-1.00000000", "status": "FILLED",
+    "timeInForce": "GTC", "type": "MARKET", "side": "BUY", "stopPrice": "0.0", "icebergQty": "0",
+    "isWorking": True, "workingTime": -1, "origQuoteOrderQty": "0.000000", "trailingTime": -1,
+    "time": 1499827319559, "updateTime": 1499827319559,
+}  # fmt: skip
+FILL = {
+    "symbol": "LTCBTC", "id": 9, "orderId": 1, "orderListId": -1, "price": "1", "qty": "1", "quoteQty": "1",
+    "commission": "0", "commissionAsset": "BNB", "time": 1499827319559, "isBuyer": True, "isMaker": True,
+    "isBestMatch": True,
+}  # fmt: skip
+
+
 def order(**changes: object) -> dict:
-    fields = {
-        "symbol": "LTCBTC", "orderId": 1, "orderListId": -1, "clientOrderId": "a", "price": "0.00000000",
-        "origQty": "1.0", "executedQty": "1.0", "cummulativeQuoteQty": "-1.00000000", "status": "FILLED",
-        "timeInForce": "GTC", "type": "MARKET", "side": "BUY", "stopPrice": "0.0", "icebergQty": "0",
-        "isWorking": True, "workingTime": -1, "origQuoteOrderQty": "0.000000", "trailingTime": -1,
-        "time": 1499827319559, "updateTime": 1499827319559, **changes,
-    }  # fmt: skip
-    return decode(json.dumps(fields).encode(), ORDER, OF_VERSION).to_pylist()[0]
+    return decode(json.dumps({**PRINTED, **changes}).encode(), ORDER, OF_VERSION).to_pylist()[0]
 
 
 def test_sentinels_are_null():
@@ -121,6 +129,82 @@ def test_sentinels_are_null():
     assert order(price="0.00000001")["price"] == Decimal("0.00000001")
     assert order(orderListId=0)["order_list_id"] == 0
     assert order(cummulativeQuoteQty="0")["cumulative_quote_qty"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "column"),
+    [
+        ("clientOrderId", 5, "client_order_id"),
+        ("clientOrderId", None, "client_order_id"),
+        ("status", 5, "status"),
+        ("status", None, "status"),
+        ("side", ["BUY"], "side"),
+        ("type", False, "type"),
+        ("timeInForce", {"a": "0.10"}, "time_in_force"),
+        ("isWorking", "true", "is_working"),
+        ("usedSor", 1, "used_sor"),
+        ("orderListId", "7", "order_list_id"),
+        ("strategyId", 2**63, "strategy_id"),
+        ("strategyId", 1.5, "strategy_id"),
+        ("strategyId", True, "strategy_id"),
+        ("preventedMatchId", 10**30, "prevented_match_id"),
+    ],
+)
+def test_what_only_describes_refuses_nothing(name, value, column):
+    """A text, flag or number that does not fit its column is NULL there and stands in `extra` as printed."""
+    row = order(**{name: value, "more": 1})
+    assert row[column] is None
+    assert json.loads(row["extra"]) == {"more": 1} | ({} if value is None else {name: value})
+    assert row["order_id"] == 1
+
+
+MISFITS = [
+    ("price", 1.5), ("price", "x"), ("origQty", None), ("executedQty", "1e-9"), ("time", "1499827319559"),
+    ("time", None), ("time", -1), ("updateTime", "x"), ("symbol", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), MISFITS)
+def test_money_and_times_refuse_their_row(name, value):
+    """A row whose money, time or symbol cannot be held is refused under its id with the field; the others are kept."""
+    good = {**PRINTED, "orderId": 3}
+    body = json.dumps([good, {**PRINTED, "orderId": 4, name: value}, {**good, "orderId": 5}])
+    rows, refused = decode_readable(body.encode(), ALL_ORDERS, OF_VERSION)
+    assert rows["order_id"].to_pylist() == [3, 5]
+    assert [one.id for one in refused] == [4]
+    column = {"updateTime": "update_time", "origQty": "orig_qty", "executedQty": "executed_qty"}.get(name, name)
+    assert any(word in refused[0].why for word in (name, column))
+    with pytest.raises(Unreadable):
+        decode(body.encode(), ALL_ORDERS, OF_VERSION)
+
+
+def test_an_amount_below_zero_refuses_its_row():
+    """A quantity below zero is refused with its row, and no other row with it."""
+    body = json.dumps([PRINTED, {**PRINTED, "orderId": 4, "origQty": "-1"}])
+    rows, refused = decode_readable(body.encode(), ALL_ORDERS, OF_VERSION)
+    assert (rows["order_id"].to_pylist(), [one.id for one in refused]) == ([1], [4])
+
+
+@pytest.mark.parametrize("value", [None, "4", 2**63, -1.5])
+def test_an_id_that_cannot_be_read_refuses_its_row(value):
+    """A row that cannot be told from others is refused without an id; a body that is no list is refused whole."""
+    body = json.dumps([PRINTED, {**PRINTED, "orderId": value}]).encode()
+    rows, refused = decode_readable(body, ALL_ORDERS, OF_VERSION)
+    assert (rows.num_rows, [one.id for one in refused]) == (1, [None])
+    with pytest.raises(Unreadable):
+        decode_readable(b"[1,", ALL_ORDERS, OF_VERSION)
+
+
+def test_a_fee_of_nothing_needs_no_asset():
+    """A fill without a fee may come without the asset of the fee."""
+    fill = {**FILL, "commission": "0.00000000", "commissionAsset": None}
+    assert decode(json.dumps([fill]).encode(), MY_TRADES, OF_ACCOUNT)["commission_asset"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize("value", [-1, 0, None])
+def test_an_update_that_never_was_is_null(value):
+    """An order that was never updated did not change in 1969."""
+    assert order(updateTime=value)["update_time"] is None
 
 
 def test_fields_to_come_are_kept():
