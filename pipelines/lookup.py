@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -82,16 +83,17 @@ def must_show(table: Table, series: AccountSeries, ids: Collection[int], now: in
     changing = ["version", "executed_qty", "update_time", "gone_since"] if dataset is ORDERS else []
     rows = table.scan(["symbol", name, str(dataset.clock), *changing], _by_id(dataset, [series], ids))
     listed = with_instants(last_of(rows) if changing else rows)
-    return {
-        row[name]: row[str(dataset.clock)]
-        for row in listed
-        if not changing or (row["gone_since"] is None and not may_vanish(row["executed_qty"], row["update_time"], now))
-    }
+    return {row[name]: row[str(dataset.clock)] for row in listed if not changing or _must_be_shown(row, now)}
 
 
-def may_vanish(executed_qty: Decimal, update_time: int, now: int) -> bool:
+def _must_be_shown(order: Mapping[str, Any], now: int) -> bool:
+    changed = order["update_time"] or order["time"]
+    return order["gone_since"] is None and not may_vanish(order["executed_qty"], changed, now)
+
+
+def may_vanish(executed_qty: Decimal, changed: int, now: int) -> bool:
     """Whether the exchange may have dropped an order: unfilled as far as is known, and unchanged for that long."""
-    return not executed_qty and update_time < now - RETAINED_US
+    return not executed_qty and changed < now - RETAINED_US
 
 
 def lacks_rows(what: str, series: AccountSeries, ids: Collection[int]) -> Problem:

@@ -31,16 +31,16 @@ class Changed:
     """An order, as it is since its fills were last compared with it."""
 
     order_id: int
-    status: str
+    status: str | None
     executed_qty: Decimal
     used_sor: bool
     prevented_match_id: int | None
     time: int
-    update_time: int
+    update_time: int | None
 
     def settled(self, now: int) -> bool:
         """Whether what is missing now is missing for good; a check names it then."""
-        return self.status in ORDER_LIFE.final and self.update_time < now - SETTLED_US
+        return self.status in ORDER_LIFE.final and (self.update_time or self.time) < now - SETTLED_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

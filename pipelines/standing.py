@@ -72,8 +72,16 @@ def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
     rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
     ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
     found = with_instants(rows.filter(pc.invert(ended)))
-    told = ("order_id", "time", "update_time", "executed_qty")
-    return [OpenOrder(AccountSeries(account, market, row["symbol"]), *(row[name] for name in told)) for row in found]
+    return [
+        OpenOrder(
+            AccountSeries(account, market, row["symbol"]),
+            row["order_id"],
+            row["time"],
+            row["update_time"] or row["time"],
+            row["executed_qty"],
+        )
+        for row in found
+    ]
 
 
 def raise_open_since(lake: Lake, account: str, market: str) -> None:

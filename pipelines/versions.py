@@ -28,13 +28,27 @@ def life_of(dataset: Dataset) -> Lifecycle:
 
 
 def _overtakes(life: Lifecycle, row: Row, before: Row) -> bool:
-    """Whether a state is another and no older one: an answer may lag behind what is stored."""
-    if row[life.stamp] < before[life.stamp] or row.get("executed_qty", 0) < before.get("executed_qty", 0):
+    """Whether a state is no older one: an answer may lag behind what is stored."""
+    now, then = row[life.stamp], before[life.stamp]
+    if now is not None and then is not None and now < then:
+        return False
+    if row.get("executed_qty", 0) < before.get("executed_qty", 0):
         return False
     reopens = row[life.status] not in life.final and before[life.status] in life.final
-    if reopens and row[life.stamp] == before[life.stamp]:
-        return False
-    return any(value != before[name] for name, value in row.items() if name not in _OF_THE_VERSION)
+    return not reopens or (now is not None and then is not None and now > then)
+
+
+def _is_known(life: Lifecycle, row: Row, versions: Sequence[Row]) -> bool:
+    """Whether a state was stored already under its own stamp, since the exchange last did not know it.
+
+    Two endpoints may print one state differently, and each way is stored once.
+    """
+    for before in reversed(versions):
+        if all(value == before[name] for name, value in row.items() if name not in _OF_THE_VERSION):
+            return True
+        if before[life.stamp] != row[life.stamp] or before.get("gone_since") is not None:
+            return False
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +83,10 @@ def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -
     table = lake.table(dataset)
     for _ in range(ROUNDS):
         bounds = table.bounds()
-        last = _last_versions(table, seen)
-        refused = {one.series: problem for one in seen if (problem := _contradiction(dataset, one, last))}
+        stored = _stored_versions(table, seen)
+        refused = {one.series: problem for one in seen if (problem := _contradiction(dataset, one, stored))}
         kept = [one for one in seen if one.series not in refused]
-        found = [news for one in kept if (news := _news(dataset, one, last, bounds, now))]
+        found = [news for one in kept if (news := _news(dataset, one, stored, bounds, now))]
         if not found:
             return Landed(0, refused)
         rows = rows_of(dataset, [row for news in found for row in news.rows])
@@ -92,13 +106,13 @@ def by_series(rows: Iterable[Row], account: str, market: str) -> dict[AccountSer
     return found
 
 
-_Last = Mapping[Key, Row]
+_Stored = Mapping[Key, Sequence[Row]]
 
 
-def _news(dataset: Dataset, seen: Seen, last: _Last, bounds: Mapping[str, int], now: int) -> _News | None:
+def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int) -> _News | None:
     series_id = dataset.series_id(seen.series.values)
     seen_at = max(now, bounds.get(f"{series_id}#changed_at", 0) + 1)
-    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, last, seen_at)]
+    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, stored, seen_at)]
     new = {**seen.memos, **(frontier(seen.page, bounds, series_id) if seen.page else {})}
     if rows:
         new["changed_at"] = seen_at
@@ -114,16 +128,19 @@ def _version(row: Row, before: Row | None, seen_at: int) -> Row:
     return {**row, "version": before["version"] + 1 if before else 1, "seen_at": seen_at}
 
 
-def _changes(dataset: Dataset, seen: Seen, last: _Last, now: int) -> Iterator[tuple[Row, Row | None]]:
+def _changes(dataset: Dataset, seen: Seen, stored: _Stored, now: int) -> Iterator[tuple[Row, Row | None]]:
     """Each new state with the one before it."""
     life, name, symbol = life_of(dataset), id_column(dataset), seen.series.symbol
     for row in {row[name]: row for row in seen.rows}.values():
-        before = last.get((symbol, row[name]))
-        state = row if before is None else _where_stored(dataset, row, before)
-        if before is None or _overtakes(life, state, before):
-            yield state, before
+        versions = stored.get((symbol, row[name]), ())
+        if not versions:
+            yield row, None
+            continue
+        state = _where_stored(dataset, row, versions[-1])
+        if _overtakes(life, state, versions[-1]) and not _is_known(life, state, versions):
+            yield state, versions[-1]
     for one in seen.unknown:
-        before = last[symbol, one]
+        before = stored[symbol, one][-1]
         if before["gone_since"] is None:
             yield {**before, "gone_since": now}, before
 
@@ -133,17 +150,19 @@ def _where_stored(dataset: Dataset, row: Row, before: Row) -> Row:
     return {**row, str(dataset.clock): before[str(dataset.clock)]} if MONTH in dataset.partition else row
 
 
-def _contradiction(dataset: Dataset, seen: Seen, last: _Last) -> Problem | None:
+def _contradiction(dataset: Dataset, seen: Seen, stored: _Stored) -> Problem | None:
     """Why what was seen cannot be of what is stored: an order under a stored id that is another one."""
     name = id_column(dataset)
-    pairs = ((row, last.get((seen.series.symbol, row[name]))) for row in seen.rows if dataset is ORDERS)
-    others = [row[name] for row, before in pairs if before and _is_other(row, before)]
+    pairs = ((row, stored.get((seen.series.symbol, row[name]))) for row in seen.rows if dataset is ORDERS)
+    others = [row[name] for row, versions in pairs if versions and _is_other(row, versions[-1])]
     return other_thing(dataset, seen.series, others[0]) if others else None
 
 
 def _is_other(order: Row, before: Row) -> bool:
     """Whether it goes the other way, or was placed long after the stored one changed last."""
-    return bool(order["side"] != before["side"] or order["time"] > before["update_time"] + DAY_US)
+    sides = {order["side"], before["side"]} - {None}
+    changed = before["update_time"] or before["time"]
+    return len(sides) > 1 or bool(order["time"] > changed + DAY_US)
 
 
 def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
@@ -152,11 +171,13 @@ def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
     return {"open_since": min([*instants, *([known] if known else [])])} if instants else {}
 
 
-def _last_versions(table: Table, seen: Sequence[Seen]) -> dict[Key, Row]:
-    """The last version of everything that was seen, by symbol and id."""
+def _stored_versions(table: Table, seen: Sequence[Seen]) -> dict[Key, list[Row]]:
+    """The versions of everything that was seen, by symbol and id, the last one last."""
     dataset, name = table.dataset, id_column(table.dataset)
     named = {(one.series.symbol, row[name]): row[str(dataset.clock)] for one in seen for row in one.rows}
     named |= {(one.series.symbol, each): instant for one in seen for each, instant in one.unknown.items()}
     stored = stored_rows(table, [one.series for one in seen], named).sort_by(dataset.version)
-    by_symbol = "symbol" in dataset.series
-    return {(row["symbol"] if by_symbol else "", row[name]): row for row in with_instants(stored)}
+    by_symbol, found = "symbol" in dataset.series, dict[Key, list[Row]]()
+    for row in with_instants(stored):
+        found.setdefault((row["symbol"] if by_symbol else "", row[name]), []).append(row)
+    return found

@@ -82,6 +82,31 @@ def test_what_has_ended_does_not_reopen(lake: Lake) -> None:
     assert store(lake, order(BTC, status="FILLED", executed_qty=Decimal("0.5"), client_order_id="x")) == 0
 
 
+def test_one_state_printed_in_two_ways_is_stored_twice_at_most(lake: Lake) -> None:
+    """Endpoints that do not agree on a field make one version each, not one a run; what changes later is one more."""
+    ways = order(BTC), order(BTC, is_working=False), order(BTC, extra='{"a":1}')
+    assert [store(lake, way) for way in ways * 3] == [1, 1, 1, 0, 0, 0, 0, 0, 0]
+    assert store(lake, order(BTC, update_time="2026-11-02")) == 1
+    assert store(lake, order(BTC, update_time="2026-11-02", is_working=False)) == 1
+    assert store(lake, order(BTC, update_time="2026-11-02")) == 0
+
+
+def test_a_state_is_back_after_the_exchange_did_not_know_it(lake: Lake) -> None:
+    """An order that was gone and is shown again as it was is a version, since it is not gone."""
+    store(lake, order(BTC))
+    instant = with_instants(lake.table(ORDERS).scan())[0]["time"]
+    assert add_versions(lake, ORDERS, [Seen(series=BTC, unknown={5: instant})], NOW).rows == 1
+    assert [store(lake, order(BTC)) for _ in range(2)] == [1, 0]
+
+
+def test_a_state_without_a_time_is_no_older_one(lake: Lake) -> None:
+    """Where the exchange does not say when an order changed, what is filled and what has ended still tells."""
+    assert store(lake, order(BTC, update_time=None)) == 1
+    assert store(lake, order(BTC, update_time=None, status="FILLED", executed_qty=Decimal(1))) == 1
+    assert store(lake, order(BTC, update_time=None)) == 0
+    assert store(lake, order(BTC, update_time=None, status="NEW", executed_qty=Decimal(1))) == 0
+
+
 def test_an_unknown_word_after_an_end_is_kept(lake: Lake) -> None:
     """A later state under a word that is not known is a version, and the order counts as open again."""
     store(lake, order(BTC, status="FILLED", executed_qty=Decimal(1)))
