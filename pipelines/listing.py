@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance import endpoints
@@ -17,13 +18,15 @@ from connectors.lake import Lake, Move, Stale
 from pipelines.journal import rows_of, with_instants
 from pipelines.receipts import Failure
 from pipelines.session import Session
+from schemas.errors import Problem
 from schemas.intervals import HOUR_US, MINUTE_US
 from schemas.market import KLINES, SYMBOLS
 
 FRESH_US = HOUR_US  # how long a listing is good for
 BRAND_NEW_US = MINUTE_US  # how long it is good for when a name is missing from it
 NOT_TRADING = "BREAK"  # delisted, or not yet listed
-PERMISSIONS = ("SPOT", "MARGIN", "LEVERAGED", *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
+UNASKED = ("SPOT", "MARGIN", "LEVERAGED")  # the groups whose symbols are listed when none is named
+PERMISSIONS = (*UNASKED, *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +74,75 @@ async def listing(session: Session, market: str, wanted: Collection[str] = ()) -
 
 
 async def pull_symbols(session: Session, market: str) -> int:
-    """Store a version of every symbol that changed since the last look, and a last one of those that vanished."""
-    session.progress.expect(requests=1, rows=0)
-    now = session.client.now_us()
-    rows = await _everything(session, {"market": market, "valid_from": now})
-    session.progress.advance(requests=1)
-    return await asyncio.to_thread(_store, session.lake, market, rows, now)
+    """Store a version of every symbol that changed since the last look, and a last one of those that vanished.
+
+    That most of them vanish at once is asked for again, and then refused: no exchange delists half of its market.
+    """
+    before = await asyncio.to_thread(known, session.lake, market)
+    look = await _look(session, market)
+    if look.loses_most_of(before):
+        look = await _look(session, market)
+    if look.loses_most_of(before):
+        raise Problem(
+            f"exchangeInfo lacks {len(look.lost(before)):,} of the {len(before.trading()):,} symbols of {market} "
+            "that were listed before.",
+            "None was marked as gone; run again. An exchange that was wiped, as testnets are, needs a new lake.",
+        )
+    return await asyncio.to_thread(_store, session.lake, market, look)
 
 
-async def _everything(session: Session, constants: dict[str, str | int]) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was listed at an instant: of all symbols, or of those that the exchange shows unless asked for more."""
+
+    at: int
+    printed: Mapping[str, Mapping[str, Any]]
+    everything: bool
+
+    def gone(self, before: Listing) -> list[str]:
+        """The symbols that would be listed if they still existed."""
+        return [
+            symbol
+            for symbol, row in before.rows.items()
+            if symbol not in self.printed and row["gone_since"] is None and (self.everything or _shown_unasked(row))
+        ]
+
+    def lost(self, before: Listing) -> set[str]:
+        """The symbols that traded and are gone."""
+        return before.trading().intersection(self.gone(before))
+
+    def loses_most_of(self, before: Listing) -> bool:
+        return 2 * len(self.lost(before)) > len(before.trading())
+
+
+def _shown_unasked(row: Mapping[str, Any]) -> bool:
+    """Whether a symbol is listed without naming its groups; old answers do not say."""
+    sets = row["permission_sets"]
+    return sets is None or any(group in UNASKED for groups in json.loads(sets) for group in groups)
+
+
+async def _look(session: Session, market: str) -> _Look:
     """What is listed, whoever may trade it: without naming the groups, regional symbols are left out."""
+    now = session.client.now_us()
+    ask = partial(session.client.rows, endpoints.EXCHANGE_INFO, {"market": market, "valid_from": now})
+    session.progress.expect(requests=1, rows=0)
     try:
-        return await session.client.rows(endpoints.EXCHANGE_INFO, constants, permissions=list(PERMISSIONS))
-    except (
-        Rejected
-    ):  # a group that this exchange does not know (any more); what it lists by default is better than none
-        return await session.client.rows(endpoints.EXCHANGE_INFO, constants)
+        rows, everything = await ask(permissions=list(PERMISSIONS)), True
+    except Rejected:  # it knows one of the groups no more; what it lists by default is better than nothing
+        rows, everything = await ask(), False
+    session.progress.advance(requests=1)
+    return _Look(now, {row["symbol"]: row for row in with_instants(rows)}, everything)
 
 
-def _store(lake: Lake, market: str, rows: pa.Table, now: int) -> int:
-    table = lake.table(SYMBOLS)
+def _store(lake: Lake, market: str, look: _Look) -> int:
+    table, now = lake.table(SYMBOLS), look.at
     series = SYMBOLS.series_id({"market": market})
     previous = table.bounds().get(f"{series}#observed_at")
     if previous is not None and previous >= now:
         return 0  # a newer look was stored meanwhile
-    known = _last_versions(lake, market)
-    printed = {row["symbol"]: row for row in with_instants(rows)}
-    changed = [row for symbol, row in printed.items() if _differs(row, known.get(symbol))]
-    gone = [
-        {**row, "gone_since": now, "valid_from": now}
-        for symbol, row in known.items()
-        if symbol not in printed and row["gone_since"] is None
-    ]
+    before = known(lake, market)
+    changed = [row for symbol, row in look.printed.items() if _differs(row, before.rows.get(symbol))]
+    gone = [{**before.rows[symbol], "gone_since": now, "valid_from": now} for symbol in look.gone(before)]
     news = rows_of(SYMBOLS, [*changed, *gone])
     try:
         table.commit(news, [Move(series, {"observed_at": previous}, {"observed_at": now})])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import pytest
 from desks import API_KEY, SECRET, UID
 
 from connectors.simulator import accounts
+from connectors.simulator.faults import Body, Error
+from connectors.simulator.messages import Asked
 from schemas.errors import AccessRefused
 
 if TYPE_CHECKING:
@@ -107,3 +110,55 @@ async def test_symbols_keep_every_version(desk: Desk):
     assert len(rows) == listed + 2
     assert [row["status"] for row in rows if row["symbol"] == "SOLUSDT"] == ["TRADING", "BREAK"]
     assert [row["gone_since"] is None for row in rows if row["symbol"] == "EURUSDT"] == [True, False]
+
+
+@pytest.fixture
+async def symbols(desk: Desk) -> Desk:
+    """A desk that has pulled the symbols once, and asks for them again a minute later."""
+    desk.flows["symbols"] = {"kind": "market", "market": "spot", "datasets": ["symbols"], "symbols": "all"}
+    await desk.run("symbols")
+    desk.clock.advance(60)
+    return desk
+
+
+def listed(desk: Desk, keep: int) -> str:
+    """An exchangeInfo of which only the first so many symbols are left."""
+    answer = desk.exchange.answer(Asked("GET", "/api/v3/exchangeInfo", {}))
+    info = json.loads(answer.body)
+    return json.dumps(info | {"symbols": info["symbols"][:keep]})
+
+
+@pytest.mark.parametrize("keep", [0, 1, 5])
+async def test_most_symbols_do_not_vanish_at_once(symbols: Desk, keep: int):
+    """An exchangeInfo that lacks most symbols is asked for again; once it is an accident, and stays without effect."""
+    before = symbols.rows("symbols")
+    symbols.exchange.inject(Body(text=listed(symbols, keep), path="/api/v3/exchangeInfo"))
+    (receipt,) = await symbols.run("symbols")
+    assert (receipt.outcome, receipt.requests) == ("done", 2)
+    assert symbols.rows("symbols") == before
+
+
+@pytest.mark.parametrize("keep", [0, 1, 5])
+async def test_a_market_that_stays_empty_is_refused(symbols: Desk, keep: int):
+    """When most symbols are gone twice, no false version is kept: one sentence says what is missing."""
+    before = symbols.rows("symbols")
+    symbols.exchange.inject(Body(text=listed(symbols, keep), path="/api/v3/exchangeInfo", count=None))
+    (receipt,) = await symbols.run("symbols")
+    assert (receipt.outcome, receipt.exit_code) == ("failed", 1)
+    assert ("exchangeInfo lacks" if keep else "answered nothing at all") in receipt.failures[0].why
+    assert symbols.rows("symbols") == before
+    symbols.exchange.heal()
+    symbols.clock.advance(60)
+    assert (await symbols.run("symbols"))[0].outcome == "done"
+
+
+async def test_what_was_not_asked_for_is_not_gone(symbols: Desk):
+    """Where the exchange refuses to list all groups, a symbol of another group is not marked as gone."""
+    assert any('"SPOT"' not in row["permission_sets"] for row in symbols.rows("symbols"))
+    symbols.exchange.remove("EURUSDT")
+    refused = Error(code=-1100, status=400, msg="Illegal permissions.", path="/api/v3/exchangeInfo")
+    symbols.exchange.inject(refused)
+    (receipt,) = await symbols.run("symbols")
+    assert receipt.outcome == "done"
+    gone = [row["symbol"] for row in symbols.rows("symbols") if row["gone_since"] is not None]
+    assert gone == ["EURUSDT"]
