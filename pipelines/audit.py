@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -19,14 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints import KLINES as ENDPOINT
+from connectors.binance.errors import UnknownSymbol
 from connectors.lake import Lake
 from pipelines.candles import Instants, Series, instants, text
 from pipelines.checks import SAMPLE_ROWS, CheckResult, record
 from pipelines.held import held
 from pipelines.journal import with_instants
+from pipelines.listing import Listing, known
 from pipelines.session import Session
 from schemas.archive import ARCHIVE_FILES
 from schemas.canonical import records
+from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.fields import TIME
 from schemas.intervals import DAY_US, SECOND_US, Grid
 from schemas.journal import CHECK_RESULTS
@@ -55,19 +58,45 @@ async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | N
     if await asyncio.to_thread(_done_today, session.lake, now):
         return None
     pages = await asyncio.to_thread(sample, session.lake, now // DAY_US, weight // ENDPOINT.cost({}))
-    if not pages:
+    compared = await _compared(session, pages)
+    if not compared.pages or (session.stop.is_set() and not compared.found):
         return None
-    found: list[str] = []
-    for page in pages:
-        if session.stop.is_set():
-            return None
-        found += await _held_against(session, page)
+    found = tuple(compared.found)
     result = CheckResult(
-        name=NAME, severity="warn", promise=PROMISE, offending_rows=len(found), sample=tuple(found[:SAMPLE_ROWS])
+        name=NAME, severity="warn", promise=PROMISE, offending_rows=len(found), sample=found[:SAMPLE_ROWS]
     )
     moment = datetime.fromtimestamp(now // SECOND_US, UTC)
     await asyncio.to_thread(record, session.lake, [result], uuid4().hex, moment)
     return result
+
+
+@dataclass(slots=True)
+class Compared:
+    """How many pages were held against REST, and the candles that differ, each once and as JSON."""
+
+    pages: int = 0
+    found: dict[str, None] = field(default_factory=dict)
+
+
+async def _compared(session: Session, pages: Iterable[Page]) -> Compared:
+    """Hold pages against REST. One that gets no answer is told and left out; the others are compared all the same."""
+    compared = Compared()
+    for page in pages:
+        if session.stop.is_set():
+            break
+        try:
+            compared.found |= dict.fromkeys(await _held_against(session, page))
+        except UnknownSymbol:
+            continue  # forgotten since it was last listed
+        except (TryLater, AccessRefused):
+            if not compared.found:
+                raise
+            break  # what differs is known, and worth telling
+        except Problem as problem:
+            session.note(f"{page.series.name} was not audited: {problem}")
+            continue
+        compared.pages += 1
+    return compared
 
 
 def sample(lake: Lake, day: int, count: int) -> list[Page]:
@@ -77,7 +106,7 @@ def sample(lake: Lake, day: int, count: int) -> list[Page]:
         return []
     chance = Random(day)  # noqa: S311 - reproducible on purpose; guards nothing
     chosen = chance.choices(files, weights=[file["rows"] for file in files], k=count)
-    return [_page(chance, file) for file in chosen]
+    return list(dict.fromkeys(_page(chance, file) for file in chosen))
 
 
 def _page(chance: Random, file: dict[str, Any]) -> Page:
@@ -90,13 +119,20 @@ def _page(chance: Random, file: dict[str, Any]) -> Page:
 
 
 def _loaded(lake: Lake) -> list[dict[str, Any]]:
-    """The last version of each file of candles that gave rows, with the part of its time that is covered."""
+    """The last version of each file whose candles REST may have too, with the part of its time that is covered."""
     names = ["path", "market", "symbol", "interval", "since", "until", "rows", "seen_at"]
     seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset") == KLINES.name).sort_by("seen_at")
     last = {row["path"]: row for row in with_instants(seen)}
     bounds = lake.table(KLINES).bounds()
-    clipped = (_covered(last[path], bounds) for path in sorted(last) if last[path]["rows"])
+    books = {market: known(lake, market) for market in {file["market"] for file in last.values()}}
+    given = (last[path] for path in sorted(last) if last[path]["rows"])
+    clipped = (_covered(file, bounds) for file in given if not _asked_in_vain(books[file["market"]], file["symbol"]))
     return [file for file in clipped if file["since"] < file["until"]]
+
+
+def _asked_in_vain(book: Listing, symbol: str) -> bool:
+    """Whether the exchange was last seen without a symbol, so that only the archive has its candles."""
+    return bool(book.rows and book.forgotten([symbol]))
 
 
 def _covered(file: dict[str, Any], bounds: Mapping[str, int]) -> dict[str, Any]:

@@ -83,6 +83,15 @@ async def test_what_differs_is_named(loaded: Desk):
     assert loaded.lake.table(KLINES).version() == before
 
 
+async def test_a_candle_of_two_pages_counts_once(loaded: Desk):
+    """Pages of a sample overlap: of 1,440 candles that all differ, no more than these are counted."""
+    spoil(loaded)
+    result = await audited(loaded, weight=12)
+    assert result is not None
+    assert 1000 <= result.offending_rows <= 1440
+    assert len(set(result.sample)) == len(result.sample)
+
+
 async def test_what_differs_is_a_warning_for_a_week(loaded: Desk):
     """`binlake check` tells what an audit found, with its first candles, until a week has passed."""
     spoil(loaded)
