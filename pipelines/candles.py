@@ -6,7 +6,7 @@ not print becomes a gap with its evidence, never silence. Instants are integer m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,9 @@ QUIET_US = 10 * MINUTE_US  # silence counts as silence only when it lies this fa
 CONFIRM_AFTER_US = 60 * MINUTE_US  # a gap is looked at again this long after it was first seen
 
 Instants = npt.NDArray[np.int64]
+
+NOTHING_CAME = frozenset({"exchange_outage", "not_listed", "delisted"})  # an answer without candles
+NO_ANSWER = frozenset({"unavailable", "unusable"})  # a file that did not come, or came and cannot be read
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,7 +72,22 @@ class Gap:
 
     def same_stretch(self, other: Gap | None) -> bool:
         """Whether another version says the same about the same stretch."""
-        return other is not None and (self.since, self.until, self.reason) == (other.since, other.until, other.reason)
+        if other is None or (self.since, self.until, self.reason) != (other.since, other.until, other.reason):
+            return False
+        if self.reason in NO_ANSWER:
+            return self.evidence == other.evidence
+        return self.evidence.get("asked") == other.evidence.get("asked")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for the candles of a page, and the stretches that got no answer that can be read."""
+
+    what: str = "GET /api/v3/klines"
+    unanswered: tuple[Gap, ...] = ()
+
+
+OF_THE_EXCHANGE = Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +129,7 @@ class Walk:
         gap = self.open_gap
         return self.delisted and gap is not None and gap.confirmed_at is not None
 
-    def forward(self, page: pa.Table, since: int, until: int, now: int) -> Step:
+    def forward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
         """Take the candles of [since, until), where `since` is the end of coverage or the very start.
 
         The new end never passes the last closed candle by less than the quiet time.
@@ -124,56 +142,92 @@ class Walk:
             return Step(rows.slice(0, 0), {})
         rows, times = rows.slice(0, int(np.searchsorted(times, end))), times[times < end]
         first_ever = self.until is None
-        found = self._stretches(grid, times, since, end, first_ever=first_ever, now=now)
-        gaps = self._changed(found, since, end, now)
+        found = self._at_frontier(closed_stretches(grid, times, since, end, now, asked), end, first_ever=first_ever)
+        gaps = self._changed(self._joined(found, grid.ceil(since), since, first_ever=first_ever), since, end, now)
         self.since, self.until = since if self.since is None else self.since, end
         bounds = {"until": end, "since": since} if first_ever else {"until": end}
         return Step(rows, bounds, gaps)
 
-    def backward(self, page: pa.Table, since: int, until: int, now: int) -> Step:
+    def backward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
         """Take the candles of [since, until), where `until` is the start of coverage."""
         rows = clean(page, since, until, now)
-        found = closed_stretches(Grid.of(self.series.interval, self.until), instants(rows), since, until, now)
+        grid = Grid.of(self.series.interval, self.until)
+        found = closed_stretches(grid, instants(rows), since, until, now, asked)
+        edge, later = grid.ceil(until), self.gaps.get(until)
+        reaches = bool(found) and found[-1].until == edge
+        completed: tuple[Gap, ...] = ()
+        if later is None and reaches:
+            found[-1] = _with_edge(found[-1], row_after_opens=edge)
+        elif later is not None and rows.num_rows:
+            was_listed = replace(later, reason="exchange_outage") if later.reason == "not_listed" else later
+            self.gaps[until] = was_listed if reaches else _with_edge(was_listed, row_before_ends=until)
+            completed = (self.gaps[until],) if self.gaps[until] != later else ()
         self.since = since
-        return Step(rows, {"since": since}, self._changed(found, since, until, now))
+        return Step(rows, {"since": since}, (*self._changed(found, since, until, now), *completed))
 
-    def before_listing(self, nothing: pa.Table, since: int, until: int, now: int) -> Step:
-        """Cover [since, until), where `until` is the start of coverage and the exchange holds nothing before it."""
-        gap = Gap(since=since, until=until, reason="not_listed", evidence=evidence(None, until), first_seen=now)
+    def before_listing(
+        self, nothing: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
+    ) -> Step:
+        """Cover [since, until), where `until` is the start of coverage and there is nothing before it."""
+        told = evidence(None, until, asked)
+        gap = Gap(since=since, until=until, reason="not_listed", evidence=told, first_seen=now)
         self.since = since
         return Step(nothing, {"since": since}, self._changed([gap], since, until, now))
 
-    def filled(self, held: Instants, since: int, until: int, now: int) -> tuple[Gap, ...]:
+    def filled(
+        self, held: Instants, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
+    ) -> tuple[Gap, ...]:
         """What becomes of the gaps of covered [since, until), in which these are now all the candles."""
-        return self._changed(closed_stretches(self.grid, held, since, until, now), since, until, now)
+        return self._changed(closed_stretches(self.grid, held, since, until, now, asked), since, until, now)
 
-    def second_look(self, page: pa.Table, since: int, until: int, now: int) -> Step:
-        """Look again at the gap that starts at `since`: confirmed when still empty, else its rows are late ones."""
+    def second_look(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
+        """Look again at the gap that starts at `since`: its rows are late ones; without any, the answer confirms it.
+
+        A second look without an answer confirms nothing, and a file is confirmed to be unusable, not to be empty.
+        """
         rows = clean(page, since, until, now)
-        if rows.num_rows:
-            return Step(rows, {}, self.filled(instants(rows), since, until, now))
         gap = self.gaps.get(since)
+        if rows.num_rows:
+            return Step(rows, {}, self.filled(instants(rows), since, until, now, asked))
         if gap is None:
             return Step(rows, {})
+        if asked.unanswered or gap.reason in NO_ANSWER:
+            news = self.filled(instants(rows), since, until, now, asked)
+            if news or gap.reason == "unavailable":
+                return Step(rows, {}, news)
         self.gaps[since] = replace(gap, confirmed_at=now)
         return Step(rows, {}, (self.gaps[since],))
 
-    def _stretches(self, grid: Grid, times: Instants, since: int, end: int, *, first_ever: bool, now: int) -> list[Gap]:
-        """The gaps of a page that reaches the frontier: joined to the open gap before it, open at the end."""
-        found = closed_stretches(grid, times, since, end, now)
-        if first_ever and found and found[0].since <= grid.ceil(since) and found[0].reason == "exchange_outage":
-            found[0] = replace(found[0], since=since, reason="not_listed")
-        if found and found[-1].until == end and found[-1].reason != "off_grid":
+    def _at_frontier(self, found: list[Gap], end: int, *, first_ever: bool) -> list[Gap]:
+        """The gaps of a page that reaches the frontier: what begins the series is not listed yet, what ends it open."""
+        if first_ever and found and found[0].reason == "exchange_outage" and _begins(found[0]):
+            found[0] = replace(found[0], reason="not_listed")
+        if found and found[-1].until == end and found[-1].reason in NOTHING_CAME:
             reason = "delisted" if self.delisted and found[-1].reason == "exchange_outage" else found[-1].reason
             found[-1] = replace(found[-1], until=None, reason=reason)
+        return found
+
+    def _joined(self, found: list[Gap], first: int, since: int, *, first_ever: bool) -> list[Gap]:
+        """The gaps of a page, whose first slot is `first`, joined to the open gap before it; edges are evidence too."""
         before = self.open_gap
+        at_edge = bool(found) and found[0].since <= first
         if before is None:
+            if at_edge and first_ever and found[0].reason == "not_listed":
+                found[0] = replace(found[0], since=since)
+            elif at_edge and not first_ever and not self._ends_in_gap(since):
+                found[0] = _with_edge(found[0], row_before_ends=since)
             return found
-        if not (found and found[0].since <= grid.ceil(since) and found[0].reason != "off_grid"):
+        if not at_edge:
+            reason = "exchange_outage" if before.reason == "delisted" else before.reason  # more came after all
+            return [_with_edge(replace(before, until=since, reason=reason), row_after_opens=first), *found]
+        if found[0].reason not in NOTHING_CAME:
             return [replace(before, until=since), *found]
         joined = found.pop(0)
         reason = "delisted" if joined.reason == "delisted" else before.reason
-        return [replace(before, until=joined.until, reason=reason), *found]
+        return [replace(before, until=joined.until, reason=reason, evidence=_both(before, joined)), *found]
+
+    def _ends_in_gap(self, instant: int) -> bool:
+        return any(gap.until == instant for gap in self.gaps.values())
 
     def _changed(self, found: Iterable[Gap], since: int, end: int, now: int) -> tuple[Gap, ...]:
         """Remember the gaps found; return those that say something new, and those that turned out filled."""
@@ -196,6 +250,26 @@ class Walk:
 def _keeping(gap: Gap, before: Gap | None) -> Gap:
     """A new version of a gap keeps when it was first seen; a moved end asks for a new second look."""
     return gap if before is None else replace(gap, first_seen=before.first_seen, confirmed_at=None)
+
+
+def _begins(gap: Gap) -> bool:
+    """Whether no row came before a gap."""
+    return gap.evidence.get("row_before_ends") is None
+
+
+def _with_edge(gap: Gap, **edges: int) -> Gap:
+    """A gap with the row that turned out to lie at its edge, in the page before or after."""
+    if gap.reason not in NOTHING_CAME:
+        return gap
+    lacking = {name: text(at) for name, at in edges.items() if gap.evidence.get(name) is None}
+    return replace(gap, evidence={**gap.evidence, **lacking})
+
+
+def _both(before: Gap, after: Gap) -> Mapping[str, Any]:
+    """The evidence of a gap that two pages show the halves of."""
+    first, then = str(before.evidence.get("asked")), str(after.evidence.get("asked"))
+    asked = first if then in first else f"{first} and {then}"
+    return {**before.evidence, "asked": asked, "row_after_opens": after.evidence.get("row_after_opens")}
 
 
 def clean(page: pa.Table, since: int, until: int, now: int) -> pa.Table:
@@ -234,7 +308,9 @@ def reached(grid: Grid, times: Instants, until: int, now: int) -> int:
     return min(frontier, max(after_last, grid.floor(now - QUIET_US)))
 
 
-def closed_stretches(grid: Grid, times: Instants, since: int, until: int, now: int) -> list[Gap]:
+def closed_stretches(
+    grid: Grid, times: Instants, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
+) -> list[Gap]:
     """The slots of [since, until) without a candle, joined; off-grid candles explain the slot they lie in."""
     first, last = grid.ceil(since), grid.ceil(until)
     slots = times if grid.interval == "1M" else times - (times - grid.anchor_us) % grid.length_us
@@ -242,42 +318,54 @@ def closed_stretches(grid: Grid, times: Instants, since: int, until: int, now: i
         return []
     odd = np.unique(slots[slots != times])
     off_grid = [
-        Gap(since=int(slot), until=grid.step(int(slot), 1), reason="off_grid", evidence=off_grid_evidence(times, slot),
-            first_seen=now, confirmed_at=now)
+        Gap(since=int(slot), until=grid.step(int(slot), 1), reason="off_grid", first_seen=now, confirmed_at=now,
+            evidence=off_grid_evidence(times, slot, asked))
         for slot in np.setdiff1d(odd, slots[slots == times])
     ]  # fmt: skip
-    holes = _holes(grid, np.unique(slots), first, last, now)
-    return sorted([*holes, *off_grid], key=lambda gap: gap.since)
+    holes = _holes(grid, np.unique(slots), first, last)
+    gaps = [gap for hole in holes for gap in _gaps(grid, hole, (first, last), now, asked)]
+    return sorted([*gaps, *off_grid], key=lambda gap: gap.since)
 
 
-def _holes(grid: Grid, slots: Instants, first: int, last: int, now: int) -> list[Gap]:
+def _holes(grid: Grid, slots: Instants, first: int, last: int) -> Iterator[tuple[int, int]]:
     starts = [first, *(grid.step(int(slot), 1) for slot in slots)]
     ends = [*(int(slot) for slot in slots), last]
-    return [
-        Gap(
-            since=start,
-            until=end,
-            reason="exchange_outage",
-            evidence=evidence(start if start > first else None, end if end < last else None),
-            first_seen=now,
-        )
-        for start, end in zip(starts, ends, strict=True)
-        if start < end
-    ]
+    return ((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
 
 
-def evidence(after: int | None, before: int | None) -> dict[str, str | None]:
-    """What was seen: klines were asked for across the stretch, and these were the candles on either side."""
+def _gaps(grid: Grid, hole: tuple[int, int], page: tuple[int, int], now: int, asked: Asked) -> Iterator[Gap]:
+    """A hole as the stretches of it that were answered, and those that were not."""
+
+    def nothing(since: int, until: int) -> Gap:
+        row_before = since if page[0] < since == hole[0] else None
+        row_after = until if hole[1] == until < page[1] else None
+        told = evidence(row_before, row_after, asked)
+        return Gap(since=since, until=until, reason="exchange_outage", evidence=told, first_seen=now)
+
+    at, end = hole
+    for other in asked.unanswered:
+        start, stop = max(at, grid.ceil(other.since)), min(end, grid.ceil(other.until or end))
+        if start < stop:
+            if at < start:
+                yield nothing(at, start)
+            yield replace(other, since=start, until=stop, first_seen=now)
+            at = stop
+    if at < end:
+        yield nothing(at, end)
+
+
+def evidence(after: int | None, before: int | None, asked: Asked = OF_THE_EXCHANGE) -> dict[str, str | None]:
+    """What was seen: what was asked for across the stretch, and the candles on either side."""
     return {
-        "asked": "GET /api/v3/klines",
+        "asked": asked.what,
         "row_before_ends": text(after) if after is not None else None,
         "row_after_opens": text(before) if before is not None else None,
     }
 
 
-def off_grid_evidence(times: Instants, slot: int) -> dict[str, str]:
+def off_grid_evidence(times: Instants, slot: int, asked: Asked = OF_THE_EXCHANGE) -> dict[str, str]:
     """The candle that the exchange printed inside the slot instead of at its start."""
-    return {"asked": "GET /api/v3/klines", "printed": text(int(times[times > slot][0]))}
+    return {"asked": asked.what, "printed": text(int(times[times > slot][0]))}
 
 
 def instants(rows: pa.Table, column: str = "open_time") -> Instants:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from connectors.binance.archive import Archive
+from connectors.binance.archive_errors import ArchiveTrouble
 from connectors.binance.archive_paths import folder
 from pipelines.listing import Listing, covered, listing, top
 from pipelines.receipts import Failure
 from pipelines.session import Session
 from schemas.config import MarketFlow, TopSymbols
-from schemas.errors import TryLater
 
 Wanted = tuple[str, ...] | TopSymbols | Literal["all"]
 
@@ -52,17 +52,32 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     if not isinstance(wanted, tuple):
         names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
         if flow.delisted and session.archive is not None:
-            names |= set(await session.archive.folders(folder(flow.market, monthly=True)))
+            names |= await _in_archive(session, session.archive, flow.market)
         return Chosen(tuple(sorted(names)), book, everything=True)
-    nowhere = {symbol for symbol in wanted if symbol not in book.rows and not await _archived(session, flow, symbol)}
-    unknown = tuple(book.unknown(flow.market, symbol) for symbol in wanted if symbol in nowhere)
-    return Chosen(tuple(symbol for symbol in wanted if symbol not in nowhere), book, unknown=unknown)
+    nowhere = {
+        symbol: failure
+        for symbol in wanted
+        if symbol not in book.rows and (failure := await _unlisted(session, flow, book, symbol)) is not None
+    }
+    return Chosen(tuple(one for one in wanted if one not in nowhere), book, unknown=tuple(nowhere.values()))
 
 
-async def _archived(session: Session, flow: MarketFlow, symbol: str) -> bool:
-    """Whether the archive is seen to have candles of a symbol that the exchange does not list."""
+async def _in_archive(session: Session, archive: Archive, market: str) -> set[str]:
+    """The symbols that the archive has; when it cannot be asked they are left to the next run, and that is told."""
+    try:
+        return set(await archive.symbols(market))
+    except ArchiveTrouble as trouble:
+        session.note(f"Symbols that only the archive knows were not looked for: {trouble.what}")
+        return set()
+
+
+async def _unlisted(session: Session, flow: MarketFlow, book: Listing, symbol: str) -> Failure | None:
+    """Why a symbol that the exchange does not list cannot be pulled; None where the archive is seen to have it."""
     if session.archive is None:
-        return False
-    with suppress(TryLater):  # without the archive it is a name that nobody lists
-        return bool(await session.archive.folders(folder(flow.market, symbol, monthly=True)))
-    return False
+        return book.unknown(flow.market, symbol)
+    try:
+        archived = await session.archive.folders(folder(flow.market, symbol, monthly=True))
+    except ArchiveTrouble as trouble:
+        name = f"{flow.market}/{symbol}"
+        return Failure(name, f"The exchange lists no symbol {symbol}, and the archive could not be asked: {trouble}")
+    return None if archived else book.unknown(flow.market, symbol)

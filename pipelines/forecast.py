@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors.binance import endpoints
+from connectors.binance.archive_errors import ArchiveTrouble
 from connectors.binance.endpoints import Endpoint
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import resolve
@@ -175,7 +176,15 @@ async def _shelves(config: FlowsFile, flow: MarketFlow, far: Sequence[Walk], sin
         if archive is None:
             return {}
         visits = [shelf_of(archive, one.series, since, only=one.forgotten) for one in far]
-        return {shelf.series: shelf for shelf in await asyncio.gather(*visits) if shelf.files or shelf.only}
+        shelves = await asyncio.gather(*visits, return_exceptions=True)
+    found = {}
+    for walk, shelf in zip(far, shelves, strict=True):
+        if isinstance(shelf, Shelf):
+            if shelf.files or shelf.only:
+                found[walk.series] = shelf
+        elif walk.forgotten or flow.source == "archive" or not isinstance(shelf, ArchiveTrouble):
+            raise shelf
+    return found  # what the archive cannot be asked for is priced as the run would fetch it: over REST
 
 
 def _warning(flow: Flow, steady: int, usable: float) -> str:

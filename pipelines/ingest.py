@@ -7,38 +7,44 @@ whose bounds another process moved is planned again from what that process left;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.archive import Archive
-from connectors.binance.endpoints import KLINES as ENDPOINT
-from connectors.binance.paging import by_time
+from connectors.binance.archive_errors import ArchiveTrouble
+from connectors.binance.archive_listing import Remote
 from pipelines import plan
 from pipelines.ahead import AHEAD, ahead
-from pipelines.archive_load import Loaded, Loader
+from pipelines.archive_load import Loaded
 from pipelines.batch import Commits
-from pipelines.candles import LAG_US, QUIET_US, Instants, Series, Step, Walk, instants
+from pipelines.candles import LAG_US, Instants, Series, Step, Walk, instants
+from pipelines.fetching import Fetcher
 from pipelines.held import held
 from pipelines.journal import load_gaps, with_instants
 from pipelines.landing import Landing
 from pipelines.plan import Phase, Window
+from pipelines.provenance import last_looks
 from pipelines.receipts import Failure
+from pipelines.recheck import anew, reload
 from pipelines.session import Session
 from pipelines.shelf import Shelf, Source, shelf_of
-from schemas.errors import AccessRefused, Problem, TryLater
+from schemas.errors import AccessRefused, TryLater
 from schemas.intervals import DAY_US
 from schemas.market import KLINES
 
 Stored = dict[Series, dict[int, dict[str, Any]]]  # candles by series and time
 FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
 ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -65,7 +71,12 @@ class Pull:
     shelves: dict[Series, Shelf] = field(default_factory=dict)
     commits: Commits = field(init=False)
     landing: Landing = field(init=False)
+    fetcher: Fetcher = field(init=False)
+    anew: list[Remote] = field(default_factory=list)  # listed files that changed since they were loaded
     late: dict[Series, Instants] = field(default_factory=dict)  # candles on their way into covered time
+
+    def __post_init__(self) -> None:
+        self.fetcher = Fetcher(self.session, self.source, self.forgotten, self.shelves)
 
     async def run(self) -> None:
         """Bring every series up to date, planning again those that another process moved meanwhile."""
@@ -89,6 +100,8 @@ class Pull:
             await self._work(windows)
         await self._work(self._listing())
         await self._work(self._history())
+        if self.anew and self.session.archive is not None:
+            self.rows += await reload(self.session, self.session.archive, self.anew)
 
     def _load(self, todo: Sequence[Series]) -> None:
         """Read where each series stands."""
@@ -112,7 +125,7 @@ class Pull:
     def _opening(self, now: int) -> list[Window]:
         """First what is new in every series, with a second look at gaps that are due, and new series' first pages."""
         windows: list[Window] = []
-        for walk in self.walks.values():
+        for walk in self._alive():
             end = self.ends[walk.series]
             windows += plan.second_looks(walk, now)
             if walk.series in self.shelves and not walk.at_rest:
@@ -140,16 +153,27 @@ class Pull:
             return
         alive, ends = self._alive(), self.ends
         far = [one for one in alive if plan.worth_a_look(one, self.since, ends[one.series], self.source)]
-        visits = ahead(far, partial(self._shelf, archive), self.session.stop, limit=8)
+        visits = ahead(far, partial(_attempted, partial(self._shelf, archive)), self.session.stop, limit=8)
         async with aclosing(visits):
             async for walk, shelf in visits:
-                if isinstance(shelf, Problem):
+                if isinstance(shelf, ArchiveTrouble) and not self.fetcher.strict(walk.series):
+                    self.fetcher.note(shelf)
+                elif isinstance(shelf, Exception):
                     self._failed(walk.series, shelf)
                 elif shelf.files or shelf.only:
                     self.shelves[walk.series] = shelf
+        if self.shelves:
+            listed = [remote for shelf in self.shelves.values() for remote in shelf.files.values()]
+            looks = await asyncio.to_thread(last_looks, self.session.lake)
+            self.anew = await anew(archive, [remote for remote in listed if remote.path in looks], looks, {})
+        if archive.foreign:
+            some = min(archive.foreign)
+            self.session.note(f"{len(archive.foreign)} foreign objects in the archive were left out, such as {some}.")
 
     async def _shelf(self, archive: Archive, walk: Walk) -> Shelf:
-        return await shelf_of(archive, walk.series, self.since, only=walk.forgotten)
+        looked_at_again = (gap.since for gap in walk.gaps.values() if gap.confirmed_at is None)
+        since = min(self.since, *looked_at_again) if walk.forgotten and walk.gaps else self.since
+        return await shelf_of(archive, walk.series, since, only=walk.forgotten)
 
     def _rest(self) -> list[Window]:
         """Then what follows the opening pages."""
@@ -170,10 +194,15 @@ class Pull:
     def _listing(self) -> list[Window]:
         """Where the history of each series begins that is wanted from before its coverage."""
         older = [walk for walk in self._alive() if walk.since and self.since < walk.since]
-        self.listed.update(
-            (walk.series, self.shelves[walk.series].first_us or 0) for walk in older if walk.series in self.shelves
-        )
-        return [plan.listing(walk, self.since) for walk in older if walk.series not in self.shelves]
+        alone = {walk.series: self._begins(walk) for walk in older if walk.forgotten and walk.series in self.shelves}
+        self.listed.update(alone)
+        return [plan.listing(walk, self.since) for walk in older if walk.series not in alone]
+
+    def _begins(self, walk: Walk) -> int:
+        """Where the archive begins; the start of coverage where it has nothing before that."""
+        shelf = self.shelves.get(walk.series)
+        first_us = shelf.first_us if shelf is not None else None
+        return (walk.since or 0) if first_us is None else first_us
 
     def _history(self) -> list[Window]:
         """Last the history before coverage, newest first, so that coverage stays one interval."""
@@ -204,18 +233,16 @@ class Pull:
     async def _gather(self, windows: Sequence[Window], stored: Stored) -> None:
         session, dead = self.session, set[Series]()
         limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
-        async with aclosing(ahead(windows, self._fetch, session.stop, limit)) as pages:
+        attempt = partial(_attempted, self.fetcher.fetch)
+        async with aclosing(ahead(windows, attempt, session.stop, limit)) as pages:
             async for window, loaded in pages:
                 if window.series in self.commits.stale or window.series in dead:
                     continue
-                if isinstance(loaded, Problem):
+                try:
+                    self._take(window, loaded, stored.get(window.series, {}))
+                except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
                     dead.add(window.series)
-                    self._failed(window.series, loaded)
-                    continue
-                if self._joins(window):
-                    self.landing.batch.files += loaded.files
-                    self._take(window, loaded.rows, stored.get(window.series, {}))
-                session.progress.advance(rows=loaded.rows.num_rows)
+                    self._failed(window.series, error)
                 if self.landing.batch.full:
                     await self.landing.flush(session.client.now_us())
 
@@ -232,63 +259,11 @@ class Pull:
             "size": sum(remote.size for remote in remotes),
         }
 
-    def _failed(self, series: Series, problem: Problem) -> None:
-        """One series' problem stops it alone, unless it stops everything."""
-        if isinstance(problem, TryLater | AccessRefused):
-            raise problem
-        self.failures.append(Failure.of(series.name, problem))
-
-    async def _fetch(self, window: Window) -> Loaded:
-        """The candles of a window, out of its file or as the exchange prints them."""
-        ask = partial(self._printed, window.series)
-        if window.remote is None or self.session.archive is None:
-            return Loaded(
-                await ask(window.ask_since, window.until, limit=window.limit, once=window.phase in plan.OPENING)
-            )
-        loader = Loader(self.session.archive, window.series, ask)
-        loaded = await loader.load(window.remote, window.since, window.until)
-        self.session.progress.advance(files=1, size=window.remote.size)
-        return loaded
-
-    async def _printed(
-        self, series: Series, since: int, until: int, *, limit: int = plan.PAGE_ROWS, once: bool = False
-    ) -> pa.Table:
-        """All candles the exchange prints for [since, until), or one page of them.
-
-        A short page is not the end: the exchange is asked again behind it, until it prints nothing. At the frontier,
-        where a candle may still be on its way, the next run does that.
-        """
-        pages: list[pa.Table] = []
-        if series.symbol in self.forgotten:
-            return self._forgotten(series)
-        walk = by_time(
-            partial(self._page, series, limit), since // 1000, until // 1000,
-            limit=limit, time="open_time", key=("open_time",), ends="close_time",
-        )  # fmt: skip
-        async with aclosing(walk):
-            async for page in walk:
-                pages.append(page)
-                if once or self.session.client.now_us() - int(instants(page).max()) < QUIET_US + series.length_us:
-                    break
-        return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
-
-    def _forgotten(self, series: Series) -> pa.Table:
-        """No candles: the archive has shown all there are. A problem where it was not looked at."""
-        if series not in self.shelves:
-            raise Problem(
-                f"The exchange does not know {series.symbol} any more; only the public archive does.",
-                "Say `source: auto` in the flow, with an exchange that has an archive.",
-            )
-        return KLINES.schema.empty_table()
-
-    async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
-        """One page, asked from `start_ms` up to and including `end_ms`."""
-        page = await self.session.client.rows(
-            ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
-            startTime=start_ms, endTime=end_ms, limit=limit,
-        )  # fmt: skip
-        self.session.progress.advance(requests=1)
-        return page
+    def _failed(self, series: Series, error: Exception) -> None:
+        """What goes wrong with one series stops it alone, unless the next series would meet it as well."""
+        if isinstance(error, TryLater | AccessRefused):
+            raise error
+        self.failures.append(Failure.of(series.name, error))
 
     def _joins(self, window: Window) -> bool:
         """Whether a window touches what its series has; behind one that did not come, or came in part, it does not."""
@@ -297,24 +272,36 @@ class Pull:
             return window.since == (self.since if walk.until is None else walk.until)
         return window.phase is not Phase.BACKWARD or window.until == walk.since
 
-    def _take(self, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]]) -> None:
-        """Turn one page into a step of its series."""
+    def _take(self, window: Window, loaded: Loaded | Exception, stored: Mapping[int, Mapping[str, Any]]) -> None:
+        """Turn what came for a window into a step of its series; raises what came instead."""
+        if isinstance(loaded, Exception):
+            raise loaded
+        if self._joins(window):
+            self.landing.batch.files += loaded.files
+            step = self._step(window, loaded, stored)
+            self.landing.batch.add(window.series, step)
+        self.session.progress.advance(rows=loaded.rows.num_rows)
+
+    def _step(self, window: Window, loaded: Loaded, stored: Mapping[int, Mapping[str, Any]]) -> Step:
         walk, now = self.walks[window.series], self.session.client.now_us()
+        page, since, until, asked = loaded.rows, window.since, window.until, loaded.asked
         if window.phase is Phase.CONFIRM:
-            step = walk.second_look(page, window.since, window.until, now)
-            self.landing.batch.add(window.series, replace(step, rows=self._unknown(window.series, step.rows)))
-        elif window.phase is Phase.LISTING:
-            self.listed[window.series] = int(instants(page).min()) if page.num_rows else window.until
-        elif window.phase is Phase.BACKWARD:
-            take = walk.backward if window.ask_since == window.since else walk.before_listing
-            self.landing.batch.add(window.series, take(page, window.since, window.until, now))
-        elif window.phase is Phase.FIRST:
-            self.landing.batch.add(window.series, walk.forward(page, window.since, _end_of(walk, page, window), now))
-            moved = page.num_rows and walk.until is not None and walk.until > window.since
+            step = walk.second_look(page, since, until, now, asked)
+            return replace(step, rows=self._unknown(window.series, step.rows))
+        if window.phase is Phase.LISTING:
+            returned = int(instants(page).min()) if page.num_rows else until
+            self.listed[window.series] = min(returned, self._begins(walk))
+            return Step(page.slice(0, 0), {})
+        if window.phase is Phase.BACKWARD:
+            take = walk.backward if window.ask_since == since else walk.before_listing
+            return take(page, since, until, now, asked)
+        if window.phase is Phase.FIRST:
+            step = walk.forward(page, since, _end_of(walk, page, window), now, asked)
+            moved = page.num_rows and walk.until is not None and walk.until > since
             (self.going.add if moved else self.going.discard)(window.series)
-        else:
-            self._compare(walk, window, page, stored, now)
-            self.landing.batch.add(window.series, walk.forward(page, window.since, window.until, now))
+            return step
+        self._compare(walk, window, page, stored, now)
+        return walk.forward(page, since, until, now, asked)
 
     def _compare(
         self, walk: Walk, window: Window, page: pa.Table, stored: Mapping[int, Mapping[str, Any]], now: int
@@ -372,6 +359,14 @@ class Pull:
             & (pc.field("open_time") < last)
         )
         return with_instants(self.commits.table.scan(KLINES.schema.names, where))
+
+
+async def _attempted(fetch: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Exception:
+    """What came for an item, or what happened instead."""
+    try:
+        return await fetch(item)
+    except Exception as error:  # noqa: BLE001 - told where the series is known
+        return error
 
 
 def _end_of(walk: Walk, page: pa.Table, window: Window) -> int:

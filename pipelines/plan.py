@@ -228,7 +228,8 @@ def reach(walk: Walk, end: int, now: int) -> int:
 def worth_a_look(walk: Walk, since: int, end: int, source: Source) -> bool:
     """Whether it pays to see what the archive holds of a series, for what it lacks of [since, end)."""
     if walk.forgotten:
-        return not walk.at_rest or since < (walk.since or 0)
+        unsure = any(gap.confirmed_at is None for gap in walk.gaps.values())
+        return not walk.at_rest or unsure or since < (walk.since or 0)
     return pages_lacking(walk, since, end) >= WORTH[source]
 
 

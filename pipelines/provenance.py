@@ -42,6 +42,11 @@ class Looks:
         self.known.update((row["path"], _said(row)) for row in news)
 
 
+def note(lake: Lake, fetched: Fetched, seen_at: int, difference: Mapping[str, int]) -> None:
+    """Commit that a file was loaded again, and what it changed against what was stored."""
+    lake.table(ARCHIVE_FILES).commit(rows_of(ARCHIVE_FILES, [row_of(fetched, seen_at, difference)]), [])
+
+
 def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None = None) -> dict[str, Any]:
     """A file's row; `difference` counts what it changed against the version before."""
     file = KlineFile.at(fetched.path)

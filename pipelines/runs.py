@@ -29,6 +29,7 @@ from pipelines.memory import reuse_memory
 from pipelines.progress import Progress, following
 from pipelines.receipts import Failure, Outcome, Receipt
 from pipelines.recheck import recheck
+from pipelines.reloading import Reload
 from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
 from pipelines.trading import SPOT_MARKET, Trading
@@ -57,11 +58,15 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The stretch of history asked for; without one, a flow goes on from where it stands."""
+    """The stretch of history asked for; without one, a flow goes on from where it stands.
+
+    With `again`, what the lake covers of it is loaded again and held against what is stored.
+    """
 
     since: datetime
     until: datetime | None = None
     symbols: tuple[str, ...] = ()
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -111,7 +116,9 @@ class Run:
         self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: Outcome, before: int, took_s: float
     ) -> Receipt:
         requests = self.session.journal.requests[before:]
-        note, self.note = self.note, ""  # what a person should know is said once
+        note = " ".join(filter(None, [self.note, *self.session.notes]))
+        self.note = ""  # what a person should know is said once
+        self.session.notes.clear()
         return Receipt(
             flow=unit.flow,
             dataset=unit.dataset,
@@ -143,13 +150,12 @@ class Run:
         await asyncio.to_thread(session.lake.table(DATASETS[unit.dataset]).maintain)
         if unit.dataset != KLINES.name or session.archive is None:
             return 0
+        rows = await recheck(session, session.archive)
         try:
-            rows = await recheck(session.lake, session.archive, session.client.now_us())
             async with session.client:
                 await audit(session)
         except TryLater as problem:
-            self.note = f"The archive was not looked at again: {problem}"
-            return 0
+            session.note(f"The archive was not audited: {problem}")
         return rows
 
     async def symbols(self, flow: MarketFlow) -> Chosen:
@@ -176,11 +182,14 @@ async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list
         forgotten=chosen.forgotten,
         source=flow.source,
     )
+    work: Pull | Reload = pull
+    if run.window and run.window.again:
+        work = Reload(run.session, pull.series, pull.fetcher, pull.since, pull.until or run.session.client.now_us())
     try:
-        await pull.run()
+        await work.run()
     except Problem as problem:
-        return pull.rows, [*chosen.unknown, *pull.failures, Failure.of(flow.market, problem)]
-    return pull.rows, [*chosen.unknown, *pull.failures]
+        return work.rows, [*chosen.unknown, *work.failures, Failure.of(flow.market, problem)]
+    return work.rows, [*chosen.unknown, *work.failures]
 
 
 async def _prices(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:

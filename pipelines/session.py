@@ -22,3 +22,9 @@ class Session:
     progress: Progress
     archive: Archive | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Have a person told something that is no failure, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)

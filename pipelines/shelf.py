@@ -19,7 +19,7 @@ MOST_ROWS = 200_000  # a larger file (a month of seconds) is taken as its days, 
 Source = Literal["auto", "rest", "archive"]
 # Pages of missing history from which on the archive is looked at.
 WORTH: dict[Source, float] = {"auto": 10, "archive": WORTH_PAGES, "rest": math.inf}
-PUBLISHED_US = 3 * DAY_US  # by then the file of a day is there
+PUBLISHED_US = 8 * DAY_US  # by then the file of a day is there: some came six days late
 
 
 @dataclass(frozen=True, slots=True)

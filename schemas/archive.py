@@ -7,9 +7,13 @@ from schemas.fields import EXTRA, ID, TEXT, TIME, Column
 
 
 class Reason(StrEnum):
-    """Why a file of the archive was not loaded, or not all of its rows are there."""
+    """Why a file of the archive was not loaded, or not all of its rows are there.
+
+    Of a file with a few bad, conflicting or foreign rows the others are loaded.
+    """
 
     MISSING = "missing"  # the archive has no such file
+    REFUSED = "refused"  # the archive answers, and does not give this file
     NO_CHECKSUM = "no_checksum"  # the file is there, its CHECKSUM is not, or cannot be read
     CHECKSUM_MISMATCH = "checksum_mismatch"  # what came is not what its CHECKSUM names
     TRUNCATED_ZIP = "truncated_zip"  # the end of the zip is missing
@@ -25,7 +29,7 @@ class Reason(StrEnum):
     INCOMPLETE = "incomplete"  # loaded, but some candles of its time are not in it
 
 
-_ASIDE = f"why it was set aside ({', '.join(reason for reason in Reason if reason is not Reason.INCOMPLETE)})"
+_REASONS = ", ".join(Reason)
 
 ARCHIVE_FILES = Dataset(
     name="archive_files",
@@ -44,8 +48,10 @@ ARCHIVE_FILES = Dataset(
         Column("modified", TIME, "when the archive put it there; NULL when it did not say", nullable=True),
         Column("rows", ID, "rows loaded; 0 when the file was set aside"),
         Column("dropped_duplicates", ID, "rows that were there twice, to the last digit"),
-        Column("reason", TEXT, f"{_ASIDE}, or {Reason.INCOMPLETE}; NULL when it was loaded whole", nullable=True),
-        Column("detail", TEXT, "the reason in words; NULL without one", nullable=True),
+        Column("reason", TEXT, f"what is wrong with it ({_REASONS}); NULL when it was loaded whole", nullable=True),
+        Column(
+            "detail", TEXT, "the reason in words, with the lines that were left out; NULL without one", nullable=True
+        ),
         Column("added", ID, "rows that the version before lacked; NULL for a first load", nullable=True),
         Column("removed", ID, "rows that only the version before had; NULL for a first load", nullable=True),
         Column("changed", ID, "rows that differ from the version before; NULL for a first load", nullable=True),

@@ -14,12 +14,15 @@ _SERIES_KEY = tuple(column.name for column in _SERIES)
 
 GAPS = Dataset(
     name="gaps",
-    doc="Each stretch inside coverage that holds no row, with the reason and what was seen; never silence.",
+    doc="Each stretch inside coverage that holds no row, with the reason and what was seen; never silence. Unavailable "
+    "and unusable ones wait for a file that the archive did not give, or that cannot be read: they explain nothing.",
     columns=(
         *_SERIES,
         Column("since", TIME, "first missing instant"),
         Column("until", TIME, "first instant after it; NULL while no later row has been seen", nullable=True),
-        Column("reason", TEXT, "not_listed, exchange_outage, not_retained, off_grid or delisted"),
+        Column(
+            "reason", TEXT, "not_listed, exchange_outage, not_retained, off_grid, delisted, unavailable or unusable"
+        ),
         Column("evidence", EXTRA, "JSON: what was asked and what came"),
         Column("first_seen", TIME, "when the gap was first noticed"),
         Column("confirmed_at", TIME, "second look, at least an hour later; NULL until then", nullable=True),

@@ -1,7 +1,7 @@
 """The public archive: what it holds, and its files, downloaded, verified and read. No key ever goes there.
 
-What is wrong with a file is told as a reason beside it, so that the rest goes on; only trouble with the network
-is raised. No exception of aiohttp leaves this file.
+What is wrong with a file is told as a reason beside it, so that the rest goes on; only an archive that cannot be asked
+is raised, as ArchiveTrouble. No exception of aiohttp leaves this file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, NamedTuple, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -25,12 +25,20 @@ from yarl import URL
 
 from connectors.binance import archive_csv, archive_listing
 from connectors.binance.archive_csv import Content, Stretch
+from connectors.binance.archive_errors import (
+    ArchiveDown,
+    ArchiveRefused,
+    ArchiveTrouble,
+    refusal,
+    unreachable,
+    unreadable,
+)
 from connectors.binance.archive_listing import Page, Remote
-from connectors.binance.archive_paths import KlineFile
+from connectors.binance.archive_paths import KlineFile, is_symbol
+from connectors.binance.archive_paths import folder as folder_of
 from connectors.binance.archive_zip import Defect
 from connectors.binance.clock import steady_clock
-from connectors.binance.errors import BinanceError, Rejected, Throttled, Transient, Unreachable, Unreadable, error_from
-from connectors.binance.sites import Site, way_out
+from connectors.binance.sites import Site
 from schemas.archive import Reason
 from schemas.intervals import SECOND_US
 
@@ -40,8 +48,13 @@ TRIES = 5
 FIRST_BACKOFF_S = 0.5
 IN_MEMORY = 8 * 2**20  # a larger file waits on disk, in the folder for temporary files
 PACKED_CAP = 512 * 2**20
-LISTING_CAP = 8 * 2**20
+LISTING_CAP = 4 * 2**20  # a page of a thousand files has some 400 KB
+MOST_PAGES = 500  # of one listing; the longest of today has some 10
+CHECKSUM_CAP = 4096
+DOWN_AFTER = 3  # troubles in a row after which the archive is left alone for a while
+DOWN_S = 60
 _CHUNK = 2**18
+CHECKSUM = ".CHECKSUM"
 _OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*?)\s*")
@@ -50,16 +63,9 @@ _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*?)\s*")
 Result = TypeVar("Result")
 
 
-class _Call(NamedTuple):
-    """What an error says was asked for."""
-
-    name: str
-    path: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A file of the archive: its rows, or the reason why it is set aside; `INCOMPLETE` alone comes with rows."""
+    """A file of the archive: its rows, or the reason why it is set aside; with rows, the reason says what they lack."""
 
     path: str
     size: int = 0
@@ -71,6 +77,10 @@ class Fetched:
     holes: tuple[Stretch, ...] = ()
     reason: Reason | None = None
     detail: str | None = None
+
+
+class TooLongError(Exception):
+    """More came than what was asked for can have."""
 
 
 @dataclass(slots=True)
@@ -100,7 +110,7 @@ class _Download:
     def add(self, chunk: bytes, most: int) -> None:
         self.size += len(chunk)
         if self.size > most:
-            raise Defect(Reason.ZIP_BOMB, f"has more than {most} bytes packed")
+            raise TooLongError(f"has more than {most} bytes")
         self.body.write(chunk)
 
     def restart(self) -> None:
@@ -131,6 +141,9 @@ class Archive:
         self._sleep = sleep
         self._slots = asyncio.Semaphore(DOWNLOADS)
         self._readers = ThreadPoolExecutor(READERS)
+        self._troubles: list[ArchiveTrouble] = []  # since the last good answer
+        self._rests_until_s = 0.0
+        self.foreign: set[str] = set()  # objects seen in listings that are no files of candles
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -148,12 +161,16 @@ class Archive:
             await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
 
     async def list(self, prefix: str, after: str = "", until: str | None = None) -> Sequence[Remote]:
-        """The zips whose paths begin so, in order: those after a path and before another, where they are given."""
+        """The files of candles in a folder, in order: those after a path and before another, where they are given.
+
+        Whatever else lies there is left out, and remembered as `foreign`.
+        """
         found: list[Remote] = []
         async for page in self._pages(prefix, after):
-            found += (
-                file for file in page.files if file.path.endswith(".zip") and (until is None or file.path < until)
-            )
+            zips = [file for file in page.files if not file.path.endswith(CHECKSUM)]
+            known = [file for file in zips if file.path.startswith(prefix) and KlineFile.known(file.path)]
+            self.foreign |= {file.path for file in zips} - {file.path for file in known}
+            found += (file for file in known if until is None or file.path < until)
             if until is not None and page.marker is not None and page.marker >= until:
                 break
         return found
@@ -161,10 +178,17 @@ class Archive:
     async def folders(self, prefix: str) -> Sequence[str]:
         """The names of the folders in a folder: the symbols, or the intervals of a symbol."""
         found = [folder async for page in self._pages(prefix, "") for folder in page.folders]
-        return [folder.removeprefix(prefix).rstrip("/") for folder in found]
+        return [folder.removeprefix(prefix).rstrip("/") for folder in found if folder.startswith(prefix)]
+
+    async def symbols(self, market: str) -> Sequence[str]:
+        """Every symbol that the archive has a folder for; other folders are remembered as `foreign`."""
+        prefix = folder_of(market, monthly=True)
+        names = await self.folders(prefix)
+        self.foreign |= {f"{prefix}{name}/" for name in names if not is_symbol(name)}
+        return [name for name in names if is_symbol(name)]
 
     async def fetch(self, remote: Remote) -> Fetched:
-        """A file of candles, verified and read. Raises only when the archive cannot be reached."""
+        """A file of candles, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
         file = KlineFile.at(remote.path)
         with SpooledTemporaryFile(IN_MEMORY) as body:
             download = _Download(body)
@@ -174,6 +198,8 @@ class Archive:
                 content = await self._aside(archive_csv.read, body, file, download.modified_us)
             except Defect as defect:
                 return replace(_fetched(remote.path, download), reason=defect.reason, detail=defect.detail)
+            except ArchiveRefused as refused:
+                return replace(_fetched(remote.path, download), reason=Reason.REFUSED, detail=refused.what)
         return _loaded(_fetched(remote.path, download), content)
 
     async def _aside(self, work: Callable[..., Result], *told: Any) -> Result:
@@ -185,7 +211,11 @@ class Archive:
         for _ in range(2):
             download.restart()
             expected = await self.checksum(path)
-            if not await self._download(self._file_url(path), download, PACKED_CAP):
+            try:
+                found = await self._download(self._file_url(path), download, PACKED_CAP)
+            except TooLongError as error:
+                raise Defect(Reason.ZIP_BOMB, f"{error} packed") from None
+            if not found:
                 raise Defect(Reason.MISSING, "is not in the archive")
             download.sha256 = await self._aside(_digest, download.body)
             if expected is None:
@@ -196,21 +226,34 @@ class Archive:
 
     async def checksum(self, path: str) -> str | None:
         """The SHA-256 that a file should have; None where its CHECKSUM is not there, or cannot be read."""
-        told = await self._text(self._file_url(f"{path}.CHECKSUM"), LISTING_CAP)
+        try:
+            told = await self._text(self._file_url(f"{path}{CHECKSUM}"), CHECKSUM_CAP)
+        except TooLongError:
+            return None
         parts = _CHECKSUM.fullmatch((told or b"").decode("utf-8", "replace"))
         return parts[1].lower() if parts is not None and parts[2] == path.rpartition("/")[2] else None
 
     async def _pages(self, prefix: str, after: str) -> AsyncIterator[Page]:
-        marker: str | None = after
-        while marker is not None:
-            body = await self._text(f"{self._contents}?{archive_listing.query(prefix, marker)}", LISTING_CAP)
-            if body is None:
-                raise Rejected("The archive has no listing at its address.", "Check the addresses under `exchange`.")
-            page = archive_listing.parse(body)
+        marker = after
+        for _ in range(MOST_PAGES):
+            page = await self._page(prefix, marker)
             if page.marker is not None and page.marker <= marker:
-                raise Unreadable(f"The archive's listing of {prefix} turns in a circle.", path="/")
-            marker = page.marker
+                raise unreadable(f"that of {prefix} turns in a circle")
             yield page
+            if page.marker is None:
+                return
+            marker = page.marker
+        raise unreadable(f"that of {prefix} has more than {MOST_PAGES} pages")
+
+    async def _page(self, prefix: str, marker: str) -> Page:
+        url = f"{self._contents}?{archive_listing.query(prefix, marker)}"
+        try:
+            body = await self._text(url, LISTING_CAP)
+        except TooLongError as error:
+            raise unreadable(f"a page of it {error}") from None
+        if body is None:
+            raise refusal(_NOT_FOUND, {}, URL(url).path, now_ms=0)
+        return archive_listing.parse(body)
 
     def _file_url(self, path: str) -> str:
         return f"{self._files}/{quote(path)}"
@@ -222,16 +265,30 @@ class Archive:
 
     async def _download(self, url: str, download: _Download, most: int) -> bool:
         """Get all of a file, each try from where the last one broke off; False where there is none."""
+        if self._clock() < self._rests_until_s:
+            raise self._troubles[-1]
+        try:
+            found = await self._insistent(url, download, most)
+        except ArchiveTrouble as trouble:
+            self._troubles.append(trouble)
+            if len(self._troubles) % DOWN_AFTER == 0:
+                self._rests_until_s = self._clock() + DOWN_S
+            raise
+        self._troubles.clear()
+        self._rests_until_s = 0.0
+        return found
+
+    async def _insistent(self, url: str, download: _Download, most: int) -> bool:
         tries = 0
         while True:
             held = download.size
             try:
                 return await self._try(url, download, most)
-            except (Transient, Unreachable, Throttled) as problem:
+            except ArchiveDown as trouble:
                 tries = 1 if download.size > held else tries + 1
                 if tries == TRIES:
                     raise
-                pause_s = max(_backoff_s(tries), problem.until_ms / 1000 - self._clock())
+                pause_s = max(_backoff_s(tries), trouble.until_ms / 1000 - self._clock())
             await self._sleep(pause_s)
 
     async def _try(self, url: str, download: _Download, most: int) -> bool:
@@ -242,20 +299,14 @@ class Archive:
                 if response.status == _NOT_FOUND:
                     return False
                 if not download.begin(response.status, response.headers):
-                    raise await self._refusal(url, response)
+                    now_ms = int(self._clock() * 1000)
+                    raise refusal(response.status, response.headers, URL(url).path, now_ms=now_ms)
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     download.add(chunk, most)
                 return True
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             reason = getattr(error, "strerror", None) or type(error).__name__
-        host = URL(url).host
-        raise Unreachable(f"No answer from the archive at {host}: {reason}.", way_out(host))
-
-    async def _refusal(self, url: str, response: aiohttp.ClientResponse) -> BinanceError:
-        call = _Call("the archive", URL(url).path)
-        told = await response.content.read(_CHUNK)
-        now_ms = int(self._clock() * 1000)
-        return error_from(response.status, told, response.headers, call, now_ms=now_ms, asked=URL(url).path)
+        raise unreachable(URL(url).host, reason)
 
 
 def _backoff_s(tries: int) -> float:
@@ -280,12 +331,16 @@ def _fetched(path: str, download: _Download) -> Fetched:
 
 def _loaded(fetched: Fetched, content: Content) -> Fetched:
     """A file that was read; what it lacks is told beside its rows."""
-    lacks = sum(until - since for since, until in content.holes) / SECOND_US
+    told = [f"left out {defect.detail}" for defect in content.left_out]
+    if content.holes:
+        lacks_s = sum(until - since for since, until in content.holes) / SECOND_US
+        told.append(f"lacks {lacks_s:,.0f} s in {len(content.holes)} stretches")
+    reasons = [*(defect.reason for defect in content.left_out), *([Reason.INCOMPLETE] if content.holes else [])]
     return replace(
         fetched,
         rows=content.rows,
         dropped_duplicates=content.dropped_duplicates,
         holes=content.holes,
-        reason=Reason.INCOMPLETE if content.holes else None,
-        detail=f"lacks {lacks:,.0f} s in {len(content.holes)} stretches" if content.holes else None,
+        reason=reasons[0] if reasons else None,
+        detail="; ".join(told) or None,
     )

@@ -2,20 +2,21 @@
 
 Nothing is believed of a file: whether it has a header, in which unit each of its times is, that its rows are
 sorted, that each is there once and belongs to its day or month. Money goes from text to decimal in Arrow's own
-reader, which refuses what does not fit.
+reader, which refuses what does not fit. A few rows that cannot be right are left out and named; the others stay.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from connectors.binance.archive_lines import MOST_LEFT_OUT, counted, defect_of, shown, sift
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.archive_zip import Defect, unpack
 from connectors.binance.endpoints import KLINES
@@ -44,10 +45,9 @@ def _read_as(name: str) -> pa.DataType:
 _TYPES = {name: _read_as(name) for name in _PRINTED}
 _MICROSECONDS_FROM = 10**14
 _MILLISECOND_US = 1000
-_LONGEST_ROW = 400  # bytes; real ones have some 140, so each may be there twice
-_MOST_BYTES = 512 * 2**20
-_MANGLED = re.compile(rb"[0-9][eE][+-]?[0-9]|[\"';\x80-\xff]|\d[-/:]\d|#")
-_SHOWN = 200
+_LONGEST_ROW = 250  # bytes; real ones have some 140
+_COPIES = 6  # of each row; files with every row twice were published
+_LEAST_BYTES, _MOST_BYTES = 2**20, 512 * 2**20
 
 _ONE_BLOCK = 2**30  # bytes, above any file: a column in one piece is looked at again without copying it
 # Files are read side by side.
@@ -58,44 +58,51 @@ _CONVERT = pa_csv.ConvertOptions(column_types=_TYPES, include_columns=list(_PRIN
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The rows of a file, how many were there twice, and the stretches of its time that hold none."""
+    """The rows of a file, how many were there twice, the stretches of its time without one, and what was left out."""
 
     rows: pa.Table
     dropped_duplicates: int
     holes: tuple[Stretch, ...]
+    left_out: tuple[Defect, ...] = ()
 
 
 def read(packed: IO[bytes], file: KlineFile, made_us: int | None = None) -> Content:
     """The candles in a zip; raises Defect. What had not closed when the archive made the file is left out."""
-    printed = _parsed(unpack(packed, f"{file.stem}.csv", _most_bytes(file)))
+    printed, odd_lines = _parsed(unpack(packed, f"{file.stem}.csv", _most_bytes(file)))
+    printed, outside = _inside(printed, file)
     times = _instants(printed["open_time"])
-    _check_period(times, file)
-    rows, dropped = _distinct(_rows(printed, times, file), times)
+    rows, dropped, conflicting = _distinct(_rows(printed, times, file), times)
     if made_us is not None:
         rows = _closed(rows, made_us)
-    return Content(rows, dropped, _holes(file, _column(rows, "open_time")))
+    left_out = tuple(filter(None, (odd_lines, outside, conflicting)))
+    return Content(rows, dropped, _holes(file, _column(rows, "open_time")), left_out)
 
 
 def _most_bytes(file: KlineFile) -> int:
+    """More than all candles of the file's time can take, each of them there several times."""
     slots = Grid.of(file.interval).count(file.since_us, file.until_us)
-    return min(len(_HEADER) + _LONGEST_ROW * (slots + 1), _MOST_BYTES)
+    return min(max(_LEAST_BYTES, _LONGEST_ROW * _COPIES * (slots + 1)), _MOST_BYTES)
 
 
-def _parsed(text: bytes) -> pa.Table:
-    """The columns as they are printed."""
+def _parsed(text: bytes) -> tuple[pa.Table, Defect | None]:
+    """The columns as they are printed, and which lines are no rows."""
     body = _without_header(text)
-    if b"e" in body or b"E" in body:  # Arrow would read 1.7E+12, whose digits are gone
-        raise _misprinted(body, "prints letters where numbers belong")
+    # Arrow would read 1.7E+12, whose digits are gone, and a price below nothing.
+    if not any(sign in body for sign in (b"e", b"E", b"-")):
+        try:
+            return _columns(body), None
+        except pa.ArrowInvalid:
+            pass
+    sifted = sift(body, first=1 if body is text else 2)
     try:
-        return pa_csv.read_csv(pa.BufferReader(body), _READ, _PARSE, _CONVERT)  # type: ignore[arg-type]
+        return _columns(sifted.rows), sifted.left_out
     except pa.ArrowInvalid as error:
-        told = " ".join(str(error).split())[:_SHOWN]
-    raise _misprinted(body, told)
+        told = " ".join(str(error).split())
+    raise defect_of(body, shown(told.encode()))
 
 
-def _misprinted(body: bytes, detail: str) -> Defect:
-    """A spreadsheet leaves exponents, quotes and dates behind; whatever else does not fit is a bad row."""
-    return Defect(Reason.MANGLED_NUMBERS if _MANGLED.search(body) else Reason.BAD_ROW, detail)
+def _columns(body: bytes) -> pa.Table:
+    return pa_csv.read_csv(pa.BufferReader(body), _READ, _PARSE, _CONVERT)  # type: ignore[arg-type]
 
 
 def _without_header(text: bytes) -> bytes:
@@ -106,8 +113,7 @@ def _without_header(text: bytes) -> bytes:
     if not first.strip() and not rest.strip():
         raise Defect(Reason.EMPTY, "has no line")
     if first.rstrip() != _HEADER:
-        shown = first[:_SHOWN].decode("utf-8", "replace")
-        raise _misprinted(first, f"begins with neither a row nor the known header: {shown}")
+        raise defect_of(first, f"begins with neither a row nor the known header: {shown(first)}")
     if not rest.strip():
         raise Defect(Reason.EMPTY, "has a header and no row")
     return rest
@@ -119,11 +125,17 @@ def _instants(printed: pa.ChunkedArray[Any]) -> Instants:
     return np.where(times >= _MICROSECONDS_FROM, times, times * _MILLISECOND_US)
 
 
-def _check_period(times: Instants, file: KlineFile) -> None:
+def _inside(printed: pa.Table, file: KlineFile) -> tuple[pa.Table, Defect | None]:
+    """The rows of the file's day or month, and what is said of a few others."""
+    times = _instants(printed["open_time"])
     outside = (times < file.since_us) | (times >= file.until_us)
-    if outside.any():
-        culprit = int(times[outside][0])
-        raise Defect(Reason.OUTSIDE_PERIOD, f"{int(outside.sum())} rows, the first opens at {culprit} µs")
+    if not outside.any():
+        return printed, None
+    count, culprit = int(outside.sum()), int(times[outside][0])
+    odd = Defect(Reason.OUTSIDE_PERIOD, f"{counted(count, 'row')} of another time, the first opens at {culprit} µs")
+    if count > MOST_LEFT_OUT or outside.all():
+        raise odd
+    return printed.filter(pa.array(~outside)), odd
 
 
 def _rows(printed: pa.Table, times: Instants, file: KlineFile) -> pa.Table:
@@ -147,16 +159,40 @@ def _widened(printed: pa.ChunkedArray[Any], kind: Any) -> pa.ChunkedArray[Any]:
     return pa.chunked_array(chunks, kind)  # type: ignore[call-overload,no-any-return]
 
 
-def _distinct(rows: pa.Table, times: Instants) -> tuple[pa.Table, int]:
-    """Sorted by time, each instant once, and how many rows were exact repeats."""
+def _distinct(rows: pa.Table, times: Instants) -> tuple[pa.Table, int, Defect | None]:
+    """Sorted by time, each instant once, and how many rows were exact repeats.
+
+    Of an instant with two different rows nothing says which one is right: a few such are left out.
+    """
     if (np.diff(times) > 0).all():
-        return rows, 0
+        return rows, 0, None
     order = np.argsort(times, kind="stable")
     rows, times = rows.take(pa.array(order)), times[order]
     repeats = np.flatnonzero(np.diff(times) == 0)
-    if not rows.take(pa.array(repeats)).equals(rows.take(pa.array(repeats + 1))):
-        raise Defect(Reason.CONFLICTING_ROWS, f"{len(repeats)} instants are there twice, not all with the same values")
-    return rows.take(pa.array(np.delete(np.arange(len(times)), repeats))), len(repeats)
+    differ = _differ(rows.take(pa.array(repeats)), rows.take(pa.array(repeats + 1)))
+    contested = np.unique(times[repeats[differ]])
+    odd = _conflict(contested, len(np.unique(times)))
+    kept = ~np.isin(times, contested)
+    kept[repeats] = False  # the last of several stays
+    exact = int((~np.isin(times[repeats], contested)).sum())
+    return rows.filter(pa.array(kept)), exact, odd
+
+
+def _differ(one: pa.Table, other: pa.Table) -> npt.NDArray[np.bool_]:
+    unequal = np.zeros(one.num_rows, dtype=bool)
+    for name in one.schema.names:
+        unequal |= pc.not_equal(one[name], other[name]).to_numpy()
+    return unequal
+
+
+def _conflict(contested: Instants, all_of_them: int) -> Defect | None:
+    if not len(contested):
+        return None
+    told = f"{counted(len(contested), 'instant')} with two different rows, the first is {int(contested[0])} µs"
+    odd = Defect(Reason.CONFLICTING_ROWS, told)
+    if len(contested) > MOST_LEFT_OUT or len(contested) == all_of_them:
+        raise odd
+    return odd
 
 
 def _closed(rows: pa.Table, made_us: int) -> pa.Table:

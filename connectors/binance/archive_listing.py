@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from connectors.binance.errors import Unreadable
+from connectors.binance.archive_errors import unreadable
 from schemas.intervals import SECOND_US
+
+_DECLARATIONS = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # S3 has none; they can make a page enormous
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,20 @@ def query(prefix: str, marker: str) -> str:
 def parse(body: bytes) -> Page:
     """The page in an answer of the listing."""
     try:
-        root = ET.fromstring(body)  # noqa: S314 - the same
+        root = _root(body)
         files = tuple(_remote(each) for each in root.iterfind("{*}Contents"))
         folders = tuple(_text(each, "Prefix") for each in root.iterfind("{*}CommonPrefixes"))
         more = _text(root, "IsTruncated") == "true"
-    except (ET.ParseError, ValueError) as error:
-        raise Unreadable(f"The archive's listing cannot be read: {error}.", path="/") from None
+    except (ET.ParseError, ValueError, OverflowError) as error:
+        raise unreadable(str(error)) from None
     last = root.findtext("{*}NextMarker") or max((*(file.path for file in files), *folders), default=None)
     return Page(files, folders, last if more else None)
+
+
+def _root(body: bytes) -> ET.Element:
+    if _DECLARATIONS.search(body):
+        raise ValueError("it declares a document type")
+    return ET.fromstring(body)  # noqa: S314 - entities are refused above
 
 
 def _remote(entry: ET.Element) -> Remote:

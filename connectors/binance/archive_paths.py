@@ -6,16 +6,20 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from schemas.intervals import SECOND_US
+from schemas.intervals import INTERVALS, SECOND_US
 
 MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
 MONTHLY_ONLY = frozenset({"3d", "1w", "1M"})
 _MARKETS = {folder: market for market, folder in MARKET_FOLDERS.items()}
 _SPELT = {"1M": "1mo"}  # some file systems know no upper case
 _MEANT = {spelt: interval for interval, spelt in _SPELT.items()}
+_SYMBOL = r"[^\W_](?:[\w.-]{0,48}[^\W_])?"
+_PERIOD = {"daily": r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", "monthly": r"20[0-9]{2}-[0-9]{2}"}
+_NAMED_SO = re.compile(_SYMBOL)
 _PATH = re.compile(
-    r"data/(?P<market>.+)/(?P<cadence>daily|monthly)/klines/(?P<symbol>[^/]+)/(?P<interval>\w+)"
-    r"/(?P=symbol)-(?P=interval)-(?P<period>\d{4}-\d{2}(-\d{2})?)\.zip"
+    rf"data/(?P<market>{'|'.join(_MARKETS)})/(?P<cadence>daily|monthly)/klines/(?P<symbol>{_SYMBOL})"
+    rf"/(?P<interval>{'|'.join(_SPELT.get(one, one) for one in INTERVALS)})/(?P=symbol)-(?P=interval)"
+    rf"-(?P<period>{_PERIOD['daily']}|{_PERIOD['monthly']})\.zip"
 )
 
 
@@ -31,14 +35,20 @@ class KlineFile:
     @classmethod
     def at(cls, path: str) -> KlineFile:
         """The file at a path; ValueError when no file of candles lies at such a path."""
-        parts = _PATH.fullmatch(path)
-        if parts is None or parts["market"] not in _MARKETS:
+        file = cls.known(path)
+        if file is None:
             raise ValueError(f"{path} is no path of candles")
+        return file
+
+    @classmethod
+    def known(cls, path: str) -> KlineFile | None:
+        """The file at a path; None for a name that is not one of a file of candles."""
+        parts = _PATH.fullmatch(path)
+        if parts is None or not re.fullmatch(_PERIOD[parts["cadence"]], parts["period"]):
+            return None
         interval = _MEANT.get(parts["interval"], parts["interval"])
         file = cls(_MARKETS[parts["market"]], parts["symbol"], interval, parts["period"])
-        if file.path != path or file.since_us < 0:
-            raise ValueError(f"{path} mixes days and months, or is older than all candles")
-        return file
+        return file if _is_date(file.first_day) else None
 
     @classmethod
     def monthly(cls, market: str, symbol: str, interval: str, instant_us: int) -> KlineFile:
@@ -71,17 +81,23 @@ class KlineFile:
     @property
     def since_us(self) -> int:
         """The first instant of its day or month."""
-        return _us(self._first_day)
+        return _us(date.fromisoformat(self.first_day))
 
     @property
     def until_us(self) -> int:
         """The first instant after its day or month."""
-        first = self._first_day
+        first = date.fromisoformat(self.first_day)
         return _us((first.replace(day=1) + timedelta(days=32)).replace(day=1) if self.is_monthly else _next(first))
 
     @property
-    def _first_day(self) -> date:
-        return date.fromisoformat(f"{self.period}-01" if self.is_monthly else self.period)
+    def first_day(self) -> str:
+        """The day it begins with, `YYYY-MM-DD`."""
+        return f"{self.period}-01" if self.is_monthly else self.period
+
+
+def is_symbol(name: str) -> bool:
+    """Whether a folder is named as symbols are."""
+    return _NAMED_SO.fullmatch(name) is not None and name == name.upper()
 
 
 def folder(market: str, symbol: str = "", interval: str = "", *, monthly: bool) -> str:
@@ -93,6 +109,14 @@ def folder(market: str, symbol: str = "", interval: str = "", *, monthly: bool) 
 
 def _spelt(interval: str) -> str:
     return _SPELT.get(interval, interval)
+
+
+def _is_date(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
 
 
 def _next(day: date) -> date:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from os import SEEK_END
 from typing import IO
 
 from isal import isal_zlib
@@ -15,6 +16,10 @@ _FIRST_MAGIC = b"PK\x03\x04"
 _HOW = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
 _NOT_DEFLATED: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub takes the class for an instance
+_END, _END_64, _LENGTH_64 = b"PK\x05\x06", b"PK\x06\x07", 20
+_TOTALS = struct.Struct("<4s6xHL6x")  # the end record: how many members, and how long their directory is
+_FARTHEST = 2**16 + _TOTALS.size + _LENGTH_64  # from the end of the zip: a comment may follow the end record
+_DIRECTORY_CAP = 2**16
 _LENGTHS = struct.Struct("<26xHH")  # a member's own header: how long its name and extra field after it are
 
 
@@ -30,12 +35,28 @@ class Defect(Exception):  # noqa: N818 - it is what is the matter with a file
 def unpack(packed: IO[bytes], member: str, most: int) -> bytes:
     """The content of the one member a zip may have; raises Defect for anything else."""
     try:
+        _check_directory(packed)
         with zipfile.ZipFile(packed) as archive:
             entry = _only(archive, member, most)
             archive.open(entry).close()  # holds the member's own header against the directory
         return _content(_compressed(packed, entry), entry)
     except (zipfile.BadZipFile, _NOT_DEFLATED, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _broken(packed, error) from None
+
+
+def _check_directory(packed: IO[bytes]) -> None:
+    """Refuse a directory too large for one member before any of it is read: `zipfile` reads all of it into memory."""
+    size = packed.seek(0, SEEK_END)
+    packed.seek(max(0, size - _FARTHEST))
+    tail = packed.read()
+    plain = tail[-_TOTALS.size :]
+    at = len(tail) - len(plain) if plain.startswith(_END) and plain.endswith(b"\0\0") else tail.rfind(_END)
+    if at < 0 or at + _TOTALS.size > len(tail):
+        return  # which `zipfile` refuses
+    _, members, length = _TOTALS.unpack_from(tail, at)
+    if length > _DIRECTORY_CAP or tail[:at][-_LENGTH_64:].startswith(_END_64):
+        reason = Reason.EXTRA_MEMBERS if members > 1 else Reason.BAD_ZIP
+        raise Defect(reason, f"its directory of {members} members has {length} bytes")
 
 
 def _only(archive: zipfile.ZipFile, member: str, most: int) -> zipfile.ZipInfo:

@@ -199,7 +199,9 @@ def error_from(
     code = told.code if isinstance(told.code, int) else None
     text = _shown(told.msg) if isinstance(told.msg, str) else ""
     advice = _advice(status, code, text)
-    until_ms = _until_ms(text, headers, now_ms, advice.kind) if issubclass(advice.kind, (Throttled, Firewalled)) else 0
+    until_ms = (
+        wait_until_ms(text, headers, now_ms, advice.kind) if issubclass(advice.kind, (Throttled, Firewalled)) else 0
+    )
     meaning = f"{advice.meaning}{_address_seen(text)}" if advice.meaning else text
     return advice.kind(
         _sentence(status, code, f"{endpoint.name} {asked}".rstrip(), meaning),
@@ -253,7 +255,7 @@ def _address_seen(text: str) -> str:
     return ""
 
 
-def _until_ms(text: str, headers: Mapping[str, str], now_ms: int, kind: type[BinanceError]) -> int:
+def wait_until_ms(text: str, headers: Mapping[str, str], now_ms: int, kind: type[BinanceError]) -> int:
     """When it is safe again: the latest of what header and text say, else what is usual for the kind."""
     told = _BANNED_UNTIL.search(text)
     until_ms = max(int(told[1]) if told else 0, now_ms + 1000 * _seconds(headers.get("Retry-After", "")))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +27,7 @@ from pipelines.runs import Window, run_flow
 from pipelines.runs import backfill as pull_history
 from pipelines.serving import recorder
 from schemas.errors import UsageProblem
+from schemas.values import shown
 
 SHOWN_FAILURES = 20
 
@@ -70,19 +74,29 @@ async def _recorded(config: Path, name: str, api: str, progress: Progress, stop:
 async def backfill(
     flow: Annotated[str, Parameter(help="a flow that pulls klines")],
     *,
-    since: Annotated[str, Parameter(help="first instant wanted, such as 2024-01-01, UTC")],
+    since: Annotated[str | None, Parameter(help="first instant wanted, such as 2024-01-01, UTC")] = None,
     until: Annotated[str | None, Parameter(help="first instant no longer wanted; up to now without")] = None,
+    month: Annotated[str | None, Parameter(help="this month, YYYY-MM, instead of --since and --until")] = None,
     symbol: Annotated[
         tuple[str, ...], Parameter(negative="", help="only this symbol; may be given more than once")
     ] = (),
+    reload: Annotated[
+        bool, Parameter(negative="", help="load again what the lake holds of it, and replace what differs")
+    ] = False,
     dry_run: Annotated[bool, Parameter(negative="", help="say what it would cost, fetch nothing")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
-    """History on demand: a flow's candles back to an instant. What the lake holds already is not fetched again."""
+    """History on demand: a flow's candles back to an instant. What the lake holds is not fetched again but by --reload.
+
+    Where a check, an audit or `prove --against` shows a month to be wrong, `--reload --month YYYY-MM` asks for all of
+    its candles again. What differs is replaced, and both versions stay in `corrections`.
+    """
     spec = load(config)
     (name,) = chosen(spec, [flow])
-    window = _window(since, until, symbol)
+    window = replace(_window(since, until, month), symbols=tuple(symbol), again=reload)
+    if dry_run and reload:
+        raise UsageProblem("--dry-run does not know what --reload costs.", "Leave one of them away.")
     if dry_run:
         _show_plans([await plan_flow(spec, name, window)], series=False, json=json)
         return 0
@@ -93,11 +107,24 @@ async def backfill(
     return await pull_each([name], pull, json=json)
 
 
-def _window(since: str, until: str | None, symbols: Sequence[str]) -> Window:
-    window = Window(moment(since, "--since"), moment(until, "--until") if until else None, tuple(symbols))
+def _window(since: str | None, until: str | None, month: str | None) -> Window:
+    if month is not None:
+        if since is not None or until is not None:
+            raise UsageProblem("--month says both ends.", "Leave --since and --until away.")
+        return _month(month)
+    if since is None:
+        raise UsageProblem("Say from when on.", "Add --since YYYY-MM-DD, or --month YYYY-MM.")
+    window = Window(moment(since, "--since"), moment(until, "--until") if until else None)
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {since} is not before --until {until}.", "Swap them, or leave --until away.")
     return window
+
+
+def _month(text: str) -> Window:
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise UsageProblem(f"--month: {shown(text)} is no month.", "Write it as YYYY-MM.")
+    first = moment(f"{text}-01", "--month")
+    return Window(first, (first + timedelta(days=32)).replace(day=1))
 
 
 async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:

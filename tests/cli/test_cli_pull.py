@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pyarrow.compute as pc
 import pytest
 
 from connectors.lake import Lake
@@ -10,7 +11,7 @@ from pipelines.cli import main
 from pipelines.cli.pull import pull_each
 from pipelines.receipts import Receipt
 from schemas.account import BALANCES
-from schemas.journal import RUNS
+from schemas.journal import CORRECTIONS, RUNS
 from schemas.market import KLINES
 
 
@@ -141,6 +142,25 @@ def test_backfill_lowers_the_beginning(config, capsys):
     assert main(words) == 0
     assert stored(config, KLINES).num_rows == before + 30
     assert plan["rows"] == 30
+
+
+def test_a_wrong_month_is_loaded_again(config, capsys):
+    """A stored candle that is not what the exchange returns is replaced, and both versions are kept."""
+    assert main(["run", "market", "--config", str(config)]) == 0
+    table = lake(config).table(KLINES)
+    right = table.scan().sort_by([(name, "ascending") for name in KLINES.key])
+    wrong = right.slice(0, 1)
+    at = wrong.schema.get_field_index("trade_count")
+    table.replace(
+        wrong.select(KLINES.key), wrong.set_column(at, wrong.schema.field(at), pc.add(wrong["trade_count"], 7)), []
+    )
+    month = f"{wrong['open_time'][0].as_py():%Y-%m}"
+    capsys.readouterr()
+    assert main(["backfill", "market", "--reload", "--month", month, "--json", "--config", str(config)]) == 0
+    (receipt,) = json.loads(capsys.readouterr().out)
+    assert receipt["rows"] == 1
+    assert stored(config, KLINES).sort_by([(name, "ascending") for name in KLINES.key]).equals(right)
+    assert stored(config, CORRECTIONS).num_rows == 1
 
 
 @pytest.mark.usefixtures("key")

@@ -183,8 +183,8 @@ async def test_what_the_exchange_forgot_waits_for_its_last_files(forgotten: Desk
     forgotten.market(["NANOUSDT"], ["15m"], since="2022-01-10T00:00")
     forgotten.clock.now_s = at("2022-01-19T12:00:30").timestamp()
     await forgotten.run()
-    assert forgotten.bounds("NANOUSDT", "15m") == (at("2022-01-10T00:00"), at("2022-01-16T12:00"))
-    forgotten.clock.advance(4 * 86_400)
+    assert forgotten.bounds("NANOUSDT", "15m") == (at("2022-01-10T00:00"), at("2022-01-11T12:00"))
+    forgotten.clock.advance(9 * 86_400)
     await forgotten.run()
     assert times(forgotten, "NANOUSDT")[-1] == at("2022-01-19T07:15")
 

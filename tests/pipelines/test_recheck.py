@@ -12,7 +12,7 @@ from connectors.lake import Move, Table
 from connectors.lake.sql import connect, run
 from connectors.simulator import archive_faults as broken
 from connectors.simulator.faults import Body
-from pipelines import recheck
+from pipelines import renewal
 from pipelines.candles import Series
 from schemas.market import KLINES
 
@@ -128,7 +128,7 @@ async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
 ):
     """Another process commits while a file published anew is compared: it is not noted as loaded before it is."""
     await loaded(archived, broken.Changed(file=MONTH, open_ms=us("2026-09-12") // 1000, values={4: "1.00000000"}))
-    read = recheck.held
+    read = renewal.held
 
     def overtaken(table: Table, series: Series, *span: int) -> pa.Table:
         monkeypatch.undo()
@@ -136,7 +136,7 @@ async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
         other.commit(None, [Move(series.id, {"revision": other.bounds()[f"{series.id}#revision"]})])
         return read(table, series, *span)
 
-    monkeypatch.setattr(recheck, "held", overtaken)
+    monkeypatch.setattr(renewal, "held", overtaken)
     await kept_up(archived)
     assert len(versions(archived)) == 1
     await kept_up(archived)

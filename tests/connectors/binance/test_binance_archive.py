@@ -16,10 +16,10 @@ from aiohttp import web
 from archive_zips import DAY, csv_of, minutes, zip_of
 
 from connectors.binance import archive as archive_module
-from connectors.binance.archive import DOWNLOADS, TRIES, Archive, Fetched
+from connectors.binance.archive import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, TRIES, Archive, Fetched
+from connectors.binance.archive_errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
 from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile, folder
-from connectors.binance.errors import Denied, Rejected, Throttled, Transient, Unreachable, Unreadable
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, MovableClock, archive_faults, faults, serve
 from connectors.simulator.archive_faults import ArchiveFault
@@ -123,7 +123,7 @@ async def test_a_listing_that_makes_no_sense_is_refused(body: str, shelf: Shelf)
     """Cut, another page, a file without size: an error that says so."""
     shelf.exchange.inject(faults.Body(path="/", text=body, count=None))
     async with shelf.open() as archive:
-        with pytest.raises(Unreadable, match="listing"):
+        with pytest.raises(ArchiveUnreadable, match="listing"):
             await archive.list(FILE.folder)
 
 
@@ -133,7 +133,7 @@ async def test_a_listing_in_a_circle_ends(shelf: Shelf) -> None:
     body = f"<ListBucketResult><IsTruncated>true</IsTruncated>{entry}</ListBucketResult>"
     shelf.exchange.inject(faults.Body(path="/", text=body, count=None))
     async with shelf.open() as archive:
-        with pytest.raises(Unreadable, match="circle"):
+        with pytest.raises(ArchiveUnreadable, match="circle"):
             await archive.folders("data/")
 
 
@@ -182,8 +182,9 @@ async def test_a_symbol_of_four_code_points_is_fetched(shelf: Shelf) -> None:
     assert (fetched.reason, fetched.rows and fetched.rows["symbol"][0].as_py()) == (None, "币安人生USDT")
 
 
-SPOILED: dict[Reason, Callable[[str], ArchiveFault]] = {
+SPOILED: dict[Reason, Callable[[str], ArchiveFault | faults.Fault]] = {
     Reason.MISSING: lambda file: archive_faults.NoFile(file=file),
+    Reason.REFUSED: lambda file: faults.Html(path=f"/{file}", status=403, count=None),
     Reason.NO_CHECKSUM: lambda file: archive_faults.NoChecksum(file=file),
     Reason.CHECKSUM_MISMATCH: lambda file: archive_faults.WrongChecksum(file=file),
     Reason.TRUNCATED_ZIP: lambda file: archive_faults.CutZip(file=file),
@@ -193,6 +194,8 @@ SPOILED: dict[Reason, Callable[[str], ArchiveFault]] = {
     Reason.ZIP_BOMB: lambda file: archive_faults.Bomb(file=file, megabytes=8),
     Reason.EMPTY: lambda file: archive_faults.NoRows(file=file),
     Reason.MANGLED_NUMBERS: lambda file: archive_faults.Mangled(file=file),
+}
+LEFT_OUT: dict[Reason, Callable[[str], ArchiveFault]] = {
     Reason.BAD_ROW: lambda file: archive_faults.OddLine(file=file, text="1,2,3", before=7),
     Reason.CONFLICTING_ROWS: lambda file: archive_faults.Changed(
         file=file, open_ms=FIRST_MS, values={4: "1.0"}, both=True
@@ -201,9 +204,9 @@ SPOILED: dict[Reason, Callable[[str], ArchiveFault]] = {
 }
 
 
-def test_every_reason_to_set_a_file_aside_has_a_fault() -> None:
+def test_every_reason_has_a_fault() -> None:
     """No reason is without its test below."""
-    assert set(SPOILED) == set(Reason) - {Reason.INCOMPLETE}
+    assert set(SPOILED) | set(LEFT_OUT) == set(Reason) - {Reason.INCOMPLETE}
 
 
 @pytest.mark.parametrize("reason", SPOILED, ids=str)
@@ -213,10 +216,26 @@ async def test_a_defective_file_is_set_aside_with_its_reason(reason: Reason, she
     fetched = await shelf.fetch()
     assert (fetched.reason, fetched.rows) == (reason, None)
     assert fetched.detail
-    assert (fetched.sha256 is None) == (reason is Reason.MISSING)
+    assert (fetched.sha256 is None) == (reason in {Reason.MISSING, Reason.REFUSED})
     assert (await shelf.fetch(KlineFile("spot", "BTCUSDT", "1m", "2026-10-31"))).reason is None
     shelf.exchange.heal()
     assert (await shelf.fetch()).reason is None
+
+
+@pytest.mark.parametrize("reason", LEFT_OUT, ids=str)
+async def test_a_few_bad_rows_are_left_out_and_named(reason: Reason, shelf: Shelf) -> None:
+    """All other rows of the file are loaded, exactly as they are without the bad one."""
+    good = await shelf.fetch()
+    shelf.exchange.inject(LEFT_OUT[reason](FILE.path))
+    fetched = await shelf.fetch()
+    assert fetched.reason is reason
+    assert fetched.detail is not None
+    assert fetched.detail.startswith("left out 1 ")
+    assert fetched.rows is not None
+    assert good.rows is not None
+    lacking = 1 if reason is Reason.CONFLICTING_ROWS else 0
+    assert fetched.rows.equals(good.rows.slice(lacking))
+    assert len(fetched.holes) == lacking
 
 
 @pytest.mark.parametrize(
@@ -292,6 +311,58 @@ async def test_what_is_not_published_yet_is_missing(shelf: Shelf) -> None:
     assert (await shelf.fetch(today)).reason is None
 
 
+async def test_foreign_objects_are_left_out_of_a_listing(shelf: Shelf, tmp_path: Path) -> None:
+    """A month without its zero, a thirteenth month, a copy, another kind of file: remembered, and nothing fails."""
+    stem = "BTCUSDT-1m-2026"
+    names = [
+        f"{stem}-8.zip",
+        f"{stem}-13.zip",
+        f"{stem}-08 (1).zip",
+        f"{stem}-08-01.zip",
+        "index.html",
+        f"{stem}-08.tmp",
+    ]
+    month = KlineFile("spot", "BTCUSDT", "1m", "2026-08")
+    for name in names:
+        (tmp_path / month.folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / month.folder / name).write_bytes(b"x")
+    shelf.exchange.replay_archive(tmp_path)
+    async with shelf.open() as archive:
+        listed = await archive.list(month.folder, after=month.path.removesuffix(".zip"))
+        assert [KlineFile.at(remote.path).period for remote in listed] == ["2026-08", "2026-09", "2026-10"]
+        assert archive.foreign == {f"{month.folder}{name}" for name in names if name > f"{stem}-08"}
+
+
+async def test_foreign_folders_are_no_symbols(shelf: Shelf, tmp_path: Path) -> None:
+    """A folder whose name no symbol can have is left out of the symbols, and remembered."""
+    for name in ("lost+found", "btcusdt", "NEWUSDT", ".tmp"):
+        (tmp_path / "data/spot/monthly/klines" / name).mkdir(parents=True)
+        (tmp_path / "data/spot/monthly/klines" / name / "x.zip").write_bytes(b"x")
+    shelf.exchange.replay_archive(tmp_path)
+    async with shelf.open() as archive:
+        symbols = set(await archive.symbols("spot"))
+        assert symbols >= {"NEWUSDT", "BTCUSDT", "币安人生USDT"}
+        assert symbols.isdisjoint({"lost+found", "btcusdt", ".tmp"})
+        assert len(archive.foreign) == 3
+
+
+async def test_a_checksum_too_long_to_be_one_is_none(shelf: Shelf) -> None:
+    """What lies under the name of a CHECKSUM is read up to a bound, and then not believed."""
+    shelf.exchange.inject(archive_faults.OddChecksum(file=FILE.path, text="0" * (CHECKSUM_CAP + 1)))
+    assert (await shelf.fetch()).reason is Reason.NO_CHECKSUM
+
+
+async def test_a_listing_too_long_to_be_one_is_refused(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page beyond the bound, and pages without an end, are an error that says so."""
+    monkeypatch.setattr(archive_module, "MOST_PAGES", 3)
+    async with shelf.open() as archive:
+        with pytest.raises(ArchiveUnreadable, match="more than 3 pages"):
+            await archive.list(folder("spot", "BTCUSDT", "1m", monthly=False))
+        monkeypatch.setattr(archive_module, "LISTING_CAP", 1000)
+        with pytest.raises(ArchiveUnreadable, match="more than 1000 bytes"):
+            await archive.list(FILE.folder)
+
+
 # The way there
 
 
@@ -307,9 +378,10 @@ async def test_a_download_breaks_often_and_still_ends(shelf: Shelf) -> None:
     """As long as each try brings something, it is tried again, however often."""
     shelf.exchange.inject(faults.Reset(path=f"/{FILE.path}", after=20_000, count=None))
     shelf.exchange.inject(faults.Truncated(path=f"/{FILE.path}", share=0.9, count=None))
-    with pytest.raises(Unreachable):
+    with pytest.raises(ArchiveDown):
         await shelf.fetch()
     shelf.exchange.heal()
+    shelf.clock.advance(DOWN_S)
     for skip in range(12):
         shelf.exchange.inject(faults.Truncated(path=f"/{FILE.path}", share=0.1, skip=skip))
     assert (await shelf.fetch()).reason is None
@@ -349,22 +421,36 @@ async def test_trouble_at_the_archive_passes(status: int, shelf: Shelf) -> None:
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (faults.Html(status=503, count=None), Transient),
-        (faults.Html(status=429, count=None), Throttled),
-        (faults.Html(status=403, count=None), Denied),
-        (faults.Restricted(count=None), Denied),
-        (faults.Html(status=404, path="/", count=None), Rejected),
-        (faults.Reset(count=None), Unreachable),
-        (faults.Redirect(to="http://127.0.0.1:9/", count=None), Unreachable),
+        (faults.Html(status=503, count=None), ArchiveDown),
+        (faults.Html(status=429, count=None), ArchiveDown),
+        (faults.Html(status=403, path="/", count=None), ArchiveRefused),
+        (faults.Restricted(path="/", count=None), ArchiveRefused),
+        (faults.Html(status=404, path="/", count=None), ArchiveTrouble),
+        (faults.Html(status=200, path="/", count=None), ArchiveUnreadable),
+        (faults.Reset(count=None), ArchiveDown),
+        (faults.Redirect(to="http://127.0.0.1:9/", count=None), ArchiveDown),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, faults.Fault) else each.__name__,
 )
 async def test_what_is_not_about_a_file_is_raised(fault: faults.Fault, error: type[Exception], shelf: Shelf) -> None:
-    """A refusal and a network that fails are no defect of the file; a redirect is not followed."""
+    """A network that fails and a log-in page are no defect of the file, and not the exchange's firewall either."""
     shelf.exchange.inject(fault)
     async with shelf.open() as archive:
-        with pytest.raises(error, match="archive"):
+        with pytest.raises(error, match=r"(?s)archive(?!.*firewall)"):
             await (archive.list(FILE.folder, BEFORE.path) if fault.path == "/" else archive.fetch(Remote(FILE.path)))
+
+
+async def test_an_archive_that_is_down_is_left_alone_for_a_while(shelf: Shelf) -> None:
+    """After some troubles in a row nothing is asked for a minute, so that a long run goes on without the archive."""
+    shelf.exchange.inject(faults.Html(status=503, count=None))
+    async with shelf.open() as archive:
+        for _ in range(DOWN_AFTER + 5):
+            with pytest.raises(ArchiveDown):
+                await archive.fetch(Remote(FILE.path))
+        assert len(shelf.exchange.requests) == DOWN_AFTER * TRIES
+        shelf.exchange.heal()
+        shelf.clock.advance(DOWN_S)
+        assert (await archive.fetch(Remote(FILE.path))).reason is None
 
 
 async def test_a_throttle_is_waited_out(shelf: Shelf) -> None:
@@ -378,7 +464,7 @@ async def test_a_throttle_is_waited_out(shelf: Shelf) -> None:
 async def test_a_dead_address_is_named(shelf: Shelf, unused_tcp_port_factory: Callable[[], int]) -> None:
     """Nobody listens there: unreachable, with the host."""
     async with shelf.open(f"http://127.0.0.1:{unused_tcp_port_factory()}") as archive:
-        with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+        with pytest.raises(ArchiveDown, match=r"127\.0\.0\.1"):
             await archive.list(FILE.folder)
 
 

@@ -108,10 +108,51 @@ def test_order_and_repeats_do_not_matter(order: list[int], again: list[int]) -> 
     assert content.dropped_duplicates == len(again)
 
 
-def test_two_different_rows_for_one_instant_are_refused() -> None:
-    """Nothing says which one is right."""
+def test_two_different_rows_for_one_instant_are_both_left_out() -> None:
+    """Nothing says which one is right; repeats of other rows are counted all the same."""
     rows = minutes("2024-05-07")
-    assert _reason(csv_of([*rows, row(FIRST, trades=99)])) is Reason.CONFLICTING_ROWS
+    content = _read([*rows, row(FIRST, trades=99), rows[0], rows[5]])
+    assert [defect.reason for defect in content.left_out] == [Reason.CONFLICTING_ROWS]
+    assert content.rows.equals(_read(rows[1:]).rows)
+    assert content.dropped_duplicates == 1
+
+
+def test_a_file_of_contradictions_is_refused() -> None:
+    """More than a few instants with two different rows are no slip."""
+    rows = minutes("2024-05-07")
+    other = [row(FIRST + number * MINUTE_MS, price="9.1") for number in range(101)]
+    assert _reason(csv_of([*rows, *other])) is Reason.CONFLICTING_ROWS
+
+
+def test_a_file_of_another_day_is_refused() -> None:
+    """Rows of another time that are more than a few, or all there are, make the whole file one of another time."""
+    assert _reason(csv_of(minutes("2024-05-08", 3))) is Reason.OUTSIDE_PERIOD
+    assert _reason(csv_of([*minutes("2024-05-07"), *minutes("2024-05-08", 101)])) is Reason.OUTSIDE_PERIOD
+
+
+def test_a_tripled_file_is_no_bomb() -> None:
+    """Every line three times over is a file with repeats, however large that makes it."""
+    rows = minutes("2024-05-07")
+    assert _read(rows * 3).dropped_duplicates == 2 * len(rows)
+    longest = [row(MONTH.since_us // 1000, price="9" * 13 + ".12345678", trades=10**9)]
+    assert _read(longest * 3, MONTH).rows.num_rows == 1
+
+
+def test_two_rows_fused_into_one_line_cost_two_rows() -> None:
+    """A line end that is missing takes two candles, and the line is named; all others are loaded as they are."""
+    rows = minutes("2024-05-07")
+    content = _read([*rows[:700], rows[700] + rows[701], *rows[702:]])
+    assert content.rows.num_rows == 1438
+    assert content.holes == (((FIRST + 700 * MINUTE_MS) * 1000, (FIRST + 702 * MINUTE_MS) * 1000),)
+    [defect] = content.left_out
+    assert (defect.reason, "line 701 '171508" in defect.detail) == (Reason.BAD_ROW, True)
+
+
+def test_more_than_a_few_bad_lines_spoil_the_file() -> None:
+    """A hundred slips may be left out; more than that is no file of candles."""
+    rows = minutes("2024-05-07")
+    assert len(_read([*rows, *["1,2,3"] * 100]).left_out) == 1
+    assert _reason(csv_of([*rows, *["1,2,3"] * 101])) is Reason.BAD_ROW
 
 
 def test_a_missing_stretch_is_named() -> None:
@@ -191,12 +232,7 @@ def test_a_candle_that_was_still_open_is_left_out() -> None:
         (row(FIRST + 1440 * MINUTE_MS), Reason.OUTSIDE_PERIOD),
         (row(FIRST // 1000), Reason.OUTSIDE_PERIOD),
         (row(0), Reason.OUTSIDE_PERIOD),
-        (row(FIRST, price="4.2E-05"), Reason.MANGLED_NUMBERS),
-        (row(FIRST).replace(str(FIRST), "1.71504E+12"), Reason.MANGLED_NUMBERS),
-        (row(FIRST, price='"4.15"'), Reason.MANGLED_NUMBERS),
-        (row(FIRST).replace(",", ";"), Reason.MANGLED_NUMBERS),
-        (row(FIRST).replace(str(FIRST), "2024-05-07 00:00:00"), Reason.MANGLED_NUMBERS),
-        (row(FIRST, price="#####"), Reason.MANGLED_NUMBERS),
+        (row(FIRST, price="-4.15"), Reason.BAD_ROW),
         (row(FIRST, price="4.123456789"), Reason.BAD_ROW),
         (row(FIRST, price="1" * 31), Reason.BAD_ROW),
         (row(FIRST, price="123456789012345678901234567890123"), Reason.BAD_ROW),
@@ -209,10 +245,29 @@ def test_a_candle_that_was_still_open_is_left_out() -> None:
         (HEADER, Reason.BAD_ROW),
     ],
 )
-def test_a_row_that_cannot_be_trusted_spoils_the_file(line: str, reason: Reason) -> None:
-    """Times elsewhere, digits that are gone and columns that are not there have names; nothing is guessed."""
+def test_a_row_that_cannot_be_trusted_is_left_out(line: str, reason: Reason) -> None:
+    """Times elsewhere, digits that do not fit and columns that are not there have names; nothing is guessed."""
     rows = minutes("2024-05-07")
-    assert _reason(csv_of([*rows[1:700], line, *rows[700:]])) is reason
+    content = _read([*rows[1:700], line, *rows[700:]])
+    assert [defect.reason for defect in content.left_out] == [reason]
+    assert content.rows.equals(_read(rows[1:]).rows)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        row(FIRST, price="4.2E-05"),
+        row(FIRST).replace(str(FIRST), "1.71504E+12"),
+        row(FIRST, price='"4.15"'),
+        row(FIRST).replace(",", ";"),
+        row(FIRST).replace(str(FIRST), "2024-05-07 00:00:00"),
+        row(FIRST, price="#####"),
+    ],
+)
+def test_one_row_of_a_spreadsheet_spoils_the_file(line: str) -> None:
+    """A spreadsheet rounds other numbers too, which does not show: nothing of such a file is loaded."""
+    rows = minutes("2024-05-07")
+    assert _reason(csv_of([*rows[1:700], line, *rows[700:]])) is Reason.MANGLED_NUMBERS
 
 
 @pytest.mark.parametrize(
@@ -308,6 +363,20 @@ def test_what_is_no_zip_is_named_so(content: bytes) -> None:
     with pytest.raises(Defect) as caught:
         read(io.BytesIO(content), DAY)
     assert caught.value.reason is Reason.BAD_ZIP
+
+
+def test_a_directory_larger_than_one_member_needs_is_not_read() -> None:
+    """Its length stands at the end of the zip: 65,000 members are refused before any of them costs memory."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(65_000):
+            archive.writestr(f"{number}", b"")
+    tracemalloc.start()
+    with pytest.raises(Defect) as caught:
+        read(buffer, DAY)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (caught.value.reason, peak < 1 << 20) == (Reason.EXTRA_MEMBERS, True)
 
 
 def test_a_flipped_byte_is_found_wherever_it_lies() -> None:
