@@ -16,7 +16,7 @@ from connectors.binance.pools import SPOT
 from connectors.lake import Lake
 from pipelines.listing import Listing, covered, known
 from pipelines.residue import Suspicion, held_assets, suspicion
-from pipelines.standing import Stands, known_symbols, stands_of
+from pipelines.standing import Stands, is_traded, known_symbols, stands_of
 from schemas.intervals import DAY_US
 from schemas.orders import FILLS, ORDERS
 
@@ -70,6 +70,11 @@ class Survey:
         return sorted(
             (one for one in self.candidates if one.due and one.probed_at is not None), key=lambda one: one.rank
         )
+
+    @property
+    def keen(self) -> set[str]:
+        """Those of which both assets changed without explanation."""
+        return {one.symbol for one in self.candidates if one.keen}
 
     @property
     def suspects(self) -> list[Candidate]:
@@ -166,5 +171,6 @@ def _seen_by_others(lake: Lake, market: str) -> set[str]:
         symbol
         for account in accounts
         for dataset in (ORDERS, FILLS)
-        for symbol in stands_of(lake, dataset, account, market)
+        for symbol, stand in stands_of(lake, dataset, account, market).items()
+        if is_traded(stand)
     }

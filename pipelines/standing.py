@@ -46,11 +46,18 @@ def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands
 
 def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
     """The symbols that the account is known to have traded: by an order, a list of orders, or a fill."""
-    ordered = set(stands_of(lake, ORDERS, account, market))
-    filled = {symbol for symbol, stand in stands_of(lake, FILLS, account, market).items() if "until_id" in stand}
+    ordered, filled = (
+        {symbol for symbol, stand in stands_of(lake, dataset, account, market).items() if is_traded(stand)}
+        for dataset in (ORDERS, FILLS)
+    )
     of_account = (pc.field("account") == account) & (pc.field("market") == market)
     listed = lake.table(ORDER_LISTS).scan(["symbol"], of_account)
     return ordered | filled | set(column(listed, "symbol"))
+
+
+def is_traded(stand: Stand) -> bool:
+    """Whether something was ever stored of a series; that it was looked for, or is not known, tells nothing."""
+    return bool({"until_id", "changed_at"} & stand.keys())
 
 
 def back_again(stands: Stands) -> Callable[[AccountSeries], Mapping[str, int]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.lake import Lake
@@ -15,8 +15,10 @@ from pipelines.idpages import AccountSeries
 from pipelines.orders import OrderPull
 from pipelines.receipts import Failure
 from pipelines.session import Session
-from pipelines.standing import known_symbols
+from pipelines.standing import is_traded, known_symbols, stands_of
 from schemas.config import TRADED, AccountFlow
+from schemas.dataset import Dataset
+from schemas.orders import FILLS, ORDERS
 
 SPOT_MARKET = "spot"
 UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a run that has no schedule
@@ -31,29 +33,28 @@ class Trading:
     session: Session
     flow: AccountFlow
     budget: float
-    _failures: list[Failure] = field(default_factory=list)
 
     async def orders(self) -> Pulled:
         """Bring orders and lists of orders up to date."""
-        pull = self._order_pull(await self._named())
+        pull = self._order_pull(self._named)
         await pull.run()
-        return pull.rows, [*self._failures, *pull.failures]
+        return pull.rows, [*pull.failures, *await self._unknown(ORDERS)]
 
     async def fills(self) -> Pulled:
-        """Bring fills in line with orders; where the flow wants whatever is traded, look for symbols unknown so far."""
-        named = await self._named()
-        pull = self._fill_pull()
-        await pull.run(await self._known() if named is None else named)
-        if named is not None:
-            return pull.rows, [*self._failures, *pull.failures]
-        found = await self._discover(pull)
-        orders = self._order_pull(None)
-        await orders.walk(found)
-        await pull.run(found)
-        return pull.rows + orders.rows, [*self._failures, *orders.failures, *pull.failures]
+        """Bring fills in line with orders; where the flow wants whatever is traded, look for symbols unknown so far.
 
-    async def _discover(self, pull: FillPull) -> set[str]:
-        """Probe what the account may trade; return what turned out to be traded, and what is traded and was probed."""
+        The orders of what is found come with it and count among the orders, not among the fills.
+        """
+        pull = self._fill_pull()
+        if self._named is not None:
+            await pull.run(self._named)
+            return pull.rows, [*pull.failures, *await self._unknown(FILLS)]
+        await pull.run(await self._known())
+        orders = await self._discover(pull)
+        return pull.rows, [*orders.failures, *pull.failures]
+
+    async def _discover(self, pull: FillPull) -> OrderPull:
+        """Probe what the account may trade, and pull the orders of what turned out to be traded."""
         lake, account = self.session.lake, self.flow.account
         book = await listing.listing(self.session, SPOT_MARKET)
         before = await self._known()
@@ -63,9 +64,14 @@ class Trading:
         probed = found.probes(most_again(self.flow, self.budget))
         series = [AccountSeries(account, SPOT_MARKET, one) for one in probed]
         await pull.walk(series, frozenset(series))
-        if found.suspicion and not self.session.stop.is_set():
+        # What was routed over several books left no fill, but orders; and orders of what is traded may be unknown too.
+        walked = (await self._known() - (before - set(probed))) | found.keen.intersection(probed)
+        orders = self._order_pull(None)
+        await orders.walk(walked)
+        await pull.run(walked)
+        if found.suspicion and not orders.failures and not self.session.stop.is_set():
             await asyncio.to_thread(self._clear_when_looked_at, lake, now)
-        return await self._known() - (before - set(probed))
+        return orders
 
     def _clear_when_looked_at(self, lake: Lake, now: int) -> None:
         if not survey(lake, self.flow.account, SPOT_MARKET, now).suspects:
@@ -74,14 +80,18 @@ class Trading:
     async def _known(self) -> set[str]:
         return await asyncio.to_thread(known_symbols, self.session.lake, self.flow.account, SPOT_MARKET)
 
-    async def _named(self) -> list[str] | None:
-        """The symbols that the flow lists; None when it wants whatever is traded. A name nobody knows is a failure."""
-        if self.flow.symbols == TRADED:
-            return None
-        named = self.flow.symbols or ()
+    @property
+    def _named(self) -> Sequence[str] | None:
+        """The symbols that the flow lists, which are asked for whether they are listed or not; None for the traded."""
+        return None if self.flow.symbols == TRADED else self.flow.symbols or ()
+
+    async def _unknown(self, dataset: Dataset) -> list[Failure]:
+        """A failure for each name that the exchange neither lists nor answers about."""
+        named = self._named or ()
         book = await listing.listing(self.session, SPOT_MARKET, named)
-        self._failures = [book.unknown(SPOT_MARKET, symbol) for symbol in named if symbol not in book.rows]
-        return [symbol for symbol in named if symbol in book.rows]
+        stands = await asyncio.to_thread(stands_of, self.session.lake, dataset, self.flow.account, SPOT_MARKET)
+        silent = {symbol for symbol, stand in stands.items() if stand.get("gone_at") and not is_traded(stand)}
+        return [book.unknown(SPOT_MARKET, one) for one in named if one not in book.rows and one in silent]
 
     def _order_pull(self, symbols: Iterable[str] | None) -> OrderPull:
         return OrderPull(

@@ -440,6 +440,46 @@ async def test_an_unexplained_balance_walks_what_is_traded_too(desk: TradeDesk) 
     assert desk.orders(B) == desk.truth(B)
 
 
+async def test_an_unexplained_balance_finds_what_was_routed(desk: TradeDesk) -> None:
+    """A symbol traded only over several books has no fill; when both its assets change, its orders lead to the rest."""
+    await pull(desk)
+    desk.clock.advance(3600)
+    desk.book.allocate("ETHBTC", desk.book.place("ETHBTC", "BUY", 1, "0.05"))
+    await pull(desk)
+    assert desk.orders("ETHBTC") == desk.truth("ETHBTC")
+    assert desk.stored_ids("allocations", "ETHBTC") == desk.true_ids("allocations", "ETHBTC")
+    assert desk.known() == {"ETHBTC"}
+
+
+async def test_a_named_symbol_is_asked_for_though_nobody_lists_it(desk: TradeDesk) -> None:
+    """A symbol that is not in exchangeInfo, but that the exchange answers about, has its orders and fills pulled."""
+    desk.trading(["BTCZAR"])
+    desk.book.fill("BTCZAR", desk.book.place("BTCZAR", "BUY", 1, 50))
+    desk.exchange.inject(Error(path="/api/v3/exchangeInfo", status=400, code=-1100, count=1))  # hides regional symbols
+    await pull(desk)
+    assert "BTCZAR" not in {row["symbol"] for row in desk.rows("symbols")}
+    assert desk.orders("BTCZAR") == desk.truth("BTCZAR")
+    assert desk.stored_ids("fills", "BTCZAR") == desk.true_ids("fills", "BTCZAR")
+
+
+async def test_a_name_that_nobody_knows_is_not_traded(desk: TradeDesk) -> None:
+    """A mistyped symbol is a failure of every run, asked for once a day, and never taken for one that is traded."""
+    desk.trading(["ETHUSD"])
+    for _ in range(2):
+        receipts = await desk.run("trading")
+        assert [len(one.failures) for one in receipts if one.dataset != "balances"] == [1, 1]
+    assert len(desk.asked("/allOrders")) == 1
+    assert desk.known() == set()
+
+
+async def test_orders_found_by_a_fill_count_among_the_orders(desk: TradeDesk) -> None:
+    """The receipt of the fills counts fills, also in the run that finds the symbol and pulls its orders with them."""
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    receipts = {one.dataset: one.rows for one in await desk.run("trading")}
+    assert (len(desk.rows("orders")), receipts["fills"]) == (2, 2)
+
+
 async def test_a_regional_symbol_is_probed(desk: TradeDesk) -> None:
     """Symbols that `exchangeInfo` hides by default are candidates too; without the parameter the rest still is."""
     desk.book.fill("BTCZAR", desk.book.place("BTCZAR", "BUY", 1, 50))
