@@ -19,7 +19,7 @@ from pipelines.config import load
 from pipelines.processes import LOOPBACK, answering, free_port, running
 from pipelines.progress import Progress
 from pipelines.receipts import Receipt
-from pipelines.serving import server
+from pipelines.serving import Api, server
 from schemas.errors import CorruptData, Problem, UsageProblem
 
 Say = Callable[[str], None]  # talk, one line: stderr
@@ -167,7 +167,7 @@ def write_flows(folder: Path, url: str) -> Path:
     return path
 
 
-async def _run(path: Path, api: str, watch: Watch, stop: asyncio.Event) -> list[Receipt]:
+async def _run(path: Path, api: Api, watch: Watch, stop: asyncio.Event) -> list[Receipt]:
     """One pass of every flow, recorded. Problem when something failed: here nothing may."""
     from pipelines.flows import recorded_run  # noqa: PLC0415 - Prefect reads the environment when it is imported
 
@@ -183,7 +183,7 @@ async def _run(path: Path, api: str, watch: Watch, stop: asyncio.Event) -> list[
     return receipts
 
 
-async def _history(api: str) -> list[tuple[object, ...]]:
+async def _history(api: Api) -> list[tuple[object, ...]]:
     from pipelines.flows import history  # noqa: PLC0415 - as above
 
     return [(run.flow, run.started, run.state, run.message) for run in await history(api)]

@@ -108,7 +108,7 @@ async def _prefect(path: Path) -> Finding:
 
     closed = await close_zombies(api)
     return Finding(
-        "Prefect", "ok", f"records runs at {api}" + (f"; closed {closed} that were killed" if closed else "")
+        "Prefect", "ok", f"records runs at {api.url}" + (f"; closed {closed} that were killed" if closed else "")
     )
 
 

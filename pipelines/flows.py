@@ -1,7 +1,8 @@
 """The Prefect side, and the only file that imports it: thin flows over `pipelines.runs`, and their deployments.
 
-A flow is told where flows.yaml lies and a name in it, never a secret; no row crosses a task boundary. What goes wrong
-reaches Prefect as the sentence of a failed state, because it keeps the text of exceptions, and pickles of them.
+A flow is told a name in flows.yaml, never a secret; no row crosses a task boundary. Where flows.yaml lies decides where
+keys are sent, so the process that runs a flow knows it, and Prefect is not asked. What goes wrong reaches Prefect as
+the sentence of a failed state, because it keeps the text of exceptions, and pickles of them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.runner import Runner
 from prefect.runtime import flow_run
 from prefect.schedules import Cron, Interval, Schedule
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.types.entrypoint import EntrypointType
 
@@ -43,9 +45,10 @@ from pipelines.processes import alive
 from pipelines.progress import Progress, Silent
 from pipelines.receipts import Receipt, worst
 from pipelines.runs import Run, Unit, run_flow
+from pipelines.serving import SERVED_FILE, Api
 from pipelines.surprises import told
 from schemas.config import Flow
-from schemas.errors import Problem, TryLater
+from schemas.errors import Problem, TryLater, UsageProblem
 
 TAG = "binlake"
 ADVANCED = "binlake.dataset.advanced"
@@ -60,6 +63,7 @@ _SHOWN_FAILURES = 5
 class Watch:
     """What passes between a flow and whoever runs it in the same process, without passing through Prefect."""
 
+    path: Path | None = None
     progress: Progress = field(default_factory=Silent)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     receipts: list[Receipt] = field(default_factory=list)
@@ -70,36 +74,45 @@ _watch: ContextVar[Watch] = ContextVar("watch")
 
 
 @prefect.flow(name="market", flow_run_name="{flow}", persist_result=False)
-async def market(config: str, flow: str) -> State[None]:
-    """Pull what a market prints, as the named flow of the flows.yaml at `config` says."""
-    return await _run(Path(config), flow)
+async def market(flow: str) -> State[None]:
+    """Pull what a market prints, as the flow of that name in flows.yaml says."""
+    return await _run(flow)
 
 
 @prefect.flow(name="account", flow_run_name="{flow}", persist_result=False)
-async def account(config: str, flow: str) -> State[None]:
-    """Pull what an account holds, as the named flow of the flows.yaml at `config` says."""
-    return await _run(Path(config), flow)
+async def account(flow: str) -> State[None]:
+    """Pull what an account holds, as the flow of that name in flows.yaml says."""
+    return await _run(flow)
 
 
 @prefect.flow(name="maintenance", flow_run_name="{flow}", persist_result=False)
-async def maintenance(config: str, flow: str) -> State[None]:
-    """Merge small files and tidy the logs of the lake that the flows.yaml at `config` names."""
-    return await _run(Path(config), flow)
+async def maintenance(flow: str) -> State[None]:
+    """Merge small files and tidy the logs of the lake that flows.yaml names."""
+    return await _run(flow)
 
 
 FLOWS = {each.name: each for each in (market, account, maintenance)}
 
 
-async def _run(path: Path, name: str) -> State[None]:
-    watch = _watch.get(None) or Watch()
+async def _run(name: str) -> State[None]:
     await _sign()
+    watch = _watch.get(None) or Watch()
     try:
-        watch.receipts = await run_flow(load(path), name, progress=watch.progress, stop=watch.stop, pull=_as_task)
+        config = load(watch.path or _served_file())
+        watch.receipts = await run_flow(config, name, progress=watch.progress, stop=watch.stop, pull=_as_task)
     except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
         watch.error = error
         return Failed(message=told(error)[1])
     await _summarise(name, watch.receipts)
     return _state(watch.receipts)
+
+
+def _served_file() -> Path:
+    """The flows.yaml that `binlake up` has told this process."""
+    path = os.environ.get(SERVED_FILE)
+    if path is None:
+        raise UsageProblem("No flows.yaml is served here.", "`binlake up` and `binlake run` say which one.")
+    return Path(path)
 
 
 async def _sign() -> None:
@@ -219,23 +232,31 @@ def artifact_key(name: str) -> str:
     return f"binlake-{name.lower().replace('_', '-')}"
 
 
-async def recorded_run(path: Path, name: str, *, api: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
-    """One pass of a flow, as a flow run on the Prefect server at `api` (see `serving.recorder`)."""
+async def recorded_run(path: Path, name: str, *, api: Api, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+    """One pass of a flow, as a flow run on the Prefect server at `api`."""
     kind = flow_named(load(path), name).kind
-    watch = Watch(progress, stop)
+    watch = Watch(path, progress, stop)
     token = _watch.set(watch)
     try:
-        with temporary_settings({PREFECT_API_URL: api}):
-            await FLOWS[kind](**_parameters(path, name), return_state=True)
+        with _asking(api):
+            await FLOWS[kind](flow=name, return_state=True)
             await _sent()
     except httpx.TransportError:
         if not watch.receipts and watch.error is None:  # else the work is done, and only its record is lost
-            raise TryLater(f"The Prefect server at {api} ended; what was committed stays.") from None
+            raise TryLater(f"The Prefect server at {api.url} ended; what was committed stays.") from None
     finally:
         _watch.reset(token)
     if watch.error is not None:
         raise watch.error
     return watch.receipts
+
+
+@contextmanager
+def _asking(api: Api) -> Iterator[None]:
+    """Let Prefect's clients ask that server, with its password."""
+    known = {PREFECT_API_URL: api.url, PREFECT_API_AUTH_STRING: api.password}
+    with temporary_settings({setting: value for setting, value in known.items() if value is not None}):
+        yield
 
 
 async def _sent() -> None:
@@ -254,9 +275,9 @@ class Recorded:
     message: str
 
 
-async def history(api: str) -> list[Recorded]:
+async def history(api: Api) -> list[Recorded]:
     """The flow runs that the server at `api` has recorded, in the order they began."""
-    with temporary_settings({PREFECT_API_URL: api}):
+    with _asking(api):
         async with get_client() as client:
             runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_ASC)
     return [
@@ -265,17 +286,13 @@ async def history(api: str) -> list[Recorded]:
     ]
 
 
-def _parameters(path: Path, name: str) -> dict[str, Any]:
-    return {"config": str(path.absolute()), "flow": name}
-
-
 async def deployments(path: Path, *, now: datetime) -> list[RunnerDeployment]:
     """The flows of a file that can run here, as deployments with their schedules."""
     config = load(path)
     return [
         await FLOWS[flow.kind].ato_deployment(
             name,
-            parameters=_parameters(path, name),
+            parameters={"flow": name},
             tags=[TAG],
             schedules=_schedules(flow, now),
             concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
@@ -304,9 +321,9 @@ async def serve(path: Path) -> None:
     await runner.start()
 
 
-async def close_zombies(api: str) -> int:
+async def close_zombies(api: Api) -> int:
     """Close the runs on a server whose process on this machine was killed; how many there were."""
-    with temporary_settings({PREFECT_API_URL: api}):
+    with _asking(api):
         async with get_client() as client:
             zombies = [run for run in await _running(client) if _is_gone(run.infrastructure_pid or "")]
             await _close(client, zombies)
@@ -336,9 +353,9 @@ async def _forget_others(client: PrefectClient, served: Sequence[RunnerDeploymen
             await client.delete_deployment(deployment.id)
 
 
-def main(path: str) -> None:
+def main() -> None:
     """The process that `binlake up` starts beside the server."""
     try:
-        asyncio.run(serve(Path(path)))
+        asyncio.run(serve(_served_file()))
     except KeyboardInterrupt:
         sys.exit(0)

@@ -22,7 +22,7 @@ async def lead(argv: Sequence[str]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _nothing)  # who wants it to end closes stdin
-    child = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL)
+    child = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, close_fds=False)  # a socket may be for it
     ended, let_go = asyncio.create_task(child.wait()), asyncio.create_task(_let_go())
     await asyncio.wait((ended, let_go), return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
+from pipelines.proxies import without_loopback
 from schemas.errors import Problem
 
 LOOPBACK = "127.0.0.1"
@@ -25,13 +26,22 @@ _straight = build_opener(ProxyHandler({}))
 
 
 @asynccontextmanager
-async def running(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> AsyncIterator[Process]:
-    """Run `python ARGV...` and all it starts for as long as this block, or until this process is killed."""
-    found = {"PYTHONPATH": os.pathsep.join(filter(None, (_ROOT, env.get("PYTHONPATH")))), "PYTHONSAFEPATH": "1"}
-    with _private(log) as sink:
+async def running(
+    argv: Sequence[str], *, env: Mapping[str, str], log: Path, listener: socket.socket | None = None
+) -> AsyncIterator[Process]:
+    """Run `python ARGV...` and all it starts for as long as this block, or until this process is killed.
+
+    It works in the folder of its log, so that it obeys no settings file of this one, and it inherits the listener.
+    """
+    found = without_loopback(env) | {
+        "PYTHONPATH": os.pathsep.join(filter(None, (_ROOT, env.get("PYTHONPATH")))),
+        "PYTHONSAFEPATH": "1",
+    }
+    with private_file(log) as sink:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pipelines.leash", sys.executable, *argv,
             stdin=PIPE, stdout=sink, stderr=sink, env={**env, **found}, start_new_session=True, umask=0o077,
+            cwd=log.parent, pass_fds=() if listener is None else (listener.fileno(),),
         )  # fmt: skip
     try:
         yield process
@@ -41,7 +51,7 @@ async def running(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> 
         await process.wait()
 
 
-def _private(path: Path) -> BinaryIO:
+def private_file(path: Path) -> BinaryIO:
     """A new file that is its owner's alone."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
@@ -68,16 +78,31 @@ def answers(url: str, *, within_s: float = 1.0) -> bool:
         return False
 
 
-def free_port(wanted: int = 0) -> int | None:
-    """The wanted port of the loopback, or any when 0; None when another process has it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, wanted))
-        except OSError:
-            return None
-        port: int = probe.getsockname()[1]
-        return port
+def listening(wanted: int = 0) -> socket.socket | None:
+    """A socket that listens on the wanted port of the loopback, or on any when 0; None when another process has it."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, wanted))
+        listener.listen()
+    except OSError:
+        listener.close()
+        return None
+    return listener
+
+
+def port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def free_port() -> int:
+    """A port of the loopback that no process has at this moment."""
+    listener = listening()
+    if listener is None:
+        raise Problem("No port of the loopback is free.")
+    with listener:
+        return port_of(listener)
 
 
 def alive(pid: int) -> bool:

@@ -9,16 +9,18 @@ import os
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_urlsafe
+from socket import socket
 
 import msgspec
 
 from connectors.binance.budget import default_path
 from pipelines.access import unset_secret
 from pipelines.config import load
-from pipelines.processes import LOOPBACK, answering, answers, free_port, running
+from pipelines.processes import LOOPBACK, answering, answers, listening, port_of, private_file, running
 from schemas.config import Flow, FlowsFile
 from schemas.errors import Problem, UsageProblem
 
@@ -26,8 +28,10 @@ Say = Callable[[str], None]
 
 USUAL_PORT = 4200
 START_S = 120.0
-_ADDRESS, _LOCK = "up.json", "up.lock"
-_SERVE = "import sys; from pipelines.flows import main; main(sys.argv[1])"  # with -m its flows would be __main__'s
+SERVED_FILE = "BINLAKE_SERVED_FILE"  # the variable that tells our own processes which flows.yaml, and nobody else
+_PASSWORD_BYTES = 24
+_WORD, _LOCK = "up.json", "up.lock"
+_SERVE = "from pipelines.flows import main; main()"  # with -m its flows would be __main__'s
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -43,37 +47,46 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A running Prefect server: its UI, and the settings with which a program finds it."""
+class Api:
+    """Where a Prefect server is asked, and its password; None leaves that to Prefect's own settings."""
 
-    ui: str
-    settings: Mapping[str, str]
+    url: str
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running Prefect server: how it is asked, and the settings with which a program finds it."""
+
+    api: Api
+    settings: Mapping[str, str] = field(repr=False)
     process: Process
 
     @property
-    def api(self) -> str:
-        return f"{self.ui}/api"
+    def ui(self) -> str:
+        return self.api.url.removesuffix("/api")
 
 
-class _Address(msgspec.Struct, frozen=True):
-    """up.json: where the server of a running `up` is."""
+class _Word(msgspec.Struct, frozen=True):
+    """up.json: where the server of a running `up` is, for its owner's eyes only."""
 
-    api: str
-    pid: int
+    url: str
+    password: str
 
 
-def recorder(path: Path) -> str | None:
+def recorder(path: Path) -> Api | None:
     """The API of the Prefect server that records runs: PREFECT_API_URL, or the one `up` started; None without one.
 
     It costs a few milliseconds, unlike importing Prefect.
     """
-    api = os.environ.get("PREFECT_API_URL") or _address_of_up(home_of(path))
-    return api if api and answers(f"{api}/health") else None
+    wanted = os.environ.get("PREFECT_API_URL")
+    api = Api(wanted) if wanted else _api_of_up(home_of(path))
+    return api if api and answers(f"{api.url}/health") else None
 
 
 def home_of(path: Path) -> Path:
     """Where the server of a flows.yaml keeps its database: a folder for each file, so that several can be up."""
-    base = Path(os.environ.get("PREFECT_HOME") or default_path().parent / "prefect")
+    base = Path(os.environ.get("PREFECT_HOME") or default_path().parent / "prefect").absolute()
     return base / f"up-{hashlib.sha256(bytes(path.resolve())).hexdigest()[:12]}"
 
 
@@ -87,7 +100,7 @@ async def up(path: Path, *, say: Say, stop: asyncio.Event, port: int | None = No
         say("Starting the Prefect server; this takes about ten seconds.")
         secrets = secret_names(config)
         async with server(home, port, secrets=secrets) as prefect, _flows(path, prefect, home) as flows:
-            with _address(home, prefect):
+            with _word_left(home, prefect.api):
                 for line in _announcement(prefect, config):
                     say(line)
                 await _stopped(stop, prefect.process, flows, home)
@@ -95,37 +108,48 @@ async def up(path: Path, *, say: Say, stop: asyncio.Event, port: int | None = No
 
 @asynccontextmanager
 async def server(home: Path, port: int | None = None, *, secrets: Collection[str] = ()) -> AsyncIterator[Server]:
-    """A Prefect server on the loopback that lives as long as this block; it is not told the secrets named."""
-    settings = _SETTINGS | _place(home, _port(port))
-    env = {name: value for name, value in {**os.environ, **settings}.items() if name not in secrets}
-    log = home / "server.log"
-    async with running(["-m", "prefect", "server", "start"], env=env, log=log) as process:
-        started = Server(settings["PREFECT_API_URL"].removesuffix("/api"), settings, process)
-        await answering(f"{started.api}/health", process, within_s=START_S, log=log)
-        yield started
+    """A Prefect server on the loopback that lives as long as this block; it is not told the secrets named.
+
+    It answers nobody but who knows its password, which is new each time. Its port is this process's from before it
+    starts until after it ends, so that whatever answers there is the server.
+    """
+    _make_private(home)
+    with _listener(port) as listener:
+        url, password = f"http://{LOOPBACK}:{port_of(listener)}", f"binlake:{token_urlsafe(_PASSWORD_BYTES)}"
+        settings = _SETTINGS | _place(home, url, password)
+        env = {name: value for name, value in {**os.environ, **settings}.items() if name not in secrets}
+        argv, log = ["-m", "pipelines.prefect_server", str(listener.fileno())], home / "server.log"
+        async with running(argv, env=env, log=log, listener=listener) as process:
+            await answering(f"{url}/api/health", process, within_s=START_S, log=log)
+            yield Server(Api(f"{url}/api", password), settings, process)
 
 
 def _flows(path: Path, prefect: Server, home: Path) -> AbstractAsyncContextManager[Process]:
     """The process that runs the flows of a file on their schedules."""
-    argv, env = ["-c", _SERVE, str(path.absolute())], {**os.environ, **prefect.settings}
-    return running(argv, env=env, log=home / "flows.log")
+    env = {**os.environ, **prefect.settings, SERVED_FILE: str(path.absolute())}
+    return running(["-c", _SERVE], env=env, log=home / "flows.log")
 
 
-def _place(home: Path, port: int) -> dict[str, str]:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _place(home: Path, url: str, password: str) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_API_HOST": LOOPBACK,
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_API_URL": f"http://{LOOPBACK}:{port}/api",
+        "PREFECT_API_URL": f"{url}/api",
+        "PREFECT_API_AUTH_STRING": password,
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": url,
     }
 
 
-def _port(wanted: int | None) -> int:
-    port = free_port(USUAL_PORT) or free_port() if wanted is None else free_port(wanted)
-    if port is None:
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # it was there, or the umask is odd; a stranger's folder is refused
+
+
+def _listener(wanted: int | None) -> socket:
+    listener = listening(USUAL_PORT) or listening() if wanted is None else listening(wanted)
+    if listener is None:
         raise UsageProblem(f"Port {wanted} is taken.", "Name another with --port, or leave it away.")
-    return port
+    return listener
 
 
 def secret_names(config: FlowsFile) -> frozenset[str]:
@@ -137,43 +161,44 @@ def secret_names(config: FlowsFile) -> frozenset[str]:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Hold what only one `up` of a file may hold; the system lets go of it however the process ends."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(home)
     with (home / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            where = _address_of_up(home)
+            api = _api_of_up(home)
             raise UsageProblem(
-                f"`binlake up` serves this file already{f', at {where}' if where else ''}.", "End that one first."
+                f"`binlake up` serves this file already{f', at {api.url}' if api else ''}.", "End that one first."
             ) from None
         yield
 
 
 @contextmanager
-def _address(home: Path, prefect: Server) -> Iterator[None]:
-    """Leave word where the server is, for as long as this block."""
-    (home / _ADDRESS).write_bytes(msgspec.json.encode(_Address(prefect.api, os.getpid())))
+def _word_left(home: Path, api: Api) -> Iterator[None]:
+    """Leave word where the server is and what its password is, for as long as this block."""
+    with private_file(home / _WORD) as file:
+        file.write(msgspec.json.encode(_Word(api.url, api.password or "")))
     try:
         yield
     finally:
-        (home / _ADDRESS).unlink()
+        (home / _WORD).unlink()
 
 
-def _address_of_up(home: Path) -> str | None:
-    """Where the server of a running `up` is; one that was killed has left its word but no lock."""
+def _api_of_up(home: Path) -> Api | None:
+    """The server of a running `up`; one that was killed has left its word but no lock."""
     try:
-        address = msgspec.json.decode((home / _ADDRESS).read_bytes(), type=_Address)
+        word = msgspec.json.decode((home / _WORD).read_bytes(), type=_Word)
         with (home / _LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return address.api
+        return Api(word.url, word.password)
     except (OSError, msgspec.DecodeError):
         pass
     return None
 
 
 def _announcement(prefect: Server, config: FlowsFile) -> Iterator[str]:
-    yield f"Prefect is at {prefect.ui}"
+    yield f"Prefect is at {prefect.ui} and asks for a password: {prefect.api.password}"
     for name, flow in config.flows.items():
         account = unset_secret(config, name)
         yield f"  {name}: {f'not served, the key of account {account} is not set' if account else schedule(flow)}"

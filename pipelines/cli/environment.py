@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import MutableMapping
 from pathlib import Path
+
+from pipelines.proxies import without_loopback
 
 # Prefect reads these when it is imported. A person's own setting stands.
 _PREFECT = {
@@ -19,8 +22,10 @@ _PREFECT = {
 
 
 def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Files are the user's alone, and Prefect has a home of its own and tells nobody."""
+    """Files are the user's alone, memory is never dumped, and Prefect has a home of its own and tells nobody."""
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds the keys; processes that are started inherit it
+    environment.update(without_loopback(environment))
     for name, value in _PREFECT.items():
         environment.setdefault(name, value)
     # Its database migrates one way, so a home shared with another version of Prefect fails one of the two.

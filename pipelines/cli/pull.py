@@ -25,7 +25,7 @@ from pipelines.progress import Progress
 from pipelines.receipts import Failure, Receipt, worst
 from pipelines.runs import Window, run_flow
 from pipelines.runs import backfill as pull_history
-from pipelines.serving import recorder
+from pipelines.serving import Api, recorder
 from schemas.errors import UsageProblem
 from schemas.values import shown
 
@@ -53,7 +53,7 @@ async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE
     spec = load(config)
     names = chosen(spec, flows)
     api = await asyncio.to_thread(recorder, config)
-    say(f"Recorded by Prefect at {api}." if api else "No Prefect server is up; running directly, without a record.")
+    say(f"Recorded by Prefect at {api.url}." if api else "No Prefect server is up; running directly, without a record.")
 
     async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
         if not flows and (account := unset_secret(spec, name)):
@@ -65,7 +65,7 @@ async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE
     return await pull_each(names, pull, json=json)
 
 
-async def _recorded(config: Path, name: str, api: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+async def _recorded(config: Path, name: str, api: Api, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
     from pipelines.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
 
     return await recorded_run(config, name, api=api, progress=progress, stop=stop)

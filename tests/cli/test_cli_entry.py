@@ -141,6 +141,25 @@ async def test_the_first_interrupt_asks_the_second_ends(capsys):
     assert "again to stop at once" in capsys.readouterr().err
 
 
+def test_memory_is_never_dumped():
+    """No core of a process that holds keys is left on the disk, nor one of a process that it starts."""
+    script = "from pipelines.cli import main; main(['--version']); import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "(0, 0)"
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [("", "127.0.0.1,localhost"), ("a.test, localhost", "a.test,localhost,127.0.0.1"), ("*", "*")],
+)
+def test_what_stays_on_this_machine_goes_through_no_proxy(known, expected):
+    """Prefect's clients would send the password of its server to the proxy that the environment names."""
+    environment = {"NO_PROXY": known, "HTTP_PROXY": "http://proxy.test:3128"}
+    prepare(environment)
+    prepare(environment)
+    assert environment["NO_PROXY"] == environment["no_proxy"] == expected
+
+
 def test_the_engine_keeps_to_itself(tmp_path):
     """Prefect reports to nobody, starts no temporary server, and has its own home; a person's setting stands."""
     environment = {"XDG_STATE_HOME": str(tmp_path), "DO_NOT_TRACK": "mine"}
