@@ -24,7 +24,7 @@ from pipelines.candles import Series
 from pipelines.digests import Digest
 from schemas.canonical import FORM, columns, records
 from schemas.config import FlowsFile, MarketFlow
-from schemas.errors import Problem
+from schemas.errors import CorruptData, Problem
 from schemas.fields import TIME
 from schemas.intervals import DAY_US, SECOND_US, Grid
 from schemas.market import KLINES, YEARLY_INTERVALS
@@ -140,6 +140,7 @@ def prove(
     detailed: Callable[[Key], bool] = nothing,
 ) -> Iterator[Statement]:
     """One statement for each wanted month that `pick` picks, in order of key; `detailed` ones name every candle."""
+    version = lake.table(KLINES).version()
     with connect(lake) as session:
         where = _where(wanted)
         months = _months(session, where, wanted, now)
@@ -150,6 +151,7 @@ def prove(
                 key: Digest(_us(months[key]["since"]), _us(months[key]["until"]), each=detailed(key)) for key in piece
             }
             _read(lake.table(KLINES), digests, sum(months[key]["rows"] for key in piece))
+            _refuse_other_rows(lake.table(KLINES), version, digests, months)
             for key, digest in digests.items():
                 yield _statement(months[key], digest, found.get(key, {}), gaps.get(key.series, ()))
 
@@ -261,6 +263,19 @@ def _read(table: Table, digests: Mapping[Key, Digest], rows: int) -> None:
             digest.add(words[first:last])
 
 
+def _refuse_other_rows(table: Table, version: int, digests: Mapping[Key, Digest], months: Mapping[Key, Any]) -> None:
+    """End where two ways of counting rows differ: by a commit in between, or by damage that one of them fell for."""
+    differing = [key for key, digest in digests.items() if digest.rows != months[key]["rows"]]
+    if not differing:
+        return
+    if table.version() != version:
+        raise Problem("The lake changed while it was being proven.", "Run it again.")
+    raise CorruptData(
+        f"The log of {table.dataset.table} and its data files disagree on {differing[0]}.",
+        "`binlake check files_intact` names damaged files; if it finds none, restore the table from a copy.",
+    )
+
+
 def _slices(begin: int, end: int, step: int) -> Iterator[tuple[int, int]]:
     return ((since, min(since + step, end)) for since in range(begin, end, step))
 
@@ -283,8 +298,6 @@ def _inside(key: Key, symbols: pa.Array[Any], since: int, until: int) -> pc.Expr
 def _statement(
     month: Mapping[str, Any], digest: Digest, found: Mapping[str, int], gaps: Iterable[Stretch]
 ) -> Statement:
-    if digest.rows != month["rows"]:
-        raise Problem("The lake changed while it was being proven.", "Run it again.")
     reaching = (gap for gap in gaps if gap.since < month["until"] and (gap.until is None or gap.until > month["since"]))
     checked = dict.fromkeys(HELD, 0) | {"unique_key": digest.repeated, **found}
     stated = {**month, "sources": tuple(month["sources"])}

@@ -11,6 +11,7 @@ exchange's time is not known before it was asked, and the difference of two cloc
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -37,6 +38,9 @@ _SOON_S = 0.002
 _LOOK_AGAIN_S = 1.0
 _KEPT_MINUTES = 24 * 60
 _EVERY_POOL = "*"
+_PRIMARY = 0xFF  # of an extended error code of SQLite, the part that says what kind it is
+_FREE_SPACE = "Free some space there."
+_OTHER_PLACE = "Make its folder writable, or set XDG_STATE_HOME to one that is."
 _LARGEST_LIMIT = 10**12  # what an exchange without limits may print, and what the file can hold
 
 _SCHEMA = """
@@ -311,6 +315,14 @@ def _sqlite_problems(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise _HeldError(f"Another process holds the budget file {path}.", "Try again.") from None
-        raise Problem(f"The budget file {path} cannot be used: {error}.", "Free some space there.") from None
-    except (sqlite3.DatabaseError, OSError) as error:
-        raise Problem(f"The budget file {path} cannot be used: {error}.", "Delete it; it is made again.") from None
+        full = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_FULL
+        raise _unusable(path, error, _FREE_SPACE if full else _OTHER_PLACE) from None
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error, "Delete it; it is made again.") from None
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise _unusable(path, error, _FREE_SPACE if full else _OTHER_PLACE) from None
+
+
+def _unusable(path: Path, error: Exception, way_out: str) -> Problem:
+    return Problem(f"The budget file {path} cannot be used: {error}.", way_out)

@@ -46,18 +46,29 @@ def make_folder(folder: Path, below: Path) -> None:
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
-    """A private draft to write; it appears under its name durably and whole, or not at all."""
-    draft = target.with_name(f"{DRAFT}{uuid4().hex}{target.suffix}")
+def draft_in(folder: Path, suffix: str) -> Iterator[Path]:
+    """A private file to write; unless it is published, it goes."""
+    draft = folder / f"{DRAFT}{uuid4().hex}{suffix}"
     try:
         draft.touch(0o600, exist_ok=False)
         yield draft
-        sync(draft)
-        draft.replace(target)
-        sync(target.parent)
-    except BaseException:
+    finally:
         draft.unlink(missing_ok=True)
-        raise
+
+
+def publish(draft: Path, target: Path) -> None:
+    """Have the draft appear under a name, durably and whole."""
+    sync(draft)
+    draft.replace(target)
+    sync(target.parent)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A private draft to write; it appears under its name durably and whole, or not at all."""
+    with draft_in(target.parent, target.suffix) as draft:
+        yield draft
+        publish(draft, target)
 
 
 class Busy(TryLater):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 from uuid import uuid4
+from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from connectors.lake.arrange import partitions
-from connectors.lake.durable import make_folder, whole_file
+from connectors.lake.durable import draft_in, make_folder, publish
 from connectors.lake.statistics import Statistics
 from schemas.dataset import Dataset
 from schemas.errors import CorruptData
@@ -27,6 +29,8 @@ ROW_GROUP = 65_536  # rows: about a month of one symbol's minutes, so that a sym
 SIDE_BY_SIDE = 2 * ROW_GROUP  # rows; more are written as several files at once
 WRITERS = 2
 BUFFER = 2**16  # bytes; gathers what is small, such as the headers of pages
+_BLOCK = 2**20  # bytes read at once
+_SUMMED = re.compile(r"-([0-9a-f]{8})\.parquet$")
 Compression = Literal["snappy", "zstd"]
 _writers = ThreadPoolExecutor(WRITERS)  # kept, since each thread keeps the memory that it used before
 CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=False)
@@ -104,22 +108,42 @@ def write_file(
     Fresh rows are packed quickly, which costs a third more space until upkeep merges and packs them well.
     """
     schema = dataset.file_schema
-    path = f"{folder_name(partition)}/{uuid4().hex}.parquet".lstrip("/")
-    target = root / path
-    make_folder(target.parent, below=root.parent)
+    folder = root / folder_name(partition)
+    make_folder(folder, below=root.parent)
     statistics = Statistics(schema)
-    with (
-        whole_file(target) as draft,
-        pa.output_stream(str(draft), buffer_size=BUFFER) as sink,
-        pq.ParquetWriter(sink, schema, **_options(schema, compression)) as writer,
-    ):
-        for part in parts:
-            rows = part.select(schema.names).cast(schema)
-            writer.write_table(rows, row_group_size=ROW_GROUP)
-            statistics.add(rows)
-    return DataFile(
-        path, partition, target.stat().st_size, statistics.rows, statistics.json(), time.time_ns() // 1_000_000
-    )
+    with draft_in(folder, ".parquet") as draft:
+        with (
+            pa.output_stream(str(draft), buffer_size=BUFFER) as sink,
+            pq.ParquetWriter(sink, schema, **_options(schema, compression)) as writer,
+        ):
+            for part in parts:
+                rows = part.select(schema.names).cast(schema)
+                writer.write_table(rows, row_group_size=ROW_GROUP)
+                statistics.add(rows)
+        target = folder / summed_name(draft)
+        publish(draft, target)
+    size, now_ms = target.stat().st_size, time.time_ns() // 1_000_000
+    return DataFile(str(target.relative_to(root)), partition, size, statistics.rows, statistics.json(), now_ms)
+
+
+def summed_name(path: Path) -> str:
+    """A new name for a file's content, which ends with its checksum."""
+    return f"{uuid4().hex}-{checksum(path):08x}.parquet"
+
+
+def written_sum(path: Path) -> int | None:
+    """The checksum in the name of a data file; files of before there were any have none."""
+    found = _SUMMED.search(path.name)
+    return int(found[1], 16) if found else None
+
+
+def checksum(path: Path) -> int:
+    """The CRC-32 of all bytes of a file."""
+    value = 0
+    with path.open("rb") as source:
+        while block := source.read(_BLOCK):
+            value = crc32(block, value)
+    return value
 
 
 def discard(root: Path, files: Iterable[DataFile]) -> None:

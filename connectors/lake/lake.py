@@ -45,7 +45,7 @@ class Lake:
                     f"{DRAFT}*{_label_path(path).suffix}"
                 ):  # of a process that died while it held the lock
                     draft.unlink()
-                if not _label_path(path).exists():
+                if not _label_path(path).exists() and not _has_tables(path):
                     _write_label(path, _Label(FORMAT, environment))
         lake = cls.at(path)
         if lake.environment != environment:
@@ -122,6 +122,10 @@ def _label_path(path: Path) -> Path:
     return path / "lake.json"
 
 
+def _has_tables(path: Path) -> bool:
+    return any(path.glob("*/_delta_log"))
+
+
 def _label_lock(path: Path) -> AbstractContextManager[None]:
     return held(path / ".locks" / "lake")
 
@@ -135,8 +139,12 @@ def _read_label(path: Path) -> _Label:
     try:
         label = msgspec.json.decode(_label_path(path).read_bytes(), type=_Label)
     except FileNotFoundError:
+        if _has_tables(path):
+            raise CorruptData(
+                f"{_label_path(path)} is missing, and tables are there.", "Restore it from a copy."
+            ) from None
         raise UsageProblem(f"There is no lake at {path}.", "`binlake run` makes one.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptData(f"{_label_path(path)} is damaged: {error}.", "Restore it from a copy.") from None
     if label.format > FORMAT:
         raise UsageProblem(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from connectors.lake.compact import merge, worth_merging
 from connectors.lake.durable import Busy, disk_problems, held
 from connectors.lake.files import CHECKED, DataFile, discard, folder_name, new_files, refuse_damaged, write_rows
+from connectors.lake.intact import Inspection, inspect
 from connectors.lake.live import LiveFile
 from connectors.lake.log import Log
 from connectors.lake.moves import Move, Refused, Stale
@@ -122,6 +123,11 @@ class Table:
         self._log.tidy()
         merged, written = (sum(counts) for counts in zip((0, 0), *done, strict=True))
         return Maintained(merged, written, vacuum(self._log, now))
+
+    def inspect(self, now: datetime, most_bytes: int) -> Inspection:
+        """Look whether every data file is there, and read so many bytes of those not read for longest."""
+        notes = self._root.parent / ".verified" / f"{self.dataset.table}.json"
+        return inspect(self._root, self._log.live(), notes, now, most_bytes)
 
     def crowd(self, now: datetime | None = None) -> int:
         """How many files upkeep would merge now; every one of them makes every commit slower."""

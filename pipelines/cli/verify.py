@@ -13,10 +13,10 @@ from cyclopts import Parameter
 from connectors.lake import Lake
 from pipelines.checks import CheckResult, record, run_checks
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import text, write, write_json, write_table
+from pipelines.cli.output import complain, text, write, write_json, write_table
 from pipelines.config import load
 from pipelines.schedules import schedules
-from schemas.errors import CorruptData
+from schemas.errors import CorruptData, Problem
 
 
 def check(
@@ -28,7 +28,6 @@ def check(
     spec, now = load(config), datetime.now(UTC)
     lake = Lake.at(spec.lake)
     results = run_checks(lake, schedules(spec, lake, now), now, names)
-    record(lake, results, uuid4().hex, now)
     if json:
         write_json([_with_rows(result) for result in results])
     else:
@@ -36,6 +35,10 @@ def check(
         write_table(header, [(_verdict(each), each.name, each.offending_rows, each.promise) for each in results])
         for result in results:
             _show_sample(result)
+    try:
+        record(lake, results, uuid4().hex, now)
+    except Problem as problem:  # such as a lake that may only be read
+        complain(f"The results were not recorded: {problem}")
     broken = any(result.severity == "error" and not result.passed for result in results)
     return CorruptData.exit_code if broken else 0
 
