@@ -34,6 +34,7 @@ from schemas.errors import AccessRefused, Problem, TryLater
 MINUTE_MS = 60_000
 _SHORTEST_BAN_MS = 2 * MINUTE_MS
 _FIREWALL_MS = 5 * MINUTE_MS  # the exchange speaks of minutes, and names none
+_LARGEST_CODE = 10**9
 _LONGEST_BAN_MS = 3 * 24 * 60 * MINUTE_MS
 
 
@@ -141,6 +142,11 @@ _REDIRECTED = Advice(
     "something in between redirects elsewhere",
     "Log in to the network, or check the addresses under `exchange`.",
 )
+_STRANGE = Advice(
+    Transient,
+    "that is no answer of the exchange's own",
+    "Something in between may have answered: a proxy, or another server at an address under `exchange`. Run again.",
+)
 _BUG = Advice(Rejected, way_out="This is a bug of binlake; please report it.")
 
 _BY_CODE: dict[int, Advice] = {
@@ -196,7 +202,7 @@ def error_from(
     `now_ms` is the exchange's time; `asked` names the thing asked for, such as `symbol=BTCUSDT`.
     """
     told = _told(body)
-    code = told.code if isinstance(told.code, int) else None
+    code = _number(told.code)
     text = _shown(told.msg) if isinstance(told.msg, str) else ""
     advice = _advice(status, code, text)
     until_ms = (
@@ -218,6 +224,11 @@ def is_error(told_code: object) -> bool:
     return isinstance(told_code, int) and told_code < 0
 
 
+def _number(told_code: object) -> int | None:
+    """A code as the exchange has them; any other number is none of its own, and may be too long to keep."""
+    return told_code if type(told_code) is int and abs(told_code) <= _LARGEST_CODE else None
+
+
 def _told(body: bytes) -> _Told:
     try:
         return msgspec.json.decode(body, type=_Told)
@@ -234,7 +245,9 @@ def _advice(status: int, code: int | None, text: str) -> Advice:
         return _BY_STATUS[status]
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP
         return _REDIRECTED
-    return _RETRY if status >= 500 or (status == 200 and code is None) else _BUG  # noqa: PLR2004 - HTTP
+    if code is not None:
+        return _RETRY if status >= 500 else _BUG  # noqa: PLR2004 - HTTP
+    return _STRANGE if 400 <= status < 500 else _RETRY  # noqa: PLR2004 - HTTP
 
 
 def _sentence(status: int, code: int | None, asked: str, meaning: str) -> str:

@@ -136,6 +136,13 @@ class Body(Fault, frozen=True):
         return replace(answer, body=self.text.encode())
 
 
+class NoContent(Fault, frozen=True):
+    """A 204: everything is fine, and there is nothing."""
+
+    def applied(self, answer: Answer) -> Answer:
+        return replace(answer, status=204, body=b"")
+
+
 class NoWeight(Fault, frozen=True):
     """The used-weight headers are missing."""
 
@@ -263,6 +270,7 @@ AnyFault = (
     | Restricted
     | Redirect
     | Body
+    | NoContent
     | NoWeight
     | Drift
     | Lagging

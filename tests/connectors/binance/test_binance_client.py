@@ -281,6 +281,8 @@ async def test_a_ban_is_understood_by_a_machine_whose_clock_is_wrong(world, ahea
         (faults.Error(code=-1008, status=503, count=None), Transient),
         (faults.Html(status=502, count=None), Transient),
         (faults.Html(status=200, count=None), Transient),
+        (faults.Html(status=400, count=None), Transient),
+        (faults.NoContent(count=None), Transient),
         (faults.ShortBody(count=None), Transient),
         (faults.CutGzip(count=None), Transient),
         (faults.Body(text="", count=None), Transient),

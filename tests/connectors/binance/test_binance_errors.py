@@ -69,7 +69,13 @@ def error(status, code=None, msg="text", headers=None, body=None) -> BinanceErro
         (400, -1220, Fact),
         (400, -1100, Rejected),
         (400, -1120, Rejected),
-        (400, None, Rejected),
+        (400, None, Transient),
+        (413, None, Transient),
+        (204, None, Transient),
+        (100, None, Transient),
+        (200, -(10**30), Transient),
+        (400, -(10**30), Transient),
+        (400, True, Transient),
         (404, None, Rejected),
         (302, None, Unreachable),
     ],
@@ -199,3 +205,17 @@ def test_an_error_survives_pickling():
     assert type(problem) is Banned
     assert (problem.code, problem.until_ms) == (-1003, NOW_MS + 9000)
     assert "klines" in str(problem)
+
+
+def test_a_page_of_something_in_between_is_no_bug_of_ours():
+    """A 400 with a page instead of the exchange's code says what it is, and where to look."""
+    strange = error(400, body=b"<html><h1>400 Bad Request</h1></html>")
+    assert "no answer of the exchange's own" in str(strange)
+    assert "bug" not in str(strange)
+    assert strange.exit_code == 1
+
+
+@pytest.mark.parametrize("code", [10**30, -(10**30), 2**63])
+def test_a_code_beyond_all_codes_is_none(code):
+    """A number that no table could hold is not kept as a code."""
+    assert error(400, code).code is None
