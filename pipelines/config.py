@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,6 +156,20 @@ def _read(path: Path) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         raise UsageProblem(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+
+
+def exposure(path: Path) -> str:
+    """A warning when other users can change the file, which decides where keys are sent; empty otherwise."""
+    file, folder = path.stat(), path.absolute().parent.stat()
+    if _others_write(file) or (_others_write(folder) and not folder.st_mode & stat.S_ISVTX):
+        return f"Other users can change {path}, which says where your keys are sent: chmod go-w it and its folder."
+    return ""
+
+
+def _others_write(status: os.stat_result) -> bool:
+    """Whether more than the owner may write; a group of the owner's own number is the owner alone."""
+    shared = stat.S_IWGRP if status.st_gid != status.st_uid else 0
+    return bool(status.st_mode & (stat.S_IWOTH | shared))
 
 
 def flow_named(config: FlowsFile, name: str) -> Flow:

@@ -19,7 +19,7 @@ from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.access import key_of
-from pipelines.config import load
+from pipelines.config import exposure, load
 from pipelines.serving import recorder
 from schemas.config import Account
 from schemas.errors import Problem
@@ -57,7 +57,9 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
     except Problem as problem:
         yield Finding.of("flows.yaml", problem)
         return
-    yield Finding("flows.yaml", "ok", f"{len(config.flows)} flows on {site.environment}")
+    warning = exposure(path)
+    says = f"{len(config.flows)} flows on {site.environment}"
+    yield Finding("flows.yaml", "warn" if warning else "ok", says, warning)
     for finding in (*_disk(config.lake), *_lake(config.lake, site), await _prefect(path)):
         yield finding
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from connectors.simulator.exchange import Exchange
 from connectors.simulator.faults import AnyFault
 
 PREFIX = "/simulator/"
+_SIGNATURE = re.compile(r"signature=[^&]*")
 
 
 class _Delist(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,12 +64,12 @@ def _spend(exchange: Exchange, body: bytes) -> None:
 
 
 def _requests(exchange: Exchange, _body: bytes) -> list[dict[str, Any]]:
-    """What was asked, without the keys."""
+    """What was asked, without keys and signatures."""
     return [
         {
             "at_ms": seen.at_ms,
             "method": seen.method,
-            "target": seen.target,
+            "target": _SIGNATURE.sub("signature=hidden", seen.target),
             "status": seen.status,
             "weight": seen.weight,
             "used": seen.used,

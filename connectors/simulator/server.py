@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from connectors.simulator import control
+from connectors.simulator import control, security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.messages import Answer, Asked
 
@@ -25,6 +25,8 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
     """Serve the exchange in this event loop; gives the address, with a free port when none is named."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if not security.is_from_here(request.headers):
+            return web.Response(status=403, text="The simulator answers programs on this machine, and no web pages.\n")
         if request.path.startswith(control.PREFIX):
             return await control.handle(exchange, request)
         return await _deliver(request, exchange.answer(_asked(request)), formatdate(exchange.now_us / 1e6, usegmt=True))

@@ -1,4 +1,4 @@
-"""What is set before anything else is imported: file modes, and an engine that keeps to itself."""
+"""What is set before anything else is imported: file modes, no core dumps, and an engine that keeps to itself."""
 
 from __future__ import annotations
 

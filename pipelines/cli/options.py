@@ -9,6 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from pipelines.cli.output import say
+from pipelines.config import exposure, load
 from schemas.config import FlowsFile
 from schemas.errors import UsageProblem
 from schemas.values import instant, nearest, past, shown
@@ -17,6 +19,13 @@ FLOWS_FILE = Path("flows.yaml")
 
 Config = Annotated[Path, Parameter(name="--config", help="the file that says what to pull")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON, for a program to read")]
+
+
+def loaded(config: Path) -> FlowsFile:
+    """The content of the file, with a word to its owner when others could change it."""
+    spec = load(config)
+    say(*filter(None, [exposure(config)]))
+    return spec
 
 
 def chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:

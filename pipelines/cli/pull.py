@@ -14,12 +14,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.access import unset_secret
-from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, moment
+from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, loaded, moment
 from pipelines.cli.output import say, write_json, write_table
 from pipelines.cli.problems import INTERRUPTED
 from pipelines.cli.progress import watching
 from pipelines.cli.stopping import stopping
-from pipelines.config import load
 from pipelines.forecast import FlowPlan, plan_flow
 from pipelines.progress import Progress
 from pipelines.receipts import Failure, Receipt, worst
@@ -42,7 +41,7 @@ async def plan(
     config: Config = FLOWS_FILE,
 ) -> int:
     """Say what a run would fetch, and what that costs: requests, weight, minutes, rows, bytes; fetches nothing."""
-    spec = load(config)
+    spec = loaded(config)
     plans = [await plan_flow(spec, name) for name in chosen(spec, flows)]
     _show_plans(plans, series=series, json=json)
     return 0
@@ -50,7 +49,7 @@ async def plan(
 
 async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE) -> int:
     """One incremental pass: whatever is new since the last one. Flows whose key is not set are skipped and named."""
-    spec = load(config)
+    spec = loaded(config)
     names = chosen(spec, flows)
     api = await asyncio.to_thread(recorder, config)
     say(f"Recorded by Prefect at {api.url}." if api else "No Prefect server is up; running directly, without a record.")
@@ -92,7 +91,7 @@ async def backfill(
     Where a check, an audit or `prove --against` shows a month to be wrong, `--reload --month YYYY-MM` asks for all of
     its candles again. What differs is replaced, and both versions stay in `corrections`.
     """
-    spec = load(config)
+    spec = loaded(config)
     (name,) = chosen(spec, [flow])
     window = replace(_window(since, until, month), symbols=tuple(symbol), again=reload)
     if dry_run and reload:

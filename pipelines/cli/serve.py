@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.types import ExistingDirectory
 
-from pipelines.cli.options import FLOWS_FILE, Config
+from pipelines.cli.options import FLOWS_FILE, Config, loaded
 from pipelines.cli.output import say, write, write_table
 from pipelines.cli.problems import INTERRUPTED
 from pipelines.cli.progress import watching
@@ -24,6 +24,7 @@ async def up(
     """Start a Prefect server with its UI and run every flow on its schedule; Ctrl-C ends all of it."""
     from pipelines import serving  # noqa: PLC0415 - the other verbs here need no server
 
+    loaded(config)
     with stopping("Ending everything that was started; this takes a few seconds.") as stop:
         await serving.up(config, say=say, stop=stop, port=port)
     return 0

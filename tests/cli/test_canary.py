@@ -45,14 +45,16 @@ FAULTS: list[dict[str, Any]] = [
     {},
 ]
 DRIVER = """
-import json, logging, sys, urllib.request
+import json, logging, os, sys, urllib.request
 log, url, config, faults = sys.argv[1:]
 logging.basicConfig(level=logging.DEBUG, filename=log)
 from pipelines.cli import main
+state = os.environ["XDG_STATE_HOME"]
 def order(method, body=None):
     urllib.request.urlopen(urllib.request.Request(url + "/simulator/faults", body, method=method)).close()
 for number, fault in enumerate(json.loads(faults)):
     order("DELETE")
+    os.environ["XDG_STATE_HOME"] = f"{state}/{number}"  # a pause that one run is told is not the next one's
     if fault:
         path = ("/api/v3/account", "/sapi/v1/account/apiRestrictions")[number % 2]
         order("POST", json.dumps({**fault, "path": path}).encode())

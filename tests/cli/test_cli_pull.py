@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 
 import pyarrow.compute as pc
 import pytest
@@ -32,6 +33,35 @@ def test_all_flows_run_and_one_without_its_key_is_skipped(config, capsys):
     assert "market: klines spot done, " in said.err
     assert set(stored(config, KLINES)["symbol"].to_pylist()) == {"BTCUSDT", "ETHUSDT"}
     assert stored(config, BALANCES).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "warned"),
+    [(0o600, 0o700, False), (0o644, 0o755, False), (0o666, 0o700, True), (0o600, 0o777, True), (0o600, 0o1777, False)],
+    ids=lambda value: oct(value) if value > 1 else str(value),
+)
+def test_a_file_that_others_can_change_is_named(config, capsys, file, folder, warned):
+    """Who can write flows.yaml, or replace it, decides where keys are sent: `run` and `doctor` say so."""
+    config.chmod(file)
+    config.parent.chmod(folder)
+    assert main(["run", "upkeep", "--config", str(config)]) == 0
+    assert ("Other users can change" in capsys.readouterr().err) == warned
+    main(["doctor", "--json", "--config", str(config)])
+    (finding,) = [each for each in json.loads(capsys.readouterr().out) if each["what"] == "flows.yaml"]
+    assert finding["level"] == ("warn" if warned else "ok")
+    config.parent.chmod(0o700)
+
+
+def test_a_file_that_a_group_can_change_is_named(config, capsys):
+    """A group counts as others, unless it is the owner's own."""
+    config.chmod(0o660)
+    for group, warned in ((config.stat().st_uid, False), (config.stat().st_uid + 1, True)):
+        try:
+            os.chown(config, -1, group)
+        except PermissionError:
+            pytest.skip("only root may give a file to any group")
+        main(["plan", "upkeep", "--config", str(config)])
+        assert ("Other users can change" in capsys.readouterr().err) == warned
 
 
 def test_a_flow_asked_for_by_name_must_have_its_key(config, capsys):

@@ -62,6 +62,36 @@ def test_it_is_steered_over_its_port(url: str) -> None:
     assert [each["status"] for each in _call(f"{url}/simulator/requests")] == [503, 200, 200, 200]
 
 
+def test_signatures_are_not_told(url: str) -> None:
+    """Who reads what was asked of the simulator sees neither signatures nor keys."""
+    with pytest.raises(urllib.error.HTTPError):
+        _call(f"{url}/api/v3/account?timestamp=1&signature=c8db56825ae71d6d&recvWindow=5000")
+    (seen,) = _call(f"{url}/simulator/requests")
+    assert seen["target"] == "/api/v3/account?timestamp=1&signature=hidden&recvWindow=5000"
+
+
+@pytest.mark.parametrize("path", ["/simulator/faults", "/simulator/requests", "/api/v3/time"])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}, {"Host": ""}],
+    ids=str,
+)
+def test_web_pages_are_refused(path: str, headers: dict[str, str], url: str) -> None:
+    """Neither a page of another origin nor a name that was rebound to this machine steers or reads the simulator."""
+    method = "DELETE" if path.endswith("faults") else "GET"
+    request = urllib.request.Request(f"{url}{path}", headers=headers, method=method)  # noqa: S310 - loopback
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request)  # noqa: S310 - loopback
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:8390"])
+def test_programs_on_this_machine_are_answered(host: str, url: str) -> None:
+    """Every name of this machine will do."""
+    request = urllib.request.Request(f"{url}/api/v3/time", headers={"Host": host})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
+        assert response.status == 200
+
+
 @pytest.mark.parametrize(
     ("path", "order", "status"),
     [
