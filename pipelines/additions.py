@@ -40,12 +40,13 @@ def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
         bounds = table.bounds()
         stored = _stored(table, pages, bounds)
         refused = {page.series: problem for page in pages if (problem := _contradiction(dataset, page, stored))}
+        beyond = {page.series for page in pages if not page.tail and _reaches_beyond(dataset, page, bounds)}
         found = _news(dataset, [page for page in pages if page.series not in refused], stored, bounds)
         if not found:
-            return Landed(0, refused)
+            return Landed(0, refused, beyond)
         moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
         try:
-            return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, refused)
+            return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, refused, beyond)
         except Stale:
             continue
     raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
@@ -71,6 +72,10 @@ def _places_of_new(page: Page, stored: _Stored, until: float) -> list[int]:
 def _until(dataset: Dataset, series: AccountSeries, bounds: Mapping[str, int]) -> float:
     """No row of a series is stored from this id on."""
     return bounds.get(f"{dataset.series_id(series.values)}#until_id", 0) if dataset.cursor else inf
+
+
+def _reaches_beyond(dataset: Dataset, page: Page, bounds: Mapping[str, int]) -> bool:
+    return any(one >= _until(dataset, page.series, bounds) for one in page.ids)
 
 
 def _stored(table: Table, pages: Sequence[Page], bounds: Mapping[str, int]) -> _Stored:

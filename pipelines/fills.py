@@ -8,24 +8,31 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
+import pyarrow as pa
+
 from connectors.binance import endpoints
 from connectors.binance.endpoints import Endpoint
+from connectors.lake import Lake
 from pipelines.additions import add_rows
 from pipelines.ahead import ahead
-from pipelines.idpages import AccountSeries, Landed, Page, constants, page_of
+from pipelines.idpages import AccountSeries, Landed, Page, constants, id_column, page_of
 from pipelines.idwalk import WAVE, IdWalk
+from pipelines.journal import column
 from pipelines.lookup import LAG_US
-from pipelines.matching import Changed, due, lacking, note_matched, still_lacking, unexplained
+from pipelines.matching import Due, Told, due, lacking, note_matched, still_lacking, unexplained
 from pipelines.orders import ASK_AGAIN_US
 from pipelines.receipts import Failure
+from pipelines.reconcile import EVERY_US, OrderLook, overdue
 from pipelines.session import Session
 from pipelines.standing import back_again, stands_of
 from schemas.dataset import Dataset
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
 
-_NAMED: Mapping[str, Callable[[Changed], dict[str, int | None]]] = {
-    endpoints.MY_TRADES.name: lambda order: {"orderId": order.order_id, "limit": endpoints.MY_TRADES.page_limit},
+_BY_ORDER = {"limit": endpoints.MY_TRADES.page_limit}
+_NAMED: Mapping[str, Callable[[Told], dict[str, int | None]]] = {
+    endpoints.MY_TRADES.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
+    endpoints.MY_ALLOCATIONS.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
     endpoints.MY_PREVENTED_MATCHES.name: lambda order: {"preventedMatchId": order.prevented_match_id},
 }
 """How each endpoint is asked for what one order points to."""
@@ -43,20 +50,33 @@ class FillPull:
 
     async def run(self, symbols: Iterable[str]) -> None:
         """Bring the fills of these symbols in line with their orders."""
-        lake, gone_before = self.session.lake, self.session.client.now_us() - ASK_AGAIN_US
-        series = await asyncio.to_thread(due, lake, self.account, self.market, sorted(symbols), gone_before=gone_before)
+        series, unanswered = await self._due(sorted(symbols))
+        lake = self.session.lake
         short = await asyncio.to_thread(lacking, lake, series)
         first = frozenset(one.series for one in series if one.never_walked)
-        unanswered = await self.walk(sorted(first | short.keys()), first)
+        unanswered |= await self.walk(sorted(first | short.keys()), first)
         routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
         unanswered |= await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
-        late = await asyncio.to_thread(still_lacking, lake, series)
-        unanswered |= await self._one_by_one(endpoints.MY_TRADES, FILLS, late)
-        pointing = await asyncio.to_thread(unexplained, lake, series)
-        once = {(one, order.prevented_match_id): (one, order) for one, order in pointing}  # two orders share a match
-        unanswered |= await self._one_by_one(endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, list(once.values()))
+        for endpoint, dataset, wanted in _LOOKS:
+            unanswered |= await self._one_by_one(endpoint, dataset, await asyncio.to_thread(wanted, lake, series))
         answered = [one for one in series if one.series not in unanswered]
         await asyncio.to_thread(note_matched, lake, answered, self.session.client.now_us())
+
+    async def _due(self, symbols: Sequence[str]) -> tuple[list[Due], set[AccountSeries]]:
+        """What is to be looked at, once the orders that are missing were asked for; and where one was not answered."""
+        lake, now = self.session.lake, self.session.client.now_us()
+        before, gone_before = now if self.session.again else now - EVERY_US, now - ASK_AGAIN_US
+        late = await asyncio.to_thread(
+            partial(overdue, before=before, gone_before=gone_before), lake, self.account, self.market, symbols
+        )
+        look = OrderLook(session=self.session)
+        try:
+            unanswered = await look.run(late)
+        finally:
+            self.rows += look.rows
+            self.failures += look.failures
+        wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
+        return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered
 
     async def walk(
         self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()
@@ -89,7 +109,7 @@ class FillPull:
         return set(series) - walk.whole
 
     async def _one_by_one(
-        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[AccountSeries, Changed]]
+        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[AccountSeries, Told]]
     ) -> set[AccountSeries]:
         """Ask for the rows of single orders, and return the series of which an order was not answered."""
         self.session.progress.expect(requests=len(orders), rows=0)
@@ -103,19 +123,56 @@ class FillPull:
                         raise answer
                     case Problem():
                         self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
-                    case _ if await self._add(dataset, [answer]):
+                    case _ if await self._add(dataset, [answer]):  # else the next run asks again
                         unanswered.discard((series, order))
         return {series for series, _ in unanswered}
 
-    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Changed]) -> Page:
+    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Told]) -> Page:
+        """All rows of one order, page by page until they add up, or nothing follows."""
         series, order = asked
-        known, named = constants(dataset, series, 0), _NAMED[endpoint.name](order)
-        return page_of(dataset, series, await self.session.client.rows(endpoint, known, symbol=series.symbol, **named))
+        known, named = constants(dataset, series, 0), {"symbol": series.symbol, **_NAMED[endpoint.name](order)}
+        pages = [await self.session.client.rows(endpoint, known, **named)]
+        while pages[-1].num_rows and not _adds_up(pages, order):
+            behind = max(column(pages[-1], id_column(dataset))) + 1
+            self.session.progress.expect(requests=1, rows=0)
+            pages.append(await self.session.client.rows(endpoint, known, **named, **_from(endpoint, behind)))
+            self.session.progress.advance(requests=1)
+            if pages[-1].num_rows and min(column(pages[-1], id_column(dataset))) < behind:
+                raise Problem(f"{endpoint.name} answered ids from {behind} on with lower ones.", "Run again.")
+        return page_of(dataset, series, pa.concat_tables(pages))
 
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> bool:
-        """Store pages; whether none of them was refused."""
+        """Store pages; whether all of them is stored now."""
         landed = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else Landed()
         self.rows += landed.rows
         self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
         self.session.progress.advance(rows=landed.rows)
-        return not landed.refused
+        return not landed.refused and not landed.beyond
+
+
+def _adds_up(pages: Sequence[pa.Table], order: Told) -> bool:
+    """Whether these are all rows that an order can have; a prevented match is asked for alone."""
+    names = pages[0].column_names
+    return "qty" not in names or sum(qty for page in pages for qty in column(page, "qty")) >= order.executed_qty
+
+
+def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
+    assert endpoint.walk is not None  # noqa: S101 - what has many rows is walked by id
+    return {endpoint.walk.param: since}
+
+
+def _matches(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+    """One order of each prevented match that is not stored: two may share it."""
+    return list({(one, order.prevented_match_id): (one, order) for one, order in unexplained(lake, series)}.values())
+
+
+def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+    return [(one, order) for one, order in still_lacking(lake, series) if order.used_sor]
+
+
+# What is asked for one by one, each after the one before it.
+_LOOKS = (
+    (endpoints.MY_TRADES, FILLS, still_lacking),
+    (endpoints.MY_ALLOCATIONS, ALLOCATIONS, _routed),
+    (endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, _matches),
+)

@@ -66,6 +66,7 @@ class Watch:
     path: Path | None = None
     progress: Progress = field(default_factory=Silent)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    again: bool = False
     receipts: list[Receipt] = field(default_factory=list)
     error: Exception | None = None
 
@@ -99,7 +100,9 @@ async def _run(name: str) -> State[None]:
     watch = _watch.get(None) or Watch()
     try:
         config = load(watch.path or _served_file())
-        watch.receipts = await run_flow(config, name, progress=watch.progress, stop=watch.stop, pull=_as_task)
+        watch.receipts = await run_flow(
+            config, name, progress=watch.progress, stop=watch.stop, again=watch.again, pull=_as_task
+        )
     except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
         watch.error = error
         return Failed(message=told(error)[1])
@@ -232,10 +235,12 @@ def artifact_key(name: str) -> str:
     return f"binlake-{name.lower().replace('_', '-')}"
 
 
-async def recorded_run(path: Path, name: str, *, api: Api, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+async def recorded_run(
+    path: Path, name: str, *, api: Api, progress: Progress, stop: asyncio.Event, again: bool = False
+) -> list[Receipt]:
     """One pass of a flow, as a flow run on the Prefect server at `api`."""
     kind = flow_named(load(path), name).kind
-    watch = Watch(path, progress, stop)
+    watch = Watch(path, progress, stop, again)
     token = _watch.set(watch)
     try:
         with _asking(api):

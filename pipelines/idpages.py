@@ -76,10 +76,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """How many rows a commit added, and the series whose answers contradict the lake: nothing of these is stored."""
+    """How many rows a commit added, and the series whose answers contradict the lake: nothing of these is stored.
+
+    Of those `beyond`, rows were left for the walk to bring, which has not come by them yet.
+    """
 
     rows: int = 0
     refused: Mapping[AccountSeries, Problem] = field(default_factory=dict)
+    beyond: Collection[AccountSeries] = ()
 
 
 def tail_of(before: Tail, instants: Mapping[int, int], pinned: Sequence[bool], now: int) -> Tail:
@@ -150,6 +154,11 @@ def within(dataset: Dataset, series: Collection[AccountSeries], since: int | Non
         begin: Any = pa.scalar(since, TIME.arrow)
         found &= pc.field(dataset.clock) >= begin
     return found
+
+
+def among(name: str, ids: Collection[Any]) -> pc.Expression:
+    """The rows with one of these ids; their range spares files."""
+    return pc.field(name).isin(sorted(ids)) & (pc.field(name) >= min(ids)) & (pc.field(name) <= max(ids))
 
 
 def with_ids(

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Table
-from pipelines.idpages import AccountSeries, id_column, with_ids, within
+from pipelines.idpages import AccountSeries, among, id_column, with_ids, within
 from pipelines.journal import column, with_instants
 from pipelines.standing import last_of
 from schemas.dataset import MONTH, Dataset
@@ -120,6 +120,5 @@ def _instants(table: Table, series: Collection[AccountSeries], keys: Collection[
 
 
 def _by_id(dataset: Dataset, series: Collection[AccountSeries], ids: Collection[int]) -> pc.Expression:
-    """The rows with these ids, and maybe some of other series; the range of ids spares files."""
-    of = pc.field(id_column(dataset))
-    return within(dataset, series) & of.isin(sorted(ids)) & (of >= min(ids)) & (of <= max(ids))
+    """The rows with these ids, and maybe some of other series."""
+    return within(dataset, series) & among(id_column(dataset), ids)

@@ -255,8 +255,9 @@ async def open_run(
     stop: asyncio.Event,
     window: Window | None = None,
     state: Path | None = None,
+    again: bool = False,
 ) -> AsyncIterator[Run]:
-    """Open a run of a flow. `state` is the file of the shared weight budget.
+    """Open a run of a flow. `state` is the file of the shared weight budget; for `again`, see `Session`.
 
     Raises UsageProblem for a lake of another environment, AccessRefused for a key that is missing or may too much.
     """
@@ -267,7 +268,7 @@ async def open_run(
     journal = Journal(name)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:
         client = Client(site, budget, keys, on_request=journal.note)
-        session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop)
+        session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop, again=again)
         run = Run(config, flow, session, units_of(name, flow), window)
         reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
         async with (
@@ -300,13 +301,14 @@ async def run_flow(
     stop: asyncio.Event,
     window: Window | None = None,
     state: Path | None = None,
+    again: bool = False,
     pull: Step = Run.pull,
 ) -> list[Receipt]:
     """One pass of a flow. A dataset that fails stops no other, unless the exchange refuses us.
 
     `pull` is what a scheduler puts around the pulling of a unit.
     """
-    async with open_run(config, name, progress=progress, stop=stop, window=window, state=state) as run:
+    async with open_run(config, name, progress=progress, stop=stop, window=window, state=state, again=again) as run:
         for unit in run.units:
             receipt = await pull(run, unit)
             if stop.is_set() or hopeless(receipt):

@@ -14,7 +14,10 @@ from pipelines.progress import Progress
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop."""
+    """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop.
+
+    With `again`, what is otherwise asked for again at a slow rate is asked for now.
+    """
 
     lake: Lake
     client: Client
@@ -22,6 +25,7 @@ class Session:
     progress: Progress
     archive: Archive | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    again: bool = False
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:

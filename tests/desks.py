@@ -69,8 +69,8 @@ class Desk:
             "intervals": list(intervals), "since": since, **more,
         }  # fmt: skip
 
-    async def run(self, flow: str = "prices") -> list[Receipt]:
-        return await run_flow(self.config, flow, progress=Silent(), stop=self.stop, state=self.state)
+    async def run(self, flow: str = "prices", *, again: bool = False) -> list[Receipt]:
+        return await run_flow(self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again)
 
     async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
         window = Window(instant(since), instant(until) if until else None, tuple(symbols))

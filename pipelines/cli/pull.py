@@ -8,7 +8,6 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -24,7 +23,7 @@ from pipelines.progress import Progress
 from pipelines.receipts import Failure, Receipt, worst
 from pipelines.runs import Window, run_flow
 from pipelines.runs import backfill as pull_history
-from pipelines.serving import Api, recorder
+from pipelines.serving import recorder
 from schemas.errors import UsageProblem
 from schemas.values import shown
 
@@ -47,7 +46,14 @@ async def plan(
     return 0
 
 
-async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE) -> int:
+async def run(
+    *flows: FlowNames,
+    again: Annotated[
+        bool, Parameter(negative="", help="ask now for what the checks of orders and fills found lacking, not in hours")
+    ] = False,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
     """One incremental pass: whatever is new since the last one. Flows whose key is not set are skipped and named."""
     spec = loaded(config)
     names = chosen(spec, flows)
@@ -58,16 +64,12 @@ async def run(*flows: FlowNames, json: Json = False, config: Config = FLOWS_FILE
         if not flows and (account := unset_secret(spec, name)):
             return [_skipped(name, account)]
         if api is None:
-            return await run_flow(spec, name, progress=progress, stop=stop)
-        return await _recorded(config, name, api, progress, stop)
+            return await run_flow(spec, name, progress=progress, stop=stop, again=again)
+        from pipelines.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
+
+        return await recorded_run(config, name, api=api, progress=progress, stop=stop, again=again)
 
     return await pull_each(names, pull, json=json)
-
-
-async def _recorded(config: Path, name: str, api: Api, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
-    from pipelines.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
-
-    return await recorded_run(config, name, api=api, progress=progress, stop=stop)
 
 
 async def backfill(

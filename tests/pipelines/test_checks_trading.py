@@ -17,7 +17,7 @@ from connectors.simulator import Exchange, Life, serve
 from connectors.simulator.limits import Limits
 from pipelines.checks import run_checks
 from schemas.journal import RUNS
-from schemas.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
+from schemas.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 
 NOW = at("2026-03-01 12:00")
 SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
@@ -100,17 +100,37 @@ def test_a_lost_quote_amount_is_not_compared(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("values", "ended", "outcome"),
     [
-        ({"status": "PARTIALLY_FILLED"}, "2026-01-02", "done"),
+        ({"status": "PARTIALLY_FILLED", "executed_qty": "0"}, "2026-01-02", "done"),
         ({"seen_at": "2026-01-03"}, "2026-01-02", "done"),
         ({}, "2026-01-01 00:59", "done"),
         ({}, "2026-01-02", "failed"),
     ],
 )
 def test_an_order_may_wait_for_its_fills(values: dict[str, Any], ended: str, outcome: str, lake: Lake) -> None:
-    """An open order, one newer than the last whole run, and one within the hour that answers may lag, are not judged."""
+    """Fills beyond an open order's last state, an order newer than the last whole run, and one within the hour that
+    answers may lag, are not judged.
+    """
     put(lake, ORDERS, order(7) | values)
+    put(lake, FILLS, fill(1, 7, qty="1", quote_qty="100"))
     ran(lake, "fills", "2025-12-31", outcome, ended)
     assert found(lake, "executed_sums") == []
+
+
+def test_an_open_order_lacks_what_it_says_was_executed(lake: Lake) -> None:
+    """What an open order received may be more than its last state says, and not less."""
+    put(lake, ORDERS, order(7, "PARTIALLY_FILLED"), order(8, "PARTIALLY_FILLED"))
+    put(lake, FILLS, fill(1, 7, qty="2", quote_qty="200"), fill(2, 8, qty="4", quote_qty="400"))
+    ran(lake, "fills", "2026-01-02")
+    assert [row["order_id"] for row in found(lake, "executed_sums")] == [7]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_prevented_match_that_is_pointed_to_is_stored(stored: bool, lake: Lake) -> None:
+    """An order that points to a prevented match fails until that match is there."""
+    put(lake, ORDERS, order(7, executed_qty="0", cumulative_quote_qty="0", prevented_match_id=5))
+    put(lake, PREVENTED_MATCHES, SERIES | {"prevented_match_id": 5 if stored else 6, "transact_time": "2026-01-01"})
+    ran(lake, "fills", "2026-01-02")
+    assert [row["order_id"] for row in found(lake, "prevented_matches")] == ([] if stored else [7])
 
 
 def test_the_last_version_of_an_order_is_judged(lake: Lake) -> None:

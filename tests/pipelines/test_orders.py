@@ -75,6 +75,7 @@ async def test_an_order_amended_while_it_rests_is_one_order(desk: TradeDesk) -> 
 
 async def test_the_first_order_of_all_may_come_late(desk: TradeDesk) -> None:
     """A lagging first answer shows the second order alone: the first one, with the smaller id, is had an hour later."""
+    desk.trading([B], datasets=["orders"])  # without fills, which would have it asked for by its id
     for _ in range(2):
         desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     desk.exchange.inject(Hole(path="/api/v3/allOrders", count=None))
