@@ -52,7 +52,7 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     if not isinstance(wanted, tuple):
         names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
         if flow.delisted and session.archive is not None:
-            names |= await _in_archive(session, session.archive, flow.market)
+            names |= await in_archive(session, session.archive, flow.market)
         return Chosen(tuple(sorted(names)), book, everything=True)
     nowhere = {
         symbol: failure
@@ -62,7 +62,7 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     return Chosen(tuple(one for one in wanted if one not in nowhere), book, unknown=tuple(nowhere.values()))
 
 
-async def _in_archive(session: Session, archive: Archive, market: str) -> set[str]:
+async def in_archive(session: Session, archive: Archive, market: str) -> set[str]:
     """The symbols that the archive has; when it cannot be asked they are left to the next run, and that is told."""
     try:
         return set(await archive.symbols(market))

@@ -1,24 +1,27 @@
 """Which symbols an account trades. No call tells it, so each is probed for a first fill, and looked at again in time.
 
 The log of the fills remembers of every symbol up to when it was looked at (`probed_at`), the log of the balances up
-to which snapshot every change was accounted for (`explained_at`, and `suspect_at` while one is looked into).
+to which snapshot every change was accounted for (`explained_at`, and `suspect_at` while one is looked into), and the
+log of the lists of orders when the archive was last asked for names that the exchange does not list (`archive_at`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from connectors.binance.endpoints import MY_TRADES
 from connectors.binance.pools import SPOT
-from connectors.lake import Lake
+from connectors.lake import Lake, Stale
+from pipelines.idpages import AccountSeries, move_of
 from pipelines.listing import Listing, covered, known
 from pipelines.residue import Suspicion, held_assets, suspicion
 from pipelines.standing import Stands, is_traded, known_symbols, stands_of
 from schemas.intervals import DAY_US
-from schemas.orders import FILLS, ORDERS
+from schemas.orders import FILLS, ORDER_LISTS, ORDERS
 
 WARM_US = DAY_US  # how often a symbol is looked at whose base asset the account holds
 COLD_US = 7 * DAY_US  # how often any other one is
@@ -87,20 +90,36 @@ class Survey:
         return [one.symbol for one in sorted(chosen, key=lambda one: one.rank)]
 
 
-def survey(lake: Lake, account: str, market: str, now: int) -> Survey:
-    """What the lake says about each symbol that the account may trade."""
+def survey(lake: Lake, account: str, market: str, now: int, archived: Collection[str] = ()) -> Survey:
+    """What the lake says about each symbol that the account may trade, those that only the archive names included."""
     book = known(lake, market)
     filled = stands_of(lake, FILLS, account, market)
     traded = known_symbols(lake, account, market)
     doubt = suspicion(lake, account, market, book)
     ground = _Ground(book, filled, traded, doubt, held_assets(lake, account), now)
-    symbols = book.rows.keys() | covered(lake, market) | _seen_by_others(lake, market) | filled.keys() | traded
+    listed = book.rows.keys() | covered(lake, market) | set(archived)
+    symbols = listed | _seen_by_others(lake, market) | filled.keys() | traded
     return Survey(
         account=account,
         market=market,
         candidates=[ground.candidate(symbol) for symbol in sorted(symbols)],
         suspicion=doubt,
     )
+
+
+def archive_due(lake: Lake, account: str, market: str, now: int) -> bool:
+    """Whether it is time to look for names in the archive."""
+    series = ORDER_LISTS.series_id(AccountSeries(account, market).values)
+    return lake.table(ORDER_LISTS).bounds().get(f"{series}#archive_at", 0) < now - COLD_US
+
+
+def note_archive(lake: Lake, account: str, market: str, names: Collection[str], now: int) -> None:
+    """Remember that names were looked for in the archive, once each of them was probed."""
+    if stands_of(lake, FILLS, account, market).keys() >= set(names):
+        table = lake.table(ORDER_LISTS)
+        move = move_of(ORDER_LISTS, AccountSeries(account, market), {"archive_at": now}, table.bounds())
+        with suppress(Stale):  # another process moved on; the next run looks again
+            table.commit(None, [move])
 
 
 def probes_allowed(share: float, budget: float, minutes: float) -> int:

@@ -20,7 +20,7 @@ UNKNOWABLE = (
     "What happened in a symbol after the instant it was looked at is not known until it is looked at again.",
     "Orders that were canceled or expired unfilled, in a symbol that never filled, are seen only while open.",
     "A symbol traded only through orders routed over several books (SOR) has no fill to find; balances that change do.",
-    "A symbol that left the exchange before the first run is not listed: name it under `symbols`, and it is asked for.",
+    "A symbol that is neither listed any more nor has candles in the archive is asked for where a flow names it.",
 )
 
 

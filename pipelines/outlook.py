@@ -97,8 +97,13 @@ def _of_traded(config: FlowsFile, flow: AccountFlow, now: int) -> Outlook:
         *_some("symbols never looked at", never, MY_TRADES, _ON_TOP),
         *_some("symbols looked at again", again, MY_TRADES, f"within {flow.discovery:.0%} of the budget"),
     )
-    note = f"It finds which of {never:,} symbols are traded. {_UNKNOWN} {_LATER}" if never else ""
+    note = f"It finds which of {never:,} symbols are traded. {_UNKNOWN} {_LATER}{_archived(config)}" if never else ""
     return Outlook(costs, orders.weight + _steady(found, flow), note)
+
+
+def _archived(config: FlowsFile) -> str:
+    has_archive = {"archive", "archive_list"} <= resolve(config.exchange).urls.keys()
+    return " Symbols that only the archive names are looked at as well, at 20 weight each." if has_archive else ""
 
 
 def _by_symbol(count: int) -> Cost:

@@ -34,7 +34,7 @@ from pipelines.session import Session
 from pipelines.snapshots import pull_balances, pull_prices, pull_tickers
 from pipelines.trading import SPOT_MARKET, Trading
 from schemas.catalog import DATASETS
-from schemas.config import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
+from schemas.config import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
 from schemas.errors import AccessRefused, Problem, TryLater, UsageProblem
 from schemas.intervals import SECOND_US
 from schemas.market import KLINES, SYMBOLS
@@ -286,7 +286,13 @@ async def open_run(
 
 def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive | None]:
     """The public archive, where the site has one and the flow may need it."""
-    needed = isinstance(flow, MaintenanceFlow) or (isinstance(flow, MarketFlow) and flow.source != "rest")
+    match flow:
+        case MarketFlow():
+            needed = flow.source != "rest"
+        case AccountFlow():
+            needed = flow.symbols == TRADED  # it names symbols that the exchange does not list any more
+        case MaintenanceFlow():
+            needed = True
     return Archive(site) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.lake import Lake
 from pipelines import listing, residue
-from pipelines.discovery import probes_allowed, survey
+from pipelines.choice import in_archive
+from pipelines.discovery import archive_due, note_archive, probes_allowed, survey
 from pipelines.fills import FillPull
 from pipelines.idpages import AccountSeries
 from pipelines.orders import OrderPull
@@ -60,10 +61,13 @@ class Trading:
         before = await self._known()
         await asyncio.to_thread(residue.look, lake, account, SPOT_MARKET, book)
         now = self.session.client.now_us()
-        found = await asyncio.to_thread(survey, lake, account, SPOT_MARKET, now)
+        archived = await self._archived(now)
+        found = await asyncio.to_thread(survey, lake, account, SPOT_MARKET, now, archived)
         probed = found.probes(most_again(self.flow, self.budget))
         series = [AccountSeries(account, SPOT_MARKET, one) for one in probed]
         await pull.walk(series, frozenset(series))
+        if archived:
+            await asyncio.to_thread(note_archive, lake, account, SPOT_MARKET, archived - book.rows.keys(), now)
         # What was routed over several books left no fill, but orders; and orders of what is traded may be unknown too.
         walked = (await self._known() - (before - set(probed))) | found.keen.intersection(probed)
         orders = self._order_pull(None)
@@ -72,6 +76,12 @@ class Trading:
         if found.suspicion and not orders.failures and not self.session.stop.is_set():
             await asyncio.to_thread(self._clear_when_looked_at, lake, now)
         return orders
+
+    async def _archived(self, now: int) -> set[str]:
+        """The symbols of the archive, now and then: about those not listed any more the exchange may still answer."""
+        lake, archive = self.session.lake, self.session.archive
+        due = await asyncio.to_thread(archive_due, lake, self.flow.account, SPOT_MARKET, now)
+        return await in_archive(self.session, archive, SPOT_MARKET) if archive is not None and due else set()
 
     def _clear_when_looked_at(self, lake: Lake, now: int) -> None:
         if not survey(lake, self.flow.account, SPOT_MARKET, now).suspects:

@@ -463,6 +463,38 @@ async def test_a_named_symbol_is_asked_for_though_nobody_lists_it(desk: TradeDes
     assert desk.stored_ids("fills", "BTCZAR") == desk.true_ids("fills", "BTCZAR")
 
 
+async def test_names_of_the_archive_are_probed(desk: TradeDesk) -> None:
+    """What exchangeInfo does not list, but the archive has a folder of, is looked for once a week."""
+    desk.addresses = {"archive": desk.url, "archive_list": desk.url}
+    desk.exchange.remove("XRPUSDT")  # neither listed nor answered about
+    desk.book.fill("BTCZAR", desk.book.place("BTCZAR", "BUY", 1, 50))
+    desk.exchange.inject(Error(path="/api/v3/exchangeInfo", status=400, code=-1100, count=1))  # hides regional symbols
+    await pull(desk)
+    assert "BTCZAR" not in {row["symbol"] for row in desk.rows("symbols")}
+    assert desk.stored_ids("fills", "BTCZAR") == desk.true_ids("fills", "BTCZAR")
+    assert desk.orders("BTCZAR") == desk.truth("BTCZAR")
+    assert desk.candidates()["XRPUSDT"].gone
+    listed = len(desk.asked("prefix="))
+    assert listed > 0
+    await pull(desk)
+    assert len(desk.asked("prefix=")) == listed
+    desk.clock.advance(8 * DAY_S)
+    await pull(desk)
+    assert len(desk.asked("prefix=")) > listed
+
+
+async def test_an_archive_in_trouble_hides_no_fill(desk: TradeDesk) -> None:
+    """Where the archive cannot be listed, the run does the rest, and the next one asks it again."""
+    desk.addresses = {"archive": desk.url, "archive_list": desk.url}
+    desk.exchange.inject(Error(path="/", status=403, code=0, count=1))
+    desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    await pull(desk)
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+    before = len(desk.asked("prefix="))
+    await pull(desk)
+    assert len(desk.asked("prefix=")) > before > 0
+
+
 async def test_a_name_that_nobody_knows_is_not_traded(desk: TradeDesk) -> None:
     """A mistyped symbol is a failure of every run, asked for once a day, and never taken for one that is traded."""
     desk.trading(["ETHUSD"])
