@@ -21,6 +21,8 @@ def told(error: Exception) -> tuple[int, str]:
             return 1, "The disk is full; nothing committed was lost. Make room and run the same command again."
         case OSError() if error.filename is not None:
             return 1, f"{error.filename}: {error.strerror}."
+        case OSError() if error.errno is not None:  # of Arrow, which names the file in its text
+            return 1, f"{error.strerror}."
         case _:
             return BUG, f"A bug: {_place(error)}. Run the same command with --debug and report what it prints."
 

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +20,8 @@ PATIENCE_S = 60.0  # commits take milliseconds, a checkpoint of a large table a 
 SAY_AFTER_S = 3.0
 LONGEST_NAP_S = 0.05
 
+OTHER_DISK = "Put the lake on another disk."
+_UNSUPPORTED = {EPERM, EOPNOTSUPP, ENOSYS}
 _say = logging.getLogger("binlake")
 
 
@@ -124,11 +126,40 @@ def disk_problems(place: Path, outcome: str, kind: type[Problem] = Problem) -> I
         reason = os_error(error)
         if reason.errno in {ENOSPC, EDQUOT}:
             raise kind(f"Disk full while writing {place}: {outcome}.", "Free space and run again.") from error
+        if reason.errno in _UNSUPPORTED and not has_links(place):
+            raise kind(f"The disk of {place} has no hard links, which commits need: {outcome}.", OTHER_DISK) from error
         raise kind(f"Could not write {place} ({reason.strerror}): {outcome}.", "Mend it and run again.") from error
 
 
-def os_error(error: OSError) -> OSError:
+def has_links(folder: Path) -> bool:
+    """Whether the disk of a folder has hard links, such as most but FAT and some network shares."""
+    with draft_in(folder if folder.is_dir() else folder.parent, "") as draft:
+        try:
+            draft.with_name(f"{draft.name}-link").hardlink_to(draft)
+        except OSError:
+            return False
+        draft.with_name(f"{draft.name}-link").unlink()
+    return True
+
+
+@contextmanager
+def read_problems(place: Path) -> Iterator[None]:
+    """Say in one sentence what the disk would not give."""
+    try:
+        yield
+    except OSError as error:
+        raise not_read(place, error) from error
+
+
+def not_read(place: Path, error: OSError) -> Problem:
+    """That nothing is known to be damaged, only that it cannot be read now."""
+    return Problem(
+        f"Could not read {place} ({os_error(error).strerror}).", "Mend the disk or its permissions, and run again."
+    )
+
+
+def os_error(error: Exception) -> OSError:
     """The error with its number, which delta-rs gives in its text only."""
     named = re.search(r"os error (\d+)", str(error))
-    code = error.errno or (int(named[1]) if named else None)
+    code = getattr(error, "errno", None) or (int(named[1]) if named else None)
     return OSError(code, os.strerror(code)) if code else OSError(None, str(error))

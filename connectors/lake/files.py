@@ -20,10 +20,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from connectors.lake.arrange import partitions
-from connectors.lake.durable import draft_in, make_folder, publish
+from connectors.lake.durable import draft_in, make_folder, not_read, publish
 from connectors.lake.statistics import Statistics
 from schemas.dataset import Dataset
-from schemas.errors import CorruptData
+from schemas.errors import CorruptData, Problem
 
 ROW_GROUP = 65_536  # rows: about a month of one symbol's minutes, so that a symbol's groups hold little else
 SIDE_BY_SIDE = 2 * ROW_GROUP  # rows; more are written as several files at once
@@ -165,10 +165,21 @@ def refuse_damaged(paths: Iterable[Path]) -> None:
             for _ in read_files([path]).to_batches():
                 pass
         except (pa.ArrowException, OSError):
-            raise CorruptData(
-                f"The data file {path} is damaged or missing.",
-                "Restore it from a copy, or move the table's folder away and pull it again.",
-            ) from None
+            raise unreadable(path) from None
+
+
+def unreadable(path: Path) -> Problem:
+    """Why a data file cannot be read to its end. Only what the disk does give may be called damaged."""
+    try:
+        checksum(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return not_read(path, error)
+    return CorruptData(
+        f"The data file {path} is damaged or missing.",
+        "Restore it from a copy, or move the table's folder away and pull it again.",
+    )
 
 
 def _options(schema: pa.Schema, compression: Compression) -> dict[str, Any]:

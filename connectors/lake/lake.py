@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.lake.durable import DRAFT, disk_problems, held, make_folder, whole_file
+from connectors.lake.durable import DRAFT, OTHER_DISK, disk_problems, has_links, held, make_folder, whole_file
 from connectors.lake.table import Table
 from schemas.dataset import Dataset
 from schemas.errors import AccessRefused, CorruptData, UsageProblem
@@ -46,6 +46,8 @@ class Lake:
                 ):  # of a process that died while it held the lock
                     draft.unlink()
                 if not _label_path(path).exists() and not _has_tables(path):
+                    if not has_links(path):
+                        raise UsageProblem(f"The disk of {path} has no hard links, which commits need.", OTHER_DISK)
                     _write_label(path, _Label(FORMAT, environment))
         lake = cls.at(path)
         if lake.environment != environment:

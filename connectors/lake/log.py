@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from connectors.lake import reported
 from connectors.lake.bounds import Bounds, checkpoint_path, entry_path, removed_ms
-from connectors.lake.durable import disk_problems, held, make_folder, sync
+from connectors.lake.durable import disk_problems, held, make_folder, not_read, os_error, read_problems, sync
 from connectors.lake.evolution import STATISTICS, evolve, new_columns
 from connectors.lake.files import DataFile, folder_name
 from connectors.lake.live import LiveFile, live_files, partitioned
@@ -123,9 +123,12 @@ class Log:
     def _snapshot(self) -> Iterator[DeltaTable | None]:
         """The newest snapshot, held still while it is used."""
         if self._delta is None and self.folder.is_dir():
-            self._first_open()
+            with read_problems(self.folder):
+                self._first_open()
         with self._guard:
-            yield None if self._delta is None else self._refresh()
+            with read_problems(self.folder):
+                delta = None if self._delta is None else self._refresh()
+            yield delta
 
     def _first_open(self) -> None:
         """Open the table to read it. That takes no lock and writes nothing, unless the log must be mended first."""
@@ -179,7 +182,10 @@ class Log:
         """The newest snapshot, with the bounds read up to it."""
         assert self._delta is not None
         delta = self._delta
-        delta.update_incremental()
+        try:
+            delta.update_incremental()
+        except DeltaError as error:
+            raise _unreadable(self.root, error) from error
         if delta.version() > self._opened + CHECKPOINT_EVERY:  # it replays all since the checkpoint it started from
             delta = self._reopen()
         self._bounds.follow(delta.version())
@@ -259,10 +265,17 @@ def _stored(root: Path) -> DeltaTable:
     try:
         return DeltaTable(root.as_uri())
     except DeltaError as error:
-        raise CorruptData(
-            f"The log of {root} cannot be read: {str(error).partition(chr(10))[0]}.",
-            "Restore the folder from a copy, or move it away and pull again.",
-        ) from error
+        raise _unreadable(root, error) from error
+
+
+def _unreadable(root: Path, error: DeltaError) -> Problem:
+    refused = os_error(error)
+    if refused.errno is not None:
+        return not_read(root / "_delta_log", refused)
+    return CorruptData(
+        f"The log of {root} cannot be read: {str(error).partition(chr(10))[0]}.",
+        "Restore the folder from a copy, or move it away and pull again.",
+    )
 
 
 def _removes(files: Sequence[LiveFile], data_change: bool) -> Iterator[RemoveAction]:

@@ -138,8 +138,8 @@ def _entry_reads(path: Path, sums: Sums) -> bool:
 
 
 def _checkpoint_reads(path: Path, sums: Sums) -> bool:
+    content = path.read_bytes()  # what the disk refuses is not to be deleted
     try:
-        content = path.read_bytes()
         pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError):
         return False

@@ -6,10 +6,12 @@ import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from json import JSONDecoder
+from pathlib import Path
 
 import duckdb
 import msgspec
 
+from connectors.lake.files import unreadable as unreadable_file
 from schemas.errors import CorruptData, Problem, TryLater, UsageProblem
 
 _CTRL_C = re.compile(r"INTERRUPT Error: Interrupted!|Query interrupted")
@@ -25,8 +27,7 @@ _OF_THE_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedE
 
 def refusal(problem: Problem) -> str:
     """A problem as text, for a query to fail with."""
-    kind = CorruptData if isinstance(problem, CorruptData) else UsageProblem
-    return _REFUSAL + msgspec.json.encode((kind.exit_code, problem.what, problem.way_out)).decode()
+    return _REFUSAL + msgspec.json.encode((problem.exit_code, problem.what, problem.way_out)).decode()
 
 
 def refused(error: duckdb.Error) -> Problem | None:
@@ -35,13 +36,14 @@ def refused(error: duckdb.Error) -> Problem | None:
     if not marked:
         return None
     (code, what, way_out), _ = _FIRST_JSON.raw_decode(said)
-    return (CorruptData if code == CorruptData.exit_code else UsageProblem)(what, way_out)
+    kinds = {kind.exit_code: kind for kind in (Problem, UsageProblem, CorruptData)}
+    return kinds.get(code, Problem)(what, way_out)
 
 
 def unreadable(error: duckdb.Error, files: Collection[str]) -> Problem:
     """Why these files cannot be opened."""
     path = _named_file(error, files) or first_damaged(files)
-    return _damage(path) if path else CorruptData(f"The files cannot be read: {_sentence(error)}")
+    return unreadable_file(Path(path)) if path else CorruptData(f"The files cannot be read: {_sentence(error)}")
 
 
 def vanished(error: duckdb.Error) -> bool:
@@ -78,19 +80,12 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
     if path is None and _REMOVED.search(str(error)):
         return TryLater("Maintenance replaced a file under the query.", "Ask again.")
     path = path or (None if isinstance(error, _OF_THE_QUERY) else first_damaged(files))
-    return _damage(path) if path else UsageProblem(f"The query cannot be answered: {text}")
+    return unreadable_file(Path(path)) if path else UsageProblem(f"The query cannot be answered: {text}")
 
 
 def _named_file(error: duckdb.Error, files: Collection[str]) -> str | None:
     """The file of ours that the message speaks of: a user's path may hold quotes, so nothing is read out of it."""
     return next((path for path in files if path in str(error)), None)
-
-
-def _damage(path: str) -> CorruptData:
-    return CorruptData(
-        f"The data file {path} is damaged or missing.",
-        "Restore it from a copy, or move the table away and pull it again.",
-    )
 
 
 def first_damaged(files: Iterable[str]) -> str | None:

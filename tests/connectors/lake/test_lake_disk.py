@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from lakes import rows_of, small_lake
 
-from connectors.lake import Move, Table, durable
-from schemas.errors import CorruptData, Problem
+from connectors.lake import Lake, Move, Table, durable
+from connectors.lake.sql import connect, run
+from schemas.errors import CorruptData, Problem, UsageProblem
 from schemas.market import PRICES
 
 LATER = datetime.now(UTC) + timedelta(hours=2)
@@ -97,3 +98,41 @@ def test_a_disk_without_room_is_said_whoever_says_it(tmp_path: Path) -> None:
         durable.disk_problems(tmp_path, "nothing"),
     ):
         raise OSError("Generic error\n  No space left on device (os error 28)")
+
+
+def test_a_disk_without_hard_links_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lake is made on such a disk, and one that was copied there says why it takes no commit."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(durable.os, "link", refuse)
+    with pytest.raises(UsageProblem, match=r"has no hard links, which commits need. Put the lake on another disk"):
+        small_lake(tmp_path)
+    with pytest.raises(Problem, match="has no hard links"), durable.disk_problems(tmp_path, "nothing"):
+        raise OSError("Generic error\n  Operation not permitted (os error 1)")
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
+@pytest.mark.parametrize("place", ["data file", "entry", "checkpoint"])
+def test_what_the_disk_will_not_give_is_not_called_damaged(place: str, table: Table) -> None:
+    """A file that cannot be read now is told so, nothing is deleted, and it reads as before once the disk is well."""
+    table.maintain()
+    log = table._root / "_delta_log"
+    found = {
+        "data file": table.files()[0],
+        "entry": max(log.glob("*.json")),
+        "checkpoint": max(log.glob("*.checkpoint.*")),
+    }
+    path = Path(found[place])
+    away = path.with_name("away")
+    path.rename(away)
+    path.mkdir()
+    with pytest.raises(Problem, match=r"Could not read .*\(Is a directory\)") as refusal:
+        Lake.at(table._root.parent).table(PRICES).scan()
+    assert refusal.value.exit_code == 1
+    with connect(Lake.at(table._root.parent)) as session, pytest.raises(Problem, match="Is a directory"):
+        run(session, "SELECT sum(price) FROM prices")
+    path.rmdir()
+    away.rename(path)
+    assert Lake.at(table._root.parent).table(PRICES).scan().num_rows == 1000
