@@ -1,32 +1,58 @@
 -- `portfolio(quote)`: what each wallet holds, valued in a quote asset through the last spot prices: a direct pair either
--- way round, else through one other asset. `path` names the pairs; without one the value is NULL and `why` says so.
--- `price` and `value` are derived: computed as DOUBLE, the value rounded once at the end.
+-- way round, else through one other asset. `path` names the pairs. Pairs that trade come first. The last price of a
+-- delisted pair is no value: `price` and `value` are NULL then, as they are without a path, and `why` says so; a value
+-- through a pair that only pauses (HALT) is there, and `why` names the pair. `priced_at` is the exchange's own time of
+-- the price where it tells one, `price_seen_at` when it was asked for. `price` and `value` are derived: computed as
+-- DOUBLE, the value rounded once at the end.
 CREATE OR REPLACE MACRO portfolio(quote) AS TABLE
 WITH pairs AS (
-    SELECT symbol, base_asset, quote_asset, price::DOUBLE AS price, status = 'TRADING' AS trading, observed_at
+    SELECT
+        symbol,
+        base_asset,
+        quote_asset,
+        price::DOUBLE AS price,
+        CASE
+            WHEN gone_since IS NOT NULL THEN symbol || ' is gone from the exchange'
+            WHEN status = 'BREAK' THEN symbol || ' does not trade any more'
+            WHEN status <> 'TRADING' THEN symbol || ' does not trade now: ' || status
+        END AS obstacle,
+        gone_since IS NULL AND status <> 'BREAK' AS alive,
+        observed_at,
+        priced_at
     FROM latest_prices
     JOIN symbols USING (market, symbol)
-    WHERE market = 'spot' AND price > 0 AND gone_since IS NULL
+    WHERE market = 'spot' AND price > 0
 ),
 steps AS (
-    SELECT base_asset AS asset, quote_asset AS into_asset, price, symbol, trading, observed_at FROM pairs
-    UNION ALL
-    SELECT quote_asset, base_asset, 1 / price, symbol, trading, observed_at FROM pairs
+    SELECT base_asset AS asset, quote_asset AS into_asset, * EXCLUDE (base_asset, quote_asset) FROM pairs
+    UNION ALL BY NAME
+    SELECT
+        quote_asset AS asset,
+        base_asset AS into_asset,
+        * EXCLUDE (base_asset, quote_asset) REPLACE (1 / price AS price)
+    FROM pairs
 ),
 paths AS (
-    SELECT quote AS asset, 1::DOUBLE AS price, []::VARCHAR[] AS path, true AS trading, NULL AS via, NULL AS priced_at
-    UNION ALL
-    SELECT asset, price, [symbol], trading, NULL, observed_at
+    SELECT
+        quote AS asset, 1::DOUBLE AS price, []::VARCHAR[] AS path, NULL::VARCHAR AS via, NULL::VARCHAR AS obstacle,
+        true AS alive, NULL::TIMESTAMPTZ AS price_seen_at, NULL::TIMESTAMPTZ AS priced_at
+    UNION ALL BY NAME
+    SELECT asset, price, [symbol] AS path, obstacle, alive, observed_at AS price_seen_at, priced_at
     FROM steps
     WHERE into_asset = quote
-    UNION ALL
+    UNION ALL BY NAME
     SELECT
         first.asset,
-        first.price * second.price,
-        [first.symbol, second.symbol],
-        first.trading AND second.trading,
-        second.asset,
-        least(first.observed_at, second.observed_at)
+        first.price * second.price AS price,
+        [first.symbol, second.symbol] AS path,
+        second.asset AS via,
+        nullif(concat_ws('; ', first.obstacle, second.obstacle), '') AS obstacle,
+        first.alive AND second.alive AS alive,
+        least(first.observed_at, second.observed_at) AS price_seen_at,
+        CASE
+            WHEN first.priced_at IS NOT NULL AND second.priced_at IS NOT NULL
+                THEN least(first.priced_at, second.priced_at)
+        END AS priced_at
     FROM steps AS first
     JOIN steps AS second ON first.into_asset = second.asset
     WHERE second.into_asset = quote AND first.asset <> quote
@@ -36,7 +62,9 @@ best AS (
     FROM paths
     QUALIFY row_number() OVER (
         PARTITION BY asset
-        ORDER BY trading DESC, len(path), list_position(['BTC', 'USDT', 'BNB', 'ETH', 'FDUSD'], via) NULLS LAST, path
+        ORDER BY
+            obstacle IS NULL DESC, alive DESC, len(path),
+            list_position(['BTC', 'USDT', 'BNB', 'ETH', 'FDUSD'], via) NULLS LAST, path
     ) = 1
 )
 SELECT
@@ -47,12 +75,13 @@ SELECT
     locked,
     total,
     quote AS quote_asset,
-    best.price,
-    (total * best.price)::DECIMAL(38, 8) AS value,
+    CASE WHEN alive THEN best.price END AS price,
+    (CASE WHEN alive THEN total * best.price END)::DECIMAL(38, 8) AS value,
     best.path,
-    CASE WHEN best.path IS NULL THEN format('no price leads from {} to {}', asset, quote) END AS why,
+    coalesce(obstacle, CASE WHEN best.path IS NULL THEN format('no price leads from {} to {}', asset, quote) END) AS why,
     observed_at,
-    best.priced_at
+    price_seen_at,
+    priced_at
 FROM latest_balances
 LEFT JOIN best USING (asset)
 WHERE total <> 0

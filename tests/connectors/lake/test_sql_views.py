@@ -252,8 +252,24 @@ def test_the_latest_price_is_the_last_of_each_symbol(lake: Lake) -> None:
     )  # fmt: skip
     put(lake, PRICES, price("BTCUSDT", "7.00000001"), observed_at={"spot": "2026-03-01"})
     assert tuples(lake, "FROM latest_prices ORDER BY symbol") == [
-        ("spot", "BTCUSDT", Decimal("7.00000001"), at("2026-03-01")),
-        ("spot", "ETHUSDT", Decimal(6), at("2026-02-28")),
+        ("spot", "BTCUSDT", Decimal("7.00000001"), at("2026-03-01"), None),
+        ("spot", "ETHUSDT", Decimal(6), at("2026-02-28"), None),
+    ]
+
+
+def test_the_latest_price_has_the_exchanges_time_where_it_is_told(lake: Lake) -> None:
+    """The newer of price and ticker counts; only a ticker says when the exchange means it."""
+    put(
+        lake, PRICES, price("BTCUSDT", "5", "2026-02-28"), price("ETHUSDT", "6", "2026-02-28"),
+        observed_at={"spot": "2026-02-28"},
+    )  # fmt: skip
+    put(lake, TICKERS, ticker("ETHUSDT", "7"), ticker("BNBUSDT", "8"), observed_at={"spot": "2026-02-27"})
+    put(lake, TICKERS, ticker("BTCUSDT", "9", "2026-03-01"), observed_at={"spot": "2026-03-01"})
+    columns = "symbol, price, observed_at, priced_at"
+    assert tuples(lake, f"SELECT {columns} FROM latest_prices ORDER BY symbol") == [
+        ("BNBUSDT", Decimal(8), at("2026-02-27"), at("2026-02-26 23:59")),
+        ("BTCUSDT", Decimal(9), at("2026-03-01"), at("2026-02-28 23:59")),
+        ("ETHUSDT", Decimal(6), at("2026-02-28"), None),
     ]
 
 
@@ -285,6 +301,13 @@ def test_the_latest_balances_are_the_newest_snapshot(lake: Lake) -> None:
     ]
 
 
+def ticker(symbol: str, last_price: str, observed_at: str = "2026-02-27") -> dict[str, Any]:
+    """A ticker that the exchange means to be a minute older than it was asked for."""
+    closed = at(observed_at) - timedelta(minutes=1)
+    times = {"open_time": closed - timedelta(days=1), "close_time": closed, "observed_at": observed_at}
+    return {"market": "spot", "symbol": symbol, "last_price": last_price} | times
+
+
 @pytest.fixture
 def wallet(lake: Lake) -> Lake:
     """A wallet with an asset for each way of valuing one."""
@@ -297,30 +320,41 @@ def wallet(lake: Lake) -> Lake:
         symbol("BNB", "USDT"),
         symbol("USDT", "TRY"),
         symbol("SOL", "USDT", "BREAK"),
+        symbol("DEAD", "USDT", "BREAK"),
+        symbol("HALF", "DEAD"),
+        symbol("REST", "USDT", "HALT"),
         symbol("SOL", "BTC"),
         symbol("XMR", "USDT", gone_since="2026-02-01"),
         symbol("ZERO", "USDT"),
     )
     prices = {"BTCUSDT": "50000", "ADABTC": "0.00001", "ADABNB": "0.001", "BNBUSDT": "600", "USDTTRY": "40"}
-    prices |= {"SOLUSDT": "1", "SOLBTC": "0.002", "XMRUSDT": "150", "ZEROUSDT": "0"}
+    prices |= {"SOLUSDT": "1", "SOLBTC": "0.002", "XMRUSDT": "150", "ZEROUSDT": "0", "DEADUSDT": "9800"}
+    prices |= {"RESTUSDT": "2", "HALFDEAD": "2"}
     put(lake, PRICES, *(price(*pair) for pair in prices.items()), observed_at={"spot": "2026-03-01"})
     held = {"USDT": "10", "BTC": "0.5", "TRY": "400", "ADA": "1000", "SOL": "3", "XMR": "1", "LDBTC": "2", "ZERO": "5"}
+    held |= {"DEAD": "1", "HALF": "1", "REST": "1"}
     rows = [balance(asset, free, "0.25" if asset == "BTC" else "0") for asset, free in held.items()]
     put(lake, BALANCES, *rows, balance("GONE", "0"), observed_at={"main/spot": "2026-03-01"})
     return lake
 
 
 def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Lake) -> None:
-    """Direct pairs either way round, then one crossing through the best asset; trading pairs first; else NULL, named."""
+    """Direct pairs either way round, then one crossing through the best asset; trading pairs first; else NULL, named.
+
+    The last price of what is delisted is no value; what only pauses has one, marked.
+    """
     nowhere = "no price leads from {} to USDT"
     assert tuples(wallet, "SELECT asset, total, value, path, why FROM portfolio ORDER BY asset") == [
         ("ADA", Decimal(1000), Decimal(500), ["ADABTC", "BTCUSDT"], None),
         ("BTC", Decimal("0.75"), Decimal(37500), ["BTCUSDT"], None),
+        ("DEAD", Decimal(1), None, ["DEADUSDT"], "DEADUSDT does not trade any more"),
+        ("HALF", Decimal(1), None, ["HALFDEAD", "DEADUSDT"], "DEADUSDT does not trade any more"),
         ("LDBTC", Decimal(2), None, None, nowhere.format("LDBTC")),
+        ("REST", Decimal(1), Decimal(2), ["RESTUSDT"], "RESTUSDT does not trade now: HALT"),
         ("SOL", Decimal(3), Decimal(300), ["SOLBTC", "BTCUSDT"], None),
         ("TRY", Decimal(400), Decimal(10), ["USDTTRY"], None),
         ("USDT", Decimal(10), Decimal(10), [], None),
-        ("XMR", Decimal(1), None, None, nowhere.format("XMR")),
+        ("XMR", Decimal(1), None, ["XMRUSDT"], "XMRUSDT is gone from the exchange"),
         ("ZERO", Decimal(5), None, None, nowhere.format("ZERO")),
     ]
 
