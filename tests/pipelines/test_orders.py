@@ -368,6 +368,7 @@ async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place:
     trades = [desk.book.fill(B, number) for number in numbers]
     name, one = ("orderId", numbers[place]) if path == "allOrders" else ("id", trades[place])
     desk.exchange.inject(Misprinted(path=f"/api/v3/{path}", values={"price": 50}, where={name: one}, count=None))
+    desk.exchange.inject(Error(path="/api/v3/order", status=400, code=-2013, count=None))  # nor is it had by its id
     for _ in range(2):
         receipts = await desk.run("trading")
         failures = [failure for receipt in receipts for failure in receipt.failures]
