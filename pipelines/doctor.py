@@ -16,6 +16,7 @@ from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.guard import check_key
 from connectors.binance.pools import SPOT
+from connectors.binance.route import proxy_name
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.access import key_of
@@ -131,7 +132,10 @@ async def _clock(site: Site, budget: Budget) -> Finding:
             ahead_s = time.time() - client.now_us() / 1e6
     except Problem as problem:
         return Finding.of("exchange", problem)
-    says = f"{site.url('spot')} answers; this clock is {abs(ahead_s):.3f} s {'ahead' if ahead_s > 0 else 'behind'}"
+    proxy = proxy_name(site.url("spot"))
+    through = f" through the proxy {proxy}" if proxy else ""
+    off = f"{abs(ahead_s):.3f} s {'ahead' if ahead_s > 0 else 'behind'}"
+    says = f"{site.url('spot')} answers{through}; this clock is {off}"
     if abs(ahead_s) > CLOCK_WARN_S:
         return Finding(
             "exchange", "warn", says, "binlake corrects for it; others may not: let the machine set its clock."

@@ -38,6 +38,7 @@ from connectors.binance.archive_paths import KlineFile, is_symbol
 from connectors.binance.archive_paths import folder as folder_of
 from connectors.binance.archive_zip import Defect
 from connectors.binance.clock import steady_clock
+from connectors.binance.route import proxied
 from connectors.binance.sites import Site
 from schemas.archive import Reason
 from schemas.intervals import SECOND_US
@@ -294,7 +295,7 @@ class Archive:
     async def _try(self, url: str, download: _Download, most: int) -> bool:
         try:
             async with self._session.get(
-                URL(url, encoded=True), headers=download.rest, allow_redirects=False
+                URL(url, encoded=True), headers=download.rest, allow_redirects=False, **proxied(url)
             ) as response:
                 if response.status == _NOT_FOUND:
                     return False
@@ -305,8 +306,8 @@ class Archive:
                     download.add(chunk, most)
                 return True
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
-            reason = getattr(error, "strerror", None) or type(error).__name__
-        raise unreachable(URL(url).host, reason)
+            down = unreachable(url, error)
+        raise down
 
 
 def _backoff_s(tries: int) -> float:

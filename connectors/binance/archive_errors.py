@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.binance.errors import BinanceError, Throttled, wait_until_ms
-from connectors.binance.sites import way_out
+from connectors.binance.route import unanswered
 
 _WITHOUT = "`source: rest` does without the archive."
 _TOO_MANY, _TIMED_OUT, _NOT_FOUND = 429, 408, 404
@@ -39,9 +39,10 @@ class ArchiveUnreadable(ArchiveTrouble):
     """What came is no listing: a log-in page, or a page that was cut."""
 
 
-def unreachable(host: str | None, reason: str) -> ArchiveDown:
+def unreachable(url: str, error: Exception) -> ArchiveDown:
     """No answer came."""
-    return ArchiveDown(f"No answer from the archive at {host}: {reason}.", f"{way_out(host)} {_WITHOUT}")
+    who, way_out = unanswered(url, error)
+    return ArchiveDown(f"No answer from the archive at {who}", f"{way_out} {_WITHOUT}")
 
 
 def unreadable(reason: str) -> ArchiveUnreadable:

@@ -38,7 +38,8 @@ from connectors.binance.errors import (
     is_error,
 )
 from connectors.binance.keys import KeyPair, Secret
-from connectors.binance.sites import Site, way_out
+from connectors.binance.route import proxied, unanswered
+from connectors.binance.sites import Site
 from schemas.errors import AccessRefused
 
 CONNECTIONS = 20
@@ -257,6 +258,7 @@ class Client:
                 URL(target.reveal(), encoded=True),
                 headers={"X-MBX-APIKEY": call.keys.api_key.reveal()} if call.keys else None,
                 allow_redirects=False,  # the key header would follow to another host
+                **proxied(call.url),
             ) as response:
                 body = await _whole(response)
                 status, headers = response.status, response.headers
@@ -383,10 +385,8 @@ def _code(body: bytes) -> object:
 
 
 def _no_answer(call: Call, error: Exception) -> Unreachable:
-    """Says what failed in words of its own: aiohttp's would repeat the signed URL."""
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    host = URL(call.url).host
-    return Unreachable(f"No answer to {_asked(call)} from {host}: {reason}.", way_out(host), path=call.endpoint.path)
+    who, way_out = unanswered(call.url, error)
+    return Unreachable(f"No answer to {_asked(call)} from {who}", way_out, path=call.endpoint.path)
 
 
 def _asked(call: Call) -> str:

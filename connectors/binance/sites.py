@@ -102,7 +102,7 @@ def _checked(family: str, url: str) -> SplitResult:
             f"The host of `exchange.{family}` has characters that a client would turn into others.",
             "Write it in plain lower-case ASCII.",
         )
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise UsageProblem(
             f"`exchange.{family}` would send keys and answers unencrypted to {host}.",
             "Use https; plain http is only for this machine.",
@@ -130,18 +130,18 @@ def _environment(host: str, name: str) -> str:
         return "live"
     if host in _TESTNET_HOSTS:
         return "testnet"
-    if _is_loopback(host):
+    if is_loopback(host):
         return "simulator"
     return f"custom:{name}" if name else "custom"
 
 
 def way_out(host: str | None) -> str:
     """What to do when nobody answers at a host."""
-    here = host is not None and _is_loopback(host)
+    here = host is not None and is_loopback(host)
     return "Is it running? `binlake simulator` starts one." if here else "Check the network."
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
