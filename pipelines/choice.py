@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +36,11 @@ class Chosen:
     def delisted(self) -> frozenset[str]:
         """All symbols, chosen or not, of which nothing new comes."""
         return self.book.delisted | self.forgotten
+
+    @property
+    def traded(self) -> Collection[str]:
+        """Those of the symbols named that trade, so that an answer without them lacks something."""
+        return () if self.everything else [one for one in self.names if self.book.trades(one)]
 
     @property
     def listed(self) -> Sequence[str] | None:

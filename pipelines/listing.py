@@ -24,6 +24,7 @@ from schemas.market import KLINES, SYMBOLS
 
 FRESH_US = HOUR_US  # how long a listing is good for
 BRAND_NEW_US = MINUTE_US  # how long it is good for when a name is missing from it
+TRADING = "TRADING"
 NOT_TRADING = "BREAK"  # delisted, or not yet listed
 UNASKED = ("SPOT", "MARGIN", "LEVERAGED")  # the groups whose symbols are listed when none is named
 PERMISSIONS = (*UNASKED, *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
@@ -50,6 +51,11 @@ class Listing:
 
     def trading(self) -> set[str]:
         return set(self.rows) - self.delisted
+
+    def trades(self, symbol: str) -> bool:
+        """Whether a symbol is listed and neither delisted nor paused."""
+        row = self.rows.get(symbol)
+        return row is not None and row["status"] == TRADING and row["gone_since"] is None
 
     def nearest(self, symbol: str) -> str | None:
         """The symbol that was probably meant."""

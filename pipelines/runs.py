@@ -193,11 +193,13 @@ async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list
 
 
 async def _prices(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    return await pull_prices(run.session, flow.market, chosen.listed), [*chosen.unknown]
+    rows, lacking = await pull_prices(run.session, flow.market, chosen.listed, chosen.traded)
+    return rows, [*chosen.unknown, *lacking]
 
 
 async def _tickers(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    return await pull_tickers(run.session, flow.market, chosen.listed), [*chosen.unknown]
+    rows, lacking = await pull_tickers(run.session, flow.market, chosen.listed, chosen.traded)
+    return rows, [*chosen.unknown, *lacking]
 
 
 _MARKET: dict[str, Callable[[Run, MarketFlow, Chosen], Pulled]] = {

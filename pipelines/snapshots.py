@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from connectors.binance import endpoints
 from connectors.binance.endpoints import Endpoint
 from connectors.lake import Lake, Move, Stale
+from pipelines.receipts import Failure
 from pipelines.session import Session
 from schemas.account import BALANCES
 from schemas.dataset import Dataset
@@ -21,15 +22,25 @@ from schemas.market import PRICES, TICKERS
 LISTED_TICKERS = 100  # up to so many symbols a list is cheaper than everything (reference, section 4.1)
 
 
-async def pull_prices(session: Session, market: str, symbols: Collection[str] | None) -> int:
-    """Store the last price of each symbol, or of all. All are asked for: a list fails whole on one unknown name."""
-    return await _pull(session, PRICES, endpoints.PRICE, market, symbols, None)
+Pulled = tuple[int, list[Failure]]
 
 
-async def pull_tickers(session: Session, market: str, symbols: Collection[str] | None) -> int:
-    """Store the rolling 24 hours of each symbol, or of all."""
+async def pull_prices(
+    session: Session, market: str, symbols: Collection[str] | None, traded: Collection[str] = ()
+) -> Pulled:
+    """Store the last price of each symbol, or of all. All are asked for: a list fails whole on one unknown name.
+
+    A symbol that is `traded` and has no price in the answer is a failure of its own.
+    """
+    return await _pull(session, PRICES, endpoints.PRICE, market, symbols, None, traded)
+
+
+async def pull_tickers(
+    session: Session, market: str, symbols: Collection[str] | None, traded: Collection[str] = ()
+) -> Pulled:
+    """Store the rolling 24 hours of each symbol, or of all; `traded` as of prices."""
     asked = sorted(symbols) if symbols is not None and len(symbols) <= LISTED_TICKERS else None
-    return await _pull(session, TICKERS, endpoints.TICKER_24H, market, symbols, asked)
+    return await _pull(session, TICKERS, endpoints.TICKER_24H, market, symbols, asked, traded)
 
 
 async def _pull(
@@ -39,16 +50,20 @@ async def _pull(
     market: str,
     symbols: Collection[str] | None,
     asked: list[str] | None,
-) -> int:
+    traded: Collection[str],
+) -> Pulled:
     if symbols is not None and not symbols:
-        return 0
+        return 0, []
     session.progress.expect(requests=1, rows=0)
     observed_at = session.client.now_us()
     rows = await session.client.rows(endpoint, {"market": market, "observed_at": observed_at}, symbols=asked)
     session.progress.advance(requests=1)
     if symbols is not None:
         rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
-    return await _commit(session, dataset, dataset.series_id({"market": market}), rows, observed_at)
+    stored = await _commit(session, dataset, dataset.series_id({"market": market}), rows, observed_at)
+    lacking = sorted({*traded} - {*rows["symbol"].to_pylist()})
+    why = f"{endpoint.name} answered without it, although it trades; the other symbols are stored."
+    return stored, [Failure(f"{market}/{symbol}", why) for symbol in lacking]
 
 
 async def pull_balances(session: Session, account: str) -> int:

@@ -11,7 +11,7 @@ import pytest
 from desks import API_KEY, SECRET, UID
 
 from connectors.simulator import accounts
-from connectors.simulator.faults import Body, Error
+from connectors.simulator.faults import Body, Error, ShortPage
 from connectors.simulator.messages import Asked
 from schemas.errors import AccessRefused
 
@@ -162,3 +162,16 @@ async def test_what_was_not_asked_for_is_not_gone(symbols: Desk):
     assert receipt.outcome == "done"
     gone = [row["symbol"] for row in symbols.rows("symbols") if row["gone_since"] is not None]
     assert gone == ["EURUSDT"]
+
+
+@pytest.mark.parametrize(("dataset", "path"), [("prices", "/api/v3/ticker/price"), ("tickers", "/api/v3/ticker/24hr")])
+async def test_a_symbol_that_trades_and_has_no_price_is_named(desk: Desk, dataset: str, path: str):
+    """An answer that leaves out a symbol asked for is stored, and what it lacks fails by name."""
+    symbols = ["BTCUSDT", "ETHUSDT"]
+    desk.flows["prices"] = {"kind": "market", "market": "spot", "datasets": [dataset], "symbols": symbols}
+    desk.exchange.inject(ShortPage(path=path, keep=1))
+    (receipt,) = await desk.run("prices")
+    assert (receipt.outcome, receipt.rows) == ("failed", 1)
+    assert [failure.series for failure in receipt.failures] == ["spot/ETHUSDT"]
+    desk.clock.advance(60)
+    assert (await desk.run("prices"))[0].rows == 2
