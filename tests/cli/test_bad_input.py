@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -235,10 +236,12 @@ def test_a_corrupt_file_is_named(house: House, capsys: pytest.CaptureFixture[str
     """Who reads a damaged Parquet file gets 3 and its name; it is left as it is, and runs go on storing."""
     damaged = house.damage()
     before = house.files()
-    for argv in (["query", "select * from prices"], ["check"]):
-        assert main([*argv, "--config", str(house.config)]) == 3
-        assert told(capsys, f"The data file {damaged} is damaged or missing.").startswith("binlake: ")
-    assert house.files() == before
+    assert main(["query", "select * from prices", "--config", str(house.config)]) == 3
+    assert told(capsys, f"The data file {damaged} is damaged or missing.").startswith("binlake: ")
+    assert main(["check", "--json", "--config", str(house.config)]) == 3
+    found = {each["name"]: each["sample"] for each in json.loads(capsys.readouterr().out) if not each["passed"]}
+    assert str(damaged) in json.dumps(found, ensure_ascii=False)
+    assert house.files() | before == house.files()  # the check adds its results
     assert main(["run", "market", "--config", str(house.config)]) == 0
     assert house.files()[str(damaged)] == before[str(damaged)]
 

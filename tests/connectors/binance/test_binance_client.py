@@ -6,7 +6,7 @@ import io
 import json
 import pickle
 import traceback
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import quote, unquote
 
 import pytest
@@ -453,6 +453,24 @@ async def test_the_firewall_stops_everything_and_is_remembered(world, keys):
     world.clock.advance(300)
     async with world.client() as client:
         await client.body(KLINES, **CANDLES)
+
+
+async def test_headers_without_end_are_no_answer(world):
+    """A server that never stops sending headers is given up like one that does not answer."""
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"X-More: and more\r\n" * 1000)
+                await writer.drain()
+
+    async with await asyncio.start_server(endless, "127.0.0.1", 0) as server:
+        world.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(Unreachable):
+            async with world.client():
+                pass
 
 
 @pytest.mark.parametrize("used", ["9" * 5000, "9" * 18, "-1", "1e9", "0x10", ""])
