@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, unquote
 
 import aiohttp
@@ -38,6 +36,7 @@ from connectors.binance.errors import (
     is_error,
 )
 from connectors.binance.keys import KeyPair, Secret
+from connectors.binance.replies import code_in, minute_limit, server_time, weight_in
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
 from schemas.errors import AccessRefused
@@ -171,8 +170,8 @@ class Client:
         if self._time.older_than(RESYNC_S):
             await self._sync_again(self._time.measurements)
         answer = await self._answer(call)
-        if endpoint.tells_limits:
-            self._learn_limits(endpoint, answer.body)
+        if endpoint.tells_limits and (limit := minute_limit(answer.body)) is not None:
+            self._budget.learn(endpoint.pool, limit)
         return answer.body
 
     async def sync(self) -> None:
@@ -184,7 +183,7 @@ class Client:
 
     async def _reading(self) -> Reading:
         answer = await self._answer(self._call(TIME, {}))
-        return Reading(answer.asked_s, answer.answered_s, _server_time(answer.body))
+        return Reading(answer.asked_s, answer.answered_s, server_time(answer.body))
 
     def now_us(self) -> int:
         """The exchange's time."""
@@ -276,7 +275,7 @@ class Client:
     def _account_for(self, call: Call, answer: Answer) -> None:
         """Tell the budget what the exchange said about it, and the journal what happened."""
         pool, problem = call.endpoint.pool, answer.problem
-        used = _integer(answer.headers.get(pool.header, ""))
+        used = weight_in(answer.headers.get(pool.header, ""))
         if used is not None:
             self._budget.correct(pool, used, self._time.at(answer.asked_s))
         if isinstance(problem, (Throttled, Firewalled)):
@@ -306,36 +305,6 @@ class Client:
     def _microseconds(self, own_s: float) -> int:
         return int(self._time.at(own_s) * 1e6)
 
-    def _learn_limits(self, endpoint: Endpoint, body: bytes) -> None:
-        with suppress(msgspec.MsgspecError):  # then the answer is of another shape, which its reader tells
-            self._learn(endpoint, msgspec.json.decode(body, type=_Limits).rate_limits)
-
-    def _learn(self, endpoint: Endpoint, limits: Sequence[_Limit]) -> None:
-        for limit in limits:
-            if (limit.rate_limit_type, limit.interval, limit.interval_num) == ("REQUEST_WEIGHT", "MINUTE", 1):
-                self._budget.learn(endpoint.pool, limit.limit)
-
-
-class _Limit(msgspec.Struct, rename="camel"):
-    rate_limit_type: str = ""
-    interval: str = ""
-    interval_num: int = 0
-    limit: int = 0
-
-
-class _Limits(msgspec.Struct, rename="camel"):
-    rate_limits: list[_Limit] = []
-
-
-class _Time(msgspec.Struct, rename="camel"):
-    server_time: int
-
-
-class _Object(msgspec.Struct):
-    """Any object; an error under status 200 shows itself by its code."""
-
-    code: Any = None
-
 
 def _query(params: Mapping[str, Param]) -> str:
     """The query, percent-encoded once and for good; parameters that are None are left out, lists are JSON."""
@@ -362,7 +331,7 @@ def _problem(call: Call, status: int, headers: Mapping[str, str], body: bytes, n
     """What is wrong with an answer, if anything. A cut body comes as a plain 200: only its JSON shows it."""
     if status == _OK:
         try:
-            code = _code(body)
+            code = code_in(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return Transient(
                 f"The exchange's answer to {_asked(call)} is no complete JSON.",
@@ -375,15 +344,6 @@ def _problem(call: Call, status: int, headers: Mapping[str, str], body: bytes, n
     return error_from(status, body, headers, call.endpoint, now_ms=now_ms, asked=unquote(call.query)[:_SHOWN])
 
 
-def _code(body: bytes) -> object:
-    """The code in an answer that is an object, after reading all of it; raises when it is no JSON."""
-    text = body.decode()
-    if text.lstrip().startswith("{"):
-        return msgspec.json.decode(text, type=_Object).code
-    msgspec.json.decode(text, type=msgspec.Raw)
-    return None
-
-
 def _no_answer(call: Call, error: Exception) -> Unreachable:
     who, way_out = unanswered(call.url, error)
     return Unreachable(f"No answer to {_asked(call)} from {who}", way_out, path=call.endpoint.path)
@@ -391,14 +351,3 @@ def _no_answer(call: Call, error: Exception) -> Unreachable:
 
 def _asked(call: Call) -> str:
     return f"{call.endpoint.name} {unquote(call.query)[:_SHOWN]}".rstrip()
-
-
-def _integer(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
-
-
-def _server_time(body: bytes) -> int:
-    try:
-        return msgspec.json.decode(body, type=_Time).server_time
-    except msgspec.MsgspecError as error:
-        raise Unreadable(f"The exchange does not tell the time: {error}.", path=TIME.path) from None

@@ -1,0 +1,65 @@
+"""What the exchange says about itself in a reply: its time, its request limit, the code of an error."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from connectors.binance.endpoints import TIME
+from connectors.binance.errors import Unreadable
+
+
+class _Limit(msgspec.Struct, rename="camel"):
+    rate_limit_type: str = ""
+    interval: str = ""
+    interval_num: int = 0
+    limit: int = 0
+
+
+class _Limits(msgspec.Struct, rename="camel"):
+    rate_limits: list[_Limit] = []
+
+
+class _Time(msgspec.Struct, rename="camel"):
+    server_time: int
+
+
+class _Object(msgspec.Struct):
+    """Any object; an error under status 200 shows itself by its code."""
+
+    code: Any = None
+
+
+def server_time(body: bytes) -> int:
+    """The time that the exchange prints, in whatever unit."""
+    try:
+        return msgspec.json.decode(body, type=_Time).server_time
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"The exchange does not tell the time: {error}.", path=TIME.path) from None
+
+
+def minute_limit(body: bytes) -> int | None:
+    """The request weight a minute that the exchange allows; None where it does not say, or in another shape."""
+    try:
+        limits = msgspec.json.decode(body, type=_Limits).rate_limits
+    except msgspec.MsgspecError:
+        return None  # whoever reads the rows tells what is wrong with them
+    of_a_minute = ("REQUEST_WEIGHT", "MINUTE", 1)
+    found = [one.limit for one in limits if (one.rate_limit_type, one.interval, one.interval_num) == of_a_minute]
+    return found[-1] if found else None
+
+
+def code_in(body: bytes) -> object:
+    """The code in an answer that is an object, after reading all of it; raises when it is no JSON."""
+    text = body.decode()
+    if text.lstrip().startswith("{"):
+        return msgspec.json.decode(text, type=_Object).code
+    msgspec.json.decode(text, type=msgspec.Raw)
+    return None
+
+
+def weight_in(header: str) -> int | None:
+    """The number in a used-weight header; None for what no minute can hold."""
+    return int(header) if re.fullmatch(r"[0-9]{1,9}", header) else None
