@@ -94,7 +94,7 @@ def _trace(program: Program, folder: Path) -> tuple[list[tuple[str, str, str]], 
     trace = folder.with_suffix(".trace")
     done = program.run(folder, *_tracer(trace, "trace=" + ",".join(CALLS)), "-f")
     assert done.returncode == 0, done.stderr
-    below = re.compile(re.escape(str(folder)) + r"/?([^\">]*)")
+    below = re.compile(re.escape(_as_traced(folder)) + r"/?([^\">]*)")
     calls = []
     for call in filter(None, map(_CALL.match, trace.read_text().splitlines())):
         paths = below.findall(call["rest"])
@@ -135,7 +135,7 @@ def _hit(program: Program, point: Point, fault: str, folder: Path) -> subprocess
     where = [] if point.first_thread else ["-f"]
     where += ["-P", os.path.normpath(folder / point.path)] if point.path else []
     ended = program.run(folder, *_tracer(trace, f"trace={point.name}", inject), *where)
-    return ended if _fired(trace.read_text().splitlines(), str(folder)) else None
+    return ended if _fired(trace.read_text().splitlines(), _as_traced(folder)) else None
 
 
 def _fired(trace: list[str], folder: str) -> bool:
@@ -143,6 +143,11 @@ def _fired(trace: list[str], folder: str) -> bool:
     killed = any("killed by SIGKILL" in line for line in trace)
     hit = [line for line in trace if "(" in line][-1:] if killed else [line for line in trace if "(INJECTED)" in line]
     return any(folder in line for line in hit)
+
+
+def _as_traced(path: Path) -> str:
+    """The path as strace prints it: bytes beyond ASCII in octal."""
+    return "".join(chr(byte) if byte < 0x80 else f"\\{byte:o}" for byte in os.fsencode(path))
 
 
 def _tracer(trace: Path, *expressions: str) -> list[str]:

@@ -41,7 +41,7 @@ def day_of_a_kill(diary: Diary) -> None:
 def weekend(diary: Diary) -> None:
     """Nobody is there: an order that rested is filled, another one comes and goes."""
     (rested, *_) = diary.book.open_orders(diary.exchange.now_ms, B)
-    diary.book.fill(B, rested.order_id, 1)
+    diary.book.fill(B, rested.order_id)
     diary.book.fill(E, diary.book.place(E, "SELL", 1, 60))
 
 
