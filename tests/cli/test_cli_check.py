@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -65,3 +66,24 @@ def test_an_unknown_check(pulled, capsys):
     """The nearest check is named."""
     assert main(["check", "ohlc_sand", "--config", str(pulled)]) == 2
     assert "Did you mean ohlc_sane?" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_recorded_are_still_shown(pulled, capsys):
+    """A lake that takes no more rows is checked all the same: what was found is shown, and that it is not recorded."""
+    (pulled.parent / "lake" / CHECK_RESULTS.table).write_text("in the way")
+    assert main(["check", "--config", str(pulled)]) == 0
+    shown = capsys.readouterr()
+    assert "files_intact" in shown.out
+    assert "The results were not recorded: Could not write" in shown.err
+
+
+def test_a_damaged_file_is_told_beside_all_other_results(pulled, capsys):
+    """One flipped bit ends with 3 and the file's name; every check is answered."""
+    path = Path(Lake.at(pulled.parent / "lake").table(KLINES).files()[0])
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    assert main(["check", "--config", str(pulled)]) == 3
+    said = capsys.readouterr().out
+    assert path.name in said
+    assert "symbols_unique_key" in said
