@@ -1,5 +1,6 @@
-"""The README and the command line tell the same story."""
+"""The documents and the code tell the same story."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from pipelines.cli.app import app
 from pipelines.receipts import _PRECEDENCE
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PLACE = re.compile(r"`([\w/]+/\w+\.py)(?::(\w+))?`")  # of CONTRIBUTING.md: a file, or what it defines
 VERBS = [name for name in app if not name.startswith("-")]
 
 if not README.exists():
@@ -42,3 +45,15 @@ def test_every_option_named_in_the_readme_exists():
 
 def options(verb):
     return {name for argument in app[verb].assemble_argument_collection() for name in argument.names}
+
+
+def test_every_place_named_for_contributors_exists():
+    """Files, functions and tests that CONTRIBUTING.md points to can be found there."""
+    named = PLACE.findall((ROOT / "CONTRIBUTING.md").read_text())
+    lost = [f"{file}:{name}" for file, name in named if not defined(ROOT / file, name)]
+    assert len(named) > 40
+    assert lost == []
+
+
+def defined(file, name):
+    return file.exists() and (not name or re.search(rf"^(async )?(def|class) {name}\b", file.read_text(), re.MULTILINE))
