@@ -160,8 +160,9 @@ class IdWalk:
         refused = self._refused(stand, answer.refused, instants)
         ids = sorted({*instants, *refused})
         self._refuse_standstill(stand, ids)
-        # A page shorter than asked for is no end, and neither is one that ends before what is known.
-        last = not ids or (ids[-1] < stand.until and not any(one > ids[-1] for one in stand.held))
+        # Neither a full page is an end, nor a shorter one that brings news or ends before what is known.
+        full = answer.count >= self._limit
+        last = not ids or (not full and ids[-1] < stand.until and not any(one > ids[-1] for one in stand.held))
         lagging = await self._lags(stand, ids, now)
         whole = last and not lagging and stand.series not in self._unreadable
         again = [*self.pinned(rows), *(True for one in refused if one not in instants)]

@@ -51,12 +51,37 @@ async def test_a_first_walk_that_was_cut_goes_on(symbols: Any, desk: TradeDesk) 
     lacks_nothing(desk)
 
 
+async def test_a_first_walk_goes_on_without_an_order_to_tell(desk: TradeDesk) -> None:
+    """That a walk was cut is known from the walk alone: the next run goes on where no order says that fills lack."""
+    desk.trading([B])
+    traded(desk, 2500)
+    desk.clock.advance(2 * DAY_S)
+    desk.exchange.inject(Error(path=TRADES, symbol=B, status=400, code=-1100, skip=2))
+    desk.exchange.inject(Body(path="/api/v3/allOrders", text="[]", count=None))
+    await desk.run("trading")
+    assert 0 < len(desk.rows("fills")) < 2500
+    await pull(desk)
+    lacks_nothing(desk)
+
+
+async def test_a_full_page_of_known_rows_is_no_end(desk: TradeDesk) -> None:
+    """Where all that is asked for again fills a page, what is new behind it comes in the same run."""
+    desk.trading([B])
+    for _ in range(1000):
+        desk.book.place(B, "BUY", 1, 1)
+    await pull(desk)
+    traded(desk, 3)
+    await pull(desk)
+    assert desk.orders(B) == desk.truth(B)
+    lacks_nothing(desk)
+
+
 async def test_a_probe_that_was_cut_goes_on(desk: TradeDesk) -> None:
     """A symbol found by a probe that stopped at its second page is walked to its end by the next run."""
     await pull(desk)
     desk.clock.advance(8 * DAY_S)
     traded(desk, 2500)
-    desk.exchange.inject(Error(path=TRADES, symbol=B, skip=1, **REFUSED))
+    desk.exchange.inject(Error(path=TRADES, symbol=B, skip=2, **REFUSED))
     desk.exchange.inject(Body(path="/api/v3/allOrders", text="[]", count=None))
     await desk.run("trading")
     desk.exchange.heal()
