@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints import KLINES as ENDPOINT
+from connectors.binance.endpoints.spot import KLINES as ENDPOINT
 from connectors.binance.errors import UnknownSymbol
 from connectors.lake import Lake
 from pipelines.candles import Instants, Series, instants, text

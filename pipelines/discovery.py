@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from connectors.binance.endpoints import MY_TRADES
+from connectors.binance.endpoints.spot import MY_TRADES
 from connectors.binance.pools import SPOT
 from connectors.lake import Lake, Stale
 from pipelines.idpages import AccountSeries, move_of

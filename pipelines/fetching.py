@@ -10,7 +10,7 @@ from functools import partial
 import pyarrow as pa
 
 from connectors.binance.archive_errors import ArchiveTrouble
-from connectors.binance.endpoints import KLINES as ENDPOINT
+from connectors.binance.endpoints.spot import KLINES as ENDPOINT
 from connectors.binance.paging import by_time
 from pipelines import plan
 from pipelines.archive_load import Loaded, Loader

@@ -10,8 +10,8 @@ from functools import partial
 
 import pyarrow as pa
 
-from connectors.binance import endpoints
-from connectors.binance.endpoints import Endpoint
+from connectors.binance.endpoints import spot
+from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.lake import Lake
 from pipelines.additions import add_rows
 from pipelines.ahead import ahead
@@ -29,11 +29,11 @@ from schemas.dataset import Dataset
 from schemas.errors import AccessRefused, Problem, TryLater
 from schemas.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
 
-_BY_ORDER = {"limit": endpoints.MY_TRADES.page_limit}
+_BY_ORDER = {"limit": spot.MY_TRADES.page_limit}
 _NAMED: Mapping[str, Callable[[Told], dict[str, int | None]]] = {
-    endpoints.MY_TRADES.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
-    endpoints.MY_ALLOCATIONS.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
-    endpoints.MY_PREVENTED_MATCHES.name: lambda order: {"preventedMatchId": order.prevented_match_id},
+    spot.MY_TRADES.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
+    spot.MY_ALLOCATIONS.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
+    spot.MY_PREVENTED_MATCHES.name: lambda order: {"preventedMatchId": order.prevented_match_id},
 }
 """How each endpoint is asked for what one order points to."""
 
@@ -56,7 +56,7 @@ class FillPull:
         first = frozenset(one.series for one in series if one.never_walked)
         unanswered |= await self.walk(sorted(first | short.keys()), first)
         routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
-        unanswered |= await self._follow(self._walk(endpoints.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
+        unanswered |= await self._follow(self._walk(spot.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
         for endpoint, dataset, wanted in _LOOKS:
             unanswered |= await self._one_by_one(endpoint, dataset, await asyncio.to_thread(wanted, lake, series))
         answered = [one for one in series if one.series not in unanswered]
@@ -87,7 +87,7 @@ class FillPull:
         """
         stands = await asyncio.to_thread(stands_of, self.session.lake, FILLS, self.account, self.market)
         known = {"probed_at": self.session.client.now_us() - LAG_US}
-        walk = self._walk(endpoints.MY_TRADES, FILLS)
+        walk = self._walk(spot.MY_TRADES, FILLS)
         walk.memos, walk.at_end = back_again(stands), lambda one: known if one in probed else {}
         unanswered = await self._follow(walk, series)
         gone = {"gone_at": self.session.client.now_us()}
@@ -157,7 +157,7 @@ def _adds_up(pages: Sequence[pa.Table], order: Told) -> bool:
 
 
 def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
-    assert endpoint.walk is not None  # noqa: S101 - what has many rows is walked by id
+    assert isinstance(endpoint.walk, ById)  # noqa: S101 - what has many rows is walked by id
     return {endpoint.walk.param: since}
 
 
@@ -172,7 +172,7 @@ def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told
 
 # What is asked for one by one, each after the one before it.
 _LOOKS = (
-    (endpoints.MY_TRADES, FILLS, still_lacking),
-    (endpoints.MY_ALLOCATIONS, ALLOCATIONS, _routed),
-    (endpoints.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, _matches),
+    (spot.MY_TRADES, FILLS, still_lacking),
+    (spot.MY_ALLOCATIONS, ALLOCATIONS, _routed),
+    (spot.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, _matches),
 )

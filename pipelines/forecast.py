@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from connectors.binance import endpoints
 from connectors.binance.archive_errors import ArchiveTrouble
-from connectors.binance.endpoints import Endpoint
+from connectors.binance.endpoints import spot, wallet
+from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.candles import LAG_US, Series, Walk
 from pipelines.config import flow_named
 from pipelines.journal import load_gaps
+from pipelines.ledger_cost import ledger_costs
 from pipelines.listing import Listing, known
 from pipelines.outlook import outlook
 from pipelines.plan import BYTES_PER_CANDLE, Cost, cost, reach, worth_a_look
@@ -30,21 +31,21 @@ from schemas.market import KLINES
 
 # What one run asks for besides candles, by dataset.
 _ONCE: dict[str, tuple[Endpoint, ...]] = {
-    "symbols": (endpoints.EXCHANGE_INFO,),
-    "prices": (endpoints.PRICE,),
-    "tickers": (endpoints.TICKER_24H,),
-    "balances": (endpoints.ACCOUNT,),
-    "orders": (endpoints.OPEN_ORDERS, endpoints.ALL_ORDER_LISTS),
+    "symbols": (spot.EXCHANGE_INFO,),
+    "prices": (spot.PRICE,),
+    "tickers": (spot.TICKER_24H,),
+    "balances": (spot.ACCOUNT,),
+    "orders": (spot.OPEN_ORDERS, spot.ALL_ORDER_LISTS),
 }
-_KEY = (endpoints.ACCOUNT, endpoints.API_RESTRICTIONS)  # what tells whose key it is, and what it may do
+_KEY = (spot.ACCOUNT, wallet.API_RESTRICTIONS)  # what tells whose key it is, and what it may do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPlan:
     """What a run of one flow will take, and what each later run will.
 
-    `minutes` is at the usable share of the exchange's limit. `note` says what comes on top that cannot be known yet,
-    `warning` when a run takes longer than the schedule allows.
+    `minutes` is at the usable share of the exchange's limits; each ledger has one of its own. `note` says what comes on
+    top that cannot be known yet, `warning` when a run takes longer than the schedule allows.
     """
 
     flow: str
@@ -71,34 +72,38 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
     series, steady, note = tuple[Cost, ...](), 0, ""
     if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
         series = await _costs(config, flow, await _symbols(config, name, flow, window, state), window)
-        steady = len(series) * endpoints.KLINES.cost({})  # one request a series once everything is up to date
+        steady = len(series) * spot.KLINES.cost({})  # one request a series once everything is up to date
     elif isinstance(flow, AccountFlow) and flow.symbols is not None:
         ahead = await outlook(config, flow, state)
         series, steady, note = ahead.costs, ahead.steady_weight, ahead.note
+    ledgers = await asyncio.to_thread(ledger_costs, config.lake, flow) if isinstance(flow, AccountFlow) else []
     usable = SPOT.limit * config.budget
     steady += sum(once)
     weight = sum(once) + sum(one.weight for one in series)
+    minutes = max([weight / usable, *(one.minutes(config.budget) for one in ledgers)])
+    steady_minutes = max([steady / usable, *(one.steady_minutes(config.budget) for one in ledgers)])
+    series = (*series, *(one.cost for one in ledgers))
     rows = sum(one.rows for one in series)
     return FlowPlan(
         flow=name,
         series=series,
         requests=len(once) + sum(one.requests for one in series),
-        weight=weight,
-        minutes=round(weight / usable, 2),
+        weight=weight + sum(one.cost.weight for one in ledgers),
+        minutes=round(minutes, 2),
         files=sum(one.files for one in series),
         download_bytes=sum(one.download_bytes for one in series),
         rows=rows,
         bytes=rows * BYTES_PER_CANDLE,
         steady_weight=steady,
         note=note,
-        warning=_warning(flow, steady, usable),
+        warning=_warning(flow, steady, steady_minutes),
     )
 
 
 def _weight(endpoint: Endpoint, flow: Flow) -> int:
     """What one call costs: tickers of a short list are asked for by name."""
     listed = flow.symbols if isinstance(flow, MarketFlow) and isinstance(flow.symbols, tuple) else ()
-    by_name = endpoint is endpoints.TICKER_24H and 0 < len(listed) <= LISTED_TICKERS
+    by_name = endpoint is spot.TICKER_24H and 0 < len(listed) <= LISTED_TICKERS
     return endpoint.cost({"symbols": list(listed)} if by_name else {})
 
 
@@ -143,7 +148,7 @@ async def _costs(config: FlowsFile, flow: MarketFlow, symbols: _Symbols, window:
     ends = {walk.series: reach(walk, end, now) for walk in walks}
     far = [walk for walk in walks if worth_a_look(walk, since, ends[walk.series], flow.source)]
     shelves = await _shelves(config, flow, far, since)
-    weight = endpoints.KLINES.cost({})
+    weight = spot.KLINES.cost({})
     return tuple(cost(one, since, ends[one.series], weight, shelves.get(one.series)) for one in walks)
 
 
@@ -187,11 +192,10 @@ async def _shelves(config: FlowsFile, flow: MarketFlow, far: Sequence[Walk], sin
     return found  # what the archive cannot be asked for is priced as the run would fetch it: over REST
 
 
-def _warning(flow: Flow, steady: int, usable: float) -> str:
+def _warning(flow: Flow, steady: int, minutes: float) -> str:
     period = flow.period(datetime.now(UTC))
-    if period is None or steady <= usable * period.total_seconds() / 60:
+    if period is None or minutes <= period.total_seconds() / 60:
         return ""
-    minutes = steady / usable
     return (
         f"Each run needs {steady:,} weight, {minutes:.1f} minutes of the budget, but is due every "
         f"{period.total_seconds() / 60:g} minutes: ask for fewer series, or run less often."

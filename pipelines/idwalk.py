@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.binance.decode import Refused
-from connectors.binance.endpoints import ById, Endpoint
+from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.binance.errors import UnknownSymbol
 from pipelines.ahead import ahead
 from pipelines.idpages import NEVER_OLD, AccountSeries, Landed, Page, Tail, constants, once, tail_of

@@ -24,6 +24,7 @@ from schemas.dataset import Dataset
 from schemas.intervals import SECOND_US
 from schemas.journal import API_REQUESTS, CORRECTIONS, GAPS, RUNS
 from schemas.market import KLINES
+from schemas.series import Series as AnySeries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,37 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
             "seen_at": seen_at,
         }
         for series, gap in gaps
+    ]
+    if rows:
+        lake.table(GAPS).commit(rows_of(GAPS, rows), [])
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A stretch of a series that nobody can be asked about, with the reason."""
+
+    series: AnySeries
+    since: int
+    until: int
+    reason: str
+    evidence: Mapping[str, Any]
+
+
+def write_absences(lake: Lake, absences: Sequence[Absence], seen_at: int) -> None:
+    """Commit these stretches as gaps; there is nothing a second look could find."""
+    rows = [
+        {
+            "dataset": absence.series.dataset.name,
+            **absence.series.values,
+            "since": absence.since,
+            "until": absence.until,
+            "reason": absence.reason,
+            "evidence": as_json(absence.evidence),
+            "first_seen": seen_at,
+            "confirmed_at": seen_at,
+            "seen_at": seen_at,
+        }
+        for absence in absences
     ]
     if rows:
         lake.table(GAPS).commit(rows_of(GAPS, rows), [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from connectors.binance import endpoints
+from connectors.binance.endpoints import spot
 from connectors.binance.errors import Rejected
 from connectors.lake import Lake, Move, Stale
 from pipelines.journal import rows_of, with_instants
@@ -130,7 +130,7 @@ def _shown_unasked(row: Mapping[str, Any]) -> bool:
 async def _look(session: Session, market: str) -> _Look:
     """What is listed, whoever may trade it: without naming the groups, regional symbols are left out."""
     now = session.client.now_us()
-    ask = partial(session.client.rows, endpoints.EXCHANGE_INFO, {"market": market, "valid_from": now})
+    ask = partial(session.client.rows, spot.EXCHANGE_INFO, {"market": market, "valid_from": now})
     session.progress.expect(requests=1, rows=0)
     try:
         rows, everything = await ask(permissions=list(PERMISSIONS)), True
@@ -188,7 +188,7 @@ async def top(session: Session, market: str, book: Listing, quote: str, count: i
     if len(kept) >= count:
         return kept
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}
-    rows = await session.client.rows(endpoints.TICKER_24H, constants)
+    rows = await session.client.rows(spot.TICKER_24H, constants)
     ranked = [str(symbol) for symbol in rows.sort_by([("quote_volume", "descending")])["symbol"].to_pylist()]
     return [*kept, *_first(ranked, candidates & book.trading() - set(kept), count - len(kept))]
 

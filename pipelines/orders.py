@@ -11,7 +11,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from connectors.binance import endpoints
+from connectors.binance.endpoints import spot
 from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.ahead import ahead
 from pipelines.idpages import AccountSeries, Landed, Page, constants
@@ -67,16 +67,14 @@ class OrderPull:
         since = self.session.client.now_us() - ASK_AGAIN_US
         known = [one for one in series if stands.get(one.symbol, {}).get("gone_at", 0) < since]
         walk = IdWalk(
-            session=self.session, endpoint=endpoints.ALL_ORDERS, store=self._store_orders, memos=back_again(stands)
+            session=self.session, endpoint=spot.ALL_ORDERS, store=self._store_orders, memos=back_again(stands)
         )
         await self._follow(walk, known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
         await self._add(gone)
 
     async def _lists(self) -> None:
-        walk = IdWalk(
-            session=self.session, endpoint=endpoints.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing
-        )
+        walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing)
         await self._follow(walk, [AccountSeries(self.account, self.market)])
 
     async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> None:
@@ -137,7 +135,7 @@ class OrderPull:
 
     async def _shown(self) -> Sequence[Row]:
         series = AccountSeries(self.account, self.market)
-        rows, refused = await self.session.client.readable_rows(endpoints.OPEN_ORDERS, self._constants(series))
+        rows, refused = await self.session.client.readable_rows(spot.OPEN_ORDERS, self._constants(series))
         self.failures += [Failure(f"{series.name}, order_id {one.id}", one.why) for one in refused]
         self.session.progress.advance(requests=1)
         return with_instants(rows)
@@ -162,7 +160,7 @@ class OrderPull:
                     case Fact() if answer.code == NO_SUCH_ORDER and not may_vanish(
                         order.executed_qty, order.update_time, now
                     ):
-                        problem = lacks_rows(endpoints.ORDER.name, order.series, [order.order_id])
+                        problem = lacks_rows(spot.ORDER.name, order.series, [order.order_id])
                         self.failures.append(Failure.of(order.series.name, problem))
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
@@ -176,7 +174,7 @@ class OrderPull:
 
     async def _order(self, order: OpenOrder) -> pa.Table:
         return await self.session.client.rows(
-            endpoints.ORDER, self._constants(order.series), symbol=order.series.symbol, orderId=order.order_id
+            spot.ORDER, self._constants(order.series), symbol=order.series.symbol, orderId=order.order_id
         )
 
     def _constants(self, series: AccountSeries) -> dict[str, str | int]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
-from connectors.binance.endpoints import ALL_ORDERS, MY_TRADES, Endpoint
+from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.spot import ALL_ORDERS, MY_TRADES
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines import listing

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from connectors.binance.archive_listing import Remote
 from connectors.binance.archive_paths import KlineFile
-from connectors.binance.endpoints import KLINES
+from connectors.binance.endpoints.spot import KLINES
 from pipelines.candles import CONFIRM_AFTER_US, Series, Walk, text
 from pipelines.shelf import PUBLISHED_US, WORTH, Shelf, Source
 from schemas.intervals import Grid

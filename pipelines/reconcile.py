@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from connectors.binance.endpoints import ORDER
+from connectors.binance.endpoints.spot import ORDER
 from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from connectors.lake.sql import connect, run

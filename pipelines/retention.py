@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints import ALL_ORDERS, ORDER
+from connectors.binance.endpoints.spot import ALL_ORDERS, ORDER
 from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
 from pipelines.ahead import ahead

@@ -14,6 +14,8 @@ from pathlib import Path
 from connectors.binance.archive import Archive
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
+from connectors.binance.endpoints import LEDGERS
+from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
@@ -24,6 +26,8 @@ from pipelines.choice import Chosen, choose
 from pipelines.config import flow_named
 from pipelines.ingest import Pull
 from pipelines.journal import Journal
+from pipelines.ledger_windows import instant_us
+from pipelines.ledgers import LedgerPull
 from pipelines.listing import pull_symbols
 from pipelines.memory import reuse_memory
 from pipelines.progress import Progress, following
@@ -221,11 +225,18 @@ async def _fills(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
     return await Trading(run.session, flow, run.config.budget).fills()
 
 
+async def _ledger(endpoint: Endpoint, run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
+    pull = LedgerPull(session=run.session, endpoint=endpoint, account=flow.account, since=instant_us(flow.since))
+    await pull.run()
+    return pull.rows, pull.failures
+
+
 # In this order, since orders say where fills are, and balances where unknown fills must be.
 _ACCOUNT: dict[str, Callable[[Run, AccountFlow], Pulled]] = {
     "balances": _balances,
     "orders": _orders,
     "fills": _fills,
+    **{endpoint.feeds.name: partial(_ledger, endpoint) for endpoint in LEDGERS},
 }
 
 

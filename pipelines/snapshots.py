@@ -9,8 +9,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance import endpoints
-from connectors.binance.endpoints import Endpoint
+from connectors.binance.endpoints import spot
+from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake, Move, Stale
 from pipelines.receipts import Failure
 from pipelines.session import Session
@@ -32,7 +32,7 @@ async def pull_prices(
 
     A symbol that is `traded` and has no price in the answer is a failure of its own.
     """
-    return await _pull(session, PRICES, endpoints.PRICE, market, symbols, None, traded)
+    return await _pull(session, PRICES, spot.PRICE, market, symbols, None, traded)
 
 
 async def pull_tickers(
@@ -40,7 +40,7 @@ async def pull_tickers(
 ) -> Pulled:
     """Store the rolling 24 hours of each symbol, or of all; `traded` as of prices."""
     asked = sorted(symbols) if symbols is not None and len(symbols) <= LISTED_TICKERS else None
-    return await _pull(session, TICKERS, endpoints.TICKER_24H, market, symbols, asked, traded)
+    return await _pull(session, TICKERS, spot.TICKER_24H, market, symbols, asked, traded)
 
 
 async def _pull(
@@ -72,7 +72,7 @@ async def pull_balances(session: Session, account: str) -> int:
     session.progress.expect(requests=1, rows=0)
     observed_at = session.client.now_us()
     constants: dict[str, str | int] = {"account": account, "wallet": wallet, "observed_at": observed_at}
-    rows = await session.client.rows(endpoints.ACCOUNT, constants)
+    rows = await session.client.rows(spot.ACCOUNT, constants)
     session.progress.advance(requests=1)
     series = BALANCES.series_id({"account": account, "wallet": wallet})
     held_before = await asyncio.to_thread(_held, session.lake, account, wallet, series)

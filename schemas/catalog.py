@@ -1,30 +1,11 @@
-"""Every dataset by name."""
+"""Every dataset by name, collected from the modules that declare them."""
 
-from schemas.account import BALANCES
-from schemas.archive import ARCHIVE_FILES
+from schemas import account, archive, journal, ledgers, market, orders
 from schemas.dataset import Dataset
-from schemas.journal import API_REQUESTS, CHECK_RESULTS, CORRECTIONS, GAPS, RUNS
-from schemas.market import KLINES, PRICES, SYMBOLS, TICKERS
-from schemas.orders import ALLOCATIONS, FILLS, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
-    for dataset in (
-        SYMBOLS,
-        KLINES,
-        PRICES,
-        TICKERS,
-        BALANCES,
-        ORDERS,
-        ORDER_LISTS,
-        FILLS,
-        ALLOCATIONS,
-        PREVENTED_MATCHES,
-        GAPS,
-        CORRECTIONS,
-        ARCHIVE_FILES,
-        RUNS,
-        API_REQUESTS,
-        CHECK_RESULTS,
-    )
+    for module in (market, account, orders, ledgers, archive, journal)
+    for dataset in vars(module).values()
+    if isinstance(dataset, Dataset)
 }

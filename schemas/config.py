@@ -204,6 +204,9 @@ class AccountFlow(_Flow):
     symbols: _TradedSymbols | None = Field(
         None, description="a list of names, or traded: whatever the account ever traded; orders and fills have them"
     )
+    since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
+        None, description="where the ledgers begin, a date, UTC; without it, as far back as the exchange returns them"
+    )
     discovery: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.05,
         description="share of the budget for looking again where the account has not traded yet",

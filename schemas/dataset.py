@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -47,7 +48,8 @@ class Dataset:
     `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
     value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
     `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
-    dataset that `comes_with` another is pulled along with it.
+    dataset that `comes_with` another is pulled along with it. A row older than
+    `settles` no longer changes, nor does a new one appear behind it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Dataset:
     retired: str | None = None
     lifecycle: Lifecycle | None = None
     comes_with: str | None = None
+    settles: timedelta | None = None
 
     @property
     def table(self) -> str:

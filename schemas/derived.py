@@ -74,6 +74,11 @@ def _equals(dataset: Dataset, name: str) -> str:
     return "IS NOT DISTINCT FROM" if dataset.column(name).nullable else "="
 
 
+def series_views() -> dict[str, str]:
+    """The queries over all series, by the name of their view."""
+    return {"series_rows": series_rows(), "series_reached": series_reached(), "series_gaps": series_gaps()}
+
+
 def series_rows() -> str:
     """How many rows each series has, and its first and last instant, over all datasets that have series."""
     return "\nUNION ALL BY NAME\n".join(_series_of(dataset) for dataset in DATASETS.values() if dataset.series)
@@ -87,6 +92,17 @@ def _series_of(dataset: Dataset) -> str:
         f"SELECT '{dataset.name}' AS dataset, {names}, count(*) AS rows, "
         f'min("{dataset.clock}") AS first, max("{dataset.clock}") AS last FROM {dataset.table} GROUP BY ALL'
     )
+
+
+def series_reached() -> str:
+    """How far each series reaches, by instants, by ids, or by its last snapshot."""
+    return f"SELECT dataset, {quoted(SERIES_COLUMNS)}, since, until, since_id, until_id, observed_at FROM bounds"
+
+
+def series_gaps() -> str:
+    """How many gaps of each series are open."""
+    named = [name for name in SERIES_COLUMNS if name in {column.name for column in DATASETS["gaps"].columns}]
+    return f"SELECT dataset, {quoted(named)}, count(*) AS open_gaps FROM gaps GROUP BY ALL"
 
 
 def intervals() -> str:

@@ -31,6 +31,8 @@ _GIVEN = {
     "since when orders may be open, between which ids a run could not settle them.",
     "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
     "series_rows": "How many rows each series has, and its first and last instant.",
+    "series_reached": "How far each series reaches, by instants, by ids, or by its last snapshot.",
+    "series_gaps": "How many gaps of each series are open.",
 }
 
 _TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]

@@ -9,6 +9,8 @@ _SERIES = (
     Column("symbol", TEXT, "of the series; NULL where it has none", nullable=True),
     Column("interval", TEXT, "of the series; NULL where it has none", nullable=True),
     Column("account", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("wallet", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("type", TEXT, "of the series; NULL where it has none", nullable=True),
 )
 _SERIES_KEY = tuple(column.name for column in _SERIES)
 

@@ -30,18 +30,9 @@ from vcr.serializers import yamlserializer
 from connectors.binance.budget import Budget
 from connectors.binance.client import Client
 from connectors.binance.clock import steady_clock
-from connectors.binance.endpoints import (
-    ACCOUNT,
-    API_RESTRICTIONS,
-    EXCHANGE_INFO,
-    KLINES,
-    PRICE,
-    TICKER_24H,
-    TIME,
-    Endpoint,
-    Param,
-    Security,
-)
+from connectors.binance.endpoints.model import Endpoint, Param, Security
+from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H, TIME
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import UnknownSymbol
 from connectors.binance.keys import KeyPair, read_secret
 from connectors.binance.sites import DEFAULT_SIMULATOR, Site, resolve

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints import Bound, Endpoint, Param
+from connectors.binance.endpoints.model import Bound, Endpoint, Param
 from connectors.binance.errors import Mismatched
 from schemas.fields import DECIMALS, Column
 

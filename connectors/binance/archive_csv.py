@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 from connectors.binance.archive_lines import MOST_LEFT_OUT, counted, defect_of, shown, sift
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.archive_zip import Defect, unpack
-from connectors.binance.endpoints import KLINES
+from connectors.binance.endpoints.spot import KLINES
 from schemas.archive import Reason
 from schemas.fields import TIME
 from schemas.intervals import Grid

@@ -22,7 +22,9 @@ from connectors.binance.answers import held
 from connectors.binance.budget import Budget
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import Refused, decode, decode_readable
-from connectors.binance.endpoints import ALLOWED, TIME, Endpoint, Param, Security
+from connectors.binance.endpoints import ALLOWED
+from connectors.binance.endpoints.model import Endpoint, Param, Security
+from connectors.binance.endpoints.spot import TIME
 from connectors.binance.errors import (
     BinanceError,
     ClockSkew,

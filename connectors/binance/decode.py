@@ -7,9 +7,11 @@ never refuses it: a word or flag that does not fit stands in `extra` as printed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -19,13 +21,14 @@ import pyarrow.compute as pc
 
 from connectors.binance.answers import plausible
 from connectors.binance.clock import LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
-from connectors.binance.endpoints import Endpoint, Unset
+from connectors.binance.endpoints.model import Endpoint, Unset, Windows
 from connectors.binance.errors import Unreadable
 from schemas.dataset import Dataset
 from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 
 REST = "extra"  # the column that takes every field no other column knows
 _SHOWN = 60
+_TEXT_NUMBER = re.compile(r"\d*|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _BEYOND = 2**63  # the first integer that ID cannot hold
 
 _WIRE_TYPES: dict[str, type] = {
@@ -147,8 +150,10 @@ def _is(value: object, expected: type) -> bool:
 
 def _rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
     """The list an answer holds: the whole of it, under a name, or one lone object."""
+    if endpoint.rows_at is not None and endpoint.nested is not None:
+        return msgspec.json.decode(_unnested(body, endpoint.rows_at, endpoint.nested), type=list[row])
     if endpoint.rows_at is not None:
-        envelope = msgspec.json.decode(body, type=_envelope(endpoint.rows_at, row))
+        envelope = msgspec.json.decode(body, type=_envelope(endpoint.rows_at, row, isinstance(endpoint.walk, Windows)))
         return envelope.rows  # type: ignore[no-any-return]
     if body.lstrip().startswith(b"{"):
         return [msgspec.json.decode(body, type=row)]
@@ -156,8 +161,24 @@ def _rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
 
 
 @cache
-def _envelope(rows_at: str, row: Any) -> Any:
-    return msgspec.defstruct("Envelope", [("rows", list[row])], rename={"rows": rows_at})
+def _envelope(rows_at: str, row: Any, may_lack_it: bool) -> Any:
+    """The object around a list. The lists of movements are left out where they are empty; no other may be."""
+    rows: tuple[str, Any] | tuple[str, Any, Any] = ("rows", list[row])
+    if may_lack_it:
+        rows = (*rows, msgspec.field(default_factory=list))
+    return msgspec.defstruct("Envelope", [rows], rename={"rows": rows_at})
+
+
+def _unnested(body: bytes, rows_at: str, nested: str) -> bytes:
+    """The inner rows as one array, each with the fields of the row around it as `parent.NAME`."""
+    envelope = msgspec.json.decode(body, type=_envelope(rows_at, dict[str, msgspec.Raw], may_lack_it=True))
+    return msgspec.json.encode(
+        [
+            {**{f"parent.{name}": value for name, value in outer.items() if name != nested}, **inner}
+            for outer in envelope.rows
+            for inner in msgspec.json.decode(outer.get(nested, b"null"), type=list[dict[str, msgspec.Raw]])
+        ]
+    )
 
 
 @cache
@@ -166,9 +187,11 @@ def _row_type(endpoint: Endpoint, constants: frozenset[str]) -> type[msgspec.Str
     dataset = _dataset(endpoint)
     if isinstance(endpoint.wire, tuple):
         ordered = [dataset.column(name) for name in endpoint.wire]
-        return msgspec.defstruct(endpoint.name, [_field(column) for column in ordered], array_like=True)
+        return msgspec.defstruct(endpoint.name, [_field(column, endpoint) for column in ordered], array_like=True)
     printed = [column for column in dataset.columns if column.name not in {*constants, REST}]
-    fields = [(column.name, Any, None) if dataset.may_misfit(column) else _field(column) for column in printed]
+    fields = [
+        (column.name, Any, None) if dataset.may_misfit(column) else _field(column, endpoint) for column in printed
+    ]
     return msgspec.defstruct(endpoint.name, fields, rename=dict(_wire(endpoint)), kw_only=True)
 
 
@@ -179,8 +202,10 @@ def _wire(endpoint: Endpoint) -> Mapping[str, str]:
     return {name: given.get(name, _camel(name)) for name in _dataset(endpoint).schema.names}
 
 
-def _field(column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
-    wire_type = _WIRE_TYPES[column.type.name]
+def _field(column: Column, endpoint: Endpoint) -> tuple[str, Any] | tuple[str, Any, Any]:
+    wire_type: Any = _WIRE_TYPES[column.type.name]
+    if wire_type is int and isinstance(endpoint.walk, Windows):
+        wire_type = int | str  # ledgers return some times and ids as text
     if not column.nullable:
         return column.name, wire_type
     return column.name, wire_type if wire_type is msgspec.Raw else wire_type | None, None
@@ -225,12 +250,34 @@ def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
             return _decimals(column, values, endpoint)
         case kind if kind is TIME:
             unit_us = 1000 if column.name in endpoint.whole_ms else 1
-            told = _times(column, _whole(column, values, pa.int64(), endpoint), endpoint)
+            told = _times(column, _whole(column, _numbers(column, values, endpoint), pa.int64(), endpoint), endpoint)
             return _instants(column, told, unit_us, endpoint)
         case kind if kind is EXTRA:
             return pa.array([_compact(value) for value in values], EXTRA.arrow)
+        case kind if kind is ID:
+            return _whole(column, _numbers(column, values, endpoint), kind.arrow, endpoint)
+        case kind if kind is TEXT and column.nullable and isinstance(endpoint.walk, Windows):
+            return pa.array([value or None for value in values], kind.arrow)
         case kind:
             return _whole(column, values, kind.arrow, endpoint)
+
+
+def _numbers(column: Column, values: Values, endpoint: Endpoint) -> Values:
+    """Values of which some may be text: digits, a date with a time in UTC, or nothing."""
+    if not any(isinstance(value, str) for value in values):
+        return values
+    try:
+        return [_number(value) if isinstance(value, str) else value for value in values]
+    except ValueError:
+        culprit = next(value for value in values if isinstance(value, str) and not _TEXT_NUMBER.fullmatch(value))
+    raise _does_not_fit(column, endpoint, repr(culprit))
+
+
+def _number(text: str) -> int | None:
+    if text.isdigit() or not text:
+        return int(text) if text else None
+    instant = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return int(instant.timestamp()) * 1_000_000
 
 
 def _decimals(column: Column, texts: Values, endpoint: Endpoint) -> pa.Array[Any]:

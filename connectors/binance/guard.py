@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.binance.client import Client
-from connectors.binance.endpoints import ACCOUNT, API_RESTRICTIONS, Endpoint
+from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.spot import ACCOUNT
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Rejected, Unreadable
 from schemas.errors import AccessRefused
 

@@ -1,6 +1,6 @@
-"""The four ways a list is walked: by time, by id, by windows that split when full, by page number with a pinned end.
+"""How lists are walked: by time, by windows that split when full, by pages inside a window.
 
-Each is an async generator of pages, without rows that an earlier page held. A page shorter than asked is not the
+No page has rows that an earlier one held. A page shorter than asked is not the
 end of a list: only an empty one is, or a row that reaches the end asked for. A cursor that does not move raises.
 """
 
@@ -58,52 +58,39 @@ async def by_time(
         seen = _keys_at(page, key, time, newest_ms) if repeats else set()
 
 
-async def by_id(fetch: Fetch, from_id: int, *, id_column: str) -> AsyncGenerator[pa.Table, None]:
-    """Walk a list in ascending id, from an id on, to its end."""
-    while True:
-        page = await fetch(from_id)
-        if not page.num_rows:
-            return
-        ids: list[int] = page[id_column].to_numpy().tolist()
-        if min(ids) < from_id:
-            raise Stuck(f"The exchange sent id {min(ids)} when asked from {from_id} on.")
-        yield _unseen(page, (id_column,), set())
-        from_id = max(ids) + 1
-
-
-async def by_windows(
-    fetch: FetchSpan, since_ms: int, until_ms: int, *, width_ms: int, limit: int, time: str
-) -> AsyncGenerator[pa.Table, None]:
-    """Walk [since, until) in windows, in order; a window whose page is full, or that is too wide, is split in two."""
-    waiting = [(at, min(at + width_ms, until_ms)) for at in reversed(range(since_ms, until_ms, width_ms))]
+async def whole_window(
+    fetch: FetchSpan, start_ms: int, end_ms: int, *, full: Callable[[pa.Table], bool]
+) -> list[pa.Table]:
+    """Everything in [start, end), in order; a window whose answer is full, or that is too wide, is split in two."""
+    waiting, pages = [(start_ms, end_ms)], []
     while waiting:
         start_ms, end_ms = waiting.pop()
         page = await _narrow_enough(fetch, start_ms, end_ms)
-        if page is None or page.num_rows >= limit:
+        if page is None or full(page):
             middle_ms = (start_ms + end_ms) // 2
             if middle_ms == start_ms:
                 raise Stuck(f"More rows share the millisecond {start_ms} than a page holds.")
             waiting += [(middle_ms, end_ms), (start_ms, middle_ms)]
         elif page.num_rows:
-            _newest_ms(page, time, start_ms, end_ms)
-            yield page
+            pages.append(page)
+    return pages
 
 
-async def by_page(fetch: Fetch, *, key: Sequence[str]) -> AsyncGenerator[pa.Table, None]:
-    """Walk numbered pages, from 1, of a list whose end the caller has pinned; then see that the first is still so."""
-    seen, number, first = set[Key](), 1, None
-    while True:
-        page = await fetch(number)
-        if not page.num_rows:
-            break
-        first = _keys(page, key) if first is None else first
+async def all_pages(fetch: Fetch, *, key: Sequence[str], by_offset: bool) -> list[pa.Table]:
+    """Every page of a list whose end the caller has pinned, to the first empty one; then the first is read once more.
+
+    Pages are numbered from 1, or found by how many rows came before them.
+    """
+    seen, pages, place = set[Key](), list[pa.Table](), 0 if by_offset else 1
+    while (page := await fetch(place)).num_rows:
         fresh = _unseen(page, key, seen)
         if not fresh.num_rows:
-            raise Stuck(f"Page {number} holds nothing but rows of earlier pages.")
-        yield fresh
-        number += 1
-    if first is not None and _keys(await fetch(1), key) != first:
-        raise Stuck("The first page changed while the others were read.", "Read the list again.")
+            raise Stuck(f"The page at {place} holds nothing but rows of earlier pages.")
+        pages.append(fresh)
+        place += page.num_rows if by_offset else 1
+    if len(pages) > 1 and _keys(await fetch(0 if by_offset else 1), key) != _keys(pages[0], key):
+        raise Stuck("The first page changed while the others were read.", "Run again.")
+    return pages
 
 
 async def _narrow_enough(fetch: FetchSpan, start_ms: int, end_ms: int) -> pa.Table | None:

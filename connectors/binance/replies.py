@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.binance.endpoints import TIME
+from connectors.binance.endpoints.spot import TIME
 from connectors.binance.errors import Unreadable
 
 

@@ -25,7 +25,7 @@ from schemas.derived import (
     intervals,
     last_versions,
     quoted,
-    series_rows,
+    series_views,
     stored_columns,
 )
 from schemas.errors import Problem
@@ -99,7 +99,8 @@ def _definitions() -> Iterator[str]:
     for dataset in DATASETS.values():
         if dataset.kind is Kind.VERSIONS:
             yield f"CREATE OR REPLACE VIEW {dataset.name} AS {last_versions(dataset)}"
-    yield f"CREATE OR REPLACE VIEW series_rows AS {series_rows()}"
+    for name, sql in series_views().items():
+        yield f"CREATE OR REPLACE VIEW {name} AS {sql}"
     yield from (view.sql for view in views())
 
 

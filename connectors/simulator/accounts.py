@@ -5,9 +5,11 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
@@ -42,7 +44,8 @@ RIGHTS = (
 @dataclass
 class Account:
     """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms);
-    what the orders of `book` moved comes on top.
+    what the orders of `book` moved comes on top. `movements` are the rows of each ledger, as returned, by its path,
+    each with the value of the parameter it is found under.
     """
 
     uid: int
@@ -50,6 +53,9 @@ class Account:
     updated_ms: int
     book: Book
     life: Callable[[int], Balances] | None = None
+    movements: defaultdict[str, list[tuple[str | None, dict[str, Any]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def held(self, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
         """Free and locked by asset, at an instant."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connectors.simulator import order_answers, rules
+from connectors.simulator import ledgers, order_answers, rules
 from connectors.simulator.charts import Wanted
 from connectors.simulator.listings import Listing
 from connectors.simulator.orders import amount
@@ -207,6 +207,7 @@ ENDPOINTS = {
         ),
         Endpoint("/api/v3/account", 20, (Parameter("omitZeroBalances", rules.flag),), _account, Security.SIGNED),
         *order_answers.ENDPOINTS,
+        *ledgers.ENDPOINTS,
         Endpoint("/sapi/v1/account/apiRestrictions", 1, (), _api_restrictions, Security.SIGNED, "apiRestrictions"),
     )
 }

@@ -199,6 +199,14 @@ class Exchange:
         assets = {asset: zero for each in self.listed(now_ms) for asset in (each.base, each.quote)}
         return {**assets, **self._accounts[uid].held(now_ms)}
 
+    def add_movement(self, uid: int, path: str, row: dict[str, Any], of: str | None = None) -> dict[str, Any]:
+        """Add a row to a ledger of an account, such as `asset/transfer`; gives it back, so that a test can change it.
+
+        `of` is the value of the parameter it is found under.
+        """
+        self._accounts[uid].movements[f"/sapi/v1/{path}"].append((of, row))
+        return row
+
     # Requests
 
     def inject(self, fault: AnyFault | AnyArchiveFault) -> None:
@@ -280,4 +288,4 @@ def _weight(documented: int, faults: Sequence[Fault]) -> int:
 def _used_headers(pool: str, used: int) -> dict[str, str]:
     if pool == "spot":
         return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
-    return {"X-SAPI-USED-IP-WEIGHT-1M": str(used)}
+    return {f"X-SAPI-USED-{'UID' if pool.startswith('uid:') else 'IP'}-WEIGHT-1M": str(used)}

@@ -45,6 +45,7 @@ class Limits:
     weight: int = 6000
     raw: int = 300_000
     sapi: int = 12_000
+    sapi_uid: int = 180_000
     patience: int = 10  # refusals in one minute before the address is banned
     retry_after: Literal["seconds", "zero", "absent"] = "seconds"
     spent: Counter[int] = field(default_factory=Counter)  # weight of /api/v3 by minute since 1970
@@ -58,7 +59,7 @@ class Limits:
         minute = int(now_s // _MINUTE_S)
         used = client.add(pool, minute, weight)
         if pool != "spot":
-            self._hold(used, self.sapi, now_s)
+            self._hold(used, self.sapi_uid if pool.startswith("uid:") else self.sapi, now_s)
             return used
         self._note(minute, weight)
         raw = client.add("raw", int(now_s // _RAW_WINDOW_S), 1)

@@ -6,20 +6,10 @@ WITH done AS (
     WHERE outcome = 'done'
     GROUP BY ALL
 )
-SELECT
-    bounds.dataset,
-    bounds.market,
-    bounds.symbol,
-    bounds."interval",
-    bounds.account,
-    bounds.since,
-    bounds.until,
-    bounds.since_id,
-    bounds.until_id,
-    done.checked_at
-FROM bounds
+SELECT reached.* EXCLUDE (observed_at), done.checked_at
+FROM series_reached AS reached
 LEFT JOIN done
-    ON bounds.dataset = done.dataset
-    AND bounds.market IS NOT DISTINCT FROM done.market
-    AND bounds.account IS NOT DISTINCT FROM done.account
-WHERE bounds.until IS NOT NULL OR bounds.until_id IS NOT NULL
+    ON reached.dataset = done.dataset
+    AND reached.market IS NOT DISTINCT FROM done.market
+    AND reached.account IS NOT DISTINCT FROM done.account
+WHERE reached.until IS NOT NULL OR reached.until_id IS NOT NULL

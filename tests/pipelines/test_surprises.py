@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from desks import API_KEY, SECRET, UID
 
-from connectors.binance.endpoints import ENDPOINTS, ORDER, Security
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import Security
+from connectors.binance.endpoints.spot import ORDER
 from connectors.lake.sql import connect, run
 from connectors.simulator.faults import Body
 from pipelines.progress import Silent

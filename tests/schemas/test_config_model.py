@@ -60,8 +60,8 @@ INVALID = {
         "line 5: flows.p.datasets.0: 'klnies' is no market dataset; did you mean klines? valid: symbols, klines, prices,",
     ),
     "dataset to come": (
-        HMAC.replace("[balances]", "[balances, deposits]"),
-        "line 5: flows.b.datasets.1: 'deposits' is no account dataset; valid: balances, orders, fills.",
+        HMAC.replace("[balances]", "[balances, income]"),
+        "line 5: flows.b.datasets.1: 'income' is no account dataset; valid: balances, orders, fills,",
     ),
     "fills without orders": (
         HMAC.replace("[balances]", "[fills]\n    symbols: traded"),

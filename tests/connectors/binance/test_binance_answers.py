@@ -8,11 +8,11 @@ from binance_world import START_S
 
 from connectors.binance.answers import held
 from connectors.binance.decode import decode
-from connectors.binance.endpoints import (
+from connectors.binance.endpoints import ENDPOINTS, LEDGERS
+from connectors.binance.endpoints.spot import (
     ACCOUNT,
     ALL_ORDER_LISTS,
     ALL_ORDERS,
-    ENDPOINTS,
     EXCHANGE_INFO,
     KLINES,
     MY_ALLOCATIONS,
@@ -23,6 +23,7 @@ from connectors.binance.endpoints import (
     PRICE,
     TICKER_24H,
 )
+from connectors.binance.endpoints.wallet import TRANSFERS
 from connectors.binance.errors import Mismatched, Unreadable
 from connectors.simulator import faults
 from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME
@@ -33,7 +34,7 @@ DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None]
 NOTHING = [b"[]", b"{}", b"null", b"0", b'""', b"[[]]", b"[{}]", b"[null]", b'{"balances":[],"symbols":[]}']
 KNOWN = {
     "market": "spot", "account": "main", "wallet": "spot", "interval": "1m", "observed_at": NOW_US, "version": 0,
-    "valid_from": NOW_US, "seen_at": NOW_US,
+    "valid_from": NOW_US, "seen_at": NOW_US, "gone_since": None,
 }  # fmt: skip
 
 
@@ -58,6 +59,8 @@ def answer(endpoint, *rows: dict):
         names = {column.name: endpoint.wire.get(column.name, camel(column.name)) for column in columns}
         fillers = {column.name: FILLERS[column.type] for column in columns if column.name != "extra"}
         printed = [{names[name]: value for name, value in (fillers | row).items()} for row in rows]
+    if endpoint.nested is not None:
+        printed = [{"transId": 7, endpoint.nested: printed}]
     return json.dumps({endpoint.rows_at: printed} if endpoint.rows_at else printed)
 
 
@@ -90,6 +93,9 @@ WRONG = [
     (MY_ALLOCATIONS, OF | {"fromAllocationId": 8}, {"allocation_id": 7}, "answered allocation_id 7"),
     (MY_PREVENTED_MATCHES, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (MY_PREVENTED_MATCHES, OF | {"preventedMatchId": 8}, {"prevented_match_id": 7}, "answered prevented_match_id 7"),
+    (TRANSFERS, {"type": "MAIN_FUNDING"}, {"type": "FUNDING_MAIN"}, "asked for type MAIN_FUNDING"),
+    *((ledger, {ledger.windows.start: AT_MS + 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
+    *((ledger, {ledger.windows.end: AT_MS - 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
 ]
 
 

@@ -16,17 +16,9 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 from connectors.binance.client import BODY_CAP, TRIES
-from connectors.binance.endpoints import (
-    ACCOUNT,
-    API_RESTRICTIONS,
-    EXCHANGE_INFO,
-    KLINES,
-    PRICE,
-    TICKER_24H,
-    TIME,
-    Endpoint,
-    Security,
-)
+from connectors.binance.endpoints.model import Endpoint, Security
+from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H, TIME
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import (
     Banned,
     BinanceError,

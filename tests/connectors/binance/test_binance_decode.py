@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.binance.decode import decode
-from connectors.binance.endpoints import ACCOUNT, API_RESTRICTIONS, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H
+from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Unreadable
 from schemas.account import BALANCES
 from schemas.fields import DECIMALS

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from connectors.binance.decode import decode, decode_readable
-from connectors.binance.endpoints import (
+from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.spot import (
     ALL_ORDER_LISTS,
     ALL_ORDERS,
     MY_ALLOCATIONS,
@@ -14,7 +15,6 @@ from connectors.binance.endpoints import (
     MY_TRADES,
     OPEN_ORDERS,
     ORDER,
-    Endpoint,
 )
 from connectors.binance.errors import Unreadable
 from schemas.fields import DECIMALS, EXTRA, TIME

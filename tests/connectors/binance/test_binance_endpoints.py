@@ -2,11 +2,10 @@
 
 import pytest
 
-from connectors.binance.endpoints import (
+from connectors.binance.endpoints import ALLOWED, ENDPOINTS
+from connectors.binance.endpoints.spot import (
     ALL_ORDER_LISTS,
     ALL_ORDERS,
-    ALLOWED,
-    ENDPOINTS,
     EXCHANGE_INFO,
     KLINES,
     MY_ALLOCATIONS,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.binance.endpoints import ACCOUNT, KLINES
+from connectors.binance.endpoints.spot import ACCOUNT, KLINES
 from connectors.binance.errors import (
     Banned,
     BinanceError,

@@ -8,7 +8,8 @@ from aiohttp import web
 from binance_world import START_S, UID
 
 from connectors.binance.client import Client
-from connectors.binance.endpoints import ACCOUNT, API_RESTRICTIONS, TIME
+from connectors.binance.endpoints.spot import ACCOUNT, TIME
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Denied, Rejected, Unreadable
 from connectors.binance.guard import check_key
 from connectors.binance.sites import Site

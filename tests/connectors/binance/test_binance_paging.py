@@ -1,7 +1,6 @@
 """Walking lists: whatever the list and the page size, every row comes once, in order, and the walk ends."""
 
 import asyncio
-from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.binance.errors import WindowTooWide
-from connectors.binance.paging import Stuck, by_id, by_page, by_time, by_windows
+from connectors.binance.paging import Stuck, all_pages, by_time, whole_window
 
 SCHEMA = pa.schema([("id", pa.int64()), ("time", pa.timestamp("us", tz="UTC")), ("end", pa.timestamp("us", tz="UTC"))])
 
@@ -35,10 +34,6 @@ class Oracle:
     async def span(self, start_ms, end_ms):
         self.asked.append((start_ms, end_ms))
         return self.page([row for row in self.listed if start_ms <= row["time"] // 1000 <= end_ms])
-
-    async def from_id(self, at):
-        self.asked.append(at)
-        return self.page([row for row in self.listed if row["id"] >= at])
 
     async def numbered(self, number):
         self.asked.append(number)
@@ -122,38 +117,22 @@ def test_rows_printed_twice_come_once():
     assert walked(by_time(doubled, 0, 100, limit=10, time="time", key=("time",))) == [0, 0, 1, 1]
 
 
-@given(st.lists(st.integers(0, 200), unique=True).map(sorted), limits, stumbles, st.integers(0, 100))
-def test_by_id(ids, limit, short, begin):
-    """Every id from the first on, once, in order, also across holes and short pages."""
-    listed = [{"id": at, "time": 0, "end": 0} for at in ids]
-    oracle = Oracle(listed, limit, short)
-    assert walked(by_id(oracle.from_id, begin, id_column="id")) == [at for at in ids if at >= begin]
-    assert all(earlier < later for earlier, later in pairwise(oracle.asked))
+def whole(pages) -> list[int]:
+    """The ids of all rows of pages that come at once, in order."""
+    return [at for page in asyncio.run(pages) for at in page["id"].to_pylist()]
 
 
-def test_by_id_does_not_walk_in_circles():
-    """A server that ignores the cursor is told, not followed."""
-    oracle = Oracle(rows([1, 2, 3]), 10)
-
-    async def ignores(_at) -> pa.Table:
-        return await oracle.from_id(0)
-
-    with pytest.raises(Stuck, match="id 0"):
-        walked(by_id(ignores, 0, id_column="id"))
-
-
-@given(times, st.integers(0, 100), st.integers(0, 250), st.integers(1, 90), st.data())
-def test_by_windows(found, since, until, width, data):
-    """Windows that come back full are split until they do not; every row comes once, in order."""
+@given(times, st.integers(0, 100), st.integers(101, 250), st.data())
+def test_whole_window(found, since, until, data):
+    """A window that comes back full is split until none is; every row comes once, in order."""
     crowd = max((found.count(ms) for ms in found), default=0)
     limit = data.draw(st.integers(crowd + 1, crowd + 10))
     oracle = Oracle(rows(found), limit)
-    pages = by_windows(oracle.span, since, until, width_ms=width, limit=limit, time="time")
-    assert walked(pages) == expected(oracle.listed, since, until)
-    assert all(end - start < width for start, end in oracle.asked)
+    pages = whole_window(oracle.span, since, until, full=lambda page: page.num_rows >= limit)
+    assert whole(pages) == expected(oracle.listed, since, until)
 
 
-def test_by_windows_narrows_when_told():
+def test_whole_window_narrows_when_told():
     """A window that the exchange finds too wide is halved like a full one."""
     oracle = Oracle(rows(range(100)), limit=1000)
 
@@ -162,26 +141,37 @@ def test_by_windows_narrows_when_told():
             raise WindowTooWide("too wide")
         return await oracle.span(start, end)
 
-    pages = by_windows(narrow_only, 0, 100, width_ms=100, limit=1000, time="time")
-    assert walked(pages) == list(range(100))
+    assert whole(whole_window(narrow_only, 0, 100, full=lambda page: page.num_rows >= 1000)) == list(range(100))
 
 
-def test_by_windows_says_when_a_millisecond_holds_more_than_a_page():
+def test_whole_window_says_when_a_millisecond_holds_more_than_a_page():
     """A full window of one millisecond cannot be split."""
     oracle = Oracle(rows([3, 3, 3]), limit=3)
     with pytest.raises(Stuck, match="millisecond 3"):
-        walked(by_windows(oracle.span, 0, 10, width_ms=10, limit=3, time="time"))
+        whole(whole_window(oracle.span, 0, 10, full=lambda page: page.num_rows >= 3))
 
 
 @given(times, limits)
-def test_by_page(found, limit):
-    """All pages to the first empty one, and the first page once more to see that nothing moved."""
+def test_all_pages_by_number(found, limit):
+    """All pages to the first empty one; where there were several, the first once more to see that nothing moved."""
     oracle = Oracle(rows(found), limit)
-    assert walked(by_page(oracle.numbered, key=("id",))) == expected(oracle.listed, 0, 1000)
-    assert oracle.asked[-1] == 1
+    assert whole(all_pages(oracle.numbered, key=("id",), by_offset=False)) == expected(oracle.listed, 0, 1000)
+    assert oracle.asked[-1] == (1 if len(found) > limit or not found else 2)
 
 
-def test_by_page_notices_a_list_that_moves():
+@given(times, limits, stumbles)
+def test_all_pages_by_offset(found, limit, short):
+    """Every row comes once, also from pages that are too short: what is left out are the rows that came."""
+    oracle = Oracle(rows(found), limit, short)
+    first: dict[int, pa.Table] = {}
+
+    async def skipped(offset) -> pa.Table:
+        return first.setdefault(offset, oracle.page(oracle.listed[offset:]))
+
+    assert whole(all_pages(skipped, key=("id",), by_offset=True)) == expected(oracle.listed, 0, 1000)
+
+
+def test_all_pages_notices_a_list_that_moves():
     """When rows are added in front while the pages are read, rows may have slipped through: the walk raises."""
     oracle = Oracle(rows(range(6)), limit=2)
 
@@ -192,15 +182,15 @@ def test_by_page_notices_a_list_that_moves():
         return page
 
     with pytest.raises(Stuck, match="changed"):
-        walked(by_page(moving, key=("id",)))
+        whole(all_pages(moving, key=("id",), by_offset=False))
 
 
-def test_by_page_does_not_walk_in_circles():
+def test_all_pages_does_not_walk_in_circles():
     """A server that ignores the page number is told, not followed."""
     oracle = Oracle(rows([1, 2]), 10)
 
     async def ignores(_number) -> pa.Table:
         return await oracle.numbered(1)
 
-    with pytest.raises(Stuck, match="Page 2"):
-        walked(by_page(ignores, key=("id",)))
+    with pytest.raises(Stuck, match="page at 2"):
+        whole(all_pages(ignores, key=("id",), by_offset=False))

@@ -15,7 +15,7 @@ WORKER = """
 import asyncio, pathlib, sys, time
 from connectors.binance.budget import Budget
 from connectors.binance.client import Client
-from connectors.binance.endpoints import KLINES
+from connectors.binance.endpoints.spot import KLINES
 from connectors.binance.sites import resolve
 
 async def main(url, path, seconds):

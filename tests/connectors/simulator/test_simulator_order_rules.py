@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.simulator import Exchange, MovableClock
+from connectors.simulator import Exchange, MovableClock, ledgers
 from connectors.simulator.book import Book
 from connectors.simulator.endpoints import ENDPOINTS
 from connectors.simulator.intervals import DAY_MS
@@ -125,7 +125,13 @@ LISTED = {
         "preventedMatchId", "orderId", "orderId fromPreventedMatchId", "orderId fromPreventedMatchId limit",
     ),
 }  # fmt: skip
-FREE = {"/api/v3/klines", "/api/v3/openOrders", "/api/v3/account", "/api/v3/order/amendments"}  # any may be left out
+FREE = {
+    "/api/v3/klines",
+    "/api/v3/openOrders",
+    "/api/v3/account",
+    "/api/v3/order/amendments",
+    *(ledger.path for ledger in ledgers.ENDPOINTS),
+}  # any may be left out
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)

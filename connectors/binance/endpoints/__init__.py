@@ -1,0 +1,14 @@
+"""What may be asked of the exchange. One row per endpoint; whatever is not a row here is never sent."""
+
+from __future__ import annotations
+
+from connectors.binance.endpoints import spot, wallet
+from connectors.binance.endpoints.model import Endpoint, Windows
+
+ENDPOINTS: tuple[Endpoint, ...] = tuple(
+    row for family in (spot, wallet) for row in vars(family).values() if isinstance(row, Endpoint)
+)
+
+LEDGERS = tuple(endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows))
+
+ALLOWED = frozenset((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)

@@ -1,0 +1,169 @@
+"""What an endpoint is: where it goes, what it costs, how its list is walked, and what its answer becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from connectors.binance.pools import Pool
+from schemas.dataset import Dataset
+
+Param = str | int | list[str] | None
+
+
+class Security(StrEnum):
+    """What a call must carry."""
+
+    PUBLIC = "public"  # nothing: a public call sends no key, even when there is one
+    SIGNED = "signed"  # key, timestamp and signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySymbols:
+    """A weight that depends on how many symbols are asked for: one, a list up to a size, or all."""
+
+    one: int
+    listed: tuple[tuple[int, int], ...] = ()
+    every: int
+
+    def weight(self, params: Mapping[str, Param]) -> int:
+        if params.get("symbol") is not None:
+            return self.one
+        symbols = params.get("symbols")
+        count = len(symbols) if isinstance(symbols, list) else None
+        fitting = (weight for size, weight in self.listed if count is not None and count <= size)
+        return next(fitting, self.every)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByParams:
+    """A weight that depends on which of these parameters is given; the first one that is decides."""
+
+    given: tuple[tuple[str, int], ...]
+    otherwise: int
+
+    def weight(self, params: Mapping[str, Param]) -> int:
+        fitting = (weight for name, weight in self.given if params.get(name) is not None)
+        return next(fitting, self.otherwise)
+
+
+class Unset(StrEnum):
+    """Printed values that mean that there is none."""
+
+    NEGATIVE = "negative"
+    NOT_POSITIVE = "not positive"
+
+
+class Bound(StrEnum):
+    """What a parameter says about a column of every row that is answered."""
+
+    SAME = "same"  # the value asked for; one of them where a list was asked for
+    FROM = "from"  # this value or a later one
+    UP_TO = "up to"  # this value or an earlier one
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Against which column of an answer a parameter is held, and how."""
+
+    column: str
+    bound: Bound = Bound.SAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ById:
+    """A list walked along a column of ids: `param` asks for the rows from an id on, oldest first."""
+
+    id: str
+    param: str
+
+
+class Inside(StrEnum):
+    """How the rows inside one window are reached."""
+
+    SPLIT = "split"  # a full answer hides rows: the window is halved until none is full
+    PAGES = "pages"  # numbered from 1
+    OFFSET = "offset"  # so many rows are left out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOut:
+    """A parameter that takes one value per call. `values` maps what the column holds to what is sent.
+
+    `returned` says that the rows of an answer repeat it.
+    """
+
+    param: str
+    column: str
+    values: Mapping[str, str]
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """A list asked for in windows of time, `days` wide at most.
+
+    `limit` and `page` are the names of the size and of the page number or offset; without `limit` the size is fixed.
+    What is older than `kept` the exchange does not return. Where rows are nested, `counted_by` names the column whose
+    different values fill an answer.
+    """
+
+    days: int
+    start: str = "startTime"
+    end: str = "endTime"
+    inside: Inside = Inside.SPLIT
+    limit: str | None = "limit"
+    page: str = ""
+    fan_out: FanOut | None = None
+    kept: timedelta | None = None
+    counted_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Endpoint:
+    """One call: where it goes, what it costs and what its answer becomes.
+
+    `page_limit` is the most rows that one answer of a long list holds, and `walk` how a list is walked. `held` says
+    which parameters every row must agree with; a list that is `never_empty` always holds something. `rows_at` names
+    the list inside an answer, which a ledger may leave out when it is empty, and `nested` the list inside each of its
+    rows: each nested row becomes one, with the fields around it as `parent.NAME`. Wire
+    names are the columns' names in camelCase; `wire` holds the exceptions, or names the columns of rows that are
+    arrays. `unset` names the columns where some values mean NULL. `whole_ms` are times cut to the millisecond.
+    """
+
+    name: str
+    path: str
+    pool: Pool
+    family: str = "spot"
+    method: str = "GET"
+    weight: int | BySymbols | ByParams = 1
+    security: Security = Security.PUBLIC
+    page_limit: int = 0
+    walk: ById | Windows | None = None
+    tells_limits: bool = False
+    dataset: Dataset | None = None
+    rows_at: str | None = None
+    nested: str | None = None
+    wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)
+    unset: Mapping[str, Unset] = field(default_factory=dict)
+    held: Mapping[str, Holds] = field(default_factory=dict)
+    never_empty: bool = False
+    whole_ms: frozenset[str] = frozenset()
+
+    def cost(self, params: Mapping[str, Param]) -> int:
+        """The declared weight of a call with these parameters."""
+        return self.weight if isinstance(self.weight, int) else self.weight.weight(params)
+
+    @property
+    def feeds(self) -> Dataset:
+        """The dataset that its rows become."""
+        assert self.dataset is not None, f"{self.name} feeds no dataset"  # noqa: S101 - asked of list endpoints alone
+        return self.dataset
+
+    @property
+    def windows(self) -> Windows:
+        """How its windows are walked."""
+        assert isinstance(self.walk, Windows), f"{self.name} has no windows"  # noqa: S101 - asked of ledgers alone
+        return self.walk

@@ -1,0 +1,125 @@
+"""The wallet and the ledgers beside trading: `/sapi`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from connectors.binance.endpoints.model import Bound, Endpoint, FanOut, Holds, Inside, Security, Windows
+from connectors.binance.pools import sapi_by_ip, sapi_by_uid
+from schemas import ledgers
+from schemas.dataset import Dataset
+
+_MONTH = timedelta(days=30)
+
+
+def _ledger(path: str, dataset: Dataset, walk: Windows, *, by_uid: bool = False, **row: Any) -> Endpoint:
+    path = f"/sapi/v1/{path}"
+    pool = (sapi_by_uid if by_uid else sapi_by_ip)(path)
+    name = path.removeprefix("/sapi/v1/")
+    held = {walk.start: Holds(str(dataset.cursor), Bound.FROM), walk.end: Holds(str(dataset.cursor), Bound.UP_TO)}
+    if walk.fan_out is not None and walk.fan_out.returned:
+        held[walk.fan_out.param] = Holds(walk.fan_out.column)
+    return Endpoint(
+        name=name,
+        path=path,
+        pool=pool,
+        family="wallet",
+        security=Security.SIGNED,
+        dataset=dataset,
+        walk=walk,
+        held=held,
+        **row,
+    )
+
+
+API_RESTRICTIONS = Endpoint(
+    name="apiRestrictions",
+    path=(_RESTRICTIONS := "/sapi/v1/account/apiRestrictions"),
+    pool=sapi_by_ip(_RESTRICTIONS),
+    family="wallet",
+    security=Security.SIGNED,
+)
+
+DEPOSITS = _ledger(
+    "capital/deposit/hisrec",
+    ledgers.DEPOSITS,
+    Windows(days=89, inside=Inside.OFFSET, page="offset"),
+    page_limit=1000,
+    wire={"deposit_id": "id", "asset": "coin"},
+)
+
+WITHDRAWALS = _ledger(
+    "capital/withdraw/history",
+    ledgers.WITHDRAWALS,
+    Windows(days=89, inside=Inside.OFFSET, page="offset"),
+    by_uid=True,
+    weight=18_000,
+    page_limit=1000,
+    wire={"withdrawal_id": "id", "asset": "coin"},
+)
+
+DIVIDENDS = _ledger(
+    "asset/assetDividend",
+    ledgers.DIVIDENDS,
+    Windows(days=180),
+    weight=10,
+    page_limit=500,
+    rows_at="rows",
+    wire={"dividend_id": "id"},
+)
+
+TRANSFER_TYPES = tuple(
+    f"{source}_{target}"
+    for source, targets in {
+        "MAIN": "UMFUTURE CMFUTURE MARGIN FUNDING OPTION PORTFOLIO_MARGIN",
+        "UMFUTURE": "MAIN MARGIN FUNDING OPTION",
+        "CMFUTURE": "MAIN MARGIN FUNDING",
+        "MARGIN": "MAIN UMFUTURE CMFUTURE FUNDING OPTION ISOLATEDMARGIN",
+        "ISOLATEDMARGIN": "MARGIN ISOLATEDMARGIN",
+        "FUNDING": "MAIN UMFUTURE CMFUTURE MARGIN OPTION",
+        "OPTION": "MAIN UMFUTURE MARGIN FUNDING",
+        "PORTFOLIO_MARGIN": "MAIN",
+    }.items()
+    for target in targets.split()
+)
+
+TRANSFERS = _ledger(
+    "asset/transfer",
+    ledgers.TRANSFERS,
+    Windows(
+        days=30,
+        inside=Inside.PAGES,
+        limit="size",
+        page="current",
+        fan_out=FanOut(param="type", column="type", values={each: each for each in TRANSFER_TYPES}, returned=True),
+        kept=6 * _MONTH,
+    ),
+    page_limit=100,
+    rows_at="rows",
+)
+
+CONVERSIONS = _ledger(
+    "convert/tradeFlow",
+    ledgers.CONVERSIONS,
+    Windows(days=30),
+    by_uid=True,
+    weight=3000,
+    page_limit=1000,
+    rows_at="list",
+)
+
+DUST = _ledger(
+    "asset/dribblet",
+    ledgers.DUST,
+    Windows(
+        days=30,
+        limit=None,
+        fan_out=FanOut(param="accountType", column="wallet", values={"spot": "SPOT", "margin": "MARGIN"}),
+        counted_by="operation_id",
+    ),
+    page_limit=100,
+    rows_at="userAssetDribblets",
+    nested="userAssetDribbletDetails",
+    wire={"operation_id": "parent.transId"},
+)
