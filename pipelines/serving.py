@@ -113,7 +113,7 @@ async def server(home: Path, port: int | None = None, *, secrets: Collection[str
     It answers nobody but who knows its password, which is new each time. Its port is this process's from before it
     starts until after it ends, so that whatever answers there is the server.
     """
-    _make_private(home)
+    home = _private(home)
     with _listener(port) as listener:
         url, password = f"http://{LOOPBACK}:{port_of(listener)}", f"binlake:{token_urlsafe(_PASSWORD_BYTES)}"
         settings = _SETTINGS | _place(home, url, password)
@@ -140,9 +140,11 @@ def _place(home: Path, url: str, password: str) -> dict[str, str]:
     }
 
 
-def _make_private(folder: Path) -> None:
+def _private(folder: Path) -> Path:
+    """The folder, made for its owner alone, by a name that holds in processes that work elsewhere."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)  # it was there, or the umask is odd; a stranger's folder is refused
+    return folder.absolute()
 
 
 def _listener(wanted: int | None) -> socket:
@@ -161,7 +163,7 @@ def secret_names(config: FlowsFile) -> frozenset[str]:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Hold what only one `up` of a file may hold; the system lets go of it however the process ends."""
-    _make_private(home)
+    _private(home)
     with (home / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -287,9 +287,10 @@ class _HeldError(TryLater):
 
 
 def default_path() -> Path:
-    """Where the user's state lies."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "binlake" / "budget.sqlite"
+    """Where the user's state lies. A relative XDG_STATE_HOME is none: each process would mean another folder."""
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    state = named if named.is_absolute() else Path.home() / ".local" / "state"
+    return state / "binlake" / "budget.sqlite"
 
 
 def _minute(instant_s: float) -> int:

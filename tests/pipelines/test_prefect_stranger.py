@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, chdir, closing
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,11 +57,13 @@ print(json.dumps({{
 
 @pytest.fixture(scope="module")
 def prefect():
-    """A running server whose home lies where everybody may look."""
+    """A running server whose home lies where everybody may look, and was given seen from the working folder."""
     with TemporaryDirectory() as folder, asyncio.Runner() as runner:
         Path(folder).chmod(0o755)
         stack = AsyncExitStack()
-        yield runner.run(stack.enter_async_context(server(Path(folder) / "home")))
+        with chdir(folder):
+            started = runner.run(stack.enter_async_context(server(Path("home"))))
+        yield started
         runner.run(stack.aclose())
 
 

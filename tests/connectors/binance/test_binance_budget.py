@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -335,8 +336,9 @@ def test_the_default_place_is_the_users_state(monkeypatch, tmp_path):
     """The usual variable decides where state lies."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert default_path() == tmp_path / "binlake" / "budget.sqlite"
-    monkeypatch.delenv("XDG_STATE_HOME")
-    assert default_path().parts[-4:] == (".local", "state", "binlake", "budget.sqlite")
+    for elsewhere in ("", "relative"):
+        monkeypatch.setenv("XDG_STATE_HOME", elsewhere)
+        assert default_path() == Path.home() / ".local" / "state" / "binlake" / "budget.sqlite"
 
 
 def test_a_damaged_file_is_named(tmp_path):
