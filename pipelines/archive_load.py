@@ -68,6 +68,7 @@ class Loader:
     parts: list[pa.Table] = field(default_factory=list)
     lacks: list[Lack] = field(default_factory=list)
     troubles: list[ArchiveTrouble] = field(default_factory=list)
+    asked_exchange: bool = False  # and it knew the symbol
 
     async def load(self, remotes: Sequence[Remote], since: int, until: int) -> Loaded:
         """The candles of [since, until), as complete as these files, their days and the exchange together have them."""
@@ -126,11 +127,12 @@ class Loader:
                 self.parts += [await ask(*span) for span in joined]
         except UnknownSymbol:  # the exchange forgot the symbol: the archive is all there is
             return
+        self.asked_exchange |= bool(joined)
         self.lacks = []
 
     def _asked(self) -> Asked:
-        """What was asked for what is lacking after all."""
-        if not self.lacks:
+        """What was asked for the candles that came last, and for what is lacking after all."""
+        if self.asked_exchange:
             return OF_THE_EXCHANGE
         read = [file.path for file in self.files if file.rows is not None]
         more = f" and {counted(len(read) - 1, 'other file')}" if len(read) > 1 else ""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.errors import Problem
-from schemas.intervals import LENGTH_US, MINUTE_US, SECOND_US, Grid
+from schemas.intervals import LENGTH_US, MINUTE_US, SECOND_US, Grid, longest_us
 from schemas.market import KLINES
 
 LAG_US = 10 * SECOND_US  # a candle counts as closed only when its end lies this far back
@@ -134,7 +134,7 @@ class Walk:
 
         The new end never passes the last closed candle by less than the quiet time.
         """
-        rows = clean(page, since, until, now)
+        rows = clean(page, since, until, now, longest_us(self.series.interval))
         times = instants(rows)
         grid = Grid.of(self.series.interval, self.until or (int(times[0]) if len(times) else None))
         end = reached(grid, times, until, now)
@@ -150,7 +150,7 @@ class Walk:
 
     def backward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
         """Take the candles of [since, until), where `until` is the start of coverage."""
-        rows = clean(page, since, until, now)
+        rows = clean(page, since, until, now, longest_us(self.series.interval))
         grid = Grid.of(self.series.interval, self.until)
         found = closed_stretches(grid, instants(rows), since, until, now, asked)
         edge, later = grid.ceil(until), self.gaps.get(until)
@@ -185,7 +185,7 @@ class Walk:
 
         A second look without an answer confirms nothing, and a file is confirmed to be unusable, not to be empty.
         """
-        rows = clean(page, since, until, now)
+        rows = clean(page, since, until, now, longest_us(self.series.interval))
         gap = self.gaps.get(since)
         if rows.num_rows:
             return Step(rows, {}, self.filled(instants(rows), since, until, now, asked))
@@ -272,10 +272,11 @@ def _both(before: Gap, after: Gap) -> Mapping[str, Any]:
     return {**before.evidence, "asked": asked, "row_after_opens": after.evidence.get("row_after_opens")}
 
 
-def clean(page: pa.Table, since: int, until: int, now: int) -> pa.Table:
+def clean(page: pa.Table, since: int, until: int, now: int, longest_us: int) -> pa.Table:
     """The closed candles of a page that open in [since, until): ascending, each once.
 
-    Raises Problem when one instant comes with two different candles, or a candle lies outside what was asked.
+    A candle that prints a later end than it can have is over all the same. Raises Problem when one instant comes with
+    two different candles.
     """
     times = instants(page)
     if not len(times):
@@ -283,8 +284,8 @@ def clean(page: pa.Table, since: int, until: int, now: int) -> pa.Table:
     if not (np.diff(times) > 0).all():
         page = _distinct(page)
         times = instants(page)
-    closed = instants(page, "close_time") + MILLISECOND_US <= now - LAG_US  # the end is printed inclusive
-    inside = (times >= since) & (times < until) & closed
+    ends = np.minimum(instants(page, "close_time") + MILLISECOND_US, times + longest_us)  # printed inclusive
+    inside = (times >= since) & (times < until) & (ends <= now - LAG_US)
     return page if inside.all() else page.filter(pa.array(inside))
 
 

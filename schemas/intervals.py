@@ -35,6 +35,12 @@ LENGTH_US: dict[str, int] = {
 }
 INTERVALS = tuple(LENGTH_US)
 
+
+def longest_us(interval: str) -> int:
+    """How long a candle lasts at most, whatever it prints for its end."""
+    return 31 * DAY_US if interval == "1M" else LENGTH_US[interval]
+
+
 _MONDAY_US = 4 * DAY_US  # 1970-01-05
 
 

@@ -254,7 +254,7 @@ class Archive:
             raise unreadable(f"a page of it {error}") from None
         if body is None:
             raise refusal(_NOT_FOUND, {}, URL(url).path, now_ms=0)
-        return archive_listing.parse(body)
+        return archive_listing.parse(body, prefix)
 
     def _file_url(self, path: str) -> str:
         return f"{self._files}/{quote(path)}"
@@ -335,7 +335,7 @@ def _loaded(fetched: Fetched, content: Content) -> Fetched:
     told = [f"left out {defect.detail}" for defect in content.left_out]
     if content.holes:
         lacks_s = sum(until - since for since, until in content.holes) / SECOND_US
-        told.append(f"lacks {lacks_s:,.0f} s in {len(content.holes)} stretches")
+        told.append(f"lacks {lacks_s:,.0f} s in {len(content.holes):,} stretch{'es' if len(content.holes) > 1 else ''}")
     reasons = [*(defect.reason for defect in content.left_out), *([Reason.INCOMPLETE] if content.holes else [])]
     return replace(
         fetched,

@@ -19,10 +19,11 @@ import pyarrow.csv as pa_csv
 from connectors.binance.archive_lines import MOST_LEFT_OUT, counted, defect_of, shown, sift
 from connectors.binance.archive_paths import KlineFile
 from connectors.binance.archive_zip import Defect, unpack
+from connectors.binance.clock import LATEST_US
 from connectors.binance.endpoints.spot import KLINES
 from schemas.archive import Reason
 from schemas.fields import TIME
-from schemas.intervals import Grid
+from schemas.intervals import Grid, longest_us
 from schemas.market import KLINES as ROWS
 
 Instants = npt.NDArray[np.int64]
@@ -70,11 +71,12 @@ def read(packed: IO[bytes], file: KlineFile, made_us: int | None = None) -> Cont
     """The candles in a zip; raises Defect. What had not closed when the archive made the file is left out."""
     printed, odd_lines = _parsed(unpack(packed, f"{file.stem}.csv", _most_bytes(file)))
     printed, outside = _inside(printed, file)
+    printed, endless = _ending(printed)
     times = _instants(printed["open_time"])
     rows, dropped, conflicting = _distinct(_rows(printed, times, file), times)
     if made_us is not None:
-        rows = _closed(rows, made_us)
-    left_out = tuple(filter(None, (odd_lines, outside, conflicting)))
+        rows = _closed(rows, made_us, longest_us(file.interval))
+    left_out = tuple(filter(None, (odd_lines, outside, endless, conflicting)))
     return Content(rows, dropped, _holes(file, _column(rows, "open_time")), left_out)
 
 
@@ -106,12 +108,15 @@ def _columns(body: bytes) -> pa.Table:
 
 
 def _without_header(text: bytes) -> bytes:
-    """The rows alone. The files of spot have no header, those of futures have one from some month on."""
-    if text[:1].isdigit():
-        return text
+    """The rows alone. The files of spot have no header, those of futures have one from some month on.
+
+    Under a header that is not the known one the columns may mean anything.
+    """
     first, _, rest = text.partition(b"\n")
     if not first.strip() and not rest.strip():
         raise Defect(Reason.EMPTY, "has no line")
+    if text[:1].isdigit() or b"," not in first:
+        return text
     if first.rstrip() != _HEADER:
         raise defect_of(first, f"begins with neither a row nor the known header: {shown(first)}")
     if not rest.strip():
@@ -129,13 +134,26 @@ def _inside(printed: pa.Table, file: KlineFile) -> tuple[pa.Table, Defect | None
     """The rows of the file's day or month, and what is said of a few others."""
     times = _instants(printed["open_time"])
     outside = (times < file.since_us) | (times >= file.until_us)
-    if not outside.any():
+    return _without(printed, outside, Reason.OUTSIDE_PERIOD, "of another time, the first opens at", times)
+
+
+def _ending(printed: pa.Table) -> tuple[pa.Table, Defect | None]:
+    """The rows that end after they begin and within our times, and what is said of a few others."""
+    ends = _instants(printed["close_time"])
+    odd = (ends < _instants(printed["open_time"])) | (ends >= LATEST_US)
+    return _without(printed, odd, Reason.BAD_ROW, "with an impossible end, the first of them", ends)
+
+
+def _without(
+    printed: pa.Table, odd: npt.NDArray[np.bool_], reason: Reason, told: str, times: Instants
+) -> tuple[pa.Table, Defect | None]:
+    if not odd.any():
         return printed, None
-    count, culprit = int(outside.sum()), int(times[outside][0])
-    odd = Defect(Reason.OUTSIDE_PERIOD, f"{counted(count, 'row')} of another time, the first opens at {culprit} µs")
-    if count > MOST_LEFT_OUT or outside.all():
-        raise odd
-    return printed.filter(pa.array(~outside)), odd
+    count = int(odd.sum())
+    defect = Defect(reason, f"{counted(count, 'row')} {told} {int(times[odd][0])} µs")
+    if count > MOST_LEFT_OUT or odd.all():
+        raise defect
+    return printed.filter(pa.array(~odd)), defect
 
 
 def _rows(printed: pa.Table, times: Instants, file: KlineFile) -> pa.Table:
@@ -195,8 +213,9 @@ def _conflict(contested: Instants, all_of_them: int) -> Defect | None:
     return odd
 
 
-def _closed(rows: pa.Table, made_us: int) -> pa.Table:
-    final = _column(rows, "close_time") < made_us
+def _closed(rows: pa.Table, made_us: int, longest_us: int) -> pa.Table:
+    ends = np.minimum(_column(rows, "close_time"), _column(rows, "open_time") + longest_us)
+    final = ends < made_us
     return rows if final.all() else rows.filter(pa.array(final))
 
 

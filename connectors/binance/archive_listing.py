@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from connectors.binance.archive_errors import unreadable
 from schemas.intervals import SECOND_US
 
+_SHOWN = 100
 _DECLARATIONS = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # S3 has none; they can make a page enormous
 
 
@@ -39,23 +40,37 @@ def query(prefix: str, marker: str) -> str:
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.items())
 
 
-def parse(body: bytes) -> Page:
-    """The page in an answer of the listing."""
+def parse(body: bytes, prefix: str) -> Page:
+    """The page in an answer of the listing, which has to be one of the folder that was asked for."""
     try:
-        root = _root(body)
+        root = _root(body, prefix)
         files = tuple(_remote(each) for each in root.iterfind("{*}Contents"))
         folders = tuple(_text(each, "Prefix") for each in root.iterfind("{*}CommonPrefixes"))
-        more = _text(root, "IsTruncated") == "true"
+        return Page(files, folders, _marker(root, (*(file.path for file in files), *folders)))
     except (ET.ParseError, ValueError, OverflowError) as error:
         raise unreadable(str(error)) from None
-    last = root.findtext("{*}NextMarker") or max((*(file.path for file in files), *folders), default=None)
-    return Page(files, folders, last if more else None)
 
 
-def _root(body: bytes) -> ET.Element:
+def _marker(root: ET.Element, names: tuple[str, ...]) -> str | None:
+    """Where the next page begins; an end is one only when the page says so."""
+    match _text(root, "IsTruncated"):
+        case "false":
+            return None
+        case "true" if last := root.findtext("{*}NextMarker") or max(names, default=None):
+            return last
+        case "true":
+            raise ValueError("a page without a file says that there are more")
+        case other:
+            raise ValueError(f"IsTruncated is {other[:_SHOWN]!r}")
+
+
+def _root(body: bytes, prefix: str) -> ET.Element:
     if _DECLARATIONS.search(body):
         raise ValueError("it declares a document type")
-    return ET.fromstring(body)  # noqa: S314 - entities are refused above
+    root = ET.fromstring(body)  # noqa: S314 - entities are refused above
+    if (listed := _text(root, "Prefix")) != prefix:
+        raise ValueError(f"asked for {prefix}, it lists {listed[:_SHOWN] or 'everything'}")
+    return root
 
 
 def _remote(entry: ET.Element) -> Remote:

@@ -142,6 +142,14 @@ async def test_evidence_says_what_was_done(forgotten: Desk):
     assert forgotten.asked("/api/v3/klines") == []
 
 
+async def test_a_candle_off_the_grid_was_seen_in_its_file(forgotten: Desk):
+    """Its evidence names the file that printed it: nobody asked the exchange."""
+    opens = us("2021-12-05") // 1000
+    await pulled(forgotten, broken.Changed(file=DECEMBER, open_ms=opens, values={0: str(opens + 1234)}))
+    told = gaps(forgotten)[instant("2021-12-05"), "off_grid"]["evidence"]
+    assert told == {"asked": DECEMBER, "printed": "2021-12-05T00:00:01.234000Z"}
+
+
 async def test_a_daily_file_that_cannot_be_read_leaves_a_hole_unexplained(forgotten: Desk):
     """The month lacks a day without a word, and that day's own file is cut: nobody can say that nothing was traded."""
     since, until = us("2021-12-24") // 1000, us("2021-12-25") // 1000

@@ -53,6 +53,14 @@ def test_a_candle_that_can_still_change_is_not_taken():
     assert step.bounds == {"since": at(0), "until": at(1)}
 
 
+def test_a_late_end_keeps_no_candle_open():
+    """A candle that prints a later end than it can have is taken once its time is over, not left out as a gap."""
+    walk = Walk(SERIES, at(0), at(1))
+    late = pa.Table.from_pylist([{**candle(at(1)), "close_time": at(900)}], schema=KLINES.schema)
+    step = walk.forward(pa.concat_tables([late, page(at(2))]), at(1), at(3), now=at(60))
+    assert (instants(step.rows).tolist(), step.gaps) == ([at(1), at(2)], ())
+
+
 def test_silence_counts_only_after_the_quiet_time():
     """A missing last candle is waited for ten minutes before it is called missing."""
     walk = Walk(SERIES, at(0), at(1))

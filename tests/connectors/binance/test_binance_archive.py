@@ -71,6 +71,8 @@ async def shelf() -> AsyncIterator[Shelf]:
 
 # Listing
 
+PREFIX = f"<Prefix>{FILE.folder}</Prefix>"
+
 
 async def test_every_symbol_is_found_delisted_ones_too(shelf: Shelf) -> None:
     """Also one that the exchange has forgotten altogether."""
@@ -114,13 +116,17 @@ async def test_a_listing_tells_what_will_come(shelf: Shelf) -> None:
     [
         "<ListBucketResult>",
         "<html><body>Maintenance</body></html>",
-        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>",
-        "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>" * 2,
+        f"<a>{PREFIX}<IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></a>",
+        f"<a>{PREFIX}<IsTruncated>true</IsTruncated></a>" * 2,
+        f"<a>{PREFIX}<IsTruncated>true</IsTruncated></a>",
+        f"<a>{PREFIX}<IsTruncated>no</IsTruncated></a>",
+        "<a><IsTruncated>false</IsTruncated></a>",
+        "<a><Prefix>data/futures/</Prefix><IsTruncated>false</IsTruncated></a>",
         '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>',
     ],
 )
 async def test_a_listing_that_makes_no_sense_is_refused(body: str, shelf: Shelf) -> None:
-    """Cut, another page, a file without size: an error that says so."""
+    """Cut, another page, a file without size, more to come from nowhere, another folder: an error that says so."""
     shelf.exchange.inject(faults.Body(path="/", text=body, count=None))
     async with shelf.open() as archive:
         with pytest.raises(ArchiveUnreadable, match="listing"):
@@ -130,7 +136,7 @@ async def test_a_listing_that_makes_no_sense_is_refused(body: str, shelf: Shelf)
 async def test_a_listing_in_a_circle_ends(shelf: Shelf) -> None:
     """A page that leads back to itself is an error, not an endless walk."""
     entry = "<CommonPrefixes><Prefix>data/a/</Prefix></CommonPrefixes>"
-    body = f"<ListBucketResult><IsTruncated>true</IsTruncated>{entry}</ListBucketResult>"
+    body = f"<a><Prefix>data/</Prefix><IsTruncated>true</IsTruncated>{entry}</a>"
     shelf.exchange.inject(faults.Body(path="/", text=body, count=None))
     async with shelf.open() as archive:
         with pytest.raises(ArchiveUnreadable, match="circle"):

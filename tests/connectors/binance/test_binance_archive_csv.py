@@ -194,6 +194,22 @@ def test_odd_ends_are_kept_as_printed() -> None:
     assert content.holes == ()
 
 
+def test_a_late_end_keeps_no_candle_open() -> None:
+    """A candle is over when its time is: one that prints a later end is kept as printed, and not taken for open."""
+    rows = minutes("2024-05-07")
+    rows[7] = row(FIRST + 7 * MINUTE_MS, FIRST + 86_400_000 * 400)
+    assert _read(rows, made_us=(FIRST + 1441 * MINUTE_MS) * 1000).holes == ()
+
+
+@pytest.mark.parametrize("line", ["", "see the notes", "1,2,3"])
+def test_a_stray_first_line_costs_no_row(line: str) -> None:
+    """What stands above the rows and is no header is left out as anywhere else."""
+    rows = minutes("2024-05-07")
+    content = _read([line, *rows])
+    assert content.rows.equals(_read(rows).rows)
+    assert [defect.reason for defect in content.left_out] == [Reason.BAD_ROW] * bool(line)
+
+
 def test_a_month_of_one_day_names_the_rest() -> None:
     """A month's file once held 24 hours under a valid CHECKSUM: they are loaded, the other days are one stretch."""
     file = KlineFile("spot", "BTCUSDT", "1h", "2024-05")
@@ -232,6 +248,8 @@ def test_a_candle_that_was_still_open_is_left_out() -> None:
         (row(FIRST + 1440 * MINUTE_MS), Reason.OUTSIDE_PERIOD),
         (row(FIRST // 1000), Reason.OUTSIDE_PERIOD),
         (row(0), Reason.OUTSIDE_PERIOD),
+        (row(FIRST, FIRST - 1), Reason.BAD_ROW),
+        (row(FIRST, 4_200_000_000_000), Reason.BAD_ROW),
         (row(FIRST, price="-4.15"), Reason.BAD_ROW),
         (row(FIRST, price="4.123456789"), Reason.BAD_ROW),
         (row(FIRST, price="1" * 31), Reason.BAD_ROW),
