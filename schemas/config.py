@@ -97,7 +97,7 @@ class Account(_Part):
     private_key: Annotated[str, Written(values.file_reference, r"^file:.+$")] | None = Field(
         None, description="where the PEM of an RSA or Ed25519 key lies: file:PATH, mode 0600"
     )
-    allow: frozenset[Annotated[str, Written(values.permission, r"^(trade|[a-z]+[A-Z_][A-Za-z0-9_]*)$")]] = Field(
+    allow: frozenset[Annotated[str, Written(values.permission, f"^(trade|{values.PERMISSION})$")]] = Field(
         frozenset(),
         description="what the key may be able to do although binlake never does it: trade, or a permission by the "
         "exchange's name; withdrawals and transfers are never allowed",

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from schemas.redaction import without_keys
 
+PERMISSION = r"[A-Za-z][a-z]+[A-Z_][A-Za-z0-9_]*"  # how the exchange spells one
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _FORMS = {"env": "env:NAME", "file": "file:PATH"}
 _SHOWN = 40
@@ -151,7 +152,7 @@ def symbol(value: str, _: ValidationInfo) -> str:
 
 def permission(value: str, _: ValidationInfo) -> str:
     """`trade`, or a permission as the exchange spells it."""
-    if value != "trade" and not re.fullmatch(r"[a-z]+[A-Z_][A-Za-z0-9_]*", value):
+    if value != "trade" and not re.fullmatch(PERMISSION, value):
         hint = nearest(value, ("trade",))
         raise wrong(f"{shown(value)} is no permission to allow; {hint}write trade, or a name such as enableMargin.")
     return value

@@ -5,6 +5,7 @@ Only a literal `false` is a no. Every other value, and every permission this fil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from connectors.binance.endpoints.spot import ACCOUNT
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Rejected, Unreadable
 from schemas.errors import AccessRefused
+from schemas.values import PERMISSION
 
 TRADE = "trade"
 _READING = "enableReading"
@@ -37,6 +39,9 @@ _TRADES = {
 _YOUNG = frozenset({"enablePortfolioMarginTrading", "enableFixApiTrade"})  # not every exchange prints these yet
 _NO_PERMISSIONS = frozenset({"ipRestrict", "createTime", "tradingAuthorityExpirationTime"})
 _KNOWN = frozenset({_READING, _FIX_READING, *_MOVES_MONEY, *_TRADES, *_NO_PERMISSIONS})
+# Names that speak of a right, and words that mean yes.
+_RIGHT = re.compile(r"^(?i:can|may|has|is)(?=[A-Z_])|(?i:enable|permit|allow|withdraw|transfer|trad)")
+_YES = frozenset({"1", "true", "yes", "on", "enabled", "allowed", "granted", "active"})
 _SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissions
 _SETTINGS = "Change the key's permissions on the exchange, or make a key that only reads."
 _HTTP_NOT_FOUND = 404
@@ -137,8 +142,15 @@ def _refuse_unknown(printed: Printed, allow: Collection[str]) -> None:
     if unknown:
         raise AccessRefused(
             f"This key has permissions unknown to binlake: {_listed(unknown)}.",
-            f"{_SETTINGS} If they are harmless, name them: `allow: [{_listed(unknown)}]`.",
+            f"{_SETTINGS} {_allowing(unknown)}",
         )
+
+
+def _allowing(unknown: Sequence[str]) -> str:
+    """How the owner lets these permissions pass; flows.yaml takes no name that cannot be one of the exchange's."""
+    if all(re.fullmatch(PERMISSION, name) for name in unknown):
+        return f"If they are harmless, name them: `allow: [{_listed(unknown)}]`."
+    return "A newer binlake may know them."
 
 
 def _unknown(printed: Printed) -> list[str]:
@@ -156,9 +168,11 @@ def _granted(printed: Printed, meanings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_permission(name: str, value: object) -> bool:
-    """Whether a field grants something: a permission by its name unless `false`, any other field only when `true`."""
-    named_like_one = name.casefold().startswith(("enable", "permit", "allow", "can"))
-    return value is True or (named_like_one and value is not False)
+    """Whether a field may grant something: one named like a right unless `false`, another when it says yes or lists."""
+    if value is False:
+        return False
+    says_yes = value == 1 or isinstance(value, (list, dict)) or str(value).casefold() in _YES
+    return says_yes or _RIGHT.search(name) is not None
 
 
 def _warnings(printed: Printed) -> Iterator[str]:

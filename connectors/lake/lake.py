@@ -98,7 +98,7 @@ def _place(path: Path) -> Path:
     """The absolute path of a lake; UsageProblem where no Delta table can stand."""
     path = path.resolve() if ".." in path.parts else path.absolute()
     if found := _NO_PLACE.search(str(path)):
-        raise UsageProblem(f"A lake cannot stand at {str(path)!a}: {found[0]!a} in it.", "Give it another folder.")
+        raise UsageProblem(f"A lake cannot stand at {path}: its path holds {found[0]!r}.", "Give it another folder.")
     return path
 
 

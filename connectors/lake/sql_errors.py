@@ -111,4 +111,4 @@ def _no_table(name: str, tables: list[str]) -> UsageProblem:
 def _sentence(error: duckdb.Error) -> str:
     """The first paragraph of the message, without the class of the error and the position in the text."""
     text = " ".join(str(error).partition("\n\n")[0].split())
-    return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", text).rstrip(".") + "."
+    return re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", text).rstrip(".!") + "."

@@ -82,8 +82,16 @@ def _json(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no word for infinity and NaN."""
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+    """JSON has no word for infinity and NaN, however deep they lie."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case dict():
+            return {name: _finite(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+        case _:
+            return value
 
 
 def _parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.types import PositiveInt
+from cyclopts.validators import Number
 
 from connectors.lake import Lake
 from connectors.lake.sql import connect, run, stream
@@ -16,6 +16,7 @@ from pipelines.config import load
 from pipelines.findings import UNKNOWABLE, discoveries, kinds
 from pipelines.journal import wall_clock
 
+_UP_TO = Number(gte=1, lte=1_000_000_000)  # DuckDB and Arrow count in 64 bits
 _SERIES = "SELECT * FROM series_status"
 _DATASETS = """
 SELECT dataset, coalesce(market, account) AS of, "interval", count(*) AS series, sum(rows)::BIGINT AS rows,
@@ -33,9 +34,9 @@ def query(
     sql: Annotated[str, Parameter(allow_leading_hyphen=True, help="one SELECT; `show tables` lists what there is")],
     *,
     format: Annotated[formats.Format, Parameter(help="how the answer is written")] = "table",  # noqa: A002 - the option
-    timeout: Annotated[PositiveInt | None, Parameter(help="stop the query after so many seconds")] = None,
+    timeout: Annotated[int | None, Parameter(validator=_UP_TO, help="stop the query after so many seconds")] = None,
     max_rows: Annotated[
-        PositiveInt | None, Parameter(help="write no more rows, and say so; a table shows 1,000")
+        int | None, Parameter(validator=_UP_TO, help="write no more rows, and say so; a table shows 1,000")
     ] = None,
     config: Config = FLOWS_FILE,
 ) -> int:

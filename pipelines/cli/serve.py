@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.types import ExistingDirectory
+from cyclopts.types import ExistingDirectory, NonNegativeFloat, NonNegativeInt, Port, PositiveFloat
 
 from pipelines.cli.options import FLOWS_FILE, Config, loaded
 from pipelines.cli.output import say, write, write_table
@@ -18,7 +18,7 @@ from pipelines.cli.stopping import stopping
 
 async def up(
     *,
-    port: Annotated[int | None, Parameter(help="of the server and its UI on this machine")] = None,
+    port: Annotated[Port | None, Parameter(help="of the server and its UI on this machine")] = None,
     config: Config = FLOWS_FILE,
 ) -> int:
     """Start a Prefect server with its UI and run every flow on its schedule; Ctrl-C ends all of it."""
@@ -44,16 +44,16 @@ async def demo(
 
 def simulator(
     *,
-    port: Annotated[int, Parameter(help="on 127.0.0.1; 0 takes a free one")] = 8390,
+    port: Annotated[Port, Parameter(help="on 127.0.0.1; 0 takes a free one")] = 8390,
     seed: Annotated[int, Parameter(help="the same seed gives the same market")] = 1,
-    latency_ms: Annotated[float, Parameter(help="every answer waits so long")] = 0.0,
-    symbols: Annotated[int, Parameter(help="so many more symbols")] = 0,
+    latency_ms: Annotated[NonNegativeFloat, Parameter(help="every answer waits so long")] = 0.0,
+    symbols: Annotated[NonNegativeInt, Parameter(help="so many more symbols")] = 0,
     limits: Annotated[bool, Parameter(help="answer 429 and 418 as the exchange does")] = True,
     archive: Annotated[
         ExistingDirectory | None, Parameter(help="its archive has the files below data/ of this folder too")
     ] = None,
     demo_account: Annotated[bool, Parameter(negative="", help="an account with the documentation's key")] = False,
-    max_seconds: Annotated[float | None, Parameter(help="stop by itself")] = None,
+    max_seconds: Annotated[PositiveFloat | None, Parameter(help="stop by itself")] = None,
 ) -> int:
     """Serve an exchange that speaks the same protocol, offline; `exchange: simulator` in flows.yaml uses it."""
     from connectors.simulator.__main__ import main  # noqa: PLC0415 - as above

@@ -172,6 +172,10 @@ WORDS = [
     (["query", "select * from read_csv('flows.yaml')"], "reaches beyond the lake"),
     (["query", "select * from '/etc/passwd'"], "There is no table /etc/passwd"),
     (["query", "select getenv('SECRET')"], "getenv"),
+    (["query", "select 1", "--timeout", "9" * 20], 'Invalid value "99999999999999999999" for --timeout.'),
+    (["query", "select 1", "--max-rows", "9" * 20], 'Invalid value "99999999999999999999" for --max-rows.'),
+    (["up", "--port", "65536"], 'Invalid value "65536" for --port.'),
+    (["up", "--port", "-1"], 'Invalid value "-1" for --port.'),
 ]
 
 

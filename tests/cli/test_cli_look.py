@@ -66,10 +66,18 @@ def test_csv_is_exact(config, capsys):
 
 def test_json_is_exact(config, capsys):
     """Decimals are text, so that no reader rounds them; what JSON cannot say is text too."""
-    sql = "select price, 7 as n, [price] as l, null as nothing, 'inf'::double as far, true as yes from prices where symbol = 'NO'"
+    sql = "select price, 7 as n, [price] as l, null as nothing, 'inf'::double as far, ['nan'::double] as deep, true as yes from prices where symbol = 'NO'"
     _, said = asked(config, capsys, sql, "--format", "json")
     assert json.loads(said.out) == [
-        {"price": "0.00000001", "n": 7, "l": ["0.00000001"], "nothing": None, "far": "inf", "yes": True}
+        {
+            "price": "0.00000001",
+            "n": 7,
+            "l": ["0.00000001"],
+            "nothing": None,
+            "far": "inf",
+            "deep": ["nan"],
+            "yes": True,
+        }
     ]
     _, said = asked(config, capsys, "select 1 where false", "--format", "json")
     assert json.loads(said.out) == []

@@ -37,7 +37,7 @@ VALID = {
     "orders of some symbols": TRADING.replace("traded", "[BTCUSDT]").replace("orders, fills", "orders"),
     "a PEM": ACCOUNT + "    api_key: file:~/k\n    private_key: file:main.pem\n",
     "a key that can trade": HMAC + "    allow: [trade]\n",
-    "a key with a permission by its name": HMAC + "    allow: [enableTimeTravel]\n",
+    "a key with a permission by its name": HMAC + "    allow: [enableTimeTravel, EnableCopying]\n",
     "addresses": "exchange: {spot: http://127.0.0.1:1, name: mine}\n" + PRICES,
     "JSON": '{"flows": {"p": {"kind": "market", "market": "spot", "datasets": ["prices"]}}}',
 }

@@ -140,7 +140,9 @@ async def test_a_key_that_may_not_read_is_refused(world, keys, value):
 
 
 @pytest.mark.parametrize("value", NOT_FALSE, ids=str)
-@pytest.mark.parametrize("name", ["enableTimeTravel", "permitsGifts", "EnableWithdrawals", "canWithdraw"])
+@pytest.mark.parametrize(
+    "name", ["enableTimeTravel", "permitsGifts", "EnableWithdrawals", "canWithdraw", "isWithdrawable", "tradeAllowed"]
+)
 async def test_an_unknown_permission_is_refused(world, keys, name, value):
     """A permission the exchange invents later counts as granted unless it is `false`; the owner may allow it by name."""
     printed = READS | {name: value}
@@ -151,11 +153,24 @@ async def test_an_unknown_permission_is_refused(world, keys, name, value):
     assert facts.warnings == (f"flows.yaml allows permissions of the key that are unknown to binlake: {name}.",)
 
 
-async def test_an_unknown_field_that_is_true_is_refused(world, keys):
-    """A right need not be called one: any unknown field that says `true` is taken for a permission, others are not."""
-    with pytest.raises(AccessRefused, match="unknown to binlake: timeTravel"):
-        await checked(world, keys, READS | {"timeTravel": True})
-    harmless = {"timeTravel": False, "tradingAuthorityExpirationTime": 1698645219000, "label": "mine"}
+@pytest.mark.parametrize("value", [True, 1, "true", "YES", ["WITHDRAW"], {"withdraw": True}], ids=str)
+async def test_an_unknown_field_that_says_yes_is_refused(world, keys, value):
+    """A right need not be called one: a field that says yes, or lists something, is taken for a permission."""
+    with pytest.raises(AccessRefused, match=r"unknown to binlake: timeTravel.*name them: `allow: \[timeTravel\]`"):
+        await checked(world, keys, READS | {"timeTravel": value})
+    with pytest.raises(AccessRefused, match=r"unknown to binlake: scopes.*A newer binlake may know them"):
+        await checked(world, keys, READS | {"scopes": value})
+
+
+async def test_an_unknown_field_that_describes_the_key_is_no_permission(world, keys):
+    """Texts, instants and what is plainly `false` grant nothing."""
+    harmless = {
+        "timeTravel": False,
+        "tradingAuthorityExpirationTime": 1698645219000,
+        "label": "mine",
+        "made": 17,
+        "x": None,
+    }
     assert (await checked(world, keys, READS | harmless)).warnings == ()
 
 
