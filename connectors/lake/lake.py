@@ -41,10 +41,9 @@ class Lake:
         with disk_problems(path, "the lake was not opened"):
             make_folder(path, below=_existing(path.parent))
             with _label_lock(path):
-                for draft in path.glob(
-                    f"{DRAFT}*{_label_path(path).suffix}"
-                ):  # of a process that died while it held the lock
-                    draft.unlink()
+                for draft in path.glob(f"{DRAFT}*"):
+                    if draft.is_file():  # of a process that died while it held the lock; folders are of others
+                        draft.unlink()
                 if not _label_path(path).exists() and not _has_tables(path):
                     if not has_links(path):
                         raise UsageProblem(f"The disk of {path} has no hard links, which commits need.", OTHER_DISK)

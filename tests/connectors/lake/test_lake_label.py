@@ -90,10 +90,12 @@ def test_problems_travel_between_processes() -> None:
 
 
 def test_what_lies_about_closes_no_lake(path: Path) -> None:
-    """A folder that another program, or a killed one, left in the lake is nobody's draft: it stays, and the lake opens."""
+    """A folder that another program, or a killed one, left in the lake is no draft: it stays; drafts go."""
     lake = Lake.open(path, "live")
     folder = lake.path / ".tmp-sql-12-abc"
     folder.mkdir()
     (folder / "spilled").touch()
+    (lake.path / ".tmp-half").touch()
     Lake.open(path, "live")
     assert (folder / "spilled").exists()
+    assert not (lake.path / ".tmp-half").exists()
