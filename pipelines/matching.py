@@ -157,10 +157,11 @@ def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
 
 def _marks(one: Due, bounds: Mapping[str, int], now: int, *, matched: bool) -> dict[str, int]:
     """Which marks of a series move, and where to."""
-    new = {"matched_at": one.changed_at} if matched else {}
-    if one.overdue:
-        new["reconciled_at"] = now
     series_id = FILLS.series_id(one.series.values)
+    new = {"matched_at": one.changed_at} if matched else {}
+    first = matched and f"{series_id}#matched_at" not in bounds  # which compared all orders there are
+    if one.overdue or first:
+        new["reconciled_at"] = now
     return {name: value for name, value in new.items() if bounds.get(f"{series_id}#{name}", 0) < value}
 
 

@@ -47,15 +47,16 @@ class Overdue:
 def overdue(
     lake: Lake, account: str, market: str, symbols: Iterable[str], *, before: int, gone_before: int
 ) -> list[Overdue]:
-    """Of these symbols, the traded ones that were last reconciled before an instant, with what checks would name."""
-    filled, ordered = (stands_of(lake, dataset, account, market) for dataset in (FILLS, ORDERS))
+    """Of these symbols, the traded ones that were last reconciled before an instant, with what checks would name.
+
+    One whose orders were never compared with its fills is not among them: that is yet to be done.
+    """
+    filled = stands_of(lake, FILLS, account, market)
     stands = {symbol: filled.get(symbol, {}) for symbol in symbols}
     due = {
         symbol
         for symbol, stand in stands.items()
-        if (symbol in ordered or "until_id" in stand)
-        and stand.get("reconciled_at", 0) < before
-        and stand.get("gone_at", 0) < gone_before
+        if "matched_at" in stand and stand.get("reconciled_at", 0) < before and stand.get("gone_at", 0) < gone_before
     }
     if not due:
         return []
