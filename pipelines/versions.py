@@ -8,12 +8,12 @@ from typing import Any
 
 from connectors.lake import Lake, Stale, Table
 from pipelines.additions import ROUNDS
+from pipelines.contradiction import contradiction
 from pipelines.idpages import AccountSeries, Landed, Page, frontier, id_column, move_of, moved
 from pipelines.journal import rows_of, with_instants
-from pipelines.lookup import Key, other_thing, stored_rows
+from pipelines.lookup import Key, stored_rows
 from schemas.dataset import MONTH, Dataset, Lifecycle
 from schemas.errors import Problem
-from schemas.intervals import DAY_US
 from schemas.orders import ORDER_LIFE, ORDERS
 
 _OF_THE_VERSION = frozenset({"version", "seen_at"})
@@ -84,7 +84,7 @@ def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -
     for _ in range(ROUNDS):
         bounds = table.bounds()
         stored = _stored_versions(table, seen)
-        refused = {one.series: problem for one in seen if (problem := _contradiction(dataset, one, stored))}
+        refused = _refused(table, seen, stored, bounds)
         kept = [one for one in seen if one.series not in refused]
         found = [news for one in kept if (news := _news(dataset, one, stored, bounds, now))]
         if not found:
@@ -124,6 +124,15 @@ def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, in
     return _News(seen.series, rows, new) if moved(new, bounds, series_id, also=bool(rows)) else None
 
 
+def _refused(
+    table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]
+) -> dict[AccountSeries, Problem]:
+    """The series whose states cannot be of what is stored, and why."""
+    untils = {one.series: bounds.get(f"{table.dataset.series_id(one.series.values)}#until_id", 0) for one in seen}
+    found = ((one.series, contradiction(table, one.series, one.rows, stored, untils[one.series])) for one in seen)
+    return {series: problem for series, problem in found if problem}
+
+
 def _version(row: Row, before: Row | None, seen_at: int) -> Row:
     return {**row, "version": before["version"] + 1 if before else 1, "seen_at": seen_at}
 
@@ -148,21 +157,6 @@ def _changes(dataset: Dataset, seen: Seen, stored: _Stored, now: int) -> Iterato
 def _where_stored(dataset: Dataset, row: Row, before: Row) -> Row:
     """A state under the instant first told of its thing, so that all its versions lie in one partition."""
     return {**row, str(dataset.clock): before[str(dataset.clock)]} if MONTH in dataset.partition else row
-
-
-def _contradiction(dataset: Dataset, seen: Seen, stored: _Stored) -> Problem | None:
-    """Why what was seen cannot be of what is stored: an order under a stored id that is another one."""
-    name = id_column(dataset)
-    pairs = ((row, stored.get((seen.series.symbol, row[name]))) for row in seen.rows if dataset is ORDERS)
-    others = [row[name] for row, versions in pairs if versions and _is_other(row, versions[-1])]
-    return other_thing(dataset, seen.series, others[0]) if others else None
-
-
-def _is_other(order: Row, before: Row) -> bool:
-    """Whether it goes the other way, or was placed long after the stored one changed last."""
-    sides = {order["side"], before["side"]} - {None}
-    changed = before["update_time"] or before["time"]
-    return len(sides) > 1 or bool(order["time"] > changed + DAY_US)
 
 
 def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:

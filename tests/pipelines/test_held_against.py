@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from trade_desk import TradeDesk, pull
 
-from connectors.simulator.faults import Body, Hole, Lagging, Shifted, ShortPage
+from connectors.simulator.faults import Body, Hole, Lagging, Misprinted, Shifted, ShortPage
 from pipelines.receipts import Receipt
 
 B = "BTCUSDT"
@@ -48,6 +48,48 @@ async def test_a_reset_exchange_needs_a_new_lake(later: int, desk: TradeDesk) ->
         receipts = await desk.run("trading")
         assert "the exchange was reset, as a testnet is every month: start a new lake" in told(receipts)
     assert stored(desk) == before
+
+
+async def test_an_order_with_a_free_id_is_known_for_one_of_after_a_reset(desk: TradeDesk) -> None:
+    """An order placed long after stored ones with higher ids is refused, though the lake has none under its id."""
+    numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
+    desk.book.fill(B, numbers[-1])
+    desk.exchange.inject(Hole(path=ORDERS, place=3, count=None))
+    desk.exchange.inject(Body(path="/api/v3/openOrders", text="[]", count=None))
+    await pull(desk)
+    before = stored(desk)
+    desk.clock.advance(31 * DAY_S)
+    desk.exchange.reset()
+    desk.book.place(B, "BUY", 1, 40)
+    desk.exchange.heal()
+    assert "was placed after stored orders with higher ids" in told(await desk.run("trading"))
+    assert stored(desk) == before
+
+
+@pytest.mark.parametrize("kind", ["OCO", "OTO"])
+async def test_lists_of_after_a_reset_are_no_states_of_older_ones(kind: str, desk: TradeDesk) -> None:
+    """A list of another kind or of other orders under a stored id is refused."""
+    legs = ({"side": "SELL", "qty": 1, "price": 60}, {"side": "SELL", "qty": 1, "price": 70})
+    desk.book.place(B, "SELL", 1, 90)
+    for _ in range(5):
+        desk.book.place_list("OCO", B, *legs)
+    await pull(desk)
+    before = desk.rows("order_lists")
+    desk.clock.advance(31 * DAY_S)
+    desk.exchange.reset()
+    for _ in range(7):
+        desk.book.place_list(kind, B, *legs)
+    assert "order_lists of main/spot is not what the lake holds" in told(await desk.run("trading"))
+    assert desk.rows("order_lists") == before
+
+
+async def test_a_misprinted_time_of_change_makes_no_other_order(desk: TradeDesk) -> None:
+    """An order said to have changed before it was placed is the same order in the next answer."""
+    filled(desk, 1)
+    desk.exchange.inject(Misprinted(path=ORDERS, values={"updateTime": 5}, count=None))
+    for _ in range(2):
+        await pull(desk)
+    assert len(desk.rows("orders")) == 1
 
 
 async def test_an_open_order_of_before_a_reset_is_not_gone(desk: TradeDesk) -> None:

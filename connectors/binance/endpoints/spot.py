@@ -90,6 +90,7 @@ _ORDER_UNSET = _IN_NO_LIST | {
     "cumulative_quote_qty": Unset.NEGATIVE,  # of some very old orders
     "orig_quote_order_qty": Unset.NOT_POSITIVE,
     "iceberg_qty": Unset.NOT_POSITIVE,
+    "prevented_match_id": Unset.NEGATIVE,
 }
 
 OPEN_ORDERS = Endpoint(
