@@ -133,7 +133,7 @@ class Run:
             requests=len(requests),
             weight=sum(request.weight for request in requests),
             seconds=round(took_s, 3),
-            failures=tuple(failures),
+            failures=tuple(dict.fromkeys(failures)),  # one that is asked for twice in a run is told once
             note=note,
         )
 

@@ -3,7 +3,7 @@
 WITH pulled AS (
     SELECT account, max(ended) AS ended
     FROM runs
-    WHERE dataset = 'fills' AND outcome = 'done'
+    WHERE dataset = 'fills' AND outcome IN ('done', 'failed')
     GROUP BY ALL
 )
 SELECT
@@ -19,7 +19,7 @@ SELECT
 FROM incomplete_orders
 JOIN pulled USING (account)
 WHERE fills_differ
-    -- The last whole run knew the order, and even an answer that lagged behind had its fills.
+    -- The last run that went to its end, whatever failed, knew the order, and even an answer that lagged had its fills.
     AND seen_at <= ended
     AND coalesce(update_time, time) < ended - INTERVAL 1 HOUR
 ORDER BY ALL

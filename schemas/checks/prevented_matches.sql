@@ -3,7 +3,7 @@
 WITH pulled AS (
     SELECT account, max(ended) AS ended
     FROM runs
-    WHERE dataset = 'fills' AND outcome = 'done'
+    WHERE dataset = 'fills' AND outcome IN ('done', 'failed')
     GROUP BY ALL
 )
 SELECT account, market, symbol, order_id, prevented_match_id

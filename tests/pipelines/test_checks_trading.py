@@ -66,14 +66,15 @@ SHORT = [
 ]
 
 
+@pytest.mark.parametrize("outcome", ["done", "failed"])
 @pytest.mark.parametrize(("fills", "received"), SHORT)
 def test_a_final_order_without_its_fills_fails(
-    fills: list[dict[str, Any]], received: tuple[str, str], lake: Lake
+    fills: list[dict[str, Any]], received: tuple[str, str], outcome: str, lake: Lake
 ) -> None:
     """What was executed must be there to the last digit, in both assets, from fills of that very order."""
     put(lake, ORDERS, order(7))
     put(lake, FILLS, *fills)
-    ran(lake, "fills", "2026-01-02")
+    ran(lake, "fills", "2026-01-02", outcome)
     rows = found(lake, "executed_sums")
     assert [(row["order_id"], str(row["received_qty"]), str(row["received_quote_qty"])) for row in rows] == [
         (7, *received)
@@ -103,12 +104,13 @@ def test_a_lost_quote_amount_is_not_compared(lake: Lake) -> None:
         ({"status": "PARTIALLY_FILLED", "executed_qty": "0"}, "2026-01-02", "done"),
         ({"seen_at": "2026-01-03"}, "2026-01-02", "done"),
         ({}, "2026-01-01 00:59", "done"),
-        ({}, "2026-01-02", "failed"),
+        ({}, "2026-01-02", "interrupted"),
+        ({}, "2026-01-02", "skipped"),
     ],
 )
 def test_an_order_may_wait_for_its_fills(values: dict[str, Any], ended: str, outcome: str, lake: Lake) -> None:
-    """Fills beyond an open order's last state, an order newer than the last whole run, and one within the hour that
-    answers may lag, are not judged.
+    """Fills beyond an open order's last state, an order newer than the last run that went to its end, and one within the
+    hour that answers may lag, are not judged.
     """
     put(lake, ORDERS, order(7) | values)
     put(lake, FILLS, fill(1, 7, qty="1", quote_qty="100"))

@@ -374,8 +374,14 @@ async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place:
         failures = [failure for receipt in receipts for failure in receipt.failures]
         assert any(str(one) in failure.series and "price" in failure.why for failure in failures)
         desk.clock.advance(2 * DAY_S)
-    column = {"allOrders": "orders", "myTrades": "fills"}[path]
+        assert len(set(failures)) == len(failures)
+    column, check = {
+        "allOrders": ("orders", "fill_without_order"),
+        "myTrades": ("fills", "executed_sums"),
+    }[path]
     assert len(desk.rows(column, symbol=B)) == 2
+    (result,) = run_checks(desk.lake, [], datetime.fromtimestamp(desk.clock(), UTC), [check])
+    assert not result.passed
     desk.exchange.heal()
     await pull(desk)
     assert len(desk.rows("orders", symbol=B)) == len(desk.rows("fills", symbol=B)) == 3
