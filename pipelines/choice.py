@@ -39,8 +39,8 @@ class Chosen:
 
     @property
     def traded(self) -> Collection[str]:
-        """Those of the symbols named that trade, so that an answer without them lacks something."""
-        return () if self.everything else [one for one in self.names if self.book.trades(one)]
+        """Those of the symbols that trade, so that an answer without them lacks something."""
+        return [one for one in self.names if self.book.trades(one)]
 
     @property
     def listed(self) -> Sequence[str] | None:

@@ -253,6 +253,11 @@ async def recorded_run(
         _watch.reset(token)
     if watch.error is not None:
         raise watch.error
+    if not watch.receipts:
+        raise TryLater(
+            f"The Prefect server at {api.url} ended flow '{name}' before anything was pulled.",
+            "Run again; the page of the flow run there says why.",
+        )
     return watch.receipts
 
 

@@ -30,7 +30,8 @@ async def pull_prices(
 ) -> Pulled:
     """Store the last price of each symbol, or of all. All are asked for: a list fails whole on one unknown name.
 
-    A symbol that is `traded` and has no price in the answer is a failure of its own.
+    A named symbol that is `traded` and has no price in the answer is a failure of its own; of all, so is that most have
+    none: a few may have stopped trading since they were listed.
     """
     return await _pull(session, PRICES, spot.PRICE, market, symbols, None, traded)
 
@@ -62,6 +63,9 @@ async def _pull(
         rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
     stored = await _commit(session, dataset, dataset.series_id({"market": market}), rows, observed_at)
     lacking = sorted({*traded} - {*rows["symbol"].to_pylist()})
+    if symbols is None:
+        most = f"{endpoint.name} answered without {len(lacking):,} of the {len(traded):,} symbols that trade."
+        return stored, [Failure(market, f"{most} What came is stored; run again.")] * (2 * len(lacking) > len(traded))
     why = f"{endpoint.name} answered without it, although it trades; the other symbols are stored."
     return stored, [Failure(f"{market}/{symbol}", why) for symbol in lacking]
 

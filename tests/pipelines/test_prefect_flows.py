@@ -28,7 +28,7 @@ from pipelines.progress import Progress, Silent
 from pipelines.receipts import Receipt
 from pipelines.serving import Api, recorder, server
 from schemas.account import BALANCES
-from schemas.errors import AccessRefused, UsageProblem
+from schemas.errors import AccessRefused, TryLater, UsageProblem
 from schemas.journal import RUNS
 from schemas.market import KLINES
 
@@ -172,6 +172,18 @@ async def test_a_recorded_run_stores_what_a_direct_one_stores(run, file, tmp_pat
     table = Lake.at(tmp_path / "lake").table(KLINES)
     assert table.scan().num_rows == first[1].rows == 2 * 36
     assert (second[1].rows, second[1].requests) == (0, 0)
+
+
+async def test_a_run_that_prefect_ends_is_not_done(run, file, monkeypatch):
+    """A flow run that the server's trouble ends before anything is pulled says so, and is no run without receipts."""
+    from prefect.client.orchestration import PrefectClient  # noqa: PLC0415 - it reads the environment on import
+
+    async def troubled(*_: Any, **__: Any) -> None:
+        raise httpx.HTTPError("503 database is locked")
+
+    monkeypatch.setattr(PrefectClient, "update_flow_run", troubled)
+    with pytest.raises(TryLater, match="ended flow 'prices' before anything was pulled"):
+        await run(file(prices=PRICES), "prices")
 
 
 async def test_what_failed_fails_the_run_with_its_sentence(prefect, run, file):

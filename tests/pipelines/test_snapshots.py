@@ -175,3 +175,14 @@ async def test_a_symbol_that_trades_and_has_no_price_is_named(desk: Desk, datase
     assert [failure.series for failure in receipt.failures] == ["spot/ETHUSDT"]
     desk.clock.advance(60)
     assert (await desk.run("prices"))[0].rows == 2
+
+
+@pytest.mark.parametrize(("keep", "outcome"), [(2, "failed"), (16, "done")])
+@pytest.mark.parametrize(("dataset", "path"), [("prices", "/api/v3/ticker/price"), ("tickers", "/api/v3/ticker/24hr")])
+async def test_most_prices_do_not_vanish_at_once(desk: Desk, dataset: str, path: str, keep: int, outcome: str):
+    """An answer about all symbols that lacks most of those that trade is stored and fails; a few may be delisted."""
+    desk.flows["prices"] = {"kind": "market", "market": "spot", "datasets": [dataset], "symbols": "all"}
+    desk.exchange.inject(ShortPage(path=path, keep=keep))
+    (receipt,) = await desk.run("prices")
+    assert (receipt.outcome, receipt.rows) == (outcome, keep)
+    assert all(f"{path.rpartition('/api/v3/')[2]} answered without" in one.why for one in receipt.failures)
