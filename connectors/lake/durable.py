@@ -136,8 +136,8 @@ def has_links(folder: Path) -> bool:
     with draft_in(folder if folder.is_dir() else folder.parent, "") as draft:
         try:
             draft.with_name(f"{draft.name}-link").hardlink_to(draft)
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno not in _UNSUPPORTED  # of a full disk, whoever writes next tells
         draft.with_name(f"{draft.name}-link").unlink()
     return True
 
