@@ -192,6 +192,7 @@ def _public(form, encoding=serialization.Encoding.PEM) -> bytes:
         (_pem(ED25519).replace(b"\n", b"\\n"), "without line breaks.*into a line break"),
         (_pem(ED25519).replace(b"\n", b"\\r\\n"), "without line breaks"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "pem",  # the keys are new each time
 )
 def test_a_wrong_private_key_is_refused(pem, says):
     """Everything that people store in place of a private key is told apart, each with its own way out."""
