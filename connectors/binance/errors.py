@@ -13,6 +13,7 @@ BinanceError
         UnknownSymbol   the exchange does not know the symbol (any more)
     Unreadable          an answer that our declarations cannot hold exactly
         Mismatched      an answer to something else than was asked
+    NoSuchCall          nothing is at this address
     Rejected            our request is wrong: a bug (exit 70)
 """
 
@@ -106,6 +107,10 @@ class Mismatched(Unreadable):
     """The answer is not one to what was asked."""
 
 
+class NoSuchCall(BinanceError):
+    """There is nothing at this address."""
+
+
 class Rejected(BinanceError):
     """Our request is wrong: a bug."""
 
@@ -172,7 +177,7 @@ _BY_STATUS: dict[int, Advice] = {
         "the exchange's firewall blocks this address",
         "Stop for some minutes; then ask less often, and from no data-centre address.",
     ),
-    404: Advice(Rejected, "there is no such call at this address", "Check the addresses under `exchange`."),
+    404: Advice(NoSuchCall, "there is no such call at this address", "Check the addresses under `exchange`."),
     408: _RETRY,
     418: _BAN,
     429: _SLOW_DOWN,

@@ -16,7 +16,7 @@ from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.endpoints.spot import ACCOUNT
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
-from connectors.binance.errors import Rejected, Unreadable
+from connectors.binance.errors import NoSuchCall, Unreadable
 from schemas.errors import AccessRefused
 from schemas.values import PERMISSION
 
@@ -44,7 +44,6 @@ _RIGHT = re.compile(r"^(?i:can|may|has|is)(?=[A-Z_])|(?i:enable|permit|allow|wit
 _YES = frozenset({"1", "true", "yes", "on", "enabled", "allowed", "granted", "active"})
 _SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissions
 _SETTINGS = "Change the key's permissions on the exchange, or make a key that only reads."
-_HTTP_NOT_FOUND = 404
 T = TypeVar("T")
 
 Printed = Mapping[str, Any]  # what the exchange prints about a key
@@ -84,8 +83,8 @@ async def _restrictions(client: Client) -> Printed | None:
         return None
     try:
         return _read(await client.body(API_RESTRICTIONS), API_RESTRICTIONS, dict[str, Any])
-    except Rejected as problem:
-        if testnet and problem.status == _HTTP_NOT_FOUND:
+    except NoSuchCall:
+        if testnet:
             return None
         raise
 

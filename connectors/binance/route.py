@@ -47,7 +47,7 @@ def unanswered(url: str, error: Exception) -> tuple[str, str]:
         return f"{host}: {reason}.", way_out(host)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         reason = f"it answered {error.status}"
-    return f"{host} through the proxy {proxy}: {reason}.", "Check the network, HTTPS_PROXY and NO_PROXY."
+    return f"{host} through the proxy {proxy}: {reason}.", "Check the network, HTTPS_PROXY or ALL_PROXY, and NO_PROXY."
 
 
 def _proxy(url: str) -> SplitResult | None:

@@ -15,6 +15,7 @@ from connectors.binance.errors import (
     Denied,
     Fact,
     Firewalled,
+    NoSuchCall,
     Rejected,
     Throttled,
     Transient,
@@ -76,7 +77,7 @@ def error(status, code=None, msg="text", headers=None, body=None) -> BinanceErro
         (200, -(10**30), Transient),
         (400, -(10**30), Transient),
         (400, True, Transient),
-        (404, None, Rejected),
+        (404, None, NoSuchCall),
         (302, None, Unreachable),
     ],
 )
@@ -96,6 +97,7 @@ def test_each_answer_has_one_meaning(status, code, kind):
         (Firewalled, 4, AccessRefused),
         (UnknownSymbol, 1, Problem),
         (Rejected, 70, Problem),
+        (NoSuchCall, 1, Problem),
     ],
 )
 def test_the_kind_decides_the_exit_code(kind, exit_code, family):

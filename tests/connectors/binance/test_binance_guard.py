@@ -10,7 +10,7 @@ from binance_world import START_S, UID
 from connectors.binance.client import Client
 from connectors.binance.endpoints.spot import ACCOUNT, TIME
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
-from connectors.binance.errors import Denied, Rejected, Unreadable
+from connectors.binance.errors import Denied, NoSuchCall, Unreadable
 from connectors.binance.guard import check_key
 from connectors.binance.sites import Site
 from schemas.errors import AccessRefused
@@ -191,7 +191,7 @@ async def test_testnet_does_not_tell_and_is_allowed(world, keys, families):
 
 async def test_elsewhere_a_missing_answer_is_a_refusal(world, keys):
     """An exchange that is not testnet and hides what a key may do is not trusted with it."""
-    with pytest.raises(Rejected):
+    with pytest.raises(NoSuchCall):
         await checked(world, keys, {"code": 0, "msg": ""}, status=404)
 
 
