@@ -70,6 +70,16 @@ async def test_a_balance_that_goes_to_zero_is_seen_to(account: Desk):
     assert found == [held, held, held, ("USDT", 100, 0), ("USDT", 0, 0)]
 
 
+@pytest.mark.parametrize(("back_s", "outcome"), [(0.5, "done"), (60, "failed")])
+async def test_a_snapshot_of_the_future_is_refused(account: Desk, back_s: float, outcome: str):
+    """Two readings of the exchange's clock differ by a little: a run right behind another one is no trouble."""
+    await account.run("balances")
+    account.clock.advance(-back_s)
+    (receipt,) = await account.run("balances")
+    assert (receipt.outcome, receipt.rows) == (outcome, 0)
+    assert all("from later than now" in failure.why for failure in receipt.failures)
+
+
 async def test_an_account_is_pinned_to_the_exchange_account(account: Desk):
     """The key of another exchange account is refused under a name that the lake knows, and nothing is stored."""
     await account.run("balances")
