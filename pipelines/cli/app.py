@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App
@@ -61,23 +63,32 @@ for _verb, _place, _help in _VERBS:
     app.command(_place, name=_verb, help=_help)
 
 
-def _show_tracebacks() -> None:
-    """Print the traceback also of what fails one flow alone."""
-    handler = logging.StreamHandler()
+@contextmanager
+def _tracebacks(*, shown: bool) -> Iterator[None]:
+    """Print the traceback also of what fails one flow alone, while this command lasts."""
+    if not shown:
+        yield
+        return
+    log, handler = logging.getLogger("binlake"), logging.StreamHandler()
     handler.setFormatter(PlainFormatter())
-    logging.getLogger("binlake").addHandler(handler)
-    logging.getLogger("binlake").setLevel(logging.DEBUG)
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
 
 
 def call(argv: list[str]) -> int:
     """One command from its words to its exit code."""
     debug = "--debug" in argv
     try:
-        if debug:
-            _show_tracebacks()
-        prepare()
-        code = app([word for word in argv if word != "--debug"])
-        sys.stdout.flush()
+        with _tracebacks(shown=debug):
+            prepare()
+            code = app([word for word in argv if word != "--debug"])
+            sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one place that turns whatever happens into an exit code
         return explained(error, debug=debug)
     return int(code or 0)

@@ -15,6 +15,7 @@ from pipelines.cli.app import app
 from pipelines.cli.environment import prepare
 from pipelines.cli.problems import explained
 from pipelines.cli.stopping import stopping
+from pipelines.receipts import Failure
 from schemas.errors import AccessRefused, CorruptData, Problem, TryLater, UsageProblem
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +131,14 @@ def test_debug_shows_where_it_came_from(tmp_path, capsys):
     shown = capsys.readouterr().err
     assert "Traceback" in shown
     assert "binlake: There is no" in shown
+
+
+def test_debug_ends_with_its_command(tmp_path, capsys):
+    """What the next command of the same process fails at shows no traceback unless it is asked for again."""
+    assert main(["query", "--debug", "select 1", "--config", str(tmp_path / "absent.yaml")]) == 2
+    capsys.readouterr()
+    Failure.of("market", RuntimeError("secret=abc"))
+    assert capsys.readouterr().err == ""
 
 
 async def test_the_first_interrupt_asks_the_second_ends(capsys):
