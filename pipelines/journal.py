@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from connectors.binance.client import Request
 from connectors.lake import Lake
 from pipelines.candles import Gap, Series
-from pipelines.receipts import Receipt
+from pipelines.receipts import Failure, Receipt
 from schemas.dataset import Dataset
 from schemas.intervals import SECOND_US
 from schemas.journal import API_REQUESTS, CORRECTIONS, GAPS, RUNS
@@ -55,12 +55,20 @@ class Journal:
         """Called by the client after each attempt."""
         self.requests.append(request)
 
-    def write(self, lake: Lake, receipts: Sequence[tuple[Receipt, int, int]]) -> None:
-        """Commit the requests and one row a receipt, each with when it started and ended (exchange time)."""
-        if self.requests:
-            lake.table(API_REQUESTS).commit(self._request_rows(), [])
-        if receipts:
-            lake.table(RUNS).commit(rows_of(RUNS, [self._run(*receipt) for receipt in receipts]), [])
+    def write(self, lake: Lake, receipts: Sequence[tuple[Receipt, int, int]]) -> list[Failure]:
+        """Commit the requests and one row a receipt, each with when it started and ended (exchange time).
+
+        Returns why a table took no rows; what was pulled and the other table lose nothing by it.
+        """
+        runs = rows_of(RUNS, [self._run(*receipt) for receipt in receipts])
+        failures: list[Failure] = []
+        for dataset, rows in ((API_REQUESTS, self._request_rows()), (RUNS, runs)):
+            if rows.num_rows:
+                try:
+                    lake.table(dataset).commit(rows, [])
+                except Exception as error:  # noqa: BLE001 - one table's damage stops no other
+                    failures.append(Failure.of(dataset.table, error))
+        return failures
 
     def _request_rows(self) -> pa.Table:
         return rows_of(

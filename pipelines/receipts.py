@@ -13,7 +13,7 @@ from schemas.redaction import without_keys
 Outcome = Literal["done", "failed", "interrupted", "skipped"]
 
 # When several apply, the first of these is the exit code of the whole command.
-_PRECEDENCE = (130, 70, 4, 75, 1, 3, 2)
+_PRECEDENCE = (130, 70, 4, 75, 3, 1, 2)
 _OF_OUTCOME = {"done": 0, "skipped": 0, "interrupted": 130, "failed": 1}
 _log = logging.getLogger("binlake")  # silent but under --debug
 
@@ -54,10 +54,9 @@ class Receipt:
     note: str = ""
 
     @classmethod
-    def of_flow(cls, flow: str, error: Exception) -> Receipt:
+    def of_flow(cls, flow: str, *failures: Failure) -> Receipt:
         """The receipt of a flow that failed beside its datasets, or before it came to them."""
-        failed = (Failure.of(flow, error),)
-        return cls(flow=flow, dataset="", market=None, account=None, outcome="failed", failures=failed)
+        return cls(flow=flow, dataset="", market=None, account=None, outcome="failed", failures=failures)
 
     @property
     def where(self) -> str:

@@ -84,6 +84,7 @@ class Run:
     window: Window | None = None
     note: str = ""
     receipts: list[tuple[Receipt, int, int]] = field(default_factory=list)
+    unwritten: list[Failure] = field(default_factory=list)  # tables of the journal that took no rows
     _chosen: Chosen | None = None
 
     async def pull(self, unit: Unit) -> Receipt:
@@ -294,7 +295,7 @@ async def open_run(
                     run.note = await admit(session, flow, config.accounts[flow.account])
                 yield run
             finally:
-                await asyncio.to_thread(journal.write, lake, run.receipts)
+                run.unwritten = await asyncio.to_thread(journal.write, lake, run.receipts)
 
 
 def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive | None]:
@@ -334,12 +335,11 @@ async def run_flow(
                 break
     receipts = [receipt for receipt, _, _ in run.receipts]
     progress.waiting("merging small files")
-    try:
-        await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
-    except Exception as error:  # noqa: BLE001 - what was pulled is pulled
-        receipts.append(Receipt.of_flow(name, error))
+    untidy = await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
     progress.waiting(None)
-    return receipts
+    told = {failure.why for receipt in receipts for failure in receipt.failures}
+    beside = {one.why: one for one in [*untidy, *run.unwritten] if one.why not in told}  # what is damaged is told once
+    return [*receipts, Receipt.of_flow(name, *beside.values())] if beside else receipts
 
 
 async def backfill(
@@ -372,12 +372,20 @@ def hopeless(receipt: Receipt) -> bool:
     return receipt.exit_code in {TryLater.exit_code, AccessRefused.exit_code}
 
 
-def tidy(lake: Lake, datasets: Collection[str]) -> None:
-    """Merge small files of tables that have become crowded, also when no maintenance flow is scheduled."""
-    for name in {*datasets, "runs", "api_requests"}:
+def tidy(lake: Lake, datasets: Collection[str]) -> list[Failure]:
+    """Merge small files of tables that have become crowded, also when no maintenance flow is scheduled.
+
+    Returns why a table could not be tidied; the others are.
+    """
+    failures: list[Failure] = []
+    for name in sorted({*datasets, "runs", "api_requests"}):
         table = lake.table(DATASETS[name])
-        if table.crowd() > CROWDED_FILES:
-            table.maintain()
+        try:
+            if table.crowd() > CROWDED_FILES:
+                table.maintain()
+        except Exception as error:  # noqa: BLE001 - what was pulled is pulled
+            failures.append(Failure.of(table.dataset.table, error))
+    return failures
 
 
 def micros(instant: datetime) -> int:

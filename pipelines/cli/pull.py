@@ -151,7 +151,7 @@ async def _attempted(name: str, pulling: Awaitable[list[Receipt]]) -> list[Recei
     except UsageProblem:
         raise  # what is wrong with the file or the lake is wrong for every flow
     except Exception as error:  # noqa: BLE001 - one flow's surprise stops no other
-        return [Receipt.of_flow(name, error)]
+        return [Receipt.of_flow(name, Failure.of(name, error))]
 
 
 def _skipped(name: str, account: str) -> Receipt:
