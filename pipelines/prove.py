@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from connectors.lake import Lake, Table
 from connectors.lake.sql import connect, run
+from connectors.lake.sql_views import leave_out_damage
 from pipelines.candles import Series
 from pipelines.digests import Digest
 from schemas.canonical import FORM, columns, records
@@ -92,6 +93,11 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in SOUND and not any(self.checks.values())
 
 
+Counts = tuple[
+    dict[Key, dict[str, Any]], dict[Key, dict[str, int]], dict[Series, list[Stretch]]
+]  # months, checks, gaps
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """Series to prove, all of them where nothing is said, and since when they should be there."""
@@ -131,6 +137,10 @@ def nothing(_: Key) -> bool:
     return False
 
 
+def _raise(_: Key, problem: CorruptData) -> None:
+    raise problem
+
+
 def prove(
     lake: Lake,
     wanted: Sequence[Want],
@@ -138,22 +148,58 @@ def prove(
     *,
     pick: Callable[[Key], bool] = everything,
     detailed: Callable[[Key], bool] = nothing,
+    on_damage: Callable[[Key, CorruptData], None] = _raise,
 ) -> Iterator[Statement]:
-    """One statement for each wanted month that `pick` picks, in order of key; `detailed` ones name every candle."""
+    """One statement for each wanted month that `pick` picks, in order of key; `detailed` ones name every candle.
+
+    A month whose rows cannot be read has none; `on_damage` is told of it, and the others go on.
+    """
     version = lake.table(KLINES).version()
     with connect(lake) as session:
-        where = _where(wanted)
-        months = _months(session, where, wanted, now)
-        found, gaps = _found(session, where), _gaps(session, where)
-        picked = sorted(key for key in months if pick(key))
-        for piece in _pieces(picked, months):
+        (months, found, gaps), holey = _counted(session, lake, wanted, now)
+
+        def read(piece: list[Key]) -> dict[Key, Digest]:
             digests = {
                 key: Digest(_us(months[key]["since"]), _us(months[key]["until"]), each=detailed(key)) for key in piece
             }
-            _read(lake.table(KLINES), digests, sum(months[key]["rows"] for key in piece))
+            # Of files that were left out no rows were counted: only reading tells whose they are.
+            _read(lake.table(KLINES), digests, sum(months[key]["rows"] for key in piece) or int(holey))
             _refuse_other_rows(lake.table(KLINES), version, digests, months)
-            for key, digest in digests.items():
+            return digests
+
+        for piece in _pieces(sorted(key for key in months if pick(key)), months):
+            for key, digest in _readable(piece, read, on_damage):
                 yield _statement(months[key], digest, found.get(key, {}), gaps.get(key.series, ()))
+
+
+def _counted(
+    session: duckdb.DuckDBPyConnection, lake: Lake, wanted: Sequence[Want], now: datetime
+) -> tuple[Counts, bool]:
+    """What is known of the wanted months without their hashes, and whether damaged files had to be left out."""
+    where = _where(wanted)
+
+    def counts() -> Counts:
+        return _months(session, where, wanted, now), _found(session, where), _gaps(session, where)
+
+    try:
+        return counts(), False
+    except CorruptData:
+        if not leave_out_damage(session, lake, KLINES):
+            raise
+    return counts(), True
+
+
+def _readable(
+    piece: list[Key], read: Callable[[list[Key]], dict[Key, Digest]], on_damage: Callable[[Key, CorruptData], None]
+) -> Iterable[tuple[Key, Digest]]:
+    """The digests of a piece; where it holds damage, those of the keys that can be read alone."""
+    try:
+        return read(piece).items()
+    except CorruptData as problem:
+        if len(piece) == 1:
+            on_damage(piece[0], problem)
+            return ()
+    return [found for key in piece for found in _readable([key], read, on_damage)]
 
 
 def _months(

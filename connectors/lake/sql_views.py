@@ -15,7 +15,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake, Table
-from connectors.lake.sql_errors import refusal, unreadable
+from connectors.lake.sql_errors import first_damaged, refusal, unreadable
 from schemas.catalog import DATASETS
 from schemas.dataset import Dataset, Kind
 from schemas.derived import (
@@ -75,6 +75,19 @@ def _table_view(connection: DuckDBPyConnection, lake: Lake, dataset: Dataset) ->
     columns = ", ".join(f'NULL::{sql} AS "{name}"' for name, sql in stored_columns(dataset).items())
     connection.execute(f"{view} SELECT {columns} {_refused(problem)}")
     return snapshot
+
+
+def leave_out_damage(connection: DuckDBPyConnection, lake: Lake, dataset: Dataset) -> bool:
+    """Make a table's view anew without the data files that cannot be read to their end; whether there were any.
+
+    Reads every file. Whoever asks the view then has to know whether what it asks for lies in one that is left out.
+    """
+    parts = lake.table(dataset).parts()
+    damaged = {path for _, paths in parts for path in paths if first_damaged([path])}
+    sound = [(values, [path for path in paths if path not in damaged]) for values, paths in parts]
+    rows = _rows(dataset, lake.path, [(values, paths) for values, paths in sound if paths])
+    connection.execute(f"CREATE OR REPLACE VIEW {dataset.table} AS {rows}")
+    return bool(damaged)
 
 
 def _snapshot(table: Table) -> Snapshot:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
-from pipelines.cli.output import escaped, say, write_table
+from pipelines.cli.output import complain, escaped, say, write_table
 from pipelines.compare import Difference, absent, differences, load
 from pipelines.config import load as load_flows
 from pipelines.prove import Key, Statement, Want, prove, wants
@@ -50,16 +50,23 @@ def verb(
     def pick(key: Key) -> bool:
         return (not symbol or key.symbol in symbol) and (not month or key.month in month)
 
+    damaged: dict[Key, CorruptData] = {}
     if against is None:
-        return _show(prove(lake, wanted, now, pick=pick, detailed=lambda _: candles), json=json)
+        stated = prove(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
+        return _show(stated, damaged, json=json)
     theirs = {key: one for key, one in load(against).items() if pick(key)}
     named = {key for key, one in theirs.items() if one.candles is not None}
-    stated = prove(lake, wanted, now, pick=theirs.__contains__, detailed=named.__contains__)
-    return _compare(stated, theirs, json=json)
+    stated = prove(
+        lake, wanted, now, pick=theirs.__contains__, detailed=named.__contains__, on_damage=damaged.__setitem__
+    )
+    return _compare(stated, theirs, damaged, json=json)
 
 
-def _show(stated: Iterator[Statement], *, json: bool) -> int:
-    """Print each statement as soon as it is made, or all of them as a table."""
+def _show(stated: Iterator[Statement], damaged: Mapping[Key, CorruptData], *, json: bool) -> int:
+    """Print each statement as soon as it is made, or all of them as a table; then the months that have none.
+
+    `damaged` is complete once `stated` has ended.
+    """
     kept: list[Statement] = []
     sound: bool | None = None
     for statement in stated:
@@ -68,12 +75,18 @@ def _show(stated: Iterator[Statement], *, json: bool) -> int:
             sys.stdout.write(f"{escaped(msgspec.json.encode(statement).decode())}\n")
         else:
             kept.append(statement)
-    if sound is None:
+    if sound is None and not damaged:
         raise UsageProblem("The lake covers nothing of these.", "`binlake status` says what it covers.")
-    if not json:
+    _name(damaged)
+    if kept:
         write_table(_HEAD, map(_row, sorted(kept, key=lambda one: (one.market, one.symbol, one.interval, one.month))))
         _explain(kept)
-    return 0 if sound else CorruptData.exit_code
+    return 0 if sound and not damaged else CorruptData.exit_code
+
+
+def _name(damaged: Mapping[Key, CorruptData]) -> None:
+    for key, problem in damaged.items():
+        complain(f"{key.series.name} of {key.month} cannot be proven: {problem}")
 
 
 def _row(one: Statement) -> tuple[object, ...]:
@@ -89,8 +102,10 @@ def _explain(kept: list[Statement]) -> None:
         say(f"{gaps:,} gaps reach into these months; --json shows each with its evidence, and whole hashes.")
 
 
-def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], *, json: bool) -> int:
-    """Print what differs; whatever is incomplete here is said too."""
+def _compare(
+    stated: Iterator[Statement], theirs: Mapping[Key, Statement], damaged: Mapping[Key, CorruptData], *, json: bool
+) -> int:
+    """Print what differs; whatever is incomplete or damaged here is said too."""
     found: list[Difference] = []
     seen: set[Key] = set()
     sound = True
@@ -98,16 +113,17 @@ def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], *, js
         seen.add(statement.key)
         sound = sound and statement.sound
         found += differences(statement, theirs[statement.key])
-    found += [absent(one, "only there") for key, one in theirs.items() if key not in seen]
+    found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in damaged]
+    _name(damaged)
     if json:
         sys.stdout.writelines(f"{escaped(msgspec.json.encode(one).decode())}\n" for one in found)
     elif found:
         write_table(_DIFFERENCES, map(_difference, found))
     months = len({(one.series, one.month) for one in found})
-    say(f"{len(theirs):,} months compared, {months:,} differ.")
+    say(f"{len(theirs) - len(damaged):,} months compared, {months:,} differ.")
     if any(one.what == "day" for one in found):
         say("`binlake prove --json --candles` there writes statements that name the candles too.")
-    return 0 if sound and not found else CorruptData.exit_code
+    return 0 if sound and not found and not damaged else CorruptData.exit_code
 
 
 def _difference(one: Difference) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -73,6 +74,28 @@ def test_a_month_that_only_they_have(pulled, capsys, tmp_path):
     captured = capsys.readouterr()
     assert "spot/XRPUSDT/1d" in captured.out
     assert "only there" in captured.out
+
+
+def test_a_damaged_file_costs_its_months_only(pulled, capsys, tmp_path):
+    """Exit 3; what can be read is stated, and what cannot is named, never taken for absent."""
+    known = set(Lake.at(pulled.parent / "lake").table(KLINES).files())
+    pulled.write_text(pulled.read_text().replace("ETHUSDT]", "ETHUSDT, BNBUSDT]"))
+    assert main(["run", "market", "--config", str(pulled)]) == 0
+    capsys.readouterr()
+    assert main(["prove", "--json", "--config", str(pulled)]) == 0
+    theirs, stated = tmp_path / "theirs.jsonl", capsys.readouterr().out
+    theirs.write_text(stated)
+    [damaged] = set(Lake.at(pulled.parent / "lake").table(KLINES).files()) - known
+    Path(damaged).unlink()
+    assert main(["prove", "--json", "--config", str(pulled)]) == 3
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [line for line in stated.splitlines() if "BNBUSDT" not in line]
+    assert "spot/BNBUSDT/1d of 2026-10 cannot be proven" in shown.err
+    assert damaged in shown.err
+    assert main(["prove", "--against", str(theirs), "--config", str(pulled)]) == 3
+    shown = capsys.readouterr()
+    assert "only there" not in shown.out
+    assert "spot/BNBUSDT/1d of 2026-10 cannot be proven" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -168,6 +168,46 @@ def test_damage_is_named(lake: Lake) -> None:
     path.write_bytes(whole)
     with pytest.raises(CorruptData, match=path.name):
         stated(lake)
+
+
+def without_a_file(path: Path) -> None:
+    path.unlink()
+
+
+def without_a_footer(path: Path) -> None:
+    path.write_bytes(b"not Parquet at all")
+
+
+def without_a_page(path: Path, column: str = "open_time") -> None:
+    """Spoil a column; the footer, and the length, are as they were."""
+    whole = bytearray(path.read_bytes())
+    found = pq.read_metadata(path).row_group(0).column(KLINES.file_schema.names.index(column))
+    whole[found.data_page_offset + found.total_compressed_size - 3] ^= 1
+    path.write_bytes(whole)
+
+
+def without_a_volume(path: Path) -> None:
+    without_a_page(path, "volume")
+
+
+@pytest.mark.parametrize("damage", [without_a_file, without_a_footer, without_a_page, without_a_volume])
+def test_a_damaged_file_costs_no_other_month(damage: Callable[[Path], None], lake: Lake) -> None:
+    """Other months, and series in other files of the month, are stated as before; the damaged month is named."""
+    cover(lake, hours("2026-01-30", "2026-02-03"), "2026-01-30", "2026-02-03")
+    cover(lake, hours("2026-01-30", "2026-02-02", "ETHUSDT"), "2026-01-30", "2026-02-02", "ETHUSDT")
+    before, damaged = stated(lake), dict[Key, CorruptData]()
+    path = next(Path(file) for file in lake.table(KLINES).files() if holds(file, "ETHUSDT", "2026-01"))
+    damage(path)
+    assert stated(Lake.at(lake.path), on_damage=damaged.__setitem__) == {
+        one: statement for one, statement in before.items() if one != key("2026-01", "ETHUSDT")
+    }
+    assert list(damaged) == [key("2026-01", "ETHUSDT")]
+    assert path.name in str(damaged[key("2026-01", "ETHUSDT")])
+
+
+def holds(file: str, symbol: str, month: str) -> bool:
+    """Whether a file is of the month and has rows of the symbol."""
+    return f"month={month}" in file and symbol in pq.ParquetFile(file).read(["symbol"])["symbol"].to_pylist()
 
 
 @pytest.mark.parametrize("column", [name for name in KLINES.schema.names if name not in KLINES.series])
