@@ -15,7 +15,7 @@ from connectors.lake import Lake
 from connectors.lake.intact import GOOD_FOR
 from connectors.lake.sql import connect, run
 from schemas.catalog import DATASETS
-from schemas.errors import CorruptData, Problem, UsageProblem
+from schemas.errors import Problem, UsageProblem
 from schemas.fields import ID, TEXT
 from schemas.journal import CHECK_RESULTS
 from schemas.queries import Check, Severity, checks
@@ -99,7 +99,7 @@ def _result(connection: DuckDBPyConnection, check: Check) -> CheckResult:
     """What a check found; data that it needs and cannot read is an offence too, and stops no other check."""
     try:
         return _found(connection, check)
-    except CorruptData as problem:
+    except Problem as problem:  # damage, or a disk that does not give the file
         sample = json.dumps({"not_checked": str(problem)}, ensure_ascii=False)
         return CheckResult(name=check.name, severity="error", promise=check.promise, offending_rows=1, sample=(sample,))
 

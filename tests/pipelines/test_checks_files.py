@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -77,6 +78,32 @@ def test_a_missing_file_is_named_without_reading(lake: Lake) -> None:
     found = {json.loads(row)["file"]: json.loads(row)["what"] for row in result.sample}
     assert found[str(missing)] == "is missing"
     assert "when it was written" in found[str(longer)]
+
+
+def a_folder_for(path: Path) -> None:
+    """Have the disk refuse to read a file."""
+    path.unlink()
+    path.mkdir()
+
+
+def spoilt(path: Path) -> None:
+    path.write_bytes(b"{")
+
+
+@pytest.mark.parametrize("place", ["log", "data"])
+@pytest.mark.parametrize("damage", [a_folder_for, spoilt])
+def test_a_table_that_cannot_be_read_fails_its_checks_by_name(
+    damage: Callable[[Path], None], place: str, lake: Lake
+) -> None:
+    """Whether it is damaged or the disk does not give it: what promises nothing about it is checked all the same."""
+    log = lake.path / PRICES.table / "_delta_log" / f"{0:020}.json"
+    damage(log if place == "log" else Path(lake.table(PRICES).files()[0]))
+    results = {result.name: result for result in run_checks(Lake.at(lake.path), [], NOW)}
+    assert not results["prices_unique_key"].passed
+    assert str(lake.path / PRICES.table) in results["prices_unique_key"].sample[0]
+    assert not results[FILES_INTACT].passed
+    assert results["klines_unique_key"].passed
+    assert results["ohlc_sane"].passed
 
 
 def test_a_damaged_table_keeps_no_other_from_being_checked(lake: Lake) -> None:
