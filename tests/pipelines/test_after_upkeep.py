@@ -17,7 +17,14 @@ from schemas.dataset import Dataset
 from schemas.fields import TIME
 from schemas.orders import FILLS, ORDERS
 
-SERIES = {"account": "main", "market": "spot", "wallet": "spot", "symbol": "BTCUSDT", "interval": "1d"}
+SERIES = {
+    "account": "main",
+    "market": "spot",
+    "wallet": "spot",
+    "type": "MAIN_FUNDING",
+    "symbol": "BTCUSDT",
+    "interval": "1d",
+}
 WITH_SERIES = [dataset for dataset in DATASETS.values() if dataset.series]
 
 
