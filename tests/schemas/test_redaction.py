@@ -16,7 +16,7 @@ API_KEYS = ["".join(RANDOM.choices(ALPHABET, k=64)) for _ in range(200)]
 PRIVATE_KEYS = [base64.b64encode(RANDOM.randbytes(size)).decode() for size in (32, 48, 1200) for _ in range(60)]
 
 READABLE = [
-    "The data file /work/Lake/klines/market=spot/symbol=BTCUSDT/month=2026-10/0123456789abcdef0123456789abcdef.parquet is damaged.",
+    "The data file /srv/Lake/klines/market=spot/symbol=BTCUSDT/month=2026-10/0123456789abcdef0123456789abcdef.parquet is damaged.",
     "its CHECKSUM names e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "data/futures/um/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip",
     "data/spot/monthly/klines/1000000MOGUSDT/1m/1000000MOGUSDT-1m-2024-01.zip",
