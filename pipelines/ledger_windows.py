@@ -73,8 +73,8 @@ def _windows(
         yield from _cut(walk, series, begin, end, reachable)
         return
     yield from _cut(walk, series, max(since, until - settles_us), end, reachable, attached=until)
-    if wanted is not None and wanted < since:
-        yield from _cut(walk, series, wanted, since, reachable, backward=True)
+    if begin < since:
+        yield from _cut(walk, series, begin, since, reachable, backward=True)
 
 
 def _cut(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -50,10 +51,12 @@ class LedgerPull:
 
     async def _wave(self, wave: Sequence[LedgerWindow]) -> set[Series]:
         """Fetch these windows at once and commit what came; the series of which one failed."""
-        answers, failed = list[Answered](), set[Series]()
+        answers, failed, waiting = list[Answered](), set[Series](), deque(wave)
         try:
             async with aclosing(ahead(wave, self._fetch, self.session.stop)) as fetched:
                 async for window, answer in fetched:
+                    while (asked := waiting.popleft()) is not window:
+                        failed.add(asked.series)  # a stop left it out: what follows would leave a hole before it
                     match answer:
                         case TryLater() | AccessRefused():
                             raise answer

@@ -147,6 +147,15 @@ async def test_an_earlier_beginning_is_filled_in_backwards(trade_desk: TradeDesk
     assert coverage(trade_desk, "deposits")[0] == datetime(2024, 1, 1, tzinfo=UTC)
 
 
+async def test_without_a_beginning_nothing_that_can_be_asked_is_left_out(trade_desk: TradeDesk):
+    """When `since` is taken away, what lies before coverage is fetched, as far back as the exchange returns it."""
+    deposit(trade_desk, 1, 500)
+    flow(trade_desk, "deposits", since="2026-10-01")
+    assert await pulled(trade_desk) == 0
+    flow(trade_desk, "deposits")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (1, 0)
+
+
 async def test_a_full_answer_is_asked_for_in_halves(trade_desk: TradeDesk):
     """A list without pages hides what does not fit into an answer: the window is halved until each part fits."""
     for number in range(1500):
