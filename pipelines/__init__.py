@@ -17,7 +17,8 @@ def connect(flows: str | Path = "flows.yaml") -> DuckDBPyConnection:
     It reaches nothing outside the lake's folder, but it is yours: a COPY through it can overwrite the lake's files.
     """
     # Not at the top: whoever imports a module of this package would wait for DuckDB and Arrow.
-    from connectors.lake import Lake, sql  # noqa: PLC0415
-    from pipelines.config import load  # noqa: PLC0415
+    from connectors.lake import Lake  # noqa: PLC0415
+    from connectors.lake.sql import session  # noqa: PLC0415
+    from pipelines.settings.loader import load  # noqa: PLC0415
 
-    return sql.connect(Lake.at(load(Path(flows)).lake))
+    return session.connect(Lake.at(load(Path(flows)).lake))

@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from connectors.simulator import Exchange, MovableClock, serve
 
+pytest_plugins = ["support.desk_fixtures"]
+
 _HOST_VARIABLES = ("PREFECT_", "BINLAKE_", "BINANCE_", "XDG_")
 _RECORDED = "BINLAKE_DATA"  # where recorded data lies; read before the environment is cleaned
 _RECORDED_AT = Path(os.environ.get(_RECORDED) or Path(__file__).parents[2] / "shared" / "data")

@@ -36,7 +36,7 @@ from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import UnknownSymbol
 from connectors.binance.keys import KeyPair, read_secret
 from connectors.binance.sites import DEFAULT_SIMULATOR, Site, resolve
-from schemas.errors import Problem
+from schemas.model.errors import Problem
 
 FOLDER = Path(__file__).parent / "cassettes"
 REDACTED = "REDACTED"

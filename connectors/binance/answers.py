@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Param
 from connectors.binance.errors import Mismatched
-from schemas.fields import DECIMALS, Column
+from schemas.model.fields import DECIMALS, Column
 
 _SHOWN = 60
 _ZERO = {kind.name: pa.scalar(0, pa.int64()).cast(kind.arrow) for kind in DECIMALS}

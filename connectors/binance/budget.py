@@ -26,7 +26,7 @@ from typing import Any, Self
 from connectors.binance.clock import steady_clock
 from connectors.binance.errors import Banned, BinanceError, Firewalled, Throttled
 from connectors.binance.pools import Pool
-from schemas.errors import Problem, TryLater
+from schemas.model.errors import Problem, TryLater
 
 WINDOW_S = 60.0
 GUARD_S = 0.25  # our minute begins this much after the exchange's: clocks agree no better than that

@@ -41,7 +41,7 @@ from connectors.binance.keys import KeyPair, Secret
 from connectors.binance.replies import code_in, minute_limit, server_time, weight_in
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
-from schemas.errors import AccessRefused
+from schemas.model.errors import AccessRefused
 
 CONNECTIONS = 20
 TRIES = 5

@@ -23,8 +23,8 @@ from connectors.binance.answers import plausible
 from connectors.binance.clock import LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
 from connectors.binance.endpoints.model import Endpoint, Unset, Windows
 from connectors.binance.errors import Unreadable
-from schemas.dataset import Dataset
-from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
+from schemas.model.dataset import Dataset
+from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 
 REST = "extra"  # the column that takes every field no other column knows
 _SHOWN = 60

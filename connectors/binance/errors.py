@@ -30,7 +30,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from schemas.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import AccessRefused, Problem, TryLater
 
 MINUTE_MS = 60_000
 _SHORTEST_BAN_MS = 2 * MINUTE_MS

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from schemas.errors import AccessRefused, UsageProblem
+from schemas.model.errors import AccessRefused, UsageProblem
 
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 _LARGEST_BYTES = 16_384  # an RSA key of 4096 bits in PEM has 3,300

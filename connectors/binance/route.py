@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from connectors.binance.sites import is_loopback, way_out
-from schemas.errors import UsageProblem
+from schemas.model.errors import UsageProblem
 
 
 class Proxied(TypedDict):

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
 
-from schemas.errors import UsageProblem
+from schemas.model.errors import UsageProblem
 
 FAMILIES = ("spot", "wallet", "usdm", "coinm", "archive", "archive_list")
 DEFAULT_SIMULATOR = "http://127.0.0.1:8390"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.lake.durable import DRAFT, OTHER_DISK, disk_problems, has_links, held, make_folder, whole_file
+from connectors.lake.files.local_disk import DRAFT, OTHER_DISK, disk_problems, has_links, held, make_folder, whole_file
 from connectors.lake.table import Table
-from schemas.dataset import Dataset
-from schemas.errors import AccessRefused, CorruptData, UsageProblem
+from schemas.model.dataset import Dataset
+from schemas.model.errors import AccessRefused, CorruptData, UsageProblem
 
 FORMAT = 1
 

@@ -11,16 +11,24 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake.compact import merge, worth_merging
-from connectors.lake.durable import Busy, disk_problems, held
-from connectors.lake.files import CHECKED, DataFile, discard, folder_name, new_files, refuse_damaged, write_rows
-from connectors.lake.intact import Inspection, inspect
-from connectors.lake.live import LiveFile
-from connectors.lake.log import Log
-from connectors.lake.moves import Move, Refused, Stale
-from connectors.lake.replace import holders, without
-from connectors.lake.vacuum import vacuum
-from schemas.dataset import Dataset
+from connectors.lake.files.data_files import (
+    CHECKED,
+    DataFile,
+    discard,
+    folder_name,
+    new_files,
+    refuse_damaged,
+    write_rows,
+)
+from connectors.lake.files.intact import Inspection, inspect
+from connectors.lake.files.local_disk import Busy, disk_problems, held
+from connectors.lake.files.snapshot_files import LiveFile
+from connectors.lake.log.cursor_moves import Move, Refused, Stale
+from connectors.lake.log.delta_log import Log
+from connectors.lake.upkeep.compact import merge, worth_merging
+from connectors.lake.upkeep.replace import holders, without
+from connectors.lake.upkeep.vacuum import vacuum
+from schemas.model.dataset import Dataset
 
 NOTHING_COMMITTED = "nothing was committed"
 MERGE_PATIENCE_S = 600.0  # merging a large partition takes minutes

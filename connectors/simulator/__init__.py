@@ -4,10 +4,10 @@ It imports nothing of `connectors.binance`; its rules are written from the refer
 cannot agree with the client's mistakes.
 """
 
+from connectors.simulator.account.trader import Life
 from connectors.simulator.exchange import Exchange, MovableClock
-from connectors.simulator.life import Life
-from connectors.simulator.limits import Limits
-from connectors.simulator.listings import Cycle, Listing
+from connectors.simulator.market.listings import Cycle, Listing
+from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.server import serve
 
 __all__ = ["Cycle", "Exchange", "Life", "Limits", "Listing", "MovableClock", "serve"]

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from connectors.simulator.account.trader import Life
 from connectors.simulator.exchange import Exchange
-from connectors.simulator.life import Life
-from connectors.simulator.limits import Limits
+from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.server import serve
 
 DEFAULT_PORT = 8390

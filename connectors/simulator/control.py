@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from connectors.simulator.archive_faults import AnyArchiveFault
+from connectors.simulator.archive.faults import AnyArchiveFault
 from connectors.simulator.exchange import Exchange
-from connectors.simulator.faults import AnyFault
+from connectors.simulator.protocol.faults import AnyFault
 
 PREFIX = "/simulator/"
 _SIGNATURE = re.compile(r"signature=[^&]*")

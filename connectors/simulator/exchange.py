@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from connectors.simulator import accounts
-from connectors.simulator.accounts import Account, Balances, Key
-from connectors.simulator.archive import Archive
-from connectors.simulator.archive_faults import AnyArchiveFault, ArchiveFault
-from connectors.simulator.book import Amount, Book
-from connectors.simulator.charts import Charts
-from connectors.simulator.endpoints import ENDPOINTS
-from connectors.simulator.faults import AnyFault, Fault, Faults
-from connectors.simulator.history import History
-from connectors.simulator.life import Life
-from connectors.simulator.limits import Limits
-from connectors.simulator.listings import LISTINGS, Listing, generated
-from connectors.simulator.market import Market
-from connectors.simulator.messages import HTML, Answer, Asked, Requests, Seen
-from connectors.simulator.protocol import Call, Endpoint, Security
-from connectors.simulator.recorded import listing_of
-from connectors.simulator.rules import Refusal, pairs_of, read_parameters
-from connectors.simulator.security import check_signed, parameters_sent
-from connectors.simulator.tickers import Tickers
+from connectors.simulator.account import accounts
+from connectors.simulator.account.account_book import Amount, Book
+from connectors.simulator.account.accounts import Account, Balances, Key
+from connectors.simulator.account.trader import Life
+from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
+from connectors.simulator.archive.store import Archive
+from connectors.simulator.endpoints.spot import ENDPOINTS
+from connectors.simulator.market.history import History
+from connectors.simulator.market.kline_pages import Charts
+from connectors.simulator.market.listings import LISTINGS, Listing, generated
+from connectors.simulator.market.minutes import Market
+from connectors.simulator.market.recorded import listing_of
+from connectors.simulator.market.tickers import Tickers
+from connectors.simulator.protocol.endpoint import Call, Endpoint, Security
+from connectors.simulator.protocol.faults import AnyFault, Fault, Faults
+from connectors.simulator.protocol.limits import Limits
+from connectors.simulator.protocol.messages import HTML, Answer, Asked, Requests, Seen
+from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
+from connectors.simulator.protocol.security import check_signed, parameters_sent
 
 _UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
 _NOT_FOUND = b"<html><body>404 Not found</body></html>"

@@ -11,9 +11,10 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from connectors.simulator import control, security
+from connectors.simulator import control
 from connectors.simulator.exchange import Exchange
-from connectors.simulator.messages import Answer, Asked
+from connectors.simulator.protocol import security
+from connectors.simulator.protocol.messages import Answer, Asked
 
 HOST = "127.0.0.1"
 _PATIENCE_S = 0.1  # for answers under way when the server stops

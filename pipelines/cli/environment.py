@@ -7,7 +7,7 @@ import resource
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from pipelines.proxies import without_loopback
+from pipelines.service.proxies import without_loopback
 
 # Prefect reads these when it is imported. A person's own setting stands.
 _PREFECT = {

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pipelines.cli import output
 from pipelines.cli.output import escaped, say, text, write_table
-from schemas.errors import UsageProblem
+from schemas.model.errors import UsageProblem
 
 Format = Literal["table", "csv", "json", "parquet"]
 SHOWN_ROWS = 1000

@@ -8,13 +8,13 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run, stream
+from connectors.lake.sql.session import connect, run, stream
 from pipelines.cli import formats
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import say, write_json, write_table
-from pipelines.config import load
-from pipelines.findings import UNKNOWABLE, discoveries, kinds
-from pipelines.journal import wall_clock
+from pipelines.settings.loader import load
+from pipelines.store.rows import wall_clock
+from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
 
 _UP_TO = Number(gte=1, lte=1_000_000_000)  # DuckDB and Arrow count in 64 bits
 _SERIES = "SELECT * FROM series_status"

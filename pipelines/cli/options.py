@@ -10,10 +10,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.output import say
-from pipelines.config import exposure, load
-from schemas.config import FlowsFile
-from schemas.errors import UsageProblem
-from schemas.values import instant, nearest, past, shown
+from pipelines.settings.loader import exposure, load
+from schemas.config.flows import FlowsFile
+from schemas.config.values import instant, nearest, past, shown
+from schemas.model.errors import UsageProblem
 
 FLOWS_FILE = Path("flows.yaml")
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from schemas.redaction import without_keys
+from schemas.model.redaction import without_keys
 
 _PIPE_WIDTH = 4000  # what reads a pipe wraps for itself, or not at all
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from cyclopts import CycloptsError
 
 from pipelines.cli.output import complain, say
-from pipelines.receipts import worst
-from pipelines.surprises import BUG, told
-from schemas.errors import UsageProblem
-from schemas.redaction import without_keys
+from pipelines.context.receipts import worst
+from pipelines.context.surprises import BUG, told
+from schemas.model.errors import UsageProblem
+from schemas.model.redaction import without_keys
 
 INTERRUPTED = 130
 

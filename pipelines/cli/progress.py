@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
-from pipelines import progress
 from pipelines.cli.output import console, plain, say
+from pipelines.context import progress
 
 EVERY_S = 30.0  # between two lines; a run that takes less says only how it ended
 

@@ -14,10 +14,10 @@ from cyclopts import Parameter
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
 from pipelines.cli.output import complain, escaped, say, write_table
-from pipelines.compare import Difference, absent, differences, load
-from pipelines.config import load as load_flows
-from pipelines.prove import Key, Statement, Want, prove, wants
-from schemas.errors import CorruptData, UsageProblem
+from pipelines.quality.statement_diff import Difference, absent, differences, load
+from pipelines.quality.statements import Key, Statement, Want, prove, wants
+from pipelines.settings.loader import load as load_flows
+from schemas.model.errors import CorruptData, UsageProblem
 
 _HEAD = ("series", "month", "rows", "expected", "explained", "missing", "", "sources", "checks", "sha256")
 _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")

@@ -12,20 +12,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pipelines.access import unset_secret
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, loaded, moment
 from pipelines.cli.output import say, write_json, write_table
 from pipelines.cli.problems import INTERRUPTED
 from pipelines.cli.progress import watching
 from pipelines.cli.stopping import stopping
-from pipelines.forecast import FlowPlan, plan_flow
-from pipelines.progress import Progress
-from pipelines.receipts import Failure, Receipt, worst
-from pipelines.runs import Window, run_flow
-from pipelines.runs import backfill as pull_history
-from pipelines.serving import recorder
-from schemas.errors import UsageProblem
-from schemas.values import shown
+from pipelines.context.progress import Progress
+from pipelines.context.receipts import Failure, Receipt, worst
+from pipelines.estimate.flow import FlowPlan, plan_flow
+from pipelines.runs.run import Window, run_flow
+from pipelines.runs.run import backfill as pull_history
+from pipelines.service.server import recorder
+from pipelines.settings.credentials import unset_secret
+from schemas.config.values import shown
+from schemas.model.errors import UsageProblem
 
 SHOWN_FAILURES = 20
 
@@ -65,7 +65,7 @@ async def run(
             return [_skipped(name, account)]
         if api is None:
             return await run_flow(spec, name, progress=progress, stop=stop, again=again)
-        from pipelines.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
+        from pipelines.service.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
 
         return await recorded_run(config, name, api=api, progress=progress, stop=stop, again=again)
 

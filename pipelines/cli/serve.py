@@ -22,7 +22,7 @@ async def up(
     config: Config = FLOWS_FILE,
 ) -> int:
     """Start a Prefect server with its UI and run every flow on its schedule; Ctrl-C ends all of it."""
-    from pipelines import serving  # noqa: PLC0415 - the other verbs here need no server
+    from pipelines.service import server as serving  # noqa: PLC0415 - the other verbs here need no server
 
     loaded(config)
     with stopping("Ending everything that was started; this takes a few seconds.") as stop:
@@ -35,7 +35,7 @@ async def demo(
     folder: Annotated[Path, Parameter(help="where it leaves its lake to be looked at")] = Path("binlake-demo"),
 ) -> int:
     """Show the whole thing offline: simulator, recorded flows, checks, queries; leaves nothing running."""
-    from pipelines.demo import demo as show_everything  # noqa: PLC0415 - as above
+    from pipelines.service.demo import demo as show_everything  # noqa: PLC0415 - as above
 
     with stopping() as stop:
         await show_everything(folder, say=say, show=_show, watch=watching, stop=stop)

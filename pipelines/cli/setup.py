@@ -9,8 +9,8 @@ from pathlib import Path
 import schemas
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import say, write_json, write_table
-from pipelines.receipts import worst
-from schemas.errors import UsageProblem
+from pipelines.context.receipts import worst
+from schemas.model.errors import UsageProblem
 
 _ROOT = Path(__file__).parents[2]
 # The example travels inside the wheel; in a checkout it lies at the top, where a person looks for it.
@@ -34,7 +34,7 @@ def init(*, config: Config = FLOWS_FILE) -> int:
 
 async def doctor(*, json: Json = False, config: Config = FLOWS_FILE) -> int:
     """Look at clock, keys and their permissions, addresses, disk, budget, Prefect; each with its fix."""
-    from pipelines.doctor import examine  # noqa: PLC0415 - `init` needs neither client nor lake
+    from pipelines.service.doctor import examine  # noqa: PLC0415 - `init` needs neither client nor lake
 
     findings = [finding async for finding in examine(config)]
     if json:

@@ -11,12 +11,12 @@ from uuid import uuid4
 from cyclopts import Parameter
 
 from connectors.lake import Lake
-from pipelines.checks import CheckResult, record, run_checks
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, text, write, write_json, write_table
-from pipelines.config import load
-from pipelines.schedules import schedules
-from schemas.errors import CorruptData, Problem
+from pipelines.quality.checks import CheckResult, record, run_checks
+from pipelines.quality.expectations import schedules
+from pipelines.settings.loader import load
+from schemas.model.errors import CorruptData, Problem
 
 
 def check(

@@ -19,8 +19,8 @@ import pyarrow.csv as pa_csv
 from stand import HERE, LONGEST_S, Figure, Place, candles, generated, simulator
 
 from connectors.simulator import Exchange, MovableClock
-from connectors.simulator.archive_names import File, Period
-from connectors.simulator.messages import Asked
+from connectors.simulator.archive.names import File, Period
+from connectors.simulator.protocol.messages import Asked
 
 AGAINST_FLOOR = 2.0
 CANDLES_A_SECOND = 1_000_000

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.lake import Lake, Move
-from pipelines.runs import tidy
-from schemas.market import KLINES
+from pipelines.runs.run import tidy
+from schemas.datasets.market import KLINES
 
 SYMBOLS = [f"SYM{number}USDT" for number in range(50)]
 MINUTES = 5  # a flow that runs every five minutes

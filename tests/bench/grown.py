@@ -25,11 +25,11 @@ import pyarrow as pa
 from stand import generated
 
 from connectors.lake import Lake, Move
-from connectors.lake.sql import connect
-from pipelines.prove import Want, prove
-from schemas.fields import ID, MONEY, TIME
-from schemas.intervals import MINUTE_US, SECOND_US
-from schemas.market import KLINES
+from connectors.lake.sql.session import connect
+from pipelines.quality.statements import Want, prove
+from schemas.datasets.market import KLINES
+from schemas.model.fields import ID, MONEY, TIME
+from schemas.model.grid import MINUTE_US, SECOND_US
 
 YEAR_MINUTES = 365 * 1440
 TOGETHER = 5  # symbols in one commit

@@ -13,9 +13,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.config import load
-from pipelines.progress import Silent
-from pipelines.runs import Window, run_flow
+from pipelines.context.progress import Silent
+from pipelines.runs.run import Window, run_flow
+from pipelines.settings.loader import load
 
 
 async def _passed(options: argparse.Namespace) -> dict[str, object]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stand import LONGEST_S, Figure, Place, Simulator, candles, generated, simulator
 
-from pipelines.batch import FLUSH_FILES
-from pipelines.ingest import FILES_AHEAD
+from pipelines.candles.commits import FLUSH_FILES
+from pipelines.candles.pull import FILES_AHEAD
 
 SINCE, UNTIL, MONTHS = "2025-01-01", "2025-11-01", 10
 IN_FLIGHT = FILES_AHEAD + 2 * FLUSH_FILES  # asked for, gathered, and being committed

@@ -14,11 +14,11 @@ from typing import Any
 from connectors.binance.budget import Budget
 from connectors.binance.pools import SPOT
 from connectors.simulator import Exchange, serve
-from connectors.simulator.limits import Limits
-from pipelines.forecast import plan_flow
-from pipelines.progress import Silent
-from pipelines.runs import run_flow
-from schemas.config import FlowsFile
+from connectors.simulator.protocol.limits import Limits
+from pipelines.context.progress import Silent
+from pipelines.estimate.flow import plan_flow
+from pipelines.runs.run import run_flow
+from schemas.config.flows import FlowsFile
 
 UID, KEY, SECRET = 7, "k" * 64, "s" * 64
 UNLIMITED = 10**8  # else a sweep would take its ten minutes here

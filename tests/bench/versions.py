@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Move
-from connectors.lake.sql import connect, run
-from pipelines.idpages import AccountSeries
-from pipelines.journal import with_instants
-from pipelines.standing import open_orders
-from pipelines.versions import Seen, add_versions, by_series
-from schemas.orders import ORDERS
+from connectors.lake.sql.session import connect, run
+from pipelines.store.id_cursor import AccountSeries
+from pipelines.store.rows import with_instants
+from pipelines.store.versions import Seen, add_versions, by_series
+from pipelines.trading.cursors import open_orders
+from schemas.datasets.orders import ORDERS
 
 SYMBOLS = [f"SYM{number:02}USDT" for number in range(40)]
 START = datetime(2024, 11, 1, tzinfo=UTC)

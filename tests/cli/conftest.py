@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from beside import API_KEY, FLOWS, SECRET, Served
+from support.beside import API_KEY, FLOWS, SECRET, Served
 
 
 @pytest.fixture(autouse=True)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beside import API_KEY, FLOWS, SECRET, Served
+from support.beside import API_KEY, FLOWS, SECRET, Served
 
 from connectors.lake import Lake
 from pipelines.cli import main
-from pipelines.config import load
-from pipelines.progress import Silent
-from pipelines.runs import run_flow
-from schemas.catalog import DATASETS
+from pipelines.context.progress import Silent
+from pipelines.runs.run import run_flow
+from pipelines.settings.loader import load
+from schemas.datasets import DATASETS
 
 DATA = ("klines", "prices", "balances")
 Rows = dict[str, list[Any]]

@@ -16,13 +16,13 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from beside import FLOWS, Served
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from support.beside import FLOWS, Served
 
 from connectors.lake import Lake
-from schemas.account import BALANCES
+from schemas.datasets.account import BALANCES
 
 ROOT = Path(__file__).parents[2]
 API_KEY = "CanaryOfTheApiKey0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJK"

@@ -9,8 +9,8 @@ import pytest
 
 from connectors.lake import Lake
 from pipelines.cli import main
-from schemas.journal import CHECK_RESULTS
-from schemas.market import KLINES
+from schemas.datasets.journal import CHECK_RESULTS
+from schemas.datasets.market import KLINES
 
 
 @pytest.fixture

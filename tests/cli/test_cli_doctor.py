@@ -5,9 +5,9 @@ import json
 import pytest
 
 from connectors.lake import Lake
-from connectors.simulator.faults import Restricted
+from connectors.simulator.protocol.faults import Restricted
 from pipelines.cli import main
-from pipelines.doctor import Finding, examine
+from pipelines.service.doctor import Finding, examine
 
 
 def findings(capsys, config):

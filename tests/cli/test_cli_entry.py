@@ -15,8 +15,8 @@ from pipelines.cli.app import app
 from pipelines.cli.environment import prepare
 from pipelines.cli.problems import explained
 from pipelines.cli.stopping import stopping
-from pipelines.receipts import Failure
-from schemas.errors import AccessRefused, CorruptData, Problem, TryLater, UsageProblem
+from pipelines.context.receipts import Failure
+from schemas.model.errors import AccessRefused, CorruptData, Problem, TryLater, UsageProblem
 
 ROOT = Path(__file__).parents[2]
 VERBS = [name for name in app if not name.startswith("-")]

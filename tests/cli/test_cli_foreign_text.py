@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from beside import API_KEY, SECRET, Served
+from support.beside import API_KEY, SECRET, Served
 
 from connectors.lake import Lake, Move
-from connectors.simulator.faults import Error
+from connectors.simulator.protocol.faults import Error
 from pipelines.cli import main
-from schemas.market import PRICES
+from schemas.datasets.market import PRICES
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202eX[/bold]"
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

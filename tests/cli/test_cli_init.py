@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 from pipelines.cli import main
 from pipelines.cli.setup import example
-from pipelines.config import load
+from pipelines.settings.loader import load
 
 
 def test_init_writes_a_valid_file_once(tmp_path, capsys):

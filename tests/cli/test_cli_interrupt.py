@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from connectors.lake import Lake
-from connectors.simulator.faults import Latency
+from connectors.simulator.protocol.faults import Latency
 from pipelines.cli import main
-from schemas.market import KLINES
+from schemas.datasets.market import KLINES
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,7 @@ import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
 from pipelines.cli.look import lag
-from schemas.market import PRICES
+from schemas.datasets.market import PRICES
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

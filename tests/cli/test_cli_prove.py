@@ -9,7 +9,7 @@ import pytest
 
 from connectors.lake import Lake
 from pipelines.cli import main
-from schemas.market import KLINES
+from schemas.datasets.market import KLINES
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from connectors.lake import Lake
 from pipelines.cli import main
 from pipelines.cli.pull import pull_each
-from pipelines.receipts import Receipt
-from schemas.account import BALANCES
-from schemas.journal import CORRECTIONS, RUNS
-from schemas.market import KLINES
+from pipelines.context.receipts import Receipt
+from schemas.datasets.account import BALANCES
+from schemas.datasets.journal import CORRECTIONS, RUNS
+from schemas.datasets.market import KLINES
 
 
 def lake(config):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.app import app
-from pipelines.receipts import _PRECEDENCE
+from pipelines.context.receipts import _PRECEDENCE
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from owner import FLOWS, Stored
 from pointing import OPTIONS, pointed_at
-from trade_desk import UNLIMITED
+from support.trade_desk import UNLIMITED
 
 from connectors.binance.budget import Budget
 from connectors.binance.pools import SPOT
 from connectors.simulator import Exchange, Life, serve
-from connectors.simulator.book import Book
-from connectors.simulator.charts import Wanted
-from connectors.simulator.limits import Limits
+from connectors.simulator.account.account_book import Book
+from connectors.simulator.market.kline_pages import Wanted
+from connectors.simulator.protocol.limits import Limits
 
 UID = 4242
 HMAC_SECRET = "h" * 64

@@ -10,10 +10,10 @@ from typing import Any
 from binance_common.configuration import ConfigurationRestAPI
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run
-from pipelines.config import load
-from pipelines.progress import Silent
-from pipelines.runs import run_flow
+from connectors.lake.sql.session import connect, run
+from pipelines.context.progress import Silent
+from pipelines.runs.run import run_flow
+from pipelines.settings.loader import load
 
 FLOWS = """\
 exchange: {{spot: '{url}'}}

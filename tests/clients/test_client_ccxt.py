@@ -11,7 +11,7 @@ import ccxt.async_support
 import pytest
 from pointing import OPTIONS, pointed_at
 
-from connectors.simulator.book import Book
+from connectors.simulator.account.account_book import Book
 
 UNICODE = "币安人生USDT"
 _STATUS = {

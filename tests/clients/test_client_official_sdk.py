@@ -11,7 +11,7 @@ from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_spot.spot import Spot
 from binance_sdk_wallet.wallet import Wallet
 
-from connectors.simulator.book import Book
+from connectors.simulator.account.account_book import Book
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from binance_sdk_spot.spot import Spot
 from binance_sdk_wallet.wallet import Wallet
-from desks import AS_PRINTED
 from owner import Stored, ask
+from support.desks import AS_PRINTED
 
 from connectors.binance.budget import Budget
 from connectors.binance.client import Client
-from connectors.binance.guard import check_key
+from connectors.binance.key_guard import check_key
 from connectors.binance.sites import resolve
 from connectors.simulator import MovableClock
-from pipelines.access import key_of
-from pipelines.config import load
+from pipelines.settings.credentials import key_of
+from pipelines.settings.loader import load
 
 SYMBOL = "币安人生USDT"
 

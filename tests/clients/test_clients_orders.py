@@ -10,7 +10,7 @@ import pytest
 from binance_sdk_spot.spot import Spot
 from owner import Stored, ask
 
-from connectors.simulator.book import Book
+from connectors.simulator.account.account_book import Book
 
 IN_CCXT = {"BTCUSDT": "BTC/USDT", "币安人生USDT": "币安人生/USDT", "ETHBTC": "ETH/BTC"}
 SYMBOLS = {*IN_CCXT, "BTCZAR"}  # which belongs to a region, and which ccxt therefore does not know

@@ -18,11 +18,11 @@ from typing import Any
 import lean  # noqa: F401 - before all that imports pyarrow
 
 from connectors.lake import Lake
-from pipelines.progress import Silent
-from pipelines.runs import run_flow
-from schemas.catalog import DATASETS
-from schemas.config import FlowsFile
-from schemas.market import KLINES
+from pipelines.context.progress import Silent
+from pipelines.runs.run import run_flow
+from schemas.config.flows import FlowsFile
+from schemas.datasets import DATASETS
+from schemas.datasets.market import KLINES
 
 SERIES = 3 * 2
 PASSED_ON = {"seen_at", "first_seen", "confirmed_at", "valid_from"}  # instants of the run, different each time

@@ -15,8 +15,8 @@ import lean  # noqa: F401 - before all that imports pyarrow
 import pyarrow as pa
 
 from connectors.lake import Lake, Move, Table
-from schemas.fields import DECIMALS, TIME
-from schemas.market import KLINES
+from schemas.datasets.market import KLINES
+from schemas.model.fields import DECIMALS, TIME
 
 MINUTE_US = 60_000_000
 FEBRUARY_US = 1_769_904_000_000_000

@@ -9,15 +9,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from beside import Served
+from support.beside import Served
 
 from connectors.lake import Lake
 from connectors.simulator import Exchange, Limits
-from pipelines.batch import FLUSH_FILES
+from pipelines.candles.commits import FLUSH_FILES
+from pipelines.candles.pull import FILES_AHEAD
 from pipelines.cli import main
-from pipelines.ingest import FILES_AHEAD
-from schemas.archive import ARCHIVE_FILES
-from schemas.market import KLINES
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.market import KLINES
 
 ROOT = Path(__file__).parents[2]
 IN_FLIGHT = FILES_AHEAD + 2 * FLUSH_FILES  # asked for, gathered, and being committed

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beside import Served
-from desks import API_KEY, SECRET
 from harness import Aftermath, Point, Program, can_trace, find_points, sweep
-from trade_desk import START_S, UID, RunningClock, small_exchange
+from support.beside import Served
+from support.desks import API_KEY, SECRET
+from support.trade_desk import START_S, UID, RunningClock, small_exchange
 
 from connectors.simulator import Exchange
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beside import Served
 from harness import Aftermath, Point, Program, can_trace, find_points, sweep
+from support.beside import Served
 
 from connectors.simulator import Exchange, Limits, MovableClock
-from connectors.simulator.faults import Wrong
+from connectors.simulator.protocol.faults import Wrong
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 10, 14, 12, 0, 12, tzinfo=UTC)

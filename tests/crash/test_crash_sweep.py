@@ -10,7 +10,7 @@ import pytest
 from harness import Aftermath, Point, Program, can_trace, find_points, sweep
 
 from connectors.lake import Lake
-from schemas.market import KLINES
+from schemas.datasets.market import KLINES
 
 ROOT = Path(__file__).parents[2]
 STORY = Program([sys.executable, str(Path(__file__).with_name("story.py"))], {"PYTHONPATH": str(ROOT)})

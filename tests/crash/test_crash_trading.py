@@ -12,20 +12,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from desks import API_KEY, SECRET
-from trade_desk import ACCOUNT, KEPT, START_S, RunningClock, TradeDesk, small_exchange
+from support.desks import API_KEY, SECRET
+from support.trade_desk import ACCOUNT, KEPT, START_S, RunningClock, TradeDesk, small_exchange
 
 from connectors.simulator import serve
-from connectors.simulator.rules import Refusal
+from connectors.simulator.protocol.rules import Refusal
 
 KILLS = 100
 ROOT = Path(__file__).parents[2]
 CHILD = """
 import asyncio, sys
 from pathlib import Path
-from pipelines.config import load
-from pipelines.progress import Silent
-from pipelines.runs import run_flow
+from pipelines.settings.loader import load
+from pipelines.context.progress import Silent
+from pipelines.runs.run import run_flow
 
 print("ready", flush=True)
 for _ in range(20):

@@ -18,12 +18,12 @@ import lean  # noqa: F401 - before all that imports pyarrow
 from flow import Here
 
 from connectors.lake import Lake
-from pipelines.progress import Silent
-from pipelines.runs import run_flow
-from schemas.catalog import DATASETS
-from schemas.config import FlowsFile
-from schemas.dataset import Dataset
-from schemas.journal import RUNS
+from pipelines.context.progress import Silent
+from pipelines.runs.run import run_flow
+from schemas.config.flows import FlowsFile
+from schemas.datasets import DATASETS
+from schemas.datasets.journal import RUNS
+from schemas.model.dataset import Dataset
 
 TOLD = ("orders", "fills", "allocations", "prevented_matches", "balances")
 UNITS = 3

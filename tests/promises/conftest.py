@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from beside import Served
-from desks import API_KEY, SECRET
-from diary import DayClock, Diary
-from trade_desk import UNLIMITED, small_exchange
+from support.beside import Served
+from support.desks import API_KEY, SECRET
+from support.diary import DayClock, Diary
+from support.trade_desk import UNLIMITED, small_exchange
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.pools import SPOT

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from diary import Diary
+from support.diary import Diary
 
-from connectors.simulator.faults import Error, Html, Wrong
-from schemas.journal import CORRECTIONS
+from connectors.simulator.protocol.faults import Error, Html, Wrong
+from schemas.datasets.journal import CORRECTIONS
 
 FOUR_HOURS_MS = 4 * 3600 * 1000
 NEW, B, E, X = "币安人生USDT", "BTCUSDT", "ETHUSDT", "XRPUSDT"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import MAX_BYTES, load
-from schemas.config import AccountFlow, FlowsFile, MarketFlow, TopSymbols, json_schema
-from schemas.errors import UsageProblem
+from pipelines.settings.loader import MAX_BYTES, load
+from schemas.config.flows import AccountFlow, FlowsFile, MarketFlow, TopSymbols, json_schema
+from schemas.model.errors import UsageProblem
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -274,7 +274,7 @@ def test_every_field_is_described():
 
 
 def test_the_schema_for_editors_is_up_to_date():
-    """schemas/flows.schema.json is the model: `python -m schemas.config > schemas/flows.schema.json`."""
+    """schemas/flows.schema.json is the model: `python -m schemas.config.flows > schemas/flows.schema.json`."""
     assert (ROOT / "schemas" / "flows.schema.json").read_text() == json_schema()
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lakes import put, small_lake
+from support.lakes import put, small_lake
 
-from connectors.lake.sql import connect, run
-from schemas.catalog import DATASETS
-from schemas.dataset import Dataset, Kind
-from schemas.docs import datasets_md, pandas_line, polars_line
-from schemas.queries import checks, views
+from connectors.lake.sql.session import connect, run
+from schemas.datasets import DATASETS
+from schemas.derived.docs import datasets_md, pandas_line, polars_line
+from schemas.derived.queries import checks, views
+from schemas.model.dataset import Dataset, Kind
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = [dataset for dataset in DATASETS.values() if dataset.kind is Kind.VERSIONS]
 
 
 def test_the_page_of_datasets_is_generated() -> None:
-    """DATASETS.md is what the declarations say: `python -m schemas.docs > DATASETS.md`."""
+    """DATASETS.md is what the declarations say: `python -m schemas.derived.docs > DATASETS.md`."""
     assert (ROOT / "DATASETS.md").read_text("utf-8") == datasets_md()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.intervals import INTERVALS, LENGTH_US, Grid
+from schemas.model.grid import INTERVALS, LENGTH_US, Grid
 
 INSTANTS = st.integers(1_500_000_000_000_000, 1_900_000_000_000_000)
 

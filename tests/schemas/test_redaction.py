@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from schemas.errors import Problem
-from schemas.redaction import without_keys
+from schemas.model.errors import Problem
+from schemas.model.redaction import without_keys
 
 ALPHABET = string.ascii_letters + string.digits
 RANDOM = random.Random(7)

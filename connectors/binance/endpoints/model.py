@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from connectors.binance.pools import Pool
-from schemas.dataset import Dataset
+from schemas.model.dataset import Dataset
 
 Param = str | int | list[str] | None
 

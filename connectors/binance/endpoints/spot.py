@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from connectors.binance.endpoints.model import Bound, ById, ByParams, BySymbols, Endpoint, Holds, Security, Unset
 from connectors.binance.pools import SPOT
-from schemas.account import BALANCES
-from schemas.market import KLINES as KLINE_ROWS
-from schemas.market import PRICES, SYMBOLS, TICKERS
-from schemas.orders import ALLOCATIONS, FILLS, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
+from schemas.datasets.account import BALANCES
+from schemas.datasets.market import KLINES as KLINE_ROWS
+from schemas.datasets.market import PRICES, SYMBOLS, TICKERS
+from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 
 _OF_SYMBOL = {"symbol": Holds("symbol")}
 _OF_SYMBOLS = _OF_SYMBOL | {"symbols": Holds("symbol")}

@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.binance.endpoints.model import Bound, Endpoint, FanOut, Holds, Inside, Security, Windows
 from connectors.binance.pools import sapi_by_ip, sapi_by_uid
-from schemas import ledgers
-from schemas.dataset import Dataset
+from schemas.datasets import ledgers
+from schemas.model.dataset import Dataset
 
 _MONTH = timedelta(days=30)
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from binance_world import API_KEY, API_SECRET, START_S, UID, World
+from support.binance_world import API_KEY, API_SECRET, START_S, UID, World
 
 from connectors.binance.budget import Budget
 from connectors.binance.keys import KeyPair, Secret

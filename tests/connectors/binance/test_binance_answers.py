@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from binance_world import START_S
+from support.binance_world import START_S
 
 from connectors.binance.answers import held
 from connectors.binance.decode import decode
@@ -25,8 +25,8 @@ from connectors.binance.endpoints.spot import (
 )
 from connectors.binance.endpoints.wallet import TRANSFERS
 from connectors.binance.errors import Mismatched, Unreadable
-from connectors.simulator import faults
-from schemas.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME
+from connectors.simulator.protocol import faults
+from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME
 
 NOW_US = int(START_S * 1e6)
 FILLERS = {TEXT: "BTCUSDT", EXTRA: [], ID: 7, FLAG: True, TIME: int(START_S * 1000)} | dict.fromkeys(DECIMALS, "1.0")

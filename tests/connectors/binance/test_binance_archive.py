@@ -13,19 +13,21 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from archive_zips import DAY, csv_of, minutes, zip_of
+from support.archive_zips import DAY, csv_of, minutes, zip_of
 
-from connectors.binance import archive as archive_module
-from connectors.binance.archive import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, TRIES, Archive, Fetched
-from connectors.binance.archive_errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
-from connectors.binance.archive_listing import Remote
-from connectors.binance.archive_paths import KlineFile, folder
+from connectors.binance.archive import client as archive_module
+from connectors.binance.archive.client import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, TRIES, Archive, Fetched
+from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
+from connectors.binance.archive.files import KlineFile, folder
+from connectors.binance.archive.listing import Remote
 from connectors.binance.sites import resolve
-from connectors.simulator import Exchange, MovableClock, archive_faults, faults, serve
-from connectors.simulator.archive_faults import ArchiveFault
-from schemas.archive import Reason
-from schemas.errors import UsageProblem
-from schemas.intervals import DAY_US
+from connectors.simulator import Exchange, MovableClock, serve
+from connectors.simulator.archive import faults as archive_faults
+from connectors.simulator.archive.faults import ArchiveFault
+from connectors.simulator.protocol import faults
+from schemas.datasets.archive import Reason
+from schemas.model.errors import UsageProblem
+from schemas.model.grid import DAY_US
 
 NOW_S = 1_793_620_830.25  # 2026-11-02 12:00:30 UTC, the first Monday of the month
 FILE = KlineFile("spot", "BTCUSDT", "1m", "2026-10-30")

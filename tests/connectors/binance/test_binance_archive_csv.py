@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from archive_zips import DAY, HEADER, MICRO_DAY, MINUTE_MS, MONTH, csv_of, minutes, ms, row, zip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.archive_zips import DAY, HEADER, MICRO_DAY, MINUTE_MS, MONTH, csv_of, minutes, ms, row, zip_of
 
-from connectors.binance.archive_csv import Content, read
-from connectors.binance.archive_paths import KlineFile
-from connectors.binance.archive_zip import Defect, unpack
-from schemas.archive import Reason
-from schemas.market import KLINES
+from connectors.binance.archive.csv import Content, read
+from connectors.binance.archive.files import KlineFile
+from connectors.binance.archive.zip import Defect, unpack
+from schemas.datasets.archive import Reason
+from schemas.datasets.market import KLINES
 
 FIRST = ms("2024-05-07")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.binance.archive_paths import KlineFile, folder
-from schemas.intervals import DAY_US, INTERVALS
+from connectors.binance.archive.files import KlineFile, folder
+from schemas.model.grid import DAY_US, INTERVALS
 
 PATHS = {
     "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip": KlineFile("spot", "BTCUSDT", "1m", "2025-01-01"),

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archive_zips import csv_of, zip_of
+from support.archive_zips import csv_of, zip_of
 
-from connectors.binance.archive import Archive, Fetched
-from connectors.binance.archive_csv import read
-from connectors.binance.archive_listing import Remote
-from connectors.binance.archive_paths import KlineFile, folder
+from connectors.binance.archive.client import Archive, Fetched
+from connectors.binance.archive.csv import read
+from connectors.binance.archive.files import KlineFile, folder
+from connectors.binance.archive.listing import Remote
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, serve
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from connectors.binance.budget import Budget, Minute, _sqlite_problems, default_path
 from connectors.binance.errors import Banned, Firewalled, Throttled
 from connectors.binance.pools import SPOT, Pool, sapi_by_ip, sapi_by_uid
-from schemas.errors import Problem
+from schemas.model.errors import Problem
 
 START_S = 1_789_999_980.0  # the first second of a minute
 LIMIT, SHARE = SPOT.limit, 0.9

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
-from binance_world import API_KEY, API_SECRET, START_S, UID
+from support.binance_world import API_KEY, API_SECRET, START_S, UID
 
 from connectors.binance.client import Client
 from connectors.binance.errors import UnknownSymbol

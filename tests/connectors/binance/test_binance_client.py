@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 
 import pytest
 from aiohttp import web
-from binance_world import API_KEY, API_SECRET, START_S
 from rich.console import Console
 from rich.traceback import Traceback
+from support.binance_world import API_KEY, API_SECRET, START_S
 
 from connectors.binance.client import BODY_CAP, TRIES
 from connectors.binance.endpoints.model import Endpoint, Security
@@ -34,8 +34,8 @@ from connectors.binance.errors import (
     Unreadable,
 )
 from connectors.binance.pools import SPOT
-from connectors.simulator import faults
-from schemas.errors import AccessRefused
+from connectors.simulator.protocol import faults
+from schemas.model.errors import AccessRefused
 
 AWKWARD = "a b&c=d/e:f~g!h*i'j(k)l,m;n@o+p%q#r?s\"[]{}\\^`|<>äé这是测试币456\uff11\uff12😀"
 CANDLES = {"symbol": "BTCUSDT", "interval": "1m", "limit": 5}

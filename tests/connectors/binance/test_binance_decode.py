@@ -12,10 +12,10 @@ from connectors.binance.decode import decode
 from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Unreadable
-from schemas.account import BALANCES
-from schemas.fields import DECIMALS
-from schemas.market import KLINES as KLINE_ROWS
-from schemas.market import PRICES, SYMBOLS, TICKERS
+from schemas.datasets.account import BALANCES
+from schemas.datasets.market import KLINES as KLINE_ROWS
+from schemas.datasets.market import PRICES, SYMBOLS, TICKERS
+from schemas.model.fields import DECIMALS
 
 NOON_US = 1_700_000_000_000_000
 OF_SERIES = {"market": "spot", "symbol": "BTCUSDT", "interval": "1h"}

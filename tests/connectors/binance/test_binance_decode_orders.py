@@ -17,7 +17,7 @@ from connectors.binance.endpoints.spot import (
     ORDER,
 )
 from connectors.binance.errors import Unreadable
-from schemas.fields import DECIMALS, EXTRA, TIME
+from schemas.model.fields import DECIMALS, EXTRA, TIME
 
 OF_ACCOUNT = {"account": "main", "market": "spot"}
 OF_VERSION = {**OF_ACCOUNT, "version": 0, "seen_at": 1_700_000_000_000_000}

@@ -16,7 +16,7 @@ from connectors.binance.endpoints.spot import (
     PRICE,
     TICKER_24H,
 )
-from schemas.fields import EXTRA
+from schemas.model.fields import EXTRA
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from connectors.binance.errors import (
     WindowTooWide,
     error_from,
 )
-from schemas.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import AccessRefused, Problem, TryLater
 
 NOW_MS = 1_700_000_010_000  # ten seconds into a minute... of some minute
 NEXT_MINUTE_MS = (NOW_MS // 60_000 + 1) * 60_000

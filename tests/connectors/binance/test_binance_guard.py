@@ -5,15 +5,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from binance_world import START_S, UID
+from support.binance_world import START_S, UID
 
 from connectors.binance.client import Client
 from connectors.binance.endpoints.spot import ACCOUNT, TIME
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Denied, NoSuchCall, Unreadable
-from connectors.binance.guard import check_key
+from connectors.binance.key_guard import check_key
 from connectors.binance.sites import Site
-from schemas.errors import AccessRefused
+from schemas.model.errors import AccessRefused
 
 MOVES = ["enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer"]
 OLD_TRADES = ["enableSpotAndMarginTrading", "enableMargin", "enableFutures", "enableVanillaOptions"]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from connectors.binance.keys import KeyPair, Secret, read_secret
-from schemas.errors import AccessRefused, UsageProblem
+from schemas.model.errors import AccessRefused, UsageProblem
 
 VECTORS = json.loads((Path(__file__).parent / "signatures.json").read_text())
 API_KEY = Secret(VECTORS["api_key"])

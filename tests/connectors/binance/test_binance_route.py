@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.binance.archive import Archive
-from connectors.binance.archive_errors import ArchiveDown
+from connectors.binance.archive.client import Archive
+from connectors.binance.archive.errors import ArchiveDown
 from connectors.binance.budget import Budget
 from connectors.binance.client import Client
 from connectors.binance.errors import Unreachable
 from connectors.binance.route import proxied, proxy_name
 from connectors.binance.sites import resolve
-from schemas.errors import UsageProblem
+from schemas.model.errors import UsageProblem
 
 EXCHANGE = {"spot": "https://exchange.test", "archive": "https://files.test", "archive_list": "https://list.test"}
 FAR = "https://exchange.test/api/v3/time"

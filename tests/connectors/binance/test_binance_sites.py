@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.binance.sites import FAMILIES, resolve, way_out
-from schemas.errors import UsageProblem
+from schemas.model.errors import UsageProblem
 
 
 @pytest.mark.parametrize("name", ["live", "testnet", "simulator"])

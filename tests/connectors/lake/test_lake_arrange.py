@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lakes import rows_of, us
+from support.lakes import rows_of, us
 
-from connectors.lake.arrange import FEWEST_ROWS, partitions
-from schemas.market import KLINES
+from connectors.lake.files.sorting import FEWEST_ROWS, partitions
+from schemas.datasets.market import KLINES
 
 START_US = us("2026-01-31T23:00")
 MINUTE_US = 60_000_000

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from lakes import rows_of, small_lake, us
+from support.lakes import rows_of, small_lake, us
 
 from connectors.lake import Lake, Move, Stale, Table
-from connectors.lake.log import CHECKPOINT_EVERY
-from schemas.market import KLINES, PRICES
+from connectors.lake.log.delta_log import CHECKPOINT_EVERY
+from schemas.datasets.market import KLINES, PRICES
 
 MINUTE_US = 60_000_000
 START = us("2026-01-01")

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from lakes import put, small_lake
+from support.lakes import put, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.reported import NAME as REPORTED
-from pipelines.checks import FILES_INTACT, run_checks
-from schemas.errors import CorruptData
-from schemas.market import KLINES, PRICES
+from connectors.lake.log.reported import NAME as REPORTED
+from pipelines.quality.checks import FILES_INTACT, run_checks
+from schemas.datasets.market import KLINES, PRICES
+from schemas.model.errors import CorruptData
 
 SERIES = "spot/BTCUSDT/1m"
 COMMITS = 4

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lakes import rows_of, small_lake
+from support.lakes import rows_of, small_lake
 
-from connectors.lake import Lake, Move, Table, durable
-from connectors.lake.sql import connect, run
-from schemas.errors import CorruptData, Problem, UsageProblem
-from schemas.market import PRICES
+from connectors.lake import Lake, Move, Table
+from connectors.lake.files import local_disk as durable
+from connectors.lake.sql.session import connect, run
+from schemas.datasets.market import PRICES
+from schemas.model.errors import CorruptData, Problem, UsageProblem
 
 LATER = datetime.now(UTC) + timedelta(hours=2)
 

@@ -10,13 +10,14 @@ import polars as pl
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
-from lakes import rows_of, small_lake
+from support.lakes import rows_of, small_lake
 
-from connectors.lake import Lake, Table, evolution
-from schemas.dataset import Dataset
-from schemas.errors import UsageProblem
-from schemas.fields import MONEY, TEXT, Column
-from schemas.market import PRICES
+from connectors.lake import Lake, Table
+from connectors.lake.log import evolution
+from schemas.datasets.market import PRICES
+from schemas.model.dataset import Dataset
+from schemas.model.errors import UsageProblem
+from schemas.model.fields import MONEY, TEXT, Column
 
 NOTE = Column("note", TEXT, "said later; NULL in old rows", nullable=True)
 LATER = replace(PRICES, columns=(*PRICES.columns, NOTE))

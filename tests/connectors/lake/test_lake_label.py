@@ -8,11 +8,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from lakes import put
+from support.lakes import put
 
 from connectors.lake import Lake, Stale
-from schemas.errors import AccessRefused, CorruptData, Problem, UsageProblem
-from schemas.market import PRICES
+from schemas.datasets.market import PRICES
+from schemas.model.errors import AccessRefused, CorruptData, Problem, UsageProblem
 
 
 @pytest.fixture

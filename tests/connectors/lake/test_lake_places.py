@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from lakes import put, rows_of, small_lake
+from support.lakes import put, rows_of, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run
-from schemas.errors import UsageProblem
-from schemas.market import KLINES, SYMBOLS
+from connectors.lake.sql.session import connect, run
+from schemas.datasets.market import KLINES, SYMBOLS
+from schemas.model.errors import UsageProblem
 
 # What a URL, a pattern of file names, SQL, a regular expression or a partitioned reader would take for its own.
 NAMES = (

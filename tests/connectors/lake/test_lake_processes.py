@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from lakes import rows_of, us
+from support.lakes import rows_of, us
 
 from connectors.lake import Lake, Move, Stale
-from schemas.market import KLINES
+from schemas.datasets.market import KLINES
 
 SERIES = "ABCD"
 STEPS = 6

@@ -13,10 +13,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from lakes import put, rows_of, small_lake
+from support.lakes import put, rows_of, small_lake
 
 from connectors.lake import Lake
-from schemas.account import BALANCES
+from schemas.datasets.account import BALANCES
 
 ACCOUNTS = ["main", "a/b c=%", "永 50%2F"]
 HUGE = Decimal("12345678901234567890123456.123456789012")

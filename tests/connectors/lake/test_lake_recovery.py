@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from lakes import rows_of, small_lake
+from support.lakes import rows_of, small_lake
 
-from connectors.lake import Lake, Move, Table, durable, reported
-from connectors.lake.durable import held
-from connectors.lake.recovery import examine, recover
-from connectors.lake.sql import connect, run
-from schemas.errors import CorruptData, TryLater
-from schemas.fields import TEXT, Column
-from schemas.market import PRICES
+from connectors.lake import Lake, Move, Table
+from connectors.lake.files import local_disk as durable
+from connectors.lake.files.local_disk import held
+from connectors.lake.log import reported
+from connectors.lake.log.recovery import examine, recover
+from connectors.lake.sql.session import connect, run
+from schemas.datasets.market import PRICES
+from schemas.model.errors import CorruptData, TryLater
+from schemas.model.fields import TEXT, Column
 
 COMMITS = 4  # and version 0, which creates the table
 

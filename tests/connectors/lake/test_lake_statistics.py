@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.lake import Lake
-from connectors.lake.files import write_rows
-from schemas.dataset import Dataset, Kind
-from schemas.fields import EXTRA, FINE, FLAG, ID, MONEY, RATE, TEXT, TIME, Column
+from connectors.lake.files.data_files import write_rows
+from schemas.model.dataset import Dataset, Kind
+from schemas.model.fields import EXTRA, FINE, FLAG, ID, MONEY, RATE, TEXT, TIME, Column
 
 THINGS = Dataset(
     name="things",

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from lakes import rows_of, small_lake, us
+from support.lakes import rows_of, small_lake, us
 
-from connectors.lake import Lake, Move, Stale, Table, compact
-from connectors.lake.vacuum import RETENTION
-from schemas.errors import CorruptData
-from schemas.market import KLINES
+from connectors.lake import Lake, Move, Stale, Table
+from connectors.lake.upkeep import compact
+from connectors.lake.upkeep.vacuum import RETENTION
+from schemas.datasets.market import KLINES
+from schemas.model.errors import CorruptData
 
 MINUTE_US = 60_000_000
 MONTH = us("2026-01-01")

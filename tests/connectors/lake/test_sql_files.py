@@ -10,12 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lakes import at, put, rows_of, small_lake
+from support.lakes import at, put, rows_of, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run, stream
-from schemas.errors import CorruptData, TryLater
-from schemas.market import KLINES, PRICES
+from connectors.lake.sql.session import connect, run, stream
+from schemas.datasets.market import KLINES, PRICES
+from schemas.model.errors import CorruptData, TryLater
 
 # More rows than a stream reads ahead stand before those of the lake.
 LATE_FILES = "(SELECT range::DECIMAL(38, 8) FROM range(3_000_000)) UNION ALL (SELECT price FROM prices)"

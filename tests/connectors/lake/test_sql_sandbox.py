@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from duckdb import DuckDBPyConnection, Error
-from lakes import put, small_lake
+from support.lakes import put, small_lake
 
-from connectors.lake.sql import connect, run
-from schemas.errors import UsageProblem
-from schemas.market import PRICES
+from connectors.lake.sql.session import connect, run
+from schemas.datasets.market import PRICES
+from schemas.model.errors import UsageProblem
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lakes import at, put, small_lake
+from support.lakes import at, put, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run
-from schemas.market import KLINES, SYMBOLS
-from schemas.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS
+from connectors.lake.sql.session import connect, run
+from schemas.datasets.market import KLINES, SYMBOLS
+from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS
 
 SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
 MINUTE = "2026-01-01 10:05"

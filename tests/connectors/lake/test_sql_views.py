@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lakes import at, put, small_lake
+from support.lakes import at, put, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql import connect, run
-from schemas.account import BALANCES
-from schemas.catalog import DATASETS
-from schemas.dataset import Dataset
-from schemas.derived import stored_columns
-from schemas.errors import UsageProblem
-from schemas.journal import GAPS, RUNS
-from schemas.market import KLINES, PRICES, SYMBOLS, TICKERS
+from connectors.lake.sql.session import connect, run
+from schemas.datasets import DATASETS
+from schemas.datasets.account import BALANCES
+from schemas.datasets.journal import GAPS, RUNS
+from schemas.datasets.market import KLINES, PRICES, SYMBOLS, TICKERS
+from schemas.derived.sql import stored_columns
+from schemas.model.dataset import Dataset
+from schemas.model.errors import UsageProblem
 
 # DuckDB writes the type out.
 SPELLED = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}

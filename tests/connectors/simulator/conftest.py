@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange
-from connectors.simulator.book import Book
-from connectors.simulator.messages import Answer, Asked
+from connectors.simulator.account.account_book import Book
+from connectors.simulator.protocol.messages import Answer, Asked
 
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"  # published by the exchange's docs
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # noqa: S105 - published

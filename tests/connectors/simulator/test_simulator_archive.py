@@ -15,12 +15,14 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from connectors.simulator import Exchange, MovableClock, archive_faults, faults
-from connectors.simulator.archive import HEADER
-from connectors.simulator.archive_faults import AnyArchiveFault, ArchiveFault, opened_ms
-from connectors.simulator.archive_names import Period, Publication, parse
-from connectors.simulator.intervals import DAY_MS, LENGTH_MS, Interval
-from connectors.simulator.messages import Answer
+from connectors.simulator import Exchange, MovableClock
+from connectors.simulator.archive import faults as archive_faults
+from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault, opened_ms
+from connectors.simulator.archive.names import Period, Publication, parse
+from connectors.simulator.archive.store import HEADER
+from connectors.simulator.market.intervals import DAY_MS, LENGTH_MS, Interval
+from connectors.simulator.protocol import faults
+from connectors.simulator.protocol.messages import Answer
 
 Ask = Callable[..., Answer]
 Get = Callable[..., Any]

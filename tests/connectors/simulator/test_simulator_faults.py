@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from yarl import URL
 
-from connectors.simulator import Exchange, faults
-from connectors.simulator.faults import AnyFault
+from connectors.simulator import Exchange
+from connectors.simulator.protocol import faults
+from connectors.simulator.protocol.faults import AnyFault
 
 TIME = "/api/v3/time"
 KLINES = "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=5&startTime=1793600000000"

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.simulator import Exchange, MovableClock
-from connectors.simulator.candles import Candles
-from connectors.simulator.intervals import DAY_MS, HOUR_MS, MINUTE_MS
-from connectors.simulator.listings import LISTINGS, plain
-from connectors.simulator.rendering import rendered
+from connectors.simulator.market.candles import Candles
+from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from connectors.simulator.market.listings import LISTINGS, plain
+from connectors.simulator.market.rendering import rendered
 
 Get = Callable[..., Any]
 NOW_MINUTE = 1_793_620_800_000

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange, Life, MovableClock
-from connectors.simulator.book import Book
-from connectors.simulator.charts import Wanted
-from connectors.simulator.intervals import DAY_MS
-from connectors.simulator.orders import ENDED, Execution, Order
+from connectors.simulator.account.account_book import Book
+from connectors.simulator.account.orders import ENDED, Execution, Order
+from connectors.simulator.market.intervals import DAY_MS
+from connectors.simulator.market.kline_pages import Wanted
 
 NOW_S = 1_793_620_830.25
 UID = 7

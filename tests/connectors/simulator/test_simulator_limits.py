@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange, Limits, MovableClock
-from connectors.simulator.messages import Answer
+from connectors.simulator.protocol.messages import Answer
 
 Ask = Callable[..., Answer]
 INFO = "/api/v3/exchangeInfo?symbol=BTCUSDT"  # weight 20

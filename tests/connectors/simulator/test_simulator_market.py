@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulator.candles import Candles
-from connectors.simulator.history import History
-from connectors.simulator.intervals import DAY_MS, LENGTH_MS, MINUTE_MS, Interval
-from connectors.simulator.listings import LISTINGS, Listing, generated, plain
-from connectors.simulator.market import Market
+from connectors.simulator.market.candles import Candles
+from connectors.simulator.market.history import History
+from connectors.simulator.market.intervals import DAY_MS, LENGTH_MS, MINUTE_MS, Interval
+from connectors.simulator.market.listings import LISTINGS, Listing, generated, plain
+from connectors.simulator.market.minutes import Market
 
 MINUTE = 1_793_500_000_000 // MINUTE_MS  # in November 2026
 BY_NAME = {listing.symbol: listing for listing in LISTINGS}

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.simulator import Exchange, MovableClock, ledgers
-from connectors.simulator.book import Book
-from connectors.simulator.endpoints import ENDPOINTS
-from connectors.simulator.intervals import DAY_MS
-from connectors.simulator.limits import Limits
-from connectors.simulator.messages import Asked
-from connectors.simulator.protocol import Security
+from connectors.simulator import Exchange, MovableClock
+from connectors.simulator.account.account_book import Book
+from connectors.simulator.endpoints import ledgers
+from connectors.simulator.endpoints.spot import ENDPOINTS
+from connectors.simulator.market.intervals import DAY_MS
+from connectors.simulator.protocol.endpoint import Security
+from connectors.simulator.protocol.limits import Limits
+from connectors.simulator.protocol.messages import Asked
 
 SYMBOL = "BTCUSDT"
 DAY_S = 86_400

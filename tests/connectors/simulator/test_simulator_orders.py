@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange, MovableClock
-from connectors.simulator.book import Book, Story
-from connectors.simulator.faults import Lagging
-from connectors.simulator.rules import Refusal
+from connectors.simulator.account.account_book import Book, Story
+from connectors.simulator.protocol.faults import Lagging
+from connectors.simulator.protocol.rules import Refusal
 
 SYMBOL = "BTCUSDT"
 Read = Callable[..., Any]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange
-from connectors.simulator.messages import Answer
+from connectors.simulator.protocol.messages import Answer
 
 Get = Callable[..., Any]
 ONE = "GET_api_v3_klines__endTime=1591880400000_interval=1h_limit=1000_startTime=1588280400000_symbol=BTCUSDT.json"

@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from connectors.simulator import Cycle, Exchange, MovableClock
-from connectors.simulator.accounts import by_public_key, by_secret
-from connectors.simulator.listings import plain
-from connectors.simulator.messages import Answer
-from connectors.simulator.security import signed_bytes
+from connectors.simulator.account.accounts import by_public_key, by_secret
+from connectors.simulator.market.listings import plain
+from connectors.simulator.protocol.messages import Answer
+from connectors.simulator.protocol.security import signed_bytes
 
 Get = Callable[..., Any]
 Code = Callable[..., tuple[int, int]]

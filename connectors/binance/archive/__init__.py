@@ -1,0 +1,1 @@
+"""The public archive: its listing, and its files, downloaded, verified and read."""

@@ -1,0 +1,348 @@
+"""The public archive: what it holds, and its files, downloaded, verified and read. No key ever goes there.
+
+What is wrong with a file is told as a reason beside it, so that the rest goes on; only an archive that cannot be asked
+is raised, as ArchiveTrouble. No exception of aiohttp leaves this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Self, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import pyarrow as pa
+from yarl import URL
+
+from connectors.binance.archive import csv as archive_csv
+from connectors.binance.archive import listing as archive_listing
+from connectors.binance.archive.csv import Content, Stretch
+from connectors.binance.archive.errors import (
+    ArchiveDown,
+    ArchiveRefused,
+    ArchiveTrouble,
+    refusal,
+    unreachable,
+    unreadable,
+)
+from connectors.binance.archive.files import KlineFile, is_symbol
+from connectors.binance.archive.files import folder as folder_of
+from connectors.binance.archive.listing import Page, Remote
+from connectors.binance.archive.zip import Defect
+from connectors.binance.clock import steady_clock
+from connectors.binance.route import proxied
+from connectors.binance.sites import Site
+from schemas.datasets.archive import Reason
+from schemas.model.grid import SECOND_US
+
+DOWNLOADS = 6  # at once
+READERS = 2  # files unpacked at once: each takes a few times its own size of memory
+TRIES = 5
+FIRST_BACKOFF_S = 0.5
+IN_MEMORY = 8 * 2**20  # a larger file waits on disk, in the folder for temporary files
+PACKED_CAP = 512 * 2**20
+LISTING_CAP = 4 * 2**20  # a page of a thousand files has some 400 KB
+MOST_PAGES = 500  # of one listing; the longest of today has some 10
+CHECKSUM_CAP = 4096
+DOWN_AFTER = 3  # troubles in a row after which the archive is left alone for a while
+DOWN_S = 60
+_CHUNK = 2**18
+CHECKSUM = ".CHECKSUM"
+_OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
+_CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*?)\s*")
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file of the archive: its rows, or the reason why it is set aside; with rows, the reason says what they lack."""
+
+    path: str
+    size: int = 0
+    sha256: str | None = None
+    etag: str | None = None
+    modified_us: int | None = None
+    rows: pa.Table | None = None
+    dropped_duplicates: int = 0
+    holes: tuple[Stretch, ...] = ()
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+class TooLongError(Exception):
+    """More came than what was asked for can have."""
+
+
+@dataclass(slots=True)
+class _Download:
+    """A file on its way: the bytes that came so far, and which version of the file they are of."""
+
+    body: IO[bytes]
+    size: int = 0
+    sha256: str | None = None
+    etag: str | None = None
+    modified_us: int | None = None
+
+    @property
+    def rest(self) -> dict[str, str]:
+        """The headers that ask for what is still to come, of this very version."""
+        return {"Range": f"bytes={self.size}-", "If-Range": self.etag} if self.size and self.etag else {}
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Get ready for the body of an answer; False when it holds no part of the file that fits."""
+        if status == _PARTIAL and headers.get("Content-Range", "").startswith(f"bytes {self.size}-"):
+            return True
+        self.restart()
+        self.etag = headers.get("ETag")
+        self.modified_us = _instant(headers.get("Last-Modified"))
+        return status == _OK
+
+    def add(self, chunk: bytes, most: int) -> None:
+        self.size += len(chunk)
+        if self.size > most:
+            raise TooLongError(f"has more than {most} bytes")
+        self.body.write(chunk)
+
+    def restart(self) -> None:
+        self.body.seek(0)
+        self.body.truncate()
+        self.size = 0
+
+
+def _instant(http_date: str | None) -> int | None:
+    try:
+        return int(parsedate_to_datetime(http_date or "").timestamp()) * SECOND_US
+    except ValueError:
+        return None
+
+
+class Archive:
+    """The archive of one site."""
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Callable[[], float] = steady_clock,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._files = site.url("archive")
+        self._contents = site.url("archive_list")
+        self._clock = clock
+        self._sleep = sleep
+        self._slots = asyncio.Semaphore(DOWNLOADS)
+        self._readers = ThreadPoolExecutor(READERS)
+        self._troubles: list[ArchiveTrouble] = []  # since the last good answer
+        self._rests_until_s = 0.0
+        self.foreign: set[str] = set()  # objects seen in listings that are no files of candles
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=DOWNLOADS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=_TIMEOUT,
+            headers={"Accept-Encoding": "identity", "User-Agent": "binlake"},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._session.close()
+        finally:
+            await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
+
+    async def list(self, prefix: str, after: str = "", until: str | None = None) -> Sequence[Remote]:
+        """The files of candles in a folder, in order: those after a path and before another, where they are given.
+
+        Whatever else lies there is left out, and remembered as `foreign`.
+        """
+        found: list[Remote] = []
+        async for page in self._pages(prefix, after):
+            zips = [file for file in page.files if not file.path.endswith(CHECKSUM)]
+            known = [file for file in zips if file.path.startswith(prefix) and KlineFile.known(file.path)]
+            self.foreign |= {file.path for file in zips} - {file.path for file in known}
+            found += (file for file in known if until is None or file.path < until)
+            if until is not None and page.marker is not None and page.marker >= until:
+                break
+        return found
+
+    async def folders(self, prefix: str) -> Sequence[str]:
+        """The names of the folders in a folder: the symbols, or the intervals of a symbol."""
+        found = [folder async for page in self._pages(prefix, "") for folder in page.folders]
+        return [folder.removeprefix(prefix).rstrip("/") for folder in found if folder.startswith(prefix)]
+
+    async def symbols(self, market: str) -> Sequence[str]:
+        """Every symbol that the archive has a folder for; other folders are remembered as `foreign`."""
+        prefix = folder_of(market, monthly=True)
+        names = await self.folders(prefix)
+        self.foreign |= {f"{prefix}{name}/" for name in names if not is_symbol(name)}
+        return [name for name in names if is_symbol(name)]
+
+    async def fetch(self, remote: Remote) -> Fetched:
+        """A file of candles, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
+        file = KlineFile.at(remote.path)
+        with SpooledTemporaryFile(IN_MEMORY) as body:
+            download = _Download(body)
+            try:
+                async with self._slots:
+                    await self._verified(remote.path, download)
+                content = await self._aside(archive_csv.read, body, file, download.modified_us)
+            except Defect as defect:
+                return replace(_fetched(remote.path, download), reason=defect.reason, detail=defect.detail)
+            except ArchiveRefused as refused:
+                return replace(_fetched(remote.path, download), reason=Reason.REFUSED, detail=refused.what)
+        return _loaded(_fetched(remote.path, download), content)
+
+    async def _aside(self, work: Callable[..., Result], *told: Any) -> Result:
+        """Do what takes a processor in one of few threads: each keeps the memory that it used before."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *told)
+
+    async def _verified(self, path: str, download: _Download) -> None:
+        """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
+        for _ in range(2):
+            download.restart()
+            expected = await self.checksum(path)
+            try:
+                found = await self._download(self._file_url(path), download, PACKED_CAP)
+            except TooLongError as error:
+                raise Defect(Reason.ZIP_BOMB, f"{error} packed") from None
+            if not found:
+                raise Defect(Reason.MISSING, "is not in the archive")
+            download.sha256 = await self._aside(_digest, download.body)
+            if expected is None:
+                raise Defect(Reason.NO_CHECKSUM, "has no CHECKSUM, or one that cannot be read")
+            if download.sha256 == expected:
+                return
+        raise Defect(Reason.CHECKSUM_MISMATCH, f"its CHECKSUM names {expected}")
+
+    async def checksum(self, path: str) -> str | None:
+        """The SHA-256 that a file should have; None where its CHECKSUM is not there, or cannot be read."""
+        try:
+            told = await self._text(self._file_url(f"{path}{CHECKSUM}"), CHECKSUM_CAP)
+        except TooLongError:
+            return None
+        parts = _CHECKSUM.fullmatch((told or b"").decode("utf-8", "replace"))
+        return parts[1].lower() if parts is not None and parts[2] == path.rpartition("/")[2] else None
+
+    async def _pages(self, prefix: str, after: str) -> AsyncIterator[Page]:
+        marker = after
+        for _ in range(MOST_PAGES):
+            page = await self._page(prefix, marker)
+            if page.marker is not None and page.marker <= marker:
+                raise unreadable(f"that of {prefix} turns in a circle")
+            yield page
+            if page.marker is None:
+                return
+            marker = page.marker
+        raise unreadable(f"that of {prefix} has more than {MOST_PAGES} pages")
+
+    async def _page(self, prefix: str, marker: str) -> Page:
+        url = f"{self._contents}?{archive_listing.query(prefix, marker)}"
+        try:
+            body = await self._text(url, LISTING_CAP)
+        except TooLongError as error:
+            raise unreadable(f"a page of it {error}") from None
+        if body is None:
+            raise refusal(_NOT_FOUND, {}, URL(url).path, now_ms=0)
+        return archive_listing.parse(body, prefix)
+
+    def _file_url(self, path: str) -> str:
+        return f"{self._files}/{quote(path)}"
+
+    async def _text(self, url: str, most: int) -> bytes | None:
+        """A small answer; None where there is nothing."""
+        body = BytesIO()
+        return body.getvalue() if await self._download(url, _Download(body), most) else None
+
+    async def _download(self, url: str, download: _Download, most: int) -> bool:
+        """Get all of a file, each try from where the last one broke off; False where there is none."""
+        if self._clock() < self._rests_until_s:
+            raise self._troubles[-1]
+        try:
+            found = await self._insistent(url, download, most)
+        except ArchiveTrouble as trouble:
+            self._troubles.append(trouble)
+            if len(self._troubles) % DOWN_AFTER == 0:
+                self._rests_until_s = self._clock() + DOWN_S
+            raise
+        self._troubles.clear()
+        self._rests_until_s = 0.0
+        return found
+
+    async def _insistent(self, url: str, download: _Download, most: int) -> bool:
+        tries = 0
+        while True:
+            held = download.size
+            try:
+                return await self._try(url, download, most)
+            except ArchiveDown as trouble:
+                tries = 1 if download.size > held else tries + 1
+                if tries == TRIES:
+                    raise
+                pause_s = max(_backoff_s(tries), trouble.until_ms / 1000 - self._clock())
+            await self._sleep(pause_s)
+
+    async def _try(self, url: str, download: _Download, most: int) -> bool:
+        try:
+            async with self._session.get(
+                URL(url, encoded=True), headers=download.rest, allow_redirects=False, **proxied(url)
+            ) as response:
+                if response.status == _NOT_FOUND:
+                    return False
+                if not download.begin(response.status, response.headers):
+                    now_ms = int(self._clock() * 1000)
+                    raise refusal(response.status, response.headers, URL(url).path, now_ms=now_ms)
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    download.add(chunk, most)
+                return True
+        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+            down = unreachable(url, error)
+        raise down
+
+
+def _backoff_s(tries: int) -> float:
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
+    return FIRST_BACKOFF_S * jitter * float(2 ** (tries - 1))
+
+
+def _digest(body: IO[bytes]) -> str:
+    body.seek(0)
+    return hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _fetched(path: str, download: _Download) -> Fetched:
+    return Fetched(
+        path=path,
+        size=download.size,
+        sha256=download.sha256,
+        etag=download.etag,
+        modified_us=download.modified_us,
+    )
+
+
+def _loaded(fetched: Fetched, content: Content) -> Fetched:
+    """A file that was read; what it lacks is told beside its rows."""
+    told = [f"left out {defect.detail}" for defect in content.left_out]
+    if content.holes:
+        lacks_s = sum(until - since for since, until in content.holes) / SECOND_US
+        told.append(f"lacks {lacks_s:,.0f} s in {len(content.holes):,} stretch{'es' if len(content.holes) > 1 else ''}")
+    reasons = [*(defect.reason for defect in content.left_out), *([Reason.INCOMPLETE] if content.holes else [])]
+    return replace(
+        fetched,
+        rows=content.rows,
+        dropped_duplicates=content.dropped_duplicates,
+        holes=content.holes,
+        reason=reasons[0] if reasons else None,
+        detail="; ".join(told) or None,
+    )

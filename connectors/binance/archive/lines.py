@@ -1,0 +1,73 @@
+"""The lines of an archive's CSV: those that are rows of candles, and the few that are not.
+
+A line that two rows were fused into, or that was cut, says nothing of its neighbours, which are kept. What a
+spreadsheet has saved is another matter: it also rounds numbers, and that does not show.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from connectors.binance.archive.zip import Defect
+from schemas.datasets.archive import Reason
+
+MOST_LEFT_OUT = 100  # rows or lines; a file with more is not one with a few mistakes
+_NAMED = 10
+_SHOWN = 60
+_COUNT, _MONEY = rb"[0-9]{1,18}", rb"[0-9]{1,22}(?:\.[0-9]{1,8})?"
+_ROW = re.compile(rb"%(n)s(?:,%(m)s){5},%(n)s,%(m)s,%(n)s,%(m)s,%(m)s,[^,]*" % {b"n": _COUNT, b"m": _MONEY})
+_MANGLED = re.compile(rb"[0-9][eE][+-]?[0-9]|[\"';\x80-\xff]|\d[-/:]\d|#")
+
+
+class Sifted(NamedTuple):
+    """The lines that are rows, and what is said of the others."""
+
+    rows: bytes
+    left_out: Defect | None
+
+
+def sift(body: bytes, first: int) -> Sifted:
+    """Keep the lines that are rows; raises Defect where a spreadsheet was at work, or more than a few are none.
+
+    `first` is the number of the first line in its file.
+    """
+    rows: list[bytes] = []
+    others: list[tuple[int, bytes]] = []
+    for number, line in enumerate(body.splitlines(), first):
+        if _ROW.fullmatch(line):
+            rows.append(line)
+        elif line.strip():
+            others.append((number, line))
+    odd = _odd(others)
+    if odd is not None and (odd.reason is Reason.MANGLED_NUMBERS or len(others) > MOST_LEFT_OUT or not rows):
+        raise odd
+    return Sifted(b"\n".join(rows), odd)
+
+
+def defect_of(line: bytes, detail: str) -> Defect:
+    """A spreadsheet leaves exponents, quotes and dates behind; whatever else does not fit is a bad row."""
+    return Defect(Reason.MANGLED_NUMBERS if _MANGLED.search(line) else Reason.BAD_ROW, detail)
+
+
+def _odd(others: list[tuple[int, bytes]]) -> Defect | None:
+    if not others:
+        return None
+    mangled = [(number, line) for number, line in others if _MANGLED.search(line)]
+    named = mangled or others
+    told = ", ".join(f"line {number} {shown(line)}" for number, line in named[:_NAMED])
+    more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+    return Defect(
+        Reason.MANGLED_NUMBERS if mangled else Reason.BAD_ROW,
+        f"{counted(len(named), 'line')} without a row of candles: {told}{more}",
+    )
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things, in words that agree with their number."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def shown(line: bytes) -> str:
+    """The beginning of a line, fit for a terminal."""
+    return repr(line[:_SHOWN].decode("utf-8", "replace")) + ("..." if len(line) > _SHOWN else "")

@@ -1,0 +1,181 @@
+"""The key guard: a key that could move money is not used, whatever it is meant for.
+
+Only a literal `false` is a no. Every other value, and every permission this file has no name for, counts as granted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from connectors.binance.client import Client
+from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.spot import ACCOUNT
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
+from connectors.binance.errors import NoSuchCall, Unreadable
+from schemas.config.values import PERMISSION
+from schemas.model.errors import AccessRefused
+
+TRADE = "trade"
+_READING = "enableReading"
+_FIX_READING = "enableFixReadOnly"
+_MOVES_MONEY = {
+    "enableWithdrawals": "withdraw",
+    "enableInternalTransfer": "transfer to other accounts",
+    "permitsUniversalTransfer": "transfer between wallets",
+}
+_TRADES = {
+    "enableSpotAndMarginTrading": "trade spot and margin",
+    "enableMargin": "borrow and repay on margin",
+    "enableFutures": "trade futures",
+    "enableVanillaOptions": "trade options",
+    "enablePortfolioMarginTrading": "trade with portfolio margin",
+    "enableFixApiTrade": "trade over FIX",
+}
+_YOUNG = frozenset({"enablePortfolioMarginTrading", "enableFixApiTrade"})  # not every exchange prints these yet
+_NO_PERMISSIONS = frozenset({"ipRestrict", "createTime", "tradingAuthorityExpirationTime"})
+_KNOWN = frozenset({_READING, _FIX_READING, *_MOVES_MONEY, *_TRADES, *_NO_PERMISSIONS})
+# Names that speak of a right, and words that mean yes.
+_RIGHT = re.compile(r"^(?i:can|may|has|is)(?=[A-Z_])|(?i:enable|permit|allow|withdraw|transfer|trad)")
+_YES = frozenset({"1", "true", "yes", "on", "enabled", "allowed", "granted", "active"})
+_SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissions
+_SETTINGS = "Change the key's permissions on the exchange, or make a key that only reads."
+T = TypeVar("T")
+
+Printed = Mapping[str, Any]  # what the exchange prints about a key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """Whose key it is, what it may do, and what its owner should know."""
+
+    uid: int
+    permissions: frozenset[str]
+    warnings: tuple[str, ...] = ()
+
+
+class _Account(msgspec.Struct):
+    uid: int
+
+
+async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
+    """Whose key this is, unless it may do more than read and `allow` does not cover that."""
+    printed = await _restrictions(client)
+    if printed is None:
+        note = f"The exchange `{client.site.environment}` does not tell what a key may do: not checked."
+        return KeyFacts(await _uid(client), frozenset(), (note,))
+    _refuse_unreadable(printed)
+    _refuse_moves(printed)
+    _refuse_trading(printed, allow)
+    _refuse_unknown(printed, allow)
+    granted = frozenset(name for name in printed.keys() - _NO_PERMISSIONS if _is_permission(name, printed[name]))
+    return KeyFacts(await _uid(client), granted, tuple(_warnings(printed)))
+
+
+async def _restrictions(client: Client) -> Printed | None:
+    """What the exchange prints about the key; None on testnet, which has no such call."""
+    testnet = client.site.environment == "testnet"
+    if testnet and API_RESTRICTIONS.family not in client.site.urls:
+        return None
+    try:
+        return _read(await client.body(API_RESTRICTIONS), API_RESTRICTIONS, dict[str, Any])
+    except NoSuchCall:
+        if testnet:
+            return None
+        raise
+
+
+async def _uid(client: Client) -> int:
+    return _read(await client.body(ACCOUNT, omitZeroBalances="true"), ACCOUNT, _Account).uid
+
+
+def _read(body: bytes, endpoint: Endpoint, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise Unreadable(
+            f"The answer of {endpoint.name} does not match its declaration: {error}.", path=endpoint.path
+        ) from None
+
+
+def _refuse_unreadable(printed: Printed) -> None:
+    if printed.get(_READING) is not True:
+        raise AccessRefused("This key may not read.", _SETTINGS)
+
+
+def _refuse_moves(printed: Printed) -> None:
+    _refuse_unsaid(printed, _MOVES_MONEY, "")
+    moves = _granted(printed, _MOVES_MONEY)
+    if moves:
+        raise AccessRefused(f"This key may {', '.join(moves.values())}: it is never used here.", _SETTINGS)
+
+
+def _refuse_trading(printed: Printed, allow: Collection[str]) -> None:
+    """The owner may allow trading as a whole or each kind by its name."""
+    if TRADE in allow:
+        return
+    limited = {name: what for name, what in _TRADES.items() if name not in allow}
+    trades = _granted(printed, limited)
+    if trades:
+        raise AccessRefused(
+            f"This key may {', '.join(trades.values())}.", f"{_SETTINGS} To use it all the same: `allow: [{TRADE}]`."
+        )
+    decisive = {name: what for name, what in limited.items() if name not in _YOUNG}
+    _refuse_unsaid(printed, decisive, f" To use it all the same: `allow: [{TRADE}]`.")
+
+
+def _refuse_unsaid(printed: Printed, decisive: Mapping[str, str], otherwise: str) -> None:
+    unsaid = [what for name, what in decisive.items() if name not in printed]
+    if unsaid:
+        raise AccessRefused(
+            f"The exchange does not say whether this key may {', '.join(unsaid)}.", f"It is not used.{otherwise}"
+        )
+
+
+def _refuse_unknown(printed: Printed, allow: Collection[str]) -> None:
+    unknown = [name for name in _unknown(printed) if name not in allow]
+    if unknown:
+        raise AccessRefused(
+            f"This key has permissions unknown to binlake: {_listed(unknown)}.",
+            f"{_SETTINGS} {_allowing(unknown)}",
+        )
+
+
+def _allowing(unknown: Sequence[str]) -> str:
+    """How the owner lets these permissions pass; flows.yaml takes no name that cannot be one of the exchange's."""
+    if all(re.fullmatch(PERMISSION, name) for name in unknown):
+        return f"If they are harmless, name them: `allow: [{_listed(unknown)}]`."
+    return "A newer binlake may know them."
+
+
+def _unknown(printed: Printed) -> list[str]:
+    return [name for name in sorted(printed.keys() - _KNOWN) if _is_permission(name, printed[name])]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _SHOWN_NAMES} more"] if len(names) > _SHOWN_NAMES else []
+    return ", ".join([name[:_SHOWN_LETTERS] for name in names[:_SHOWN_NAMES]] + more)
+
+
+def _granted(printed: Printed, meanings: Mapping[str, str]) -> dict[str, str]:
+    """Of these permissions all that are printed and are not plainly `false`."""
+    return {name: what for name, what in meanings.items() if name in printed and printed[name] is not False}
+
+
+def _is_permission(name: str, value: object) -> bool:
+    """Whether a field may grant something: one named like a right unless `false`, another when it says yes or lists."""
+    if value is False:
+        return False
+    says_yes = value == 1 or isinstance(value, (list, dict)) or str(value).casefold() in _YES
+    return says_yes or _RIGHT.search(name) is not None
+
+
+def _warnings(printed: Printed) -> Iterator[str]:
+    if printed.get("ipRestrict") is not True:
+        yield "The key works from any address: restrict it to yours on the exchange."
+    if allowed := _unknown(printed):
+        yield f"flows.yaml allows permissions of the key that are unknown to binlake: {_listed(allowed)}."

@@ -1,0 +1,1 @@
+"""Parquet files on a local disk: durable, sorted, with statistics and checksums."""

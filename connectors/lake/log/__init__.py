@@ -1,0 +1,1 @@
+"""The Delta log: compare-and-set commits, cursors, recovery, evolution."""

@@ -1,0 +1,1 @@
+"""DuckDB sessions over the snapshots of a lake."""

@@ -1,0 +1,161 @@
+"""DuckDB sessions over the current snapshots of a lake: read-only, offline, and unable to reach beyond the lake.
+
+A session is an in-memory database with the views that sql_views makes. It loads no extension and its configuration is
+locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import TypeVar
+from weakref import finalize
+
+import duckdb
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from connectors.lake import Lake
+from connectors.lake.sql.errors import meant, problem, refused, vanished
+from connectors.lake.sql.guard import question
+from connectors.lake.sql.views import literal, make_views
+from schemas.datasets import DATASETS
+from schemas.model.errors import Problem
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",  # a query never sees the caller's Python variables
+    "memory_limit": "50%",  # a run beside it must live
+    "max_temp_directory_size": "16GB",
+}
+
+Result = TypeVar("Result")
+Answer = tuple[pa.Schema, Iterator[pa.RecordBatch]]
+
+_STREAMED_ROWS = 100_000  # at a time
+
+
+def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
+    """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
+
+    It reaches nothing outside the lake's folder, loads nothing, and its settings are locked; a statement that takes
+    longer than `timeout_s` is stopped. But it is not read-only: the COPY of whoever holds it can overwrite the lake's
+    files. Statements that a person typed go through `run` or `stream`, which only read.
+    """
+    spill = mkdtemp(prefix="binlake-sql-")  # private, and never shared: DuckDB's file names would clash
+    connection = duckdb.connect(config=_SETTINGS | {"temp_directory": spill})
+    finalize(connection, rmtree, spill, ignore_errors=True)
+    connection.execute("SET TimeZone = 'UTC'")  # else months and days would follow the machine's zone
+    connection.execute("SET parquet_metadata_cache = true")  # each view over a table would read all its footers again
+    connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
+    make_views(connection, lake)
+    connection.execute(f"SET max_execution_time = {(timeout_s or 0) * 1000}")  # 0: no end
+    connection.execute(f"SET allowed_directories = [{literal(str(lake.path))}]")
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    return connection
+
+
+def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:
+    """The answer to one SELECT (or FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE, or EXPLAIN of one).
+
+    Anything else, and what DuckDB cannot answer, is a UsageProblem of one sentence; a damaged file is CorruptData that
+    names it. When maintenance replaces a file under the query, the query runs once more on the newest snapshots.
+    """
+    return _on_current_files(connection, _lake(connection), lambda: _whole(connection, sql))
+
+
+def stream(connection: DuckDBPyConnection, sql: str) -> Answer:
+    """The answer that `run` would give, a part at a time: it may be larger than the memory.
+
+    A file that maintenance removes after the first part is TryLater: what was handed out cannot be taken back.
+    """
+    lake = _lake(connection)
+    schema, batches = _on_current_files(connection, lake, lambda: _begun(connection, sql))
+    return schema, _going_on(connection, lake, batches)
+
+
+def _lake(connection: DuckDBPyConnection) -> Lake:
+    row = connection.execute("SELECT getvariable('lake')").fetchone()
+    assert row is not None
+    return Lake.at(Path(row[0]))
+
+
+def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable[[], Result]) -> Result:
+    """Do the work, and once more with new views when a file of the old ones has vanished."""
+    try:
+        return work()
+    except duckdb.Error as error:
+        if not vanished(error):
+            raise _problem(error, connection, lake) from None
+    try:
+        make_views(connection, lake)
+        return work()
+    except duckdb.Error as error:
+        raise _problem(error, connection, lake) from None
+
+
+def _whole(connection: DuckDBPyConnection, sql: str) -> pa.Table:
+    schema, batches = _answer(connection, sql)
+    return pa.Table.from_batches(batches, schema)
+
+
+def _begun(connection: DuckDBPyConnection, sql: str) -> Answer:
+    schema, batches = _answer(connection, sql)
+    first = list(islice(batches, 1))
+    return schema, chain(first, batches)
+
+
+def _going_on(
+    connection: DuckDBPyConnection, lake: Lake, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except duckdb.Error as error:
+        raise _problem(error, connection, lake) from None
+
+
+def _answer(connection: DuckDBPyConnection, sql: str) -> Answer:
+    with _duckdb_errors():
+        reader = connection.sql(question(connection, sql)).to_arrow_reader(_STREAMED_ROWS)
+    return reader.schema, _parts(reader)
+
+
+def _parts(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    while True:
+        with _duckdb_errors():
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+        yield batch
+
+
+@contextmanager
+def _duckdb_errors() -> Iterator[None]:
+    """Errors as DuckDB means them, whichever way Arrow or a Ctrl-C has turned them."""
+    try:
+        yield
+    except (duckdb.Error, OSError, RuntimeError) as error:
+        raise meant(error) from None
+
+
+def _problem(error: duckdb.Error, connection: DuckDBPyConnection, lake: Lake) -> Problem:
+    if known := refused(error):
+        return known
+    tables = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    return problem(error, [name for (name,) in tables], _files(lake))
+
+
+def _files(lake: Lake) -> list[str]:
+    """The data files of every table whose log can be read."""
+    files: list[str] = []
+    for dataset in DATASETS.values():
+        with suppress(Problem):
+            files += lake.table(dataset).files()
+    return files

@@ -1,0 +1,1 @@
+"""The accounts: balances, keys, and years of trading."""

@@ -1,0 +1,131 @@
+"""Accounts, their balances and their keys; signatures are verified over the bytes that came in."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from connectors.simulator.account.account_book import Amount, Book
+from connectors.simulator.account.orders import ZERO
+
+Balances = Mapping[str, tuple[Amount, Amount]]  # asset: free and locked
+Verify = Callable[[bytes, str], bool]
+
+READING = frozenset({"enableReading"})
+RIGHTS = (
+    "enableReading",
+    "enableWithdrawals",
+    "enableInternalTransfer",
+    "enableMargin",
+    "enableFutures",
+    "permitsUniversalTransfer",
+    "enableVanillaOptions",
+    "enableFixApiTrade",
+    "enableFixReadOnly",
+    "enableSpotAndMarginTrading",
+    "enablePortfolioMarginTrading",
+)
+
+
+@dataclass
+class Account:
+    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms);
+    what the orders of `book` moved comes on top. `movements` are the rows of each ledger, as returned, by its path,
+    each with the value of the parameter it is found under.
+    """
+
+    uid: int
+    balances: dict[str, tuple[Decimal, Decimal]]
+    updated_ms: int
+    book: Book
+    life: Callable[[int], Balances] | None = None
+    movements: defaultdict[str, list[tuple[str | None, dict[str, Any]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def held(self, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
+        """Free and locked by asset, at an instant."""
+        held = {**self.balances, **(exact(self.life(now_ms)) if self.life else {})}
+        for asset in self.book.assets():
+            (free, locked), (more_free, more_locked) = held.get(asset, (ZERO, ZERO)), self._through_orders(asset)
+            held[asset] = (free + more_free, locked + more_locked)
+        return held
+
+    def set(self, asset: str, free: Decimal, locked: Decimal) -> None:
+        """Have the account show this much now, whatever its orders moved and hold back."""
+        more_free, more_locked = self._through_orders(asset)
+        self.balances[asset] = (free - more_free, locked - more_locked)
+
+    def _through_orders(self, asset: str) -> tuple[Decimal, Decimal]:
+        on_hold = self.book.reserved(asset)
+        return self.book.moved.get(asset, ZERO) - on_hold, on_hold
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of an account, and what it may do."""
+
+    account: Account
+    verify: Verify = field(repr=False)
+    rights: frozenset[str] = READING
+    created_ms: int = 0
+
+    def restrictions(self) -> dict[str, bool | int]:
+        """The key as `apiRestrictions` prints it."""
+        rights = {right: right in self.rights for right in RIGHTS}
+        return {"ipRestrict": False, "createTime": self.created_ms, **rights}
+
+
+def exact(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:
+    return {asset: (Decimal(free), Decimal(locked)) for asset, (free, locked) in balances.items()}
+
+
+def rights_of(names: Collection[str]) -> frozenset[str]:
+    unknown = set(names) - set(RIGHTS)
+    if unknown:
+        raise ValueError(f"no such permission: {', '.join(sorted(unknown))}; valid: {', '.join(RIGHTS)}")
+    return frozenset(names)
+
+
+def by_secret(secret: str) -> Verify:
+    """HMAC-SHA256 in hexadecimal of either case."""
+
+    def verify(payload: bytes, signature: str) -> bool:
+        expected = hmac.new(secret.encode(), payload, "sha256").hexdigest()
+        return hmac.compare_digest(expected, unquote(signature).lower())
+
+    return verify
+
+
+def by_public_key(pem: str | bytes) -> Verify:
+    """RSA (PKCS #1 v1.5 with SHA-256) or Ed25519, in base64."""
+    key = load_pem_public_key(pem if isinstance(pem, bytes) else pem.encode())
+
+    def verify(payload: bytes, signature: str) -> bool:
+        try:
+            raw = b64decode(unquote(signature), validate=True)
+            if isinstance(key, RSAPublicKey):
+                key.verify(raw, payload, PKCS1v15(), SHA256())
+            elif isinstance(key, Ed25519PublicKey):
+                key.verify(raw, payload)
+            else:
+                return False
+        except (InvalidSignature, binascii.Error, ValueError):
+            return False
+        return True
+
+    return verify

@@ -1,0 +1,1 @@
+"""The public archive of the simulated market."""

@@ -1,0 +1,1 @@
+"""What each endpoint returns: one row per endpoint."""

@@ -1,0 +1,143 @@
+"""An account's movements of money: one row per endpoint, written from the exchange's documentation.
+
+A test, a demo or a life adds the rows as the exchange returns them, `Exchange.add_movement`; here they are found again
+by time, page and fan-out, and refused where the documentation says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.simulator.market.intervals import DAY_MS
+from connectors.simulator.protocol import rules
+from connectors.simulator.protocol.endpoint import Call, Endpoint, Security
+from connectors.simulator.protocol.rules import Parameter, Refusal
+
+if TYPE_CHECKING:
+    from connectors.simulator.exchange import Exchange
+
+Movement = Mapping[str, Any]
+Wrapped = Callable[[Sequence[Movement], Mapping[str, Any], bool], Any]  # the rows, what was asked, whether more follow
+
+
+def _bare(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
+    return rows
+
+
+def _with_total(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
+    return {"rows": rows, "total": len(rows)} if rows else {"total": 0}  # an empty list is left out
+
+
+def _dividends(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
+    return {"rows": rows, "total": len(rows)}
+
+
+def _conversions(rows: Sequence[Movement], given: Mapping[str, Any], more: bool) -> Any:
+    asked = {"startTime": int(given["startTime"]), "endTime": int(given["endTime"]), "limit": given.get("limit", 100)}
+    return {"list": rows, **asked, "moreData": more}
+
+
+def _dust(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
+    return {"total": len(rows), "userAssetDribblets": rows}
+
+
+def _ledger(
+    path: str,
+    time: str,
+    *,
+    days: int,
+    most: int,
+    usual: int,
+    weight: int = 1,
+    by_uid: bool = False,
+    wrapped: Wrapped = _bare,
+    size: str | None = "limit",
+    page: str | None = None,
+    of: str | None = None,
+    of_default: str | None = None,
+    kept_days: int | None = None,
+    default_days: int = 0,
+    both_ends: bool = False,
+) -> Endpoint:
+    """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
+
+    `of` is a parameter whose value each row was added under. Without times the last `default_days` are meant.
+    """
+    path = f"/sapi/v1/{path}"
+
+    def answer(_exchange: Exchange, call: Call) -> bytes:
+        assert call.key is not None  # noqa: S101 - signed
+        given = call.given
+        since_ms, until_ms = _window(given, call.now_ms, days, default_days or days)
+        if kept_days is not None:
+            since_ms = max(since_ms, call.now_ms - kept_days * DAY_MS)
+        rows = [
+            row
+            for group, row in call.key.account.movements[path]
+            if since_ms <= _time_ms(row[time]) <= until_ms and group == (given.get(of, of_default) if of else None)
+        ]
+        rows.sort(key=lambda row: _time_ms(row[time]), reverse=True)
+        limit = min(given.get(size, usual) if size else most, most)
+        skipped = _skipped(given, page, limit)
+        shown = rows[skipped : skipped + limit]
+        return msgspec.json.encode(wrapped(shown, given, len(rows) > skipped + limit))
+
+    optional = (Parameter(size, rules.limit),) if size else ()
+    paged = (Parameter(page, rules.number),) if page else ()
+    grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
+    times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in ("startTime", "endTime"))
+    known = (*times, *optional, *paged, *grouped)
+    return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
+
+
+def _window(given: Mapping[str, Any], now_ms: int, days: int, default_days: int) -> tuple[int, int]:
+    """The milliseconds asked for; both ends count. One end alone reaches as far as a window may."""
+    since, until = given.get("startTime"), given.get("endTime")
+    if since is None:
+        until_ms = now_ms if until is None else int(until)
+        return until_ms - default_days * DAY_MS, until_ms
+    until_ms = min(int(since) + days * DAY_MS - 1, now_ms) if until is None else int(until)
+    if until_ms < since:
+        raise Refusal(-1023, "Start time is greater than end time.")
+    if until_ms - since >= days * DAY_MS:
+        raise Refusal(-4047, f"Time interval must be within 0-{days} days")
+    return int(since), until_ms
+
+
+def _skipped(given: Mapping[str, Any], page: str | None, limit: int) -> int:
+    if page is None:
+        return 0
+    number: int = given.get(page, 0 if page == "offset" else 1)
+    return number if page == "offset" else (number - 1) * limit
+
+
+def _time_ms(printed: int | str) -> int:
+    if isinstance(printed, int):
+        return printed
+    return int(datetime.strptime(printed, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()) * 1000
+
+
+ENDPOINTS = (
+    _ledger("capital/deposit/hisrec", "insertTime", days=90, most=1000, usual=1000, page="offset"),
+    _ledger(
+        "capital/withdraw/history", "applyTime", days=90, most=1000, usual=1000, page="offset", weight=18_000,
+        by_uid=True,
+    ),
+    _ledger("asset/assetDividend", "divTime", days=180, most=500, usual=20, weight=10, wrapped=_dividends),
+    _ledger(
+        "asset/transfer", "timestamp", days=180, most=100, usual=10, size="size", page="current", of="type",
+        kept_days=183, default_days=7, wrapped=_with_total,
+    ),
+    _ledger(
+        "convert/tradeFlow", "createTime", days=30, most=1000, usual=100, weight=3000, by_uid=True, both_ends=True,
+        wrapped=_conversions,
+    ),
+    _ledger(
+        "asset/dribblet", "operateTime", days=366, most=100, usual=100, size=None, of="accountType", of_default="SPOT",
+        both_ends=True, wrapped=_dust,
+    ),
+)  # fmt: skip

@@ -1,0 +1,97 @@
+"""The last price and the rolling 24 hours of a symbol, from the same candles that `klines` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.simulator.market.candles import Candles, joined
+from connectors.simulator.market.history import History, Kept
+from connectors.simulator.market.intervals import DAY_MS, MINUTE_MS
+from connectors.simulator.market.listings import DECIMALS, Listing
+
+_MINI = (
+    *("symbol", "openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume"),
+    *("openTime", "closeTime", "firstId", "lastId", "count"),
+)
+_PRICES_KEPT = 4096
+
+
+def printed(value: int, decimals: int) -> str:
+    """An integer of so many decimals as text with eight."""
+    sign, digits = "-" if value < 0 else "", str(abs(value)).zfill(decimals + 1)
+    whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
+    return f"{sign}{whole}.{fraction.ljust(DECIMALS, '0')}"
+
+
+class Tickers:
+    """What the ticker endpoints say of each symbol."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._prices = Kept(_PRICES_KEPT)
+        self._days = Kept(_PRICES_KEPT)
+
+    def price(self, listing: Listing, now_ms: int) -> dict[str, str]:
+        return {"symbol": listing.symbol, "price": printed(self._last(listing, now_ms), listing.tick_decimals)}
+
+    def day(self, listing: Listing, now_ms: int, *, micro: bool, mini: bool) -> dict[str, Any]:
+        """The last 24 hours, of which the running minute is the last."""
+        day = self._window(listing, now_ms) if listing.ends_ms(now_ms) == now_ms else None
+        factor = 1000 if micro else 1
+        times = {"openTime": (now_ms - DAY_MS) * factor, "closeTime": now_ms * factor}
+        full = {**_statistics(listing, day, now_ms), **times}
+        return {name: full[name] for name in _MINI} if mini else full
+
+    def _last(self, listing: Listing, now_ms: int) -> int:
+        now_ms = listing.ends_ms(now_ms)
+        return self._prices.get((listing, now_ms // 1000), lambda: self._close(listing, now_ms))
+
+    def _close(self, listing: Listing, now_ms: int) -> int:
+        minute = self._history.since(listing, now_ms // MINUTE_MS * MINUTE_MS, now_ms)
+        if len(minute):
+            return int(minute.close[-1])
+        before = self._history.minutes(listing, now_ms // MINUTE_MS - DAY_MS // MINUTE_MS, now_ms // MINUTE_MS)
+        return int(before.close[-1]) if len(before) else 0
+
+    def _window(self, listing: Listing, now_ms: int) -> Candles | None:
+        """One candle of 24 hours; its whole minutes are kept until the next begins."""
+        minute = now_ms // MINUTE_MS
+        since = minute + 1 - DAY_MS // MINUTE_MS
+        whole = self._days.get((listing, minute), lambda: _one(self._history.minutes(listing, since, minute)))
+        day = joined([whole, self._history.since(listing, minute * MINUTE_MS, now_ms)])
+        return _one(day) if len(day) else None
+
+
+def _one(candles: Candles) -> Candles:
+    return candles.merged(candles.opened * 0)
+
+
+def _statistics(listing: Listing, day: Candles | None, now_ms: int) -> dict[str, Any]:
+    """The fields of `ticker/24hr` from the one candle that the day makes; zeros when nothing was printed."""
+    row = [int(column[0]) for column in day.columns()] if day is not None else [0] * 10
+    _, first, high, low, last, volume, quote, trades, *_ = row
+    tick, step = listing.tick_decimals, listing.step_decimals
+    quantity = printed(1 if trades else 0, step)
+    return {
+        "symbol": listing.symbol,
+        "priceChange": printed(last - first, tick),
+        "priceChangePercent": f"{(last - first) * 100 / first if first else 0:.3f}",
+        "weightedAvgPrice": printed(quote * 10**step // volume if volume else 0, DECIMALS),
+        "prevClosePrice": printed(first, tick),
+        "lastPrice": printed(last, tick),
+        "lastQty": quantity,
+        "bidPrice": printed(max(last - 1, 0), tick),
+        "bidQty": quantity,
+        "askPrice": printed(last + 1 if last else 0, tick),
+        "askQty": quantity,
+        "openPrice": printed(first, tick),
+        "highPrice": printed(high, tick),
+        "lowPrice": printed(low, tick),
+        "volume": printed(volume, step),
+        "quoteVolume": printed(quote, DECIMALS),
+        "openTime": 0,
+        "closeTime": 0,
+        "firstId": now_ms - trades + 1 if trades else -1,
+        "lastId": now_ms if trades else -1,
+        "count": trades,
+    }

@@ -1,0 +1,1 @@
+"""How a request is judged: its endpoint, rules, signature, limits, and the faults a test injects."""

@@ -1,0 +1,70 @@
+"""Who asks, and whether it is really them: key, timestamp and signature, in the order the exchange looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import unquote_plus, urlsplit
+
+from connectors.simulator.account.accounts import Key
+from connectors.simulator.protocol.messages import Asked
+from connectors.simulator.protocol.rules import Refusal, missing, pairs_of, recv_window, time_ms
+
+_AHEAD_MS = 1_000
+_DEFAULT_RECV_WINDOW_MS = 5_000.0
+_KEY_LENGTH = 64
+_FIRST_TIMESTAMP_MS = 1_483_228_800_000  # 2017-01-01
+
+
+def is_from_here(headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from a program on this machine: a web page sends an Origin, or a host name of its own."""
+    host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
+    return "Origin" not in headers and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parameters_sent(query: str) -> dict[str, str]:
+    """Names and decoded values as sent, before any rule."""
+    return {unquote_plus(name): unquote_plus(value) for name, value in pairs_of(query)}
+
+
+def signed_bytes(query: str) -> tuple[bytes, str | None]:
+    """What the signature covers, exactly as it came in, and the signature as sent."""
+    parts = query.split("&")
+    signatures = [part.partition("=")[2] for part in parts if part.startswith("signature=")]
+    payload = "&".join(part for part in parts if not part.startswith("signature="))
+    return payload.encode("utf-8", "surrogateescape"), signatures[-1] if signatures else None
+
+
+def check_signed(asked: Asked, keys: Mapping[str, Key], now_us: int) -> Key:
+    """The key behind a signed request."""
+    sent = parameters_sent(asked.query)
+    api_key = asked.headers.get("x-mbx-apikey", "")
+    if not api_key.isalnum() or len(api_key) != _KEY_LENGTH:
+        raise Refusal(-2014, "API-key format invalid.", 401)
+    payload, signature = signed_bytes(asked.query)
+    for name in ("timestamp", "signature"):
+        if not sent.get(name):
+            raise missing(name)
+    key = keys.get(api_key)
+    if key is None or "enableReading" not in key.rights:
+        raise Refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+    _check_time(sent, now_us / 1000)
+    if not key.verify(payload, signature or ""):
+        raise Refusal(-1022, "Signature for this request is not valid.")
+    return key
+
+
+def _check_time(sent: Mapping[str, str], now_ms: float) -> None:
+    stamp = time_ms("timestamp", sent["timestamp"])
+    window = recv_window("recvWindow", sent["recvWindow"]) if sent.get("recvWindow") else _DEFAULT_RECV_WINDOW_MS
+    if stamp >= now_ms + _AHEAD_MS:
+        raise Refusal(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if now_ms - stamp > window or stamp < _FIRST_TIMESTAMP_MS:
+        raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")

@@ -1,0 +1,1 @@
+"""Candles from the public archive: inventory, loading, provenance, republished files."""

@@ -1,0 +1,130 @@
+"""What the public archive holds of a series, and which stretches of time are worth fetching from there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.binance.archive.client import Archive
+from connectors.binance.archive.files import KlineFile
+from connectors.binance.archive.listing import Remote
+from pipelines.store.gaps import Series
+from schemas.model.grid import DAY_US, Grid
+
+WORTH_PAGES = 2  # a file that saves fewer requests than this is not fetched; it takes two requests itself
+MOST_ROWS = 200_000  # a larger file (a month of seconds) is taken as its days, which keeps memory flat
+
+Source = Literal["auto", "rest", "archive"]
+# Pages of missing history from which on the archive is looked at.
+WORTH: dict[Source, float] = {"auto": 10, "archive": WORTH_PAGES, "rest": math.inf}
+PUBLISHED_US = 8 * DAY_US  # by then the file of a day is there: some came six days late
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Part of what is wanted: [since, until), from a file of the archive or, without one, from the exchange."""
+
+    since: int
+    until: int
+    remote: Remote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The files of one series by path: months, and days where no month is. With `only`, there is no other source."""
+
+    series: Series
+    files: Mapping[str, Remote]
+    only: bool = False
+
+    @classmethod
+    def of(cls, series: Series, remotes: Iterable[Remote], *, only: bool = False) -> Shelf:
+        return cls(series, {remote.path: remote for remote in remotes}, only)
+
+    @property
+    def first_us(self) -> int | None:
+        """Where the archive begins."""
+        return min((KlineFile.at(path).since_us for path in self.files), default=None)
+
+    def monthly(self, instant_us: int) -> Remote | None:
+        """The file of the month that holds an instant."""
+        return self.files.get(KlineFile.monthly(*_names(self.series), instant_us).path)
+
+    def daily(self, instant_us: int) -> Remote | None:
+        """The file of the day that holds an instant."""
+        return self.files.get(KlineFile.daily(*_names(self.series), instant_us).path)
+
+    def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
+        """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
+        grid = Grid.of(self.series.interval)
+        for remote in filter(None, (self.monthly(instant_us), self.daily(instant_us))):
+            file = KlineFile.at(remote.path)
+            rows = grid.count(max(file.since_us, since), min(file.until_us, until))
+            if _fits(file) and (self.only or -(-rows // page_rows) >= WORTH_PAGES):
+                return remote
+        return None
+
+    def stretches(self, since: int, until: int, page_rows: int) -> Iterator[Stretch]:
+        """[since, until) in order and without a seam: months, days, and what only the exchange has."""
+        asked_since = since
+        while since < until:
+            remote = self.worth(since, since, until, page_rows)
+            end = min(KlineFile.at(remote.path).until_us if remote else _next_day(since), until)
+            if remote is not None:
+                if asked_since < since:
+                    yield Stretch(asked_since, since)
+                yield Stretch(since, end, remote)
+                asked_since = end
+            since = end
+        if asked_since < until:
+            yield Stretch(asked_since, until)
+
+
+async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool = False) -> Shelf:
+    """List what the archive holds of a series from an instant on: its months, and the days of what they leave out."""
+    first = KlineFile.monthly(*_names(series), since)
+    months = await archive.list(first.folder, after=_before(first.path))
+    fitting = [file for file in (KlineFile.at(remote.path) for remote in months) if _fits(file)]
+    days: list[Remote] = []
+    for begin, end in _between(fitting, since):
+        days += await _days(archive, series, begin, end)
+    return Shelf.of(series, [*months, *days], only=only)
+
+
+async def days_of(archive: Archive, series: Series, since: int, until: int) -> Shelf:
+    """List the daily files of [since, until), also where there are monthly ones."""
+    return Shelf.of(series, await _days(archive, series, since, until))
+
+
+async def _days(archive: Archive, series: Series, since: int, until: int | None) -> Sequence[Remote]:
+    first = KlineFile.daily(*_names(series), since)
+    end = None if until is None else KlineFile.daily(*_names(series), until + DAY_US - 1).path  # the last day is in
+    return await archive.list(first.folder, after=_before(first.path), until=end)
+
+
+def _between(months: Iterable[KlineFile], since: int) -> Iterator[tuple[int, int | None]]:
+    """The stretches from `since` on that these months, in order, do not hold; the last one has no end."""
+    for month in months:
+        if since < month.since_us:
+            yield since, month.since_us
+        since = month.until_us
+    yield since, None
+
+
+def _fits(file: KlineFile) -> bool:
+    return Grid.of(file.interval).count(file.since_us, file.until_us) <= MOST_ROWS
+
+
+def _before(path: str) -> str:
+    """A name that sorts right before this one."""
+    return path.removesuffix(".zip")
+
+
+def _names(series: Series) -> tuple[str, str, str]:
+    return series.market, series.symbol, series.interval
+
+
+def _next_day(instant_us: int) -> int:
+    return instant_us - instant_us % DAY_US + DAY_US

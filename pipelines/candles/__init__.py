@@ -1,0 +1,1 @@
+"""Candles: windows, pull, coverage and gaps, commits."""

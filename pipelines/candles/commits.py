@@ -1,0 +1,147 @@
+"""What was fetched and is not committed yet: gathered by series, landed as few large commits.
+
+Everything a commit says about a series is bound to where that series stood when it was planned. A series that
+another process moved meanwhile is dropped from the commit and reported, the others go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.binance.archive.client import Fetched
+from connectors.binance.archive.files import KlineFile
+from connectors.lake import Lake, Move, Stale, Table
+from pipelines.archive.provenance import Looks
+from pipelines.candles.coverage import Step
+from pipelines.store.corrections import Correction, write_corrections
+from pipelines.store.gaps import Gap, Series, write_gaps
+from schemas.datasets.market import KLINES
+
+FLUSH_ROWS = 500_000  # some 90 MB of Arrow; a commit this large is dominated by encoding, not by the log
+FLUSH_FILES = 12  # of the archive; a killed run asks again for those of two batches, while fewer make commits dearer
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is committed together: steps of many series, candles printed differently, files that were looked at."""
+
+    steps: dict[Series, list[Step]] = field(default_factory=dict)
+    corrections: list[Correction] = field(default_factory=list)
+    files: list[Fetched] = field(default_factory=list)
+    rows: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.rows >= FLUSH_ROWS or len(self.files) >= FLUSH_FILES
+
+    def add(self, series: Series, step: Step) -> None:
+        self.steps.setdefault(series, []).append(step)
+        self.rows += step.rows.num_rows
+
+    def correct(self, series: Series, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Note that the exchange now prints a stored row differently."""
+        self.corrections.append(Correction(series=series, before=before, after=after))
+
+    def drop(self, lost: Collection[Series]) -> None:
+        """Forget what was gathered for some series."""
+        self.steps = {series: steps for series, steps in self.steps.items() if series not in lost}
+        self.corrections = [one for one in self.corrections if one.series not in lost]
+        self.files = [file for file in self.files if _series_of(file) not in lost]
+
+    def gaps(self, *, filled: bool) -> list[tuple[Series, Gap]]:
+        """The last version of each gap: of those that rows filled, or of the others."""
+        last = {(series, gap.since): gap for series, some in self.steps.items() for step in some for gap in step.gaps}
+        return [(series, gap) for (series, _), gap in last.items() if (gap.filled_at is not None) == filled]
+
+
+@dataclass(slots=True)
+class Commits:
+    """Lands batches one after another, from the bounds that their steps were planned from.
+
+    A series that turned out `stale` is left out from then on: what was planned behind a step that is lost would leave
+    a hole.
+    """
+
+    lake: Lake
+    table: Table
+    bounds: dict[str, int]
+    stale: set[Series] = field(default_factory=set)
+    looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.looks = Looks(self.lake)
+
+    def land(self, batch: Batch, now: int) -> int:
+        """Commit a batch: the journal first, then new rows, corrected rows and bounds in one step.
+
+        That gaps are filled is said last, once their rows are there. Returns the number of rows added.
+        """
+        batch.drop(self.stale)
+        if batch.files:
+            self.looks.write(batch.files, now)
+        write_gaps(self.lake, batch.gaps(filled=False), now)
+        added: int | None = None
+        while added is None:
+            added = self._landed(batch, now)
+        write_gaps(self.lake, batch.gaps(filled=True), now)
+        return added
+
+    def _landed(self, batch: Batch, now: int) -> int | None:
+        """Commit rows and bounds; None when a race was lost and the rest has to be tried again."""
+        saying = {series: steps for series, steps in batch.steps.items() if _says(steps)}
+        corrected = {one.series for one in batch.corrections}
+        if not saying and not corrected:
+            return 0
+        moves = [self._move(series, _merged(saying.get(series, ()))) for series in sorted({*saying, *corrected})]
+        empty = KLINES.schema.empty_table()
+        rows = pa.concat_tables([empty, *(step.rows for steps in saying.values() for step in steps)])
+        try:
+            if corrected:
+                self._replace(batch.corrections, rows, moves, now)
+            else:
+                self.table.commit(rows, moves)
+        except Stale as stale:
+            lost = {series for series in {*batch.steps, *corrected} if series.id in stale.series}
+            self.stale |= lost
+            batch.drop(lost)
+            return None
+        self._moved(moves)
+        return rows.num_rows
+
+    def _replace(self, corrections: Sequence[Correction], added: pa.Table, moves: Sequence[Move], now: int) -> None:
+        """Put the rows that the exchange prints differently in the place of theirs, keeping both versions."""
+        revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
+        write_corrections(self.lake, corrections, revisions, now)
+        after = pa.Table.from_pylist([dict(one.after) for one in corrections], schema=KLINES.schema)
+        self.table.replace(after.select(KLINES.key), pa.concat_tables([after, added]), moves)
+
+    def _move(self, series: Series, new: Mapping[str, int]) -> Move:
+        """What the commit expects of the series, its revision included, and where it takes the bounds."""
+        names = ("since", "until", "revision")
+        return Move(series.id, {name: self.bounds.get(f"{series.id}#{name}") for name in names}, dict(new))
+
+    def _moved(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            self.bounds.update((f"{move.series}#{name}", value) for name, value in move.new.items())
+            self.bounds[f"{move.series}#revision"] = (move.expected["revision"] or 0) + 1
+
+
+def _series_of(fetched: Fetched) -> Series:
+    file = KlineFile.at(fetched.path)
+    return Series(file.market, file.symbol, file.interval)
+
+
+def _merged(steps: Sequence[Step]) -> dict[str, int]:
+    bounds: dict[str, int] = {}
+    for step in steps:
+        bounds.update(step.bounds)
+    return bounds
+
+
+def _says(steps: Sequence[Step]) -> bool:
+    """Whether there is anything to commit: a step without rows and bounds only looked."""
+    return any(step.bounds or step.rows.num_rows for step in steps)

@@ -1,0 +1,109 @@
+"""Where the candles of a window come from: the exchange, files of the archive, or the archive alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+
+from connectors.binance.archive.errors import ArchiveTrouble
+from connectors.binance.endpoints.spot import KLINES as ENDPOINT
+from connectors.binance.paging import by_time
+from pipelines.archive.inventory import Shelf, Source
+from pipelines.archive.load import Loaded, Loader
+from pipelines.candles import windows as plan
+from pipelines.candles.coverage import QUIET_US
+from pipelines.candles.windows import Phase, Window
+from pipelines.context.session import Session
+from pipelines.store.gaps import Series
+from pipelines.store.rows import instants
+from schemas.datasets.market import KLINES
+from schemas.model.errors import Problem
+
+
+@dataclass(slots=True)
+class Fetcher:
+    """Fetches windows. Of the symbols that the exchange has `forgotten`, all comes from their `shelves`."""
+
+    session: Session
+    source: Source
+    forgotten: frozenset[str]
+    shelves: Mapping[Series, Shelf]
+
+    def strict(self, series: Series) -> bool:
+        """Whether nothing but the archive may give the candles."""
+        return self.source == "archive" or series.symbol in self.forgotten
+
+    def note(self, trouble: ArchiveTrouble) -> None:
+        """Have it told why candles come from the exchange that the archive should have given."""
+        self.session.note(f"Candles were fetched over REST instead of from the archive: {trouble.what}")
+
+    async def fetch(self, window: Window) -> Loaded:
+        """The candles of a window, out of its file or as the exchange returns them."""
+        if window.series.symbol in self.forgotten:
+            return await self._from_archive(window)
+        ask = partial(self.returned, window.series)
+        if window.remote is None or self.session.archive is None:
+            return Loaded(
+                await ask(window.ask_since, window.until, limit=window.limit, once=window.phase in plan.OPENING)
+            )
+        loader = Loader(self.session.archive, window.series, ask, strict=self.strict(window.series))
+        loaded = await loader.load([window.remote], window.since, window.until)
+        for trouble in loader.troubles:
+            self.note(trouble)
+        self.session.progress.advance(files=1, size=window.remote.size)
+        return loaded
+
+    async def _from_archive(self, window: Window) -> Loaded:
+        """The candles of a window of a symbol that the archive alone knows; a second look fetches its files again."""
+        shelf, archive, series = self.shelves.get(window.series), self.session.archive, window.series
+        if shelf is None or archive is None:
+            raise Problem(
+                f"The exchange does not know {series.symbol} any more; only the public archive does.",
+                "Say `source: auto` in the flow, with an exchange that has an archive.",
+            )
+        if window.phase is Phase.CONFIRM:
+            return await self.from_shelf(shelf, window.since, window.until)
+        remotes = [window.remote] if window.remote is not None else []
+        loaded = await Loader(archive, series, ask=None).load(remotes, window.since, window.until)
+        self.session.progress.advance(files=len(remotes), size=sum(remote.size for remote in remotes))
+        return loaded
+
+    async def from_shelf(self, shelf: Shelf, since: int, until: int) -> Loaded:
+        """The candles of [since, until) out of all files of the archive that hold some of them."""
+        assert self.session.archive is not None  # noqa: S101 - it was listed
+        stretches = shelf.stretches(since, until, plan.PAGE_ROWS)
+        remotes = [stretch.remote for stretch in stretches if stretch.remote is not None]
+        return await Loader(self.session.archive, shelf.series, ask=None).load(remotes, since, until)
+
+    async def returned(
+        self, series: Series, since: int, until: int, *, limit: int = plan.PAGE_ROWS, once: bool = False
+    ) -> pa.Table:
+        """All candles the exchange prints for [since, until), or one page of them.
+
+        A short page is not the end: the exchange is asked again behind it, until it prints nothing. At the frontier,
+        where a candle may still be on its way, the next run does that.
+        """
+        pages: list[pa.Table] = []
+        walk = by_time(
+            partial(self._page, series, limit), since // 1000, until // 1000,
+            limit=limit, time="open_time", key=("open_time",), ends="close_time",
+        )  # fmt: skip
+        async with aclosing(walk):
+            async for page in walk:
+                pages.append(page)
+                if once or self.session.client.now_us() - int(instants(page).max()) < QUIET_US + series.length_us:
+                    break
+        return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
+
+    async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
+        """One page, asked from `start_ms` up to and including `end_ms`."""
+        page = await self.session.client.rows(
+            ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+            startTime=start_ms, endTime=end_ms, limit=limit,
+        )  # fmt: skip
+        self.session.progress.advance(requests=1)
+        return page

@@ -1,0 +1,87 @@
+"""Months that turned out wrong, loaded again on demand: every candle asked for anew and held against the stored one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.archive.inventory import shelf_of
+from pipelines.archive.load import Loaded
+from pipelines.archive.provenance import Looks
+from pipelines.candles.coverage import LAG_US
+from pipelines.candles.fetching import Fetcher
+from pipelines.candles.renewal import renew
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.store.gaps import Series
+from schemas.datasets.market import KLINES
+from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.grid import Grid
+
+
+@dataclass(slots=True)
+class Reload:
+    """Loads the covered part of [since, until) again, month by month.
+
+    The exchange itself is asked, whose word decides where the archive is in doubt; the archive only for symbols that
+    the exchange has forgotten, and with `source: archive`.
+    """
+
+    session: Session
+    series: Sequence[Series]
+    fetcher: Fetcher
+    since: int
+    until: int
+    failures: list[Failure] = field(default_factory=list)
+    rows: int = 0
+
+    async def run(self) -> None:
+        """Load each series again; one that fails stops no other, unless the next would fail as well."""
+        bounds = await asyncio.to_thread(self.session.lake.table(KLINES).bounds)
+        for one in self.series:
+            covered = bounds.get(f"{one.id}#since"), bounds.get(f"{one.id}#until")
+            if covered[0] is None or covered[1] is None:
+                continue
+            since, until = max(self.since, covered[0]), min(self.until, covered[1])
+            try:
+                for month in _months(since, until):
+                    if not self.session.stop.is_set():
+                        await self._month(one, *month)
+            except (TryLater, AccessRefused):
+                raise
+            except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
+                self.failures.append(Failure.of(one.name, error))
+
+    async def _month(self, series: Series, since: int, until: int) -> None:
+        loaded = await self._asked_again(series, since, until)
+        now = self.session.client.now_us()
+        renewed = await asyncio.to_thread(
+            renew, self.session.lake, series, loaded.rows, since, min(until, now - LAG_US), now, loaded.asked
+        )
+        if renewed is None:
+            raise Problem("Another process moved this series meanwhile; run the same command again.")
+        if loaded.files:
+            await asyncio.to_thread(Looks(self.session.lake).write, loaded.files, now)
+        if renewed.removed and not loaded.asked.unanswered:
+            self.session.note(f"{series.name}: {renewed.removed:,} stored candles did not come again, and stay.")
+        self.rows += renewed.rows
+        for gap in loaded.asked.unanswered[:1]:
+            told = gap.evidence
+            raise Problem(f"{told['asked']} is {gap.reason} ({told['reason']}): {told['detail']}.")
+
+    async def _asked_again(self, series: Series, since: int, until: int) -> Loaded:
+        archive = self.session.archive
+        if archive is None or not self.fetcher.strict(series):
+            return Loaded(await self.fetcher.returned(series, since, until))
+        shelf = await shelf_of(archive, series, since, only=True)
+        return await self.fetcher.from_shelf(shelf, since, until)
+
+
+def _months(since: int, until: int) -> Iterator[tuple[int, int]]:
+    """[since, until) cut at the turn of each month."""
+    grid = Grid.of("1M")
+    while since < until:
+        end = min(grid.step(grid.floor(since), 1), until)
+        yield since, end
+        since = end

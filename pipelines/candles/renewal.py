@@ -1,0 +1,100 @@
+"""Candles that came again for time the lake covers: changed ones replaced, late ones added, and both versions kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import Lake
+from pipelines.candles.commits import Batch, Commits
+from pipelines.candles.coverage import Step, Walk
+from pipelines.store.candles import held
+from pipelines.store.gaps import NO_ANSWER, OF_THE_EXCHANGE, Asked, Gap, Series, load_gaps
+from pipelines.store.rows import Instants, instants, with_instants
+from schemas.datasets.market import KLINES
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """How many candles came that were lacking, were stored and did not come, and came with other values."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+    @property
+    def rows(self) -> int:
+        return self.added + self.changed
+
+
+def renew(
+    lake: Lake, series: Series, rows: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
+) -> Renewed | None:
+    """Hold candles that came again for [since, until) against those stored, and commit what differs in one step.
+
+    Stored rows that did not come again stay: what was returned once is not forgotten. None when another process moved
+    the series meanwhile.
+    """
+    table = lake.table(KLINES)
+    bounds = table.bounds()
+    since, end = max(since, bounds.get(f"{series.id}#since") or since), bounds.get(f"{series.id}#until")
+    until = min(until, end or since)
+    if since >= until:
+        return Renewed()
+    old, new = held(table, series, since, until), between(rows, since, until)
+    added, removed, before, after = difference(old, new)
+    batch = Batch()
+    for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
+        batch.correct(series, old_row, new_row)
+    walk = Walk(series, bounds.get(f"{series.id}#since"), end, gaps=load_gaps(lake).get(series, {}))
+    there = np.union1d(instants(old), instants(new))
+    gaps = tuple(_filled(walk, there, instants(added), (since, until), now, asked))
+    if added.num_rows or gaps:
+        batch.add(series, Step(added, {}, gaps))
+    commits = Commits(lake, table, bounds)
+    commits.land(batch, now)
+    return None if commits.stale else Renewed(added.num_rows, removed, before.num_rows)
+
+
+def _filled(
+    walk: Walk, there: Instants, added: Instants, span: tuple[int, int], now: int, asked: Asked
+) -> Iterator[Gap]:
+    """What becomes of the gaps that candles were added to, and of those that wait for an answer."""
+    for gap in list(walk.gaps.values()):
+        end = gap.until or walk.until or gap.since
+        hit = bool(((added >= gap.since) & (added < end)).any())
+        answered = gap.reason in NO_ANSWER and gap.since < span[1] and span[0] < end
+        if hit or answered:
+            # What lies outside of what was asked again stays as it was.
+            outside = (replace(gap, until=min(end, span[0])), replace(gap, since=max(gap.since, span[1]), until=end))
+            unanswered = (outside[0], *asked.unanswered, outside[1])
+            held_there = there[(there >= gap.since) & (there < end)]
+            yield from walk.filled(held_there, gap.since, end, now, Asked(asked.what, unanswered))
+
+
+def difference(old: pa.Table, new: pa.Table) -> tuple[pa.Table, int, pa.Table, pa.Table]:
+    """What `new` adds, how many rows of `old` it lacks, and the rows of both that differ, in the same order."""
+    times = instants(old), instants(new)
+    _, in_old, in_new = np.intersect1d(*times, assume_unique=True, return_indices=True)
+    both_old, both_new = old.take(pa.array(in_old)), new.take(pa.array(in_new))
+    differ = pa.array(_differ(both_old, both_new))
+    added = new.filter(pa.array(~np.isin(times[1], times[0])))
+    return added, len(times[0]) - len(in_old), both_old.filter(differ), both_new.filter(differ)
+
+
+def _differ(old: pa.Table, new: pa.Table) -> npt.NDArray[np.bool_]:
+    unequal = np.zeros(old.num_rows, dtype=bool)
+    for name in KLINES.schema.names:
+        unequal |= pc.not_equal(old[name], new[name]).to_numpy()
+    return unequal
+
+
+def between(rows: pa.Table, since: int, until: int) -> pa.Table:
+    """The candles that open in [since, until)."""
+    times = instants(rows)
+    return rows.filter(pa.array((times >= since) & (times < until)))

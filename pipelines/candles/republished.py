@@ -1,0 +1,138 @@
+"""Files of the archive that were published anew, or late: found in the listing, loaded, the old rows kept beside them.
+
+The archive corrects files without a word, after months and after years (reference, section 8.5): a file is never
+final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, replace
+from functools import partial
+
+from connectors.binance.archive.client import Archive, Fetched
+from connectors.binance.archive.errors import ArchiveTrouble
+from connectors.binance.archive.files import KlineFile
+from connectors.binance.archive.listing import Remote
+from connectors.lake import Lake
+from pipelines.archive.load import no_answer
+from pipelines.archive.provenance import Looks, Row, last_looks, note
+from pipelines.candles.renewal import renew
+from pipelines.concurrency import ahead
+from pipelines.context.session import Session
+from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap, Series, load_gaps
+from schemas.datasets.archive import Reason
+from schemas.model.errors import Problem
+
+BESIDE = {Reason.NO_CHECKSUM, Reason.CHECKSUM_MISMATCH}  # may be mended without a change of the zip that is listed
+LISTINGS = 8  # at once
+_NEVER = 2**63 - 1
+
+Span = tuple[int, int]
+
+
+async def recheck(session: Session, archive: Archive) -> int:
+    """Hold every file that was ever looked at against its listing; returns how many rows changed or came.
+
+    An archive that cannot be asked is told, and asked again by the next maintenance.
+    """
+    looks = await asyncio.to_thread(last_looks, session.lake)
+    wanted = await asyncio.to_thread(_lacking, session.lake)
+    rows = 0
+    listings = ahead(_folders(looks, wanted).items(), partial(_listed, archive), session.stop, LISTINGS)
+    async with aclosing(listings):
+        async for _, listed in listings:
+            if isinstance(listed, Problem):
+                session.note(f"The archive was not looked at again: {listed.what}")
+                continue
+            rows += await reload(session, archive, await anew(archive, listed, looks, wanted))
+    return rows
+
+
+async def anew(
+    archive: Archive, listed: Iterable[Remote], looks: Mapping[str, Row], wanted: Mapping[Series, Sequence[Span]]
+) -> list[Remote]:
+    """The files whose listing or CHECKSUM is not what it was at the last look, and late ones that may fill a gap."""
+    found = []
+    for remote in listed:
+        look = looks.get(remote.path)
+        if look is None:
+            changed = _may_fill(remote, wanted)
+        elif (remote.etag, remote.size) != (look["etag"], look["size"]):
+            changed = True
+        else:
+            changed = look["reason"] in BESIDE and await archive.checksum(remote.path) == look["sha256"]
+        if changed:
+            found.append(remote)
+    return found
+
+
+async def reload(session: Session, archive: Archive, remotes: Iterable[Remote]) -> int:
+    """Load files again, each on its own; returns how many rows changed or came."""
+    rows = 0
+    for remote in remotes:
+        if session.stop.is_set():
+            break
+        try:
+            fetched = await archive.fetch(remote)
+        except ArchiveTrouble as trouble:
+            session.note(f"The archive was not looked at again: {trouble.what}")
+            continue
+        rows += await asyncio.to_thread(_reloaded, session.lake, fetched, session.client.now_us())
+    return rows
+
+
+def _lacking(lake: Lake) -> dict[Series, list[Span]]:
+    """The stretches, by series, that no answer of the exchange explains."""
+    found: dict[Series, list[Span]] = defaultdict(list)
+    for series, gaps in load_gaps(lake).items():
+        for gap in gaps.values():
+            if not _of_the_exchange(gap):
+                found[series].append((gap.since, gap.until or _NEVER))
+    return found
+
+
+def _of_the_exchange(gap: Gap) -> bool:
+    return str(gap.evidence.get("asked")).startswith(OF_THE_EXCHANGE.what)
+
+
+def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> dict[str, str]:
+    """The folders to list, each with the first file that matters."""
+    files = [file for path in looks if (file := KlineFile.known(path)) is not None]
+    for series, spans in wanted.items():
+        names = series.market, series.symbol, series.interval
+        files += [made(*names, min(spans)[0]) for made in (KlineFile.monthly, KlineFile.daily)]
+    first: dict[str, str] = {}
+    for file in files:
+        first[file.folder] = min(file.path, first.get(file.folder, file.path))
+    return first
+
+
+async def _listed(archive: Archive, folder: tuple[str, str]) -> Sequence[Remote]:
+    path, first = folder
+    return await archive.list(path, after=first.removesuffix(".zip"))
+
+
+def _may_fill(remote: Remote, wanted: Mapping[Series, Sequence[Span]]) -> bool:
+    file = KlineFile.at(remote.path)
+    spans = wanted.get(Series(file.market, file.symbol, file.interval), ())
+    return any(since < file.until_us and file.since_us < until for since, until in spans)
+
+
+def _reloaded(lake: Lake, fetched: Fetched, now: int) -> int:
+    """Put a file's rows in the place of those stored for its time; one that cannot be read changes none."""
+    file = KlineFile.at(fetched.path)
+    if fetched.rows is None:
+        Looks(lake).write([fetched], now)
+        return 0
+    gap = no_answer(fetched)
+    unanswered = tuple(replace(gap, since=since, until=until) for since, until in fetched.holes) if gap else ()
+    series, asked = Series(file.market, file.symbol, file.interval), Asked(fetched.path, unanswered)
+    renewed = renew(lake, series, fetched.rows, file.since_us, file.until_us, now, asked)
+    if renewed is None:  # another process moved the series: not noted as loaded, so that the next look is another try
+        return 0
+    note(lake, fetched, now, asdict(renewed))
+    return renewed.rows

@@ -1,0 +1,61 @@
+"""Many requests at once, their answers in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from itertools import islice
+from typing import Any, TypeVar
+
+from schemas.model.errors import Problem
+
+AHEAD = 60  # items in flight or waiting for their turn; bounds memory, three times the connections
+GRACE_S = 5.0  # how long a stop waits for answers on their way
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+async def ahead(
+    items: Iterable[Item], fetch: Callable[[Item], Awaitable[Result]], stop: asyncio.Event, limit: int = AHEAD
+) -> AsyncGenerator[tuple[Item, Result | Problem], None]:
+    """Fetch many items at once and hand them out in order, each with its result or its problem.
+
+    Once `stop` is set nothing more is asked, and what is on its way gets a moment to arrive. What does not come in
+    that moment is left out, and what came behind it is handed out all the same.
+    """
+    waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+    remaining = iter(items)
+    over: asyncio.Future[Any] = asyncio.ensure_future(_over(stop))
+    left: list[asyncio.Future[Any]] = [over]
+    try:
+        while True:
+            for item in () if stop.is_set() else islice(remaining, limit - len(waiting)):
+                waiting.append((item, asyncio.ensure_future(fetch(item))))
+                left.append(waiting[-1][1])
+            if not waiting:
+                return
+            item, future = waiting.popleft()
+            await asyncio.wait({future, over}, return_when=asyncio.FIRST_COMPLETED)
+            if future.done():
+                left.remove(future)
+                result: Result | Problem = _outcome(future)
+                yield item, result
+    finally:
+        for each in left:
+            each.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _over(stop: asyncio.Event) -> None:
+    """Once stopping is wished for, wait as long as an answer on its way may take."""
+    await stop.wait()
+    await asyncio.sleep(GRACE_S)
+
+
+def _outcome(future: asyncio.Future[Any]) -> Any:
+    try:
+        return future.result()
+    except Problem as problem:
+        return problem

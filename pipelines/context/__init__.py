@@ -1,0 +1,1 @@
+"""What every pull of a run shares: session, progress, receipts, run log."""

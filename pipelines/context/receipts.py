@@ -1,0 +1,88 @@
+"""What a run reports: one receipt for each dataset pulled, with what failed and why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from pipelines.context.surprises import told
+from schemas.model.redaction import without_keys
+
+Outcome = Literal["done", "failed", "interrupted", "skipped"]
+
+# When several apply, the first of these is the exit code of the whole command.
+_PRECEDENCE = (130, 70, 4, 75, 3, 1, 2)
+_OF_OUTCOME = {"done": 0, "skipped": 0, "interrupted": 130, "failed": 1}
+_log = logging.getLogger("binlake")  # silent but under --debug
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One series that failed; the others went on. Holds no key, even where one was taken for a symbol."""
+
+    series: str
+    why: str
+    exit_code: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "series", without_keys(self.series))
+        object.__setattr__(self, "why", without_keys(self.why))
+
+    @classmethod
+    def of(cls, series: str, error: Exception) -> Failure:
+        _log.debug("%s failed:", series, exc_info=error)
+        exit_code, why = told(error)
+        return cls(series, why, exit_code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What pulling one dataset of one flow did. Counts are of rows committed and requests sent, retries included."""
+
+    flow: str
+    dataset: str
+    market: str | None
+    account: str | None
+    outcome: Outcome
+    rows: int = 0
+    requests: int = 0
+    weight: int = 0
+    seconds: float = 0.0
+    failures: tuple[Failure, ...] = ()
+    note: str = ""
+
+    @classmethod
+    def of_flow(cls, flow: str, *failures: Failure) -> Receipt:
+        """The receipt of a flow that failed beside its datasets, or before it came to them."""
+        return cls(flow=flow, dataset="", market=None, account=None, outcome="failed", failures=failures)
+
+    @property
+    def where(self) -> str:
+        """The account or the market."""
+        return self.account or self.market or ""
+
+    @property
+    def exit_code(self) -> int:
+        return worst([_OF_OUTCOME[self.outcome], *(failure.exit_code for failure in self.failures)])
+
+    def after(self, first: Receipt) -> Receipt:
+        """This receipt, with what an earlier try of the same unit did counted in."""
+        return replace(
+            self,
+            rows=first.rows + self.rows,
+            requests=first.requests + self.requests,
+            weight=first.weight + self.weight,
+            seconds=round(first.seconds + self.seconds, 3),
+            note=first.note or self.note,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of a command in which all of these happened."""
+    found = set(codes)
+    return next((code for code in _PRECEDENCE if code in found), 0)

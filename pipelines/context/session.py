@@ -1,0 +1,34 @@
+"""What every pull of one run shares."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from connectors.binance.archive.client import Archive
+from connectors.binance.client import Client
+from connectors.lake import Lake
+from pipelines.context.progress import Progress
+from pipelines.context.run_log import Journal
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop.
+
+    With `again`, what is otherwise asked for again at a slow rate is asked for now.
+    """
+
+    lake: Lake
+    client: Client
+    journal: Journal
+    progress: Progress
+    archive: Archive | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    again: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Have a person told something that is no failure, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)

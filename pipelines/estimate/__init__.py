@@ -1,0 +1,1 @@
+"""What a run will request, before it starts."""

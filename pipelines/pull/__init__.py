@@ -1,0 +1,1 @@
+"""The ways to pull a list, one file each; symbols and their selection."""

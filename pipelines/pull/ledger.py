@@ -1,0 +1,143 @@
+"""An account's ledgers: asked for in windows of time, many at once, each committed with the coverage it gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.endpoints.model import Endpoint, Inside
+from connectors.binance.paging import all_pages, whole_window
+from pipelines.concurrency import AHEAD, ahead
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.pull.ledger_rows import Answered, add_windows
+from pipelines.pull.ledger_windows import LedgerWindow, windows_of
+from pipelines.store.gaps import Absence, write_absences
+from pipelines.store.rows import with_instants
+from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.series import Series
+
+NOT_RETAINED = "not_retained"
+
+
+@dataclass(slots=True, kw_only=True)
+class LedgerPull:
+    """One pull of one ledger of an account. A series that fails is in `failures` and stops no other."""
+
+    session: Session
+    endpoint: Endpoint
+    account: str
+    since: int | None = None
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Bring every series up to now, and back to where its history is wanted from."""
+        table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
+        windows = windows_of(self.endpoint, self.account, await asyncio.to_thread(table.bounds), self.since, now)
+        self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
+        remaining, failed = iter(windows), set[Series]()
+        while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
+            failed |= await self._wave(wave)
+            if self.session.stop.is_set():
+                return
+
+    async def _wave(self, wave: Sequence[LedgerWindow]) -> set[Series]:
+        """Fetch these windows at once and commit what came; the series of which one failed."""
+        answers, failed, waiting = list[Answered](), set[Series](), deque(wave)
+        try:
+            async with aclosing(ahead(wave, self._fetch, self.session.stop)) as fetched:
+                async for window, answer in fetched:
+                    while (asked := waiting.popleft()) is not window:
+                        failed.add(asked.series)  # a stop left it out: what follows would leave a hole before it
+                    match answer:
+                        case TryLater() | AccessRefused():
+                            raise answer
+                        case Problem():
+                            self.failures.append(Failure.of(_name(window.series), answer))
+                            failed.add(window.series)
+                        case _ if window.series not in failed:
+                            answers.append(answer)
+        finally:
+            await asyncio.to_thread(self._store, answers)
+        return failed
+
+    def _store(self, answers: Sequence[Answered]) -> None:
+        lake, now = self.session.lake, self.session.client.now_us()
+        write_absences(
+            lake, [self._absence(*lost, one.window) for one in answers if (lost := one.window.forgotten)], now
+        )
+        new = add_windows(lake, self.endpoint.feeds, answers, now) if answers else 0
+        self.rows += new
+        self.session.progress.advance(rows=new)
+
+    def _absence(self, since: int, until: int, window: LedgerWindow) -> Absence:
+        kept = self.endpoint.windows.kept
+        evidence = {"endpoint": self.endpoint.name, "kept_days": kept.days if kept else None}
+        return Absence(window.series, since, until, NOT_RETAINED, evidence)
+
+    async def _fetch(self, window: LedgerWindow) -> Answered:
+        if not window.asks:
+            return Answered(window, ())
+        pages = await self._pages(window)
+        rows = [row for page in pages for row in with_instants(page)]
+        self._refuse_contradictions(rows)
+        return Answered(window, rows)
+
+    async def _pages(self, window: LedgerWindow) -> list[pa.Table]:
+        walk, dataset = self.endpoint.windows, self.endpoint.feeds
+        since_ms, until_ms = window.ask_since // 1000, window.until // 1000
+        if walk.inside is Inside.SPLIT:
+            return await whole_window(
+                lambda start, end: self._rows(window.series, start, end),
+                since_ms,
+                until_ms,
+                full=self._is_full,
+            )
+        return await all_pages(
+            lambda place: self._rows(window.series, since_ms, until_ms - 1, {walk.page: place}),
+            key=dataset.identity,
+            by_offset=walk.inside is Inside.OFFSET,
+        )
+
+    def _is_full(self, page: pa.Table) -> bool:
+        counted = self.endpoint.windows.counted_by
+        filled = page.num_rows if counted is None else len(pc.unique(page[counted]))
+        return filled >= self.endpoint.page_limit
+
+    async def _rows(
+        self, series: Series, start_ms: int, end_ms: int, more: Mapping[str, int] | None = None
+    ) -> pa.Table:
+        walk = self.endpoint.windows
+        params: dict[str, Any] = {walk.start: start_ms, walk.end: end_ms, **(more or {})}
+        if walk.limit is not None:
+            params[walk.limit] = self.endpoint.page_limit
+        if walk.fan_out is not None:
+            params[walk.fan_out.param] = walk.fan_out.values[series.values[walk.fan_out.column]]
+        known: dict[str, Any] = {**series.values, "version": 0, "gone_since": None, "seen_at": 0}
+        if walk.fan_out is not None and walk.fan_out.returned:
+            del known[walk.fan_out.column]
+        rows = await self.session.client.rows(self.endpoint, known, **params)
+        self.session.progress.advance(requests=1)
+        return rows
+
+    def _refuse_contradictions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Two different rows under one key: neither can be believed to be the last."""
+        seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+        for row in rows:
+            key = tuple(row[name] for name in self.endpoint.feeds.identity)
+            if seen.setdefault(key, row) != row:
+                shown = ", ".join(f"{name} {row[name]}" for name in self.endpoint.feeds.identity)
+                raise Problem(f"{self.endpoint.name} returned two different rows for {shown}.", "Run again later.")
+
+
+def _name(series: Series) -> str:
+    return "/".join([series.dataset.name, *series.values.values()])

@@ -1,0 +1,137 @@
+"""Windows of a ledger on their way into the lake: every state of a movement once, with the coverage it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import Lake, Move, Stale
+from pipelines.pull.ledger_windows import LedgerWindow
+from pipelines.store.append import ROUNDS
+from pipelines.store.rows import rows_of, with_instants
+from schemas.model.dataset import Dataset
+from schemas.model.errors import Problem
+from schemas.model.fields import TIME
+from schemas.model.series import Series
+
+Row = Mapping[str, Any]
+Key = tuple[Any, ...]
+
+_OF_THE_VERSION = frozenset({"version", "seen_at", "gone_since"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """All rows that the exchange returned for a window."""
+
+    window: LedgerWindow
+    rows: Sequence[Row]
+
+
+def add_windows(lake: Lake, dataset: Dataset, answers: Sequence[Answered], now: int) -> int:
+    """Commit what these windows show that is not stored yet, with the coverage they give; how many rows were new.
+
+    A row the lake holds that its window no longer returns gets a version with `gone_since`. A window that does not
+    touch the coverage of its series, since another process moved on or an earlier one failed, is left out.
+    """
+    table = lake.table(dataset)
+    for _ in range(ROUNDS):
+        bounds = table.bounds()
+        moves, rows = [], []
+        for series, fitting in _touching(answers, bounds):
+            stored = _last(with_instants(table.scan(where=_where(dataset, series, fitting))), dataset)
+            rows += [row for one in fitting for row in _news(dataset, one, stored, now)]
+            moves.append(_move(series, fitting, bounds))
+        if not moves:
+            return 0
+        try:
+            return table.commit(rows_of(dataset, rows) if rows else None, moves).rows
+        except Stale:
+            continue
+    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+
+
+def _touching(answers: Iterable[Answered], bounds: Mapping[str, int]) -> Iterable[tuple[Series, list[Answered]]]:
+    """The windows of each series that extend its coverage without a hole, in the order they were asked for."""
+    found: dict[Series, list[Answered]] = {}
+    reached: dict[Series, tuple[int, int]] = {}
+    for one in answers:
+        series, window = one.window.series, one.window
+        since, until = reached.get(series) or (
+            series.bound("since", bounds) or window.since,
+            series.bound("until", bounds) or window.since,
+        )
+        if window.since <= until and since <= window.until:
+            reached[series] = min(since, window.since), max(until, window.until)
+            found.setdefault(series, []).append(one)
+    return found.items()
+
+
+def _move(series: Series, answers: Sequence[Answered], bounds: Mapping[str, int]) -> Move:
+    expected = {name: series.bound(name, bounds) for name in ("since", "until", "revision")}
+    windows = [one.window for one in answers]
+    sinces = [one for one in (expected["since"], *(window.since for window in windows)) if one is not None]
+    untils = [one for one in (expected["until"], *(window.until for window in windows)) if one is not None]
+    return Move(series.id, expected, {"since": min(sinces), "until": max(untils)})
+
+
+def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.Expression:
+    """The rows of a series that lie in these windows, or have the key of one that came."""
+    time, id_ = str(dataset.cursor), dataset.identity[-1]
+    inside = [
+        (pc.field(time) >= _instant(one.window.ask_since)) & (pc.field(time) < _instant(one.window.until))
+        for one in answers
+    ]
+    ids = sorted({row[id_] for one in answers for row in one.rows})
+    found = reduce(or_, inside) | pc.field(id_).isin(pa.array(ids, dataset.schema.field(id_).type))
+    for name, value in series.values.items():
+        found &= pc.field(name) == value
+    return found
+
+
+def _instant(microseconds: int) -> Any:
+    return pa.scalar(microseconds, TIME.arrow)
+
+
+def _last(rows: Iterable[Row], dataset: Dataset) -> dict[Key, Row]:
+    """The last version of each movement."""
+    return {_key(row, dataset): row for row in sorted(rows, key=lambda row: row[dataset.version])}
+
+
+def _key(row: Row, dataset: Dataset) -> Key:
+    return tuple(row[name] for name in dataset.identity)
+
+
+def _news(dataset: Dataset, answer: Answered, stored: dict[Key, Row], now: int) -> list[Row]:
+    """The new versions that one window gives; `stored` takes them up."""
+    time, window = str(dataset.cursor), answer.window
+    returned = {_key(row, dataset): row for row in answer.rows}
+    inside = [key for key, row in stored.items() if window.ask_since <= row[time] < window.until]
+    news = [
+        _version(row, stored.get(key), None, now)
+        for key, row in returned.items()
+        if key not in stored or _differs(row, stored[key])
+    ]
+    news += [
+        _version(stored[key], stored[key], now, now)
+        for key in inside
+        if key not in returned and stored[key]["gone_since"] is None
+    ]
+    stored.update((_key(row, dataset), row) for row in news)
+    return news
+
+
+def _differs(row: Row, before: Row) -> bool:
+    return before["gone_since"] is not None or any(
+        value != before[name] for name, value in row.items() if name not in _OF_THE_VERSION
+    )
+
+
+def _version(row: Row, before: Row | None, gone_since: int | None, now: int) -> Row:
+    return {**row, "version": before["version"] + 1 if before else 1, "gone_since": gone_since, "seen_at": now}

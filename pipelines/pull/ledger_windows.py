@@ -1,0 +1,110 @@
+"""The windows in which a list of movements is asked for: what `plan` prices, and what the pull walks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connectors.binance.endpoints.model import Endpoint, Windows
+from schemas.model.grid import DAY_US, SECOND_US
+from schemas.model.series import Series
+
+BEGINNING_US = int(datetime(2017, 7, 1, tzinfo=UTC).timestamp()) * SECOND_US  # no account of the exchange is older
+LAG_US = 10 * SECOND_US  # what happened since may be missing from an answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerWindow:
+    """A stretch of a series, [since, until), of which the exchange can be asked from `ask_since` on."""
+
+    series: Series
+    since: int
+    until: int
+    ask_since: int
+    backward: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, int, Series]:
+        """Forward windows first and ascending, so that a commit touches few months; backward ones descend."""
+        return self.backward, -self.until if self.backward else self.since, self.series
+
+    @property
+    def forgotten(self) -> tuple[int, int] | None:
+        """The part of it that the exchange no longer returns."""
+        return (self.since, min(self.ask_since, self.until)) if self.ask_since > self.since else None
+
+    @property
+    def asks(self) -> bool:
+        return self.ask_since < self.until
+
+
+def series_of(endpoint: Endpoint, account: str) -> list[Series]:
+    """Every series of an account that the endpoint feeds: one, or one per value of its fan-out."""
+    dataset, walk = endpoint.feeds, endpoint.windows
+    if walk.fan_out is None:
+        return [Series.of(dataset, account=account)]
+    return [Series.of(dataset, account=account, **{walk.fan_out.column: value}) for value in walk.fan_out.values]
+
+
+def windows_of(
+    endpoint: Endpoint, account: str, bounds: Mapping[str, int], since: int | None, now: int
+) -> list[LedgerWindow]:
+    """All windows of a run, in the order they are asked for.
+
+    `since` is where the account's history is wanted from; None means as far back as the exchange returns it.
+    """
+    found = (
+        window for series in series_of(endpoint, account) for window in _windows(endpoint, series, bounds, since, now)
+    )
+    return sorted(found, key=lambda window: window.rank)
+
+
+def _windows(
+    endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int
+) -> Iterator[LedgerWindow]:
+    walk, settles_us = endpoint.windows, _microseconds(endpoint.feeds.settles)
+    kept_us = _microseconds(walk.kept)
+    reachable = _whole_ms(max(BEGINNING_US, now - kept_us if kept_us else 0))
+    since, until = series.bound("since", bounds), series.bound("until", bounds)
+    begin = reachable if wanted is None else wanted
+    end = _whole_ms(now - LAG_US)
+    if since is None or until is None:
+        yield from _cut(walk, series, begin, end, reachable)
+        return
+    yield from _cut(walk, series, max(since, until - settles_us), end, reachable, attached=until)
+    if begin < since:
+        yield from _cut(walk, series, begin, since, reachable, backward=True)
+
+
+def _cut(
+    walk: Windows,
+    series: Series,
+    since: int,
+    end: int,
+    reachable: int,
+    *,
+    attached: int | None = None,
+    backward: bool = False,
+) -> Iterator[LedgerWindow]:
+    """[since, end) in windows. What lies before `reachable` belongs to the first one, from where coverage ends on."""
+    width_us = walk.days * DAY_US
+    ask = max(since, reachable)
+    start = min(since if attached is None else attached, ask)
+    while start < end:
+        until = min(ask + width_us, end) if ask < end else end
+        yield LedgerWindow(series=series, since=start, until=until, ask_since=ask, backward=backward)
+        start = ask = until
+
+
+def _microseconds(length: timedelta | None) -> int:
+    return 0 if length is None else length // timedelta(microseconds=1)
+
+
+def _whole_ms(instant: int) -> int:
+    return instant // 1000 * 1000
+
+
+def instant_us(moment: datetime | None) -> int | None:
+    """An instant in microseconds since 1970."""
+    return None if moment is None else int(moment.timestamp()) * SECOND_US

@@ -1,0 +1,88 @@
+"""Which symbols a market flow means: those it names, the most traded ones, or all there are or ever were."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.binance.archive.client import Archive
+from connectors.binance.archive.errors import ArchiveTrouble
+from connectors.binance.archive.files import folder
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.pull.symbols import Listing, covered, listing, top
+from schemas.config.flows import MarketFlow, TopSymbols
+
+Wanted = tuple[str, ...] | TopSymbols | Literal["all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The symbols meant, the listing they were chosen from, and the names that nobody lists."""
+
+    names: tuple[str, ...]
+    book: Listing
+    everything: bool = False
+    unknown: tuple[Failure, ...] = ()
+
+    @property
+    def forgotten(self) -> frozenset[str]:
+        """Those that only the archive knows."""
+        return self.book.forgotten(self.names)
+
+    @property
+    def delisted(self) -> frozenset[str]:
+        """All symbols, chosen or not, of which nothing new comes."""
+        return self.book.delisted | self.forgotten
+
+    @property
+    def traded(self) -> Collection[str]:
+        """Those of the symbols that trade, so that an answer without them lacks something."""
+        return [one for one in self.names if self.book.trades(one)]
+
+    @property
+    def listed(self) -> Sequence[str] | None:
+        """Those that the exchange can be asked for; None for all it has."""
+        return None if self.everything else [one for one in self.names if one not in self.forgotten]
+
+
+async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
+    """Ask the exchange, and the archive where it may know more, which symbols are meant by `wanted`."""
+    named = wanted if isinstance(wanted, tuple) else ()
+    book = await listing(session, flow.market, named)
+    if isinstance(wanted, TopSymbols):
+        return Chosen(tuple(await top(session, flow.market, book, wanted.quote, wanted.top)), book)
+    if not isinstance(wanted, tuple):
+        names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
+        if flow.delisted and session.archive is not None:
+            names |= await in_archive(session, session.archive, flow.market)
+        return Chosen(tuple(sorted(names)), book, everything=True)
+    nowhere = {
+        symbol: failure
+        for symbol in wanted
+        if symbol not in book.rows and (failure := await _unlisted(session, flow, book, symbol)) is not None
+    }
+    return Chosen(tuple(one for one in wanted if one not in nowhere), book, unknown=tuple(nowhere.values()))
+
+
+async def in_archive(session: Session, archive: Archive, market: str) -> set[str]:
+    """The symbols that the archive has; when it cannot be asked they are left to the next run, and that is told."""
+    try:
+        return set(await archive.symbols(market))
+    except ArchiveTrouble as trouble:
+        session.note(f"Symbols that only the archive knows were not looked for: {trouble.what}")
+        return set()
+
+
+async def _unlisted(session: Session, flow: MarketFlow, book: Listing, symbol: str) -> Failure | None:
+    """Why a symbol that the exchange does not list cannot be pulled; None where the archive is seen to have it."""
+    if session.archive is None:
+        return book.unknown(flow.market, symbol)
+    try:
+        archived = await session.archive.folders(folder(flow.market, symbol, monthly=True))
+    except ArchiveTrouble as trouble:
+        name = f"{flow.market}/{symbol}"
+        return Failure(name, f"The exchange lists no symbol {symbol}, and the archive could not be asked: {trouble}")
+    return None if archived else book.unknown(flow.market, symbol)

@@ -1,0 +1,1 @@
+"""Checks, expectations, completeness statements, the audit of archive files."""

@@ -1,0 +1,174 @@
+"""A sampled audit: candles that came from the archive are asked for again over REST, a few pages a day.
+
+Nothing is changed by it. What differs is a row of `check_results` under the name `archive_audit`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.endpoints.spot import KLINES as ENDPOINT
+from connectors.binance.errors import UnknownSymbol
+from connectors.lake import Lake
+from pipelines.context.session import Session
+from pipelines.pull.symbols import Listing, known
+from pipelines.quality.checks import SAMPLE_ROWS, CheckResult, record
+from pipelines.store.candles import held
+from pipelines.store.gaps import Series
+from pipelines.store.rows import Instants, instants, text, with_instants
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.journal import CHECK_RESULTS
+from schemas.datasets.market import KLINES
+from schemas.derived.canonical import records
+from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.fields import TIME
+from schemas.model.grid import DAY_US, SECOND_US, Grid
+
+NAME = "archive_audit"
+DAILY_WEIGHT = 200  # of the exchange's request weight: a hundred pages, some two seconds of its budget
+PROMISE = "What the archive gave is what the exchange prints over REST, as far as a day's sample shows."
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of one series, a page of the exchange long at most: [since, until)."""
+
+    series: Series
+    since: int
+    until: int
+
+
+async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | None:
+    """Hold a sample of archive candles against REST and record it; None when today's is done, or nothing is there.
+
+    The day chooses the sample, so that days add up and a run that was stopped draws the same one again.
+    """
+    now = session.client.now_us()
+    if await asyncio.to_thread(_done_today, session.lake, now):
+        return None
+    pages = await asyncio.to_thread(sample, session.lake, now // DAY_US, weight // ENDPOINT.cost({}))
+    compared = await _compared(session, pages)
+    if not compared.pages or (session.stop.is_set() and not compared.found):
+        return None
+    found = tuple(compared.found)
+    result = CheckResult(
+        name=NAME, severity="warn", promise=PROMISE, offending_rows=len(found), sample=found[:SAMPLE_ROWS]
+    )
+    moment = datetime.fromtimestamp(now // SECOND_US, UTC)
+    await asyncio.to_thread(record, session.lake, [result], uuid4().hex, moment)
+    return result
+
+
+@dataclass(slots=True)
+class Compared:
+    """How many pages were held against REST, and the candles that differ, each once and as JSON."""
+
+    pages: int = 0
+    found: dict[str, None] = field(default_factory=dict)
+
+
+async def _compared(session: Session, pages: Iterable[Page]) -> Compared:
+    """Hold pages against REST. One that gets no answer is told and left out; the others are compared all the same."""
+    compared = Compared()
+    for page in pages:
+        if session.stop.is_set():
+            break
+        try:
+            compared.found |= dict.fromkeys(await _held_against(session, page))
+        except UnknownSymbol:
+            continue  # forgotten since it was last listed
+        except (TryLater, AccessRefused):
+            if not compared.found:
+                raise
+            break  # what differs is known, and worth telling
+        except Problem as problem:
+            session.note(f"{page.series.name} was not audited: {problem}")
+            continue
+        compared.pages += 1
+    return compared
+
+
+def sample(lake: Lake, day: int, count: int) -> list[Page]:
+    """So many pages of the candles that archive files gave, each file as likely as the candles it gave are many."""
+    files = _loaded(lake)
+    if not files:
+        return []
+    chance = Random(day)  # noqa: S311 - reproducible on purpose; guards nothing
+    chosen = chance.choices(files, weights=[file["rows"] for file in files], k=count)
+    return list(dict.fromkeys(_page(chance, file) for file in chosen))
+
+
+def _page(chance: Random, file: dict[str, Any]) -> Page:
+    series = Series(file["market"], file["symbol"], file["interval"])
+    length_us = Grid.of(series.interval).length_us
+    slots = (file["until"] - file["since"]) // length_us
+    first = chance.randrange(max(1, slots - ENDPOINT.page_limit + 1))
+    since = file["since"] + first * length_us
+    return Page(series, since, min(file["until"], since + ENDPOINT.page_limit * length_us))
+
+
+def _loaded(lake: Lake) -> list[dict[str, Any]]:
+    """The last version of each file whose candles REST may have too, with the part of its time that is covered."""
+    names = ["path", "market", "symbol", "interval", "since", "until", "rows", "seen_at"]
+    seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset") == KLINES.name).sort_by("seen_at")
+    last = {row["path"]: row for row in with_instants(seen)}
+    bounds = lake.table(KLINES).bounds()
+    books = {market: known(lake, market) for market in {file["market"] for file in last.values()}}
+    given = (last[path] for path in sorted(last) if last[path]["rows"])
+    clipped = (_covered(file, bounds) for file in given if not _asked_in_vain(books[file["market"]], file["symbol"]))
+    return [file for file in clipped if file["since"] < file["until"]]
+
+
+def _asked_in_vain(book: Listing, symbol: str) -> bool:
+    """Whether the exchange was last seen without a symbol, so that only the archive has its candles."""
+    return bool(book.rows and book.forgotten([symbol]))
+
+
+def _covered(file: dict[str, Any], bounds: Mapping[str, int]) -> dict[str, Any]:
+    series = KLINES.series_id(file)
+    since, until = bounds.get(f"{series}#since", 0), bounds.get(f"{series}#until", 0)
+    return file | {"since": max(file["since"], since), "until": min(file["until"], until)}
+
+
+def _done_today(lake: Lake, now: int) -> bool:
+    today = pa.scalar(now - now % DAY_US, TIME.arrow)
+    where = (pc.field("check_name") == NAME) & (pc.field("checked_at") >= today)
+    return lake.table(CHECK_RESULTS).scan(["run"], where).num_rows > 0
+
+
+async def _held_against(session: Session, page: Page) -> list[str]:
+    """The candles of a page that are not the same here and over REST, each as JSON."""
+    series = page.series
+    stored = await asyncio.to_thread(held, session.lake.table(KLINES), series, page.since, page.until)
+    printed = await session.client.rows(
+        ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+        startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=ENDPOINT.page_limit,
+    )  # fmt: skip
+    session.progress.advance(requests=1)
+    return list(_differing(series, stored, printed))
+
+
+def _differing(series: Series, stored: pa.Table, printed: pa.Table) -> Iterator[str]:
+    """Each instant at which the two do not have the same candle."""
+    here, there = _by_instant(stored), _by_instant(printed)
+    for instant in sorted(here.keys() | there.keys()):
+        if here.get(instant) != there.get(instant):
+            place = "only over REST" if instant not in here else "differs" if instant in there else "only stored"
+            yield json.dumps({**series.values, "open_time": text(instant), "what": place}, ensure_ascii=False)
+
+
+def _by_instant(rows: pa.Table) -> dict[int, bytes]:
+    """The exact candles by their instant."""
+    times: Instants = instants(rows)
+    return dict(zip(times.tolist(), map(np.ndarray.tobytes, records(KLINES, rows)), strict=True))

@@ -1,0 +1,136 @@
+"""Run the checks of schemas/checks and those derived from declarations, and record what they found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from difflib import get_close_matches
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from connectors.lake import Lake
+from connectors.lake.files.intact import GOOD_FOR
+from connectors.lake.sql.session import connect, run
+from schemas.datasets import DATASETS
+from schemas.datasets.journal import CHECK_RESULTS
+from schemas.derived.queries import Check, Severity, checks
+from schemas.model.errors import Problem, UsageProblem
+from schemas.model.fields import ID, TEXT
+
+SAMPLE_ROWS = 5
+FILES_INTACT = "files_intact"
+READ_BYTES = 2 * 2**30  # of data files a run, some seconds' worth
+
+_TEXTS = ("flow", "dataset", "market", "account", "symbol", "interval")
+_SCHEDULES: dict[str, pa.DataType] = dict.fromkeys(_TEXTS, TEXT.arrow) | {"every_s": ID.arrow}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How often a flow promises to pull series of a dataset; None where it speaks of all symbols or intervals."""
+
+    flow: str
+    dataset: str
+    market: str | None = None
+    account: str | None = None
+    symbol: str | None = None
+    interval: str | None = None
+    every_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What one check found; `sample` holds the first offending rows, each as JSON."""
+
+    name: str
+    severity: Severity
+    promise: str
+    offending_rows: int = 0
+    sample: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.offending_rows == 0
+
+
+def run_checks(
+    lake: Lake, schedules: Iterable[Schedule], now: datetime, names: Sequence[str] | None = None
+) -> list[CheckResult]:
+    """The result of every check, or of those named, on one snapshot of the lake and at one instant."""
+    chosen = _chosen(names)
+    files = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
+    with connect(lake) as connection:
+        connection.execute("SET VARIABLE checked_at = ?", [now])
+        rows = [asdict(schedule) for schedule in schedules]
+        connection.register("flow_schedules", pa.Table.from_pylist(rows, schema=pa.schema(_SCHEDULES)))
+        return [_result(connection, check) for check in chosen] + files
+
+
+def record(lake: Lake, results: Iterable[CheckResult], run_id: str, now: datetime) -> None:
+    """Append the results to `check_results`."""
+    rows = [
+        {
+            "run": run_id,
+            "check_name": result.name,
+            "severity": result.severity,
+            "passed": result.passed,
+            "offending_rows": result.offending_rows,
+            "sample": None if result.passed else f"[{', '.join(result.sample)}]",
+            "checked_at": now,
+        }
+        for result in results
+    ]
+    lake.table(CHECK_RESULTS).commit(pa.Table.from_pylist(rows, schema=CHECK_RESULTS.schema), [])
+
+
+def _chosen(names: Sequence[str] | None) -> list[Check]:
+    known = {check.name: check for check in checks()}
+    for name in names or ():
+        if name not in known and name != FILES_INTACT:
+            close = get_close_matches(name, [*known, FILES_INTACT], n=1)
+            raise UsageProblem(f"There is no check {name}.", f"Did you mean {close[0]}?" if close else "")
+    return [known[name] for name in names or known if name in known]
+
+
+def _result(connection: DuckDBPyConnection, check: Check) -> CheckResult:
+    """What a check found; data that it needs and cannot read is an offence too, and stops no other check."""
+    try:
+        return _found(connection, check)
+    except Problem as problem:  # damage, or a disk that does not give the file
+        sample = json.dumps({"not_checked": str(problem)}, ensure_ascii=False)
+        return CheckResult(name=check.name, severity="error", promise=check.promise, offending_rows=1, sample=(sample,))
+
+
+def _found(connection: DuckDBPyConnection, check: Check) -> CheckResult:
+    offending = f"FROM (\n{check.sql}\n) AS offending"
+    count = run(connection, f"SELECT count(*) AS rows {offending}").to_pylist()[0]["rows"]
+    first = f"SELECT to_json(offending)::VARCHAR AS row {offending} LIMIT {SAMPLE_ROWS}"
+    sample = [row["row"] for row in run(connection, first).to_pylist()] if count else []
+    return CheckResult(
+        name=check.name, severity=check.severity, promise=check.promise, offending_rows=count, sample=tuple(sample)
+    )
+
+
+def _files_result(lake: Lake, now: datetime) -> CheckResult:
+    """Hold data files against what was written: all for being there, some, in turn, for every byte."""
+    files, fresh, left, offences = 0, 0, READ_BYTES, list[str]()
+    for dataset in DATASETS.values():
+        try:
+            found = lake.table(dataset).inspect(now, left)
+        except Problem as problem:
+            offences.append(json.dumps({"file": dataset.table, "what": str(problem)}, ensure_ascii=False))
+            continue
+        files, fresh, left = files + found.files, fresh + found.fresh, max(0, left - found.read_bytes)
+        offences += [
+            json.dumps({"file": path, "what": what}, ensure_ascii=False) for path, what in found.defects.items()
+        ]
+    return CheckResult(
+        name=FILES_INTACT,
+        severity="error",
+        promise=f"Every data file is there, and as written: {fresh:,} of {files:,} were read in {GOOD_FOR.days} days.",
+        offending_rows=len(offences),
+        sample=tuple(offences[:SAMPLE_ROWS]),
+    )

@@ -1,0 +1,47 @@
+"""What the flows of a file promise: which series are pulled how often. Lateness is measured against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from connectors.lake import Lake
+from pipelines.quality.checks import Schedule
+from pipelines.settings.credentials import unset_secret
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
+from schemas.datasets.market import KLINES
+
+
+def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule]:
+    """The promise of every flow that has a schedule; an account that never could be read promises nothing."""
+    for name, flow in config.flows.items():
+        every_s = _every_s(flow, now)
+        if every_s is None:
+            continue
+        if isinstance(flow, MarketFlow):
+            yield from _of_market(name, flow, every_s)
+        elif isinstance(flow, AccountFlow) and (flow.account in lake.accounts or not unset_secret(config, name)):
+            for dataset in flow.datasets:
+                yield Schedule(flow=name, dataset=dataset, account=flow.account, every_s=every_s)
+
+
+def _every_s(flow: Flow, now: datetime) -> int | None:
+    """The longest time between two runs around now: a cron line may pause over night or a weekend."""
+    last = flow.last_due(now)
+    before = flow.last_due(last) if last is not None else None
+    if last is None or before is None:
+        return None
+    return int(max(last - before, now - last).total_seconds())
+
+
+def _of_market(name: str, flow: MarketFlow, every_s: int) -> Iterator[Schedule]:
+    symbols = flow.symbols if isinstance(flow.symbols, tuple) else (None,)
+    for dataset in flow.datasets:
+        if dataset != KLINES.name:
+            yield Schedule(flow=name, dataset=dataset, market=flow.market, every_s=every_s)
+            continue
+        for symbol in symbols:
+            for interval in flow.intervals:
+                yield Schedule(
+                    flow=name, dataset=dataset, market=flow.market, symbol=symbol, interval=interval, every_s=every_s
+                )

@@ -1,0 +1,116 @@
+"""Statements of two lakes held against each other: which series, months, days and candles differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pipelines.quality.statements import Key, Statement
+from schemas.derived.canonical import FORM
+from schemas.model.errors import UsageProblem
+
+Place = Literal["differs", "only here", "only there"]
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One month, day or candle that is not the same here and there."""
+
+    series: str
+    month: str
+    what: Literal["month", "day", "candle"]
+    since: str
+    until: str  # of the last one of a row of days or candles
+    count: int = 1
+    place: Place
+
+
+def load(path: Path) -> dict[Key, Statement]:
+    """The statements of a file of JSON lines; UsageProblem where it is none, or of another form."""
+    decoder = msgspec.json.Decoder(Statement)
+    statements = {}
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read: {error.strerror}.") from None
+    for number, line in enumerate(lines, 1):
+        try:
+            statement = decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise UsageProblem(
+                f"Line {number} of {path} is no statement: {error}.", "`binlake prove --json` writes them."
+            ) from None
+        if statement.form != FORM:
+            raise UsageProblem(f"{path} has statements of form {statement.form}, this binlake makes form {FORM}.")
+        statements[statement.key] = statement
+    return statements
+
+
+def differences(here: Statement, there: Statement) -> Iterator[Difference]:
+    """Where two statements of one series and month contradict each other, as finely as both of them tell.
+
+    What only one of the two covers is no contradiction.
+    """
+    if here.sha256 == there.sha256:
+        return
+    if here.candles is not None and there.candles is not None:
+        found = list(_of("candle", here, here.candles, there.candles, lambda at: _common(here, there, at)))
+    else:
+        found = list(_of("day", here, here.days, there.days, lambda day: _comparable(here, there, day)))
+    if not found and (here.since, here.until) == (there.since, there.until):
+        found = [absent(here, "differs")]
+    yield from found
+
+
+def absent(statement: Statement, place: Place) -> Difference:
+    """A whole month."""
+    since, until = f"{statement.since:%Y-%m-%d}", f"{statement.until:%Y-%m-%d}"
+    return Difference(
+        series=statement.key.series.name, month=statement.month, what="month", since=since, until=until, place=place
+    )
+
+
+def _of(
+    what: Literal["day", "candle"],
+    statement: Statement,
+    here: Mapping[str, str],
+    there: Mapping[str, str],
+    comparable: Callable[[str], bool],
+) -> Iterator[Difference]:
+    """Days or candles whose hashes are not the same, those in a row as one."""
+    instants = filter(comparable, sorted(here.keys() | there.keys()))
+    for place, group in groupby(instants, lambda at: _place(here.get(at), there.get(at))):
+        row = list(group)
+        if place is not None:
+            yield Difference(
+                series=statement.key.series.name,
+                month=statement.month,
+                what=what,
+                since=row[0],
+                until=row[-1],
+                count=len(row),
+                place=place,
+            )
+
+
+def _place(here: str | None, there: str | None) -> Place | None:
+    if here == there:
+        return None
+    return "only there" if here is None else "only here" if there is None else "differs"
+
+
+def _common(here: Statement, there: Statement, instant: str) -> bool:
+    """Whether both cover an instant."""
+    at = datetime.fromisoformat(instant)
+    return max(here.since, there.since) <= at < min(here.until, there.until)
+
+
+def _comparable(here: Statement, there: Statement, day: str) -> bool:
+    """Whether both cover the same part of a day."""
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    end = start + timedelta(days=1)
+    return (max(here.since, start), min(here.until, end)) == (max(there.since, start), min(there.until, end))

@@ -1,0 +1,1 @@
+"""Prefect and child processes: flows, server, supervisor, doctor, demo."""

@@ -1,0 +1,160 @@
+"""What could keep binlake from working here, looked at one by one: each finding with its fix."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from connectors.binance.budget import Budget, default_path
+from connectors.binance.client import Client
+from connectors.binance.key_guard import check_key
+from connectors.binance.pools import SPOT
+from connectors.binance.route import proxy_name
+from connectors.binance.sites import Site, resolve
+from connectors.lake import Lake
+from pipelines.service.server import recorder
+from pipelines.settings.credentials import key_of
+from pipelines.settings.loader import exposure, load
+from schemas.config.flows import Account
+from schemas.model.errors import Problem
+
+Level = Literal["ok", "warn", "fail"]
+
+CLOCK_WARN_S = 1.0
+DISK_WARN_BYTES = 5_000_000_000
+DISK_FAIL_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: how it stands, and what to do about it."""
+
+    what: str
+    level: Level
+    says: str
+    fix: str = ""
+    exit_code: int = 0
+
+    @classmethod
+    def of(cls, what: str, problem: Problem) -> Finding:
+        return cls(what, "fail", problem.what, problem.way_out, problem.exit_code)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Finding]:
+    """Look at everything that the flows of a file need. `state` is the file of the shared weight budget."""
+    try:
+        config = load(path)
+        site = resolve(config.exchange)
+    except Problem as problem:
+        yield Finding.of("flows.yaml", problem)
+        return
+    warning = exposure(path)
+    says = f"{len(config.flows)} flows on {site.environment}"
+    yield Finding("flows.yaml", "warn" if warning else "ok", says, warning)
+    for finding in (*_disk(config.lake), *_lake(config.lake, site), await _prefect(path)):
+        yield finding
+    try:
+        with Budget(state or default_path(), site.environment, share=config.budget) as budget:
+            yield _budget(budget)
+            yield await _clock(site, budget)
+            for name, account in config.accounts.items():
+                yield await _key(name, account, site, budget)
+    except Problem as problem:
+        yield Finding.of("budget", problem)
+
+
+def _disk(lake: Path) -> Iterator[Finding]:
+    folder = next(each for each in (lake, *lake.parents) if each.exists())
+    free = shutil.disk_usage(folder).free
+    says, fix = f"{free / 1e9:.1f} GB free at {folder}", "Make room, or put the lake on another disk."
+    if free < DISK_FAIL_BYTES:
+        yield Finding("disk", "fail", says, fix, exit_code=1)
+    elif free < DISK_WARN_BYTES:
+        yield Finding("disk", "warn", says, fix)
+    else:
+        yield Finding("disk", "ok", says)
+
+
+def _lake(path: Path, site: Site) -> Iterator[Finding]:
+    if not (path / "lake.json").exists():
+        yield Finding("lake", "ok", f"none yet at {path}; the first run makes it")
+        return
+    try:
+        lake = Lake.open(path, site.environment)
+    except Problem as problem:
+        yield Finding.of("lake", problem)
+        return
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding("lake", "warn", f"other users can look into {path}", f"Run: chmod 700 {path}")
+    else:
+        yield Finding("lake", "ok", f"{path}, bound to {lake.environment}")
+
+
+async def _prefect(path: Path) -> Finding:
+    api, wanted = recorder(path), os.environ.get("PREFECT_API_URL")
+    if api is None and wanted:
+        fix = "Start that server, or unset PREFECT_API_URL; until then runs go directly, unrecorded."
+        return Finding("Prefect", "warn", f"nobody answers at {wanted}", fix)
+    if api is None:
+        return Finding("Prefect", "ok", "no server is up: runs go directly, unrecorded and unscheduled; `binlake up`")
+    from pipelines.service.flows import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
+
+    closed = await close_zombies(api)
+    return Finding(
+        "Prefect", "ok", f"records runs at {api.url}" + (f"; closed {closed} that were killed" if closed else "")
+    )
+
+
+def _budget(budget: Budget) -> Finding:
+    state = budget.state(SPOT)
+    if state.blocked_until is not None:
+        until = datetime.fromtimestamp(state.blocked_until, UTC)
+        says = f"this address must not ask before {until:%Y-%m-%d %H:%M:%S} UTC"
+        return Finding("budget", "fail", says, "Wait; asking earlier makes it longer.", exit_code=75)
+    return Finding("budget", "ok", f"{state.used:,} of {state.usable:,} weight used this minute")
+
+
+async def _clock(site: Site, budget: Budget) -> Finding:
+    """Whether the exchange answers here, and how far this machine's clock is off."""
+    try:
+        async with Client(site, budget) as client:
+            await client.sync()
+            ahead_s = time.time() - client.now_us() / 1e6
+    except Problem as problem:
+        return Finding.of("exchange", problem)
+    proxy = proxy_name(site.url("spot"))
+    through = f" through the proxy {proxy}" if proxy else ""
+    off = f"{abs(ahead_s):.3f} s {'ahead' if ahead_s > 0 else 'behind'}"
+    says = f"{site.url('spot')} answers{through}; this clock is {off}"
+    if abs(ahead_s) > CLOCK_WARN_S:
+        return Finding(
+            "exchange", "warn", says, "binlake corrects for it; others may not: let the machine set its clock."
+        )
+    return Finding("exchange", "ok", says)
+
+
+async def _key(name: str, account: Account, site: Site, budget: Budget) -> Finding:
+    what = f"account {name}"
+    try:
+        keys = key_of(account)
+        if keys is None:
+            names = f"{account.api_key} and {account.secret or account.private_key}"
+            return Finding(what, "warn", "its key is not set, so its flows are skipped", f"Set {names}.")
+        async with Client(site, budget, keys) as client:
+            facts = await check_key(client, account.allow)
+    except Problem as problem:
+        return Finding.of(what, problem)
+    says = f"key {keys.fingerprint} reads account {facts.uid}"
+    if facts.warnings:
+        return Finding(what, "warn", says, " ".join(facts.warnings))
+    return Finding(what, "ok", says)

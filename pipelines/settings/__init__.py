@@ -1,0 +1,1 @@
+"""flows.yaml and credentials."""

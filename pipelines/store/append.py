@@ -1,0 +1,103 @@
+"""Immutable rows of an account, such as fills: added once each, whatever is asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.lake import Lake, Stale, Table
+from pipelines.store.id_cursor import AccountSeries, Landed, Page, frontier, id_column, move_of, moved
+from pipelines.store.lookup import Key, other_thing, stored_rows
+from pipelines.store.rows import column
+from schemas.model.dataset import Dataset
+from schemas.model.errors import Problem
+
+ROUNDS = 20  # each lost race means another process got further
+
+# What makes a row the one it is, beside its id; of these, what its dataset has.
+_IDENTITY = ("order_id", "taker_order_id", "maker_order_id", "price", "qty", "is_buyer")
+
+_Stored = Mapping[Key, tuple[Any, ...]]  # the identity of each stored row
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a page adds to what is stored: rows, and the bounds it leaves."""
+
+    series: AccountSeries
+    rows: pa.Table
+    bounds: Mapping[str, int]
+
+
+def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
+    """Commit the rows that are not stored yet, with how far their series were walked."""
+    table = lake.table(dataset)
+    for _ in range(ROUNDS):
+        bounds = table.bounds()
+        stored = _stored(table, pages, bounds)
+        refused = {page.series: problem for page in pages if (problem := _contradiction(dataset, page, stored))}
+        beyond = {page.series for page in pages if not page.tail and _reaches_beyond(dataset, page, bounds)}
+        found = _news(dataset, [page for page in pages if page.series not in refused], stored, bounds)
+        if not found:
+            return Landed(0, refused, beyond)
+        moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
+        try:
+            return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, refused, beyond)
+        except Stale:
+            continue
+    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+
+
+def _news(dataset: Dataset, pages: Sequence[Page], stored: _Stored, bounds: Mapping[str, int]) -> list[_News]:
+    found = []
+    for page in pages:
+        series_id, until = dataset.series_id(page.series.values), _until(dataset, page.series, bounds)
+        rows = page.rows.take(pa.array(_places_of_new(page, stored, until), pa.int64()))
+        new = frontier(page, bounds, series_id)
+        if moved(new, bounds, series_id, also=rows.num_rows > 0):
+            found.append(_News(page.series, rows, new))
+    return found
+
+
+def _places_of_new(page: Page, stored: _Stored, until: float) -> list[int]:
+    """Where the rows stand that are not stored; those of a page out of turn only where the walk has been."""
+    news = ((place, one) for place, one in enumerate(page.ids) if (page.series.symbol, one) not in stored)
+    return [place for place, one in news if page.tail or one < until]
+
+
+def _until(dataset: Dataset, series: AccountSeries, bounds: Mapping[str, int]) -> float:
+    """No row of a series is stored from this id on."""
+    return bounds.get(f"{dataset.series_id(series.values)}#until_id", 0) if dataset.cursor else inf
+
+
+def _reaches_beyond(dataset: Dataset, page: Page, bounds: Mapping[str, int]) -> bool:
+    return any(one >= _until(dataset, page.series, bounds) for one in page.ids)
+
+
+def _stored(table: Table, pages: Sequence[Page], bounds: Mapping[str, int]) -> _Stored:
+    """Which of the ids of the pages are stored."""
+    untils = {page.series: _until(table.dataset, page.series, bounds) for page in pages}
+    named = {
+        (page.series.symbol, one): instant
+        for page in pages
+        for one, instant in page.instants.items()
+        if one < untils[page.series]
+    }
+    rows = stored_rows(table, untils, named, ["symbol", id_column(table.dataset), *_identity(table.dataset)])
+    symbols, ids, *values = (column(rows, name) for name in rows.column_names)
+    return dict(zip(zip(symbols, ids, strict=True), zip(*values, strict=True), strict=True))
+
+
+def _identity(dataset: Dataset) -> list[str]:
+    return [name for name in _IDENTITY if name in dataset.schema.names]
+
+
+def _contradiction(dataset: Dataset, page: Page, stored: _Stored) -> Problem | None:
+    """Why a page cannot be of what is stored, when it has another row under a stored id."""
+    rows = zip(page.ids, *(column(page.rows, name) for name in _identity(dataset)), strict=True)
+    others = [one for one, *values in rows if stored.get((page.series.symbol, one), tuple(values)) != tuple(values)]
+    return other_thing(dataset, page.series, others[0]) if others else None

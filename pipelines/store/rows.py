@@ -1,0 +1,72 @@
+"""Rows of a dataset in Python: built, read, and their instants as integer microseconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.model.dataset import Dataset
+from schemas.model.grid import SECOND_US
+
+
+def rows_of(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Plain rows as a table of the dataset; instants are microseconds."""
+    return pa.Table.from_pylist(list(rows), schema=dataset.schema)
+
+
+def with_instants(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dictionaries, instants as microseconds instead of datetimes."""
+    fields = [pa.field(field.name, pa.int64()) if pa.types.is_timestamp(field.type) else field for field in rows.schema]
+    listed: list[dict[str, Any]] = rows.cast(pa.schema(fields)).to_pylist()
+    return listed
+
+
+def column(rows: pa.Table, name: str) -> list[Any]:
+    """The values of one column, instants as microseconds."""
+    values = rows[name]
+    return (values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values).to_pylist()
+
+
+def as_json(row: Mapping[str, Any]) -> str:
+    """A row as JSON: decimals as the digits they have, instants as microseconds."""
+    return json.dumps(dict(row), default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: object) -> str:
+    return format(value, "f")
+
+
+def wall_clock() -> int:
+    """The machine's time in microseconds, for what needs no exchange time."""
+    return int(datetime.now(UTC).timestamp() * SECOND_US)
+
+
+Instants = npt.NDArray[np.int64]
+
+
+def instants(rows: pa.Table, column: str = "open_time") -> Instants:
+    """A time column as integer microseconds."""
+    array: Instants = rows[column].combine_chunks().view(pa.int64()).to_numpy(zero_copy_only=False)
+    return array
+
+
+def text(instant_us: int) -> str:
+    """An instant as ISO 8601, to the second where that is all there is."""
+    moment = datetime.fromtimestamp(instant_us // SECOND_US, UTC).replace(microsecond=instant_us % SECOND_US)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def last_of(versions: pa.Table) -> pa.Table:
+    """The last version of each order, sorted by symbol and id."""
+    ordered = versions.sort_by([("symbol", "ascending"), ("order_id", "ascending"), ("version", "ascending")])
+    symbols = ordered["symbol"].combine_chunks().dictionary_encode().indices.to_numpy()
+    ids = ordered["order_id"].to_numpy()
+    last = np.ones(len(ids), dtype=bool)
+    last[:-1] = (ids[1:] != ids[:-1]) | (symbols[1:] != symbols[:-1])
+    return ordered.filter(pa.array(last))

@@ -1,0 +1,177 @@
+"""Things of an account that change, such as orders: every state seen becomes a version, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.lake import Lake, Stale, Table
+from pipelines.store.append import ROUNDS
+from pipelines.store.exchange_reset import contradiction
+from pipelines.store.id_cursor import AccountSeries, Landed, Page, frontier, id_column, move_of, moved
+from pipelines.store.lookup import Key, stored_rows
+from pipelines.store.rows import rows_of, with_instants
+from schemas.datasets.orders import ORDER_LIFE, ORDERS
+from schemas.model.dataset import MONTH, Dataset, Lifecycle
+from schemas.model.errors import Problem
+
+_OF_THE_VERSION = frozenset({"version", "seen_at"})
+
+Row = Mapping[str, Any]
+
+
+def life_of(dataset: Dataset) -> Lifecycle:
+    """How the things of a dataset of versions change."""
+    assert dataset.lifecycle is not None  # noqa: S101 - such a dataset declares it
+    return dataset.lifecycle
+
+
+def _overtakes(life: Lifecycle, row: Row, before: Row) -> bool:
+    """Whether a state is no older one: an answer may lag behind what is stored."""
+    now, then = row[life.stamp], before[life.stamp]
+    if now is not None and then is not None and now < then:
+        return False
+    if row.get("executed_qty", 0) < before.get("executed_qty", 0):
+        return False
+    reopens = row[life.status] not in life.final and before[life.status] in life.final
+    return not reopens or (now is not None and then is not None and now > then)
+
+
+def _is_known(life: Lifecycle, row: Row, versions: Sequence[Row]) -> bool:
+    """Whether a state was stored already under its own stamp, since the exchange last did not know it.
+
+    Two endpoints may print one state differently, and each way is stored once.
+    """
+    for before in reversed(versions):
+        if all(value == before[name] for name, value in row.items() if name not in _OF_THE_VERSION):
+            return True
+        if before[life.stamp] != row[life.stamp] or before.get("gone_since") is not None:
+            return False
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of one series: states, the page they stood on, and what the exchange does not know (any more).
+
+    `unknown` has the instant of each thing by its id. `memos` go into the log in any case.
+    """
+
+    series: AccountSeries
+    rows: Sequence[Row] = ()
+    page: Page | None = None
+    unknown: Mapping[int, int] = field(default_factory=dict)
+    memos: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, page: Page) -> Seen:
+        return cls(series=page.series, rows=with_instants(page.rows), page=page)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """New versions of one series, and the bounds they leave."""
+
+    series: AccountSeries
+    rows: Sequence[Row]
+    bounds: Mapping[str, int]
+
+
+def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -> Landed:
+    """Commit a version of whatever differs from its last one. `now` is when it was seen."""
+    table = lake.table(dataset)
+    for _ in range(ROUNDS):
+        bounds = table.bounds()
+        stored = _stored_versions(table, seen)
+        refused = _refused(table, seen, stored, bounds)
+        kept = [one for one in seen if one.series not in refused]
+        found = [news for one in kept if (news := _news(dataset, one, stored, bounds, now))]
+        if not found:
+            return Landed(0, refused)
+        rows = rows_of(dataset, [row for news in found for row in news.rows])
+        try:
+            moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
+            return Landed(table.commit(rows, moves).rows, refused)
+        except Stale:
+            continue
+    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+
+
+def by_series(rows: Iterable[Row], account: str, market: str) -> dict[AccountSeries, list[Row]]:
+    """States by the symbol they belong to."""
+    found: dict[AccountSeries, list[Row]] = {}
+    for row in rows:
+        found.setdefault(AccountSeries(account, market, row["symbol"]), []).append(row)
+    return found
+
+
+_Stored = Mapping[Key, Sequence[Row]]
+
+
+def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int) -> _News | None:
+    series_id = dataset.series_id(seen.series.values)
+    seen_at = max(now, bounds.get(f"{series_id}#changed_at", 0) + 1)
+    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, stored, seen_at)]
+    new = {**seen.memos, **(frontier(seen.page, bounds, series_id) if seen.page else {})}
+    if rows:
+        new["changed_at"] = seen_at
+        if dataset is ORDERS:
+            new |= _open_since(rows, bounds.get(f"{series_id}#open_since", 0))
+            new.setdefault(
+                "retained_at", bounds.get(f"{series_id}#retained_at", seen_at)
+            )  # just shown: nothing to miss
+    return _News(seen.series, rows, new) if moved(new, bounds, series_id, also=bool(rows)) else None
+
+
+def _refused(
+    table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]
+) -> dict[AccountSeries, Problem]:
+    """The series whose states cannot be of what is stored, and why."""
+    untils = {one.series: bounds.get(f"{table.dataset.series_id(one.series.values)}#until_id", 0) for one in seen}
+    found = ((one.series, contradiction(table, one.series, one.rows, stored, untils[one.series])) for one in seen)
+    return {series: problem for series, problem in found if problem}
+
+
+def _version(row: Row, before: Row | None, seen_at: int) -> Row:
+    return {**row, "version": before["version"] + 1 if before else 1, "seen_at": seen_at}
+
+
+def _changes(dataset: Dataset, seen: Seen, stored: _Stored, now: int) -> Iterator[tuple[Row, Row | None]]:
+    """Each new state with the one before it."""
+    life, name, symbol = life_of(dataset), id_column(dataset), seen.series.symbol
+    for row in {row[name]: row for row in seen.rows}.values():
+        versions = stored.get((symbol, row[name]), ())
+        if not versions:
+            yield row, None
+            continue
+        state = _where_stored(dataset, row, versions[-1])
+        if _overtakes(life, state, versions[-1]) and not _is_known(life, state, versions):
+            yield state, versions[-1]
+    for one in seen.unknown:
+        before = stored[symbol, one][-1]
+        if before["gone_since"] is None:
+            yield {**before, "gone_since": now}, before
+
+
+def _where_stored(dataset: Dataset, row: Row, before: Row) -> Row:
+    """A state under the instant first told of its thing, so that all its versions lie in one partition."""
+    return {**row, str(dataset.clock): before[str(dataset.clock)]} if MONTH in dataset.partition else row
+
+
+def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
+    """Since when orders of a series may be open, when these come to it; it is raised when they were looked through."""
+    instants = [row["time"] for row in rows if row["status"] not in ORDER_LIFE.final and row["gone_since"] is None]
+    return {"open_since": min([*instants, *([known] if known else [])])} if instants else {}
+
+
+def _stored_versions(table: Table, seen: Sequence[Seen]) -> dict[Key, list[Row]]:
+    """The versions of everything that was seen, by symbol and id, the last one last."""
+    dataset, name = table.dataset, id_column(table.dataset)
+    named = {(one.series.symbol, row[name]): row[str(dataset.clock)] for one in seen for row in one.rows}
+    named |= {(one.series.symbol, each): instant for one in seen for each, instant in one.unknown.items()}
+    stored = stored_rows(table, [one.series for one in seen], named).sort_by(dataset.version)
+    by_symbol, found = "symbol" in dataset.series, dict[Key, list[Row]]()
+    for row in with_instants(stored):
+        found.setdefault((row["symbol"] if by_symbol else "", row[name]), []).append(row)
+    return found

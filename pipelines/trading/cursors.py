@@ -1,0 +1,125 @@
+"""What the lake knows of an account before it asks: where each series stands, what it trades, what is open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import Lake, Stale
+from pipelines.store.id_cursor import AccountSeries, move_of, within
+from pipelines.store.rows import column, last_of, with_instants
+from schemas.datasets.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
+from schemas.model.dataset import Dataset
+
+_UNSETTLED = ("unsettled_id", "unsettled_until_id")
+
+Stand = Mapping[str, int]  # the bounds of one series by name
+Stands = Mapping[str, Stand]  # of all series of an account, by symbol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OpenOrder:
+    """A stored order that may have changed since."""
+
+    series: AccountSeries
+    order_id: int
+    time: int
+    update_time: int
+    executed_qty: Decimal
+
+
+def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
+    """The bounds of every series of an account, by symbol."""
+    return {
+        series["symbol"]: bounds
+        for series, bounds in lake.table(dataset).series()
+        if (series["account"], series["market"]) == (account, market)
+    }
+
+
+def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
+    """The symbols that the account is known to have traded: by an order, a list of orders, or a fill."""
+    ordered, filled = (
+        {symbol for symbol, stand in stands_of(lake, dataset, account, market).items() if is_traded(stand)}
+        for dataset in (ORDERS, FILLS)
+    )
+    of_account = (pc.field("account") == account) & (pc.field("market") == market)
+    listed = lake.table(ORDER_LISTS).scan(["symbol"], of_account)
+    return ordered | filled | set(column(listed, "symbol"))
+
+
+def is_traded(stand: Stand) -> bool:
+    """Whether something was ever stored of a series; that it was looked for, or is not known, tells nothing."""
+    return bool({"until_id", "changed_at"} & stand.keys())
+
+
+def back_again(stands: Stands) -> Callable[[AccountSeries], Mapping[str, int]]:
+    """What an answer about a series says beside its rows: a symbol that was gone is there again."""
+    return lambda series: {"gone_at": 0} if stands.get(series.symbol, {}).get("gone_at") else {}
+
+
+def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
+    """Every stored order whose last version may still change, in order of symbol and id."""
+    stands = stands_of(lake, ORDERS, account, market)
+    since = {
+        AccountSeries(account, market, one): stand["open_since"]
+        for one, stand in stands.items()
+        if stand.get("open_since")
+    }
+    if not since:
+        return []
+    columns = ["symbol", "order_id", "version", "status", "gone_since", "time", "update_time", "executed_qty"]
+    rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
+    ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
+    found = with_instants(rows.filter(pc.invert(ended)))
+    return [
+        OpenOrder(
+            AccountSeries(account, market, row["symbol"]),
+            row["order_id"],
+            row["time"],
+            row["update_time"] or row["time"],
+            row["executed_qty"],
+        )
+        for row in found
+    ]
+
+
+def raise_open_since(lake: Lake, account: str, market: str) -> None:
+    """Note since when orders are open after some were closed, so that the next run looks through no older ones."""
+    table = lake.table(ORDERS)
+    bounds, oldest = table.bounds(), dict[str, int]()
+    for order in open_orders(lake, account, market):
+        oldest[order.series.symbol] = min(order.time, oldest.get(order.series.symbol, order.time))
+    moves = [
+        move_of(ORDERS, AccountSeries(account, market, symbol), {"open_since": oldest.get(symbol, 0)}, bounds)
+        for symbol, stand in stands_of(lake, ORDERS, account, market).items()
+        if stand.get("open_since", 0) != oldest.get(symbol, 0)
+    ]
+    with suppress(Stale):  # another process moved on; the next run looks a little further back than it has to
+        if moves:
+            table.commit(None, moves)
+
+
+def note_unsettled(
+    lake: Lake, account: str, market: str, unsettled: Collection[OpenOrder], asked: Callable[[str], bool]
+) -> None:
+    """Note between which ids a run could not settle open orders of the symbols it asked for; zeros where it could."""
+    ids = defaultdict[str, list[int]](list)
+    for order in unsettled:
+        ids[order.series.symbol].append(order.order_id)
+    table = lake.table(ORDERS)
+    bounds, moves = table.bounds(), []
+    for symbol, stand in stands_of(lake, ORDERS, account, market).items():
+        left = ids[symbol]
+        new = {"unsettled_id": min(left), "unsettled_until_id": max(left) + 1} if left else dict.fromkeys(_UNSETTLED, 0)
+        if asked(symbol) and any(stand.get(name, 0) != value for name, value in new.items()):
+            moves.append(move_of(ORDERS, AccountSeries(account, market, symbol), new, bounds))
+    with suppress(Stale):  # another process moved on; the next run notes how things stand then
+        if moves:
+            table.commit(None, moves)

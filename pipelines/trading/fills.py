@@ -1,0 +1,178 @@
+"""The fills of an account, driven by its orders: asked for only where what was executed is not what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from connectors.binance.endpoints import spot
+from connectors.binance.endpoints.model import ById, Endpoint
+from connectors.lake import Lake
+from pipelines.concurrency import ahead
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.pull.by_id import WAVE, IdWalk
+from pipelines.store.append import add_rows
+from pipelines.store.id_cursor import AccountSeries, Landed, Page, constants, id_column, page_of
+from pipelines.store.lookup import LAG_US
+from pipelines.store.rows import column
+from pipelines.trading.cursors import back_again, stands_of
+from pipelines.trading.missing_fills import Due, Told, due, lacking, note_matched, still_lacking, unexplained
+from pipelines.trading.orders import ASK_AGAIN_US
+from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
+from schemas.datasets.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
+from schemas.model.dataset import Dataset
+from schemas.model.errors import AccessRefused, Problem, TryLater
+
+_BY_ORDER = {"limit": spot.MY_TRADES.page_limit}
+_NAMED: Mapping[str, Callable[[Told], dict[str, int | None]]] = {
+    spot.MY_TRADES.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
+    spot.MY_ALLOCATIONS.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
+    spot.MY_PREVENTED_MATCHES.name: lambda order: {"preventedMatchId": order.prevented_match_id},
+}
+"""How each endpoint is asked for what one order points to."""
+
+
+@dataclass(slots=True, kw_only=True)
+class FillPull:
+    """One pull of an account's fills, and of the allocations and prevented matches that its orders point to."""
+
+    session: Session
+    account: str
+    market: str
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    async def run(self, symbols: Iterable[str]) -> None:
+        """Bring the fills of these symbols in line with their orders."""
+        series, unanswered = await self._due(sorted(symbols))
+        lake = self.session.lake
+        short = await asyncio.to_thread(lacking, lake, series)
+        first = frozenset(one.series for one in series if one.never_walked)
+        unanswered |= await self.walk(sorted(first | short.keys()), first)
+        routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
+        unanswered |= await self._follow(self._walk(spot.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
+        for endpoint, dataset, wanted in _LOOKS:
+            unanswered |= await self._one_by_one(endpoint, dataset, await asyncio.to_thread(wanted, lake, series))
+        answered = [one for one in series if one.series not in unanswered]
+        await asyncio.to_thread(note_matched, lake, answered, self.session.client.now_us())
+
+    async def _due(self, symbols: Sequence[str]) -> tuple[list[Due], set[AccountSeries]]:
+        """What is to be looked at, once the orders that are missing were asked for; and where one was not answered."""
+        lake, now = self.session.lake, self.session.client.now_us()
+        before, gone_before = now if self.session.again else now - EVERY_US, now - ASK_AGAIN_US
+        late = await asyncio.to_thread(
+            partial(overdue, before=before, gone_before=gone_before), lake, self.account, self.market, symbols
+        )
+        look = OrderLook(session=self.session)
+        try:
+            unanswered = await look.run(late)
+        finally:
+            self.rows += look.rows
+            self.failures += look.failures
+        wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
+        return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered
+
+    async def walk(
+        self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()
+    ) -> set[AccountSeries]:
+        """Walk the fills of these series on, and return those that were not walked to their end.
+
+        Of those `probed` it is noted at their end that they were looked for from the first on.
+        """
+        stands = await asyncio.to_thread(stands_of, self.session.lake, FILLS, self.account, self.market)
+        known = {"probed_at": self.session.client.now_us() - LAG_US}
+        walk = self._walk(spot.MY_TRADES, FILLS)
+        walk.memos, walk.at_end = back_again(stands), lambda one: known if one in probed else {}
+        unanswered = await self._follow(walk, series)
+        gone = {"gone_at": self.session.client.now_us()}
+        await self._add(
+            FILLS, [Page(series=one, rows=FILLS.schema.empty_table(), instants={}, memos=gone) for one in walk.unknown]
+        )
+        return unanswered
+
+    def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
+        return IdWalk(session=self.session, endpoint=endpoint, store=partial(add_rows, self.session.lake, dataset))
+
+    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> set[AccountSeries]:
+        """Walk these series, and return those that did not come to their end."""
+        try:
+            await walk.run(series)
+        finally:
+            self.rows += walk.rows
+            self.failures += walk.failures
+        return set(series) - walk.whole
+
+    async def _one_by_one(
+        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[AccountSeries, Told]]
+    ) -> set[AccountSeries]:
+        """Ask for the rows of single orders, and return the series of which an order was not answered."""
+        self.session.progress.expect(requests=len(orders), rows=0)
+        unanswered = set(orders)
+        fetch = partial(self._of_order, endpoint, dataset)
+        async with aclosing(ahead(orders, fetch, self.session.stop, limit=WAVE)) as answers:
+            async for (series, order), answer in answers:
+                self.session.progress.advance(requests=1)
+                match answer:
+                    case TryLater() | AccessRefused():
+                        raise answer
+                    case Problem():
+                        self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
+                    case _ if await self._add(dataset, [answer]):  # else the next run asks again
+                        unanswered.discard((series, order))
+        return {series for series, _ in unanswered}
+
+    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Told]) -> Page:
+        """All rows of one order, page by page until they add up, or nothing follows."""
+        series, order = asked
+        known, named = constants(dataset, series, 0), {"symbol": series.symbol, **_NAMED[endpoint.name](order)}
+        pages = [await self.session.client.rows(endpoint, known, **named)]
+        while pages[-1].num_rows and not _adds_up(pages, order):
+            behind = max(column(pages[-1], id_column(dataset))) + 1
+            self.session.progress.expect(requests=1, rows=0)
+            pages.append(await self.session.client.rows(endpoint, known, **named, **_from(endpoint, behind)))
+            self.session.progress.advance(requests=1)
+            if pages[-1].num_rows and min(column(pages[-1], id_column(dataset))) < behind:
+                raise Problem(f"{endpoint.name} answered ids from {behind} on with lower ones.", "Run again.")
+        return page_of(dataset, series, pa.concat_tables(pages))
+
+    async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> bool:
+        """Store pages; whether all of them is stored now."""
+        landed = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else Landed()
+        self.rows += landed.rows
+        self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
+        self.session.progress.advance(rows=landed.rows)
+        return not landed.refused and not landed.beyond
+
+
+def _adds_up(pages: Sequence[pa.Table], order: Told) -> bool:
+    """Whether these are all rows that an order can have; a prevented match is asked for alone."""
+    names = pages[0].column_names
+    return "qty" not in names or sum(qty for page in pages for qty in column(page, "qty")) >= order.executed_qty
+
+
+def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
+    assert isinstance(endpoint.walk, ById)  # noqa: S101 - what has many rows is walked by id
+    return {endpoint.walk.param: since}
+
+
+def _matches(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+    """One order of each prevented match that is not stored: two may share it."""
+    return list({(one, order.prevented_match_id): (one, order) for one, order in unexplained(lake, series)}.values())
+
+
+def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+    return [(one, order) for one, order in still_lacking(lake, series) if order.used_sor]
+
+
+# What is asked for one by one, each after the one before it.
+_LOOKS = (
+    (spot.MY_TRADES, FILLS, still_lacking),
+    (spot.MY_ALLOCATIONS, ALLOCATIONS, _routed),
+    (spot.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, _matches),
+)

@@ -1,0 +1,122 @@
+"""What a run of an account's flow does about orders and fills: the symbols it means, and how it finds more of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connectors.lake import Lake
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.pull import symbols as listing
+from pipelines.pull.symbol_selection import in_archive
+from pipelines.store.id_cursor import AccountSeries
+from pipelines.trading import balance_changes as residue
+from pipelines.trading.cursors import is_traded, known_symbols, stands_of
+from pipelines.trading.fills import FillPull
+from pipelines.trading.orders import OrderPull
+from pipelines.trading.symbol_discovery import archive_due, note_archive, probes_allowed, survey
+from schemas.config.flows import TRADED, AccountFlow
+from schemas.datasets.orders import FILLS, ORDERS
+from schemas.model.dataset import Dataset
+
+SPOT_MARKET = "spot"
+UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a run that has no schedule
+
+Pulled = tuple[int, list[Failure]]
+
+
+@dataclass(slots=True)
+class Trading:
+    """The orders and fills of one account flow. `budget` is the share of the exchange's weight that binlake uses."""
+
+    session: Session
+    flow: AccountFlow
+    budget: float
+
+    async def orders(self) -> Pulled:
+        """Bring orders and lists of orders up to date."""
+        pull = self._order_pull(self._named)
+        await pull.run()
+        return pull.rows, [*pull.failures, *await self._unknown(ORDERS)]
+
+    async def fills(self) -> Pulled:
+        """Bring fills in line with orders; where the flow wants whatever is traded, look for symbols unknown so far.
+
+        The orders of what is found come with it and count among the orders, not among the fills.
+        """
+        pull = self._fill_pull()
+        if self._named is not None:
+            await pull.run(self._named)
+            return pull.rows, [*pull.failures, *await self._unknown(FILLS)]
+        await pull.run(await self._known())
+        orders = await self._discover(pull)
+        return pull.rows, [*orders.failures, *pull.failures]
+
+    async def _discover(self, pull: FillPull) -> OrderPull:
+        """Probe what the account may trade, and pull the orders of what turned out to be traded."""
+        lake, account = self.session.lake, self.flow.account
+        book = await listing.listing(self.session, SPOT_MARKET)
+        before = await self._known()
+        await asyncio.to_thread(residue.look, lake, account, SPOT_MARKET, book)
+        now = self.session.client.now_us()
+        archived = await self._archived(now)
+        found = await asyncio.to_thread(survey, lake, account, SPOT_MARKET, now, archived)
+        probed = found.probes(most_again(self.flow, self.budget))
+        series = [AccountSeries(account, SPOT_MARKET, one) for one in probed]
+        await pull.walk(series, frozenset(series))
+        if archived:
+            await asyncio.to_thread(note_archive, lake, account, SPOT_MARKET, archived - book.rows.keys(), now)
+        # What was routed over several books left no fill, but orders; and orders of what is traded may be unknown too.
+        walked = (await self._known() - (before - set(probed))) | found.keen.intersection(probed)
+        orders = self._order_pull(None)
+        await orders.walk(walked)
+        await pull.run(walked)
+        if found.suspicion and not orders.failures and not self.session.stop.is_set():
+            await asyncio.to_thread(self._clear_when_looked_at, lake, now)
+        return orders
+
+    async def _archived(self, now: int) -> set[str]:
+        """The symbols of the archive, now and then: about those not listed any more the exchange may still answer."""
+        lake, archive = self.session.lake, self.session.archive
+        due = await asyncio.to_thread(archive_due, lake, self.flow.account, SPOT_MARKET, now)
+        return await in_archive(self.session, archive, SPOT_MARKET) if archive is not None and due else set()
+
+    def _clear_when_looked_at(self, lake: Lake, now: int) -> None:
+        if not survey(lake, self.flow.account, SPOT_MARKET, now).suspects:
+            residue.clear(lake, self.flow.account, SPOT_MARKET)
+
+    async def _known(self) -> set[str]:
+        return await asyncio.to_thread(known_symbols, self.session.lake, self.flow.account, SPOT_MARKET)
+
+    @property
+    def _named(self) -> Sequence[str] | None:
+        """The symbols that the flow lists, which are asked for whether they are listed or not; None for the traded."""
+        return None if self.flow.symbols == TRADED else self.flow.symbols or ()
+
+    async def _unknown(self, dataset: Dataset) -> list[Failure]:
+        """A failure for each name that the exchange neither lists nor answers about."""
+        named = self._named or ()
+        book = await listing.listing(self.session, SPOT_MARKET, named)
+        stands = await asyncio.to_thread(stands_of, self.session.lake, dataset, self.flow.account, SPOT_MARKET)
+        silent = {symbol for symbol, stand in stands.items() if stand.get("gone_at") and not is_traded(stand)}
+        return [book.unknown(SPOT_MARKET, one) for one in named if one not in book.rows and one in silent]
+
+    def _order_pull(self, symbols: Iterable[str] | None) -> OrderPull:
+        return OrderPull(
+            session=self.session,
+            account=self.flow.account,
+            market=SPOT_MARKET,
+            symbols=None if symbols is None else frozenset(symbols),
+        )
+
+    def _fill_pull(self) -> FillPull:
+        return FillPull(session=self.session, account=self.flow.account, market=SPOT_MARKET)
+
+
+def most_again(flow: AccountFlow, budget: float) -> int:
+    """How many symbols one run may look at again: the flow's share of the budget from this run to the next."""
+    period = flow.period(datetime.now(UTC)) or UNSCHEDULED
+    return probes_allowed(flow.discovery, budget, period.total_seconds() / 60)

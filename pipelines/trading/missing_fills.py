@@ -1,0 +1,193 @@
+"""Which orders of an account do not have the fills yet that they say they have."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.lake import Lake, Stale
+from pipelines.store.id_cursor import AccountSeries, among, move_of, within
+from pipelines.store.rows import column, last_of, with_instants
+from pipelines.trading.cursors import stands_of
+from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS, PREVENTED_MATCHES
+from schemas.model.fields import TIME
+from schemas.model.grid import HOUR_US
+
+TOLD_US = HOUR_US  # by then even an answer that lags has an order's fills; from then on the checks name what is lacking
+
+_COLUMNS = (
+    "symbol", "order_id", "version", "status", "executed_qty", "cumulative_quote_qty", "used_sor",
+    "prevented_match_id", "time", "update_time",
+)  # fmt: skip
+
+_Sums = tuple[Decimal, Decimal]  # in the base and in the quote asset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the last version of an order tells of its fills."""
+
+    order_id: int
+    status: str | None
+    executed_qty: Decimal
+    cumulative_quote_qty: Decimal | None
+    used_sor: bool
+    prevented_match_id: int | None
+    time: int
+    update_time: int | None
+
+    @property
+    def changed(self) -> int:
+        """When it changed last, as far as the exchange says so."""
+        return self.update_time or self.time
+
+    def differs(self, received: _Sums) -> bool:
+        """Whether fills and allocations are not what was executed; an open order may have more by now, not less."""
+        qty, quote_qty = received
+        if self.status not in ORDER_LIFE.final:
+            return qty < self.executed_qty
+        return qty != self.executed_qty or (self.cumulative_quote_qty or quote_qty) != quote_qty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A series whose orders changed, up to `changed_at`, whose fills were never walked to their end, or both.
+
+    One that is `overdue` is compared with all its orders anew, of which `orders` has those that lack something.
+    """
+
+    series: AccountSeries
+    never_walked: bool
+    changed_at: int
+    orders: Sequence[Told]
+    overdue: bool = False
+
+
+def due(
+    lake: Lake,
+    account: str,
+    market: str,
+    symbols: Iterable[str],
+    *,
+    gone_before: int,
+    overdue: Mapping[AccountSeries, Collection[int]],
+) -> list[Due]:
+    """The series to look at; one whose symbol the exchange did not know is left alone until `gone_before` passes it.
+
+    `overdue` has the incomplete orders of those that are looked at in any case.
+    """
+    filled, ordered = (stands_of(lake, dataset, account, market) for dataset in (FILLS, ORDERS))
+    found = []
+    for symbol in symbols:
+        fill, order, series = filled.get(symbol, {}), ordered.get(symbol, {}), AccountSeries(account, market, symbol)
+        never_walked = "probed_at" not in fill  # to the end: `until_id` alone is of a walk that was cut
+        changed_at, matched_at = order.get("changed_at", 0), fill.get("matched_at", 0)
+        wanted = never_walked or changed_at > matched_at or series in overdue
+        if wanted and fill.get("gone_at", 0) < gone_before:
+            orders = _told(lake, series, matched_at if changed_at > matched_at else None, overdue.get(series, ()))
+            found.append(
+                Due(
+                    series=series,
+                    never_walked=never_walked,
+                    changed_at=changed_at,
+                    orders=orders,
+                    overdue=series in overdue,
+                )
+            )
+    return found
+
+
+def lacking(lake: Lake, series: Sequence[Due]) -> dict[AccountSeries, list[Told]]:
+    """The orders whose fills are not what was executed, by series."""
+    found = {}
+    for one in series:
+        stored = _received(lake, one.series, one.orders)
+        short = [order for order in one.orders if order.differs(stored[order.order_id])]
+        if short:
+            found[one.series] = short
+    return found
+
+
+def still_lacking(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+    """The same after a walk, one by one: their fills lie below where the walk began, or are not told yet."""
+    return [(one, order) for one, orders in lacking(lake, series).items() for order in orders]
+
+
+def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+    """The orders that point to a prevented match which is not stored."""
+    pointing = [(one.series, order) for one in series for order in one.orders if order.prevented_match_id is not None]
+    if not pointing:
+        return []
+    ids = {order.prevented_match_id for _, order in pointing}
+    where = within(PREVENTED_MATCHES, {one for one, _ in pointing}) & among("prevented_match_id", ids)
+    rows = lake.table(PREVENTED_MATCHES).scan(["symbol", "prevented_match_id"], where)
+    stored = set(zip(column(rows, "symbol"), column(rows, "prevented_match_id"), strict=True))
+    return [(one, order) for one, order in pointing if (one.symbol, order.prevented_match_id) not in stored]
+
+
+def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
+    """Remember up to which change each of these series, answered whole, was compared with its orders.
+
+    Not where an order changed just now and lacks something: the next run asks again. What is lacking for longer, checks
+    name, and so it is asked for at a slow rate.
+    """
+    missing = [*still_lacking(lake, series), *unexplained(lake, series)]
+    late = {one for one, order in missing if order.changed >= now - TOLD_US}
+    table = lake.table(FILLS)
+    bounds = table.bounds()
+    moves = [
+        move_of(FILLS, one.series, new, bounds)
+        for one in series
+        if (new := _marks(one, bounds, now, matched=one.series not in late))
+    ]
+    try:
+        if moves:
+            table.commit(None, moves)
+    except Stale:
+        return  # another process moved on; what it left is compared by the next run
+
+
+def _marks(one: Due, bounds: Mapping[str, int], now: int, *, matched: bool) -> dict[str, int]:
+    """Which marks of a series move, and where to."""
+    series_id = FILLS.series_id(one.series.values)
+    new = {"matched_at": one.changed_at} if matched else {}
+    first = matched and f"{series_id}#matched_at" not in bounds  # which compared all orders there are
+    if one.overdue or first:
+        new["reconciled_at"] = now
+    return {name: value for name, value in new.items() if bounds.get(f"{series_id}#{name}", 0) < value}
+
+
+def _told(lake: Lake, series: AccountSeries, since: int | None, ids: Collection[int]) -> list[Told]:
+    """The orders with these ids, and those of which a version was seen after an instant, each as it is now."""
+    seen: Any = pa.scalar(since, TIME.arrow)
+    clauses = [among("order_id", ids)] if ids else []
+    clauses += [] if since is None else [pc.field("seen_at") > seen]
+    if not clauses:
+        return []
+    rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within(ORDERS, [series]) & reduce(or_, clauses)))
+    return [
+        Told(used_sor=bool(row.pop("used_sor")), **{name: row[name] for name in row.keys() - {"symbol", "version"}})
+        for row in with_instants(rows)
+    ]
+
+
+def _received(lake: Lake, series: AccountSeries, orders: Sequence[Told]) -> defaultdict[int, _Sums]:
+    """What each order received: its fills and its allocations."""
+    zero = Decimal(0)
+    sums = defaultdict[int, _Sums](lambda: (zero, zero))
+    ids = {order.order_id for order in orders}
+    for dataset in (FILLS, ALLOCATIONS) if ids else ():
+        where = within(dataset, [series]) & among("order_id", ids)
+        rows = lake.table(dataset).scan(["order_id", "qty", "quote_qty"], where)
+        for order_id, qty, quote_qty in zip(*(column(rows, name) for name in rows.column_names), strict=True):
+            base, quote = sums[order_id]
+            sums[order_id] = base + qty, quote + quote_qty
+    return sums

@@ -1,0 +1,196 @@
+"""The orders of an account: what is open, what became of what was, and what is new by id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import islice
+
+import pyarrow as pa
+
+from connectors.binance.endpoints import spot
+from connectors.binance.errors import Fact, UnknownSymbol
+from pipelines.concurrency import ahead
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.pull.by_id import WAVE, IdWalk
+from pipelines.store.id_cursor import AccountSeries, Landed, Page, constants
+from pipelines.store.lookup import LAG_US, lacks_rows, may_vanish
+from pipelines.store.rows import with_instants
+from pipelines.store.versions import Row, Seen, add_versions, by_series, life_of
+from pipelines.trading.cursors import (
+    OpenOrder,
+    back_again,
+    known_symbols,
+    note_unsettled,
+    open_orders,
+    raise_open_since,
+    stands_of,
+)
+from pipelines.trading.retention import Retention
+from schemas.datasets.orders import ORDER_LISTS, ORDERS
+from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.grid import DAY_US
+
+NO_SUCH_ORDER = -2013  # said of an order never heard of; of one that was dropped, -2026
+ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderPull:
+    """One pull of an account's orders; of some symbols, or of every one the account is known to trade."""
+
+    session: Session
+    account: str
+    market: str
+    symbols: Collection[str] | None = None
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Settle what was open, bring the lists of orders and the orders up to date, and note what was dropped."""
+        await self._settle()
+        await self._lists()
+        if self.symbols is None:
+            await self.walk(await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market))
+        else:
+            await self.walk(self.symbols)
+        await self._note_dropped()
+
+    async def walk(self, symbols: Iterable[str]) -> None:
+        """Bring the orders of these symbols up to date by id."""
+        series = [AccountSeries(self.account, self.market, symbol) for symbol in sorted(symbols)]
+        stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
+        since = self.session.client.now_us() - ASK_AGAIN_US
+        known = [one for one in series if stands.get(one.symbol, {}).get("gone_at", 0) < since]
+        walk = IdWalk(
+            session=self.session, endpoint=spot.ALL_ORDERS, store=self._store_orders, memos=back_again(stands)
+        )
+        await self._follow(walk, known)
+        gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
+        await self._add(gone)
+
+    async def _lists(self) -> None:
+        walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing)
+        await self._follow(walk, [AccountSeries(self.account, self.market)])
+
+    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> None:
+        try:
+            await walk.run(series)
+        finally:
+            self.rows += walk.rows
+            self.failures += walk.failures
+
+    async def _note_dropped(self) -> None:
+        look = Retention(session=self.session, account=self.account, market=self.market, symbols=self.symbols)
+        try:
+            await look.run()
+        finally:
+            self.rows += look.rows
+            self.failures += look.failures
+
+    def _store_orders(self, pages: Sequence[Page]) -> Landed:
+        return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
+
+    def _store_lists(self, pages: Sequence[Page]) -> Landed:
+        seen = [Seen.of(page) for page in pages]
+        return add_versions(self.session.lake, ORDER_LISTS, seen, self.session.client.now_us())
+
+    async def _settle(self) -> None:
+        """Ask what is open, and one by one for what was and is not among it; note what stays unsettled."""
+        stored = await asyncio.to_thread(open_orders, self.session.lake, self.account, self.market)
+        unsettled = {one for one in stored if self._wants(one.series.symbol)}
+        try:
+            await self._settle_open(unsettled)
+            await self._settle_closed(unsettled)
+        finally:
+            await asyncio.to_thread(
+                note_unsettled, self.session.lake, self.account, self.market, unsettled, self._wants
+            )
+
+    async def _settle_open(self, unsettled: set[OpenOrder]) -> None:
+        """Take out what the exchange shows as open."""
+        self.session.progress.expect(requests=1, rows=0)
+        shown = self._wanted(await self._shown())
+        await self._add(Seen(series=series, rows=rows) for series, rows in shown.items())
+        still = {(series, row["order_id"]) for series, rows in shown.items() for row in rows}
+        unsettled -= {one for one in unsettled if (one.series, one.order_id) in still}
+
+    async def _settle_closed(self, unsettled: set[OpenOrder]) -> None:
+        """Take out those whose end is told."""
+        self.session.progress.expect(requests=len(unsettled), rows=0)
+        closed = sorted(unsettled)
+        waiting = iter(closed)
+        while not self.session.stop.is_set() and (wave := list(islice(waiting, WAVE))):
+            outcomes = await self._outcomes(wave)
+            await self._add(outcomes)
+            told = {(seen.series, row["order_id"]) for seen in outcomes for row in seen.rows}
+            told |= {(seen.series, order_id) for seen in outcomes for order_id in seen.unknown}
+            unsettled -= {one for one in wave if (one.series, one.order_id) in told}
+        if closed:
+            await asyncio.to_thread(raise_open_since, self.session.lake, self.account, self.market)
+
+    async def _shown(self) -> Sequence[Row]:
+        series = AccountSeries(self.account, self.market)
+        rows, refused = await self.session.client.readable_rows(spot.OPEN_ORDERS, self._constants(series))
+        self.failures += [Failure(f"{series.name}, order_id {one.id}", one.why) for one in refused]
+        self.session.progress.advance(requests=1)
+        return with_instants(rows)
+
+    def _wanted(self, rows: Iterable[Row]) -> dict[AccountSeries, list[Row]]:
+        return by_series((row for row in rows if self._wants(row["symbol"])), self.account, self.market)
+
+    def _wants(self, symbol: str) -> bool:
+        return self.symbols is None or symbol in self.symbols
+
+    async def _outcomes(self, orders: Sequence[OpenOrder]) -> list[Seen]:
+        """What became of these orders; one that the exchange does not know any more keeps its last state."""
+        rows: defaultdict[AccountSeries, list[Row]] = defaultdict(list)
+        unknown: defaultdict[AccountSeries, dict[int, int]] = defaultdict(dict)
+        now = self.session.client.now_us()
+        async with aclosing(ahead(orders, self._order, self.session.stop, limit=WAVE)) as answers:
+            async for order, answer in answers:
+                self.session.progress.advance(requests=1)
+                match answer:
+                    case Fact() if order.time > now - LAG_US and not isinstance(answer, UnknownSymbol):
+                        pass  # the answer lags behind its placing; the next run asks again
+                    case Fact() if answer.code == NO_SUCH_ORDER and not may_vanish(
+                        order.executed_qty, order.update_time, now
+                    ):
+                        problem = lacks_rows(spot.ORDER.name, order.series, [order.order_id])
+                        self.failures.append(Failure.of(order.series.name, problem))
+                    case Fact():
+                        unknown[order.series][order.order_id] = order.time
+                    case TryLater() | AccessRefused():
+                        raise answer
+                    case Problem():
+                        self.failures.append(Failure.of(f"{order.series.name}, order {order.order_id}", answer))
+                    case _:
+                        rows[order.series] += with_instants(answer)
+        return [Seen(series=one, rows=rows[one], unknown=unknown[one]) for one in {*rows, *unknown}]
+
+    async def _order(self, order: OpenOrder) -> pa.Table:
+        return await self.session.client.rows(
+            spot.ORDER, self._constants(order.series), symbol=order.series.symbol, orderId=order.order_id
+        )
+
+    def _constants(self, series: AccountSeries) -> dict[str, str | int]:
+        return constants(ORDERS, series, self.session.client.now_us())
+
+    async def _add(self, seen: Iterable[Seen]) -> None:
+        listed = list(seen)
+        if listed:
+            now = self.session.client.now_us()
+            landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, now)
+            self.rows += landed.rows
+            self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
+            self.session.progress.advance(rows=landed.rows)
+
+
+def _executing(rows: pa.Table) -> Sequence[bool]:
+    """Lists that may still change are asked for again until they are done."""
+    life = life_of(ORDER_LISTS)
+    return [state not in life.final for state in rows[life.status].to_pylist()]

@@ -1,0 +1,1 @@
+"""The model of flows.yaml and of the values in it."""

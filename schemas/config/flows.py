@@ -1,0 +1,273 @@
+"""The model of flows.yaml: which lake, which exchange, which accounts, and the flows that fill the lake.
+
+`pipelines.settings.loader.load` reads the file and says where in it something is wrong; `flows.schema.json` is this
+model for editors (`python -m schemas.config.flows > schemas/flows.schema.json`).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from cronsim import CronSim
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from schemas.config import values
+from schemas.config.values import OneOf, Written, nearest, shown, wrong
+from schemas.datasets import DATASETS
+from schemas.model.grid import INTERVALS
+
+_T = TypeVar("_T")
+
+
+def _datasets_of(series: str) -> tuple[str, ...]:
+    return tuple(
+        name for name, dataset in DATASETS.items() if dataset.series[:1] == (series,) and not dataset.comes_with
+    )
+
+
+MARKET_DATASETS = _datasets_of("market")
+ACCOUNT_DATASETS = _datasets_of("account")
+_ALONG = {
+    name: f"it comes with {dataset.comes_with}; "
+    for name, dataset in DATASETS.items()
+    if dataset.comes_with is not None
+}
+_ELSEWHERE = {
+    "market": dict.fromkeys(ACCOUNT_DATASETS, "it belongs in a flow of kind account; "),
+    "account": dict.fromkeys(MARKET_DATASETS, "it belongs in a flow of kind market; ") | _ALONG,
+}
+
+
+def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
+    for number, one in enumerate(many):
+        if one in many[:number]:
+            raise wrong(f"{shown(one)} stands there twice.")
+    return many
+
+
+_Many = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_no_repeats)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), AfterValidator(values.not_a_key)]
+_Secret = Annotated[str, Written(values.secret_reference, r"^(env|file):.+$")]
+_Symbol = Annotated[str, Written(values.symbol, r"^\S+$")]
+_Address = Annotated[str, OneOf("address", ("spot", "wallet", "usdm", "coinm", "archive", "archive_list", "name"))]
+_Exchange = Annotated[
+    Annotated[str, OneOf("exchange", ("live", "testnet", "simulator")), Tag("<name>")]
+    | Annotated[dict[_Address, str], Tag("<addresses>")],
+    Discriminator(lambda raw: "<addresses>" if isinstance(raw, dict) else "<name>"),
+]
+_Interval = Annotated[str, OneOf("interval (1m is a minute, 1M a month)", INTERVALS)]
+_MarketDataset = Annotated[str, OneOf("market dataset", MARKET_DATASETS, _ELSEWHERE["market"])]
+_AccountDataset = Annotated[str, OneOf("account dataset", ACCOUNT_DATASETS, _ELSEWHERE["account"])]
+
+
+class _Part(BaseModel):
+    """A mapping of the file: its keys are known, and what it says stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, raw: Any) -> Any:
+        for key in raw if isinstance(raw, dict) else ():
+            if key not in cls.model_fields:
+                valid = tuple(cls.model_fields)
+                raise wrong(f"{shown(key)} is no key here; {nearest(key, valid)}valid: {', '.join(valid)}.", key)
+        return raw
+
+
+class Account(_Part):
+    """A key of the exchange; only where it lies stands here, never the key."""
+
+    api_key: _Secret = Field(description="where the API key lies: env:NAME, or file:PATH of mode 0600")
+    secret: _Secret | None = Field(None, description="where the secret of an HMAC key lies: env:NAME or file:PATH")
+    private_key: Annotated[str, Written(values.file_reference, r"^file:.+$")] | None = Field(
+        None, description="where the PEM of an RSA or Ed25519 key lies: file:PATH, mode 0600"
+    )
+    allow: frozenset[Annotated[str, Written(values.permission, f"^(trade|{values.PERMISSION})$")]] = Field(
+        frozenset(),
+        description="what the key may be able to do although binlake never does it: trade, or a permission by the "
+        "exchange's name; withdrawals and transfers are never allowed",
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_sign(self) -> Account:
+        if (self.secret is None) == (self.private_key is None):
+            raise wrong("an account has either secret (HMAC) or private_key (RSA, Ed25519).")
+        return self
+
+
+class TopSymbols(_Part):
+    """The symbols most traded when first asked; once chosen, they are kept."""
+
+    quote: _Symbol = Field(description="the asset they are paid in, such as USDT")
+    top: int = Field(description="how many, by quote volume of 24 hours", ge=1, le=5000)
+
+
+def _symbols_form(raw: Any) -> str:
+    return "<list>" if isinstance(raw, (list, tuple)) else "<top>" if isinstance(raw, (dict, TopSymbols)) else "<all>"
+
+
+_Symbols = Annotated[
+    Annotated[Literal["all"], BeforeValidator(OneOf("choice of symbols", ("all",)).check), Tag("<all>")]
+    | Annotated[_Many[_Symbol], Tag("<list>")]
+    | Annotated[TopSymbols, Tag("<top>")],
+    Discriminator(_symbols_form),
+]
+
+
+TRADED = "traded"
+_TradedSymbols = Annotated[
+    Annotated[Literal["traded"], BeforeValidator(OneOf("choice of symbols", (TRADED,)).check), Tag("<traded>")]
+    | Annotated[_Many[_Symbol], Tag("<list>")],
+    Discriminator(lambda raw: "<list>" if isinstance(raw, (list, tuple)) else "<traded>"),
+]
+
+
+class _Flow(_Part):
+    every: Annotated[timedelta, Written(values.length, "^[1-9][0-9]{0,3}[mhd]$")] | None = Field(
+        None, description="how often it runs: 5m, 1h, 1d; without every and cron it runs when asked"
+    )
+    cron: Annotated[str, Written(values.cron, r"^\S+( +\S+){4}$")] | None = Field(
+        None, description="when it runs, as five cron fields, UTC"
+    )
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> _Flow:
+        if self.every is not None and self.cron is not None:
+            raise wrong("every and cron cannot both say when it runs; keep one.", "cron")
+        return self
+
+    def last_due(self, now: datetime) -> datetime | None:
+        """When a run was last due; None for a flow without a schedule."""
+        if self.cron is not None:
+            return next(CronSim(self.cron, now.astimezone(UTC), reverse=True))
+        return None if self.every is None else now - self.every
+
+    def period(self, now: datetime) -> timedelta | None:
+        """The time between two runs; None for a flow without a schedule."""
+        last = self.last_due(now)
+        before = self.last_due(last) if last is not None else None
+        return last - before if last is not None and before is not None else None
+
+
+class MarketFlow(_Flow):
+    """Pulls what a market prints; needs no key."""
+
+    kind: Literal["market"] = Field(description="what the flow pulls")
+    market: Annotated[str, OneOf("market", ("spot",))] = Field(description="the market")
+    datasets: _Many[_MarketDataset] = Field(description="what to pull")
+    symbols: _Symbols = Field("all", description="a list of names, all, or {quote: USDT, top: 50}; klines need it")
+    intervals: _Many[_Interval] = Field((), description="lengths of the candles; klines alone have them")
+    since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
+        None, description="where history begins, a date or an instant, UTC; klines alone have it"
+    )
+    source: Literal["auto", "rest", "archive"] = Field(
+        "auto", description="where long history comes from: auto takes the public archive when it spares requests"
+    )
+    delisted: bool = Field(
+        False, description="with symbols: all, also pull what the exchange no longer lists but its archive holds"
+    )
+
+    @model_validator(mode="after")
+    def _what_klines_need(self) -> MarketFlow:
+        for key in ("symbols", "intervals", "since"):
+            if "klines" in self.datasets and key not in self.model_fields_set:
+                raise wrong(f"klines need {key}; add it.")
+        for key in ("intervals", "since", "source", "delisted"):
+            if "klines" not in self.datasets and key in self.model_fields_set:
+                raise wrong("only klines have it; add klines to datasets, or take it away.", key)
+        if self.delisted and self.symbols != "all":
+            raise wrong("it goes with symbols: all; name the symbols, or take it away.", "delisted")
+        return self
+
+
+class AccountFlow(_Flow):
+    """Pulls what an account holds and what it traded, with its key."""
+
+    kind: Literal["account"] = Field(description="what the flow pulls")
+    account: str = Field(description="a name under accounts")
+    datasets: _Many[_AccountDataset] = Field(description="what to pull; fills need orders, which drive them")
+    symbols: _TradedSymbols | None = Field(
+        None, description="a list of names, or traded: whatever the account ever traded; orders and fills have them"
+    )
+    since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
+        None, description="where the ledgers begin, a date, UTC; without it, as far back as the exchange returns them"
+    )
+    discovery: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
+        0.05,
+        description="share of the budget for looking again where the account has not traded yet",
+        json_schema_extra={"default": "5%"},
+    )
+
+    @model_validator(mode="after")
+    def _what_orders_need(self) -> AccountFlow:
+        trading = "orders" in self.datasets
+        if "fills" in self.datasets and not trading:
+            raise wrong("fills need orders, which say where fills are; add orders to datasets.")
+        if trading and self.symbols is None:
+            raise wrong("orders need symbols; write symbols: traded, or a list of names.")
+        if not trading and self.symbols is not None:
+            raise wrong("only orders and fills have symbols; add them to datasets, or take it away.", "symbols")
+        if self.symbols == TRADED and "fills" not in self.datasets:
+            raise wrong("what is traded shows in the fills; add fills to datasets, or list the symbols.", "symbols")
+        if self.symbols != TRADED and "discovery" in self.model_fields_set:
+            raise wrong("only symbols: traded has to look for them; take it away.", "discovery")
+        return self
+
+
+class MaintenanceFlow(_Flow):
+    """Merges small files and tidies the log of every table."""
+
+    kind: Literal["maintenance"] = Field(description="what the flow does")
+
+
+Flow = Annotated[MarketFlow | AccountFlow | MaintenanceFlow, Field(discriminator="kind")]
+
+
+class FlowsFile(_Part):
+    """What binlake pulls, from where, and how often."""
+
+    lake: Annotated[Path, AfterValidator(values.placed)] = Field(
+        Path("lake"), description="the folder of the tables, seen from this file", validate_default=True
+    )
+    exchange: _Exchange = Field(
+        "live", description="live, testnet, simulator, or addresses of your own; plain http only on loopback"
+    )
+    budget: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
+        0.9,
+        description="share of the exchange's request weight that binlake may use, such as 90%",
+        json_schema_extra={"default": "90%"},
+    )
+    accounts: dict[_Name, Account] = Field({}, description="the accounts by the name you give them")
+    flows: dict[_Name, Flow] = Field(description="the flows by the name you give them", min_length=1)
+
+    @model_validator(mode="after")
+    def _accounts_exist(self) -> FlowsFile:
+        for name, flow in self.flows.items():
+            if isinstance(flow, AccountFlow) and flow.account not in self.accounts:
+                sentence = f"{shown(flow.account)} is no account here; {nearest(flow.account, self.accounts)}"
+                raise wrong(f"{sentence}accounts names {', '.join(self.accounts) or 'none'}.", "flows", name, "account")
+        return self
+
+
+def json_schema() -> str:
+    """The model as JSON Schema, for editors."""
+    return json.dumps(FlowsFile.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_schema())

@@ -1,0 +1,17 @@
+"""Every dataset by name, collected from the modules beside this file: a declaration there is all it takes."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from schemas.model.dataset import Dataset
+
+_FIRST = ("market", "account", "orders", "ledgers")  # as a reader meets them; other modules follow by name
+
+_found = {module.name for module in iter_modules(__path__)}
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for module in (*_FIRST, *sorted(_found - {*_FIRST}))
+    for dataset in vars(import_module(f"{__name__}.{module}")).values()
+    if isinstance(dataset, Dataset)
+}

@@ -1,0 +1,26 @@
+"""What an account holds."""
+
+from schemas.datasets.market import OBSERVED_AT
+from schemas.model.dataset import Dataset, Kind
+from schemas.model.fields import EXTRA, FINE, TEXT, Column
+
+ACCOUNT = Column("account", TEXT, "the name in flows.yaml, pinned to the exchange's uid")
+
+BALANCES = Dataset(
+    name="balances",
+    doc="Every asset that is non-zero, or was non-zero at the previous snapshot; one snapshot a run.",
+    columns=(
+        ACCOUNT,
+        Column("wallet", TEXT, "spot"),
+        Column("asset", TEXT, "such as BTC"),
+        Column("free", FINE, "available", signed=True),
+        Column("locked", FINE, "held by open orders", signed=True),
+        OBSERVED_AT,
+        Column("extra", EXTRA, "JSON of every other field of the row; NULL when there is none", nullable=True),
+    ),
+    key=("account", "wallet", "asset", "observed_at"),
+    kind=Kind.SNAPSHOT,
+    series=("account", "wallet"),
+    clock="observed_at",
+    partition=("account", "month"),
+)

@@ -1,0 +1,123 @@
+"""What binlake writes down about its own work: gaps, corrections, runs, requests, check results."""
+
+from schemas.model.dataset import Dataset, Kind
+from schemas.model.fields import EXTRA, FLAG, ID, TEXT, TIME, Column
+
+_SERIES = (
+    Column("dataset", TEXT, "the dataset spoken of"),
+    Column("market", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("symbol", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("interval", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("account", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("wallet", TEXT, "of the series; NULL where it has none", nullable=True),
+    Column("type", TEXT, "of the series; NULL where it has none", nullable=True),
+)
+_SERIES_KEY = tuple(column.name for column in _SERIES)
+
+GAPS = Dataset(
+    name="gaps",
+    doc="Each stretch inside coverage that holds no row, with the reason and what was seen; never silence. Unavailable "
+    "and unusable ones wait for a file that the archive did not give, or that cannot be read: they explain nothing.",
+    columns=(
+        *_SERIES,
+        Column("since", TIME, "first missing instant"),
+        Column("until", TIME, "first instant after it; NULL while no later row has been seen", nullable=True),
+        Column(
+            "reason", TEXT, "not_listed, exchange_outage, not_retained, off_grid, delisted, unavailable or unusable"
+        ),
+        Column("evidence", EXTRA, "JSON: what was asked and what came"),
+        Column("first_seen", TIME, "when the gap was first noticed"),
+        Column("confirmed_at", TIME, "second look, at least an hour later; NULL until then", nullable=True),
+        Column("filled_at", TIME, "when the missing rows turned up after all; NULL while missing", nullable=True),
+        Column("seen_at", TIME, "when this version was written"),
+    ),
+    key=(*_SERIES_KEY, "since", "seen_at"),
+    kind=Kind.VERSIONS,
+    clock="seen_at",
+    retired="filled_at",
+)
+
+CORRECTIONS = Dataset(
+    name="corrections",
+    doc="Rows the exchange changed after we stored them, with both versions; kept for good.",
+    columns=(
+        *_SERIES,
+        Column("row_key", EXTRA, "JSON of the row's key"),
+        Column("revision", ID, "the revision of the series that replaced the row"),
+        Column("before", EXTRA, "JSON of the stored row"),
+        Column(
+            "after", EXTRA, "JSON of the row that took its place; NULL when the exchange withdrew it", nullable=True
+        ),
+        Column("seen_at", TIME, "when the difference was seen"),
+    ),
+    key=(*_SERIES_KEY, "row_key", "revision"),
+    kind=Kind.LOG,
+    clock="seen_at",
+)
+
+RUNS = Dataset(
+    name="runs",
+    doc="One row a run and dataset: what was asked for, what came, how it ended.",
+    columns=(
+        Column("run", TEXT, "identifier of the run"),
+        Column("flow", TEXT, "its name in flows.yaml"),
+        Column("dataset", TEXT, "the dataset pulled"),
+        Column("market", TEXT, "NULL where the dataset has none", nullable=True),
+        Column("account", TEXT, "NULL where the dataset has none", nullable=True),
+        Column("started", TIME, "first request, the exchange's time"),
+        Column("ended", TIME, "last commit, the exchange's time"),
+        Column("outcome", TEXT, "done, failed or interrupted"),
+        Column("rows", ID, "rows committed"),
+        Column("requests", ID, "requests sent, retries included"),
+        Column("weight", ID, "weight spent"),
+        Column("error", TEXT, "what failed and why, one sentence; NULL when done", nullable=True),
+        Column("note", TEXT, "what a person should know all the same; NULL when there is nothing", nullable=True),
+    ),
+    key=("run", "dataset"),
+    kind=Kind.LOG,
+    clock="ended",
+)
+
+API_REQUESTS = Dataset(
+    name="api_requests",
+    doc="What was asked of the exchange, and what it answered; never a signature or a key.",
+    columns=(
+        Column("run", TEXT, "identifier of the run"),
+        Column("n", ID, "number of the request in the run"),
+        Column("asked_at", TIME, "when it was sent, the exchange's time"),
+        Column("answered_at", TIME, "when the answer was there; NULL when none came", nullable=True),
+        Column("method", TEXT, "GET"),
+        Column("path", TEXT, "such as /api/v3/klines"),
+        Column("params", TEXT, "query without timestamp, recvWindow and signature"),
+        Column(
+            "key_fingerprint", TEXT, "first 8 hex digits of the SHA-256 of the key; NULL when public", nullable=True
+        ),
+        Column("status", ID, "HTTP status; NULL when no answer came", nullable=True),
+        Column("code", ID, "the exchange's error code; NULL on success", nullable=True),
+        Column("pool", TEXT, "the weight pool it was charged to"),
+        Column("weight", ID, "declared weight"),
+        Column("used_weight", ID, "the pool's use this minute after the header; NULL without one", nullable=True),
+        Column("latency_ms", ID, "from sending to the last byte; NULL when no answer came", nullable=True),
+    ),
+    key=("run", "n"),
+    kind=Kind.LOG,
+    clock="asked_at",
+    partition=("month",),
+)
+
+CHECK_RESULTS = Dataset(
+    name="check_results",
+    doc="What `binlake check` found, one row a check.",
+    columns=(
+        Column("run", TEXT, "identifier of the run"),
+        Column("check_name", TEXT, "file name of the check, or the name of a derived one"),
+        Column("severity", TEXT, "error or warn"),
+        Column("passed", FLAG, "no offending row"),
+        Column("offending_rows", ID, "how many"),
+        Column("sample", EXTRA, "JSON of the first offending rows; NULL when it passed", nullable=True),
+        Column("checked_at", TIME, "when"),
+    ),
+    key=("run", "check_name"),
+    kind=Kind.LOG,
+    clock="checked_at",
+)

@@ -1,0 +1,156 @@
+"""Movements of money beside trading, one dataset per list that the exchange keeps of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from schemas.datasets.account import ACCOUNT
+from schemas.model.dataset import Dataset, Kind
+from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
+
+_STATE = (
+    Column("version", ID, "1, 2, 3, ... as the states were seen"),
+    Column("extra", EXTRA, "JSON of every other field; NULL when there is none", nullable=True),
+    Column(
+        "gone_since",
+        TIME,
+        "when the exchange was first seen to have stopped returning it; NULL while it returns it",
+        nullable=True,
+    ),
+    Column("seen_at", TIME, "the exchange's time when this state was first seen"),
+)
+
+
+def ledger(
+    name: str, doc: str, *columns: Column, key: tuple[str, ...], time: str, settles: timedelta, of: tuple[str, ...] = ()
+) -> Dataset:
+    """A list of an account's movements: `key` names one of them, and after `settles` it no longer changes.
+
+    `of` names the columns that are asked for one value at a time; each value is a series of its own.
+    """
+    series = ("account", *of)
+    return Dataset(
+        name=name,
+        doc=doc,
+        columns=(ACCOUNT, *columns, *_STATE),
+        key=(*series, *key, "version"),
+        kind=Kind.VERSIONS,
+        series=series,
+        cursor=time,
+        clock=time,
+        partition=("account", "month"),
+        settles=settles,
+    )
+
+
+_ASSET = Column("asset", TEXT, "such as BNB")
+_NETWORK = Column("network", TEXT, "the chain, such as ETH; NULL where the exchange does not say", nullable=True)
+_TX_ID = Column("tx_id", TEXT, "on the chain; NULL until there is one", nullable=True)
+_ADDRESS = Column("address", TEXT, "on the chain")
+_TRANSFER_TYPE = Column("transfer_type", ID, "0 over a chain, 1 between accounts of the exchange")
+_COMPLETE_TIME = Column("complete_time", TIME, "when it was done; NULL where the exchange does not say", nullable=True)
+
+DEPOSITS = ledger(
+    "deposits",
+    "Everything paid in over a chain or from another account of the exchange, in every state it was seen in.",
+    Column("deposit_id", TEXT, "given by the exchange"),
+    _ASSET,
+    Column("amount", FINE, "credited"),
+    _NETWORK,
+    Column("status", ID, "0 pending, 1 success, 2 rejected, 6 credited but locked, 7 wrong, 8 to be confirmed by you"),
+    _ADDRESS,
+    Column("address_tag", TEXT, "memo or tag; NULL where there is none", nullable=True),
+    _TX_ID,
+    Column("insert_time", TIME, "when the exchange saw it"),
+    _COMPLETE_TIME,
+    _TRANSFER_TYPE,
+    Column("wallet_type", ID, "0 spot, 1 funding; NULL where the exchange does not say", nullable=True),
+    Column("confirm_times", TEXT, "confirmations, such as 64/6; NULL where it does not say", nullable=True),
+    key=("deposit_id",),
+    time="insert_time",
+    settles=timedelta(days=14),
+)
+
+WITHDRAWALS = ledger(
+    "withdrawals",
+    "Everything paid out, in every state it was seen in; the balance falls by amount and transaction_fee.",
+    Column("withdrawal_id", TEXT, "given by the exchange"),
+    _ASSET,
+    Column("amount", FINE, "sent, the fee not included"),
+    Column("transaction_fee", FINE, "kept by the exchange, in the same asset"),
+    _NETWORK,
+    Column("status", ID, "0 e-mail sent, 2 awaiting approval, 3 rejected, 4 processing, 6 completed"),
+    _ADDRESS,
+    _TX_ID,
+    Column("apply_time", TIME, "when it was asked for"),
+    _COMPLETE_TIME,
+    _TRANSFER_TYPE,
+    Column("wallet_type", ID, "0 spot, 1 funding; NULL where the exchange does not say", nullable=True),
+    key=("withdrawal_id",),
+    time="apply_time",
+    settles=timedelta(days=14),
+)
+
+DIVIDENDS = ledger(
+    "dividends",
+    "Airdrops, rewards and other distributions.",
+    Column("dividend_id", ID, "given by the exchange"),
+    _ASSET,
+    Column("amount", FINE, "distributed; `direction` says which way", signed=True),
+    Column("div_time", TIME, "when it was distributed"),
+    Column("en_info", TEXT, "what it was; NULL where the exchange does not say", nullable=True),
+    Column("tran_id", ID, "of the distribution, shared by its rows"),
+    Column("direction", ID, "1 in, -1 out; NULL in answers from before January 2026", nullable=True),
+    key=("dividend_id",),
+    time="div_time",
+    settles=timedelta(days=1),
+)
+
+TRANSFERS = ledger(
+    "transfers",
+    "Movements between the account's own wallets; only CONFIRMED ones moved anything.",
+    Column("type", TEXT, "from where to where, such as MAIN_UMFUTURE"),
+    Column("tran_id", ID, "given by the exchange"),
+    _ASSET,
+    Column("amount", FINE, "moved"),
+    Column("status", TEXT, "PENDING, CONFIRMED or FAILED"),
+    Column("timestamp", TIME, "when it was made"),
+    key=("tran_id",),
+    time="timestamp",
+    settles=timedelta(days=2),
+    of=("type",),
+)
+
+CONVERSIONS = ledger(
+    "conversions",
+    "Assets changed into others at a quoted price.",
+    Column("order_id", ID, "given by the exchange"),
+    Column("quote_id", TEXT, "of the quote that was accepted"),
+    Column("order_status", TEXT, "SUCCESS, or a word for what is not done"),
+    Column("from_asset", TEXT, "given"),
+    Column("from_amount", FINE, "given"),
+    Column("to_asset", TEXT, "received"),
+    Column("to_amount", FINE, "received"),
+    Column("create_time", TIME, "when it was made"),
+    key=("order_id",),
+    time="create_time",
+    settles=timedelta(days=2),
+)
+
+DUST = ledger(
+    "dust",
+    "Small balances changed into BNB, one row per asset given.",
+    Column("wallet", TEXT, "whose balances they were: spot or margin"),
+    Column("trans_id", ID, "of the asset's conversion"),
+    Column("operation_id", ID, "of the whole operation, shared by its rows"),
+    Column("from_asset", TEXT, "given"),
+    Column("amount", FINE, "given"),
+    Column("transfered_amount", FINE, "received"),
+    Column("service_charge_amount", FINE, "the fee, in the asset received"),
+    Column("target_asset", TEXT, "received; NULL in answers that mean BNB", nullable=True),
+    Column("operate_time", TIME, "when it was made"),
+    key=("from_asset", "operation_id", "trans_id"),
+    time="operate_time",
+    settles=timedelta(days=1),
+    of=("wallet",),
+)

@@ -1,0 +1,1 @@
+"""What follows from the declarations: SQL, documentation, the canonical form of rows."""

@@ -1,0 +1,38 @@
+"""The canonical form of exact rows: the same rows have the same bytes, whoever holds them (PROOF.md).
+
+Integers alone: instants are microseconds since 1970, decimals count units of their last digit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.model.dataset import Dataset
+
+FORM = 1
+
+Words = npt.NDArray[np.int64]
+
+
+def columns(dataset: Dataset) -> list[str]:
+    """What a row is made of: every column that does not name the series, in declared order."""
+    return [column.name for column in dataset.columns if column.name not in dataset.series]
+
+
+def records(dataset: Dataset, rows: pa.Table) -> Words:
+    """One line of 64-bit words a row."""
+    return np.hstack([_words(rows[name]) for name in columns(dataset)])
+
+
+def _words(column: pa.ChunkedArray[Any]) -> Words:
+    """A column of instants or counts, one word a value, or of decimals, two words, the lower first."""
+    assert not column.null_count, "a row that lacks a value has no canonical form"
+    values = column.combine_chunks()
+    assert values.type.bit_width in (64, 128), f"{values.type} has no canonical form"
+    width = values.type.bit_width // 64
+    words: Words = np.frombuffer(memoryview(values.buffers()[1] or b""), dtype="<i8")
+    return words[values.offset * width : (values.offset + len(values)) * width].reshape(-1, width)

@@ -1,0 +1,126 @@
+"""DATASETS.md, generated from the declarations (`python -m schemas.derived.docs > DATASETS.md`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from schemas.datasets import DATASETS
+from schemas.derived.queries import checks, views
+from schemas.model import fields
+from schemas.model.dataset import MONTH, Dataset, Kind
+from schemas.model.fields import FieldType
+
+_HEAD = """# Datasets
+
+Generated from `schemas/` by `python -m schemas.derived.docs > DATASETS.md`; do not edit.
+
+Each dataset is a Delta table in the lake's folder and a view of its name in `binlake query`. Instants are UTC. Column
+names are the exchange's in snake_case. A column that may be NULL says what NULL means; no other is ever NULL.
+"""
+
+_KINDS = {
+    Kind.APPEND: "immutable rows along a cursor; inside coverage nothing is missing that `gaps` does not name",
+    Kind.SNAPSHOT: "the whole state of a series at one instant, one snapshot a run",
+    Kind.VERSIONS: "a row only when something changed",
+    Kind.LOG: "what binlake itself did or saw",
+}
+
+_GIVEN = {
+    "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision, "
+    "since when orders may be open, between which ids a run could not settle them.",
+    "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
+    "series_rows": "How many rows each series has, and its first and last instant.",
+    "series_reached": "How far each series reaches, by instants, by ids, or by its last snapshot.",
+    "series_gaps": "How many gaps of each series are open.",
+}
+
+_TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]
+
+
+def datasets_md() -> str:
+    """The page: types, every dataset with its columns, views, checks."""
+    sections = [_HEAD, _types(), *map(_dataset, DATASETS.values()), _views(), _checks()]
+    return "\n".join(sections)
+
+
+def polars_line(dataset: Dataset) -> str:
+    """What the view of a versions dataset shows, read with Polars."""
+    still = f'.filter(pl.col("{dataset.retired}").is_null())' if dataset.retired else ""
+    return (
+        f'pl.scan_delta("lake/{dataset.table}").sort("{dataset.version}")'
+        f'.unique({_listed(dataset.identity)}, keep="last"){still}.collect()'
+    )
+
+
+def pandas_line(dataset: Dataset) -> str:
+    """What the view of a versions dataset shows, read with pandas."""
+    still = f'.query("{dataset.retired}.isna()")' if dataset.retired else ""
+    return (
+        f'DeltaTable("lake/{dataset.table}").to_pandas(types_mapper=pd.ArrowDtype).sort_values("{dataset.version}")'
+        f'.drop_duplicates({_listed(dataset.identity)}, keep="last"){still}'
+    )
+
+
+def _types() -> str:
+    rows = [(each.name, f"`{each.arrow}`", f"`{each.sql}`", each.doc) for each in _TYPES]
+    return "## Types\n\n" + _table(("Type", "Arrow", "SQL", ""), rows)
+
+
+def _dataset(dataset: Dataset) -> str:
+    columns = [(f"`{each.name}`", each.type.name, each.doc) for each in dataset.columns]
+    facts = "\n".join(f"- {fact}" for fact in _facts(dataset))
+    return f"## {dataset.name}\n\n{dataset.doc}\n\n{facts}\n\n" + _table(("Column", "Type", ""), columns)
+
+
+def _facts(dataset: Dataset) -> Iterator[str]:
+    yield f"Kind: {dataset.kind.value}, {_KINDS[dataset.kind]}."
+    if dataset.comes_with:
+        yield f"Pulled along with `{dataset.comes_with}`."
+    yield f"Key: {_names(dataset.key)}."
+    if dataset.series:
+        cursor = f", walked along `{dataset.cursor}`" if dataset.cursor else ""
+        yield f"Series: {_names(dataset.series)}{cursor}."
+    yield f"Partition: {_names(dataset.partition)}{_month(dataset)}." if dataset.partition else "Partition: none."
+    if dataset.kind is Kind.VERSIONS:
+        retired = f", without those whose `{dataset.retired}` is set" if dataset.retired else ""
+        yield f"Stored as `{dataset.table}`; the view `{dataset.name}` is the last version of each key{retired}."
+        yield f"Polars: `{polars_line(dataset)}`"
+        yield f"pandas: `{pandas_line(dataset)}`"
+
+
+def _month(dataset: Dataset) -> str:
+    if MONTH not in dataset.partition:
+        return ""
+    yearly = f"; `YYYY` for {dataset.yearly[0]} {', '.join(sorted(dataset.yearly[1]))}" if dataset.yearly else ""
+    return f" (`{MONTH}` is derived: `YYYY-MM` of `{dataset.clock}`{yearly})"
+
+
+def _views() -> str:
+    shown = _GIVEN | {view.name: view.doc for view in views()}
+    return "## Views and macros\n\n" + _table(("Name", ""), [(f"`{name}`", shown[name]) for name in sorted(shown)])
+
+
+def _checks() -> str:
+    rows = [(f"`{check.name}`", check.severity, check.promise) for check in checks()]
+    return "## Checks\n\n`binlake check` runs each; it fails when a row breaks the promise.\n\n" + _table(
+        ("Check", "Severity", "Promise"), rows
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _listed(names: Iterable[str]) -> str:
+    quotes = (f'"{name}"' for name in names)
+    return f"[{', '.join(quotes)}]"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(datasets_md())

@@ -1,0 +1,69 @@
+"""The SQL of the project: views and checks, each a file of its own, and the checks that follow from declarations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from importlib.resources import files
+from typing import Literal, cast
+
+from schemas.derived.sql import expectations, promises
+
+Severity = Literal["error", "warn"]
+
+_NAME = re.compile(r"[a-z_]+")
+_SEVERITY = re.compile(r"severity: (error|warn)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view or macro: its name, what it shows, and the one statement that makes it."""
+
+    name: str
+    doc: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A query for offending rows, and the promise that holds when there are none."""
+
+    name: str
+    severity: Severity
+    promise: str
+    sql: str
+
+
+def views() -> list[View]:
+    """The views of `schemas/views`, each after those that it reads."""
+    found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
+    reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
+    return [found[name] for name in TopologicalSorter(reads).static_order()]
+
+
+def checks() -> list[Check]:
+    """Every check: those of `schemas/checks`, then those derived from the declarations."""
+    written = [_check(name, head, sql) for name, head, sql in _files("checks")]
+    errors = [Check(name, "error", promise, sql) for name, promise, sql in promises()]
+    return written + errors + [Check(name, "warn", promise, sql) for name, promise, sql in expectations()]
+
+
+def _check(name: str, head: str, sql: str) -> Check:
+    severity = _SEVERITY.match(head)
+    assert severity is not None, f"{name}.sql does not say its severity"
+    return Check(name, cast("Severity", severity[1]), head[severity.end() :].replace("\n", " "), sql)
+
+
+def _files(folder: str) -> list[tuple[str, str, str]]:
+    """Name, leading comment and statement of each file of a folder."""
+    found = sorted(
+        (file for file in files("schemas").joinpath(folder).iterdir() if file.name.endswith(".sql")), key=str
+    )
+    return [(file.name.removesuffix(".sql"), *_split(file.read_text("utf-8"))) for file in found]
+
+
+def _split(text: str) -> tuple[str, str]:
+    lines = text.splitlines()
+    depth = next(number for number, line in enumerate(lines) if not line.startswith("--"))
+    return "\n".join(line.removeprefix("-- ") for line in lines[:depth]), "\n".join(lines[depth:])

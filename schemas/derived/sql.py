@@ -1,0 +1,168 @@
+"""SQL derived from the declarations: what a view, a check or a list of series needs to know about a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from schemas.datasets import DATASETS
+from schemas.model.dataset import MONTH, Dataset, Lifecycle
+from schemas.model.fields import TEXT, TIME
+from schemas.model.grid import LENGTH_US, Grid
+
+SERIES_COLUMNS = tuple(dict.fromkeys(name for dataset in DATASETS.values() for name in dataset.series))
+"""Every column that names a series of some dataset: market, symbol, interval, account, wallet."""
+
+BOUND_COLUMNS = {
+    "since": TIME.arrow,
+    "until": TIME.arrow,
+    "observed_at": TIME.arrow,
+    "since_id": pa.int64(),
+    "until_id": pa.int64(),
+    "open_since": TIME.arrow,
+    "unsettled_id": pa.int64(),
+    "unsettled_until_id": pa.int64(),
+    "revision": pa.int64(),
+}
+
+BOUNDS_SCHEMA = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        *(pa.field(name, pa.string()) for name in SERIES_COLUMNS),
+        *(pa.field(name, kind) for name, kind in BOUND_COLUMNS.items()),
+    ]
+)
+"""The view `bounds`: what the log says of each series, one row each."""
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as SQL identifiers, whatever the keywords of the day are."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def stored_columns(dataset: Dataset) -> dict[str, str]:
+    """The SQL type of each column of the stored table, in declared order, the derived month last."""
+    declared = {column.name: column.type.sql for column in dataset.columns}
+    return declared | ({MONTH: TEXT.sql} if MONTH in dataset.partition else {})
+
+
+def empty_rows(dataset: Dataset) -> str:
+    """No row, with the columns and types of the dataset."""
+    columns = ", ".join(f'CAST(NULL AS {sql}) AS "{name}"' for name, sql in stored_columns(dataset).items())
+    return f"SELECT {columns} WHERE false"
+
+
+def last_versions(dataset: Dataset) -> str:
+    """The last version of each key, unless that version says that the matter is over.
+
+    A join with the highest versions reads a million of them three times as fast as a window over whole rows.
+    """
+    same = " AND ".join(
+        f'stored."{name}" {_equals(dataset, name)} last."{name}"' for name in (*dataset.identity, dataset.version)
+    )
+    still = f' WHERE stored."{dataset.retired}" IS NULL' if dataset.retired else ""
+    return (
+        f"SELECT stored.* FROM {dataset.table} AS stored\n"
+        f'JOIN (SELECT {quoted(dataset.identity)}, max("{dataset.version}") AS "{dataset.version}" '
+        f"FROM {dataset.table} GROUP BY ALL) AS last\n"
+        f"ON {same}{still}"
+    )
+
+
+def _equals(dataset: Dataset, name: str) -> str:
+    return "IS NOT DISTINCT FROM" if dataset.column(name).nullable else "="
+
+
+def series_views() -> dict[str, str]:
+    """The queries over all series, by the name of their view."""
+    return {"series_rows": series_rows(), "series_reached": series_reached(), "series_gaps": series_gaps()}
+
+
+def series_rows() -> str:
+    """How many rows each series has, and its first and last instant, over all datasets that have series."""
+    return "\nUNION ALL BY NAME\n".join(_series_of(dataset) for dataset in DATASETS.values() if dataset.series)
+
+
+def _series_of(dataset: Dataset) -> str:
+    names = ", ".join(
+        f'"{name}"' if name in dataset.series else f'CAST(NULL AS VARCHAR) AS "{name}"' for name in SERIES_COLUMNS
+    )
+    return (
+        f"SELECT '{dataset.name}' AS dataset, {names}, count(*) AS rows, "
+        f'min("{dataset.clock}") AS first, max("{dataset.clock}") AS last FROM {dataset.table} GROUP BY ALL'
+    )
+
+
+def series_reached() -> str:
+    """How far each series reaches, by instants, by ids, or by its last snapshot."""
+    return f"SELECT dataset, {quoted(SERIES_COLUMNS)}, since, until, since_id, until_id, observed_at FROM bounds"
+
+
+def series_gaps() -> str:
+    """How many gaps of each series are open."""
+    named = [name for name in SERIES_COLUMNS if name in {column.name for column in DATASETS["gaps"].columns}]
+    return f"SELECT dataset, {quoted(named)}, count(*) AS open_gaps FROM gaps GROUP BY ALL"
+
+
+def intervals() -> str:
+    """The lengths of candles and the instant their grid is anchored at; the calendar decides about 1M."""
+    rows = ", ".join(f"('{name}', {length_us}, {Grid.of(name).anchor_us})" for name, length_us in LENGTH_US.items())
+    return f'SELECT * FROM (VALUES {rows}) AS intervals("interval", length_us, anchor_us)'
+
+
+def unique_key(dataset: Dataset) -> str:
+    return f"SELECT {quoted(dataset.key)}, count(*) AS copies FROM {dataset.table} GROUP BY ALL HAVING count(*) > 1"
+
+
+def not_null(dataset: Dataset) -> str:
+    """Rows that lack a value, and the names of the columns that do."""
+    required = [column.name for column in dataset.columns if not column.nullable]
+    lacking = [f'"{name}" IS NULL' for name in required]
+    missing = [f"CASE WHEN {lacks} THEN '{name}' END" for name, lacks in zip(required, lacking, strict=True)]
+    return (
+        f"SELECT {quoted(dataset.key)}, list_filter([{', '.join(missing)}], lambda name: name IS NOT NULL) AS missing\n"
+        f"FROM {dataset.table} WHERE {' OR '.join(lacking)}"
+    )
+
+
+def inside_coverage(dataset: Dataset) -> str:
+    """Rows whose cursor lies outside what the log says is covered, or whose series the log does not know."""
+    assert dataset.cursor is not None
+    since, until = ("since", "until") if dataset.column(dataset.cursor).type is TIME else ("since_id", "until_id")
+    same = " AND ".join(f'stored."{name}" = coverage."{name}"' for name in dataset.series)
+    key = ", ".join(f'stored."{name}"' for name in dataset.key)
+    return (
+        f"SELECT {key}, coverage.{since}, coverage.{until}\n"
+        f"FROM {dataset.table} AS stored LEFT JOIN coverage ON coverage.dataset = '{dataset.name}' AND {same}\n"
+        f"WHERE coverage.dataset IS NULL\n"
+        f'    OR stored."{dataset.cursor}" < coverage.{since} OR stored."{dataset.cursor}" >= coverage.{until}'
+    )
+
+
+def known_status(dataset: Dataset, life: Lifecycle) -> str:
+    """The last versions whose status is neither a known open word nor a final one."""
+    words = ", ".join(f"'{word}'" for word in (*life.open, *life.final))
+    columns = quoted((*dataset.identity, life.status, life.stamp))
+    return f'SELECT {columns} FROM {dataset.name} WHERE "{life.status}" IS NULL OR "{life.status}" NOT IN ({words})'
+
+
+def promises() -> Iterator[tuple[str, str, str]]:
+    """Name, promise and query for offending rows of every check that follows from a declaration."""
+    for dataset in DATASETS.values():
+        name = dataset.name
+        yield f"{name}_unique_key", f"`{dataset.table}` holds each key once.", unique_key(dataset)
+        yield f"{name}_not_null", f"`{dataset.table}` has every value that must be there.", not_null(dataset)
+        if dataset.cursor is not None:
+            yield f"{name}_inside_coverage", f"`{name}` holds no row outside coverage.", inside_coverage(dataset)
+
+
+def expectations() -> Iterator[tuple[str, str, str]]:
+    """The same of those that warn."""
+    for dataset in DATASETS.values():
+        if dataset.lifecycle is not None:
+            yield (
+                f"{dataset.name}_known_status",
+                f"Every status of `{dataset.name}` is a word that binlake knows; any other is taken for an open one.",
+                known_status(dataset, dataset.lifecycle),
+            )

@@ -1,0 +1,1 @@
+"""What a declaration is made of: column types, datasets, the grid of candles, series, problems."""

@@ -1,0 +1,153 @@
+"""Dataset: the one declaration from which schema, table, view, decoder, checks and docs are derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.model.fields import FLAG, ID, TEXT, Column
+
+MONTH = "month"
+
+
+class Kind(StrEnum):
+    """How a dataset grows."""
+
+    APPEND = "append"  # immutable rows along a cursor; coverage is an interval
+    SNAPSHOT = "snapshot"  # the whole state of a series at one instant
+    VERSIONS = "versions"  # a row only when something changed; the view shows the last one a key
+    LOG = "log"  # what binlake itself did
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    """How a thing changes: the column that tells an older state from a newer one, and the words of its status.
+
+    The list of final words is closed: any other word, also one that is not listed at all, may still become another.
+    """
+
+    stamp: str
+    status: str
+    open: tuple[str, ...]
+    final: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One logical table: its columns, key, kind, series and partition.
+
+    `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series.
+    `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
+    value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
+    `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
+    dataset that `comes_with` another is pulled along with it. A row older than
+    `settles` no longer changes, nor does a new one appear behind it.
+    """
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    kind: Kind
+    series: tuple[str, ...] = ()
+    cursor: str | None = None
+    clock: str | None = None
+    partition: tuple[str, ...] = ()
+    yearly: tuple[str, frozenset[str]] | None = None
+    retired: str | None = None
+    lifecycle: Lifecycle | None = None
+    comes_with: str | None = None
+    settles: timedelta | None = None
+
+    @property
+    def table(self) -> str:
+        """The stored table: `order_versions` behind the view `orders`, else the name itself."""
+        return f"{self.name.removesuffix('s')}_versions" if self.kind is Kind.VERSIONS else self.name
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of a row, without the derived partition column."""
+        return pa.schema([column.arrow for column in self.columns])
+
+    @cached_property
+    def stored_schema(self) -> pa.Schema:
+        """The Arrow schema of the stored table: the row, and `month` where the partition derives it."""
+        derived = [pa.field(MONTH, pa.string(), nullable=False)] if MONTH in self.partition else []
+        return pa.schema([*self.schema, *derived])
+
+    @cached_property
+    def file_schema(self) -> pa.Schema:
+        """The Arrow schema of a data file: the stored table without its partition columns."""
+        return pa.schema([field for field in self.stored_schema if field.name not in self.partition])
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """How rows are sorted inside a file, so that row-group statistics prune: by key, partition left out."""
+        return tuple(name for name in self.key if name not in self.partition)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What stays the same from version to version: the key without its last column."""
+        return self.key[:-1]
+
+    @property
+    def version(self) -> str:
+        """The column that tells the versions of one thing apart, the last one highest."""
+        return self.key[-1]
+
+    @property
+    def id_column(self) -> str:
+        """The column that names one thing within its series."""
+        return self.identity[-1] if self.kind is Kind.VERSIONS else self.key[-1]
+
+    def may_misfit(self, column: Column) -> bool:
+        """Whether a row is kept when this column cannot hold what is printed, which then stands in `extra` instead.
+
+        So are texts, flags and numbers that only describe; never money, times, or what a row is found by.
+        """
+        descriptive = column.nullable and column.type in {TEXT, FLAG, ID} and column.name not in self.key
+        return descriptive and any(other.name == "extra" for other in self.columns)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    def with_month(self, rows: pa.Table) -> pa.Table:
+        """Add the derived partition column. Instants are UTC, so a host's or session's zone cannot move a row."""
+        if MONTH not in self.partition:
+            return rows
+        assert self.clock is not None
+        days = rows[self.clock].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+        months = _texts(days, "%Y-%m")
+        if self.yearly is not None:
+            column, values = self.yearly
+            coarse = pc.is_in(rows[column], value_set=pa.array(sorted(values)))
+            months = pc.if_else(coarse, _texts(days, "%Y"), months) if pc.any(coarse).as_py() else months
+        return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
+
+    def series_id(self, values: Mapping[str, str]) -> str:
+        """The name of a series in the table's log, such as `spot/BTCUSDT/1m`."""
+        return "/".join(quote(values[name], safe="") for name in self.series)
+
+    def series_values(self, series_id: str) -> dict[str, str]:
+        """The inverse of `series_id`."""
+        return dict(zip(self.series, map(unquote, series_id.split("/")), strict=True))
+
+    def names_bound(self, app_id: str) -> bool:
+        """Whether an id of the table's log is `SERIES#bound`; a log has others too, of ours and of other writers."""
+        series_id, _, _ = app_id.rpartition("#")
+        return bool(series_id) and series_id.count("/") == len(self.series) - 1
+
+
+def _texts(days: pa.ChunkedArray[Any], form: str) -> pa.ChunkedArray[Any]:
+    """Days as text of their month or year; formats each run of equal ones once, since strftime is slow."""
+    runs: Any = pc.run_end_encode(days.combine_chunks())
+    named = pa.RunEndEncodedArray.from_arrays(runs.run_ends, pc.strftime(runs.values, format=form))
+    return pa.chunked_array([pc.run_end_decode(named)])

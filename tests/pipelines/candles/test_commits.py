@@ -1,0 +1,123 @@
+"""Batches that are gathered while the one before is being committed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support.lakes import rows_of, small_lake, us
+
+from connectors.binance.archive.client import Fetched
+from connectors.lake import Lake
+from pipelines.candles.background import Landing
+from pipelines.candles.commits import Batch, Commits
+from pipelines.candles.coverage import Step
+from pipelines.store.gaps import Gap, Series
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.journal import GAPS
+from schemas.datasets.market import KLINES
+from schemas.model.errors import Problem
+
+DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
+NOW = us("2026-02-01")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return small_lake(tmp_path)
+
+
+def commits(lake: Lake) -> Commits:
+    table = lake.table(KLINES)
+    return Commits(lake, table, table.bounds())
+
+
+def day(number: int, *symbols: str) -> Batch:
+    """The candle of one day for each symbol, and the coverage up to its end."""
+    batch = Batch()
+    for symbol in symbols:
+        row = {
+            "market": "spot",
+            "symbol": symbol,
+            "interval": "1d",
+            "open_time": DAYS[number],
+            "close_time": DAYS[number],
+        }
+        bounds = {"until": us(DAYS[number]) + 1} | ({"since": us(DAYS[0])} if number == 0 else {})
+        batch.add(Series("spot", symbol, "1d"), Step(rows_of(KLINES, row), bounds))
+    return batch
+
+
+def held(lake: Lake) -> dict[str, int]:
+    symbols = lake.table(KLINES).scan(["symbol"])["symbol"].to_pylist()
+    return {symbol: symbols.count(symbol) for symbol in sorted(set(symbols))}
+
+
+def test_what_was_gathered_behind_a_lost_step_is_lost_too(lake: Lake):
+    """Another process moves a series: neither that step nor the next one lands, and the other series go in."""
+    ours, theirs = commits(lake), commits(lake)
+    assert ours.land(day(0, "AUSDT", "BUSDT"), NOW) == 2
+    theirs.bounds = lake.table(KLINES).bounds()
+    assert theirs.land(day(1, "AUSDT"), NOW) == 1
+    assert ours.land(day(1, "AUSDT", "BUSDT"), NOW) == 1
+    assert ours.land(day(2, "AUSDT", "BUSDT"), NOW) == 1
+    assert ours.stale == {Series("spot", "AUSDT", "1d")}
+    assert held(lake) == {"AUSDT": 2, "BUSDT": 3}
+    assert lake.table(KLINES).bounds()["spot/AUSDT/1d#until"] == us(DAYS[1]) + 1
+
+
+def filling(symbol: str) -> Batch:
+    """A late candle, and the gap that it fills."""
+    row = {"market": "spot", "symbol": symbol, "interval": "1d", "open_time": DAYS[0], "close_time": DAYS[0]}
+    gap = Gap(since=us(DAYS[0]), until=us(DAYS[1]), reason="exchange_outage", first_seen=1, filled_at=NOW)
+    batch = Batch(files=[Fetched(path=f"data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-2026-01.zip", sha256="0")])
+    batch.add(Series("spot", symbol, "1d"), Step(rows_of(KLINES, row), {}, (gap,)))
+    return batch
+
+
+def test_a_gap_is_not_called_filled_before_its_candles_are_there(lake: Lake):
+    """They cannot be written: the gap stays, so that they are asked for again."""
+    obstacle = lake.path / "klines/market=spot/interval=1d/month=2026"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("in the way")
+    with pytest.raises(Problem, match="nothing was committed"):
+        commits(lake).land(filling("AUSDT"), NOW)
+    assert lake.table(GAPS).scan().num_rows == 0
+    obstacle.unlink()
+    assert commits(lake).land(filling("AUSDT"), NOW) == 1
+    assert lake.table(GAPS).scan().num_rows == 1
+
+
+def test_of_a_lost_series_nothing_is_written_down(lake: Lake):
+    """Neither that its gap is filled nor that the next file was loaded, since no row of it went in."""
+    ours, theirs = commits(lake), commits(lake)
+    theirs.land(day(0, "AUSDT"), NOW)
+    assert ours.land(filling("AUSDT"), NOW) == 0
+    assert lake.table(GAPS).scan().num_rows == 0
+    seen = lake.table(ARCHIVE_FILES).scan().num_rows
+    later = filling("AUSDT")
+    later.files = [Fetched(path="data/spot/monthly/klines/AUSDT/1d/AUSDT-1d-2026-02.zip", sha256="1")]
+    assert ours.land(later, NOW) == 0
+    assert lake.table(ARCHIVE_FILES).scan().num_rows == seen
+
+
+async def test_a_cancelled_run_waits_for_the_commit_on_its_way(lake: Lake):
+    """Cancelled between two batches: the first is not left alone, and both are in and counted when it ends."""
+    counts: list[int] = []
+    landing = Landing(commits(lake), counts.append)
+
+    async def work() -> None:
+        for number in range(2):
+            landing.batch = day(number, "AUSDT")
+            await landing.flush(NOW)
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError) as over:
+        await working
+    landing.batch = day(1, "AUSDT")
+    assert await landing.rest(NOW, over.value) is None
+    assert counts == [1, 1]
+    assert held(lake) == {"AUSDT": 2}

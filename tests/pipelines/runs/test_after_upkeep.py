@@ -1,0 +1,66 @@
+"""What is known of a lake stays known once upkeep or a correction has rewritten its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.lakes import put, rows_of, small_lake
+
+from connectors.lake import Lake
+from connectors.lake.sql.session import connect, run
+from connectors.lake.upkeep.compact import FEWEST
+from pipelines.pull.symbols import covered
+from pipelines.trading.cursors import known_symbols, stands_of
+from schemas.datasets import DATASETS
+from schemas.datasets.orders import FILLS, ORDERS
+from schemas.model.dataset import Dataset
+from schemas.model.fields import TIME
+
+SERIES = {
+    "account": "main",
+    "market": "spot",
+    "wallet": "spot",
+    "type": "MAIN_FUNDING",
+    "symbol": "BTCUSDT",
+    "interval": "1d",
+}
+WITH_SERIES = [dataset for dataset in DATASETS.values() if dataset.series]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with one series in every dataset, each of which upkeep has merged files of."""
+    lake = small_lake(tmp_path_factory.mktemp("upkeep"))
+    for dataset in WITH_SERIES:
+        series = dataset.series_id(SERIES)
+        instants = {column.name: "2026-01-01" for column in dataset.columns if column.type is TIME}
+        row = instants | SERIES
+        put(lake, dataset, row, observed_at={series: "2026-01-02"})
+        for _ in range(FEWEST):
+            lake.table(dataset).commit(rows_of(dataset, row), [])
+        assert lake.table(dataset).maintain().merged
+    return lake
+
+
+@pytest.mark.parametrize("dataset", WITH_SERIES, ids=lambda dataset: dataset.name)
+def test_a_rewritten_table_lists_its_series_and_no_other(lake: Lake, dataset: Dataset) -> None:
+    """The log's own notes of a rewrite are taken for a series by no reader."""
+    assert [values for values, _ in lake.table(dataset).series()] == [{name: SERIES[name] for name in dataset.series}]
+    with connect(lake) as session:
+        found = run(session, f"SELECT revision FROM bounds WHERE dataset = '{dataset.name}'").to_pylist()
+    assert found == [{"revision": 1}]
+
+
+@pytest.mark.parametrize(
+    "known", [lambda lake: covered(lake, "spot"), lambda lake: known_symbols(lake, "main", "spot")]
+)
+def test_the_symbols_of_a_rewritten_lake_are_still_known(lake: Lake, known: Callable[[Lake], set[str]]) -> None:
+    """What `symbols: top` keeps and what `symbols: traded` means survive a rewrite."""
+    assert known(lake) == {"BTCUSDT"}
+
+
+@pytest.mark.parametrize("dataset", [ORDERS, FILLS], ids=lambda dataset: dataset.name)
+def test_an_account_stands_where_it_stood_before_a_rewrite(lake: Lake, dataset: Dataset) -> None:
+    """The bounds of an account's series are found by symbol."""
+    assert set(stands_of(lake, dataset, "main", "spot")) == {"BTCUSDT"}

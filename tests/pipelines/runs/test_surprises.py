@@ -1,0 +1,141 @@
+"""One flow's surprise is its own: an account that holds nothing, answers that say nothing, errors nobody foresaw."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.desks import API_KEY, SECRET, UID
+
+from connectors.binance.endpoints import ENDPOINTS, LEDGERS
+from connectors.binance.endpoints.model import Security
+from connectors.binance.endpoints.spot import ORDER
+from connectors.lake.sql.session import connect, run
+from connectors.simulator.protocol.faults import Body
+from pipelines.context.progress import Silent
+from pipelines.runs.run import run_flow
+from schemas.datasets.account import BALANCES
+from schemas.model.errors import Problem
+
+if TYPE_CHECKING:
+    from support.desks import Desk
+    from support.trade_desk import TradeDesk
+
+BUG = 70
+NO_ASSETS = json.dumps({"uid": UID, "balances": []})
+NOTHING = ("[]", "{}", "null", "[{}]", "[null]", '{"balances":[],"symbols":[]}')
+DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None]
+
+
+@pytest.fixture
+def account(desk: Desk) -> Desk:
+    """A desk with a flow of balances, of an account that holds nothing."""
+    desk.exchange.add_account(UID, API_KEY, secret=SECRET)
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"]}
+    return desk
+
+
+@pytest.mark.parametrize("body", [None, NO_ASSETS])
+async def test_an_account_that_holds_nothing_has_a_snapshot_without_rows(account: Desk, body: str | None):
+    """That an account holds nothing is known and noted, whether its assets are listed as zero or not at all."""
+    if body:
+        account.exchange.inject(Body(text=body, path="/api/v3/account", count=None))
+    looks = []
+    for _ in range(2):
+        (receipt,) = await account.run("balances")
+        assert (receipt.outcome, receipt.rows) == ("done", 0)
+        looks.append(account.lake.table(BALANCES).bounds()["main/spot#observed_at"])
+        account.clock.advance(60)
+    assert looks[0] < looks[1]
+    assert account.rows("balances") == []
+    assert run(connect(account.lake), "FROM portfolio").num_rows == 0
+
+
+async def test_an_account_that_was_emptied_holds_nothing(account: Desk):
+    """What was held goes to zero once, and then there is nothing: not the last amounts for ever."""
+    account.exchange.set_balance(UID, "USDT", "100")
+    await account.run("balances")
+    account.exchange.inject(Body(text=NO_ASSETS, path="/api/v3/account", count=None))
+    for expected in (1, 0):
+        account.clock.advance(60)
+        (receipt,) = await account.run("balances")
+        assert (receipt.outcome, receipt.rows) == ("done", expected)
+    assert [row["free"] for row in account.rows("balances")] == [100, 0]
+    assert run(connect(account.lake), "FROM latest_balances WHERE total <> 0").num_rows == 0
+
+
+@pytest.mark.parametrize("body", NOTHING)
+@pytest.mark.parametrize("endpoint", DATA, ids=lambda endpoint: endpoint.name)
+async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpoint: Any, body: str):
+    """Whatever way of saying nothing an endpoint finds, each flow ends with receipts or one sentence."""
+    trade_desk.flows["market"] = {
+        "kind": "market", "market": "spot", "datasets": ["symbols", "klines", "prices", "tickers"],
+        "symbols": ["BTCUSDT"], "intervals": ["1h"], "since": "2026-11-01",
+    }  # fmt: skip
+    if endpoint in LEDGERS:
+        trade_desk.flows["ledger"] = {
+            "kind": "account", "account": "main", "datasets": [endpoint.feeds.name], "since": "2026-10-20",
+        }  # fmt: skip
+    await something_of_each(trade_desk, closed=endpoint is ORDER)
+    trade_desk.exchange.inject(Body(text=body, path=endpoint.path, count=None))
+    flow = "ledger" if endpoint in LEDGERS else "trading" if endpoint.security is Security.SIGNED else "market"
+    try:
+        codes = {receipt.exit_code for receipt in await trade_desk.run(flow)}
+    except Problem as problem:
+        codes = {problem.exit_code}
+    assert BUG not in codes
+    assert trade_desk.asked(endpoint.path)
+
+
+async def something_of_each(desk: TradeDesk, *, closed: bool) -> None:
+    """Give the account what makes a run ask every endpoint; `order` alone is asked about what is stored as open."""
+    book, symbol = desk.book, "BTCUSDT"
+    routed, maker = book.place(symbol, "BUY", 2, 50), book.place(symbol, "SELL", 1, 50)
+    book.allocate(symbol, routed, 1)
+    book.fill(symbol, routed)
+    book.prevent(symbol, book.place(symbol, "BUY", 1, 50, stp_mode="EXPIRE_MAKER"), maker)
+    if closed:
+        number = book.place(symbol, "BUY", 1, 50)
+        await desk.run("trading")
+        desk.book.cancel(symbol, number)
+
+
+class Jammed(Silent):
+    """A watcher that breaks the first work that speaks to it."""
+
+    broken = False
+
+    def expect(self, **_: int) -> None:
+        if not self.broken:
+            self.broken = True
+            raise RuntimeError("secret=abc")
+
+
+async def test_a_surprise_fails_its_dataset_alone(desk: Desk):
+    """An error that nobody foresaw is a failed receipt with exit code 70; what follows in the flow is pulled."""
+    desk.market(["BTCUSDT"], datasets=["symbols", "prices"])
+    del desk.flows["prices"]["intervals"], desk.flows["prices"]["since"]
+    receipts = await run_flow(desk.config, "prices", progress=Jammed(), stop=desk.stop, state=desk.state)
+    assert [(one.dataset, one.outcome, one.exit_code) for one in receipts] == [
+        ("symbols", "failed", BUG),
+        ("prices", "done", 0),
+    ]
+    (failure,) = receipts[0].failures
+    assert "RuntimeError in test_surprises.py" in failure.why
+    assert "secret" not in failure.why
+    assert [row["outcome"] for row in desk.rows("runs")] == ["done", "failed"]
+
+
+async def test_how_long_a_run_took_is_measured_on_one_clock(desk: Desk):
+    """Upkeep learns the exchange's time on its way: what it took, and when it began, have nothing of the difference."""
+    desk.addresses = {"archive": desk.url, "archive_list": desk.url}
+    desk.clock.now_s += 400 * 86_400
+    desk.flows["upkeep"] = {"kind": "maintenance"}
+    begun_s = time.monotonic()
+    receipts = await desk.run("upkeep")
+    most_s = time.monotonic() - begun_s
+    assert "api/v3/time" in str(desk.asked("time"))
+    assert all(0 <= one.seconds <= most_s for one in receipts)
+    assert all(0 <= (row["ended"] - row["started"]).total_seconds() <= most_s for row in desk.rows("runs"))

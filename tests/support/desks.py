@@ -1,0 +1,118 @@
+"""A desk to run flows at: a lake in a temporary folder, pulled from the served simulator (fixture `desk`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.lake import Lake
+from connectors.simulator import Exchange, MovableClock
+from pipelines.context.progress import Silent
+from pipelines.context.receipts import Receipt
+from pipelines.runs.run import Window, backfill, run_flow
+from pipelines.store.gaps import Series
+from schemas.config.flows import FlowsFile
+from schemas.datasets import DATASETS
+
+API_KEY = "k" * 64
+SECRET = "s" * 64
+UID = 354937868
+
+# Stored candles as `klines` prints them; a decimal as text has the eight decimals of its column.
+AS_PRINTED = """
+SELECT epoch_ms(open_time), open::VARCHAR, high::VARCHAR, low::VARCHAR, close::VARCHAR, volume::VARCHAR,
+    epoch_ms(close_time), quote_volume::VARCHAR, trade_count, taker_buy_volume::VARCHAR,
+    taker_buy_quote_volume::VARCHAR, '0'
+FROM klines ORDER BY open_time
+"""
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def us(text: str) -> int:
+    return int(instant(text).timestamp()) * 1_000_000
+
+
+@dataclass
+class Desk:
+    """Runs flows of a config against one exchange, into one lake."""
+
+    folder: Path
+    url: str
+    exchange: Exchange
+    clock: MovableClock
+    flows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def config(self) -> FlowsFile:
+        return FlowsFile.model_validate({
+            "lake": str(self.folder / "lake"),
+            "exchange": {"spot": self.url, **self.addresses},
+            "accounts": {"main": {"api_key": "env:DESK_KEY", "secret": "env:DESK_SECRET"}},
+            "flows": self.flows,
+        })  # fmt: skip
+
+    def market(
+        self, symbols: Any, intervals: Sequence[str] = ("1m",), since: str = "2026-11-02T10:00", **more: Any
+    ) -> None:
+        """Have a flow named `prices` that pulls candles."""
+        self.flows["prices"] = {
+            "kind": "market", "market": "spot", "datasets": ["klines"], "symbols": symbols,
+            "intervals": list(intervals), "since": since, **more,
+        }  # fmt: skip
+
+    async def run(self, flow: str = "prices", *, again: bool = False) -> list[Receipt]:
+        return await run_flow(self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again)
+
+    async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
+        window = Window(instant(since), instant(until) if until else None, tuple(symbols))
+        return await backfill(self.config, "prices", window, progress=Silent(), stop=self.stop, state=self.state)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state" / "budget.sqlite"
+
+    @property
+    def lake(self) -> Lake:
+        return Lake.at(self.folder / "lake")
+
+    def rows(self, dataset: str, **where: Any) -> list[dict[str, Any]]:
+        """The stored rows that have these values, sorted by key."""
+        declared = DATASETS[dataset]
+        stored = self.lake.table(declared).scan().sort_by([(name, "ascending") for name in declared.key])
+        return [row for row in stored.to_pylist() if all(row[name] == value for name, value in where.items())]
+
+    def bounds(self, symbol: str, interval: str = "1m") -> tuple[datetime, datetime] | None:
+        """The coverage of a series."""
+        bounds = self.lake.table(DATASETS["klines"]).bounds()
+        name = Series("spot", symbol, interval).id
+        if f"{name}#until" not in bounds:
+            return None
+        since, until = bounds[f"{name}#since"], bounds[f"{name}#until"]
+        return datetime.fromtimestamp(since / 1e6, UTC), datetime.fromtimestamp(until / 1e6, UTC)
+
+    def asked(self, part: str = "/klines") -> list[str]:
+        """The requests the exchange saw whose target holds this."""
+        return [seen.target for seen in self.exchange.requests if part in seen.target]
+
+    async def exchange_saw(self, requests: int, part: str = "/klines") -> None:
+        """Wait until the exchange saw so many such requests."""
+        while len(self.asked(part)) < requests:  # noqa: ASYNC110 - the exchange keeps a list, not events
+            await asyncio.sleep(0.001)
+
+    async def stopped_after(self, requests: int, part: str, flow: str = "prices") -> list[Receipt]:
+        """Run a flow, and wish it to stop once the exchange saw so many such requests."""
+        running = asyncio.ensure_future(self.run(flow))
+        await self.exchange_saw(requests, part)
+        self.stop.set()
+        receipts = await running
+        self.stop.clear()
+        return receipts

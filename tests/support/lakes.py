@@ -1,0 +1,59 @@
+"""Small lakes for tests: rows out of few words, committed with the coverage they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.lake import Lake, Move
+from schemas.model.dataset import Dataset
+from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
+
+_FILLERS = {TEXT: "x", EXTRA: "{}", ID: 0, FLAG: True} | dict.fromkeys(DECIMALS, Decimal(1))
+
+
+def at(text: str) -> datetime:
+    """An instant, UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def us(text: str) -> int:
+    """An instant in microseconds."""
+    return int(at(text).timestamp()) * 1_000_000
+
+
+def rows_of(dataset: Dataset, *rows: Mapping[str, Any]) -> pa.Table:
+    """Rows of which only what matters is given: the rest is NULL where it may be, else a filler."""
+    whole = [{column.name: _value(column, row) for column in dataset.columns} for row in rows]
+    return pa.Table.from_pylist(whole, schema=dataset.schema)
+
+
+def put(lake: Lake, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mapping[str, str]) -> None:
+    """Commit rows; `until={"spot/BTCUSDT/1m": "2026-01-02"}` and the like say which bounds move where."""
+    table = lake.table(dataset)
+    known = table.bounds()
+    moves = [
+        Move(
+            series=series,
+            expected={name: known.get(f"{series}#{name}") for name in bounds if name != "observed_at"},
+            new={name: us(values[series]) for name, values in bounds.items()},
+        )
+        for series in next(iter(bounds.values()), {})
+    ]
+    table.commit(rows_of(dataset, *rows), moves)
+
+
+def small_lake(path: Path) -> Lake:
+    return Lake.open(path / "lake", "simulator")
+
+
+def _value(column: Column, row: Mapping[str, Any]) -> Any:
+    value = row.get(column.name, None if column.nullable else _FILLERS.get(column.type))
+    if isinstance(value, str) and column.type is TIME:
+        return at(value)
+    return Decimal(value) if isinstance(value, str) and column.type in DECIMALS else value
