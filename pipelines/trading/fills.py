@@ -33,7 +33,9 @@ _BY_ORDER = {"limit": spot.MY_TRADES.page_limit}
 _NAMED: Mapping[str, Callable[[Told], dict[str, int | None]]] = {
     spot.MY_TRADES.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
     spot.MY_ALLOCATIONS.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
-    spot.MY_PREVENTED_MATCHES.name: lambda order: {"preventedMatchId": order.prevented_match_id},
+    spot.MY_PREVENTED_MATCHES.name: lambda order: (
+        {"orderId": order.order_id} if order.match_misprinted else {"preventedMatchId": order.prevented_match_id}
+    ),
 }
 """How each endpoint is asked for what one order points to."""
 
@@ -55,7 +57,7 @@ class FillPull:
         short = await asyncio.to_thread(lacking, lake, series)
         first = frozenset(one.series for one in series if one.never_walked)
         unanswered |= await self.walk(sorted(first | short.keys()), first)
-        routed = [one for one, orders in short.items() if any(order.used_sor for order in orders)]
+        routed = {one for one, _ in await asyncio.to_thread(_routed, lake, series)}
         unanswered |= await self._follow(self._walk(spot.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
         for endpoint, dataset, wanted in _LOOKS:
             unanswered |= await self._one_by_one(endpoint, dataset, await asyncio.to_thread(wanted, lake, series))
@@ -163,11 +165,15 @@ def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
 
 def _matches(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
     """One order of each prevented match that is not stored: two may share it."""
-    return list({(one, order.prevented_match_id): (one, order) for one, order in unexplained(lake, series)}.values())
+    pointing = unexplained(lake, series)
+    by_match = {(one, order.prevented_match_id): (one, order) for one, order in pointing if not order.match_misprinted}
+    return [*by_match.values(), *((one, order) for one, order in pointing if order.match_misprinted)]
 
 
 def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
-    return [(one, order) for one, order in still_lacking(lake, series) if order.used_sor]
+    """The orders that lack fills and were routed, as far as they say; those that a check names, whatever they say."""
+    named = {one.series for one in series if one.overdue}
+    return [(one, order) for one, order in still_lacking(lake, series) if order.routed or one in named]
 
 
 # What is asked for one by one, each after the one before it.

@@ -10,6 +10,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,8 +25,8 @@ from schemas.model.grid import HOUR_US
 TOLD_US = HOUR_US  # by then even an answer that lags has an order's fills; from then on the checks name what is lacking
 
 _COLUMNS = (
-    "symbol", "order_id", "version", "status", "executed_qty", "cumulative_quote_qty", "used_sor",
-    "prevented_match_id", "time", "update_time",
+    "symbol", "order_id", "version", "status", "executed_qty", "cumulative_quote_qty", "used_sor", "working_floor",
+    "prevented_match_id", "time", "update_time", "extra",
 )  # fmt: skip
 
 _Sums = tuple[Decimal, Decimal]  # in the base and in the quote asset
@@ -39,10 +40,24 @@ class Told:
     status: str | None
     executed_qty: Decimal
     cumulative_quote_qty: Decimal | None
-    used_sor: bool
+    routed: bool  # or it may have been: what should say so is misprinted
     prevented_match_id: int | None
+    match_misprinted: bool
     time: int
     update_time: int | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Told:
+        """What a version tells; what is misprinted there stands in its `extra`."""
+        more: dict[str, Any] = msgspec.json.decode(row.pop("extra") or "{}")
+        used_sor, floor = row.pop("used_sor"), row.pop("working_floor")
+        return cls(
+            routed=bool(used_sor)
+            or floor not in {None, "EXCHANGE"}
+            or not more.keys().isdisjoint(("usedSor", "workingFloor")),
+            match_misprinted="preventedMatchId" in more,
+            **{name: row[name] for name in row.keys() - {"symbol", "version"}},
+        )
 
     @property
     def changed(self) -> int:
@@ -122,15 +137,27 @@ def still_lacking(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries
 
 
 def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
-    """The orders that point to a prevented match which is not stored."""
-    pointing = [(one.series, order) for one in series for order in one.orders if order.prevented_match_id is not None]
+    """The orders that point to a prevented match which is not stored; where a misprint hides which, to any."""
+    pointing = [
+        (one.series, order)
+        for one in series
+        for order in one.orders
+        if order.prevented_match_id is not None or order.match_misprinted
+    ]
     if not pointing:
         return []
-    ids = {order.prevented_match_id for _, order in pointing}
-    where = within(PREVENTED_MATCHES, {one for one, _ in pointing}) & among("prevented_match_id", ids)
-    rows = lake.table(PREVENTED_MATCHES).scan(["symbol", "prevented_match_id"], where)
-    stored = set(zip(column(rows, "symbol"), column(rows, "prevented_match_id"), strict=True))
-    return [(one, order) for one, order in pointing if (one.symbol, order.prevented_match_id) not in stored]
+    names = ["symbol", "prevented_match_id", "taker_order_id", "maker_order_id"]
+    rows = lake.table(PREVENTED_MATCHES).scan(names, within(PREVENTED_MATCHES, {one for one, _ in pointing}))
+    symbols, ids, takers, makers = (column(rows, name) for name in names)
+    stored = set(zip(symbols, ids, strict=True))
+    matched = {*zip(symbols, takers, strict=True), *zip(symbols, makers, strict=True)}
+
+    def explained(symbol: str, order: Told) -> bool:
+        if order.match_misprinted:
+            return (symbol, order.order_id) in matched
+        return (symbol, order.prevented_match_id) in stored
+
+    return [(one, order) for one, order in pointing if not explained(one.symbol, order)]
 
 
 def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
@@ -173,10 +200,7 @@ def _told(lake: Lake, series: AccountSeries, since: int | None, ids: Collection[
     if not clauses:
         return []
     rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within(ORDERS, [series]) & reduce(or_, clauses)))
-    return [
-        Told(used_sor=bool(row.pop("used_sor")), **{name: row[name] for name in row.keys() - {"symbol", "version"}})
-        for row in with_instants(rows)
-    ]
+    return [Told.of(row) for row in with_instants(rows)]
 
 
 def _received(lake: Lake, series: AccountSeries, orders: Sequence[Told]) -> defaultdict[int, _Sums]:

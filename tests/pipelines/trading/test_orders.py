@@ -222,6 +222,51 @@ async def test_allocations_and_prevented_matches_follow_their_orders(desk: Trade
     assert not {"myTrades", "myAllocations", "myPreventedMatches"} & asked.keys()
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"usedSor": "true", "workingFloor": None},
+        {"usedSor": 1, "workingFloor": None},
+        {"usedSor": None},
+        {"usedSor": False},
+        {"usedSor": None, "workingFloor": 5},
+    ],
+)
+async def test_a_misprint_hides_no_allocation(desk: TradeDesk, values: dict[str, object]) -> None:
+    """Where it cannot be read whether an order was routed, its allocations are asked for."""
+    routed = desk.book.place(B, "BUY", 2, 50)
+    desk.book.allocate(B, routed, 1)
+    desk.exchange.inject(Misprinted(values=values, where={"orderId": routed}, count=None))
+    await pull(desk)
+    assert desk.stored_ids("allocations", B) == desk.true_ids("allocations", B) != []
+
+
+async def test_what_no_field_tells_is_asked_for_once_a_check_names_it(desk: TradeDesk) -> None:
+    """An order that goes on to lack fills is asked for allocations too, although it says that it was not routed."""
+    routed = desk.book.place(B, "BUY", 2, 50)
+    desk.book.allocate(B, routed, 1)
+    values = {"usedSor": False, "workingFloor": None}
+    desk.exchange.inject(Misprinted(values=values, where={"orderId": routed}, count=None))
+    await pull(desk)
+    assert desk.stored_ids("allocations", B) == []
+    for _ in range(2):  # after the first of them the order is known to lack fills for longer than answers lag
+        desk.clock.advance(7 * 3600)
+        await pull(desk)
+    assert desk.stored_ids("allocations", B) == desk.true_ids("allocations", B) != []
+
+
+@pytest.mark.parametrize("value", ["7", 1.5, {"id": 7}])
+async def test_a_misprint_hides_no_prevented_match(desk: TradeDesk, value: object) -> None:
+    """Where the id of a prevented match cannot be read, the match is asked for by its order, until it is there."""
+    maker = desk.book.place(B, "SELL", 1, 50)
+    desk.book.prevent(B, desk.book.place(B, "BUY", 1, 50, stp_mode="EXPIRE_MAKER"), maker)
+    for path in ("allOrders", "order", "openOrders"):
+        desk.exchange.inject(Misprinted(path=f"/api/v3/{path}", values={"preventedMatchId": value}, count=None))
+    await pull(desk)
+    assert desk.stored_ids("prevented_matches", B) == desk.true_ids("prevented_matches", B)
+    assert "myPreventedMatches" not in await pull(desk)
+
+
 @pytest.mark.parametrize("mode", ["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"])
 async def test_a_prevented_match_is_asked_for_by_its_own_id(mode: str, desk: TradeDesk) -> None:
     """A match that one or both orders point to costs one request of weight 2, in a combination that is listed."""
