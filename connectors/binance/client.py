@@ -185,7 +185,7 @@ class Client:
 
     async def _reading(self) -> Reading:
         answer = await self._answer(self._call(TIME, {}))
-        return Reading(answer.asked_s, answer.answered_s, server_time(answer.body))
+        return Reading(answer.asked_s, answer.answered_s, server_time(answer.body), answer.headers.get("Date", ""))
 
     def now_us(self) -> int:
         """The exchange's time."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from connectors.binance.errors import Unreadable
@@ -14,6 +14,7 @@ MILLISECONDS_FROM = 10**11  # smaller numbers are seconds
 MICROSECONDS_FROM = 10**14
 EARLIEST_US = 1_498_867_200_000_000  # 2017-07-01: the exchange was not open yet
 LATEST_US = 4_102_444_800_000_000  # 2100-01-01
+DATE_SPREAD_S = 180.0  # how far an answer's Date header may lie from the time that it prints
 SPREAD_S = 1.0  # how far two readings of the exchange's clock may differ beyond the time between them
 
 _WALL_MINUS_STEADY_S = time.time() - time.monotonic()
@@ -34,13 +35,22 @@ def instant_us(printed: int) -> int | None:
     return instant if EARLIEST_US <= instant < LATEST_US else None
 
 
+def header_us(date: str) -> int | None:
+    """The instant in a header such as Date; None where it is not there, cannot be read, or is none of our times."""
+    try:
+        return instant_us(int(parsedate_to_datetime(date).timestamp()) * 1_000_000)
+    except (ValueError, OverflowError):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at the exchange's clock: when it was asked and answered by our own, and what it showed."""
+    """One look at the exchange's clock: when it was asked and answered by our own, what it showed, and the Date."""
 
     asked_s: float
     answered_s: float
     shown: int
+    date: str = ""
 
     @property
     def midpoint_s(self) -> float:
@@ -52,10 +62,14 @@ class Reading:
 
     @property
     def shown_s(self) -> float:
-        """What it showed, in seconds; Unreadable when that is no instant of our times."""
-        instant = instant_us(self.shown)
+        """What it showed, in seconds; Unreadable when that is no instant of our times, or far from the Date."""
+        instant, dated = instant_us(self.shown), header_us(self.date)
         if instant is None:
-            raise _wrong_time(f"{str(self.shown)[:40]} for its time, which is no instant between 2017 and 2100")
+            raise wrong_time(f"printed {str(self.shown)[:40]} for its time, which is no instant between 2017 and 2100")
+        if dated is not None and abs(instant - dated) > DATE_SPREAD_S * 1e6:
+            raise wrong_time(
+                f"printed {_utc(instant)} for its time, but {_utc(dated)} in the Date header of the same answer"
+            )
         return instant / 1e6
 
 
@@ -84,7 +98,7 @@ class ExchangeClock:
         first, second = readings
         showed_s, between_s = second.shown_s - first.shown_s, second.midpoint_s - first.midpoint_s
         if abs(showed_s - between_s) > SPREAD_S + first.took_s + second.took_s + between_s:
-            raise _wrong_time(f"two times that lie {showed_s:,.0f} s apart within {between_s:.1f} s")
+            raise wrong_time(f"printed two times that lie {showed_s:,.0f} s apart within {between_s:.1f} s")
         quicker = min(readings, key=lambda reading: reading.took_s)
         self._offset_s = quicker.shown_s - quicker.midpoint_s
         self._measured_s = self._own()
@@ -93,13 +107,15 @@ class ExchangeClock:
     def hint(self, date: str, own_s: float) -> None:
         """Take the Date header of an answer that came at `own_s` for the time, while nothing better is known."""
         if self._measured_s is None:
-            with suppress(ValueError, OverflowError):
-                shown_s = parsedate_to_datetime(date).timestamp()
-                if EARLIEST_US <= shown_s * 1e6 < LATEST_US:
-                    self._offset_s = shown_s - own_s
+            shown = header_us(date)
+            if shown is not None:
+                self._offset_s = shown / 1e6 - own_s
 
 
-def _wrong_time(printed: str) -> Unreadable:
-    return Unreadable(
-        f"The exchange printed {printed}.", "Run again; if it stays so, check the addresses under `exchange`."
-    )
+def _utc(instant: int) -> str:
+    return f"{datetime.fromtimestamp(instant // 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def wrong_time(what: str) -> Unreadable:
+    """What the exchange did instead of telling its time, and the way out."""
+    return Unreadable(f"The exchange {what}.", "Run again; if it stays so, check the addresses under `exchange`.")

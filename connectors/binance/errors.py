@@ -136,7 +136,8 @@ class Advice:
     way_out: str = ""
 
 
-_RETRY = Advice(Transient)
+_RETRY = Advice(Transient, way_out="It may be in maintenance; run again later.")
+_EMPTY = Advice(Transient, "an answer without content", _RETRY.way_out)
 _SLOW_DOWN = Advice(Throttled, way_out="Other programs on this address share the limit.")
 _BAN = Advice(Banned, "this address is banned for a while", "Wait; asking again makes a ban longer.")
 _SPLIT = Advice(WindowTooWide)
@@ -171,6 +172,7 @@ _BY_CODE: dict[int, Advice] = {
     ),
 }
 _BY_STATUS: dict[int, Advice] = {
+    204: _EMPTY,
     401: Advice(Denied, "the key is not accepted", "Check key and secret."),
     403: Advice(
         Firewalled,

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.binance.endpoints.spot import TIME
-from connectors.binance.errors import Unreadable
+from connectors.binance.clock import wrong_time
+
+_SHOWN = 60
 
 
 class _Limit(msgspec.Struct, rename="camel"):
@@ -23,7 +24,7 @@ class _Limits(msgspec.Struct, rename="camel"):
 
 
 class _Time(msgspec.Struct, rename="camel"):
-    server_time: int
+    server_time: msgspec.Raw
 
 
 class _Object(msgspec.Struct):
@@ -33,11 +34,14 @@ class _Object(msgspec.Struct):
 
 
 def server_time(body: bytes) -> int:
-    """The time that the exchange prints, in whatever unit."""
+    """The time that the exchange prints, in whatever unit; Unreadable when it is no whole number."""
     try:
-        return msgspec.json.decode(body, type=_Time).server_time
-    except msgspec.MsgspecError as error:
-        raise Unreadable(f"The exchange does not tell the time: {error}.", path=TIME.path) from None
+        printed = bytes(msgspec.json.decode(body, type=_Time).server_time).decode()
+    except msgspec.MsgspecError:
+        raise wrong_time("does not tell the time") from None
+    if not re.fullmatch(r"-?[0-9]{1,60}", printed):
+        raise wrong_time(f"printed {printed[:_SHOWN]} for its time, which is no whole number")
+    return int(printed)
 
 
 def minute_limit(body: bytes) -> int | None:

@@ -13,7 +13,6 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self, TypeVar
@@ -38,7 +37,7 @@ from connectors.binance.archive.files import KlineFile, is_symbol
 from connectors.binance.archive.files import folder as folder_of
 from connectors.binance.archive.listing import Page, Remote
 from connectors.binance.archive.zip import Defect
-from connectors.binance.clock import steady_clock
+from connectors.binance.clock import header_us, steady_clock
 from connectors.binance.route import proxied
 from connectors.binance.sites import Site
 from schemas.datasets.archive import Reason
@@ -94,6 +93,12 @@ class _Download:
     sha256: str | None = None
     etag: str | None = None
     modified_us: int | None = None
+    answered_us: int | None = None
+
+    @property
+    def made_us(self) -> int | None:
+        """The latest that the file can have been made: no file is newer than the answer that brings it."""
+        return min(filter(None, (self.modified_us, self.answered_us)), default=None)
 
     @property
     def rest(self) -> dict[str, str]:
@@ -106,7 +111,8 @@ class _Download:
             return True
         self.restart()
         self.etag = headers.get("ETag")
-        self.modified_us = _instant(headers.get("Last-Modified"))
+        self.modified_us = header_us(headers.get("Last-Modified", ""))
+        self.answered_us = header_us(headers.get("Date", ""))
         return status == _OK
 
     def add(self, chunk: bytes, most: int) -> None:
@@ -119,13 +125,6 @@ class _Download:
         self.body.seek(0)
         self.body.truncate()
         self.size = 0
-
-
-def _instant(http_date: str | None) -> int | None:
-    try:
-        return int(parsedate_to_datetime(http_date or "").timestamp()) * SECOND_US
-    except ValueError:
-        return None
 
 
 class Archive:
@@ -197,7 +196,7 @@ class Archive:
             try:
                 async with self._slots:
                     await self._verified(remote.path, download)
-                content = await self._aside(archive_csv.read, body, file, download.modified_us)
+                content = await self._aside(archive_csv.read, body, file, download.made_us)
             except Defect as defect:
                 return replace(_fetched(remote.path, download), reason=defect.reason, detail=defect.detail)
             except ArchiveRefused as refused:

@@ -483,6 +483,23 @@ async def test_no_key_goes_to_the_archive(shelf: Shelf) -> None:
     assert {seen.weight for seen in shelf.exchange.requests} == {0}
 
 
+@pytest.mark.parametrize("modified", ["Wed, 01 Jan 2098 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", ""])
+async def test_no_file_is_newer_than_its_answer(shelf: Shelf, modified: str) -> None:
+    """A Last-Modified that cannot be makes no candle final: those that had not closed at the answer are left out."""
+    packed = zip_of(csv_of(minutes("2024-05-07"))).read()
+    told = f"{hashlib.sha256(packed).hexdigest()}  {DAY.stem}.zip\n".encode()
+    headers = {"Last-Modified": modified, "Date": "Tue, 07 May 2024 12:00:30 GMT"}
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        return web.Response(body=told if request.path.endswith(".CHECKSUM") else packed, headers=headers)
+
+    server = await asyncio.get_running_loop().create_server(web.Server(answer), "127.0.0.1", 0)
+    async with server, shelf.open(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as archive:
+        fetched = await archive.fetch(Remote(DAY.path))
+    assert fetched.rows is not None
+    assert fetched.rows.num_rows == 720
+
+
 async def test_downloads_at_once_are_bounded(shelf: Shelf) -> None:
     """However many are asked for, only so many are on their way."""
     running: list[int] = []

@@ -5,8 +5,11 @@ import gzip
 import io
 import json
 import pickle
+import re
 import traceback
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import formatdate
 from urllib.parse import quote, unquote
 
 import pytest
@@ -59,7 +62,8 @@ async def scripted(answer):
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path == TIME.path:
-            return web.json_response({"serverTime": int(START_S * 1000)})
+            date = {"Date": formatdate(START_S, usegmt=True)}
+            return web.json_response({"serverTime": int(START_S * 1000)}, headers=date)
         seen.append(request)
         return await answer(request)
 
@@ -224,6 +228,40 @@ async def test_a_time_that_cannot_be_is_refused(world, told):
     assert len(world.exchange.requests.to(TIME.path)) == 4
 
 
+@pytest.mark.parametrize("told", ['"soon"', "1e400", "1.5", "null", "[]", "9" * 70])
+async def test_a_time_that_is_no_whole_number_is_refused(world, told):
+    """A time of another kind is printed as it came, with the way out."""
+    world.exchange.inject(faults.Body(text=f'{{"serverTime": {told}}}', path=TIME.path, count=None))
+    with pytest.raises(Unreadable, match=re.escape(f"printed {told[:60]} for its time")) as problem:
+        async with world.client():
+            pass
+    assert "Run again" in problem.value.way_out
+
+
+@pytest.mark.parametrize("off_s", [2 * 86_400, -2 * 86_400, 200, -200])
+async def test_a_time_far_from_its_own_date_is_refused(world, off_s):
+    """A time that looks right and stays wrong is held against the Date of the answer; both are named."""
+    told = {"serverTime": int((START_S + off_s) * 1000)}
+    world.exchange.inject(faults.Body(text=json.dumps(told), path=TIME.path, count=None))
+    with pytest.raises(Unreadable) as problem:
+        async with world.client():
+            pass
+    for instant in (START_S, START_S + off_s):
+        assert f"{datetime.fromtimestamp(int(instant), UTC):%Y-%m-%d %H:%M:%S} UTC" in problem.value.what
+    assert "check the addresses" in problem.value.way_out
+
+
+async def test_a_time_that_turns_wrong_later_is_refused(world):
+    """A client that is open moves its clock by no time that contradicts the Date of its answer."""
+    async with world.client() as client:
+        told = {"serverTime": int((START_S + 2 * 86_400) * 1000)}
+        world.exchange.inject(faults.Body(text=json.dumps(told), path=TIME.path, count=None))
+        world.clock.advance(301)
+        with pytest.raises(Unreadable):
+            await client.body(KLINES, **CANDLES)
+        assert abs(client.now_us() / 1e6 - world.clock()) < 0.002
+
+
 async def test_a_time_that_is_wrong_once_does_no_harm(world):
     """Two readings that contradict one another are taken again: no single answer moves the clock by years."""
     told = {"serverTime": int((START_S + 10**8) * 1000)}
@@ -295,6 +333,7 @@ async def test_what_may_pass_is_tried_again_and_then_told(world, fault, kind):
         with pytest.raises(kind) as problem:
             await client.body(KLINES, **CANDLES)
         assert problem.value.path == KLINES.path
+        assert problem.value.way_out
         assert len(world.asked) == TRIES
         waits = world.slept[-4:]
         assert all(0.5 <= wait / (0.5 * 2**n) <= 1.5 for n, wait in enumerate(waits))

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 import pytest
 from aiohttp import web
@@ -40,7 +41,7 @@ async def exchange_that_says(restrictions, status=200):
 
     async def handle(request: web.Request) -> web.Response:
         body, code = answers[request.path]
-        return web.json_response(body, status=code)
+        return web.json_response(body, status=code, headers={"Date": formatdate(START_S, usegmt=True)})
 
     app = web.Application()
     app.router.add_get("/{path:.*}", handle)
