@@ -271,6 +271,20 @@ def test_a_row_that_cannot_be_trusted_is_left_out(line: str, reason: Reason) -> 
     assert content.rows.equals(_read(rows[1:]).rows)
 
 
+@pytest.mark.parametrize("place", [name for name in range(11) if name not in {0, 6}])
+@pytest.mark.parametrize("header", ["", f"{HEADER}\n"])
+def test_a_number_below_zero_is_named(place: int, header: str) -> None:
+    """A row with a price, a volume or a count below zero is left out with its line; the others stay."""
+    rows = minutes("2024-05-07")
+    fields = rows[3].split(",")
+    fields[place] = f"-{fields[place]}"
+    odd = ",".join(fields)
+    content = read(zip_of(header.encode() + csv_of([*rows[:3], odd, *rows[4:]])), DAY)
+    assert [defect.reason for defect in content.left_out] == [Reason.BAD_ROW]
+    assert f"line {5 if header else 4} " in content.left_out[0].detail
+    assert content.rows.equals(_read([*rows[:3], *rows[4:]]).rows)
+
+
 @pytest.mark.parametrize(
     "line",
     [
