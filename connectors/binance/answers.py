@@ -95,4 +95,4 @@ def _each_once(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any])
 
 
 def _mismatched(endpoint: Endpoint, what: str) -> Mismatched:
-    return Mismatched(f"{endpoint.name} {what}.", "Nothing of it was stored; run again.", path=endpoint.path)
+    return Mismatched(f"{endpoint.name} {what}.", "It was not stored; run again.", path=endpoint.path)

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.answers import plausible
-from connectors.binance.clock import LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
+from connectors.binance.clock import EARLIEST_US, LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
 from connectors.binance.endpoints.model import Endpoint, Unset, Windows
 from connectors.binance.errors import Unreadable
+from connectors.binance.misprints import NOT_STORED, misprint
 from schemas.model.dataset import Dataset
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 
@@ -250,7 +251,7 @@ def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
             return _decimals(column, values, endpoint)
         case kind if kind is TIME:
             unit_us = 1000 if column.name in endpoint.whole_ms else 1
-            told = _times(column, _whole(column, _numbers(column, values, endpoint), pa.int64(), endpoint), endpoint)
+            told = _times(column, _whole(column, _numbers(column, values, endpoint), pa.int64(), endpoint))
             return _instants(column, told, unit_us, endpoint)
         case kind if kind is EXTRA:
             return pa.array([_compact(value) for value in values], EXTRA.arrow)
@@ -312,15 +313,12 @@ def _whole(column: Column, values: Values, kind: pa.DataType, endpoint: Endpoint
     raise _does_not_fit(column, endpoint, str(culprit))
 
 
-def _times(column: Column, printed: pa.Array[Any], endpoint: Endpoint) -> pa.Array[Any]:
-    """The times as printed. -1 means that there is none, and never a second of 1969; 0 does where NULL is allowed."""
-    if column.nullable:
-        told: pa.Array[Any] = pc.if_else(pc.greater(printed, 0), printed, pa.scalar(None, pa.int64()))
-        return told
-    earliest = pc.min(printed).as_py()
-    if earliest is not None and earliest < 0:
-        raise _does_not_fit(column, endpoint, str(earliest))
-    return printed
+def _times(column: Column, printed: pa.Array[Any]) -> pa.Array[Any]:
+    """The times as printed. Where NULL is allowed, 0 and -1 mean that there is none."""
+    if not column.nullable:
+        return printed
+    told: pa.Array[Any] = pc.if_else(pc.greater(printed, 0), printed, pa.scalar(None, pa.int64()))
+    return told
 
 
 def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: Endpoint) -> pa.Array[Any]:
@@ -329,17 +327,19 @@ def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: En
         pc.greater_equal(printed, MILLISECONDS_FROM), pc.multiply(printed, 1000), pc.multiply(printed, 1_000_000)
     )
     instants = pc.if_else(pc.greater_equal(printed, MICROSECONDS_FROM), printed, finer)
-    absurd = pc.or_(pc.greater_equal(instants, LATEST_US), pc.less(printed, -MILLISECONDS_FROM))
+    ours = pc.and_(pc.greater_equal(instants, EARLIEST_US), pc.less(instants, LATEST_US))
+    absurd = pc.or_(pc.less(printed, 0), pc.invert(ours))  # far below zero, the product wraps around
     if pc.any(absurd).as_py():
-        raise _does_not_fit(column, endpoint, str(printed.filter(absurd)[0]))
+        raise _does_not_fit(column, endpoint, str(printed.filter(absurd)[0]), "an instant from 2017-07 on, before 2100")
     whole: pa.Array[Any] = pc.multiply(pc.divide(instants, unit_us), unit_us)
     return whole.cast(TIME.arrow)
 
 
-def _does_not_fit(column: Column, endpoint: Endpoint, value: str) -> Unreadable:
+def _does_not_fit(column: Column, endpoint: Endpoint, value: str, wanted: str = "") -> Unreadable:
+    of, wanted = _dataset(endpoint).name, wanted or column.type.doc
     return Unreadable(
-        f"{endpoint.name} printed {value[:_SHOWN]} for {column.name}, which does not fit: {column.type.doc}.",
-        "Nothing of it was stored; the column's declaration has to follow.",
+        f"{endpoint.name} printed {value[:_SHOWN]} for {column.name} of {of}, where this is expected: {wanted}.",
+        NOT_STORED,
         path=endpoint.path,
     )
 
@@ -354,6 +354,4 @@ def _unreadable(endpoint: Endpoint) -> Iterator[None]:
     try:
         yield
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(
-            f"The answer of {endpoint.name} does not match its declaration: {error}.", path=endpoint.path
-        ) from None
+        raise misprint(endpoint, error) from None

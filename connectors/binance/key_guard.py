@@ -16,7 +16,8 @@ from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.endpoints.spot import ACCOUNT
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
-from connectors.binance.errors import NoSuchCall, Unreadable
+from connectors.binance.errors import NoSuchCall
+from connectors.binance.misprints import misprint
 from schemas.config.values import PERMISSION
 from schemas.model.errors import AccessRefused
 
@@ -97,9 +98,7 @@ def _read(body: bytes, endpoint: Endpoint, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
-        raise Unreadable(
-            f"The answer of {endpoint.name} does not match its declaration: {error}.", path=endpoint.path
-        ) from None
+        raise misprint(endpoint, error) from None
 
 
 def _refuse_unreadable(printed: Printed) -> None:

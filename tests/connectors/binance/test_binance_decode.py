@@ -197,9 +197,10 @@ def test_money_that_is_not_text_is_refused(value):
         (1499040000123, 1499040000_123000),
         (1499040000123456, 1499040000_123456),
         (4_102_444_799, 4_102_444_799_000000),
-        (100_000_000_000, 100_000_000_000_000),
         (4_102_444_799_999, 4_102_444_799_999_000),
-        (100_000_000_000_000, 100_000_000_000_000),
+        (1_498_867_200, 1_498_867_200_000_000),
+        (1_498_867_200_000, 1_498_867_200_000_000),
+        (1_498_867_200_000_000, 1_498_867_200_000_000),
     ],
 )
 def test_times_are_told_by_their_size(printed, stored_us):
@@ -208,9 +209,25 @@ def test_times_are_told_by_their_size(printed, stored_us):
     assert rows["open_time"].cast(pa.int64())[0].as_py() == stored_us
 
 
-@pytest.mark.parametrize("printed", [99_999_999_999, 99_999_999_999_999, 4_102_444_800_000, 2**63 - 1, -(2**63)])
-def test_an_instant_of_another_century_is_refused_by_name(printed):
-    """A time that no reader could show, or that would wrap around, is refused with its column and value."""
+@pytest.mark.parametrize(
+    "printed",
+    [
+        99_999_999_999,
+        99_999_999_999_999,
+        4_102_444_800_000,
+        2**63 - 1,
+        -(2**63),
+        -1,
+        0,
+        5,
+        1_498_867_199,
+        1_498_867_199_999,
+        100_000_000_000,
+        100_000_000_000_000,
+    ],
+)
+def test_an_instant_of_other_times_is_refused_by_name(printed):
+    """A time before the exchange was open, of another century, or that would wrap around is refused by name."""
     with pytest.raises(Unreadable, match=f"printed {printed} for open_time"):
         decode(kline(open_time=printed), KLINES, OF_SERIES)
 
@@ -231,6 +248,7 @@ def test_no_trade_is_null():
     """The ticker's -1 for `no trade` becomes NULL, and only there."""
     body = json.dumps(
         {camel(c.name): "0" if c.type in DECIMALS else 0 for c in TICKERS.columns}
+        | {"openTime": NOON_US, "closeTime": NOON_US}
         | {"symbol": "X", "firstId": -1, "lastId": -1, "count": 0, "priceChange": "-1"}
     )
     row = decode(body.encode(), TICKER_24H, OF_SNAPSHOT).to_pylist()[0]
@@ -239,7 +257,7 @@ def test_no_trade_is_null():
 
 def test_an_absent_optional_field_is_null_and_an_empty_one_too():
     """Futures print no bid in their ticker; the columns say what NULL means."""
-    fields = {camel(c.name): "1" if c.type in DECIMALS else 1 for c in TICKERS.columns if c.name != "bid_price"}
+    fields = {camel(c.name): "1" if c.type in DECIMALS else NOON_US for c in TICKERS.columns if c.name != "bid_price"}
     row = decode(json.dumps(fields | {"symbol": "X", "askPrice": ""}).encode(), TICKER_24H, OF_SNAPSHOT).to_pylist()[0]
     assert (row["bid_price"], row["ask_price"]) == (None, None)
 

@@ -160,7 +160,8 @@ def test_what_only_describes_refuses_nothing(name, value, column):
 
 MISFITS = [
     ("price", 1.5), ("price", "x"), ("origQty", None), ("executedQty", "1e-9"), ("time", "1499827319559"),
-    ("time", None), ("time", -1), ("updateTime", "x"), ("symbol", None),
+    ("time", None), ("time", -1), ("time", 0), ("time", 5), ("updateTime", "x"), ("updateTime", 5),
+    ("workingTime", 5), ("symbol", None),
 ]  # fmt: skip
 
 
@@ -172,10 +173,37 @@ def test_money_and_times_refuse_their_row(name, value):
     rows, refused = decode_readable(body.encode(), ALL_ORDERS, OF_VERSION)
     assert rows["order_id"].to_pylist() == [3, 5]
     assert [one.id for one in refused] == [4]
-    column = {"updateTime": "update_time", "origQty": "orig_qty", "executedQty": "executed_qty"}.get(name, name)
+    column = {
+        "updateTime": "update_time",
+        "origQty": "orig_qty",
+        "executedQty": "executed_qty",
+        "workingTime": "working_time",
+    }.get(name, name)
     assert any(word in refused[0].why for word in (name, column))
     with pytest.raises(Unreadable):
         decode(body.encode(), ALL_ORDERS, OF_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"isBuyer": None}, "the field isBuyer is null instead of true or false"),
+        ({"isBuyer": "yes"}, "the field isBuyer is text instead of true or false"),
+        ({"qty": 1.5}, "the field qty is a number with decimals instead of text"),
+        ({"orderId": "7"}, "the field orderId is text instead of a whole number"),
+        ({"qty": ...}, "the field qty is missing"),
+        (5, "a row is a whole number instead of an object"),
+    ],
+)
+def test_a_misprint_is_told_in_words(value, told):
+    """A row that cannot be read is named with its dataset, the field, what came, what belongs there and the way out."""
+    odd = {name: held for name, held in (FILL | value).items() if held is not ...} if isinstance(value, dict) else value
+    rows, refused = decode_readable(json.dumps([{**FILL, "id": 8}, odd]).encode(), MY_TRADES, OF_ACCOUNT)
+    assert rows["trade_id"].to_pylist() == [8]
+    assert refused[0].why == (
+        f"The answer of myTrades does not match the declaration of fills: {told}. "
+        "It was not stored. Run again; if it stays so, update binlake, or report it."
+    )
 
 
 def test_an_amount_below_zero_refuses_its_row():

@@ -86,7 +86,7 @@ async def test_lists_of_after_a_reset_are_no_states_of_older_ones(kind: str, des
 async def test_a_misprinted_time_of_change_makes_no_other_order(desk: TradeDesk) -> None:
     """An order said to have changed before it was placed is the same order in the next answer."""
     filled(desk, 1)
-    desk.exchange.inject(Misprinted(path=ORDERS, values={"updateTime": 5}, count=None))
+    desk.exchange.inject(Misprinted(path=ORDERS, values={"updateTime": 1_500_000_000_000}, count=None))
     for _ in range(2):
         await pull(desk)
     assert len(desk.rows("orders")) == 1
