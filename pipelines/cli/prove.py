@@ -14,14 +14,26 @@ from cyclopts import Parameter
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
 from pipelines.cli.output import complain, escaped, say, write_table
+from pipelines.quality.month_counts import Key, Want, wants
 from pipelines.quality.statement_diff import Difference, absent, differences, load
-from pipelines.quality.statements import Key, Statement, Want, prove, wants
+from pipelines.quality.statements import Statement, prove
 from pipelines.settings.loader import load as load_flows
-from schemas.model.errors import CorruptData, UsageProblem
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.journal import GAPS
+from schemas.datasets.market import KLINES
+from schemas.model.errors import CorruptData, Problem, UsageProblem
 
 _HEAD = ("series", "month", "rows", "expected", "explained", "missing", "", "sources", "checks", "sha256")
 _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
 _SHOWN_DIGITS = 16
+_NOT_EXAMINED = "not examined"
+_LOST = {
+    KLINES.name: "so nothing is proven",
+    GAPS.name: "so months that lack candles are not stated, and of the others no gaps",
+    ARCHIVE_FILES.name: "so the sources of candles are not stated",
+}
+
+Damaged = Mapping[Key | str, Problem]  # what could not be examined: months, and tables by their names
 
 
 def verb(
@@ -50,7 +62,7 @@ def verb(
     def pick(key: Key) -> bool:
         return (not symbol or key.symbol in symbol) and (not month or key.month in month)
 
-    damaged: dict[Key, CorruptData] = {}
+    damaged: dict[Key | str, Problem] = {}
     if against is None:
         stated = prove(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
         return _show(stated, damaged, json=json)
@@ -62,8 +74,8 @@ def verb(
     return _compare(stated, theirs, damaged, json=json)
 
 
-def _show(stated: Iterator[Statement], damaged: Mapping[Key, CorruptData], *, json: bool) -> int:
-    """Print each statement as soon as it is made, or all of them as a table; then the months that have none.
+def _show(stated: Iterator[Statement], damaged: Damaged, *, json: bool) -> int:
+    """Print each statement as soon as it is made, or all of them as a table; then what could not be examined.
 
     `damaged` is complete once `stated` has ended.
     """
@@ -84,27 +96,29 @@ def _show(stated: Iterator[Statement], damaged: Mapping[Key, CorruptData], *, js
     return 0 if sound and not damaged else CorruptData.exit_code
 
 
-def _name(damaged: Mapping[Key, CorruptData]) -> None:
-    for key, problem in damaged.items():
-        complain(f"{key.series.name} of {key.month} cannot be proven: {problem}")
+def _name(damaged: Damaged) -> None:
+    for what, problem in damaged.items():
+        if isinstance(what, Key):
+            complain(f"{what.series.name} of {what.month} cannot be proven: {problem}")
+        else:
+            complain(f"The table {what} cannot be examined, {_LOST[what]}: {problem}")
 
 
 def _row(one: Statement) -> tuple[object, ...]:
     failed = [f"{name}: {rows}" for name, rows in one.checks.items() if rows]
     counts = (one.rows, one.expected_rows, one.explained_rows, one.missing_rows)
-    sources, checks = ", ".join(one.sources), ", ".join(failed) or "ok"
+    sources = _NOT_EXAMINED if one.sources is None else ", ".join(one.sources)
+    checks = ", ".join(failed) or "ok"
     return one.key.series.name, one.month, *counts, one.status, sources, checks, one.sha256[:_SHOWN_DIGITS]
 
 
 def _explain(kept: list[Statement]) -> None:
-    gaps = sum(len(one.gaps) for one in kept)
+    gaps = sum(len(one.gaps or ()) for one in kept)
     if gaps:
         say(f"{gaps:,} gaps reach into these months; --json shows each with its evidence, and whole hashes.")
 
 
-def _compare(
-    stated: Iterator[Statement], theirs: Mapping[Key, Statement], damaged: Mapping[Key, CorruptData], *, json: bool
-) -> int:
+def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], damaged: Damaged, *, json: bool) -> int:
     """Print what differs; whatever is incomplete or damaged here is said too."""
     found: list[Difference] = []
     seen: set[Key] = set()
@@ -113,14 +127,15 @@ def _compare(
         seen.add(statement.key)
         sound = sound and statement.sound
         found += differences(statement, theirs[statement.key])
-    found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in damaged]
+    missed = set(theirs) if KLINES.name in damaged else theirs.keys() & damaged.keys()
+    found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in missed]
     _name(damaged)
     if json:
         sys.stdout.writelines(f"{escaped(msgspec.json.encode(one).decode())}\n" for one in found)
     elif found:
         write_table(_DIFFERENCES, map(_difference, found))
     months = len({(one.series, one.month) for one in found})
-    say(f"{len(theirs) - len(damaged):,} months compared, {months:,} differ.")
+    say(f"{len(theirs) - len(missed):,} months compared, {months:,} differ.")
     if any(one.what == "day" for one in found):
         say("`binlake prove --json --candles` there writes statements that name the candles too.")
     return 0 if sound and not found and not damaged else CorruptData.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from json import loads
@@ -32,15 +33,15 @@ def check(
         write_json([_with_rows(result) for result in results])
     else:
         header = ("", "check", "offending rows", "what it promises")
-        write_table(header, [(_verdict(each), each.name, each.offending_rows, each.promise) for each in results])
+        write_table(header, [(_verdict(each), each.name, _count(each), each.promise) for each in results])
         for result in results:
             _show_sample(result)
+        _show_reasons(results)
     try:
         record(lake, results, uuid4().hex, now)
     except Problem as problem:  # such as a lake that may only be read
         complain(f"The results were not recorded: {problem}")
-    broken = any(result.severity == "error" and not result.passed for result in results)
-    return CorruptData.exit_code if broken else 0
+    return CorruptData.exit_code if any(result.broken for result in results) else 0
 
 
 def _with_rows(result: CheckResult) -> dict[str, Any]:
@@ -48,7 +49,14 @@ def _with_rows(result: CheckResult) -> dict[str, Any]:
 
 
 def _verdict(result: CheckResult) -> str:
+    if result.not_checked is not None and not result.offending_rows:
+        return "not checked"
     return "ok" if result.passed else {"error": "FAILED", "warn": "warning"}[result.severity]
+
+
+def _count(result: CheckResult) -> int | None:
+    """How many rows offend; None where nobody can say that it is none."""
+    return result.offending_rows if result.offending_rows or result.not_checked is None else None
 
 
 def _show_sample(result: CheckResult) -> None:
@@ -57,3 +65,13 @@ def _show_sample(result: CheckResult) -> None:
     if rows:
         write(f"\n{result.name}: {len(rows)} of {result.offending_rows:,} offending rows\n")
         write_table(list(rows[0]), [list(row.values()) for row in rows], cell=text)
+
+
+def _show_reasons(results: Sequence[CheckResult]) -> None:
+    """Each reason for which checks could not be made, once."""
+    reasons: dict[str, list[str]] = {}
+    for result in results:
+        if result.not_checked is not None:
+            reasons.setdefault(result.not_checked, []).append(result.name)
+    for reason, names in reasons.items():
+        write(f"\nNot checked: {', '.join(names)}. {reason}\n")

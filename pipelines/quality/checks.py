@@ -43,17 +43,26 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one check found; `sample` holds the first offending rows, each as JSON."""
+    """What one check found; `sample` holds the first offending rows, each as JSON.
+
+    `not_checked` says why all or a part of what it asks for could not be read: then nobody knows that it holds.
+    """
 
     name: str
     severity: Severity
     promise: str
     offending_rows: int = 0
     sample: tuple[str, ...] = ()
+    not_checked: str | None = None
 
     @property
     def passed(self) -> bool:
-        return self.offending_rows == 0
+        return self.offending_rows == 0 and self.not_checked is None
+
+    @property
+    def broken(self) -> bool:
+        """Whether a promise of severity error does not hold, or nobody can say whether any does."""
+        return self.not_checked is not None or (self.severity == "error" and not self.passed)
 
 
 def run_checks(
@@ -78,12 +87,17 @@ def record(lake: Lake, results: Iterable[CheckResult], run_id: str, now: datetim
             "severity": result.severity,
             "passed": result.passed,
             "offending_rows": result.offending_rows,
-            "sample": None if result.passed else f"[{', '.join(result.sample)}]",
+            "sample": None if result.passed else _recorded(result),
             "checked_at": now,
         }
         for result in results
     ]
     lake.table(CHECK_RESULTS).commit(pa.Table.from_pylist(rows, schema=CHECK_RESULTS.schema), [])
+
+
+def _recorded(result: CheckResult) -> str:
+    reason = [] if result.not_checked is None else [json.dumps({"not_checked": result.not_checked}, ensure_ascii=False)]
+    return f"[{', '.join([*reason, *result.sample])}]"
 
 
 def _chosen(names: Sequence[str] | None) -> list[Check]:
@@ -96,12 +110,11 @@ def _chosen(names: Sequence[str] | None) -> list[Check]:
 
 
 def _result(connection: DuckDBPyConnection, check: Check) -> CheckResult:
-    """What a check found; data that it needs and cannot read is an offence too, and stops no other check."""
+    """What a check found; data that it needs and cannot read leaves it unanswered, and stops no other check."""
     try:
         return _found(connection, check)
     except Problem as problem:  # damage, or a disk that does not give the file
-        sample = json.dumps({"not_checked": str(problem)}, ensure_ascii=False)
-        return CheckResult(name=check.name, severity="error", promise=check.promise, offending_rows=1, sample=(sample,))
+        return CheckResult(name=check.name, severity=check.severity, promise=check.promise, not_checked=str(problem))
 
 
 def _found(connection: DuckDBPyConnection, check: Check) -> CheckResult:
@@ -116,21 +129,23 @@ def _found(connection: DuckDBPyConnection, check: Check) -> CheckResult:
 
 def _files_result(lake: Lake, now: datetime) -> CheckResult:
     """Hold data files against what was written: all for being there, some, in turn, for every byte."""
-    files, fresh, left, offences = 0, 0, READ_BYTES, list[str]()
+    files, fresh, left, offences, unread = 0, 0, READ_BYTES, list[str](), list[str]()
     for dataset in DATASETS.values():
         try:
             found = lake.table(dataset).inspect(now, left)
         except Problem as problem:
-            offences.append(json.dumps({"file": dataset.table, "what": str(problem)}, ensure_ascii=False))
+            unread.append(str(problem))
             continue
         files, fresh, left = files + found.files, fresh + found.fresh, max(0, left - found.read_bytes)
         offences += [
             json.dumps({"file": path, "what": what}, ensure_ascii=False) for path, what in found.defects.items()
         ]
+        unread += found.unread
     return CheckResult(
         name=FILES_INTACT,
         severity="error",
         promise=f"Every data file is there, and as written: {fresh:,} of {files:,} were read in {GOOD_FOR.days} days.",
         offending_rows=len(offences),
         sample=tuple(offences[:SAMPLE_ROWS]),
+        not_checked=" ".join(unread[:SAMPLE_ROWS]) or None,
     )

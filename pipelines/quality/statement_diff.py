@@ -10,7 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from pipelines.quality.statements import Key, Statement
+from pipelines.quality.month_counts import Key
+from pipelines.quality.statements import Statement
 from schemas.derived.canonical import FORM
 from schemas.model.errors import UsageProblem
 

@@ -22,7 +22,10 @@ placed AS (
     WINDOW earlier AS (PARTITION BY pool ORDER BY asked_at, run, n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ),
 observed AS (
-    SELECT pool, path, weight, used_weight - used_before AS increase
+    SELECT
+        pool, path, weight, used_weight, used_weight - used_before AS increase,
+        -- A header that fell shows that the exchange's minute turned within ours, where our clock was off.
+        bool_or(used_weight < used_before) OVER (PARTITION BY pool, minute) AS turned
     FROM placed
     WHERE status = 200
         AND used_weight IS NOT NULL
@@ -33,6 +36,8 @@ observed AS (
 )
 SELECT pool, path, weight AS declared, count(*) AS observations, min(increase) AS smallest, max(increase) AS largest
 FROM observed
+-- The first request of a minute finds just its own weight in the header, which may be less than there was before.
+WHERE NOT turned AND (increase >= weight OR used_weight <> weight)
 GROUP BY pool, path, weight
 -- Another program on the same address can only add, so more than declared counts when it happens every time.
 HAVING smallest < declared OR (observations >= 3 AND smallest > declared)

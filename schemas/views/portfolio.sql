@@ -1,9 +1,9 @@
 -- `portfolio(quote)`: what each wallet holds, valued in a quote asset through the last spot prices: a direct pair either
 -- way round, else through one other asset. `path` names the pairs. Pairs that trade come first. The last price of a
--- delisted pair is no value: `price` and `value` are NULL then, as they are without a path, and `why` says so; a value
--- through a pair that only pauses (HALT) is there, and `why` names the pair. `priced_at` is the exchange's own time of
--- the price where it tells one, `price_seen_at` when it was asked for. `price` and `value` are derived: computed as
--- DOUBLE, the value rounded once at the end.
+-- pair that is gone, or has any status but TRADING and HALT, is no value: `price` and `value` are NULL then, as they are
+-- without a path, and `why` says so; a value through a pair that only pauses (HALT) is there, and `why` names the pair.
+-- `priced_at` is the exchange's own time of the price where it tells one, `price_seen_at` when it was asked for. `price`
+-- and `value` are derived: computed as DOUBLE, the value rounded once at the end.
 CREATE OR REPLACE MACRO portfolio(quote) AS TABLE
 WITH pairs AS (
     SELECT
@@ -13,10 +13,9 @@ WITH pairs AS (
         price::DOUBLE AS price,
         CASE
             WHEN gone_since IS NOT NULL THEN symbol || ' is gone from the exchange'
-            WHEN status = 'BREAK' THEN symbol || ' does not trade any more'
-            WHEN status <> 'TRADING' THEN symbol || ' does not trade now: ' || status
+            WHEN status <> 'TRADING' THEN symbol || ' has the status ' || status
         END AS obstacle,
-        gone_since IS NULL AND status <> 'BREAK' AS alive,
+        gone_since IS NULL AND status IN ('TRADING', 'HALT') AS alive,
         observed_at,
         priced_at
     FROM latest_prices

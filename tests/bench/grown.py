@@ -26,7 +26,8 @@ from stand import generated
 
 from connectors.lake import Lake, Move
 from connectors.lake.sql.session import connect
-from pipelines.quality.statements import Want, prove
+from pipelines.quality.month_counts import Want
+from pipelines.quality.statements import prove
 from schemas.datasets.market import KLINES
 from schemas.model.fields import ID, MONEY, TIME
 from schemas.model.grid import MINUTE_US, SECOND_US

@@ -10,7 +10,7 @@ import pytest
 from connectors.lake import Lake
 from pipelines.cli import main
 from schemas.datasets.journal import CHECK_RESULTS
-from schemas.datasets.market import KLINES
+from schemas.datasets.market import KLINES, PRICES
 
 
 @pytest.fixture
@@ -87,3 +87,22 @@ def test_a_damaged_file_is_told_beside_all_other_results(pulled, capsys):
     said = capsys.readouterr().out
     assert path.name in said
     assert "symbols_unique_key" in said
+
+
+def test_what_cannot_be_read_is_not_checked(pulled, capsys):
+    """Exit 3; the checks that need a missing file say so with its name, in the table, as JSON and in check_results."""
+    path = Path(Lake.at(pulled.parent / "lake").table(PRICES).files()[0])
+    path.unlink()
+    assert main(["check", "--config", str(pulled)]) == 3
+    said = capsys.readouterr().out
+    verdicts = {line.split("  ")[0] for line in said.splitlines() if "prices_unique_key" in line and "  " in line}
+    assert verdicts == {"not checked"}
+    [reason] = [line for line in said.splitlines() if line.startswith("Not checked: ")]
+    assert "prices_unique_key" in reason
+    assert path.name in reason
+    assert main(["check", "prices_not_null", "--json", "--config", str(pulled)]) == 3
+    [result] = json.loads(capsys.readouterr().out)
+    assert (result["passed"], result["offending_rows"]) == (False, 0)
+    assert path.name in result["not_checked"]
+    recorded = Lake.at(pulled.parent / "lake").table(CHECK_RESULTS).scan().to_pylist()
+    assert all("not_checked" in row["sample"] for row in recorded if row["check_name"] == "prices_not_null")

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from support.lakes import rows_of
 
 from connectors.lake import Lake
 from pipelines.cli import main
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES
+from schemas.model.fields import TIME
 
 
 @pytest.fixture
@@ -96,6 +100,38 @@ def test_a_damaged_file_costs_its_months_only(pulled, capsys, tmp_path):
     shown = capsys.readouterr()
     assert "only there" not in shown.out
     assert "spot/BNBUSDT/1d of 2026-10 cannot be proven" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("dataset", "says"),
+    [
+        (GAPS, "The table gaps cannot be examined, so months that lack candles are not stated"),
+        (ARCHIVE_FILES, "The table archive_files cannot be examined, so the sources of candles are not stated"),
+        (KLINES, "The table klines cannot be examined, so nothing is proven"),
+    ],
+)
+def test_a_table_that_cannot_be_examined_is_named(pulled, capsys, tmp_path, dataset, says):
+    """Exit 3 and one sentence with the way out; what does not need the table is stated and compared all the same."""
+    lake = Lake.at(pulled.parent / "lake")
+    if dataset is not KLINES:
+        row = {column.name: "2026-10-01" for column in dataset.columns if column.type is TIME}
+        lake.table(dataset).commit(rows_of(dataset, row), [])
+    assert main(["prove", "--json", "--config", str(pulled)]) == 0
+    theirs, stated = tmp_path / "theirs.jsonl", capsys.readouterr().out
+    theirs.write_text(stated)
+    for entry in (lake.path / dataset.table / "_delta_log").glob("*.json"):
+        entry.unlink()
+        entry.mkdir()
+    assert main(["prove", "--json", "--config", str(pulled)]) == 3
+    shown = capsys.readouterr()
+    assert says in shown.err
+    assert "Mend the disk" in shown.err
+    months = 0 if dataset is KLINES else len(stated.splitlines())
+    assert len(shown.out.splitlines()) == months
+    assert main(["prove", "--against", str(theirs), "--config", str(pulled)]) == 3
+    shown = capsys.readouterr()
+    assert "only there" not in shown.out
+    assert f"{months:,} months compared, 0 differ" in shown.err
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from test_recorded import RECORDINGS
 
 from connectors.simulator.archive.faults import NoFile
 from pipelines.archive import inventory as shelf
-from pipelines.quality.statements import Statement, Want, prove
+from pipelines.quality.month_counts import Want
+from pipelines.quality.statements import Statement, prove
 from schemas.datasets.market import KLINES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from connectors.lake.files.data_files import checksum, refuse_damaged, written_sum
-from connectors.lake.files.local_disk import make_folder, whole_file
+from connectors.lake.files.local_disk import make_folder, not_read, whole_file
 from connectors.lake.files.snapshot_files import LiveFile
 from schemas.model.errors import CorruptData
 
@@ -25,6 +25,7 @@ class Inspection:
     """What was found about a table's files: what is wrong with some, and how many were read lately."""
 
     defects: dict[str, str] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)  # a sentence for each file that the disk does not give
     files: int = 0
     fresh: int = 0
     read_bytes: int = 0
@@ -41,7 +42,13 @@ def inspect(root: Path, files: Sequence[LiveFile], notes: Path, now: datetime, m
     for file in sorted(files, key=lambda file: (seen.get(file.path, 0.0), -file.modified_ms)):
         due = seen.get(file.path, 0.0) < begin_s
         reads = due and (not found.read_bytes or found.read_bytes + file.size <= most_bytes)
-        if defect := _defect(root / file.path, file, reads=reads):
+        try:
+            defect = _defect(root / file.path, file, reads=reads)
+        except OSError as error:
+            found.unread.append(str(not_read(root / file.path, error)))
+            seen.pop(file.path, None)
+            continue
+        if defect:
             found.defects[str(root / file.path)] = defect
             seen.pop(file.path, None)
         elif reads:
@@ -62,8 +69,6 @@ def _defect(path: Path, file: LiveFile, *, reads: bool) -> str | None:
         return _changed(path) if reads else None
     except FileNotFoundError:
         return "is missing"
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
 
 
 def _changed(path: Path) -> str | None:

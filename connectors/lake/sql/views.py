@@ -72,9 +72,14 @@ def _table_view(connection: DuckDBPyConnection, lake: Lake, dataset: Dataset) ->
         else:
             return snapshot
     assert problem is not None
-    columns = ", ".join(f'NULL::{sql} AS "{name}"' for name, sql in stored_columns(dataset).items())
+    columns = ", ".join(f'{_refused_column(problem, sql)} AS "{name}"' for name, sql in stored_columns(dataset).items())
     connection.execute(f"{view} SELECT {columns} {_refused(problem)}")
     return snapshot
+
+
+def leave_out(connection: DuckDBPyConnection, dataset: Dataset) -> None:
+    """Make a table's view anew without any rows. Whoever asks it then has to know that nothing can be known of it."""
+    connection.execute(f"CREATE OR REPLACE VIEW {dataset.table} AS {empty_rows(dataset)}")
 
 
 def leave_out_damage(connection: DuckDBPyConnection, lake: Lake, dataset: Dataset) -> bool:
@@ -105,6 +110,14 @@ def _snapshot(table: Table) -> Snapshot:
 def _refused(problem: Problem) -> str:
     """The rest of a SELECT that ends with this problem when it runs, and costs nothing when a filter leaves it out."""
     return f"FROM range(1) WHERE CAST(error({literal(refusal(problem))}) AS BOOLEAN)"
+
+
+def _refused_column(problem: Problem, sql: str) -> str:
+    """A column that ends a query as soon as it is filtered or joined by.
+
+    DuckDB must not see that it holds no value: it would answer without asking for a row.
+    """
+    return f"CAST(error({literal(refusal(problem))}) AS {sql})"
 
 
 def _definitions() -> Iterator[str]:
@@ -166,8 +179,11 @@ def _known_bounds(snapshots: Mapping[Dataset, Snapshot]) -> pa.Table:
 
 def _bounds(snapshots: Mapping[Dataset, Snapshot]) -> str:
     """The known bounds; whoever asks for those of a table whose log cannot be read is told so."""
+    columns = [name for name in BOUNDS_SCHEMA.names if name != "dataset"]
     refused = (
-        f" UNION ALL BY NAME SELECT '{dataset.name}' AS dataset {_refused(snapshot.problem)}"
+        f" UNION ALL BY NAME SELECT '{dataset.name}' AS dataset, "
+        + ", ".join(f'error({literal(refusal(snapshot.problem))}) AS "{name}"' for name in columns)
+        + f" {_refused(snapshot.problem)}"
         for dataset, snapshot in snapshots.items()
         if snapshot.problem and dataset.series
     )

@@ -102,22 +102,34 @@ def test_a_damaged_table_costs_no_other(damage: Callable[[Lake], str], lake: Lak
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize(
-    "sql", ["FROM prices", "SELECT count(*) FROM prices", "FROM latest_prices", "FROM series_rows"]
+    "sql",
+    [
+        "FROM prices",
+        "SELECT count(*) FROM prices",
+        "FROM prices WHERE market = 'spot'",
+        "SELECT symbol FROM prices WHERE price > 0 AND observed_at < now()",
+        "SELECT count(*) FROM symbol_names JOIN prices USING (symbol)",
+        "SELECT count(*) FROM symbol_names LEFT JOIN prices USING (symbol)",
+        "FROM symbol_names WHERE symbol NOT IN (SELECT symbol FROM prices)",
+        "FROM latest_prices",
+        "FROM series_rows",
+    ],
 )
 def test_who_asks_a_damaged_table_is_told(damage: Callable[[Lake], str], sql: str, lake: Lake) -> None:
     """A question that needs the table is refused with the name of what is damaged, never answered without it."""
     name = damage(lake)
     with connect(Lake.at(lake.path)) as session, pytest.raises(CorruptData) as refusal:
-        run(session, sql)
+        run(session, f"WITH symbol_names AS (SELECT 'BTCUSDT' AS symbol) {sql}")
     assert name in str(refusal.value)
     assert "restore" in str(refusal.value).lower()
 
 
-def test_bounds_that_nobody_can_read_are_not_left_out(lake: Lake) -> None:
+@pytest.mark.parametrize("where", ["true", "market = 'spot'", "since > '2020-01-01'"])
+def test_bounds_that_nobody_can_read_are_not_left_out(lake: Lake, where: str) -> None:
     """The view `bounds` speaks of series whose log can be read, and is refused for all of them when one cannot."""
     name = without_a_log(lake)
     with connect(Lake.at(lake.path)) as session, pytest.raises(CorruptData, match=name):
-        run(session, "SELECT count(*) FROM bounds")
+        run(session, f"SELECT count(*) FROM bounds WHERE {where}")
 
 
 def test_a_missing_file_is_named(lake: Lake) -> None:

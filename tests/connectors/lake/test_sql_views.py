@@ -327,16 +327,17 @@ def wallet(lake: Lake) -> Lake:
         symbol("DEAD", "USDT", "BREAK"),
         symbol("HALF", "DEAD"),
         symbol("REST", "USDT", "HALT"),
+        symbol("WORD", "USDT", "CANCEL_ONLY"),
         symbol("SOL", "BTC"),
         symbol("XMR", "USDT", gone_since="2026-02-01"),
         symbol("ZERO", "USDT"),
     )
     prices = {"BTCUSDT": "50000", "ADABTC": "0.00001", "ADABNB": "0.001", "BNBUSDT": "600", "USDTTRY": "40"}
     prices |= {"SOLUSDT": "1", "SOLBTC": "0.002", "XMRUSDT": "150", "ZEROUSDT": "0", "DEADUSDT": "9800"}
-    prices |= {"RESTUSDT": "2", "HALFDEAD": "2"}
+    prices |= {"RESTUSDT": "2", "HALFDEAD": "2", "WORDUSDT": "2"}
     put(lake, PRICES, *(price(*pair) for pair in prices.items()), observed_at={"spot": "2026-03-01"})
     held = {"USDT": "10", "BTC": "0.5", "TRY": "400", "ADA": "1000", "SOL": "3", "XMR": "1", "LDBTC": "2", "ZERO": "5"}
-    held |= {"DEAD": "1", "HALF": "1", "REST": "1"}
+    held |= {"DEAD": "1", "HALF": "1", "REST": "1", "WORD": "1"}
     rows = [balance(asset, free, "0.25" if asset == "BTC" else "0") for asset, free in held.items()]
     put(lake, BALANCES, *rows, balance("GONE", "0"), observed_at={"main/spot": "2026-03-01"})
     return lake
@@ -345,19 +346,20 @@ def wallet(lake: Lake) -> Lake:
 def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Lake) -> None:
     """Direct pairs either way round, then one crossing through the best asset; trading pairs first; else NULL, named.
 
-    The last price of what is delisted is no value; what only pauses has one, marked.
+    The last price of what is delisted, or has a status unknown here, is no value; what only pauses has one, marked.
     """
     nowhere = "no price leads from {} to USDT"
     assert tuples(wallet, "SELECT asset, total, value, path, why FROM portfolio ORDER BY asset") == [
         ("ADA", Decimal(1000), Decimal(500), ["ADABTC", "BTCUSDT"], None),
         ("BTC", Decimal("0.75"), Decimal(37500), ["BTCUSDT"], None),
-        ("DEAD", Decimal(1), None, ["DEADUSDT"], "DEADUSDT does not trade any more"),
-        ("HALF", Decimal(1), None, ["HALFDEAD", "DEADUSDT"], "DEADUSDT does not trade any more"),
+        ("DEAD", Decimal(1), None, ["DEADUSDT"], "DEADUSDT has the status BREAK"),
+        ("HALF", Decimal(1), None, ["HALFDEAD", "DEADUSDT"], "DEADUSDT has the status BREAK"),
         ("LDBTC", Decimal(2), None, None, nowhere.format("LDBTC")),
-        ("REST", Decimal(1), Decimal(2), ["RESTUSDT"], "RESTUSDT does not trade now: HALT"),
+        ("REST", Decimal(1), Decimal(2), ["RESTUSDT"], "RESTUSDT has the status HALT"),
         ("SOL", Decimal(3), Decimal(300), ["SOLBTC", "BTCUSDT"], None),
         ("TRY", Decimal(400), Decimal(10), ["USDTTRY"], None),
         ("USDT", Decimal(10), Decimal(10), [], None),
+        ("WORD", Decimal(1), None, ["WORDUSDT"], "WORDUSDT has the status CANCEL_ONLY"),
         ("XMR", Decimal(1), None, ["XMRUSDT"], "XMRUSDT is gone from the exchange"),
         ("ZERO", Decimal(5), None, None, nowhere.format("ZERO")),
     ]

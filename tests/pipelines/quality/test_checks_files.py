@@ -92,26 +92,41 @@ def spoilt(path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["log", "data"])
 @pytest.mark.parametrize("damage", [a_folder_for, spoilt])
-def test_a_table_that_cannot_be_read_fails_its_checks_by_name(
-    damage: Callable[[Path], None], place: str, lake: Lake
-) -> None:
-    """Whether it is damaged or the disk does not give it: what promises nothing about it is checked all the same."""
+def test_a_table_that_cannot_be_read_is_not_checked(damage: Callable[[Path], None], place: str, lake: Lake) -> None:
+    """Its checks neither pass nor fail, and name it; what promises nothing about it is checked all the same."""
     log = lake.path / PRICES.table / "_delta_log" / f"{0:020}.json"
     damage(log if place == "log" else Path(lake.table(PRICES).files()[0]))
     results = {result.name: result for result in run_checks(Lake.at(lake.path), [], NOW)}
-    assert not results["prices_unique_key"].passed
-    assert str(lake.path / PRICES.table) in results["prices_unique_key"].sample[0]
+    for name in ("prices_unique_key", "prices_not_null"):
+        assert (results[name].passed, results[name].offending_rows, results[name].broken) == (False, 0, True)
+        assert str(lake.path / PRICES.table) in (results[name].not_checked or "")
     assert not results[FILES_INTACT].passed
+    told = [*results[FILES_INTACT].sample, results[FILES_INTACT].not_checked or ""]
+    assert str(lake.path / PRICES.table) in "".join(told)
     assert results["klines_unique_key"].passed
     assert results["ohlc_sane"].passed
 
 
 def test_a_damaged_table_keeps_no_other_from_being_checked(lake: Lake) -> None:
-    """Checks that need the table fail with its name, and all others are answered."""
+    """Checks that need the table are unanswered with its name, and all others are answered."""
     damaged = Path(lake.table(PRICES).files()[0])
     damaged.write_bytes(b"no Parquet")
     results = {result.name: result for result in run_checks(lake, [], NOW)}
-    assert damaged.name in results["prices_unique_key"].sample[0]
-    assert results["prices_unique_key"].severity == "error"
+    assert damaged.name in (results["prices_unique_key"].not_checked or "")
+    assert results["prices_unique_key"].broken
     assert results["klines_unique_key"].passed
     assert results["ohlc_sane"].passed
+
+
+def test_a_file_that_the_disk_refuses_is_not_called_damaged(lake: Lake) -> None:
+    """What is wrong with other files is found all the same, and both are told."""
+    refused, missing, _ = map(Path, lake.table(PRICES).files())
+    refused.rename(refused.with_name("elsewhere"))
+    refused.symlink_to(refused.name)
+    [result] = run_checks(lake, [], NOW, [FILES_INTACT])
+    assert (result.offending_rows, result.broken) == (0, True)
+    assert f"Could not read {refused}" in (result.not_checked or "")
+    missing.unlink()
+    [result] = run_checks(lake, [], NOW, [FILES_INTACT])
+    assert [json.loads(row)["file"] for row in result.sample] == [str(missing)]
+    assert str(refused) in (result.not_checked or "")

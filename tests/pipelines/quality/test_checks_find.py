@@ -303,6 +303,9 @@ GOOD_HEADERS = [
     asked((2, 2), (59.5, 1)),  # and here it had
     asked((2, 2), (61, 2), (62, 4)),
     asked((2, 2), (3, 3), status=418),
+    asked((2, 40), (20, 2), (30, 4)),  # our clock is off: the exchange's minute turned within ours
+    asked((2, 40), (20, 2), (30, 41)),  # and another program came in
+    asked((2, 1), (20, 2)),  # as the first of a minute shows
 ]
 DRIFTING = [
     (asked((2, 2), (3, 3)), 1, 1),

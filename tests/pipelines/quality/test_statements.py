@@ -22,12 +22,15 @@ from support.lakes import at, put, rows_of, small_lake
 from connectors.lake import Lake
 from pipelines.quality import statement_diff as compare
 from pipelines.quality import statements as proving
-from pipelines.quality.statements import Key, Statement, Want, prove, wants
+from pipelines.quality.month_counts import Key, Want, wants
+from pipelines.quality.statements import Statement, prove
 from schemas.config.flows import FlowsFile
-from schemas.datasets.journal import GAPS
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.journal import GAPS, RUNS
 from schemas.datasets.market import KLINES
 from schemas.derived.canonical import records
-from schemas.model.errors import CorruptData, UsageProblem
+from schemas.model.dataset import Dataset
+from schemas.model.errors import CorruptData, Problem, UsageProblem
 
 PAGE = Path(__file__).parents[3] / "PROOF.md"
 NOW = at("2026-06-01")
@@ -190,12 +193,18 @@ def without_a_volume(path: Path) -> None:
     without_a_page(path, "volume")
 
 
-@pytest.mark.parametrize("damage", [without_a_file, without_a_footer, without_a_page, without_a_volume])
+def refused(path: Path) -> None:
+    """Have the disk refuse to read a file."""
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [without_a_file, without_a_footer, without_a_page, without_a_volume, refused])
 def test_a_damaged_file_costs_no_other_month(damage: Callable[[Path], None], lake: Lake) -> None:
     """Other months, and series in other files of the month, are stated as before; the damaged month is named."""
     cover(lake, hours("2026-01-30", "2026-02-03"), "2026-01-30", "2026-02-03")
     cover(lake, hours("2026-01-30", "2026-02-02", "ETHUSDT"), "2026-01-30", "2026-02-02", "ETHUSDT")
-    before, damaged = stated(lake), dict[Key, CorruptData]()
+    before, damaged = stated(lake), dict[Key | str, Problem]()
     path = next(Path(file) for file in lake.table(KLINES).files() if holds(file, "ETHUSDT", "2026-01"))
     damage(path)
     assert stated(Lake.at(lake.path), on_damage=damaged.__setitem__) == {
@@ -208,6 +217,93 @@ def test_a_damaged_file_costs_no_other_month(damage: Callable[[Path], None], lak
 def holds(file: str, symbol: str, month: str) -> bool:
     """Whether a file is of the month and has rows of the symbol."""
     return f"month={month}" in file and symbol in pq.ParquetFile(file).read(["symbol"])["symbol"].to_pylist()
+
+
+def part_of(lake: Lake, dataset: Dataset, place: str) -> Path:
+    """The log of a table, or its data file."""
+    log = lake.path / dataset.table / "_delta_log" / f"{0:020}.json"
+    return log if place == "log" else Path(lake.table(dataset).files()[0])
+
+
+GAP = {
+    "dataset": "klines", "market": "spot", "symbol": "BTCUSDT", "interval": "1h", "since": "2026-01-30T05:00",
+    "until": "2026-01-30T06:00", "reason": "exchange_outage", "evidence": '{"asked":"GET /api/v3/klines"}',
+    "first_seen": "2026-02-01", "confirmed_at": "2026-02-02", "seen_at": "2026-02-02",
+}  # fmt: skip
+FILE = GAP | {"path": "data/monthly/a.zip", "rows": 47, "since": "2026-01-01", "until": "2026-02-01"}
+
+
+@pytest.fixture
+def explained(lake: Lake) -> Lake:
+    """A month that a gap explains, one that is complete, a file that some of it came from, and a run."""
+    cover(lake, hours("2026-01-30", "2026-02-02", leave=[5]), "2026-01-30", "2026-02-02")
+    put(lake, GAPS, GAP)
+    put(lake, ARCHIVE_FILES, FILE)
+    put(
+        lake,
+        RUNS,
+        {"dataset": "klines", "market": "spot", "outcome": "done", "started": "2026-02-01", "ended": "2026-02-02"},
+    )
+    return lake
+
+
+BROKEN = [pytest.param(damage, place) for damage in (without_a_footer, refused) for place in ("log", "data")]
+BROKEN.append(pytest.param(without_a_file, "data"))
+
+
+@pytest.mark.parametrize(("damage", "place"), BROKEN)
+def test_gaps_that_cannot_be_examined_explain_nothing(
+    damage: Callable[[Path], None], place: str, explained: Lake
+) -> None:
+    """A month that lacks candles is neither explained nor missing; the complete one is stated without a word on gaps."""
+    before, damaged = stated(explained), dict[Key | str, Problem]()
+    damage(part_of(explained, GAPS, place))
+    after = stated(Lake.at(explained.path), on_damage=damaged.__setitem__)
+    assert after == {key("2026-02"): msgspec.structs.replace(before[key("2026-02")], gaps=None)}
+    assert list(damaged) == [GAPS.name, key("2026-01")]
+    assert all(str(explained.path / GAPS.table) in str(problem) for problem in damaged.values())
+
+
+@pytest.mark.parametrize(("damage", "place"), BROKEN)
+def test_files_that_cannot_be_examined_leave_sources_unsaid(
+    damage: Callable[[Path], None], place: str, explained: Lake
+) -> None:
+    """Where candles came from is not known without `archive_files`; all else is stated as before."""
+    before, damaged = stated(explained), dict[Key | str, Problem]()
+    damage(part_of(explained, ARCHIVE_FILES, place))
+    assert stated(Lake.at(explained.path), on_damage=damaged.__setitem__) == {
+        one: msgspec.structs.replace(statement, sources=None) for one, statement in before.items()
+    }
+    assert list(damaged) == [ARCHIVE_FILES.name]
+
+
+def test_each_table_that_cannot_be_examined_is_told(explained: Lake) -> None:
+    """Several tables may be damaged at once, one by a missing file."""
+    for dataset in (GAPS, ARCHIVE_FILES):
+        without_a_file(part_of(explained, dataset, "data"))
+    damaged = dict[Key | str, Problem]()
+    [statement] = stated(Lake.at(explained.path), on_damage=damaged.__setitem__).values()
+    assert (statement.month, statement.gaps, statement.sources) == ("2026-02", None, None)
+    assert list(damaged) == [GAPS.name, ARCHIVE_FILES.name, key("2026-01")]
+
+
+@pytest.mark.parametrize(("damage", "place"), BROKEN)
+def test_a_table_that_says_nothing_of_candles_is_not_asked(
+    damage: Callable[[Path], None], place: str, explained: Lake
+) -> None:
+    """Damage of `runs` changes no statement."""
+    before = stated(explained)
+    damage(part_of(explained, RUNS, place))
+    assert stated(Lake.at(explained.path)) == before
+
+
+@pytest.mark.parametrize("damage", [without_a_footer, refused])
+def test_without_the_log_of_the_candles_nothing_is_stated(damage: Callable[[Path], None], explained: Lake) -> None:
+    """The table is told by name, and not taken for empty."""
+    damage(part_of(explained, KLINES, "log"))
+    damaged = dict[Key | str, Problem]()
+    assert stated(Lake.at(explained.path), on_damage=damaged.__setitem__) == {}
+    assert list(damaged) == [KLINES.name]
 
 
 @pytest.mark.parametrize("column", [name for name in KLINES.schema.names if name not in KLINES.series])
@@ -256,20 +352,14 @@ def test_pieces_and_days_join(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_statement_counts_and_explains(lake: Lake) -> None:
     """Rows, slots, gaps with their evidence, and the offending rows of each check are all there."""
     cover(lake, hours("2026-01-30", "2026-02-02", leave=[5]), "2026-01-30", "2026-02-02")
-    gap = {
-        "dataset": "klines", "market": "spot", "symbol": "BTCUSDT", "interval": "1h", "since": "2026-01-30T05:00",
-        "until": "2026-01-30T06:00", "reason": "exchange_outage", "evidence": '{"asked":"GET /api/v3/klines"}',
-        "first_seen": "2026-02-01", "confirmed_at": "2026-02-02", "seen_at": "2026-02-02",
-    }  # fmt: skip
-    put(lake, GAPS, gap)
+    put(lake, GAPS, GAP)
     change(lake, "2026-01-31T05:00", low="99999")
     january, february = stated(lake).values()
     counts = (january.rows, january.expected_rows, january.explained_rows, january.missing_rows)
     assert (counts, january.status, january.sources) == ((47, 48, 1, 0), "explained", ("rest",))
-    assert (january.gaps[0].since, january.gaps[0].evidence) == (
-        at("2026-01-30T05:00"),
-        {"asked": "GET /api/v3/klines"},
-    )
+    assert [(gap.since, gap.evidence) for gap in january.gaps or ()] == [
+        (at("2026-01-30T05:00"), {"asked": "GET /api/v3/klines"})
+    ]
     assert {name: rows for name, rows in january.checks.items() if rows} == {"ohlc_sane": 1}
     assert (january.sound, february.sound, february.gaps) == (False, True, ())
 

@@ -1,0 +1,241 @@
+"""What is known of each month of candles before its rows are read: counts, findings of checks, gaps.
+
+What cannot be examined is left out and named, so that nobody takes it for absent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+
+from connectors.lake import Lake
+from connectors.lake.sql.session import run
+from connectors.lake.sql.views import leave_out, leave_out_damage
+from pipelines.store.gaps import Series
+from schemas.config.flows import FlowsFile, MarketFlow
+from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.datasets.journal import GAPS, RUNS
+from schemas.datasets.market import KLINES
+from schemas.derived.queries import checks
+from schemas.model.dataset import Dataset
+from schemas.model.errors import Problem
+from schemas.model.grid import SECOND_US, Grid
+
+HELD = ("candle_times", "klines_inside_coverage", "ohlc_sane", "open_candle")  # checks that name single candles
+
+
+class Key(NamedTuple):
+    """What a statement speaks of. In this order a lake is read."""
+
+    market: str
+    interval: str
+    month: str
+    symbol: str
+
+    @property
+    def series(self) -> Series:
+        return Series(self.market, self.symbol, self.interval)
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A gap that reaches into the month, with what was seen of it."""
+
+    since: datetime
+    until: datetime | None
+    reason: str
+    confirmed_at: datetime | None
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Series to prove, all of them where nothing is said, and since when they should be there."""
+
+    market: str | None = None
+    symbol: str | None = None
+    interval: str | None = None
+    since: datetime | None = None
+
+    @property
+    def named(self) -> tuple[Series, ...]:
+        """The series, where one is named."""
+        if self.market is None or self.symbol is None or self.interval is None:
+            return ()
+        return (Series(self.market, self.symbol, self.interval),)
+
+    def means(self, series: Series) -> bool:
+        return all(getattr(self, name) in (None, value) for name, value in series.values.items())
+
+
+def wants(config: FlowsFile, names: Iterable[str]) -> list[Want]:
+    """The candles that flows promise; a flow that chooses its symbols itself promises those the lake has of it."""
+    flows = [flow for name in names if isinstance(flow := config.flows[name], MarketFlow)]
+    return [
+        Want(flow.market, symbol, interval, flow.since)
+        for flow in flows
+        for interval in flow.intervals
+        for symbol in (flow.symbols if isinstance(flow.symbols, tuple) else (None,))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the wanted months without their hashes.
+
+    `unread` holds the tables that could not be examined, by name; `holey` says that files of candles were left out.
+    """
+
+    months: dict[Key, dict[str, Any]]
+    found: dict[Key, dict[str, int]]
+    gaps: dict[Series, list[Stretch]]
+    unread: dict[str, Problem] = field(default_factory=dict)
+    holey: bool = False
+
+    def why_unknown(self, key: Key) -> Problem | None:
+        """Why nobody can say whether a month is missing or explained."""
+        return self.unread.get(GAPS.name) if self.months[key]["missing_rows"] else None
+
+
+def known(session: duckdb.DuckDBPyConnection, lake: Lake, wanted: Sequence[Want], now: datetime) -> Known:
+    """Count the wanted months; where that meets damage, without what cannot be read."""
+    try:
+        return _known(session, wanted, now)
+    except Problem as problem:
+        unread = {dataset: why for dataset in (GAPS, ARCHIVE_FILES, RUNS) if (why := _unreadable(session, dataset))}
+        for dataset in unread:  # only now: a query that meets a missing file makes all views anew
+            leave_out(session, dataset)
+        holey = leave_out_damage(session, lake, KLINES)
+        if not unread and not holey:
+            raise problem from None
+    rest = _known(session, wanted, now)
+    unread.pop(RUNS, None)  # `coverage` reads when a run was last done, of which nothing here speaks
+    return replace(rest, unread={dataset.name: why for dataset, why in unread.items()}, holey=holey)
+
+
+def _known(session: duckdb.DuckDBPyConnection, wanted: Sequence[Want], now: datetime) -> Known:
+    where = _where(wanted)
+    return Known(_months(session, where, wanted, now), _found(session, where), _gaps(session, where))
+
+
+def _unreadable(session: duckdb.DuckDBPyConnection, dataset: Dataset) -> Problem | None:
+    """Why a table cannot be read to its end; None where it can."""
+    try:
+        run(session, f"SELECT bit_xor(hash(whole)) FROM {dataset.table} AS whole")
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _months(
+    session: duckdb.DuckDBPyConnection, where: str, wanted: Sequence[Want], now: datetime
+) -> dict[Key, dict[str, Any]]:
+    """The rows of `completeness` that are wanted, and what is wanted beyond them."""
+    rows = run(session, f"SELECT * FROM completeness WHERE {where} ORDER BY month DESC").to_pylist()
+    begins = {_key(row).series: row["since"] for row in rows}  # the first month comes last
+    meant = {series for series in begins if any(want.means(series) for want in wanted)}
+    months = {key: row for row in rows if (key := _key(row)).series in meant}
+    for series, since in _asked(wanted, meant).items():
+        _widen(months, series, since, begins.get(series, now))
+    return months
+
+
+def _asked(wanted: Iterable[Want], held: Collection[Series]) -> dict[Series, datetime]:
+    """Since when each series should be there, be it held or named."""
+    asked: dict[Series, datetime] = {}
+    for want in wanted:
+        if want.since is not None:
+            for series in [one for one in held if want.means(one)] or want.named:
+                asked[series] = min(want.since, asked.get(series, want.since))
+    return asked
+
+
+def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, until: datetime) -> None:
+    """Add that everything from `since` until coverage begins is missing."""
+    while since < until:
+        end = min(until, _next_month(since))
+        key = Key(series.market, series.interval, f"{since:%Y-%m}", series.symbol)
+        if lacks := Grid.of(key.interval).count(us_of(since), us_of(end)):
+            held = months.get(key) or _empty(key, end)
+            counts = {name: held[name] + lacks for name in ("expected_rows", "missing_rows")}
+            months[key] = held | counts | {"since": since, "status": "missing"}
+        since = end
+
+
+def _next_month(moment: datetime) -> datetime:
+    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def _empty(key: Key, until: datetime) -> dict[str, Any]:
+    counts = dict.fromkeys(("rows", "expected_rows", "explained_rows", "missing_rows"), 0)
+    return {
+        "dataset": KLINES.name, **key.series.values, "month": key.month, **counts,
+        "until": until, "status": "missing", "sources": [],
+    }  # fmt: skip
+
+
+def _found(session: duckdb.DuckDBPyConnection, where: str) -> dict[Key, dict[str, int]]:
+    """How many candles each check objects to, by month."""
+    found: dict[Key, dict[str, int]] = defaultdict(dict)
+    for check in checks():
+        if check.name in HELD:
+            sql = (
+                f"SELECT market, symbol, \"interval\", strftime(open_time, '%Y-%m') AS month, count(*) AS rows "
+                f"FROM (\n{check.sql}\n) WHERE {where} GROUP BY ALL"
+            )
+            for row in run(session, sql).to_pylist():
+                found[_key(row)][check.name] = row["rows"]
+    return found
+
+
+def _gaps(session: duckdb.DuckDBPyConnection, where: str) -> dict[Series, list[Stretch]]:
+    """The gaps of each series, in order."""
+    gaps: dict[Series, list[Stretch]] = defaultdict(list)
+    sql = f"SELECT * FROM gaps WHERE dataset = '{KLINES.name}' AND {where} ORDER BY since"
+    for row in run(session, sql).to_pylist():
+        gaps[Series(row["market"], row["symbol"], row["interval"])].append(
+            Stretch(
+                since=row["since"],
+                until=row["until"],
+                reason=row["reason"],
+                confirmed_at=row["confirmed_at"],
+                evidence=msgspec.json.decode(row["evidence"]),
+            )
+        )
+    return gaps
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return Key(row["market"], row["interval"], row["month"], row["symbol"])
+
+
+def _where(wanted: Sequence[Want]) -> str:
+    """What no wanted series lies outside of, in SQL: DuckDB then leaves the rest unread."""
+    sides = {
+        "market": {want.market for want in wanted},
+        "symbol": {want.symbol for want in wanted},
+        '"interval"': {want.interval for want in wanted},
+    }
+    known = {
+        name: {value for value in values if value is not None} for name, values in sides.items() if None not in values
+    }
+    return " AND ".join(f"{name} IN ({_listed(values)})" for name, values in known.items() if values) or "true"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(map(_text, sorted(texts)))
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def us_of(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp()) * SECOND_US + moment.microsecond
