@@ -10,13 +10,15 @@ from connectors.binance.client import Client
 from connectors.lake import Lake
 from pipelines.context.progress import Progress
 from pipelines.context.run_log import Journal
+from schemas.model.errors import Problem
 
 
 @dataclass(slots=True, kw_only=True)
 class Session:
     """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop.
 
-    With `again`, what is otherwise asked for again at a slow rate is asked for now.
+    With `again`, what is otherwise asked for again at a slow rate is asked for now. `reset` says why nothing more of
+    the account's trading may be stored.
     """
 
     lake: Lake
@@ -27,6 +29,7 @@ class Session:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     again: bool = False
     notes: list[str] = field(default_factory=list)
+    reset: Problem | None = None
 
     def note(self, sentence: str) -> None:
         """Have a person told something that is no failure, once."""

@@ -22,7 +22,7 @@ from pipelines.concurrency import ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.id_cursor import NEVER_OLD, AccountSeries, Landed, Page, Tail, constants, once, tail_of
-from pipelines.store.lookup import LAG_US, held_ids, lacks_rows, must_show
+from pipelines.store.lookup import LAG_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column
 from schemas.model.dataset import Dataset
 from schemas.model.errors import AccessRefused, Problem, TryLater
@@ -120,15 +120,16 @@ class IdWalk:
                         self._note(stand, answer)
                     else:
                         pages.append(answer)
+        except ResetSeen:
+            pages.clear()
+            raise
         finally:
             landed = await asyncio.to_thread(self.store, pages) if pages else Landed()
             self.rows += landed.rows
-            self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
             self.session.progress.advance(rows=landed.rows)
-        stored = [page for page in pages if page.series not in landed.refused]
-        self.whole |= {page.series for page in stored if page.last and not page.lagging} - self._unreadable
+        self.whole |= {page.series for page in pages if page.last and not page.lagging} - self._unreadable
         stands = {stand.series: stand for stand in wave}
-        going_on = [_behind(stands[page.series], page) for page in stored if not page.last]
+        going_on = [_behind(stands[page.series], page) for page in pages if not page.last]
         self.session.progress.expect(requests=len(going_on), rows=0)
         return going_on
 
@@ -145,7 +146,7 @@ class IdWalk:
     def _note(self, stand: _Stand, problem: Problem) -> None:
         self.session.progress.advance(requests=1)
         match problem:
-            case TryLater() | AccessRefused():
+            case TryLater() | AccessRefused() | ResetSeen():
                 raise problem  # every other series would be refused just the same
             case UnknownSymbol():
                 self.unknown.append(stand.series)

@@ -34,19 +34,22 @@ class _News:
 
 
 def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
-    """Commit the rows that are not stored yet, with how far their series were walked."""
+    """Commit the rows that are not stored yet, with how far their series were walked.
+
+    Raises ResetSeen, and commits nothing, where one page has another row under a stored id.
+    """
     table = lake.table(dataset)
     for _ in range(ROUNDS):
         bounds = table.bounds()
         stored = _stored(table, pages, bounds)
-        refused = {page.series: problem for page in pages if (problem := _contradiction(dataset, page, stored))}
+        _refuse_others(dataset, pages, stored)
         beyond = {page.series for page in pages if not page.tail and _reaches_beyond(dataset, page, bounds)}
-        found = _news(dataset, [page for page in pages if page.series not in refused], stored, bounds)
+        found = _news(dataset, pages, stored, bounds)
         if not found:
-            return Landed(0, refused, beyond)
+            return Landed(0, beyond)
         moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
         try:
-            return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, refused, beyond)
+            return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, beyond)
         except Stale:
             continue
     raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
@@ -96,8 +99,10 @@ def _identity(dataset: Dataset) -> list[str]:
     return [name for name in _IDENTITY if name in dataset.schema.names]
 
 
-def _contradiction(dataset: Dataset, page: Page, stored: _Stored) -> Problem | None:
-    """Why a page cannot be of what is stored, when it has another row under a stored id."""
-    rows = zip(page.ids, *(column(page.rows, name) for name in _identity(dataset)), strict=True)
-    others = [one for one, *values in rows if stored.get((page.series.symbol, one), tuple(values)) != tuple(values)]
-    return other_thing(dataset, page.series, others[0]) if others else None
+def _refuse_others(dataset: Dataset, pages: Sequence[Page], stored: _Stored) -> None:
+    """Refuse pages of which one has another row under a stored id."""
+    for page in pages:
+        rows = zip(page.ids, *(column(page.rows, name) for name in _identity(dataset)), strict=True)
+        for one, *values in rows:
+            if stored.get((page.series.symbol, one), tuple(values)) != tuple(values):
+                raise other_thing(dataset, page.series, one)

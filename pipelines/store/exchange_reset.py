@@ -10,10 +10,9 @@ import pyarrow.compute as pc
 
 from connectors.lake import Table
 from pipelines.store.id_cursor import AccountSeries, id_column, within
-from pipelines.store.lookup import RESET, Key, other_thing
+from pipelines.store.lookup import Key, ResetSeen, other_thing
 from pipelines.store.rows import column
 from schemas.datasets.orders import ORDERS
-from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
 
 _LEG = re.compile(r'"orderId":(\d+)')
@@ -23,7 +22,7 @@ _Row = Mapping[str, Any]
 
 def contradiction(
     table: Table, series: AccountSeries, rows: Sequence[_Row], stored: Mapping[Key, Sequence[_Row]], until_id: int
-) -> Problem | None:
+) -> ResetSeen | None:
     """Why these states of a series, whose ids were walked up to one, cannot be of what is stored."""
     dataset, name = table.dataset, id_column(table.dataset)
     is_other = _is_other_order if dataset is ORDERS else _is_other_list
@@ -51,12 +50,12 @@ def _is_other_list(row: _Row, before: _Row) -> bool:
     return row["symbol"] != before["symbol"] or len(kinds) > 1 or len(legs) > 1
 
 
-def _out_of_order(table: Table, series: AccountSeries, orders: Mapping[int, int]) -> Problem | None:
+def _out_of_order(table: Table, series: AccountSeries, orders: Mapping[int, int]) -> ResetSeen | None:
     """The refusal of orders, given by id with their times, placed long after stored ones with higher ids."""
     name, clock = id_column(table.dataset), str(table.dataset.clock)
     rows = table.scan([name, clock], within(table.dataset, [series]) & (pc.field(name) > min(orders)))
     later = list(zip(column(rows, name), column(rows, clock), strict=True))
     for one, placed in orders.items():
         if placed > min((instant for number, instant in later if number > one), default=placed) + DAY_US:
-            return Problem(f"Order {one} of {series.name} was placed after stored orders with higher ids.", RESET)
+            return ResetSeen(f"Order {one} of {series.name} was placed after stored orders with higher ids.")
     return None

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from connectors.lake import FREE, Move
 from pipelines.store.rows import column
 from schemas.model.dataset import MONTH, Dataset
-from schemas.model.errors import Problem
 from schemas.model.fields import TIME
 from schemas.model.grid import HOUR_US
 
@@ -76,13 +75,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """How many rows a commit added, and the series whose answers contradict the lake: nothing of these is stored.
-
-    Of those `beyond`, rows were left for the walk to bring, which has not come by them yet.
-    """
+    """How many rows a commit added; of the series `beyond`, rows were left for the walk, which has not come by them."""
 
     rows: int = 0
-    refused: Mapping[AccountSeries, Problem] = field(default_factory=dict)
     beyond: Collection[AccountSeries] = ()
 
 

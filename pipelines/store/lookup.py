@@ -24,15 +24,25 @@ from schemas.model.grid import DAY_US, MINUTE_US
 LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
 RETAINED_US = 90 * DAY_US  # how long after its end the exchange states to keep an order that was never filled
 
-RESET = (
-    "Nothing of it was stored. Run again; if it stays so, the exchange was reset, as a testnet is every month: "
-    "start a new lake for it."
-)
-
 _KEPT = frozenset({ORDERS.name, FILLS.name, ALLOCATIONS.name})  # datasets whose rows the exchange shows for good
 _SHOWN_IDS = 3
 
 Key = tuple[str, int]  # symbol and id
+
+_RESET = (
+    "Nothing more of the account's trading was stored. Run again; if it stays so, the exchange was reset, as a testnet "
+    "is every month: start a new lake for it."
+)
+
+
+class ResetSeen(Problem):
+    """The exchange does not show what the lake holds of an account: what it shows instead may be of another history.
+
+    A reset concerns every symbol and every list at once, so nothing more of the account's trading may be stored.
+    """
+
+    def __init__(self, what: str, way_out: str = _RESET) -> None:
+        super().__init__(what, way_out)
 
 
 def stored_rows(
@@ -95,17 +105,15 @@ def may_vanish(executed_qty: Decimal, changed: int, now: int) -> bool:
     return not executed_qty and changed < now - RETAINED_US
 
 
-def lacks_rows(what: str, series: AccountSeries, ids: Collection[int]) -> Problem:
+def lacks_rows(what: str, series: AccountSeries, ids: Collection[int]) -> ResetSeen:
     """The refusal of an answer that lacks what the lake holds."""
     shown = ", ".join(map(str, sorted(ids)[:_SHOWN_IDS])) + (", ..." if len(ids) > _SHOWN_IDS else "")
-    return Problem(
-        f"The answer of {what} for {series.name} lacks {len(ids):,} that the lake holds (ids {shown}).", RESET
-    )
+    return ResetSeen(f"The answer of {what} for {series.name} lacks {len(ids):,} that the lake holds (ids {shown}).")
 
 
-def other_thing(dataset: Dataset, series: AccountSeries, one: int) -> Problem:
+def other_thing(dataset: Dataset, series: AccountSeries, one: int) -> ResetSeen:
     """The refusal of an answer that has another thing under an id that the lake holds."""
-    return Problem(f"Id {one} of {dataset.name} of {series.name} is not what the lake holds under that id.", RESET)
+    return ResetSeen(f"Id {one} of {dataset.name} of {series.name} is not what the lake holds under that id.")
 
 
 def _instants(table: Table, series: Collection[AccountSeries], keys: Collection[Key]) -> dict[Key, int]:

@@ -79,23 +79,30 @@ class _News:
 
 
 def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -> Landed:
-    """Commit a version of whatever differs from its last one. `now` is when it was seen."""
+    """Commit a version of whatever differs from its last one. `now` is when it was seen.
+
+    Raises ResetSeen, and commits nothing, where one state cannot be of what is stored.
+    """
     table = lake.table(dataset)
     for _ in range(ROUNDS):
         bounds = table.bounds()
         stored = _stored_versions(table, seen)
-        refused = _refused(table, seen, stored, bounds)
-        kept = [one for one in seen if one.series not in refused]
-        found = [news for one in kept if (news := _news(dataset, one, stored, bounds, now))]
+        _refuse_others(table, seen, stored, bounds)
+        found = [news for one in seen if (news := _news(dataset, one, stored, bounds, now))]
         if not found:
-            return Landed(0, refused)
+            return Landed()
         rows = rows_of(dataset, [row for news in found for row in news.rows])
         try:
             moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
-            return Landed(table.commit(rows, moves).rows, refused)
+            return Landed(table.commit(rows, moves).rows)
         except Stale:
             continue
     raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+
+
+def refuse_others(table: Table, seen: Sequence[Seen]) -> None:
+    """Raise ResetSeen where one state cannot be of what is stored."""
+    _refuse_others(table, seen, _stored_versions(table, seen), table.bounds())
 
 
 def by_series(rows: Iterable[Row], account: str, market: str) -> dict[AccountSeries, list[Row]]:
@@ -124,13 +131,12 @@ def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, in
     return _News(seen.series, rows, new) if moved(new, bounds, series_id, also=bool(rows)) else None
 
 
-def _refused(
-    table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]
-) -> dict[AccountSeries, Problem]:
-    """The series whose states cannot be of what is stored, and why."""
-    untils = {one.series: bounds.get(f"{table.dataset.series_id(one.series.values)}#until_id", 0) for one in seen}
-    found = ((one.series, contradiction(table, one.series, one.rows, stored, untils[one.series])) for one in seen)
-    return {series: problem for series, problem in found if problem}
+def _refuse_others(table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]) -> None:
+    """Refuse states of which one cannot be of what is stored."""
+    for one in seen:
+        until = bounds.get(f"{table.dataset.series_id(one.series.values)}#until_id", 0)
+        if problem := contradiction(table, one.series, one.rows, stored, until):
+            raise problem
 
 
 def _version(row: Row, before: Row | None, seen_at: int) -> Row:

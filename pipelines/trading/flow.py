@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from pipelines.context.session import Session
 from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import in_archive
 from pipelines.store.id_cursor import AccountSeries
+from pipelines.store.lookup import ResetSeen
 from pipelines.trading import balance_changes as residue
 from pipelines.trading.cursors import is_traded, known_symbols, stands_of
 from pipelines.trading.fills import FillPull
@@ -39,23 +41,42 @@ class Trading:
     async def orders(self) -> Pulled:
         """Bring orders and lists of orders up to date."""
         pull = self._order_pull(self._named)
-        await pull.run()
-        return pull.rows, [*pull.failures, *await self._unknown(ORDERS)]
+        self.session.reset = None
+        with self._seeing_a_reset():
+            await pull.run()
+        return pull.rows, [*pull.failures, *self._refused, *await self._unknown(ORDERS)]
 
     async def fills(self) -> Pulled:
         """Bring fills in line with orders; where the flow wants whatever is traded, look for symbols unknown so far.
 
         The orders of what is found come with it and count among the orders, not among the fills.
         """
-        pull = self._fill_pull()
-        if self._named is not None:
-            await pull.run(self._named)
-            return pull.rows, [*pull.failures, *await self._unknown(FILLS)]
-        await pull.run(await self._known())
-        orders = await self._discover(pull)
-        return pull.rows, [*orders.failures, *pull.failures]
+        pull, orders = self._fill_pull(), self._order_pull(None)
+        if self.session.reset is None:  # else the orders of this run showed that nothing of it may be stored
+            with self._seeing_a_reset():
+                await pull.run(await self._known() if self._named is None else self._named)
+                if self._named is None:
+                    await self._discover(pull, orders)
+        return pull.rows, [*orders.failures, *pull.failures, *self._refused, *await self._unknown(FILLS)]
 
-    async def _discover(self, pull: FillPull) -> OrderPull:
+    @contextmanager
+    def _seeing_a_reset(self) -> Iterator[None]:
+        """Have the rest of the run store nothing of the account's trading once an answer lacks what the lake holds.
+
+        Balances and movements go on: each snapshot is true of its own instant, and a movement that is not returned any
+        more is kept with the instant since when.
+        """
+        try:
+            yield
+        except ResetSeen as problem:
+            self.session.reset = problem
+
+    @property
+    def _refused(self) -> list[Failure]:
+        where = AccountSeries(self.flow.account, SPOT_MARKET).name
+        return [Failure.of(where, self.session.reset)] if self.session.reset else []
+
+    async def _discover(self, pull: FillPull, orders: OrderPull) -> None:
         """Probe what the account may trade, and pull the orders of what turned out to be traded."""
         lake, account = self.session.lake, self.flow.account
         book = await listing.listing(self.session, SPOT_MARKET)
@@ -71,12 +92,10 @@ class Trading:
             await asyncio.to_thread(note_archive, lake, account, SPOT_MARKET, archived - book.rows.keys(), now)
         # What was routed over several books left no fill, but orders; and orders of what is traded may be unknown too.
         walked = (await self._known() - (before - set(probed))) | found.keen.intersection(probed)
-        orders = self._order_pull(None)
         await orders.walk(walked)
         await pull.run(walked)
         if found.suspicion and not orders.failures and not self.session.stop.is_set():
             await asyncio.to_thread(self._clear_when_looked_at, lake, now)
-        return orders
 
     async def _archived(self, now: int) -> set[str]:
         """The symbols of the archive, now and then: about those not listed any more the exchange may still answer."""

@@ -20,10 +20,11 @@ from pipelines.pull.by_id import WAVE, IdWalk
 from pipelines.store.id_cursor import AccountSeries, Landed, Page, constants
 from pipelines.store.lookup import LAG_US, lacks_rows, may_vanish
 from pipelines.store.rows import with_instants
-from pipelines.store.versions import Row, Seen, add_versions, by_series, life_of
+from pipelines.store.versions import Row, Seen, add_versions, by_series, life_of, refuse_others
 from pipelines.trading.cursors import (
     OpenOrder,
     back_again,
+    is_traded,
     known_symbols,
     note_unsettled,
     open_orders,
@@ -51,19 +52,27 @@ class OrderPull:
     failures: list[Failure] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Settle what was open, bring the lists of orders and the orders up to date, and note what was dropped."""
+        """Walk the orders of what the lake holds, settle what was open, and bring lists and other orders up to date.
+
+        What the lake holds comes first: what has another history than that, after a reset, must not be stored.
+        """
+        stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
+        held = {symbol for symbol, stand in stands.items() if is_traded(stand)}
+        wanted = {symbol for symbol in held if self._wants(symbol)}
+        if held and not wanted:
+            await self._compare(max(held, key=lambda one: (stands[one].get("changed_at", 0), one)))
+        await self.walk(wanted)
         await self._settle()
         await self._lists()
-        if self.symbols is None:
-            await self.walk(await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market))
-        else:
-            await self.walk(self.symbols)
+        known = await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)
+        await self.walk((known if self.symbols is None else set(self.symbols)) - wanted)
         await self._note_dropped()
 
     async def walk(self, symbols: Iterable[str]) -> None:
-        """Bring the orders of these symbols up to date by id."""
-        series = [AccountSeries(self.account, self.market, symbol) for symbol in sorted(symbols)]
+        """Bring the orders of these symbols up to date by id; what changed last first, since that is still shown."""
         stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
+        ordered = sorted(symbols, key=lambda one: (-stands.get(one, {}).get("changed_at", 0), one))
+        series = [AccountSeries(self.account, self.market, symbol) for symbol in ordered]
         since = self.session.client.now_us() - ASK_AGAIN_US
         known = [one for one in series if stands.get(one.symbol, {}).get("gone_at", 0) < since]
         walk = IdWalk(
@@ -72,6 +81,11 @@ class OrderPull:
         await self._follow(walk, known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
         await self._add(gone)
+
+    async def _compare(self, symbol: str) -> None:
+        """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
+        walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDERS, store=self._hold_against)
+        await walk.run([AccountSeries(self.account, self.market, symbol)])
 
     async def _lists(self) -> None:
         walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing)
@@ -94,6 +108,10 @@ class OrderPull:
 
     def _store_orders(self, pages: Sequence[Page]) -> Landed:
         return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
+
+    def _hold_against(self, pages: Sequence[Page]) -> Landed:
+        refuse_others(self.session.lake.table(ORDERS), [Seen.of(page) for page in pages])
+        return Landed()
 
     def _store_lists(self, pages: Sequence[Page]) -> Landed:
         seen = [Seen.of(page) for page in pages]
@@ -160,8 +178,7 @@ class OrderPull:
                     case Fact() if answer.code == NO_SUCH_ORDER and not may_vanish(
                         order.executed_qty, order.update_time, now
                     ):
-                        problem = lacks_rows(spot.ORDER.name, order.series, [order.order_id])
-                        self.failures.append(Failure.of(order.series.name, problem))
+                        raise lacks_rows(spot.ORDER.name, order.series, [order.order_id])
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
                     case TryLater() | AccessRefused():
@@ -186,7 +203,6 @@ class OrderPull:
             now = self.session.client.now_us()
             landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, now)
             self.rows += landed.rows
-            self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
             self.session.progress.advance(rows=landed.rows)
 
 

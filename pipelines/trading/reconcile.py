@@ -101,7 +101,8 @@ class OrderLook:
                         unanswered.discard((series, order_id))  # it is not to be had, which the check goes on to say
                     case Problem():
                         self.failures.append(Failure.of(f"{series.name}, order {order_id}", answer))
-                    case _ if await self._add(series, answer):
+                    case _:
+                        await self._add(series, answer)
                         unanswered.discard((series, order_id))
         return {series for series, _ in unanswered}
 
@@ -110,11 +111,8 @@ class OrderLook:
         known = constants(ORDERS, series, self.session.client.now_us())
         return await self.session.client.rows(ORDER, known, symbol=series.symbol, orderId=order_id)
 
-    async def _add(self, series: AccountSeries, rows: pa.Table) -> bool:
-        """Store an order; whether it was not refused."""
+    async def _add(self, series: AccountSeries, rows: pa.Table) -> None:
         seen = [Seen(series=series, rows=with_instants(rows))]
         landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, self.session.client.now_us())
         self.rows += landed.rows
-        self.failures += [Failure.of(one.name, problem) for one, problem in landed.refused.items()]
         self.session.progress.advance(rows=landed.rows)
-        return not landed.refused

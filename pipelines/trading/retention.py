@@ -24,7 +24,7 @@ from pipelines.concurrency import ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.id_cursor import AccountSeries, constants, within
-from pipelines.store.lookup import RETAINED_US, held_ids, lacks_rows, must_show
+from pipelines.store.lookup import RETAINED_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.cursors import stands_of
@@ -86,6 +86,9 @@ class Retention:
                         self._note(doubt, answer)
                     else:
                         seen.append(self._looked_at(doubt, answer))
+        except ResetSeen:
+            seen.clear()
+            raise
         finally:
             await self._add(seen)
 
@@ -94,7 +97,7 @@ class Retention:
 
     def _note(self, doubt: Doubt, problem: Problem) -> None:
         match problem:
-            case TryLater() | AccessRefused():
+            case TryLater() | AccessRefused() | ResetSeen():
                 raise problem  # every other symbol would be refused just the same
             case UnknownSymbol():
                 pass  # removed since it was walked, which the next walk notes

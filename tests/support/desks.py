@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +21,7 @@ from pipelines.store.gaps import Series
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
 
+ROOT = Path(__file__).parents[2]
 API_KEY = "k" * 64
 SECRET = "s" * 64
 UID = 354937868
@@ -71,6 +75,21 @@ class Desk:
 
     async def run(self, flow: str = "prices", *, again: bool = False) -> list[Receipt]:
         return await run_flow(self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again)
+
+    async def started(self, *words: str, **variables: str) -> Process:
+        """The command with this config, as a process of its own."""
+        path = self.folder / "flows.yaml"
+        path.write_text(self.config.model_dump_json(exclude_unset=True))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pipelines", *words, "--config", str(path),
+            env={**os.environ, **variables}, cwd=ROOT, stdout=PIPE, stderr=STDOUT,
+        )  # fmt: skip
+
+    async def command(self, *words: str, **variables: str) -> tuple[int | None, str]:
+        """Run the command to its end: its exit code, and what it said."""
+        process = await self.started(*words, **variables)
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
 
     async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
         window = Window(instant(since), instant(until) if until else None, tuple(symbols))

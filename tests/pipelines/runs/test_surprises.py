@@ -16,6 +16,7 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol.faults import Body
 from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow
+from pipelines.store.id_cursor import OVERLAP_ROWS
 from schemas.datasets.account import BALANCES
 from schemas.model.errors import Problem
 
@@ -98,6 +99,9 @@ async def something_of_each(desk: TradeDesk, *, closed: bool) -> None:
     book.prevent(symbol, book.place(symbol, "BUY", 1, 50, stp_mode="EXPIRE_MAKER"), maker)
     if closed:
         number = book.place(symbol, "BUY", 1, 50)
+        desk.clock.advance(86_400)
+        for _ in range(OVERLAP_ROWS):  # so that no later walk comes by it
+            book.place(symbol, "BUY", 1, 40)
         await desk.run("trading")
         desk.book.cancel(symbol, number)
 

@@ -19,9 +19,10 @@ from typing import Any
 import httpx
 import pytest
 from support.desks import UID
+from support.trade_desk import pull
 
 from connectors.lake import Lake
-from connectors.simulator.protocol.faults import Error
+from connectors.simulator.protocol.faults import Body, Error
 from pipelines.context.progress import Progress, Silent
 from pipelines.context.receipts import Receipt
 from pipelines.service.processes import free_port
@@ -211,6 +212,26 @@ async def test_a_dataset_that_failed_as_a_whole_is_tried_again(prefect, run, fil
     assert [row for row in stored if row["dataset"] == "prices"] == [
         {"dataset": "prices", "outcome": "done", "requests": 2}
     ]
+
+
+async def test_a_recorded_run_asks_again(prefect, trade_desk):
+    """With a Prefect server, `binlake run --again` asks now for what a check names, and a plain run does not."""
+    book, symbol, up = trade_desk.book, "BTCUSDT", {"PREFECT_API_URL": prefect.api.url}
+    trade_desk.trading([symbol])
+    book.place(symbol, "BUY", 1, 40)
+    await pull(trade_desk)
+    book.fill(symbol, book.place(symbol, "BUY", 1, 50))
+    trade_desk.exchange.inject(Body(path="/api/v3/myTrades", text="[]", count=None))
+    trade_desk.clock.advance(86_400)
+    await pull(trade_desk)
+    trade_desk.exchange.heal()
+    for words, rows in (((), 0), (("--again",), 1)):
+        code, said = await trade_desk.command(
+            "run", "trading", *words, PREFECT_API_AUTH_STRING=prefect.api.password, **up
+        )
+        assert (code, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
+        assert len(trade_desk.rows("fills")) == rows
+    assert (await last_run(prefect, "trading"))["state"]["type"] == "COMPLETED"
 
 
 async def test_stopping_is_recorded_as_cancelled(prefect, run, file):

@@ -50,6 +50,78 @@ async def test_a_reset_exchange_needs_a_new_lake(later: int, desk: TradeDesk) ->
     assert stored(desk) == before
 
 
+TRADING = ("orders", "order_lists", "fills", "allocations", "prevented_matches")
+
+
+def everything(desk: TradeDesk) -> dict[str, list[dict[str, object]]]:
+    return {name: desk.rows(name) for name in TRADING}
+
+
+def traded_anew(desk: TradeDesk) -> None:
+    """After a reset: orders and fills of symbols old and new, an open order, lists of orders."""
+    desk.clock.advance(31 * DAY_S)
+    desk.exchange.reset()
+    for symbol in ("ETHUSDT", "ETHBTC", B):
+        for _ in range(3):
+            desk.book.fill(symbol, desk.book.place(symbol, "SELL", 1, 60))
+    desk.book.place("ETHUSDT", "SELL", 1, 90)
+    for _ in range(3):
+        desk.book.place_list(
+            "OCO", "ETHBTC", {"side": "SELL", "qty": 1, "price": 60}, {"side": "SELL", "qty": 1, "price": 70}
+        )
+
+
+@pytest.mark.parametrize("symbols", ["traded", [B, "ETHUSDT", "ETHBTC"], ["ETHUSDT"], ["ETHBTC", "XRPUSDT"]])
+async def test_a_reset_concerns_the_account_as_a_whole(symbols: object, desk: TradeDesk) -> None:
+    """Symbols and lists the lake never held are stored no more than those it holds, in this run and in later ones."""
+    filled(desk, 12)
+    await pull(desk)
+    before = everything(desk)
+    traded_anew(desk)
+    desk.trading(symbols)
+    for again in (False, True, False):
+        receipts = {one.dataset: one for one in await desk.run("trading", again=again)}
+        assert {name: one.outcome for name, one in receipts.items()} == {
+            "balances": "done",
+            "orders": "failed",
+            "fills": "failed",
+        }
+        assert "start a new lake" in told([receipts["orders"]])
+        desk.clock.advance(DAY_S)
+    assert everything(desk) == before
+
+
+async def test_a_reset_that_one_symbol_tells_is_one_of_all(desk: TradeDesk) -> None:
+    """Where the exchange may have dropped all orders of the symbol that changed last, another one tells of the reset."""
+    filled(desk, 3)
+    await pull(desk)
+    desk.clock.advance(DAY_S)
+    desk.book.cancel("ETHUSDT", desk.book.place("ETHUSDT", "BUY", 1, 50))
+    desk.trading([B, "ETHUSDT", "ETHBTC"])
+    await pull(desk)
+    before = everything(desk)
+    desk.clock.advance(91 * DAY_S)
+    traded_anew(desk)
+    assert "start a new lake" in told(await desk.run("trading"))
+    assert everything(desk) == before
+
+
+async def test_fills_that_are_missing_stop_what_is_found_later(desk: TradeDesk) -> None:
+    """Seen in the fills alone, a lack leaves newly found symbols unstored, until an answer is whole again."""
+    filled(desk, 3)
+    await pull(desk)
+    desk.clock.advance(DAY_S)
+    filled(desk, 1)
+    desk.book.fill("ETHUSDT", desk.book.place("ETHUSDT", "BUY", 1, 50))
+    desk.clock.advance(8 * DAY_S)
+    desk.exchange.inject(Hole(path=TRADES, symbol=B, place=3, count=1))
+    assert "lacks 1 that the lake holds (ids " in told(await desk.run("trading"))
+    assert desk.rows("fills", symbol="ETHUSDT") == desk.rows("orders", symbol="ETHUSDT") == []
+    await pull(desk)
+    for symbol in (B, "ETHUSDT"):
+        assert desk.stored_ids("fills", symbol) == desk.true_ids("fills", symbol)
+
+
 async def test_an_order_with_a_free_id_is_known_for_one_of_after_a_reset(desk: TradeDesk) -> None:
     """An order placed long after stored ones with higher ids is refused, though the lake has none under its id."""
     numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
@@ -66,19 +138,19 @@ async def test_an_order_with_a_free_id_is_known_for_one_of_after_a_reset(desk: T
     assert stored(desk) == before
 
 
-@pytest.mark.parametrize("kind", ["OCO", "OTO"])
-async def test_lists_of_after_a_reset_are_no_states_of_older_ones(kind: str, desk: TradeDesk) -> None:
-    """A list of another kind or of other orders under a stored id is refused."""
+LEG = {"symbol": B, "orderId": 999, "clientOrderId": "x"}
+
+
+@pytest.mark.parametrize("values", [{"contingencyType": "OTO"}, {"symbol": "ETHUSDT"}, {"orders": [LEG, LEG]}])
+async def test_lists_of_another_kind_are_no_states_of_older_ones(values: dict[str, object], desk: TradeDesk) -> None:
+    """A list of another kind, of another symbol or of other orders under a stored id is refused."""
     legs = ({"side": "SELL", "qty": 1, "price": 60}, {"side": "SELL", "qty": 1, "price": 70})
-    desk.book.place(B, "SELL", 1, 90)
     for _ in range(5):
         desk.book.place_list("OCO", B, *legs)
     await pull(desk)
     before = desk.rows("order_lists")
     desk.clock.advance(31 * DAY_S)
-    desk.exchange.reset()
-    for _ in range(7):
-        desk.book.place_list(kind, B, *legs)
+    desk.exchange.inject(Misprinted(path="/api/v3/allOrderList", values=values, count=None))
     assert "order_lists of main/spot is not what the lake holds" in told(await desk.run("trading"))
     assert desk.rows("order_lists") == before
 

@@ -115,14 +115,16 @@ async def test_fills_are_asked_for_where_orders_say_so(desk: TradeDesk) -> None:
 
 async def test_only_what_left_the_open_orders_is_asked_for_alone(desk: TradeDesk) -> None:
     """One request lists what is open; `order` is asked once for each stored open order that is not among it."""
-    numbers = [desk.book.place(B, "BUY", 1, price) for price in range(1, 6)]
+    numbers = [desk.book.place(B, "BUY", 1, price) for price in range(1, 16)]
     await pull(desk)
+    desk.clock.advance(DAY_S)
+    desk.book.place(B, "BUY", 1, 16)  # from now on the walk comes by the last ten alone
     assert "order" not in await pull(desk)
     for number in numbers[:2]:
         desk.book.cancel(B, number)
     asked = await pull(desk)
     assert (asked["openOrders"], asked["order"]) == (1, 2)
-    assert [state[0] for state in desk.orders(B).values()] == ["CANCELED"] * 2 + ["NEW"] * 3
+    assert [state[0] for state in desk.orders(B).values()] == ["CANCELED"] * 2 + ["NEW"] * 14
 
 
 async def test_what_the_exchange_forgets_keeps_its_last_state(desk: TradeDesk) -> None:

@@ -105,6 +105,20 @@ async def test_what_a_check_names_is_asked_for(
     assert desk.orders(B) == desk.truth(B)
 
 
+async def test_the_command_asks_again(desk: TradeDesk) -> None:
+    """`binlake run --again` asks now for what a check names, which a plain run leaves for later."""
+    await known(desk)
+    fills_untold(desk)
+    desk.clock.advance(DAY_S)
+    await pull(desk)
+    desk.exchange.heal()
+    for words, left in (((), ["executed_sums"]), (("--again",), [])):
+        code, said = await desk.command("run", "trading", *words)
+        assert code == 0, said
+        assert failing(desk) == left
+    assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
 async def test_what_is_never_told_costs_little(desk: TradeDesk) -> None:
     """An order whose fills the exchange does not have any more is asked for every few hours and named for ever."""
     await known(desk)
