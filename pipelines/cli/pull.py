@@ -20,8 +20,9 @@ from pipelines.cli.stopping import stopping
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Failure, Receipt, worst
 from pipelines.estimate.flow import FlowPlan, plan_flow
-from pipelines.runs.run import Window, run_flow
+from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill as pull_history
+from pipelines.runs.run import run_flow
 from pipelines.service.server import recorder
 from pipelines.settings.credentials import unset_secret
 from schemas.config.values import shown

@@ -21,11 +21,13 @@ from pipelines.candles.windows import BYTES_PER_CANDLE, Cost, cost, reach, worth
 from pipelines.context.progress import Silent
 from pipelines.estimate.ledgers import ledger_costs
 from pipelines.estimate.trading import outlook
-from pipelines.pull.snapshot import LISTED_TICKERS
+from pipelines.pull.snapshot import question
 from pipelines.pull.symbols import Listing, known
-from pipelines.runs.run import Window, archive_for, micros, open_run
+from pipelines.runs.registry import Window
+from pipelines.runs.run import archive_for, open_run
 from pipelines.settings.loader import flow_named
 from pipelines.store.gaps import Series, load_gaps
+from pipelines.store.rows import micros
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
 from schemas.datasets.market import KLINES
 
@@ -101,10 +103,9 @@ async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, 
 
 
 def _weight(endpoint: Endpoint, flow: Flow) -> int:
-    """What one call costs: tickers of a short list are asked for by name."""
-    listed = flow.symbols if isinstance(flow, MarketFlow) and isinstance(flow.symbols, tuple) else ()
-    by_name = endpoint is spot.TICKER_24H and 0 < len(listed) <= LISTED_TICKERS
-    return endpoint.cost({"symbols": list(listed)} if by_name else {})
+    """What one call costs: a short list of symbols is asked for by name where that is cheaper."""
+    listed = flow.symbols if isinstance(flow, MarketFlow) and isinstance(flow.symbols, tuple) else None
+    return endpoint.cost(question(endpoint, listed))
 
 
 def _once(flow: Flow) -> list[Endpoint]:
@@ -130,7 +131,7 @@ async def _symbols(
         book = await asyncio.to_thread(_stored_listing, config.lake, flow.market)
         return _Symbols(wanted, book.delisted, book.forgotten(symbol for symbol in wanted if symbol in book.rows))
     async with open_run(config, name, progress=Silent(), stop=asyncio.Event(), window=window, state=state) as run:
-        chosen = await run.symbols(flow)
+        chosen = await run.symbols()
         return _Symbols(chosen.names, chosen.delisted, chosen.forgotten)
 
 

@@ -3,135 +3,130 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
+from functools import reduce
+from operator import and_
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.clock import SPREAD_S
-from connectors.binance.endpoints import spot
-from connectors.binance.endpoints.model import Endpoint
-from connectors.lake import Lake, Move, Stale
+from connectors.binance.endpoints.model import Endpoint, Param, Whole
+from connectors.lake import Move, Stale, Table
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from schemas.datasets.account import BALANCES
-from schemas.datasets.market import PRICES, TICKERS
+from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.grid import SECOND_US
-
-LISTED_TICKERS = 100  # up to so many symbols a list is cheaper than everything (reference, section 4.1)
-
+from schemas.model.series import Series
 
 Pulled = tuple[int, list[Failure]]
+Row = Mapping[str, Any]
+Key = tuple[Any, ...]
 
 
-async def pull_prices(
-    session: Session, market: str, symbols: Collection[str] | None, traded: Collection[str] = ()
-) -> Pulled:
-    """Store the last price of each symbol, or of all. All are asked for: a list fails whole on one unknown name.
-
-    A named symbol that is `traded` and has no price in the answer is a failure of its own; of all, so is that most have
-    none: a few may have stopped trading since they were listed.
-    """
-    return await _pull(session, PRICES, spot.PRICE, market, symbols, None, traded)
+def question(endpoint: Endpoint, symbols: Collection[str] | None) -> dict[str, Param]:
+    """How a list is asked for: by name where that is cheaper; of all where it fails whole on one unknown name."""
+    by_name = endpoint.walk.by_name if isinstance(endpoint.walk, Whole) else 0
+    return {"symbols": sorted(symbols)} if symbols is not None and len(symbols) <= by_name else {}
 
 
-async def pull_tickers(
-    session: Session, market: str, symbols: Collection[str] | None, traded: Collection[str] = ()
-) -> Pulled:
-    """Store the rolling 24 hours of each symbol, or of all; `traded` as of prices."""
-    asked = sorted(symbols) if symbols is not None and len(symbols) <= LISTED_TICKERS else None
-    return await _pull(session, TICKERS, spot.TICKER_24H, market, symbols, asked, traded)
-
-
-async def _pull(
+async def pull_snapshot(
     session: Session,
-    dataset: Dataset,
     endpoint: Endpoint,
-    market: str,
-    symbols: Collection[str] | None,
-    asked: list[str] | None,
-    traded: Collection[str],
+    of: Mapping[str, str],
+    symbols: Collection[str] | None = None,
+    traded: Collection[str] = (),
 ) -> Pulled:
+    """Store the state of all there is in the series `of` a market or an account, or of these symbols.
+
+    A named symbol that is `traded` and is not in the answer is a failure of its own; of all, so is that most are not:
+    a few may have stopped trading since they were listed.
+    """
     if symbols is not None and not symbols:
         return 0, []
     session.progress.expect(requests=1, rows=0)
-    observed_at = session.client.now_us()
-    rows = await session.client.rows(endpoint, {"market": market, "observed_at": observed_at}, symbols=asked)
+    series, observed_at = Series.of(endpoint.feeds, **{**endpoint.constants, **of}), session.client.now_us()
+    asked = question(endpoint, symbols)
+    rows = await session.client.rows(endpoint, {**series.values, "observed_at": observed_at}, **asked)
     session.progress.advance(requests=1)
     if symbols is not None:
         rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
-    stored = await _commit(session, dataset, dataset.series_id({"market": market}), rows, observed_at)
-    lacking = sorted({*traded} - {*rows["symbol"].to_pylist()})
-    if symbols is None:
-        most = f"{endpoint.name} answered without {len(lacking):,} of the {len(traded):,} symbols that trade."
-        return stored, [Failure(market, f"{most} What came is stored; run again.")] * (2 * len(lacking) > len(traded))
-    why = f"{endpoint.name} answered without it, although it trades; the other symbols are stored."
-    return stored, [Failure(f"{market}/{symbol}", why) for symbol in lacking]
+    if endpoint.feeds.amounts:
+        rows = await asyncio.to_thread(_what_counts, session.lake.table(endpoint.feeds), series, rows, observed_at)
+    stored = await _commit(session, series, rows, observed_at)
+    return stored, _lacking(endpoint, series, rows, traded, named=symbols is not None) if traded else []
 
 
-async def pull_balances(session: Session, account: str) -> int:
-    """Store every asset that is non-zero, or was at the previous snapshot, so that going to zero is visible."""
-    wallet = "spot"
-    session.progress.expect(requests=1, rows=0)
-    observed_at = session.client.now_us()
-    constants: dict[str, str | int] = {"account": account, "wallet": wallet, "observed_at": observed_at}
-    rows = await session.client.rows(spot.ACCOUNT, constants)
-    session.progress.advance(requests=1)
-    series = BALANCES.series_id({"account": account, "wallet": wallet})
-    held_before = await asyncio.to_thread(_held, session.lake, account, wallet, series)
-    listed = {str(asset): index for index, asset in enumerate(rows["asset"].to_pylist())}
-    keep = {index for asset, index in listed.items() if asset in held_before}
-    keep |= set(pc.indices_nonzero(_nonzero(rows)).to_pylist())
-    gone = [_zero(account, wallet, asset, observed_at) for asset in sorted(held_before - listed.keys())]
-    kept = rows.take(pa.array(sorted(keep), pa.int64()))  # typed, since an account may hold nothing
-    snapshot = pa.concat_tables([kept, pa.Table.from_pylist(gone, schema=BALANCES.schema)])
-    return await _commit(session, BALANCES, series, snapshot, observed_at)
+def _lacking(
+    endpoint: Endpoint, series: Series, rows: pa.Table, traded: Collection[str], *, named: bool
+) -> list[Failure]:
+    """What the answer should have held."""
+    where, lacking = "/".join(series.values.values()), sorted({*traded} - {*rows["symbol"].to_pylist()})
+    if named:
+        why = f"{endpoint.name} answered without it, although it trades; the other symbols are stored."
+        return [Failure(f"{where}/{symbol}", why) for symbol in lacking]
+    most = f"{endpoint.name} answered without {len(lacking):,} of the {len(traded):,} symbols that trade."
+    return [Failure(where, f"{most} What came is stored; run again.")] * (2 * len(lacking) > len(traded))
 
 
-def _held(lake: Lake, account: str, wallet: str, series: str) -> set[str]:
-    """The assets that were non-zero at the previous snapshot."""
-    table = lake.table(BALANCES)
-    previous = table.bounds().get(f"{series}#observed_at")
+def _what_counts(table: Table, series: Series, rows: pa.Table, observed_at: int) -> pa.Table:
+    """What is not zero, or was not at the previous snapshot, so that going to zero is visible.
+
+    The answer states everything, so what it no longer names is zero as well.
+    """
+    dataset, before = table.dataset, _held_before(table, series)
+    named = _keys(dataset, rows)
+    kept = [key in before or nonzero for key, nonzero in zip(named, _nonzero(dataset, rows), strict=True)]
+    gone = [_emptied(dataset, before[key], observed_at) for key in sorted(before.keys() - {*named})]
+    # Typed, since an account may hold nothing.
+    return pa.concat_tables([rows.filter(pa.array(kept, pa.bool_())), rows_of(dataset, gone)])
+
+
+def _held_before(table: Table, series: Series) -> dict[Key, Row]:
+    """What was not zero at the previous snapshot."""
+    dataset, previous = table.dataset, series.bound("observed_at", table.bounds())
     if previous is None:
-        return set()
-    where = (
-        (pc.field("account") == account)
-        & (pc.field("wallet") == wallet)
-        & (pc.field("observed_at") == pa.scalar(previous, BALANCES.schema.field("observed_at").type))
-    )
-    rows = table.scan(["asset", "free", "locked"], where)
-    return {str(asset) for asset in rows.filter(_nonzero(rows))["asset"].to_pylist()}
-
-
-def _nonzero(rows: pa.Table) -> pa.ChunkedArray[pa.BooleanScalar]:
-    zero = pa.scalar(Decimal(0), BALANCES.schema.field("free").type)
-    found: pa.ChunkedArray[pa.BooleanScalar] = pc.or_(
-        pc.not_equal(rows["free"], zero), pc.not_equal(rows["locked"], zero)
-    )
-    return found
-
-
-def _zero(account: str, wallet: str, asset: str, observed_at: int) -> dict[str, object]:
-    """The answer states the whole account, so an asset it no longer names is held no more."""
-    zero = Decimal(0)
+        return {}
+    instant = pa.scalar(previous, dataset.schema.field("observed_at").type)
+    where = [pc.field(name) == value for name, value in {**series.values, "observed_at": instant}.items()]
+    rows = table.scan(dataset.schema.names, reduce(and_, where))
     return {
-        "account": account, "wallet": wallet, "asset": asset, "free": zero, "locked": zero,
-        "observed_at": observed_at, "extra": None,
-    }  # fmt: skip
+        key: row
+        for key, row, nonzero in zip(_keys(dataset, rows), with_instants(rows), _nonzero(dataset, rows), strict=True)
+        if nonzero
+    }
 
 
-async def _commit(session: Session, dataset: Dataset, series: str, rows: pa.Table, observed_at: int) -> int:
+def _keys(dataset: Dataset, rows: pa.Table) -> list[Key]:
+    """What names each row within its snapshot."""
+    names = [name for name in dataset.key if name not in {*dataset.series, dataset.clock}]
+    return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+
+
+def _nonzero(dataset: Dataset, rows: pa.Table) -> list[bool]:
+    return [any(amounts) for amounts in zip(*(rows[name].to_pylist() for name in dataset.amounts), strict=True)]
+
+
+def _emptied(dataset: Dataset, row: Row, observed_at: int) -> Row:
+    unknown = {column.name: None for column in dataset.columns if column.nullable}
+    return {**row, **unknown, **dict.fromkeys(dataset.amounts, Decimal(0)), "observed_at": observed_at}
+
+
+async def _commit(session: Session, series: Series, rows: pa.Table, observed_at: int) -> int:
     """Commit one snapshot; one that another process overtook is left out, since a newer one is there."""
-    table = session.lake.table(dataset)
-    previous = (await asyncio.to_thread(table.bounds)).get(f"{series}#observed_at")
+    table = session.lake.table(series.dataset)
+    previous = series.bound("observed_at", await asyncio.to_thread(table.bounds))
     if previous is not None and previous >= observed_at:
         if previous <= session.client.now_us() + SPREAD_S * SECOND_US:  # two readings of one clock differ
             return 0
-        raise Problem(f"{dataset.name} holds a snapshot of {series} from later than now.", "Run `binlake doctor`.")
-    move = Move(series, {"observed_at": previous}, {"observed_at": observed_at})
+        raise Problem(
+            f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
+        )
+    move = Move(series.id, {"observed_at": previous}, {"observed_at": observed_at})
     try:
         await asyncio.to_thread(table.commit, rows, [move])
     except Stale:

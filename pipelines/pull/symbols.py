@@ -1,33 +1,26 @@
-"""Symbols: what the exchange lists, kept as versions; and which of them a flow means."""
+"""What the exchange lists in a market, as the lake knows it; asked for again when that is no longer fresh."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import pyarrow.compute as pc
-
-from connectors.binance.endpoints import spot
-from connectors.binance.errors import Rejected
-from connectors.lake import Lake, Move, Stale
+from connectors.binance.endpoints import FEEDING
+from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.store.rows import rows_of, with_instants
-from schemas.datasets.market import KLINES, SYMBOLS
-from schemas.model.errors import Problem
+from pipelines.pull.states import last_states, pull_states
+from schemas.datasets.market import KLINES, SYMBOLS, TICKERS
 from schemas.model.grid import HOUR_US, MINUTE_US
+from schemas.model.series import Series
 
 FRESH_US = HOUR_US  # how long a listing is good for
 BRAND_NEW_US = MINUTE_US  # how long it is good for when a name is missing from it
 TRADING = "TRADING"
 NOT_TRADING = "BREAK"  # delisted, or not yet listed
-UNASKED = ("SPOT", "MARGIN", "LEVERAGED")  # the groups whose symbols are listed when none is named
-PERMISSIONS = (*UNASKED, *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,105 +68,19 @@ async def listing(session: Session, market: str, wanted: Collection[str] = ()) -
     good_for = FRESH_US if stored.rows.keys() >= set(wanted) else BRAND_NEW_US
     if seen_at is not None and session.client.now_us() - seen_at < good_for:
         return stored
-    await pull_symbols(session, market)
+    await pull_states(session, FEEDING[SYMBOLS.name, market], {"market": market})
     return (await asyncio.to_thread(_stored, session.lake, market))[0]
 
 
-async def pull_symbols(session: Session, market: str) -> int:
-    """Store a version of every symbol that changed since the last look, and a last one of those that vanished.
-
-    That most of them vanish at once is asked for again, and then refused: no exchange delists half of its market.
-    """
-    before = await asyncio.to_thread(known, session.lake, market)
-    look = await _look(session, market)
-    if look.loses_most_of(before):
-        look = await _look(session, market)
-    if look.loses_most_of(before):
-        raise Problem(
-            f"exchangeInfo lacks {len(look.lost(before)):,} of the {len(before.trading()):,} symbols of {market} "
-            "that were listed before.",
-            "None was marked as gone; run again. An exchange that was wiped, as testnets are, needs a new lake.",
-        )
-    return await asyncio.to_thread(_store, session.lake, market, look)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What was listed at an instant: of all symbols, or of those that the exchange shows unless asked for more."""
-
-    at: int
-    printed: Mapping[str, Mapping[str, Any]]
-    everything: bool
-
-    def gone(self, before: Listing) -> list[str]:
-        """The symbols that would be listed if they still existed."""
-        return [
-            symbol
-            for symbol, row in before.rows.items()
-            if symbol not in self.printed and row["gone_since"] is None and (self.everything or _shown_unasked(row))
-        ]
-
-    def lost(self, before: Listing) -> set[str]:
-        """The symbols that traded and are gone."""
-        return before.trading().intersection(self.gone(before))
-
-    def loses_most_of(self, before: Listing) -> bool:
-        return 2 * len(self.lost(before)) > len(before.trading())
-
-
-def _shown_unasked(row: Mapping[str, Any]) -> bool:
-    """Whether a symbol is listed without naming its groups; old answers do not say."""
-    sets = row["permission_sets"]
-    return sets is None or any(group in UNASKED for groups in json.loads(sets) for group in groups)
-
-
-async def _look(session: Session, market: str) -> _Look:
-    """What is listed, whoever may trade it: without naming the groups, regional symbols are left out."""
-    now = session.client.now_us()
-    ask = partial(session.client.rows, spot.EXCHANGE_INFO, {"market": market, "valid_from": now})
-    session.progress.expect(requests=1, rows=0)
-    try:
-        rows, everything = await ask(permissions=list(PERMISSIONS)), True
-    except Rejected:  # it knows one of the groups no more; what it lists by default is better than nothing
-        rows, everything = await ask(), False
-    session.progress.advance(requests=1)
-    return _Look(now, {row["symbol"]: row for row in with_instants(rows)}, everything)
-
-
-def _store(lake: Lake, market: str, look: _Look) -> int:
-    table, now = lake.table(SYMBOLS), look.at
-    series = SYMBOLS.series_id({"market": market})
-    previous = table.bounds().get(f"{series}#observed_at")
-    if previous is not None and previous >= now:
-        return 0  # a newer look was stored meanwhile
-    before = known(lake, market)
-    changed = [row for symbol, row in look.printed.items() if _differs(row, before.rows.get(symbol))]
-    gone = [{**before.rows[symbol], "gone_since": now, "valid_from": now} for symbol in look.gone(before)]
-    news = rows_of(SYMBOLS, [*changed, *gone])
-    try:
-        table.commit(news, [Move(series, {"observed_at": previous}, {"observed_at": now})])
-    except Stale:
-        return 0
-    return news.num_rows
-
-
-def _differs(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
-    return before is None or any(before[name] != value for name, value in row.items() if name != "valid_from")
-
-
 def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
-    seen_at = lake.table(SYMBOLS).bounds().get(f"{SYMBOLS.series_id({'market': market})}#observed_at")
-    return known(lake, market), seen_at
+    series = Series.of(SYMBOLS, market=market)
+    return known(lake, market), series.bound("observed_at", lake.table(SYMBOLS).bounds())
 
 
 def known(lake: Lake, market: str) -> Listing:
     """Every symbol that was ever listed to us, also those that vanished since."""
-    return Listing(_last_versions(lake, market))
-
-
-def _last_versions(lake: Lake, market: str) -> dict[str, dict[str, Any]]:
-    rows = lake.table(SYMBOLS).scan(where=pc.field("market") == market)
-    return {row["symbol"]: row for row in with_instants(rows.sort_by("valid_from"))}
+    states = last_states(lake, Series.of(SYMBOLS, market=market))
+    return Listing({symbol: row for (_, symbol), row in states.items()})
 
 
 def covered(lake: Lake, market: str) -> set[str]:
@@ -188,7 +95,7 @@ async def top(session: Session, market: str, book: Listing, quote: str, count: i
     if len(kept) >= count:
         return kept
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}
-    rows = await session.client.rows(spot.TICKER_24H, constants)
+    rows = await session.client.rows(FEEDING[TICKERS.name, market], constants)
     ranked = [str(symbol) for symbol in rows.sort_by([("quote_volume", "descending")])["symbol"].to_pylist()]
     return [*kept, *_first(ranked, candidates & book.trading() - set(kept), count - len(kept))]
 

@@ -4,73 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
-from connectors.binance.endpoints import LEDGERS
-from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.pools import SPOT
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
-from pipelines.candles.pull import Pull
-from pipelines.candles.reloading import Reload
-from pipelines.candles.republished import recheck
 from pipelines.context.progress import Progress, following
 from pipelines.context.receipts import Failure, Outcome, Receipt
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
-from pipelines.pull.ledger import LedgerPull
-from pipelines.pull.ledger_windows import instant_us
-from pipelines.pull.snapshot import pull_balances, pull_prices, pull_tickers
 from pipelines.pull.symbol_selection import Chosen, choose
-from pipelines.pull.symbols import pull_symbols
-from pipelines.quality.archive_audit import audit
 from pipelines.runs.allocator import reuse_memory
+from pipelines.runs.registry import Task, Unit, Window, units_of
+from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import admit, keys_for
 from pipelines.settings.loader import flow_named
-from pipelines.store.gaps import Series
-from pipelines.trading.flow import SPOT_MARKET, Trading
 from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
-from schemas.datasets import DATASETS
-from schemas.datasets.market import KLINES, SYMBOLS
-from schemas.model.errors import AccessRefused, Problem, TryLater, UsageProblem
+from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
-
-CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One dataset of a flow: what a receipt speaks of, and what a scheduler may retry alone."""
-
-    flow: str
-    dataset: str
-    market: str | None = None
-    account: str | None = None
-
-    @property
-    def where(self) -> str:
-        return self.account or self.market or "lake"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The stretch of history asked for; without one, a flow goes on from where it stands.
-
-    With `again`, what the lake covers of it is loaded again and held against what is stored.
-    """
-
-    since: datetime
-    until: datetime | None = None
-    symbols: tuple[str, ...] = ()
-    again: bool = False
 
 
 @dataclass(slots=True)
@@ -139,125 +97,26 @@ class Run:
         )
 
     async def _rows(self, unit: Unit) -> tuple[int, list[Failure]]:
-        match self.flow:
-            case MarketFlow() if unit.dataset == SYMBOLS.name:
-                return await pull_symbols(self.session, self.flow.market), []
-            case MarketFlow():
-                return await _MARKET[unit.dataset](self, self.flow, await self.symbols(self.flow))
-            case AccountFlow():
-                return await _ACCOUNT[unit.dataset](self, self.flow)
-            case MaintenanceFlow():
-                return await self._upkeep(unit), []
+        flow = self.flow
+        if isinstance(flow, MaintenanceFlow):
+            return await keep_up(self.session, unit.dataset), []
+        return await Task(
+            session=self.session,
+            endpoint=unit.endpoint,
+            flow=flow,
+            symbols=self.symbols,
+            window=self.window,
+            budget=self.config.budget,
+        ).pull()
 
-    async def _upkeep(self, unit: Unit) -> int:
-        """Tidy a table; of candles, then look at the archive again. Only the latter needs a network, and can wait."""
-        session = self.session
-        await asyncio.to_thread(session.lake.table(DATASETS[unit.dataset]).maintain)
-        if unit.dataset != KLINES.name or session.archive is None:
-            return 0
-        rows = await recheck(session, session.archive)
-        try:
-            async with session.client:
-                await audit(session)
-        except TryLater as problem:
-            session.note(f"The archive was not audited: {problem}")
-        return rows
-
-    async def symbols(self, flow: MarketFlow) -> Chosen:
+    async def symbols(self) -> Chosen:
         """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
+        assert isinstance(self.flow, MarketFlow)  # noqa: S101 - no other flow chooses symbols of a market
         if self._chosen is None:
-            wanted = self.window.symbols if self.window and self.window.symbols else flow.symbols
-            self._chosen = await choose(self.session, flow, wanted)
+            wanted = self.window.symbols if self.window and self.window.symbols else self.flow.symbols
+            self._chosen = await choose(self.session, self.flow, wanted)
             return self._chosen
         return replace(self._chosen, unknown=())
-
-
-Pulled = Awaitable[tuple[int, list[Failure]]]
-
-
-async def _klines(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    since = run.window.since if run.window else flow.since
-    assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
-    pull = Pull(
-        run.session,
-        [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
-        since=micros(since),
-        until=micros(run.window.until) if run.window and run.window.until else None,
-        delisted=chosen.delisted,
-        forgotten=chosen.forgotten,
-        source=flow.source,
-    )
-    work: Pull | Reload = pull
-    if run.window and run.window.again:
-        work = Reload(run.session, pull.series, pull.fetcher, pull.since, pull.until or run.session.client.now_us())
-    try:
-        await work.run()
-    except Problem as problem:
-        return work.rows, [*chosen.unknown, *work.failures, Failure.of(flow.market, problem)]
-    return work.rows, [*chosen.unknown, *work.failures]
-
-
-async def _prices(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    rows, lacking = await pull_prices(run.session, flow.market, chosen.listed, chosen.traded)
-    return rows, [*chosen.unknown, *lacking]
-
-
-async def _tickers(run: Run, flow: MarketFlow, chosen: Chosen) -> tuple[int, list[Failure]]:
-    rows, lacking = await pull_tickers(run.session, flow.market, chosen.listed, chosen.traded)
-    return rows, [*chosen.unknown, *lacking]
-
-
-_MARKET: dict[str, Callable[[Run, MarketFlow, Chosen], Pulled]] = {
-    "klines": _klines,
-    "prices": _prices,
-    "tickers": _tickers,
-}
-
-
-async def _balances(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
-    return await pull_balances(run.session, flow.account), []
-
-
-async def _orders(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
-    return await Trading(run.session, flow, run.config.budget).orders()
-
-
-async def _fills(run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
-    return await Trading(run.session, flow, run.config.budget).fills()
-
-
-async def _ledger(endpoint: Endpoint, run: Run, flow: AccountFlow) -> tuple[int, list[Failure]]:
-    pull = LedgerPull(session=run.session, endpoint=endpoint, account=flow.account, since=instant_us(flow.since))
-    await pull.run()
-    return pull.rows, pull.failures
-
-
-# In this order, since orders say where fills are, and balances where unknown fills must be.
-_ACCOUNT: dict[str, Callable[[Run, AccountFlow], Pulled]] = {
-    "balances": _balances,
-    "orders": _orders,
-    "fills": _fills,
-    **{endpoint.feeds.name: partial(_ledger, endpoint) for endpoint in LEDGERS},
-}
-
-
-def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
-    """What a run of the flow pulls, one unit a dataset."""
-    match flow:
-        case MarketFlow():
-            return tuple(Unit(name, dataset, market=flow.market) for dataset in flow.datasets)
-        case AccountFlow():
-            return tuple(
-                Unit(name, dataset, market=_market_of(dataset), account=flow.account)
-                for dataset in _ACCOUNT
-                if dataset in flow.datasets
-            )
-        case MaintenanceFlow():
-            return tuple(Unit(name, dataset) for dataset in DATASETS)
-
-
-def _market_of(dataset: str) -> str | None:
-    return SPOT_MARKET if "market" in DATASETS[dataset].series else None
 
 
 @asynccontextmanager
@@ -353,11 +212,12 @@ async def backfill(
 ) -> list[Receipt]:
     """Pull the history of a flow's candles back to `window.since`. UsageProblem where a flow has none."""
     flow = flow_named(config, name)
-    if not isinstance(flow, MarketFlow) or "klines" not in flow.datasets:
+    candles = tuple(unit.dataset for unit in units_of(name, flow) if unit.has_history)
+    if not candles:
         raise UsageProblem(f"Flow '{name}' has no history to go back to.", _no_backfill(flow))
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {window.since:%Y-%m-%d} is not before --until {window.until:%Y-%m-%d}.")
-    only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": ("klines",)})}})
+    only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": candles})}})
     return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state)
 
 
@@ -370,24 +230,3 @@ def _no_backfill(flow: Flow) -> str:
 def hopeless(receipt: Receipt) -> bool:
     """Whether the exchange would refuse the next dataset just the same."""
     return receipt.exit_code in {TryLater.exit_code, AccessRefused.exit_code}
-
-
-def tidy(lake: Lake, datasets: Collection[str]) -> list[Failure]:
-    """Merge small files of tables that have become crowded, also when no maintenance flow is scheduled.
-
-    Returns why a table could not be tidied; the others are.
-    """
-    failures: list[Failure] = []
-    for name in sorted({*datasets, "runs", "api_requests"}):
-        table = lake.table(DATASETS[name])
-        try:
-            if table.crowd() > CROWDED_FILES:
-                table.maintain()
-        except Exception as error:  # noqa: BLE001 - what was pulled is pulled
-            failures.append(Failure.of(table.dataset.table, error))
-    return failures
-
-
-def micros(instant: datetime) -> int:
-    """Microseconds since 1970."""
-    return int(instant.timestamp()) * SECOND_US + instant.microsecond

@@ -42,7 +42,8 @@ from prefect.types.entrypoint import EntrypointType
 from pipelines.context.progress import Progress, Silent
 from pipelines.context.receipts import Receipt, worst
 from pipelines.context.surprises import told
-from pipelines.runs.run import Run, Unit, run_flow
+from pipelines.runs.registry import Unit
+from pipelines.runs.run import Run, run_flow
 from pipelines.service.processes import alive
 from pipelines.service.server import SERVED_FILE, Api
 from pipelines.settings.credentials import unset_secret

@@ -47,6 +47,11 @@ def wall_clock() -> int:
     return int(datetime.now(UTC).timestamp() * SECOND_US)
 
 
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970."""
+    return int(instant.timestamp()) * SECOND_US + instant.microsecond
+
+
 Instants = npt.NDArray[np.int64]
 
 

@@ -38,6 +38,10 @@ class Trading:
     flow: AccountFlow
     budget: float
 
+    async def pull(self, dataset: Dataset) -> Pulled:
+        """Bring one of the two up to date."""
+        return await (self.orders() if dataset is ORDERS else self.fills())
+
     async def orders(self) -> Pulled:
         """Bring orders and lists of orders up to date."""
         pull = self._order_pull(self._named)

@@ -23,4 +23,5 @@ BALANCES = Dataset(
     series=("account", "wallet"),
     clock="observed_at",
     partition=("account", "month"),
+    amounts=("free", "locked"),
 )

@@ -160,6 +160,7 @@ FILLS = Dataset(
     ),
     key=("account", "market", "symbol", "trade_id"),
     kind=Kind.APPEND,
+    needs="orders",
     series=("account", "market", "symbol"),
     cursor="trade_id",
     clock="time",

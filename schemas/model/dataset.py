@@ -48,7 +48,8 @@ class Dataset:
     `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
     value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
     `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
-    dataset that `comes_with` another is pulled along with it. A row older than
+    dataset that `comes_with` another is pulled along with it, one that `needs` another is pulled after it. A snapshot
+    leaves out what is zero in all its `amounts`, unless it was not at the snapshot before. A row older than
     `settles` no longer changes, nor does a new one appear behind it.
     """
 
@@ -65,6 +66,8 @@ class Dataset:
     retired: str | None = None
     lifecycle: Lifecycle | None = None
     comes_with: str | None = None
+    needs: str | None = None
+    amounts: tuple[str, ...] = ()
     settles: timedelta | None = None
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.lake import Lake, Move
-from pipelines.runs.run import tidy
+from pipelines.runs.upkeep import tidy
 from schemas.datasets.market import KLINES
 
 SYMBOLS = [f"SYM{number}USDT" for number in range(50)]

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.context.progress import Silent
-from pipelines.runs.run import Window, run_flow
+from pipelines.runs.registry import Window
+from pipelines.runs.run import run_flow
 from pipelines.settings.loader import load
 
 

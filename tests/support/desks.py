@@ -16,7 +16,8 @@ from connectors.lake import Lake
 from connectors.simulator import Exchange, MovableClock
 from pipelines.context.progress import Silent
 from pipelines.context.receipts import Receipt
-from pipelines.runs.run import Window, backfill, run_flow
+from pipelines.runs.registry import Window
+from pipelines.runs.run import backfill, run_flow
 from pipelines.store.gaps import Series
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from connectors.binance.endpoints import spot, wallet
 from connectors.binance.endpoints.model import Endpoint, Windows
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     row for family in (spot, wallet) for row in vars(family).values() if isinstance(row, Endpoint)
 )
+
+FEEDING: Mapping[tuple[str, str], Endpoint] = {
+    (row.feeds.name, row.market): row for row in ENDPOINTS if row.walk is not None
+}
+"""Where each dataset is pulled from, by its name and the market."""
 
 LEDGERS = tuple(endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows))
 

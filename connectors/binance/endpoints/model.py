@@ -80,6 +80,37 @@ class ById:
     param: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnGrid:
+    """Candles, asked for by the instants at which they open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Groups of a list, of which some are shown only when `param` names them.
+
+    `column` holds the groups of a row as JSON; what belongs to one of the `unasked` is shown in any case.
+    """
+
+    param: str
+    names: tuple[str, ...]
+    unasked: tuple[str, ...]
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A list that one answer holds whole: a snapshot, or the full state of things kept as versions.
+
+    Up to `by_name` symbols are asked for by name; where it is 0, the list is never asked for in part. A thing with a
+    status among the `idle` may vanish together with any number of others; that most others vanish at once is an error.
+    """
+
+    by_name: int = 0
+    groups: Groups | None = None
+    idle: tuple[str, ...] = ()
+
+
 class Inside(StrEnum):
     """How the rows inside one window are reached."""
 
@@ -125,7 +156,9 @@ class Windows:
 class Endpoint:
     """One call: where it goes, what it costs and what its answer becomes.
 
-    `page_limit` is the most rows that one answer of a long list holds, and `walk` how a list is walked. `held` says
+    `page_limit` is the most rows that one answer of a long list holds. `walk` says how the dataset is pulled from here;
+    without one, the endpoint answers single questions. `market` is where its rows belong, and `constants` are columns
+    that no answer prints, since they follow from the path. `held` says
     which parameters every row must agree with; a list that is `never_empty` always holds something. `rows_at` names
     the list inside an answer, which a ledger may leave out when it is empty, and `nested` the list inside each of its
     rows: each nested row becomes one, with the fields around it as `parent.NAME`. Wire
@@ -141,7 +174,9 @@ class Endpoint:
     weight: int | BySymbols | ByParams = 1
     security: Security = Security.PUBLIC
     page_limit: int = 0
-    walk: ById | Windows | None = None
+    walk: ById | OnGrid | Whole | Windows | None = None
+    market: str = "spot"
+    constants: Mapping[str, str] = field(default_factory=dict)
     tells_limits: bool = False
     dataset: Dataset | None = None
     rows_at: str | None = None

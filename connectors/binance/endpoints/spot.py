@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from connectors.binance.endpoints.model import Bound, ById, ByParams, BySymbols, Endpoint, Holds, Security, Unset
+from connectors.binance.endpoints.model import (
+    Bound,
+    ById,
+    ByParams,
+    BySymbols,
+    Endpoint,
+    Groups,
+    Holds,
+    OnGrid,
+    Security,
+    Unset,
+    Whole,
+)
 from connectors.binance.pools import SPOT
 from schemas.datasets.account import BALANCES
 from schemas.datasets.market import KLINES as KLINE_ROWS
@@ -14,6 +26,9 @@ _OF_SYMBOLS = _OF_SYMBOL | {"symbols": Holds("symbol")}
 _OF_ORDER = _OF_SYMBOL | {"orderId": Holds("order_id")}
 _FROM = Bound.FROM
 
+_SHOWN_UNASKED = ("SPOT", "MARGIN", "LEVERAGED")
+_PERMISSIONS = (*_SHOWN_UNASKED, *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
+
 TIME = Endpoint(name="time", path="/api/v3/time", pool=SPOT)
 
 EXCHANGE_INFO = Endpoint(
@@ -21,6 +36,10 @@ EXCHANGE_INFO = Endpoint(
     path="/api/v3/exchangeInfo",
     pool=SPOT,
     weight=20,
+    walk=Whole(
+        groups=Groups(param="permissions", names=_PERMISSIONS, unasked=_SHOWN_UNASKED, column="permission_sets"),
+        idle=("BREAK",),
+    ),
     tells_limits=True,
     dataset=SYMBOLS,
     rows_at="symbols",
@@ -33,6 +52,7 @@ KLINES = Endpoint(
     pool=SPOT,
     weight=2,
     page_limit=1000,
+    walk=OnGrid(),
     dataset=KLINE_ROWS,
     wire=(
         "open_time",
@@ -56,6 +76,7 @@ PRICE = Endpoint(
     path="/api/v3/ticker/price",
     pool=SPOT,
     weight=BySymbols(one=2, every=4),
+    walk=Whole(),
     dataset=PRICES,
     held=_OF_SYMBOLS,
     never_empty=True,
@@ -66,6 +87,7 @@ TICKER_24H = Endpoint(
     path="/api/v3/ticker/24hr",
     pool=SPOT,
     weight=BySymbols(one=2, listed=((20, 2), (100, 40)), every=80),
+    walk=Whole(by_name=100),
     dataset=TICKERS,
     held=_OF_SYMBOLS,
     never_empty=True,
@@ -78,6 +100,8 @@ ACCOUNT = Endpoint(
     pool=SPOT,
     weight=20,
     security=Security.SIGNED,
+    walk=Whole(),
+    constants={"wallet": "spot"},
     dataset=BALANCES,
     rows_at="balances",
 )

@@ -18,7 +18,8 @@ from connectors.simulator.protocol.faults import Error
 from pipelines.candles import commits as batch
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flow
-from pipelines.runs.run import Window, backfill
+from pipelines.runs.registry import Window
+from pipelines.runs.run import backfill
 from schemas.datasets import DATASETS
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Body, Error, Fault, Html, Redirect, Wrong
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flow
-from pipelines.runs.run import Window, backfill
+from pipelines.runs.registry import Window
+from pipelines.runs.run import backfill
 from schemas.datasets.market import KLINES
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flow
 from pipelines.quality.checks import run_checks
 from pipelines.quality.expectations import schedules
-from pipelines.runs.run import Window, backfill, run_flow
+from pipelines.runs.registry import Window
+from pipelines.runs.run import backfill, run_flow
 from pipelines.store.id_cursor import OVERLAP_ROWS
 from pipelines.trading.symbol_discovery import Heat
 from schemas.model.errors import UsageProblem

@@ -1,0 +1,144 @@
+"""What a flow pulls, and with which pull: the walk of the endpoint that feeds a dataset decides, never its name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, Whole, Windows
+from pipelines.candles.pull import Pull
+from pipelines.candles.reloading import Reload
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.pull.ledger import LedgerPull
+from pipelines.pull.ledger_windows import instant_us
+from pipelines.pull.snapshot import pull_snapshot
+from pipelines.pull.states import pull_states
+from pipelines.pull.symbol_selection import Chosen
+from pipelines.store.gaps import Series
+from pipelines.store.rows import micros
+from pipelines.trading.flow import Trading
+from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
+from schemas.datasets import DATASETS
+from schemas.model.dataset import Kind
+from schemas.model.errors import Problem
+
+SPOT_MARKET = "spot"
+
+Pulled = tuple[int, list[Failure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One dataset of a flow: what a receipt speaks of, and what a scheduler may retry alone."""
+
+    flow: str
+    dataset: str
+    market: str | None = None
+    account: str | None = None
+
+    @property
+    def where(self) -> str:
+        return self.account or self.market or "lake"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the dataset is pulled from."""
+        return FEEDING[self.dataset, self.market or SPOT_MARKET]
+
+    @property
+    def has_history(self) -> bool:
+        """Whether it can be asked for from an instant on that lies before what is stored."""
+        return self.market is not None and isinstance(self.endpoint.walk, OnGrid)
+
+
+def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
+    """What a run of the flow pulls, one unit per dataset: an account's as they are declared, what others need first."""
+    match flow:
+        case MarketFlow():
+            return tuple(Unit(name, dataset, market=flow.market) for dataset in flow.datasets)
+        case AccountFlow():
+            wanted = (dataset for dataset in DATASETS.values() if dataset.name in flow.datasets)
+            return tuple(
+                Unit(name, one.name, market=SPOT_MARKET if "market" in one.series else None, account=flow.account)
+                for one in wanted
+            )
+        case MaintenanceFlow():
+            return tuple(Unit(name, dataset) for dataset in DATASETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of history asked for; without one, a flow goes on from where it stands.
+
+    With `again`, what the lake covers of it is loaded again and held against what is stored.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    symbols: tuple[str, ...] = ()
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One dataset to pull, and what its pull may need. `symbols` chooses those that a market flow means."""
+
+    session: Session
+    endpoint: Endpoint
+    flow: MarketFlow | AccountFlow
+    symbols: Callable[[], Awaitable[Chosen]]
+    window: Window | None
+    budget: float
+
+    async def pull(self) -> Pulled:
+        """Pull the dataset; how many rows are new, and what failed."""
+        match self.endpoint.walk, self.flow:
+            case OnGrid(), MarketFlow() as flow:
+                return await self._candles(flow, await self.symbols())
+            case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
+                return await pull_states(self.session, self.endpoint, {"market": flow.market}), []
+            case Whole(), MarketFlow() as flow:
+                return await self._snapshot(flow, await self.symbols())
+            case Whole(), AccountFlow() as flow:
+                return await pull_snapshot(self.session, self.endpoint, {"account": flow.account})
+            case Windows(), AccountFlow() as flow:
+                return await self._ledger(flow)
+            case ById(), AccountFlow() as flow:
+                return await Trading(self.session, flow, self.budget).pull(self.endpoint.feeds)
+        raise AssertionError(f"{self.endpoint.name} is not walked in a flow of kind {self.flow.kind}")
+
+    async def _candles(self, flow: MarketFlow, chosen: Chosen) -> Pulled:
+        since = self.window.since if self.window else flow.since
+        assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+        pull = Pull(
+            self.session,
+            [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
+            since=micros(since),
+            until=micros(self.window.until) if self.window and self.window.until else None,
+            delisted=chosen.delisted,
+            forgotten=chosen.forgotten,
+            source=flow.source,
+        )
+        work: Pull | Reload = pull
+        if self.window and self.window.again:
+            until = pull.until or self.session.client.now_us()
+            work = Reload(self.session, pull.series, pull.fetcher, pull.since, until)
+        try:
+            await work.run()
+        except Problem as problem:
+            return work.rows, [*chosen.unknown, *work.failures, Failure.of(flow.market, problem)]
+        return work.rows, [*chosen.unknown, *work.failures]
+
+    async def _snapshot(self, flow: MarketFlow, chosen: Chosen) -> Pulled:
+        of = {"market": flow.market}
+        rows, lacking = await pull_snapshot(self.session, self.endpoint, of, chosen.listed, chosen.traded)
+        return rows, [*chosen.unknown, *lacking]
+
+    async def _ledger(self, flow: AccountFlow) -> Pulled:
+        since = instant_us(flow.since)
+        pull = LedgerPull(session=self.session, endpoint=self.endpoint, account=flow.account, since=since)
+        await pull.run()
+        return pull.rows, pull.failures

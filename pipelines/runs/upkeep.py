@@ -1,0 +1,50 @@
+"""Upkeep: every table tidied on its schedule, crowded ones after a run, and the archive looked at again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints.model import OnGrid
+from connectors.lake import Lake
+from pipelines.candles.republished import recheck
+from pipelines.context.receipts import Failure
+from pipelines.context.session import Session
+from pipelines.quality.archive_audit import audit
+from schemas.datasets import DATASETS
+from schemas.model.errors import TryLater
+
+CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
+
+_CANDLES = {dataset for (dataset, _), endpoint in FEEDING.items() if isinstance(endpoint.walk, OnGrid)}
+
+
+async def keep_up(session: Session, dataset: str) -> int:
+    """Tidy a table; of candles, then look at the archive again. Only the latter needs a network, and can wait."""
+    await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
+    if dataset not in _CANDLES or session.archive is None:
+        return 0
+    rows = await recheck(session, session.archive)
+    try:
+        async with session.client:
+            await audit(session)
+    except TryLater as problem:
+        session.note(f"The archive was not audited: {problem}")
+    return rows
+
+
+def tidy(lake: Lake, datasets: Collection[str]) -> list[Failure]:
+    """Merge small files of tables that have become crowded, also when no maintenance flow is scheduled.
+
+    Returns why a table could not be tidied; the others are.
+    """
+    failures: list[Failure] = []
+    for name in sorted({*datasets, "runs", "api_requests"}):
+        table = lake.table(DATASETS[name])
+        try:
+            if table.crowd() > CROWDED_FILES:
+                table.maintain()
+        except Exception as error:  # noqa: BLE001 - what was pulled is pulled
+            failures.append(Failure.of(table.dataset.table, error))
+    return failures
