@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 from support.lakes import rows_of, small_lake, us
 
 from connectors.lake import Lake, Move, Stale, Table
-from connectors.lake.log.delta_log import CHECKPOINT_EVERY
+from connectors.lake.log.snapshot import CHECKPOINT_EVERY
 from schemas.datasets.market import KLINES, PRICES
 
 MINUTE_US = 60_000_000
