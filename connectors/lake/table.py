@@ -29,6 +29,7 @@ from connectors.lake.upkeep.compact import merge, worth_merging
 from connectors.lake.upkeep.replace import holders, without
 from connectors.lake.upkeep.vacuum import vacuum
 from schemas.model.dataset import Dataset
+from schemas.model.series import Series
 
 NOTHING_COMMITTED = "nothing was committed"
 MERGE_PATIENCE_S = 600.0  # merging a large partition takes minutes
@@ -64,13 +65,13 @@ class Table:
         """Bounds by `SERIES#since`, `SERIES#until`, `SERIES#revision`, ... A hint for planning."""
         return self._log.bounds()
 
-    def series(self) -> list[tuple[dict[str, str], dict[str, int]]]:
-        """The columns that name each series, with its bounds."""
+    def series(self) -> list[tuple[Series, dict[str, int]]]:
+        """Each series that the log knows, with its bounds."""
         by_series: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for app_id, value in self.bounds().items():
             series_id, _, bound = app_id.rpartition("#")
             by_series[series_id][bound] = value
-        return [(self.dataset.series_values(series_id), bounds) for series_id, bounds in by_series.items()]
+        return [(Series.with_id(self.dataset, series_id), bounds) for series_id, bounds in by_series.items()]
 
     def version(self) -> int:
         """The current version of the table; -1 when it was never written."""

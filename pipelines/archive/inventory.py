@@ -10,8 +10,8 @@ from typing import Literal
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.files import KlineFile
 from connectors.binance.archive.listing import Remote
-from pipelines.store.gaps import Series
 from schemas.model.grid import DAY_US, Grid
+from schemas.model.series import Series
 
 WORTH_PAGES = 2  # a file that saves fewer requests than this is not fetched; it takes two requests itself
 MOST_ROWS = 200_000  # a larger file (a month of seconds) is taken as its days, which keeps memory flat
@@ -58,7 +58,7 @@ class Shelf:
 
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
         """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
-        grid = Grid.of(self.series.interval)
+        grid = Grid.of(self.series["interval"])
         for remote in filter(None, (self.monthly(instant_us), self.daily(instant_us))):
             file = KlineFile.at(remote.path)
             rows = grid.count(max(file.since_us, since), min(file.until_us, until))
@@ -123,7 +123,7 @@ def _before(path: str) -> str:
 
 
 def _names(series: Series) -> tuple[str, str, str]:
-    return series.market, series.symbol, series.interval
+    return series["market"], series["symbol"], series["interval"]
 
 
 def _next_day(instant_us: int) -> int:

@@ -19,11 +19,12 @@ from connectors.binance.archive.lines import counted
 from connectors.binance.archive.listing import Remote
 from connectors.binance.errors import UnknownSymbol
 from pipelines.archive.inventory import days_of
-from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap, Series
+from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap
 from pipelines.store.rows import instants
 from schemas.datasets.archive import Reason
 from schemas.datasets.market import KLINES
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 MOST_HOLES = 20  # more holes than this in a stretch are asked for together
 _NEVER = 2**63 - 1
@@ -156,7 +157,8 @@ def no_answer(fetched: Fetched) -> Gap | None:
 
 def nothing_listed(series: Series) -> str:
     """What was asked where the archive lists no file: its two folders of the series."""
-    folders = (folder(series.market, series.symbol, series.interval, monthly=monthly) for monthly in (True, False))
+    names = series["market"], series["symbol"], series["interval"]
+    folders = (folder(*names, monthly=monthly) for monthly in (True, False))
     return f"the listing of {' and '.join(folders)}"
 
 

@@ -18,8 +18,9 @@ from connectors.lake import Lake, Move, Stale, Table
 from pipelines.archive.provenance import Looks
 from pipelines.candles.coverage import Step
 from pipelines.store.corrections import Correction, write_corrections
-from pipelines.store.gaps import Gap, Series, write_gaps
+from pipelines.store.gaps import Gap, write_gaps
 from schemas.datasets.market import KLINES
+from schemas.model.series import Series
 
 FLUSH_ROWS = 500_000  # some 90 MB of Arrow; a commit this large is dominated by encoding, not by the log
 FLUSH_FILES = 12  # of the archive; a killed run asks again for those of two batches, while fewer make commits dearer
@@ -50,7 +51,7 @@ class Batch:
         """Forget what was gathered for some series."""
         self.steps = {series: steps for series, steps in self.steps.items() if series not in lost}
         self.corrections = [one for one in self.corrections if one.series not in lost]
-        self.files = [file for file in self.files if _series_of(file) not in lost]
+        self.files = [file for file in self.files if KlineFile.at(file.path).series not in lost]
 
     def gaps(self, *, filled: bool) -> list[tuple[Series, Gap]]:
         """The last version of each gap: of those that rows filled, or of the others."""
@@ -128,11 +129,6 @@ class Commits:
         for move in moves:
             self.bounds.update((f"{move.series}#{name}", value) for name, value in move.new.items())
             self.bounds[f"{move.series}#revision"] = (move.expected["revision"] or 0) + 1
-
-
-def _series_of(fetched: Fetched) -> Series:
-    file = KlineFile.at(fetched.path)
-    return Series(file.market, file.symbol, file.interval)
 
 
 def _merged(steps: Sequence[Step]) -> dict[str, int]:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, OF_THE_EXCHANGE, Asked, Gap, Series
+from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, OF_THE_EXCHANGE, Asked, Gap
 from pipelines.store.rows import Instants, instants, text
 from schemas.model.errors import Problem
 from schemas.model.grid import MINUTE_US, SECOND_US, Grid, longest_us
+from schemas.model.series import Series
 
 LAG_US = 10 * SECOND_US  # a candle counts as closed only when its end lies this far back
 MILLISECOND_US = 1000
@@ -49,7 +50,7 @@ class Walk:
 
     @property
     def grid(self) -> Grid:
-        return Grid.of(self.series.interval, self.until)
+        return Grid.of(self.series["interval"], self.until)
 
     @property
     def open_gap(self) -> Gap | None:
@@ -68,9 +69,9 @@ class Walk:
 
         The new end never passes the last closed candle by less than the quiet time.
         """
-        rows = clean(page, since, until, now, longest_us(self.series.interval))
+        rows = clean(page, since, until, now, longest_us(self.series["interval"]))
         times = instants(rows)
-        grid = Grid.of(self.series.interval, self.until or (int(times[0]) if len(times) else None))
+        grid = Grid.of(self.series["interval"], self.until or (int(times[0]) if len(times) else None))
         end = reached(grid, times, until, now)
         if end <= since:
             return Step(rows.slice(0, 0), {})
@@ -84,8 +85,8 @@ class Walk:
 
     def backward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
         """Take the candles of [since, until), where `until` is the start of coverage."""
-        rows = clean(page, since, until, now, longest_us(self.series.interval))
-        grid = Grid.of(self.series.interval, self.until)
+        rows = clean(page, since, until, now, longest_us(self.series["interval"]))
+        grid = Grid.of(self.series["interval"], self.until)
         found = closed_stretches(grid, instants(rows), since, until, now, asked)
         edge, later = grid.ceil(until), self.gaps.get(until)
         reaches = bool(found) and found[-1].until == edge
@@ -119,7 +120,7 @@ class Walk:
 
         A second look without an answer confirms nothing, and a file is confirmed to be unusable, not to be empty.
         """
-        rows = clean(page, since, until, now, longest_us(self.series.interval))
+        rows = clean(page, since, until, now, longest_us(self.series["interval"]))
         gap = self.gaps.get(since)
         if rows.num_rows:
             return Step(rows, {}, self.filled(instants(rows), since, until, now, asked))

@@ -18,10 +18,11 @@ from pipelines.candles import windows as plan
 from pipelines.candles.coverage import QUIET_US
 from pipelines.candles.windows import Phase, Window
 from pipelines.context.session import Session
-from pipelines.store.gaps import Series
 from pipelines.store.rows import instants
 from schemas.datasets.market import KLINES
 from schemas.model.errors import Problem
+from schemas.model.grid import LENGTH_US
+from schemas.model.series import Series
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Fetcher:
 
     def strict(self, series: Series) -> bool:
         """Whether nothing but the archive may give the candles."""
-        return self.source == "archive" or series.symbol in self.forgotten
+        return self.source == "archive" or series["symbol"] in self.forgotten
 
     def note(self, trouble: ArchiveTrouble) -> None:
         """Have it told why candles come from the exchange that the archive should have given."""
@@ -43,7 +44,7 @@ class Fetcher:
 
     async def fetch(self, window: Window) -> Loaded:
         """The candles of a window, out of its file or as the exchange returns them."""
-        if window.series.symbol in self.forgotten:
+        if window.series["symbol"] in self.forgotten:
             return await self._from_archive(window)
         ask = partial(self.returned, window.series)
         if window.remote is None or self.session.archive is None:
@@ -62,7 +63,7 @@ class Fetcher:
         shelf, archive, series = self.shelves.get(window.series), self.session.archive, window.series
         if shelf is None or archive is None:
             raise Problem(
-                f"The exchange does not know {series.symbol} any more; only the public archive does.",
+                f"The exchange does not know {series['symbol']} any more; only the public archive does.",
                 "Say `source: auto` in the flow, with an exchange that has an archive.",
             )
         if window.phase is Phase.CONFIRM:
@@ -88,6 +89,7 @@ class Fetcher:
         where a candle may still be on its way, the next run does that.
         """
         pages: list[pa.Table] = []
+        quiet_us = QUIET_US + LENGTH_US[series["interval"]]
         walk = by_time(
             partial(self._page, series, limit), since // 1000, until // 1000,
             limit=limit, time="open_time", key=("open_time",), ends="close_time",
@@ -95,14 +97,14 @@ class Fetcher:
         async with aclosing(walk):
             async for page in walk:
                 pages.append(page)
-                if once or self.session.client.now_us() - int(instants(page).max()) < QUIET_US + series.length_us:
+                if once or self.session.client.now_us() - int(instants(page).max()) < quiet_us:
                     break
         return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
 
     async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
         """One page, asked from `start_ms` up to and including `end_ms`."""
         page = await self.session.client.rows(
-            ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+            ENDPOINT, series.values, symbol=series["symbol"], interval=series["interval"],
             startTime=start_ms, endTime=end_ms, limit=limit,
         )  # fmt: skip
         self.session.progress.advance(requests=1)

@@ -34,11 +34,12 @@ from pipelines.concurrency import AHEAD, ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.candles import held
-from pipelines.store.gaps import Series, load_gaps
+from pipelines.store.gaps import load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
 from schemas.datasets.market import KLINES
 from schemas.model.errors import AccessRefused, TryLater
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 Stored = dict[Series, dict[int, dict[str, Any]]]  # candles by series and time
 FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
@@ -107,17 +108,17 @@ class Pull:
     def _load(self, todo: Sequence[Series]) -> None:
         """Read where each series stands."""
         table = self.session.lake.table(KLINES)
-        bounds, gaps = table.bounds(), load_gaps(self.session.lake)
+        bounds, gaps = table.bounds(), load_gaps(self.session.lake, KLINES)
         self.late = {}
         self.commits = Commits(self.session.lake, table, bounds)
         self.landing = Landing(self.commits, self._count)
         self.walks = {
             one: Walk(
                 one,
-                bounds.get(f"{one.id}#since"),
-                bounds.get(f"{one.id}#until"),
-                delisted=one.symbol in self.delisted,
-                forgotten=one.symbol in self.forgotten,
+                one.bound("since", bounds),
+                one.bound("until", bounds),
+                delisted=one["symbol"] in self.delisted,
+                forgotten=one["symbol"] in self.forgotten,
                 gaps=gaps.get(one, {}),
             )
             for one in todo
@@ -341,12 +342,12 @@ class Pull:
         asked: dict[tuple[str, str, int], list[Window]] = {}
         for window in windows:
             if window.ask_since < window.since:
-                group = (window.series.market, window.series.interval, window.ask_since // DAY_US)
+                group = (window.series["market"], window.series["interval"], window.ask_since // DAY_US)
                 asked.setdefault(group, []).append(window)
         found: Stored = {}
         for (market, interval, _), group_windows in asked.items():
             for row in self._stored(market, interval, group_windows):
-                found.setdefault(Series(market, row["symbol"], interval), {})[row["open_time"]] = row
+                found.setdefault(Series.of_row(KLINES, row), {})[row["open_time"]] = row
         return found
 
     def _stored(self, market: str, interval: str, windows: Sequence[Window]) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ from pipelines.candles.fetching import Fetcher
 from pipelines.candles.renewal import renew
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.store.gaps import Series
 from schemas.datasets.market import KLINES
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.grid import Grid
+from schemas.model.series import Series
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Reload:
         """Load each series again; one that fails stops no other, unless the next would fail as well."""
         bounds = await asyncio.to_thread(self.session.lake.table(KLINES).bounds)
         for one in self.series:
-            covered = bounds.get(f"{one.id}#since"), bounds.get(f"{one.id}#until")
+            covered = one.bound("since", bounds), one.bound("until", bounds)
             if covered[0] is None or covered[1] is None:
                 continue
             since, until = max(self.since, covered[0]), min(self.until, covered[1])

@@ -14,9 +14,10 @@ from connectors.lake import Lake
 from pipelines.candles.commits import Batch, Commits
 from pipelines.candles.coverage import Step, Walk
 from pipelines.store.candles import held
-from pipelines.store.gaps import NO_ANSWER, OF_THE_EXCHANGE, Asked, Gap, Series, load_gaps
+from pipelines.store.gaps import NO_ANSWER, OF_THE_EXCHANGE, Asked, Gap, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
 from schemas.datasets.market import KLINES
+from schemas.model.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def renew(
     """
     table = lake.table(KLINES)
     bounds = table.bounds()
-    since, end = max(since, bounds.get(f"{series.id}#since") or since), bounds.get(f"{series.id}#until")
+    since, end = max(since, series.bound("since", bounds) or since), series.bound("until", bounds)
     until = min(until, end or since)
     if since >= until:
         return Renewed()
@@ -51,7 +52,7 @@ def renew(
     batch = Batch()
     for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
         batch.correct(series, old_row, new_row)
-    walk = Walk(series, bounds.get(f"{series.id}#since"), end, gaps=load_gaps(lake).get(series, {}))
+    walk = Walk(series, series.bound("since", bounds), end, gaps=load_gaps(lake, KLINES).get(series, {}))
     there = np.union1d(instants(old), instants(new))
     gaps = tuple(_filled(walk, there, instants(added), (since, until), now, asked))
     if added.num_rows or gaps:

@@ -23,9 +23,11 @@ from pipelines.archive.provenance import Looks, Row, last_looks, note
 from pipelines.candles.renewal import renew
 from pipelines.concurrency import ahead
 from pipelines.context.session import Session
-from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap, Series, load_gaps
+from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap, load_gaps
 from schemas.datasets.archive import Reason
+from schemas.datasets.market import KLINES
 from schemas.model.errors import Problem
+from schemas.model.series import Series
 
 BESIDE = {Reason.NO_CHECKSUM, Reason.CHECKSUM_MISMATCH}  # may be mended without a change of the zip that is listed
 LISTINGS = 8  # at once
@@ -88,7 +90,7 @@ async def reload(session: Session, archive: Archive, remotes: Iterable[Remote]) 
 def _lacking(lake: Lake) -> dict[Series, list[Span]]:
     """The stretches, by series, that no answer of the exchange explains."""
     found: dict[Series, list[Span]] = defaultdict(list)
-    for series, gaps in load_gaps(lake).items():
+    for series, gaps in load_gaps(lake, KLINES).items():
         for gap in gaps.values():
             if not _of_the_exchange(gap):
                 found[series].append((gap.since, gap.until or _NEVER))
@@ -103,7 +105,7 @@ def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> d
     """The folders to list, each with the first file that matters."""
     files = [file for path in looks if (file := KlineFile.known(path)) is not None]
     for series, spans in wanted.items():
-        names = series.market, series.symbol, series.interval
+        names = series["market"], series["symbol"], series["interval"]
         files += [made(*names, min(spans)[0]) for made in (KlineFile.monthly, KlineFile.daily)]
     first: dict[str, str] = {}
     for file in files:
@@ -118,7 +120,7 @@ async def _listed(archive: Archive, folder: tuple[str, str]) -> Sequence[Remote]
 
 def _may_fill(remote: Remote, wanted: Mapping[Series, Sequence[Span]]) -> bool:
     file = KlineFile.at(remote.path)
-    spans = wanted.get(Series(file.market, file.symbol, file.interval), ())
+    spans = wanted.get(file.series, ())
     return any(since < file.until_us and file.since_us < until for since, until in spans)
 
 
@@ -130,7 +132,7 @@ def _reloaded(lake: Lake, fetched: Fetched, now: int) -> int:
         return 0
     gap = no_answer(fetched)
     unanswered = tuple(replace(gap, since=since, until=until) for since, until in fetched.holes) if gap else ()
-    series, asked = Series(file.market, file.symbol, file.interval), Asked(fetched.path, unanswered)
+    series, asked = file.series, Asked(fetched.path, unanswered)
     renewed = renew(lake, series, fetched.rows, file.since_us, file.until_us, now, asked)
     if renewed is None:  # another process moved the series: not noted as loaded, so that the next look is another try
         return 0

@@ -15,9 +15,9 @@ from connectors.binance.archive.listing import Remote
 from connectors.binance.endpoints.spot import KLINES
 from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source
 from pipelines.candles.coverage import CONFIRM_AFTER_US, Walk
-from pipelines.store.gaps import Series
 from pipelines.store.rows import text
 from schemas.model.grid import Grid
+from schemas.model.series import Series
 
 PAGE_ROWS = KLINES.page_limit
 OVERLAP = 2  # candles asked for again before the frontier, to see whether the exchange changed them
@@ -101,7 +101,7 @@ def _pages(walk: Walk, since: int, until: int, phase: Phase) -> Iterator[Window]
 
 def first(series: Series, since: int, end: int) -> Window:
     """The window that opens a series: whatever comes first at or after `since`, which shows when it was listed."""
-    frontier = Grid.of(series.interval).floor(end)
+    frontier = Grid.of(series["interval"]).floor(end)
     return Window(phase=Phase.FIRST, series=series, since=since, until=max(frontier, since), ask_since=since)
 
 

@@ -26,10 +26,12 @@ from pipelines.pull.symbols import Listing, known
 from pipelines.runs.registry import Window
 from pipelines.runs.run import archive_for, open_run
 from pipelines.settings.loader import flow_named
-from pipelines.store.gaps import Series, load_gaps
+from pipelines.store.candles import series_of
+from pipelines.store.gaps import load_gaps
 from pipelines.store.rows import micros
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
 from schemas.datasets.market import KLINES
+from schemas.model.series import Series
 
 # What one run asks for besides candles, by dataset.
 _ONCE: dict[str, tuple[Endpoint, ...]] = {
@@ -156,15 +158,15 @@ async def _costs(config: FlowsFile, flow: MarketFlow, symbols: _Symbols, window:
 def _walks(lake_path: Path, flow: MarketFlow, symbols: _Symbols) -> list[Walk]:
     lake = _lake(lake_path)
     bounds = lake.table(KLINES).bounds() if lake else {}
-    gaps = load_gaps(lake) if lake else {}
-    series = [Series(flow.market, symbol, interval) for symbol in symbols.names for interval in flow.intervals]
+    gaps = load_gaps(lake, KLINES) if lake else {}
+    series = series_of(flow.market, symbols.names, flow.intervals)
     return [
         Walk(
             one,
-            bounds.get(f"{one.id}#since"),
-            bounds.get(f"{one.id}#until"),
-            delisted=one.symbol in symbols.delisted,
-            forgotten=one.symbol in symbols.forgotten,
+            one.bound("since", bounds),
+            one.bound("until", bounds),
+            delisted=one["symbol"] in symbols.delisted,
+            forgotten=one["symbol"] in symbols.forgotten,
             gaps=gaps.get(one, {}),
         )
         for one in series

@@ -20,7 +20,7 @@ from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
-from pipelines.store.gaps import Absence, write_absences
+from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.rows import with_instants
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.series import Series
@@ -72,17 +72,17 @@ class LedgerPull:
 
     def _store(self, answers: Sequence[Answered]) -> None:
         lake, now = self.session.lake, self.session.client.now_us()
-        write_absences(
-            lake, [self._absence(*lost, one.window) for one in answers if (lost := one.window.forgotten)], now
-        )
+        lost = ((one.window.series, one.window.forgotten) for one in answers)
+        write_gaps(lake, [(series, self._not_retained(*span, now)) for series, span in lost if span], now)
         new = add_windows(lake, self.endpoint.feeds, answers, now) if answers else 0
         self.rows += new
         self.session.progress.advance(rows=new)
 
-    def _absence(self, since: int, until: int, window: LedgerWindow) -> Absence:
+    def _not_retained(self, since: int, until: int, now: int) -> Gap:
+        """What the exchange can no longer be asked for; there is nothing that a second look could find."""
         kept = self.endpoint.windows.kept
         evidence = {"endpoint": self.endpoint.name, "kept_days": kept.days if kept else None}
-        return Absence(window.series, since, until, NOT_RETAINED, evidence)
+        return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=evidence, first_seen=now, confirmed_at=now)
 
     async def _fetch(self, window: LedgerWindow) -> Answered:
         if not window.asks:
@@ -121,7 +121,7 @@ class LedgerPull:
         if walk.limit is not None:
             params[walk.limit] = self.endpoint.page_limit
         if walk.fan_out is not None:
-            params[walk.fan_out.param] = walk.fan_out.values[series.values[walk.fan_out.column]]
+            params[walk.fan_out.param] = walk.fan_out.values[series[walk.fan_out.column]]
         known: dict[str, Any] = {**series.values, "version": 0, "gone_since": None, "seen_at": 0}
         if walk.fan_out is not None and walk.fan_out.returned:
             del known[walk.fan_out.column]

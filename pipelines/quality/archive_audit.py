@@ -25,7 +25,6 @@ from pipelines.context.session import Session
 from pipelines.pull.symbols import Listing, known
 from pipelines.quality.checks import SAMPLE_ROWS, CheckResult, record
 from pipelines.store.candles import held
-from pipelines.store.gaps import Series
 from pipelines.store.rows import Instants, instants, text, with_instants
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import CHECK_RESULTS
@@ -34,6 +33,7 @@ from schemas.derived.canonical import records
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.fields import TIME
 from schemas.model.grid import DAY_US, SECOND_US, Grid
+from schemas.model.series import Series
 
 NAME = "archive_audit"
 DAILY_WEIGHT = 200  # of the exchange's request weight: a hundred pages, some two seconds of its budget
@@ -110,8 +110,8 @@ def sample(lake: Lake, day: int, count: int) -> list[Page]:
 
 
 def _page(chance: Random, file: dict[str, Any]) -> Page:
-    series = Series(file["market"], file["symbol"], file["interval"])
-    length_us = Grid.of(series.interval).length_us
+    series = Series.of_row(KLINES, file)
+    length_us = Grid.of(series["interval"]).length_us
     slots = (file["until"] - file["since"]) // length_us
     first = chance.randrange(max(1, slots - ENDPOINT.page_limit + 1))
     since = file["since"] + first * length_us
@@ -152,7 +152,7 @@ async def _held_against(session: Session, page: Page) -> list[str]:
     series = page.series
     stored = await asyncio.to_thread(held, session.lake.table(KLINES), series, page.since, page.until)
     printed = await session.client.rows(
-        ENDPOINT, series.values, symbol=series.symbol, interval=series.interval,
+        ENDPOINT, series.values, symbol=series["symbol"], interval=series["interval"],
         startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=ENDPOINT.page_limit,
     )  # fmt: skip
     session.progress.advance(requests=1)

@@ -17,7 +17,6 @@ import msgspec
 from connectors.lake import Lake
 from connectors.lake.sql.session import run
 from connectors.lake.sql.views import leave_out, leave_out_damage
-from pipelines.store.gaps import Series
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS, RUNS
@@ -26,6 +25,7 @@ from schemas.derived.queries import checks
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.grid import SECOND_US, Grid
+from schemas.model.series import Series
 
 HELD = ("candle_times", "klines_inside_coverage", "ohlc_sane", "open_candle")  # checks that name single candles
 
@@ -40,7 +40,7 @@ class Key(NamedTuple):
 
     @property
     def series(self) -> Series:
-        return Series(self.market, self.symbol, self.interval)
+        return Series.of(KLINES, market=self.market, symbol=self.symbol, interval=self.interval)
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class Want:
         """The series, where one is named."""
         if self.market is None or self.symbol is None or self.interval is None:
             return ()
-        return (Series(self.market, self.symbol, self.interval),)
+        return (Series.of(KLINES, market=self.market, symbol=self.symbol, interval=self.interval),)
 
     def means(self, series: Series) -> bool:
         return all(getattr(self, name) in (None, value) for name, value in series.values.items())
@@ -159,7 +159,7 @@ def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, u
     """Add that everything from `since` until coverage begins is missing."""
     while since < until:
         end = min(until, _next_month(since))
-        key = Key(series.market, series.interval, f"{since:%Y-%m}", series.symbol)
+        key = Key(series["market"], series["interval"], f"{since:%Y-%m}", series["symbol"])
         if lacks := Grid.of(key.interval).count(us_of(since), us_of(end)):
             held = months.get(key) or _empty(key, end)
             counts = {name: held[name] + lacks for name in ("expected_rows", "missing_rows")}
@@ -199,7 +199,7 @@ def _gaps(session: duckdb.DuckDBPyConnection, where: str) -> dict[Series, list[S
     gaps: dict[Series, list[Stretch]] = defaultdict(list)
     sql = f"SELECT * FROM gaps WHERE dataset = '{KLINES.name}' AND {where} ORDER BY since"
     for row in run(session, sql).to_pylist():
-        gaps[Series(row["market"], row["symbol"], row["interval"])].append(
+        gaps[Series.of_row(KLINES, row)].append(
             Stretch(
                 since=row["since"],
                 until=row["until"],

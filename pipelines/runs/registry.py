@@ -17,7 +17,7 @@ from pipelines.pull.ledger_windows import instant_us
 from pipelines.pull.snapshot import pull_snapshot
 from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen
-from pipelines.store.gaps import Series
+from pipelines.store.candles import series_of
 from pipelines.store.rows import micros
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
@@ -115,7 +115,7 @@ class Task:
         assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
         pull = Pull(
             self.session,
-            [Series(flow.market, symbol, interval) for symbol in chosen.names for interval in flow.intervals],
+            series_of(flow.market, chosen.names, flow.intervals),
             since=micros(since),
             until=micros(self.window.until) if self.window and self.window.until else None,
             delisted=chosen.delisted,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Table
-from pipelines.store.gaps import Series
 from schemas.datasets.market import KLINES
 from schemas.model.fields import TIME
+from schemas.model.series import Series
+
+
+def series_of(market: str, symbols: Iterable[str], intervals: Sequence[str]) -> list[Series]:
+    """The series of these symbols and intervals."""
+    return [
+        Series.of(KLINES, market=market, symbol=one, interval=interval) for one in symbols for interval in intervals
+    ]
 
 
 def held(
@@ -18,9 +25,9 @@ def held(
 ) -> pa.Table:
     """The candles that open in [since, until), in order."""
     where = (
-        (pc.field("market") == series.market)
-        & (pc.field("symbol") == series.symbol)
-        & (pc.field("interval") == series.interval)
+        (pc.field("market") == series["market"])
+        & (pc.field("symbol") == series["symbol"])
+        & (pc.field("interval") == series["interval"])
         & (pc.field("open_time") >= pa.scalar(since, TIME.arrow))
         & (pc.field("open_time") < pa.scalar(until, TIME.arrow))
     )

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
-from pipelines.store.gaps import Series
 from pipelines.store.rows import as_json, rows_of
 from schemas.datasets.journal import CORRECTIONS
-from schemas.datasets.market import KLINES
+from schemas.model.dataset import Dataset
+from schemas.model.series import Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,28 +25,27 @@ class Correction:
 
     @property
     def key(self) -> str:
-        return as_json({name: self.after[name] for name in KLINES.key})
+        return as_json({name: self.after[name] for name in self.series.dataset.key})
 
 
 def write_corrections(
     lake: Lake, corrections: Sequence[Correction], revisions: Mapping[str, int], seen_at: int
 ) -> None:
-    """Commit corrections that are not there yet: a crash before the rows are replaced leads here again.
+    """Commit corrections of one dataset that are not there yet: a crash before the rows are replaced leads here again.
 
     `revisions` are those that the series, by id, will have once their rows are replaced.
     """
-    table = lake.table(CORRECTIONS)
+    table, dataset = lake.table(CORRECTIONS), corrections[0].series.dataset
     oldest = min(revisions[one.series.id] for one in corrections)
     stored = table.scan(
-        ["market", "symbol", "interval", "row_key", "revision", "after"],
-        (pc.field("dataset") == KLINES.name) & (pc.field("revision") >= oldest),
+        [*dataset.series, "row_key", "revision", "after"],
+        (pc.field("dataset") == dataset.name) & (pc.field("revision") >= oldest),
     )
-    known = {tuple(row.values()) for row in stored.to_pylist()}
+    known = {_told(dataset, row) for row in stored.to_pylist()}
     rows = [
         {
-            "dataset": KLINES.name,
+            "dataset": dataset.name,
             **correction.series.values,
-            "account": None,
             "row_key": correction.key,
             "revision": revisions[correction.series.id],
             "before": as_json(correction.before),
@@ -55,10 +54,11 @@ def write_corrections(
         }
         for correction in corrections
     ]
-    news = [row for row in rows if (*_series_of(row), row["row_key"], row["revision"], row["after"]) not in known]
+    news = [row for row in rows if _told(dataset, row) not in known]
     if news:
         table.commit(rows_of(CORRECTIONS, news), [])
 
 
-def _series_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["market"], row["symbol"], row["interval"]
+def _told(dataset: Dataset, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes a stored correction the same as another."""
+    return Series.of_row(dataset, row), row["row_key"], row["revision"], row["after"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,40 +13,11 @@ import pyarrow.compute as pc
 from connectors.lake import Lake
 from pipelines.store.rows import as_json, rows_of, with_instants
 from schemas.datasets.journal import GAPS
-from schemas.datasets.market import KLINES
-from schemas.model.grid import LENGTH_US
-from schemas.model.series import Series as AnySeries
+from schemas.model.dataset import Dataset
+from schemas.model.series import Series
 
 NOTHING_CAME = frozenset({"exchange_outage", "not_listed", "delisted"})  # an answer without candles
 NO_ANSWER = frozenset({"unavailable", "unusable"})  # a file that did not come, or came and cannot be read
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Series:
-    """The candles of one symbol and interval."""
-
-    market: str
-    symbol: str
-    interval: str
-
-    @property
-    def id(self) -> str:
-        """The name of the series in the table's log."""
-        return KLINES.series_id(self.values)
-
-    @property
-    def name(self) -> str:
-        """The series as a person reads it."""
-        return f"{self.market}/{self.symbol}/{self.interval}"
-
-    @property
-    def length_us(self) -> int:
-        """Nominal length of a candle."""
-        return LENGTH_US[self.interval]
-
-    @property
-    def values(self) -> dict[str, str]:
-        return {"market": self.market, "symbol": self.symbol, "interval": self.interval}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +52,12 @@ class Asked:
 OF_THE_EXCHANGE = Asked()
 
 
-def load_gaps(lake: Lake) -> dict[Series, dict[int, Gap]]:
-    """The last version of each gap of the candles that is still missing, by series and start."""
-    stored = lake.table(GAPS).scan(where=pc.field("dataset") == KLINES.name)
+def load_gaps(lake: Lake, dataset: Dataset) -> dict[Series, dict[int, Gap]]:
+    """The last version of each gap of a dataset that is still missing, by series and start."""
+    stored = lake.table(GAPS).scan(where=pc.field("dataset") == dataset.name)
     found: dict[Series, dict[int, Gap]] = defaultdict(dict)
     for row in with_instants(stored.sort_by("seen_at")):
-        series = Series(row["market"], row["symbol"], row["interval"])
-        found[series][row["since"]] = Gap(
+        found[Series.of_row(dataset, row)][row["since"]] = Gap(
             since=row["since"],
             until=row["until"],
             reason=row["reason"],
@@ -105,9 +75,8 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
     """Commit new versions of gaps."""
     rows = [
         {
-            "dataset": KLINES.name,
+            "dataset": series.dataset.name,
             **series.values,
-            "account": None,
             "since": gap.since,
             "until": gap.until,
             "reason": gap.reason,
@@ -118,37 +87,6 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
             "seen_at": seen_at,
         }
         for series, gap in gaps
-    ]
-    if rows:
-        lake.table(GAPS).commit(rows_of(GAPS, rows), [])
-
-
-@dataclass(frozen=True, slots=True)
-class Absence:
-    """A stretch of a series that nobody can be asked about, with the reason."""
-
-    series: AnySeries
-    since: int
-    until: int
-    reason: str
-    evidence: Mapping[str, Any]
-
-
-def write_absences(lake: Lake, absences: Sequence[Absence], seen_at: int) -> None:
-    """Commit these stretches as gaps; there is nothing a second look could find."""
-    rows = [
-        {
-            "dataset": absence.series.dataset.name,
-            **absence.series.values,
-            "since": absence.since,
-            "until": absence.until,
-            "reason": absence.reason,
-            "evidence": as_json(absence.evidence),
-            "first_seen": seen_at,
-            "confirmed_at": seen_at,
-            "seen_at": seen_at,
-        }
-        for absence in absences
     ]
     if rows:
         lake.table(GAPS).commit(rows_of(GAPS, rows), [])

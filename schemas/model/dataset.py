@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -138,10 +138,6 @@ class Dataset:
     def series_id(self, values: Mapping[str, str]) -> str:
         """The name of a series in the table's log, such as `spot/BTCUSDT/1m`."""
         return "/".join(quote(values[name], safe="") for name in self.series)
-
-    def series_values(self, series_id: str) -> dict[str, str]:
-        """The inverse of `series_id`."""
-        return dict(zip(self.series, map(unquote, series_id.split("/")), strict=True))
 
     def names_bound(self, app_id: str) -> bool:
         """Whether an id of the table's log is `SERIES#bound`; a log has others too, of ours and of other writers."""

@@ -4,24 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote
 
 from schemas.model.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Series:
-    """A series of a dataset, ordered by its name in the log."""
+    """One series of a dataset, ordered by its values. `id` is its name in the log of its table.
 
-    id: str
+    `key` is the name of the dataset and the values: what tells two series apart.
+    """
+
+    key: tuple[str, ...]
+    id: str = field(compare=False, repr=False)
     dataset: Dataset = field(compare=False, repr=False)
 
     @classmethod
     def of(cls, dataset: Dataset, **values: str) -> Series:
-        return cls(dataset.series_id(values), dataset)
+        """The series that these values name."""
+        return cls.of_row(dataset, values)
+
+    @classmethod
+    def of_row(cls, dataset: Dataset, row: Mapping[str, Any]) -> Series:
+        """The series that a row belongs to."""
+        values = [row[name] for name in dataset.series]
+        return cls((dataset.name, *values), "/".join(quote(value, safe="") for value in values), dataset)
+
+    @classmethod
+    def with_id(cls, dataset: Dataset, series_id: str) -> Series:
+        """The series with this name in the log."""
+        return cls((dataset.name, *map(unquote, series_id.split("/"))), series_id, dataset)
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column]
 
     @property
     def values(self) -> dict[str, str]:
-        return self.dataset.series_values(self.id)
+        """The value of each column that names the series."""
+        return dict(zip(self.dataset.series, self.key[1:], strict=True))
+
+    @property
+    def name(self) -> str:
+        """The series as a person reads it, such as `spot/BTCUSDT/1m`."""
+        return "/".join(self.key[1:])
+
+    def in_dataset(self, dataset: Dataset) -> Series:
+        """The series of another dataset that has the same values."""
+        return Series.of_row(dataset, self.values)
 
     def bound(self, name: str, bounds: Mapping[str, int]) -> int | None:
         """One field of the series' cursor, out of all that the log of its table holds."""

@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from support.lakes import candle_series
+
 from connectors.lake import Lake
 from connectors.simulator import Exchange, MovableClock
 from pipelines.context.progress import Silent
 from pipelines.context.receipts import Receipt
 from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill, run_flow
-from pipelines.store.gaps import Series
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
 
@@ -113,7 +114,7 @@ class Desk:
     def bounds(self, symbol: str, interval: str = "1m") -> tuple[datetime, datetime] | None:
         """The coverage of a series."""
         bounds = self.lake.table(DATASETS["klines"]).bounds()
-        name = Series("spot", symbol, interval).id
+        name = candle_series(symbol, interval).id
         if f"{name}#until" not in bounds:
             return None
         since, until = bounds[f"{name}#since"], bounds[f"{name}#until"]

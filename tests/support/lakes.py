@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.lake import Lake, Move
+from schemas.datasets.market import KLINES
 from schemas.model.dataset import Dataset
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
+from schemas.model.series import Series
 
 _FILLERS = {TEXT: "x", EXTRA: "{}", ID: 0, FLAG: True} | dict.fromkeys(DECIMALS, Decimal(1))
 
@@ -46,6 +48,11 @@ def put(lake: Lake, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mappin
         for series in next(iter(bounds.values()), {})
     ]
     table.commit(rows_of(dataset, *rows), moves)
+
+
+def candle_series(symbol: str = "BTCUSDT", interval: str = "1m") -> Series:
+    """The candles of one symbol and interval on the spot market."""
+    return Series.of(KLINES, market="spot", symbol=symbol, interval=interval)
 
 
 def small_lake(path: Path) -> Lake:

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from schemas.datasets.market import KLINES
 from schemas.model.grid import INTERVALS, SECOND_US
+from schemas.model.series import Series
 
 MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
 MONTHLY_ONLY = frozenset({"3d", "1w", "1M"})
@@ -59,6 +61,10 @@ class KlineFile:
     def daily(cls, market: str, symbol: str, interval: str, instant_us: int) -> KlineFile:
         """The daily file that holds an instant."""
         return cls(market, symbol, interval, f"{_utc(instant_us):%Y-%m-%d}")
+
+    @property
+    def series(self) -> Series:
+        return Series.of(KLINES, market=self.market, symbol=self.symbol, interval=self.interval)
 
     @property
     def is_monthly(self) -> bool:

@@ -31,9 +31,9 @@ from schemas.derived.sql import (
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.errors import Problem
 from schemas.model.fields import TEXT
+from schemas.model.series import Series
 
 Parts = list[tuple[Mapping[str, str], list[str]]]  # the files of each partition
-Series = list[tuple[dict[str, str], dict[str, int]]]  # the columns that name each series of a table, with its bounds
 
 ATTEMPTS = 2  # since upkeep may remove a file between looking at the log and opening the file
 
@@ -43,7 +43,7 @@ class Snapshot:
     """What one version of a log says, or why nobody can say it."""
 
     parts: Parts
-    series: Series
+    series: list[tuple[Series, dict[str, int]]]  # each with its bounds
     problem: Problem | None = None
 
 
@@ -170,9 +170,13 @@ def _files(paths: Iterable[str], options: str) -> str:
 def _known_bounds(snapshots: Mapping[Dataset, Snapshot]) -> pa.Table:
     """What the logs that can be read say of every series, one row each."""
     rows = [
-        {"dataset": dataset.name, **values, **{bound: known[bound] for bound in BOUND_COLUMNS.keys() & known.keys()}}
+        {
+            "dataset": dataset.name,
+            **series.values,
+            **{one: known[one] for one in BOUND_COLUMNS.keys() & known.keys()},
+        }
         for dataset, snapshot in snapshots.items()
-        for values, known in snapshot.series
+        for series, known in snapshot.series
     ]
     return pa.Table.from_pylist(rows, schema=BOUNDS_SCHEMA)
 

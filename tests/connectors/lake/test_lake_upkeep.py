@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from support.lakes import rows_of, small_lake, us
+from support.lakes import candle_series, rows_of, small_lake, us
 
 from connectors.lake import Lake, Move, Stale, Table
 from connectors.lake.upkeep import compact
@@ -135,7 +135,7 @@ def test_a_rewrite_leaves_nothing_but_series_among_the_bounds(table: Table) -> N
     table.commit(candles("A", range(5, 6)), [])
     correct(table, "A", range(1, 3))
     assert table.maintain(LATER).merged
-    expected = [({"market": "spot", "symbol": "A", "interval": "1m"}, {"since": 0, "until": 5, "revision": 2})]
+    expected = [(candle_series("A"), {"since": 0, "until": 5, "revision": 2})]
     assert table.series() == again(table).series() == expected
     assert set(table.bounds()) == {"spot/A/1m#since", "spot/A/1m#until", "spot/A/1m#revision"}
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from support.desks import us
+from support.lakes import candle_series
 
 from connectors.lake import Move
 from connectors.simulator.protocol import faults
 from connectors.simulator.protocol.messages import Asked
 from pipelines.store.candles import held
-from pipelines.store.gaps import Series
 from schemas.datasets import DATASETS
 from schemas.datasets.market import KLINES
 from schemas.model.errors import TryLater
@@ -197,7 +197,7 @@ async def test_a_gap_whose_candles_are_there_already_is_filled_without_them(desk
     desk.exchange.inject(late)
     await desk.run()
     desk.exchange.faults.clear()
-    table, series = desk.lake.table(KLINES), Series("spot", "BTCUSDT", "1m")
+    table, series = desk.lake.table(KLINES), candle_series("BTCUSDT", "1m")
     rows = held(whole.lake.table(KLINES), series, us("2026-11-02T10:30"), us("2026-11-02T10:40"))
     table.commit(rows, [Move(series.id, {"revision": table.bounds()[f"{series.id}#revision"]})])
     desk.clock.advance(3700)

@@ -6,14 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from support.lakes import rows_of, small_lake, us
+from support.lakes import candle_series, rows_of, small_lake, us
 
 from connectors.binance.archive.client import Fetched
 from connectors.lake import Lake
 from pipelines.candles.background import Landing
 from pipelines.candles.commits import Batch, Commits
 from pipelines.candles.coverage import Step
-from pipelines.store.gaps import Gap, Series
+from pipelines.store.gaps import Gap
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES
@@ -45,7 +45,7 @@ def day(number: int, *symbols: str) -> Batch:
             "close_time": DAYS[number],
         }
         bounds = {"until": us(DAYS[number]) + 1} | ({"since": us(DAYS[0])} if number == 0 else {})
-        batch.add(Series("spot", symbol, "1d"), Step(rows_of(KLINES, row), bounds))
+        batch.add(candle_series(symbol, "1d"), Step(rows_of(KLINES, row), bounds))
     return batch
 
 
@@ -62,7 +62,7 @@ def test_what_was_gathered_behind_a_lost_step_is_lost_too(lake: Lake):
     assert theirs.land(day(1, "AUSDT"), NOW) == 1
     assert ours.land(day(1, "AUSDT", "BUSDT"), NOW) == 1
     assert ours.land(day(2, "AUSDT", "BUSDT"), NOW) == 1
-    assert ours.stale == {Series("spot", "AUSDT", "1d")}
+    assert ours.stale == {candle_series("AUSDT", "1d")}
     assert held(lake) == {"AUSDT": 2, "BUSDT": 3}
     assert lake.table(KLINES).bounds()["spot/AUSDT/1d#until"] == us(DAYS[1]) + 1
 
@@ -72,7 +72,7 @@ def filling(symbol: str) -> Batch:
     row = {"market": "spot", "symbol": symbol, "interval": "1d", "open_time": DAYS[0], "close_time": DAYS[0]}
     gap = Gap(since=us(DAYS[0]), until=us(DAYS[1]), reason="exchange_outage", first_seen=1, filled_at=NOW)
     batch = Batch(files=[Fetched(path=f"data/spot/monthly/klines/{symbol}/1d/{symbol}-1d-2026-01.zip", sha256="0")])
-    batch.add(Series("spot", symbol, "1d"), Step(rows_of(KLINES, row), {}, (gap,)))
+    batch.add(candle_series(symbol, "1d"), Step(rows_of(KLINES, row), {}, (gap,)))
     return batch
 
 

@@ -7,18 +7,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.lakes import candle_series
 
 from pipelines.candles import windows as plan
 from pipelines.candles.coverage import LAG_US, QUIET_US, Walk
 from pipelines.candles.windows import Phase
-from pipelines.store.gaps import Gap, Series
+from pipelines.store.gaps import Gap
 from pipelines.store.rows import instants
 from schemas.datasets.market import KLINES
 from schemas.model.errors import Problem
 from schemas.model.grid import HOUR_US, MINUTE_US
 
 START = 1_700_000_040_000_000  # on the minute
-SERIES = Series("spot", "BTCUSDT", "1m")
+SERIES = candle_series("BTCUSDT", "1m")
 
 
 def candle(open_time: int, close: str = "1", length: int = MINUTE_US) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Body
 from pipelines.candles import renewal
-from pipelines.store.gaps import Series
 from schemas.datasets.market import KLINES
+from schemas.model.series import Series
 
 if TYPE_CHECKING:
     import pyarrow as pa

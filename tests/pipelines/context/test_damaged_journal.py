@@ -7,9 +7,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from support.lakes import candle_series
 
 from pipelines.cli.pull import pull_each
-from pipelines.store.gaps import Gap, Series, write_gaps
+from pipelines.store.gaps import Gap, write_gaps
 from schemas.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ async def pulled(desk: Desk) -> Desk:
     for _ in range(2):
         await desk.run("latest")
         await desk.run()
-        write_gaps(desk.lake, [(Series("spot", "ETHUSDT", "1m"), Gap(since=0, until=1, reason="no_trades"))], 2)
+        write_gaps(desk.lake, [(candle_series("ETHUSDT", "1m"), Gap(since=0, until=1, reason="no_trades"))], 2)
         desk.clock.advance(60)
     return desk
 

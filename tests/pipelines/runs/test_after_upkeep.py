@@ -46,7 +46,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.mark.parametrize("dataset", WITH_SERIES, ids=lambda dataset: dataset.name)
 def test_a_rewritten_table_lists_its_series_and_no_other(lake: Lake, dataset: Dataset) -> None:
     """The log's own notes of a rewrite are taken for a series by no reader."""
-    assert [values for values, _ in lake.table(dataset).series()] == [{name: SERIES[name] for name in dataset.series}]
+    assert [series.values for series, _ in lake.table(dataset).series()] == [
+        {name: SERIES[name] for name in dataset.series}
+    ]
     with connect(lake) as session:
         found = run(session, f"SELECT revision FROM bounds WHERE dataset = '{dataset.name}'").to_pylist()
     assert found == [{"revision": 1}]
