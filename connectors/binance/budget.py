@@ -155,7 +155,7 @@ class Budget:
         self._share = share
         self._own_s = clock or steady_clock  # lasts over a restart of the machine
         self._even_s = clock or time.monotonic  # the same for all processes, whoever sets the wall clock
-        self._exchange_s = self._own_s  # until somebody knows it
+        self._clocks: dict[str, Callable[[], float]] = {}  # of the exchange, by family
         self._sleep = sleep
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: dict[str, str] = {}
@@ -170,9 +170,9 @@ class Budget:
     def close(self) -> None:
         self._db.close()
 
-    def follow(self, clock: Callable[[], float]) -> None:
-        """Count minutes by this clock from now on: the exchange's, as soon as somebody knows it."""
-        self._exchange_s = clock
+    def follow(self, family: str, clock: Callable[[], float]) -> None:
+        """Count the minutes of a family's pools by this clock from now on: that of the host that serves it."""
+        self._clocks[family] = clock
 
     async def spend(self, pool: Pool, weight: int) -> None:
         """Wait until the weight may be spent, and spend it. First come, first served within a process."""
@@ -185,7 +185,7 @@ class Budget:
 
     def correct(self, pool: Pool, used: int, asked_s: float) -> None:
         """Believe the exchange when it counted more, if question and answer fall into the same minute."""
-        minute = _minute(self._exchange_s())
+        minute = _minute(self._exchange_s(pool))
         if minute != _minute(asked_s) or used <= self._read(pool).used:
             return
         with suppress(_HeldError), self._transaction() as db:  # the next answer tells again
@@ -247,13 +247,17 @@ class Budget:
         return left_s, f"{closure.shown} until {until}"
 
     def _read(self, pool: Pool) -> Minute:
-        now_s = self._exchange_s()
+        now_s = self._exchange_s(pool)
         number = _minute(now_s)
         rows = self._rows(_SPENT, self._key(pool.name), number - 1, number)
         used = sum(row[1] for row in rows if row[0] == number)
         usable = max(1, int(self._limit(pool) * self._share))
         ahead_s = max((row[2] - self._even_s() for row in rows), default=0.0)
         return Minute(now_s, usable, used, max(ahead_s, 0.0) if ahead_s <= WINDOW_S else 0.0)  # or clocks were set
+
+    def _exchange_s(self, pool: Pool) -> float:
+        """The exchange's time; our own until somebody knows it."""
+        return self._clocks.get(pool.family, self._own_s)()
 
     def _limit(self, pool: Pool) -> int:
         rows = self._rows("SELECT weight FROM limits WHERE pool = ?", self._key(pool.name))

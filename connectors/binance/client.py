@@ -22,9 +22,8 @@ from connectors.binance.answers import held
 from connectors.binance.budget import Budget
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import Refused, decode, decode_readable
-from connectors.binance.endpoints import ALLOWED
+from connectors.binance.endpoints import ALLOWED, CLOCKS
 from connectors.binance.endpoints.model import Endpoint, Param, Security
-from connectors.binance.endpoints.spot import TIME
 from connectors.binance.errors import (
     BinanceError,
     ClockSkew,
@@ -72,11 +71,21 @@ class Request:
     latency_ms: int | None
 
 
+@dataclass(slots=True)
+class Host:
+    """The clock of one host of the exchange, and the call that shows it."""
+
+    shows_time: Endpoint
+    clock: ExchangeClock
+    syncing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call: who makes it, what it costs, and its query as it goes on the wire, not yet signed."""
 
     endpoint: Endpoint
+    host: Host
     url: str
     query: str
     weight: int
@@ -96,7 +105,10 @@ class Answer:
 
 
 class Client:
-    """Calls to one site, with or without a key. An open client knows the exchange's time."""
+    """Calls to one site, with or without a key. Each call goes to the host of its family, which has a clock of its own.
+
+    An open client knows the time of the host that serves `family`.
+    """
 
     def __init__(
         self,
@@ -106,15 +118,16 @@ class Client:
         on_request: Callable[[Request], None] | None = None,
         clock: Callable[[], float] = steady_clock,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        family: str = "spot",
     ) -> None:
         self._site = site
         self._budget = budget
         self._keys = keys
         self._on_request = on_request
         self._clock = clock
-        self._time = ExchangeClock(clock)
+        self._hosts: dict[Endpoint, Host] = {}
+        self._home = self._host(family)
         self._sleep = sleep
-        self._syncing = asyncio.Lock()
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     @property
@@ -122,7 +135,6 @@ class Client:
         return self._site
 
     async def __aenter__(self) -> Self:
-        self._budget.follow(self._time.now_s)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -169,8 +181,8 @@ class Client:
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
         """The answer to a call: complete JSON that is not an error."""
         call = self._call(endpoint, params)
-        if self._time.older_than(RESYNC_S):
-            await self._sync_again(self._time.measurements)
+        if call.host.clock.older_than(RESYNC_S):
+            await self._sync_again(call.host, call.host.clock.measurements)
         answer = await self._answer(call)
         if endpoint.tells_limits and (limit := minute_limit(answer.body)) is not None:
             self._budget.learn(endpoint.pool, limit)
@@ -178,24 +190,35 @@ class Client:
 
     async def sync(self) -> None:
         """Measure the exchange's clock; once more when what it shows cannot be."""
-        try:
-            self._time.measure([await self._reading(), await self._reading()])
-        except Unreadable:
-            self._time.measure([await self._reading(), await self._reading()])
+        await self._sync(self._home)
 
-    async def _reading(self) -> Reading:
-        answer = await self._answer(self._call(TIME, {}))
+    async def _sync(self, host: Host) -> None:
+        try:
+            host.clock.measure([await self._reading(host), await self._reading(host)])
+        except Unreadable:
+            host.clock.measure([await self._reading(host), await self._reading(host)])
+
+    async def _reading(self, host: Host) -> Reading:
+        answer = await self._answer(self._call(host.shows_time, {}))
         return Reading(answer.asked_s, answer.answered_s, server_time(answer.body), answer.headers.get("Date", ""))
 
     def now_us(self) -> int:
         """The exchange's time."""
-        return int(self._time.now_s() * 1e6)
+        return int(self._home.clock.now_s() * 1e6)
 
-    async def _sync_again(self, found_wrong: int) -> None:
-        """Measure the clock again, once for all who found the same measurement wrong."""
-        async with self._syncing:
-            if self._time.measurements == found_wrong:
-                await self.sync()
+    async def _sync_again(self, host: Host, found_wrong: int) -> None:
+        """Measure a clock again, once for all who found the same measurement wrong."""
+        async with host.syncing:
+            if host.clock.measurements == found_wrong:
+                await self._sync(host)
+
+    def _host(self, family: str) -> Host:
+        """The host of a family; the budget counts the minutes of its pools by its clock."""
+        shows_time = CLOCKS[family]
+        if shows_time not in self._hosts:
+            self._hosts[shows_time] = Host(shows_time, ExchangeClock(self._clock))
+            self._budget.follow(shows_time.pool.family, self._hosts[shows_time].clock.now_s)
+        return self._hosts[shows_time]
 
     def _call(self, endpoint: Endpoint, params: Mapping[str, Param]) -> Call:
         if (endpoint.method, endpoint.path) not in ALLOWED:
@@ -204,14 +227,15 @@ class Client:
         if keys is None and endpoint.security is Security.SIGNED:
             raise AccessRefused(f"{endpoint.name} needs a key.", "Give the account a key in flows.yaml.")
         url = self._site.url(endpoint.family) + endpoint.path
-        return Call(endpoint=endpoint, url=url, query=_query(params), weight=endpoint.cost(params), keys=keys)
+        host, query = self._host(endpoint.family), _query(params)
+        return Call(endpoint=endpoint, host=host, url=url, query=query, weight=endpoint.cost(params), keys=keys)
 
     async def _answer(self, call: Call) -> Answer:
         """Try until an answer comes, as often as makes sense; what cannot succeed is asked once."""
         attempt = skews = 0
         while True:
             attempt += 1
-            syncs = self._time.measurements
+            syncs = call.host.clock.measurements
             try:
                 return await self._try(call)
             except (Transient, Unreachable, Throttled, ClockSkew) as problem:
@@ -220,12 +244,12 @@ class Client:
                 if attempt == TRIES or skews > 1 or remembered:
                     raise
                 failure = problem
-            await self._cure(failure, attempt, syncs)
+            await self._cure(call.host, failure, attempt, syncs)
 
-    async def _cure(self, failure: BinanceError, attempt: int, syncs: int) -> None:
+    async def _cure(self, host: Host, failure: BinanceError, attempt: int, syncs: int) -> None:
         match failure:
             case ClockSkew():
-                await self._sync_again(syncs)
+                await self._sync_again(host, syncs)
             case Throttled():
                 pass  # the budget knows, and lets nobody through before it is time
             case _:
@@ -246,7 +270,7 @@ class Client:
         """The address as it goes on the wire: what is signed are the very bytes that are sent."""
         if call.keys is None:
             return Secret(f"{call.url}?{call.query}" if call.query else call.url)
-        stamp = f"recvWindow={RECV_WINDOW_MS}&timestamp={int(self._time.now_s() * 1000)}"
+        stamp = f"recvWindow={RECV_WINDOW_MS}&timestamp={int(call.host.clock.now_s() * 1000)}"
         payload = f"{call.query}&{stamp}" if call.query else stamp
         return Secret(f"{call.url}?{payload}&signature={call.keys.sign(payload.encode())}")
 
@@ -268,30 +292,30 @@ class Client:
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             return Answer(asked_s=asked_s, problem=_no_answer(call, error))
         answered_s = self._clock()
-        self._time.hint(headers.get("Date", ""), answered_s)
-        problem = _problem(call, status, headers, body, int(self._time.at(answered_s) * 1000))
+        call.host.clock.hint(headers.get("Date", ""), answered_s)
+        problem = _problem(call, status, headers, body, int(call.host.clock.at(answered_s) * 1000))
         return Answer(
             asked_s=asked_s, answered_s=answered_s, status=status, headers=headers, body=body, problem=problem
         )
 
     def _account_for(self, call: Call, answer: Answer) -> None:
         """Tell the budget what the exchange said about it, and the journal what happened."""
-        pool, problem = call.endpoint.pool, answer.problem
+        pool, problem, clock = call.endpoint.pool, answer.problem, call.host.clock
         used = weight_in(answer.headers.get(pool.header, ""))
         if used is not None:
-            self._budget.correct(pool, used, self._time.at(answer.asked_s))
+            self._budget.correct(pool, used, clock.at(answer.asked_s))
         if isinstance(problem, (Throttled, Firewalled)):
             until_s = problem.until_ms / 1000
-            lasts_s = until_s - self._time.at(answer.answered_s)
+            lasts_s = until_s - clock.at(answer.answered_s)
             self._budget.block(pool, until_s, lasts_s, type(problem))
         if self._on_request is not None:
             self._on_request(self._record(call, answer, used))
 
     def _record(self, call: Call, answer: Answer, used: int | None) -> Request:
-        answered = answer.status is not None
+        answered, clock = answer.status is not None, call.host.clock
         return Request(
-            asked_at=self._microseconds(answer.asked_s),
-            answered_at=self._microseconds(answer.answered_s) if answered else None,
+            asked_at=int(clock.at(answer.asked_s) * 1e6),
+            answered_at=int(clock.at(answer.answered_s) * 1e6) if answered else None,
             method=call.endpoint.method,
             path=call.endpoint.path,
             params=call.query,
@@ -303,9 +327,6 @@ class Client:
             used_weight=used,
             latency_ms=round((answer.answered_s - answer.asked_s) * 1000) if answered else None,
         )
-
-    def _microseconds(self, own_s: float) -> int:
-        return int(self._time.at(own_s) * 1e6)
 
 
 def _query(params: Mapping[str, Param]) -> str:

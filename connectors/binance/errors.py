@@ -162,6 +162,7 @@ _BY_CODE: dict[int, Advice] = {
     **dict.fromkeys((-1127, -4047, -6021, -6073), _SPLIT),
     **dict.fromkeys((-1220, -2013, -2026, -2043, -3003), _FACT),
     -1121: Advice(UnknownSymbol),
+    -4141: Advice(UnknownSymbol),  # of futures: the contract is closed, and none of its history is served
     -1002: Advice(Denied, "the key may not make this call", "Check the key's permissions on the exchange."),
     -1022: Advice(Denied, "the signature does not fit the key", "Check that secret or private key belong to the key."),
     -2014: Advice(Denied, "the API key is malformed", "Copy the key again."),

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Its weight a minute until the exchange tells another, and the header that says how much is used."""
+    """Its weight a minute until the exchange tells another, and the header that says how much is used.
+
+    `family` is the one whose host's clock turns its minutes.
+    """
 
     name: str
     limit: int
     header: str
+    family: str = "spot"
 
 
 SPOT = Pool("spot", 6000, "X-MBX-USED-WEIGHT-1M")
+FUTURES = Pool("futures", 2400, "X-MBX-USED-WEIGHT-1M", family="usdm")  # USD-M and COIN-M share it
 
 
 def sapi_by_ip(path: str) -> Pool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -16,7 +17,8 @@ from connectors.simulator.account.accounts import Account, Balances, Key
 from connectors.simulator.account.trader import Life
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
 from connectors.simulator.archive.store import Archive
-from connectors.simulator.endpoints.spot import ENDPOINTS
+from connectors.simulator.endpoints import spot, usdm
+from connectors.simulator.market.futures import Futures
 from connectors.simulator.market.history import History
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import LISTINGS, Listing, generated
@@ -30,6 +32,7 @@ from connectors.simulator.protocol.messages import HTML, Answer, Asked, Requests
 from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
 from connectors.simulator.protocol.security import check_signed, parameters_sent
 
+ENDPOINTS = {**spot.ENDPOINTS, **{row.path: row for row in usdm.ENDPOINTS}}
 _UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
 _NOT_FOUND = b"<html><body>404 Not found</body></html>"
 
@@ -75,6 +78,7 @@ class Exchange:
         history = History(self._market)
         self.charts = Charts(history)
         self.tickers = Tickers(history)
+        self.futures = Futures(seed, clock)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
         self._forgotten: dict[str, Listing] = {}
         self.archive = Archive(self.charts, self._archived)
@@ -230,10 +234,10 @@ class Exchange:
 
     def answer(self, asked: Asked) -> Answer:
         """What the exchange says to a request; refused ones cost their weight too."""
-        now_us = self.now_us
         if self.archive.serves(asked):
-            return self._note(asked, self._filed(asked, now_us // 1000), now_us, 0, 0)
+            return self._note(asked, self._filed(asked, self.now_ms), self.now_us, 0, 0)
         endpoint = ENDPOINTS.get(asked.path)
+        now_us = self.futures.now_us if endpoint is not None and endpoint.pool == "futures" else self.now_us
         if endpoint is None or asked.method != "GET":
             return self._note(asked, Answer(404, _NOT_FOUND, content_type=HTML), now_us, 0, 0)
         sent = parameters_sent(asked.query)
@@ -259,7 +263,7 @@ class Exchange:
         except Refusal as refusal:
             used = self.limits.used(asked.address, endpoint.pool, now_us / 1e6)
             answer = Answer(refusal.status, refusal.body, refusal.headers)
-        return replace(answer, headers={**answer.headers, **_used_headers(endpoint.pool, used)}), used
+        return replace(answer, headers={**answer.headers, **_told(endpoint.pool, used, now_us)}), used
 
     def _served(self, asked: Asked, endpoint: Endpoint, now_us: int, lag_ms: int) -> Answer:
         unit = asked.headers.get("x-mbx-time-unit", "MILLISECOND")
@@ -285,7 +289,10 @@ def _weight(documented: int, faults: Sequence[Fault]) -> int:
     return documented
 
 
-def _used_headers(pool: str, used: int) -> dict[str, str]:
+def _told(pool: str, used: int, now_us: int) -> dict[str, str]:
+    """The headers that say how much weight is used; those of futures also hold the date by their own clock."""
     if pool == "spot":
         return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
+    if pool == "futures":
+        return {"X-MBX-USED-WEIGHT-1M": str(used), "Date": formatdate(now_us / 1e6, usegmt=True)}
     return {f"X-SAPI-USED-{'UID' if pool.startswith('uid:') else 'IP'}-WEIGHT-1M": str(used)}

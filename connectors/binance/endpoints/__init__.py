@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connectors.binance.endpoints import spot, wallet
+from connectors.binance.endpoints import spot, usdm, wallet
 from connectors.binance.endpoints.model import Endpoint, Windows
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    row for family in (spot, wallet) for row in vars(family).values() if isinstance(row, Endpoint)
+    row for family in (spot, wallet, usdm) for row in vars(family).values() if isinstance(row, Endpoint)
 )
 
 FEEDING: Mapping[tuple[str, str], Endpoint] = {
@@ -19,3 +19,6 @@ FEEDING: Mapping[tuple[str, str], Endpoint] = {
 LEDGERS = tuple(endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows))
 
 ALLOWED = frozenset((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)
+
+CLOCKS: Mapping[str, Endpoint] = {"spot": spot.TIME, "wallet": spot.TIME, "usdm": usdm.TIME}
+"""Which call shows the clock of the host that serves a family; wallet calls live on the spot host."""

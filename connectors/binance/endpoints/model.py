@@ -49,6 +49,25 @@ class ByParams:
         return next(fitting, self.otherwise)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByLimit:
+    """A weight that grows with the `limit` that is sent: up to a limit each, and that of any larger one."""
+
+    up_to: tuple[tuple[int, int], ...]
+    beyond: int
+    unsent: int
+
+    def weight(self, params: Mapping[str, Param]) -> int:
+        limit = params.get("limit")
+        if not isinstance(limit, int):
+            return self.unsent
+        return next((weight for size, weight in self.up_to if limit <= size), self.beyond)
+
+    def limit(self, rows: int, page_limit: int) -> int:
+        """The largest limit that costs no more than asking for so many rows."""
+        return next((size for size, _ in self.up_to if rows <= size), page_limit)
+
+
 class Unset(StrEnum):
     """Printed values that mean that there is none."""
 
@@ -156,9 +175,9 @@ class Windows:
 class Endpoint:
     """One call: where it goes, what it costs and what its answer becomes.
 
-    `page_limit` is the most rows that one answer of a long list holds. `walk` says how the dataset is pulled from here;
-    without one, the endpoint answers single questions. `market` is where its rows belong, and `constants` are columns
-    that no answer prints, since they follow from the path. `held` says
+    `family` names the host that serves it. `page_limit` is the most rows that one answer of a long list holds. `walk`
+    says how the dataset is pulled from here; without one, the endpoint answers single questions. `market` is where its
+    rows belong, and `constants` are columns that no answer prints, since they follow from the path. `held` says
     which parameters every row must agree with; a list that is `never_empty` always holds something. `rows_at` names
     the list inside an answer, which a ledger may leave out when it is empty, and `nested` the list inside each of its
     rows: each nested row becomes one, with the fields around it as `parent.NAME`. Wire
@@ -171,7 +190,7 @@ class Endpoint:
     pool: Pool
     family: str = "spot"
     method: str = "GET"
-    weight: int | BySymbols | ByParams = 1
+    weight: int | BySymbols | ByParams | ByLimit = 1
     security: Security = Security.PUBLIC
     page_limit: int = 0
     walk: ById | OnGrid | Whole | Windows | None = None
@@ -190,6 +209,10 @@ class Endpoint:
     def cost(self, params: Mapping[str, Param]) -> int:
         """The declared weight of a call with these parameters."""
         return self.weight if isinstance(self.weight, int) else self.weight.weight(params)
+
+    def limit_for(self, rows: int) -> int:
+        """The limit to send for so many rows: the largest that costs no more."""
+        return self.weight.limit(rows, self.page_limit) if isinstance(self.weight, ByLimit) else self.page_limit
 
     @property
     def feeds(self) -> Dataset:

@@ -34,10 +34,11 @@ class Wanted:
 
 
 class Charts:
-    """Every candle of every symbol, printed."""
+    """Every candle of every symbol, printed with eight decimals when `padded`, else with those of the symbol."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, *, padded: bool = True) -> None:
         self._history = history
+        self._padded = padded
         self._blocks = Kept(_BLOCKS_KEPT)
         self._recorded: dict[tuple[str, str], dict[bool, Rows]] = {}
 
@@ -65,7 +66,9 @@ class Charts:
         )
         for block in walk if wanted.since_ms is not None else reversed(walk):
             if block is None:
-                yield _printed(self._history.unfinished(listing, interval, now_ms), listing, interval, wanted.micro)
+                yield self._printed(
+                    self._history.unfinished(listing, interval, now_ms), listing, interval, wanted.micro
+                )
             else:
                 yield self._block(listing, interval, block, wanted.micro).before(interval.opening(current))
 
@@ -79,9 +82,15 @@ class Charts:
         def make() -> Rows:
             size = _block_size(interval.name)
             candles = self._history.candles(listing, interval, number * size, (number + 1) * size)
-            return _printed(candles, listing, interval, micro)
+            return self._printed(candles, listing, interval, micro)
 
         return self._blocks.get((listing, interval.name, number, micro), make)
+
+    def _printed(self, candles: Candles, listing: Listing, interval: Interval, micro: bool) -> Rows:
+        late = _lateness(listing, interval.name, candles.opened)
+        closed = interval.opens(interval.slots(candles.opened) + 1) - 1 + late
+        shifted = Candles(candles.opened + late, *candles.columns()[1:])
+        return rendered(shifted, closed, listing, micro=micro, padded=self._padded)
 
 
 def _cuts(stretches: Iterator[Rows], wanted: Wanted) -> Iterator[bytes]:
@@ -101,13 +110,6 @@ def _block_size(name: str) -> int:
     """How many slots are printed together."""
     minutes = max(LENGTH_MS[name] // MINUTE_MS, 1)
     return max(8, min(_BLOCK_SLOTS, _BLOCK_MINUTES // minutes))
-
-
-def _printed(candles: Candles, listing: Listing, interval: Interval, micro: bool) -> Rows:
-    late = _lateness(listing, interval.name, candles.opened)
-    closed = interval.opens(interval.slots(candles.opened) + 1) - 1 + late
-    shifted = Candles(candles.opened + late, *candles.columns()[1:])
-    return rendered(shifted, closed, listing, micro=micro)
 
 
 def _lateness(listing: Listing, name: str, opened: Ints) -> Ints:

@@ -118,15 +118,16 @@ def _filters(tick: str, step: str) -> list[dict[str, Any]]:
     ]
 
 
-def _day(text: str) -> int:
+def day_ms(text: str) -> int:
+    """A date or an instant, UTC, in milliseconds."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000
 
 
 def _minute(text: str) -> int:
-    return _day(text) // MINUTE_MS
+    return day_ms(text) // MINUTE_MS
 
 
-_FOUNDED_MS = _day("2017-08-17T04:00")
+_FOUNDED_MS = day_ms("2017-08-17T04:00")
 
 
 def _row(base: str, quote: str, price: str, turnover: float, step_decimals: int, **odd: Any) -> Listing:
@@ -148,36 +149,38 @@ def _row(base: str, quote: str, price: str, turnover: float, step_decimals: int,
 LISTINGS = (
     _row("BTC", "USDT", "64000.00", 5, 5),
     _row("ETH", "USDT", "3200.00", 80, 4),
-    _row("BNB", "USDT", "600.00", 60, 3, listed_ms=_day("2017-11-06T03:54")),
-    _row("SOL", "USDT", "150.00", 500, 3, listed_ms=_day("2020-08-11T06:00")),
+    _row("BNB", "USDT", "600.00", 60, 3, listed_ms=day_ms("2017-11-06T03:54")),
+    _row("SOL", "USDT", "150.00", 500, 3, listed_ms=day_ms("2020-08-11T06:00")),
     _row("ETH", "BTC", "0.05000", 9, 4),
-    _row("BNB", "BTC", "0.009400", 4, 3, quiet=0.2, listed_ms=_day("2017-11-06T03:54")),
-    _row("ADA", "USDT", "0.4500", 60_000, 1, listed_ms=_day("2018-04-17T04:00")),
-    _row("TRX", "USDT", "0.2400", 90_000, 1, listed_ms=_day("2018-06-11T11:30")),
-    _row("DOT", "USDT", "6.500", 4_000, 2, listed_ms=_day("2020-08-18T23:00")),
-    _row("DOGE", "USDT", "0.12000", 200_000, 0, listed_ms=_day("2019-07-05T12:00")),
-    _row("LINK", "BTC", "0.0002100", 400, 2, quiet=0.2, listed_ms=_day("2019-01-16")),
-    _row("EUR", "USDT", "1.0800", 20_000, 1, listed_ms=_day("2020-01-03T08:00")),
+    _row("BNB", "BTC", "0.009400", 4, 3, quiet=0.2, listed_ms=day_ms("2017-11-06T03:54")),
+    _row("ADA", "USDT", "0.4500", 60_000, 1, listed_ms=day_ms("2018-04-17T04:00")),
+    _row("TRX", "USDT", "0.2400", 90_000, 1, listed_ms=day_ms("2018-06-11T11:30")),
+    _row("DOT", "USDT", "6.500", 4_000, 2, listed_ms=day_ms("2020-08-18T23:00")),
+    _row("DOGE", "USDT", "0.12000", 200_000, 0, listed_ms=day_ms("2019-07-05T12:00")),
+    _row("LINK", "BTC", "0.0002100", 400, 2, quiet=0.2, listed_ms=day_ms("2019-01-16")),
+    _row("EUR", "USDT", "1.0800", 20_000, 1, listed_ms=day_ms("2020-01-03T08:00")),
     # Prices of few digits and volumes of many.
-    _row("SHIB", "USDT", "0.00001800", 4e9, 0, listed_ms=_day("2021-05-10T11:00")),
+    _row("SHIB", "USDT", "0.00001800", 4e9, 0, listed_ms=day_ms("2021-05-10T11:00")),
     # A name that begins with a digit, and rarely trades.
-    _row("1000SATS", "USDT", "0.0003000", 200_000, 0, quiet=0.5, listed_ms=_day("2023-12-12T10:30")),
-    _row("币安人生", "USDT", "0.2500", 90_000, 1, quiet=0.1, listed_ms=_day("2025-12-03T07:00")),
-    _row("这是测试币", "456", "1.000", 5_000, 1, listed_ms=_day("2025-12-18T06:00")),
+    _row("1000SATS", "USDT", "0.0003000", 200_000, 0, quiet=0.5, listed_ms=day_ms("2023-12-12T10:30")),
+    _row("币安人生", "USDT", "0.2500", 90_000, 1, quiet=0.1, listed_ms=day_ms("2025-12-03T07:00")),
+    _row("这是测试币", "456", "1.000", 5_000, 1, listed_ms=day_ms("2025-12-18T06:00")),
     # Bare, YAML 1.1 reads this name as true; and no market leads from its quote asset to any other.
-    _row("O", "N", "7.00", 300, 2, quiet=0.3, symbol="ON", listed_ms=_day("2024-03-01")),
+    _row("O", "N", "7.00", 300, 2, quiet=0.3, symbol="ON", listed_ms=day_ms("2024-03-01")),
     # Delisted in the middle of a day; its history is still served.
-    _row("NANO", "USDT", "3.5000", 900, 2, listed_ms=_day("2019-03-29T04:00"), delisted_ms=_day("2022-01-19T07:30")),
-    _row("MATIC", "USDT", "0.5000", 40_000, 1, listed_ms=_day("2019-04-26"), delisted_ms=_day("2025-09-10T03:00")),
-    _row("WAVES", "USDT", "2.100", 3_000, 2, listed_ms=_day("2021-01-06"), delisted_ms=_day("2026-06-17T03:00")),
+    _row(
+        "NANO", "USDT", "3.5000", 900, 2, listed_ms=day_ms("2019-03-29T04:00"), delisted_ms=day_ms("2022-01-19T07:30")
+    ),
+    _row("MATIC", "USDT", "0.5000", 40_000, 1, listed_ms=day_ms("2019-04-26"), delisted_ms=day_ms("2025-09-10T03:00")),
+    _row("WAVES", "USDT", "2.100", 3_000, 2, listed_ms=day_ms("2021-01-06"), delisted_ms=day_ms("2026-06-17T03:00")),
     # Listed in the middle of a day.
-    _row("XNO", "USDT", "1.2000", 1_500, 2, listed_ms=_day("2026-10-06T09:30")),
+    _row("XNO", "USDT", "1.2000", 1_500, 2, listed_ms=day_ms("2026-10-06T09:30")),
     # Four hours missing every four weeks.
     _row("XRP", "USDT", "0.6000", 30_000, 0, outage=Cycle(_minute("2026-10-14T02:00"), 240)),
     # For an hour and a half every four weeks the candles open 14 seconds late.
     _row("LTC", "USDT", "85.00", 300, 3, off_grid=Cycle(_minute("2026-10-20T12:00"), 90)),
     # A regional group that `exchangeInfo` shows only when asked for it.
-    _row("BTC", "ZAR", "1100000", 1, 5, quiet=0.4, listed_ms=_day("2020-04-01"), groups=("TRD_GRP_004",)),
+    _row("BTC", "ZAR", "1100000", 1, 5, quiet=0.4, listed_ms=day_ms("2020-04-01"), groups=("TRD_GRP_004",)),
 )
 
 

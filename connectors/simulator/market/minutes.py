@@ -18,7 +18,7 @@ _WICK = 0.0007
 class Market:
     """All symbols under one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self._seed = seed
 
     def minutes(self, listing: Listing, first: int, last: int) -> Candles:

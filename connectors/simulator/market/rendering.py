@@ -62,17 +62,18 @@ def _in_unit(time: int, micro: bool) -> int:
     return time // 1000 if is_micro else time * 1000 + (999 if time % 1000 == 999 else 0)  # noqa: PLR2004 - .999
 
 
-def rendered(candles: Candles, closed: Ints, listing: Listing, *, micro: bool) -> Rows:
-    """The candles as JSON rows, closing at the given milliseconds."""
+def rendered(candles: Candles, closed: Ints, listing: Listing, *, micro: bool, padded: bool = True) -> Rows:
+    """The candles as JSON rows, closing at the given milliseconds; decimals are `padded` to eight, or left alone."""
     n, tick, step = len(candles), listing.tick_decimals, listing.step_decimals
     factor, last = (1000, 999) if micro else (1, 0)
+    tick_shown, step_shown = (DECIMALS, DECIMALS) if padded else (tick, step)
     prices = (candles.open, candles.high, candles.low, candles.close)
     columns = [
         _literal(b"[", n),
         _whole(candles.opened * factor),
         _literal(b',"', n),
-        *_apart([_decimal(price, tick) for price in prices], n),
-        _decimal(candles.volume, step),
+        *_apart([_decimal(price, tick, tick_shown) for price in prices], n),
+        _decimal(candles.volume, step, step_shown),
         _literal(b'",', n),
         _whole(closed * factor + last),
         _literal(b',"', n),
@@ -80,7 +81,7 @@ def rendered(candles: Candles, closed: Ints, listing: Listing, *, micro: bool) -
         _literal(b'",', n),
         _whole(candles.trades),
         _literal(b',"', n),
-        *_apart([_decimal(candles.taker_volume, step), _decimal(candles.taker_quote, DECIMALS)], n),
+        *_apart([_decimal(candles.taker_volume, step, step_shown), _decimal(candles.taker_quote, DECIMALS)], n),
         _literal(b'0"],', n),
     ]
     text = np.concatenate([column for column, _ in columns], axis=1)
@@ -122,11 +123,11 @@ def _whole(values: Ints) -> _Column:
     return _digits(values, width), _significant(values, width, 1)
 
 
-def _decimal(values: Ints, decimals: int) -> _Column:
-    """A number of so many decimals, printed with eight."""
+def _decimal(values: Ints, decimals: int, shown: int = DECIMALS) -> _Column:
+    """A number of so many decimals, printed with as many or more."""
     n, width = len(values), max(len(str(values.max(initial=0))), decimals + 1)
     digits, keep = _digits(values, width), _significant(values, width, decimals + 1)
     point = width - decimals
-    dot, zeros = _literal(b".", n), _literal(b"0" * (DECIMALS - decimals), n)
+    dot, zeros = _literal(b".", n), _literal(b"0" * (shown - decimals), n)
     text = np.concatenate([digits[:, :point], dot[0], digits[:, point:], zeros[0]], axis=1)
     return text, np.concatenate([keep[:, :point], dot[1], keep[:, point:], zeros[1]], axis=1)

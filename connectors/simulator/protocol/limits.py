@@ -44,6 +44,7 @@ class Limits:
     enforced: bool = True
     weight: int = 6000
     raw: int = 300_000
+    futures: int = 2400
     sapi: int = 12_000
     sapi_uid: int = 180_000
     patience: int = 10  # refusals in one minute before the address is banned
@@ -58,14 +59,20 @@ class Limits:
             raise self._banned(client, now_s)
         minute = int(now_s // _MINUTE_S)
         used = client.add(pool, minute, weight)
-        if pool != "spot":
+        if pool not in ("spot", "futures"):
             self._hold(used, self.sapi_uid if pool.startswith("uid:") else self.sapi, now_s)
             return used
-        self._note(minute, weight)
-        raw = client.add("raw", int(now_s // _RAW_WINDOW_S), 1)
-        if self.enforced and (used > self.weight or raw > self.raw):
-            raise self._over(client, minute, now_s)
+        most, raw = (self.futures, 0) if pool == "futures" else (self.weight, self._requests(client, now_s))
+        if pool == "spot":
+            self._note(minute, weight)
+        if self.enforced and (used > most or raw > self.raw):
+            raise self._over(client, minute, now_s, most)
         return used
+
+    @staticmethod
+    def _requests(client: _Client, now_s: float) -> int:
+        """How many requests of five minutes this is, whatever they weigh."""
+        return client.add("raw", int(now_s // _RAW_WINDOW_S), 1)
 
     def used(self, address: str, pool: str, now_s: float) -> int:
         """The weight an address has spent in this minute."""
@@ -74,13 +81,20 @@ class Limits:
 
     def printed(self) -> list[dict[str, object]]:
         """The limits as `exchangeInfo` prints them."""
-        rows = (
+        return _printed(
             ("REQUEST_WEIGHT", "MINUTE", 1, self.weight),
             ("ORDERS", "SECOND", 10, 100),
             ("ORDERS", "DAY", 1, 200_000),
             ("RAW_REQUESTS", "MINUTE", 5, self.raw),
         )
-        return [dict(zip(("rateLimitType", "interval", "intervalNum", "limit"), row, strict=True)) for row in rows]
+
+    def printed_for_futures(self) -> list[dict[str, object]]:
+        """The limits as `exchangeInfo` of futures prints them."""
+        return _printed(
+            ("REQUEST_WEIGHT", "MINUTE", 1, self.futures),
+            ("ORDERS", "MINUTE", 1, 1200),
+            ("ORDERS", "SECOND", 10, 300),
+        )
 
     def _note(self, minute: int, weight: int) -> None:
         self.spent[minute] += weight
@@ -92,13 +106,13 @@ class Limits:
         if self.enforced and used > most:
             raise Refusal(-1003, f"Too much request weight used; current limit is {most}.", 429, self._retry(now_s))
 
-    def _over(self, client: _Client, minute: int, now_s: float) -> Refusal:
+    def _over(self, client: _Client, minute: int, now_s: float, most: int) -> Refusal:
         if client.refusals(minute) > self.patience:
             client.bans += 1
             client.refused = (-1, 0)
             client.banned_until_s = now_s + min(_FIRST_BAN_S * 2 ** (client.bans - 1), _LONGEST_BAN_S)
             return self._banned(client, now_s)
-        text = f"Too much request weight used; current limit is {self.weight} request weight per 1 MINUTE."
+        text = f"Too much request weight used; current limit is {most} request weight per 1 MINUTE."
         return Refusal(-1003, text, 429, self._retry(now_s))
 
     def _banned(self, client: _Client, now_s: float) -> Refusal:
@@ -111,3 +125,8 @@ class Limits:
             return {}
         until_s = (now_s // _MINUTE_S + 1) * _MINUTE_S if until_s is None else until_s
         return {"Retry-After": "0" if self.retry_after == "zero" else str(math.ceil(until_s - now_s))}
+
+
+def _printed(*limits: tuple[str, str, int, int]) -> list[dict[str, object]]:
+    names = ("rateLimitType", "interval", "intervalNum", "limit")
+    return [dict(zip(names, row, strict=True)) for row in limits]

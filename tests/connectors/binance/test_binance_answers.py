@@ -9,12 +9,12 @@ from support.binance_world import START_S
 from connectors.binance.answers import held
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ENDPOINTS, LEDGERS
+from connectors.binance.endpoints.model import OnGrid
 from connectors.binance.endpoints.spot import (
     ACCOUNT,
     ALL_ORDER_LISTS,
     ALL_ORDERS,
     EXCHANGE_INFO,
-    KLINES,
     MY_ALLOCATIONS,
     MY_PREVENTED_MATCHES,
     MY_TRADES,
@@ -40,7 +40,7 @@ KNOWN = {
 
 def constants(endpoint):
     known = {name: value for name, value in KNOWN.items() if name in endpoint.dataset.schema.names}
-    return known | ({"symbol": "BTCUSDT"} if endpoint is KLINES else {})
+    return known | ({"symbol": "BTCUSDT"} if isinstance(endpoint.wire, tuple) else {})
 
 
 def camel(name):
@@ -72,13 +72,14 @@ def read(endpoint, body, **params: object):
 
 OF = {"symbol": "BTCUSDT"}
 AT_MS = int(START_S * 1000)
+CANDLES = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, OnGrid)]
 WRONG = [
     (PRICE, OF, {"symbol": "ETHUSDT"}, "asked for symbol BTCUSDT and answered symbol ETHUSDT"),
     (PRICE, {"symbols": ["BTCUSDT", "BNBUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (TICKER_24H, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (TICKER_24H, {"symbols": ["BTCUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
-    (KLINES, OF | {"startTime": AT_MS + 1}, {}, "answered open_time"),
-    (KLINES, OF | {"endTime": AT_MS - 1}, {}, "answered open_time"),
+    *((candles, OF | {"startTime": AT_MS + 1}, {}, "answered open_time") for candles in CANDLES),
+    *((candles, OF | {"endTime": AT_MS - 1}, {}, "answered open_time") for candles in CANDLES),
     (OPEN_ORDERS, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (ORDER, OF | {"orderId": 7}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (ORDER, OF | {"orderId": 7}, {"order_id": 8}, "asked for orderId 7 and answered order_id 8"),
@@ -110,7 +111,9 @@ def test_every_row_of_the_list_has_its_case():
     """Whatever parameter an endpoint holds its rows against stands in the table above."""
     held_against = {(endpoint.name, name) for endpoint in ENDPOINTS for name in endpoint.held}
     shown = {(endpoint.name, name) for endpoint, params, _, _ in WRONG for name in params}
-    assert shown - held_against == {("klines", "symbol")}, "a candle does not say of which symbol it is"
+    assert shown - held_against == {(candles.name, "symbol") for candles in CANDLES}, (
+        "a candle does not say of which symbol it is"
+    )
     assert held_against <= shown
 
 

@@ -403,7 +403,7 @@ async def test_learning_the_exchanges_time_makes_nobody_wait(tmp_path, ahead_s):
     time = VirtualTime(START_S + 40)
     budget = Budget(tmp_path / "budget.sqlite", "live", SHARE, clock=time, sleep=time.sleep)
     await budget.spend(SPOT, 1)
-    budget.follow(lambda: time() - ahead_s)
+    budget.follow("spot", lambda: time() - ahead_s)
     for _ in range(10):
         await budget.spend(SPOT, 20)
     assert time() == START_S + 40

@@ -1,0 +1,105 @@
+"""USD-M futures: contracts and candles of their own, on a host whose clock is another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connectors.simulator.market.history import History
+from connectors.simulator.market.intervals import MINUTE_MS
+from connectors.simulator.market.kline_pages import Charts
+from connectors.simulator.market.listings import Cycle, Listing, day_ms
+from connectors.simulator.market.minutes import Market
+from connectors.simulator.protocol.rules import Refusal
+
+_NO_DELIVERY_MS = 4_133_404_800_000  # as printed for every perpetual contract
+_ORDER_TYPES = ("LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract(Listing):
+    """One perpetual contract."""
+
+    def status(self, now_ms: int) -> str:
+        return "SETTLING" if self.delisted_ms is not None and now_ms >= self.delisted_ms else self.recorded_status
+
+    def info(self, now_ms: int) -> dict[str, Any]:
+        """The contract as `exchangeInfo` prints it."""
+        tick, step = (f"{10**-decimals:.{decimals}f}" for decimals in (self.tick_decimals, self.step_decimals))
+        return {
+            "symbol": self.symbol,
+            "pair": self.symbol,
+            "contractType": "PERPETUAL",
+            "deliveryDate": self.delisted_ms or _NO_DELIVERY_MS,
+            "onboardDate": self.listed_ms,
+            "status": self.status(now_ms),
+            "maintMarginPercent": "2.5000",
+            "requiredMarginPercent": "5.0000",
+            "baseAsset": self.base,
+            "quoteAsset": self.quote,
+            "marginAsset": self.quote,
+            "pricePrecision": self.tick_decimals,
+            "quantityPrecision": self.step_decimals,
+            "baseAssetPrecision": 8,
+            "quotePrecision": 8,
+            "underlyingType": "COIN",
+            "underlyingSubType": [],
+            "settlePlan": 0,
+            "triggerProtect": "0.0500",
+            "liquidationFee": "0.012500",
+            "marketTakeBound": "0.05",
+            "filters": [
+                {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000", "tickSize": tick},
+                {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000", "stepSize": step},
+                {"filterType": "MIN_NOTIONAL", "notional": "100"},
+            ],
+            "orderTypes": list(_ORDER_TYPES),
+            "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+        }
+
+
+CONTRACTS = (
+    Contract(symbol="BTCUSDT", base="BTC", quote="USDT", price=640_500, turnover=40_000,
+             tick_decimals=1, step_decimals=3, listed_ms=day_ms("2019-09-08T17:57")),
+    Contract(symbol="ETHUSDT", base="ETH", quote="USDT", price=320_400, turnover=600_000,
+             tick_decimals=2, step_decimals=3, listed_ms=day_ms("2019-11-27T07:45")),
+    # A multiplier: one contract is of a thousand coins.
+    Contract(symbol="1000SHIBUSDT", base="1000SHIB", quote="USDT", price=180_100, turnover=900_000,
+             tick_decimals=7, step_decimals=1, listed_ms=day_ms("2021-05-10T11:30")),
+    # Four hours missing every four weeks.
+    Contract(symbol="XRPUSDT", base="XRP", quote="USDT", price=6_003, turnover=300_000, tick_decimals=4,
+             step_decimals=1, listed_ms=day_ms("2020-01-06T08:00"),
+             outage=Cycle(day_ms("2026-10-14T02:00") // MINUTE_MS, 240)),
+    # Settled in the middle of a day; its history is still served.
+    Contract(symbol="WAVESUSDT", base="WAVES", quote="USDT", price=2_101, turnover=30_000, tick_decimals=3,
+             step_decimals=1, listed_ms=day_ms("2020-09-07T07:00"), delisted_ms=day_ms("2026-06-11T09:00")),
+)  # fmt: skip
+
+
+class Futures:
+    """The contracts, what they traded, and the clock of their host: `skew_s` is added to the one it is given."""
+
+    def __init__(self, seed: int, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.skew_s = 0.0
+        self.charts = Charts(History(Market(f"{seed}/usdm")), padded=False)
+        self._listings: dict[str, Listing] = {contract.symbol: contract for contract in CONTRACTS}
+
+    @property
+    def now_us(self) -> int:
+        return int((self._clock() + self.skew_s) * 1_000_000)
+
+    def listed(self, now_ms: int) -> list[Listing]:
+        """All contracts known at an instant."""
+        return [listing for listing in self._listings.values() if listing.listed_ms <= now_ms]
+
+    def listing(self, symbol: str, now_ms: int) -> Listing:
+        listing = self._listings.get(symbol)
+        if listing is None or listing.listed_ms > now_ms:
+            raise Refusal(-1121, "Invalid symbol.")
+        return listing
+
+    def delist(self, symbol: str) -> None:
+        """Settle a contract now; its history stays."""
+        self._listings[symbol] = replace(self._listings[symbol], delisted_ms=self.now_us // 1000)
