@@ -1,4 +1,4 @@
-"""The command line: the only place that prints. One module a group of verbs, loaded when its verb is called."""
+"""The command line: the only place that prints. One module per command, imported when it is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs, and the one way in and out of them."""
+"""The commands, and the one way in and out of them."""
 
 from __future__ import annotations
 
@@ -11,33 +11,37 @@ from importlib.metadata import PackageNotFoundError, version
 from cyclopts import App
 
 from pipelines.cli.environment import prepare
+from pipelines.cli.errors import explained
 from pipelines.cli.output import PlainFormatter
-from pipelines.cli.problems import explained
 
 _HELP = "Your own exact copy of Binance's market prices and of your account, in Parquet."
 
 _AFTER = """\
-All verbs take --debug, which shows tracebacks; those that read flows.yaml take --config FILE. stdout is data, \
-stderr is talk.
+Every command takes --debug, which shows tracebacks; those that read flows.yaml take --config FILE. Data goes to \
+stdout, messages to stderr.
 
 Exit codes: 0 done, 1 a run failed while others went on, 2 usage, 3 a check failed or a file is damaged, \
 4 access refused, 70 a bug, 75 try later, 130 interrupted.
 """
 
-# verb, where it lives, what it does. The text stands here so that --help loads none of them.
+# name, function, summary. The summary is here so that --help imports none of them.
 _VERBS = (
-    ("init", "pipelines.cli.setup:init", "Write an annotated flows.yaml."),
-    ("demo", "pipelines.cli.serve:demo", "The whole thing offline: simulator, flows, checks, queries; leaves nothing."),
-    ("plan", "pipelines.cli.pull:plan", "Say what a run would fetch, and what that costs."),
-    ("run", "pipelines.cli.pull:run", "One incremental pass."),
-    ("backfill", "pipelines.cli.pull:backfill", "History before what the lake holds."),
-    ("status", "pipelines.cli.look:status", "Coverage and lag by dataset."),
-    ("check", "pipelines.cli.verify:check", "Run all checks over the lake."),
-    ("prove", "pipelines.cli.prove:verb", "State what each month holds, with a hash that strangers can compare."),
-    ("query", "pipelines.cli.look:query", "Ask the lake a question in SQL; read-only."),
-    ("up", "pipelines.cli.serve:up", "Prefect server, UI and the schedules of flows.yaml."),
-    ("doctor", "pipelines.cli.setup:doctor", "Clock, keys, addresses, disk, Prefect: what is wrong and its fix."),
-    ("simulator", "pipelines.cli.serve:simulator", "Serve an exchange that speaks the same protocol, offline."),
+    ("init", "pipelines.cli.init:init", "Write an annotated flows.yaml."),
+    (
+        "demo",
+        "pipelines.cli.demo:demo",
+        "Show everything offline, in about a minute; leaves nothing running.",
+    ),
+    ("plan", "pipelines.cli.plan:plan", "Show what a run would fetch, and what that costs."),
+    ("run", "pipelines.cli.run:run", "Fetch what is new."),
+    ("backfill", "pipelines.cli.backfill:backfill", "Fetch history from before what the lake holds."),
+    ("status", "pipelines.cli.status:status", "Show coverage and lag by dataset."),
+    ("check", "pipelines.cli.check:check", "Run all checks over the lake."),
+    ("prove", "pipelines.cli.prove:verb", "State what each month holds, with a hash that anyone can recompute."),
+    ("query", "pipelines.cli.query:query", "Query the lake in SQL; read-only."),
+    ("up", "pipelines.cli.up:up", "Run the flows on their schedules, with Prefect and its UI."),
+    ("doctor", "pipelines.cli.doctor:doctor", "Show what is wrong on this machine, and how to fix it."),
+    ("simulator", "pipelines.cli.simulator:simulator", "Serve an offline exchange that speaks the same protocol."),
 )
 
 

@@ -1,4 +1,4 @@
-"""What several verbs share: their options, and the names they take."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from schemas.model.errors import UsageProblem
 
 FLOWS_FILE = Path("flows.yaml")
 
-Config = Annotated[Path, Parameter(name="--config", help="the file that says what to pull")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON, for a program to read")]
+FlowNames = Annotated[str, Parameter(help="names of flows; all flows of the file if none is given")]
+Config = Annotated[Path, Parameter(name="--config", help="path of flows.yaml")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON")]
 
 
 def loaded(config: Path) -> FlowsFile:

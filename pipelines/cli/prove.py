@@ -1,4 +1,4 @@
-"""The verb that states what the lake holds, for others to hold against their own: prove."""
+"""`binlake prove`: what each month holds, for others to compare."""
 
 from __future__ import annotations
 
@@ -37,13 +37,9 @@ Damaged = Mapping[Key | str, Problem]  # what could not be examined: months, and
 
 
 def verb(
-    *flows: Annotated[str, Parameter(help="flows by name; without, everything in the lake")],
-    symbol: Annotated[
-        tuple[str, ...], Parameter(negative="", help="only this symbol; may be given more than once")
-    ] = (),
-    month: Annotated[
-        tuple[str, ...], Parameter(negative="", help="only this month, YYYY-MM; may be given more than once")
-    ] = (),
+    *flows: Annotated[str, Parameter(help="names of flows; everything in the lake if none is given")],
+    symbol: Annotated[tuple[str, ...], Parameter(negative="", help="only this symbol; can be repeated")] = (),
+    month: Annotated[tuple[str, ...], Parameter(negative="", help="only this month, YYYY-MM; can be repeated")] = (),
     candles: Annotated[
         bool, Parameter(negative="", help="with the hash of every candle, so that others can name those that differ")
     ] = False,

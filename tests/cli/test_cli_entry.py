@@ -13,8 +13,8 @@ import pytest
 from pipelines.cli import main, strangers
 from pipelines.cli.app import app
 from pipelines.cli.environment import prepare
-from pipelines.cli.problems import explained
-from pipelines.cli.stopping import stopping
+from pipelines.cli.errors import explained
+from pipelines.cli.interrupt import stopping
 from pipelines.context.receipts import Failure
 from schemas.model.errors import AccessRefused, CorruptData, Problem, TryLater, UsageProblem
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 from pipelines.cli import main
-from pipelines.cli.setup import example
+from pipelines.cli.init import example
 from pipelines.settings.loader import load
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.lake import Lake
 from pipelines.cli import main
-from pipelines.cli.pull import pull_each
+from pipelines.cli.pulling import pull_each
 from pipelines.context.receipts import Receipt
 from schemas.datasets.account import BALANCES
 from schemas.datasets.journal import CORRECTIONS, RUNS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.lakes import candle_series
 
-from pipelines.cli.pull import pull_each
+from pipelines.cli.pulling import pull_each
 from pipelines.store.gaps import Gap, write_gaps
 from schemas.datasets import DATASETS
 

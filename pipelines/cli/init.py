@@ -1,4 +1,4 @@
-"""The verbs before the first run: init, doctor."""
+"""`binlake init`: an annotated flows.yaml."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import schemas
-from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import say, write_json, write_table
-from pipelines.context.receipts import worst
+from pipelines.cli.options import FLOWS_FILE, Config
+from pipelines.cli.output import say
 from schemas.model.errors import UsageProblem
 
 _ROOT = Path(__file__).parents[2]
@@ -30,20 +29,6 @@ def init(*, config: Config = FLOWS_FILE) -> int:
         f"Wrote {config}. Next: `binlake plan` says what it will cost, `binlake run` pulls prices; neither needs a key."
     )
     return 0
-
-
-async def doctor(*, json: Json = False, config: Config = FLOWS_FILE) -> int:
-    """Look at clock, keys and their permissions, addresses, disk, budget, Prefect; each with its fix."""
-    from pipelines.service.doctor import examine  # noqa: PLC0415 - `init` needs neither client nor lake
-
-    findings = [finding async for finding in examine(config)]
-    if json:
-        write_json([finding.to_json() for finding in findings])
-    else:
-        write_table(
-            ("", "what", "how it stands", "fix"), [(each.level, each.what, each.says, each.fix) for each in findings]
-        )
-    return worst(finding.exit_code for finding in findings)
 
 
 def example(folder: Path, today: date) -> str:

@@ -1,22 +1,19 @@
-"""The verbs that ask the lake: status, query."""
+"""`binlake status`: coverage and lag, and what symbol discovery knows."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from connectors.lake import Lake
-from connectors.lake.sql.session import connect, run, stream
-from pipelines.cli import formats
+from connectors.lake.sql.session import connect, run
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import say, write_json, write_table
 from pipelines.settings.loader import load
 from pipelines.store.rows import wall_clock
 from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
 
-_UP_TO = Number(gte=1, lte=1_000_000_000)  # DuckDB and Arrow count in 64 bits
 _SERIES = "SELECT * FROM series_status"
 _DATASETS = """
 SELECT dataset, coalesce(market, account) AS of, "interval", count(*) AS series, sum(rows)::BIGINT AS rows,
@@ -30,30 +27,14 @@ ORDER BY ALL
 """
 
 
-def query(
-    sql: Annotated[str, Parameter(allow_leading_hyphen=True, help="one SELECT; `show tables` lists what there is")],
-    *,
-    format: Annotated[formats.Format, Parameter(help="how the answer is written")] = "table",  # noqa: A002 - the option
-    timeout: Annotated[int | None, Parameter(validator=_UP_TO, help="stop the query after so many seconds")] = None,
-    max_rows: Annotated[
-        int | None, Parameter(validator=_UP_TO, help="write no more rows, and say so; a table shows 1,000")
-    ] = None,
-    config: Config = FLOWS_FILE,
-) -> int:
-    """Ask the lake a question in SQL. Each dataset is a view, and so are coverage, portfolio, candles and others."""
-    with connect(Lake.at(load(config).lake), timeout_s=timeout) as session:
-        formats.write(*stream(session, sql), format, max_rows)
-    return 0
-
-
 def status(
     *,
-    series: Annotated[bool, Parameter(negative="", help="one row a series instead of one a dataset")] = False,
-    discovery: Annotated[bool, Parameter(negative="", help="which symbols each account was looked for in")] = False,
+    series: Annotated[bool, Parameter(negative="", help="one row per series instead of one per dataset")] = False,
+    discovery: Annotated[bool, Parameter(negative="", help="what the search for traded symbols found")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
-    """What the lake covers of each dataset, how far behind now it is, and how many gaps are open."""
+    """Show what the lake covers of each dataset, how far it lags behind, and how many gaps are open."""
     if discovery:
         return _discovery(Lake.at(load(config).lake), each=series, json=json)
     connection = connect(Lake.at(load(config).lake))
@@ -69,7 +50,7 @@ def status(
 
 
 def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
-    """What was looked for where; each symbol, or how many there are of a kind."""
+    """Symbol discovery, by symbol or as counts per state."""
     rows = discoveries(lake, wall_clock())
     if json:
         write_json([row.to_json() for row in rows])

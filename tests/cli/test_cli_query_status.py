@@ -18,7 +18,7 @@ import pytest
 import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
-from pipelines.cli.look import lag
+from pipelines.cli.status import lag
 from schemas.datasets.market import PRICES
 
 ROOT = Path(__file__).parents[2]

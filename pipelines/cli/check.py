@@ -1,4 +1,4 @@
-"""The verb that holds the lake against its promises: check."""
+"""`binlake check`: one query for offending rows per promise."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from schemas.model.errors import CorruptData, Problem
 
 
 def check(
-    *names: Annotated[str, Parameter(help="checks by name; all without")],
+    *names: Annotated[str, Parameter(help="names of checks; all checks if none is given")],
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
-    """Hold the lake against every promise: one query for offending rows each. The results are recorded."""
+    """Run all checks: each is one query for rows that break a promise. The results are recorded."""
     spec, now = load(config), datetime.now(UTC)
     lake = Lake.at(spec.lake)
     results = run_checks(lake, schedules(spec, lake, now), now, names)

@@ -1,0 +1,65 @@
+"""Flows pulled one after the other, with progress, receipts and failures."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from pipelines.cli.errors import INTERRUPTED
+from pipelines.cli.interrupt import stopping
+from pipelines.cli.output import say, write_json, write_table
+from pipelines.cli.progress import watching
+from pipelines.context.progress import Progress
+from pipelines.context.receipts import Failure, Receipt, worst
+from schemas.model.errors import UsageProblem
+
+SHOWN_FAILURES = 20
+Pull = Callable[[str, Progress, asyncio.Event], Awaitable[list[Receipt]]]
+
+
+async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
+    """Pull one flow after the other; a problem of one does not stop the next."""
+    receipts: list[Receipt] = []
+    with stopping() as stop:
+        for name in names:
+            with watching(name) as progress:
+                done = await _attempted(name, pull(name, progress, stop))
+            say(*map(_line, done))
+            receipts += done
+            if stop.is_set():
+                break
+    if json:
+        write_json([receipt.to_json() for receipt in receipts])
+    _show_failures([failure for receipt in receipts for failure in receipt.failures])
+    return worst([*(receipt.exit_code for receipt in receipts), INTERRUPTED if stop.is_set() else 0])
+
+
+async def _attempted(name: str, pulling: Awaitable[list[Receipt]]) -> list[Receipt]:
+    try:
+        return await pulling
+    except UsageProblem:
+        raise  # what is wrong with the file or the lake is wrong for every flow
+    except Exception as error:  # noqa: BLE001 - one flow's surprise stops no other
+        return [Receipt.of_flow(name, Failure.of(name, error))]
+
+
+def _line(receipt: Receipt) -> str:
+    """One line a dataset, with numbers."""
+    what = " ".join(word for word in (f"{receipt.flow}:", receipt.dataset, receipt.where) if word)
+    if receipt.outcome == "skipped":
+        return f"{what} skipped, {receipt.note}"
+    pulled = f"{receipt.rows:,} rows, {receipt.requests:,} requests, weight {receipt.weight:,}, "
+    counts = f"{pulled if receipt.requests else ''}{receipt.seconds:.1f} s"
+    failed = f", {len(receipt.failures)} failed" if receipt.failures else ""
+    note = f" ({receipt.note})" if receipt.note else ""
+    return f"{what} {receipt.outcome}, {counts}{failed}{note}"
+
+
+def _show_failures(failures: Sequence[Failure]) -> None:
+    if not failures:
+        return
+    rows = [(failure.series, failure.why) for failure in failures[:SHOWN_FAILURES]]
+    write_table(("failed", "why"), rows, stream=sys.stderr)
+    if len(failures) > SHOWN_FAILURES:
+        say(f"... and {len(failures) - SHOWN_FAILURES:,} more; --json names them all.")
