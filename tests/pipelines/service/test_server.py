@@ -64,11 +64,11 @@ class Serving:
             if f"BINLAKE_TEST={self.mark}" in _read(each / "environ")
         }
 
-    def states(self) -> list[str]:
-        """The states of the runs of `prices` that have begun, in their order."""
-        asked = "SELECT state_name FROM flow_run WHERE name = 'prices' AND start_time IS NOT NULL ORDER BY start_time"
+    def states(self, flow: str = "prices") -> list[str]:
+        """The states of the runs of a flow that have begun, in their order."""
+        begun = "SELECT state_name FROM flow_run WHERE name = ? AND start_time IS NOT NULL ORDER BY start_time"
         with closing(sqlite3.connect(f"file:{self.home}/prefect.db?mode=ro", uri=True)) as database:
-            return [state for (state,) in database.execute(asked)]
+            return [state for (state,) in database.execute(begun, (flow,))]
 
 
 def _read(path: Path) -> str:
@@ -138,6 +138,58 @@ def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, capsys):
     assert serving.processes() == {}
     assert recorder(serving.file) is None
     assert "Traceback" not in serving.said.read_text()
+
+
+# What a library may do where nobody expects it: raise an error of no known kind, or take the process with it.
+UNFORESEEN = """\
+import os
+import signal
+
+async def request(session, method, url, **more):
+    if "ticker/24hr" in str(url):
+        raise RuntimeError("nobody foresaw this")
+    if "klines" in str(url):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return await asked(session, method, url, **more)
+
+if "BINLAKE_SERVED_FILE" in os.environ:  # what runs flows, and not the server
+    import aiohttp
+    asked = aiohttp.ClientSession._request
+    aiohttp.ClientSession._request = request
+"""
+ODD = {
+    "odd": {"kind": "market", "market": "spot", "datasets": ["tickers"], "symbols": ["BTCUSDT"], "every": "1m"},
+    "fatal": {
+        "kind": "market", "market": "spot", "datasets": ["klines"], "symbols": ["BTCUSDT"], "intervals": ["1h"],
+        "since": "2026-11-01", "every": "1m",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(800)
+def test_a_flow_that_breaks_is_shown_and_stops_no_other(serving, simulator):
+    """One flow raises what nobody foresaw, another kills its process: both are shown as such, and a third runs on."""
+    simulator(latency_ms=0)
+    (serving.file.parent / "lib").mkdir()
+    (serving.file.parent / "lib" / "sitecustomize.py").write_text(UNFORESEEN)
+    serving.env["PYTHONPATH"] = f"{serving.file.parent / 'lib'}:{ROOT}"
+    serving.file.write_text(json.dumps(json.loads(serving.file.read_text()) | {"flows": FLOWS | ODD}))
+    process = serving.up()
+    until(lambda: {"Failed"} <= set(serving.states("odd")) and {"Crashed"} <= set(serving.states("fatal")), 2 * FIRE_S)
+    before = serving.states().count("Completed")
+    until(lambda: serving.states().count("Completed") > before, FIRE_S)
+    assert process.poll() is None
+    assert "Completed" not in {*serving.states("odd"), *serving.states("fatal")}
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=END_S) == 0
+    with closing(sqlite3.connect(f"file:{serving.home}/prefect.db?mode=ro", uri=True)) as database:
+        (message,) = database.execute(
+            "SELECT state.message FROM flow_run_state AS state JOIN flow_run ON flow_run.id = flow_run_id "
+            "WHERE flow_run.name = 'odd' AND state.type = 'FAILED' LIMIT 1"
+        ).fetchone()
+    assert "A bug: RuntimeError in sitecustomize.py" in message
+    assert "nobody foresaw" not in message
 
 
 @pytest.mark.soak
