@@ -1,4 +1,4 @@
-"""The exchange: its symbols, accounts, limits and faults, and the one way a request is answered."""
+"""The exchange's state: its symbols, accounts, limits, faults, and what it was asked. `gateway` answers from it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote
 
 from connectors.simulator.account import accounts
 from connectors.simulator.account.account_book import Amount, Book
@@ -17,24 +15,17 @@ from connectors.simulator.account.accounts import Account, Balances, Key
 from connectors.simulator.account.trader import Life
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
 from connectors.simulator.archive.store import Archive
-from connectors.simulator.endpoints import spot, usdm
-from connectors.simulator.market.futures import Futures
+from connectors.simulator.futures import Futures
 from connectors.simulator.market.history import History
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import LISTINGS, Listing, generated
 from connectors.simulator.market.minutes import Market
 from connectors.simulator.market.recorded import listing_of
 from connectors.simulator.market.tickers import Tickers
-from connectors.simulator.protocol.endpoint import Call, Endpoint, Security
-from connectors.simulator.protocol.faults import AnyFault, Fault, Faults
+from connectors.simulator.protocol.faults import AnyFault, Faults
 from connectors.simulator.protocol.limits import Limits
-from connectors.simulator.protocol.messages import HTML, Answer, Asked, Requests, Seen
-from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
-from connectors.simulator.protocol.security import check_signed, parameters_sent
-
-ENDPOINTS = {**spot.ENDPOINTS, **{row.path: row for row in usdm.ENDPOINTS}}
-_UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
-_NOT_FOUND = b"<html><body>404 Not found</body></html>"
+from connectors.simulator.protocol.messages import Requests
+from connectors.simulator.protocol.rules import Refusal
 
 
 class MovableClock:
@@ -84,7 +75,7 @@ class Exchange:
         self.archive = Archive(self.charts, self._archived)
         self._infos: dict[str, dict[str, Any]] = {}
         self._accounts: dict[int, Account] = {}
-        self._keys: dict[str, Key] = {}
+        self.keys: dict[str, Key] = {}
 
     # Time and symbols
 
@@ -170,7 +161,7 @@ class Exchange:
         account.balances.update({**opening, **accounts.exact(balances or {})})
         account.life = life or account.life
         verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
-        self._keys[api_key] = Key(account, verify, accounts.rights_of(permissions), created_ms=self.now_ms)
+        self.keys[api_key] = Key(account, verify, accounts.rights_of(permissions), created_ms=self.now_ms)
         if orders:
             orders.begin(account, self._seed, self._market, self._listings)
             account.book.advance()
@@ -203,15 +194,19 @@ class Exchange:
         assets = {asset: zero for each in self.listed(now_ms) for asset in (each.base, each.quote)}
         return {**assets, **self._accounts[uid].held(now_ms)}
 
+    def movements(self, uid: int, path: str) -> list[tuple[str | None, dict[str, Any]]]:
+        """The rows of a ledger of an account, such as `asset/transfer`, each with the value it is found under."""
+        return self._accounts[uid].movements[f"/sapi/v1/{path}"]
+
     def add_movement(self, uid: int, path: str, row: dict[str, Any], of: str | None = None) -> dict[str, Any]:
         """Add a row to a ledger of an account, such as `asset/transfer`; gives it back, so that a test can change it.
 
         `of` is the value of the parameter it is found under.
         """
-        self._accounts[uid].movements[f"/sapi/v1/{path}"].append((of, row))
+        self.movements(uid, path).append((of, row))
         return row
 
-    # Requests
+    # Trouble
 
     def inject(self, fault: AnyFault | AnyArchiveFault) -> None:
         """Let something go wrong, with requests or with a file of the archive."""
@@ -231,68 +226,3 @@ class Exchange:
             self.limits.charge(address, "spot", weight, self.now_us / 1e6)
         except Refusal:
             return
-
-    def answer(self, asked: Asked) -> Answer:
-        """What the exchange says to a request; refused ones cost their weight too."""
-        if self.archive.serves(asked):
-            return self._note(asked, self._filed(asked, self.now_ms), self.now_us, 0, 0)
-        endpoint = ENDPOINTS.get(asked.path)
-        now_us = self.futures.now_us if endpoint is not None and endpoint.pool == "futures" else self.now_us
-        if endpoint is None or asked.method != "GET":
-            return self._note(asked, Answer(404, _NOT_FOUND, content_type=HTML), now_us, 0, 0)
-        sent = parameters_sent(asked.query)
-        faults = self.faults.matching(asked.path, sent.get("symbol"))
-        weight = _weight(endpoint.cost(sent), faults)
-        lag_ms = max((fault.lag() for fault in faults), default=0)
-        answer, used = self._metered(asked, endpoint, weight, now_us, lag_ms)
-        for fault in faults:
-            answer = fault.applied(answer)
-        return self._note(asked, replace(answer, delay_s=answer.delay_s + self.latency_s), now_us, weight, used)
-
-    def _filed(self, asked: Asked, now_ms: int) -> Answer:
-        """What the archive says; it counts no weight."""
-        answer = self.archive.answer(asked, now_ms)
-        for fault in self.faults.matching(unquote(asked.path), None):
-            answer = fault.applied(answer)
-        return replace(answer, delay_s=answer.delay_s + self.latency_s)
-
-    def _metered(self, asked: Asked, endpoint: Endpoint, weight: int, now_us: int, lag_ms: int) -> tuple[Answer, int]:
-        try:
-            used = self.limits.charge(asked.address, endpoint.pool, weight, now_us / 1e6)
-            answer = self._served(asked, endpoint, now_us, lag_ms)
-        except Refusal as refusal:
-            used = self.limits.used(asked.address, endpoint.pool, now_us / 1e6)
-            answer = Answer(refusal.status, refusal.body, refusal.headers)
-        return replace(answer, headers={**answer.headers, **_told(endpoint.pool, used, now_us)}), used
-
-    def _served(self, asked: Asked, endpoint: Endpoint, now_us: int, lag_ms: int) -> Answer:
-        unit = asked.headers.get("x-mbx-time-unit", "MILLISECOND")
-        if unit not in _UNITS:
-            raise Refusal(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-        signed = endpoint.security is Security.SIGNED
-        key = check_signed(asked, self._keys, now_us) if signed else None
-        given = read_parameters(pairs_of(asked.query), endpoint.known)
-        endpoint.combinations.check(given)
-        call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key, lag_ms)
-        return Answer(200, endpoint.answer(self, call))
-
-    def _note(self, asked: Asked, answer: Answer, now_us: int, weight: int, used: int) -> Answer:
-        key = asked.headers.get("x-mbx-apikey")
-        at_ms = now_us // 1000
-        self.requests.note(Seen(at_ms, asked.address, asked.method, asked.target, key, answer.status, weight, used))
-        return answer
-
-
-def _weight(documented: int, faults: Sequence[Fault]) -> int:
-    for fault in faults:
-        documented = fault.weight(documented)
-    return documented
-
-
-def _told(pool: str, used: int, now_us: int) -> dict[str, str]:
-    """The headers that say how much weight is used; those of futures also hold the date by their own clock."""
-    if pool == "spot":
-        return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
-    if pool == "futures":
-        return {"X-MBX-USED-WEIGHT-1M": str(used), "Date": formatdate(now_us / 1e6, usegmt=True)}
-    return {f"X-SAPI-USED-{'UID' if pool.startswith('uid:') else 'IP'}-WEIGHT-1M": str(used)}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from connectors.simulator import control
+from connectors.simulator import control, gateway
 from connectors.simulator.exchange import Exchange
-from connectors.simulator.protocol import security
 from connectors.simulator.protocol.messages import Answer, Asked
 
 HOST = "127.0.0.1"
@@ -26,11 +27,13 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
     """Serve the exchange in this event loop; gives the address, with a free port when none is named."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if not security.is_from_here(request.headers):
+        if not _is_from_here(request.headers):
             return web.Response(status=403, text="The simulator answers programs on this machine, and no web pages.\n")
         if request.path.startswith(control.PREFIX):
             return await control.handle(exchange, request)
-        return await _deliver(request, exchange.answer(_asked(request)), formatdate(exchange.now_us / 1e6, usegmt=True))
+        return await _deliver(
+            request, gateway.answer(exchange, _asked(request)), formatdate(exchange.now_us / 1e6, usegmt=True)
+        )
 
     runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_PATIENCE_S)
     await runner.setup()
@@ -40,6 +43,19 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
         yield f"http://{HOST}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def _is_from_here(headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from a program on this machine: a web page sends an Origin, or a host name of its own."""
+    host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
+    return "Origin" not in headers and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _asked(request: web.BaseRequest) -> Asked:

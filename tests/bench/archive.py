@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from stand import HERE, LONGEST_S, Figure, Place, candles, generated, simulator
 
-from connectors.simulator import Exchange, MovableClock
+from connectors.simulator import Exchange, MovableClock, gateway
 from connectors.simulator.archive.names import File, Period
 from connectors.simulator.protocol.messages import Asked
 
@@ -97,7 +97,7 @@ def _packed(file: File) -> bytes:
 
 
 def _csv(file: File) -> bytes:
-    answer = Exchange(clock=MovableClock(time.time())).answer(Asked("GET", f"/{file.path}", {}))
+    answer = gateway.answer(Exchange(clock=MovableClock(time.time())), Asked("GET", f"/{file.path}", {}))
     with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
         return archive.read(f"{file.stem}.csv")
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
+from connectors.simulator.exchange import Exchange
 from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.protocol import rules
-from connectors.simulator.protocol.endpoint import Call, Endpoint, Security
 from connectors.simulator.protocol.rules import Parameter, Refusal
-
-if TYPE_CHECKING:
-    from connectors.simulator.exchange import Exchange
 
 Movement = Mapping[str, Any]
 Wrapped = Callable[[Sequence[Movement], Mapping[str, Any], bool], Any]  # the rows, what was asked, whether more follow

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connectors.simulator.account.account_book import Book
 from connectors.simulator.account.orders import Order
 from connectors.simulator.account.records import Page
+from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
+from connectors.simulator.exchange import Exchange
 from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.protocol import rules
-from connectors.simulator.protocol.endpoint import Call, Endpoint, Security
 from connectors.simulator.protocol.rules import Parameter, Refusal, combinations
-
-if TYPE_CHECKING:
-    from connectors.simulator.exchange import Exchange
 
 _DEFAULT_LIMIT, _MOST = 500, 1000
 

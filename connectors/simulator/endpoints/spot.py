@@ -5,22 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from connectors.simulator.account.orders import amount
-from connectors.simulator.endpoints import ledgers
-from connectors.simulator.endpoints import orders as order_answers
+from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
+from connectors.simulator.exchange import Exchange
 from connectors.simulator.market.kline_pages import Wanted
 from connectors.simulator.market.listings import Listing
 from connectors.simulator.protocol import rules
-from connectors.simulator.protocol.endpoint import Call, Endpoint, Security
 from connectors.simulator.protocol.rules import Parameter, Refusal, combinations
-
-if TYPE_CHECKING:
-    from connectors.simulator.exchange import Exchange
-
 
 _STATUS = rules.one_of(-1122, "Invalid symbolStatus.", "TRADING", "HALT", "BREAK")
 _SYMBOLS = (
@@ -168,48 +163,41 @@ def _by_count(sent: Mapping[str, str]) -> int:
     return next(weight for most, weight in ((20, 2), (100, 40), (math.inf, 80)) if symbols <= most)
 
 
-ENDPOINTS = {
-    row.path: row
-    for row in (
-        Endpoint("/api/v3/ping", 1, (), _ping),
-        Endpoint("/api/v3/time", 1, (), _time),
-        Endpoint(
-            "/api/v3/exchangeInfo",
-            20,
-            (
-                *_SYMBOLS,
-                Parameter("permissions", rules.json_list_or_text),
-                Parameter("showPermissionSets", rules.flag),
-            ),
-            _exchange_info,
-            combinations=combinations(
-                "", "symbol", "symbols", "permissions", "symbolStatus", "permissions symbolStatus"
-            ),
+ENDPOINTS = (
+    Endpoint("/api/v3/ping", 1, (), _ping),
+    Endpoint("/api/v3/time", 1, (), _time),
+    Endpoint(
+        "/api/v3/exchangeInfo",
+        20,
+        (
+            *_SYMBOLS,
+            Parameter("permissions", rules.json_list_or_text),
+            Parameter("showPermissionSets", rules.flag),
         ),
-        Endpoint(
-            "/api/v3/klines",
-            2,
-            (
-                Parameter("symbol", rules.symbol_text, mandatory=True),
-                Parameter("interval", rules.interval, mandatory=True),
-                Parameter("startTime", rules.time_ms),
-                Parameter("endTime", rules.time_ms),
-                Parameter("timeZone", rules.utc),
-                Parameter("limit", rules.limit),
-            ),
-            _klines,
+        _exchange_info,
+        combinations=combinations("", "symbol", "symbols", "permissions", "symbolStatus", "permissions symbolStatus"),
+    ),
+    Endpoint(
+        "/api/v3/klines",
+        2,
+        (
+            Parameter("symbol", rules.symbol_text, mandatory=True),
+            Parameter("interval", rules.interval, mandatory=True),
+            Parameter("startTime", rules.time_ms),
+            Parameter("endTime", rules.time_ms),
+            Parameter("timeZone", rules.utc),
+            Parameter("limit", rules.limit),
         ),
-        Endpoint("/api/v3/ticker/price", _by_symbol(2, 4), _SYMBOLS, _price, combinations=_CHOICE),
-        Endpoint(
-            "/api/v3/ticker/24hr",
-            _by_count,
-            (*_SYMBOLS, Parameter("type", rules.one_of(-1139, "Invalid ticker type.", "FULL", "MINI"))),
-            _ticker_24h,
-            combinations=_CHOICE,
-        ),
-        Endpoint("/api/v3/account", 20, (Parameter("omitZeroBalances", rules.flag),), _account, Security.SIGNED),
-        *order_answers.ENDPOINTS,
-        *ledgers.ENDPOINTS,
-        Endpoint("/sapi/v1/account/apiRestrictions", 1, (), _api_restrictions, Security.SIGNED, "apiRestrictions"),
-    )
-}
+        _klines,
+    ),
+    Endpoint("/api/v3/ticker/price", _by_symbol(2, 4), _SYMBOLS, _price, combinations=_CHOICE),
+    Endpoint(
+        "/api/v3/ticker/24hr",
+        _by_count,
+        (*_SYMBOLS, Parameter("type", rules.one_of(-1139, "Invalid ticker type.", "FULL", "MINI"))),
+        _ticker_24h,
+        combinations=_CHOICE,
+    ),
+    Endpoint("/api/v3/account", 20, (Parameter("omitZeroBalances", rules.flag),), _account, Security.SIGNED),
+    Endpoint("/sapi/v1/account/apiRestrictions", 1, (), _api_restrictions, Security.SIGNED, "apiRestrictions"),
+)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from connectors.simulator.endpoints.endpoint import Call, Endpoint
+from connectors.simulator.exchange import Exchange
 from connectors.simulator.market.kline_pages import Wanted
 from connectors.simulator.protocol import rules
-from connectors.simulator.protocol.endpoint import Call, Endpoint
 from connectors.simulator.protocol.rules import Parameter, Refusal
-
-if TYPE_CHECKING:
-    from connectors.simulator.exchange import Exchange
 
 _MOST_ROWS = 1500
 

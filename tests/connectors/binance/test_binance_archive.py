@@ -21,10 +21,11 @@ from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, Archi
 from connectors.binance.archive.files import KlineFile, folder
 from connectors.binance.archive.listing import Remote
 from connectors.binance.sites import resolve
-from connectors.simulator import Exchange, MovableClock, serve
+from connectors.simulator import Exchange, MovableClock, gateway, serve
 from connectors.simulator.archive import faults as archive_faults
 from connectors.simulator.archive.faults import ArchiveFault
 from connectors.simulator.protocol import faults
+from connectors.simulator.protocol.messages import Asked
 from schemas.datasets.archive import Reason
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import DAY_US
@@ -160,7 +161,7 @@ async def test_a_day_is_the_same_as_from_rest(shelf: Shelf) -> None:
     assert (fetched.reason, fetched.dropped_duplicates, fetched.holes) == (None, 0, ())
     assert fetched.rows is not None
     assert fetched.rows.num_rows == 1440
-    body = shelf.exchange.archive._stored(FILE.path, shelf.exchange.now_ms).body()
+    body = gateway.answer(shelf.exchange, Asked("GET", f"/{FILE.path}", {})).body
     assert fetched.sha256 == hashlib.sha256(body).hexdigest()
     assert fetched.size == len(body)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.simulator import Exchange
+from connectors.simulator import Exchange, gateway
 from connectors.simulator.account.account_book import Book
 from connectors.simulator.protocol.messages import Answer, Asked
 
@@ -25,7 +25,7 @@ def ask(exchange: Exchange) -> Ask:
 
     def ask(target: str, *, address: str = "127.0.0.1", **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return exchange.answer(Asked("GET", target, named, address))
+        return gateway.answer(exchange, Asked("GET", target, named, address))
 
     return ask
 

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.simulator import Exchange, MovableClock
+from connectors.simulator import Exchange, MovableClock, gateway
 from connectors.simulator.account.account_book import Book
 from connectors.simulator.endpoints import ledgers
-from connectors.simulator.endpoints.spot import ENDPOINTS
+from connectors.simulator.endpoints.endpoint import Security
+from connectors.simulator.gateway import ENDPOINTS
 from connectors.simulator.market.intervals import DAY_MS
-from connectors.simulator.protocol.endpoint import Security
 from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.protocol.messages import Asked
 
@@ -131,6 +131,7 @@ FREE = {
     "/api/v3/openOrders",
     "/api/v3/account",
     "/api/v3/order/amendments",
+    "/fapi/v1/klines",
     *(ledger.path for ledger in ledgers.ENDPOINTS),
 }  # any may be left out
 
@@ -165,7 +166,7 @@ def test_only_a_key_sees_orders(path: str, code: Refused) -> None:
 def test_nobody_trades_over_http(exchange: Exchange, api_key: str) -> None:
     """There is no way to place or cancel an order through the exchange's door."""
     for method in ("POST", "PUT", "DELETE"):
-        answer = exchange.answer(Asked(method, "/api/v3/order?symbol=BTCUSDT", {"x-mbx-apikey": api_key}))
+        answer = gateway.answer(exchange, Asked(method, "/api/v3/order?symbol=BTCUSDT", {"x-mbx-apikey": api_key}))
         assert answer.status == 404
 
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from connectors.simulator import Cycle, Exchange, MovableClock
 from connectors.simulator.account.accounts import by_public_key, by_secret
+from connectors.simulator.account.signatures import signed_bytes
 from connectors.simulator.market.listings import plain
 from connectors.simulator.protocol.messages import Answer
-from connectors.simulator.protocol.security import signed_bytes
 
 Get = Callable[..., Any]
 Code = Callable[..., tuple[int, int]]

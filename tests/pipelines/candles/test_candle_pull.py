@@ -16,6 +16,7 @@ from support.desks import us
 from support.lakes import candle_series
 
 from connectors.lake import Move
+from connectors.simulator import gateway
 from connectors.simulator.protocol import faults
 from connectors.simulator.protocol.messages import Asked
 from pipelines.store.candles import held
@@ -50,7 +51,7 @@ def printed(desk: Desk, symbol: str, interval: str, since: str) -> list[list[Any
 
 
 def _page(desk: Desk, query: str) -> list[list[Any]]:
-    answer = desk.exchange.answer(Asked("GET", f"{PATH}?{query}", {}, "10.0.0.1"))
+    answer = gateway.answer(desk.exchange, Asked("GET", f"{PATH}?{query}", {}, "10.0.0.1"))
     page: list[list[Any]] = msgspec.json.decode(answer.body)
     return page
 

@@ -39,10 +39,6 @@ def transfer(desk: TradeDesk, number: int, days_ago: float, kind: str = "MAIN_FU
     return add(desk, "asset/transfer", "timestamp", days_ago, row, kind)
 
 
-def movements(desk: TradeDesk, path: str) -> list[Any]:
-    return desk.exchange._accounts[UID].movements[f"/sapi/v1/{path}"]
-
-
 def flow(desk: TradeDesk, *datasets: str, **more: object) -> None:
     desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), **more}
 
@@ -79,9 +75,9 @@ async def test_a_changed_state_is_a_version(trade_desk: TradeDesk):
     await pulled(trade_desk)
     row["status"] = 1
     await pulled(trade_desk)
-    back = movements(trade_desk, DEPOSITS).pop()
+    back = trade_desk.exchange.movements(UID, DEPOSITS).pop()
     await pulled(trade_desk)
-    movements(trade_desk, DEPOSITS).append(back)
+    trade_desk.exchange.movements(UID, DEPOSITS).append(back)
     await pulled(trade_desk)
     rows = trade_desk.rows("deposits")
     assert [(row["version"], row["status"], row["gone_since"] is not None) for row in rows] == [
@@ -197,7 +193,7 @@ async def test_a_window_that_failed_is_asked_for_again(trade_desk: TradeDesk):
     trade_desk.exchange.heal()
     assert receipt.rows + await pulled(trade_desk) >= 25
     assert {row["deposit_id"] for row in trade_desk.rows("deposits")} == {
-        row["id"] for _, row in movements(trade_desk, DEPOSITS) if row["insertTime"] > 1_577_836_800_000
+        row["id"] for _, row in trade_desk.exchange.movements(UID, DEPOSITS) if row["insertTime"] > 1_577_836_800_000
     }
 
 

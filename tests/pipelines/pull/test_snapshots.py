@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.desks import API_KEY, SECRET, UID
 
+from connectors.simulator import gateway
 from connectors.simulator.account import accounts
 from connectors.simulator.protocol.faults import Body, Error, ShortPage
 from connectors.simulator.protocol.messages import Asked
@@ -133,7 +134,7 @@ async def symbols(desk: Desk) -> Desk:
 
 def listed(desk: Desk, keep: int) -> str:
     """An exchangeInfo of which only the first so many symbols are left."""
-    answer = desk.exchange.answer(Asked("GET", "/api/v3/exchangeInfo", {}))
+    answer = gateway.answer(desk.exchange, Asked("GET", "/api/v3/exchangeInfo", {}))
     info = json.loads(answer.body)
     return json.dumps(info | {"symbols": info["symbols"][:keep]})
 

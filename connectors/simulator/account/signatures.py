@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 
 from connectors.simulator.account.accounts import Key
 from connectors.simulator.protocol.messages import Asked
@@ -14,19 +13,6 @@ _AHEAD_MS = 1_000
 _DEFAULT_RECV_WINDOW_MS = 5_000.0
 _KEY_LENGTH = 64
 _FIRST_TIMESTAMP_MS = 1_483_228_800_000  # 2017-01-01
-
-
-def is_from_here(headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from a program on this machine: a web page sends an Origin, or a host name of its own."""
-    host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
-    return "Origin" not in headers and (host == "localhost" or _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def parameters_sent(query: str) -> dict[str, str]:

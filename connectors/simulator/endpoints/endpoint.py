@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from connectors.simulator.account.accounts import Key
+from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import ANYTHING, Combinations, Parameter
-
-if TYPE_CHECKING:
-    from connectors.simulator.account.accounts import Key
-    from connectors.simulator.exchange import Exchange
 
 
 class Security(Enum):
