@@ -14,7 +14,7 @@ BALANCES = Dataset(
         Column("wallet", TEXT, "spot"),
         Column("asset", TEXT, "such as BTC"),
         Column("free", FINE, "available", signed=True),
-        Column("locked", FINE, "held by open orders", signed=True),
+        Column("locked", FINE, "held by open orders; NULL where the wallet does not say", nullable=True, signed=True),
         OBSERVED_AT,
         Column("extra", EXTRA, "JSON of every other field of the row; NULL when there is none", nullable=True),
     ),

@@ -99,7 +99,7 @@ TICKERS = Dataset(
         Column("high_price", MONEY, "highest price"),
         Column("low_price", MONEY, "lowest price"),
         Column("volume", MONEY, "in the base asset"),
-        Column("quote_volume", MONEY, "in the quote asset"),
+        Column("quote_volume", MONEY, "in the quote asset; NULL where the market does not say", nullable=True),
         Column("open_time", TIME, "start of the 24 hours"),
         Column("close_time", TIME, "end of the 24 hours, the exchange's time"),
         Column("first_id", ID, "first trade; NULL when there was none", nullable=True),

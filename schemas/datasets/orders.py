@@ -12,7 +12,7 @@ _SEEN_AT = Column("seen_at", TIME, "the exchange's time when this state was firs
 _EXTRA = Column("extra", EXTRA, "JSON of every other field; NULL when there is none", nullable=True)
 _PRICE = Column("price", MONEY, "in the quote asset")
 _QTY = Column("qty", MONEY, "in the base asset")
-_QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset")
+_QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset; NULL where the market does not say", nullable=True)
 _COMMISSION = Column("commission", MONEY, "the fee, in its own asset; negative for a rebate", signed=True)
 _COMMISSION_ASSET = Column(
     "commission_asset", TEXT, "what the fee was paid in; NULL when there was none, or when misprinted", nullable=True
@@ -72,7 +72,12 @@ ORDERS = Dataset(
             "orig_quote_order_qty", MONEY, "wanted, in the quote asset; NULL when asked for otherwise", nullable=True
         ),
         Column("iceberg_qty", MONEY, "the part shown on the book; NULL when all of it is", nullable=True),
-        Column("is_working", FLAG, "it is on the book; NULL when misprinted", nullable=True),
+        Column(
+            "is_working",
+            FLAG,
+            "it is on the book; NULL where the market does not say, or when misprinted",
+            nullable=True,
+        ),
         Column("working_time", TIME, "when it came onto the book; NULL when it never did", nullable=True),
         _STP_MODE,
         Column("prevented_match_id", ID, "the match that was prevented; NULL when none was", nullable=True),

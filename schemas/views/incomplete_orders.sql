@@ -3,7 +3,13 @@
 -- `match_missing` where the prevented match that they point to is not stored.
 CREATE OR REPLACE VIEW incomplete_orders AS
 WITH received AS (
-    SELECT account, market, symbol, order_id, sum(qty) AS qty, sum(quote_qty) AS quote_qty
+    SELECT
+        account,
+        market,
+        symbol,
+        order_id,
+        sum(qty) AS qty,
+        CASE WHEN count(quote_qty) = count(*) THEN sum(quote_qty) END AS quote_qty
     FROM executions
     GROUP BY ALL
 ),
@@ -17,7 +23,8 @@ compared AS (
         executed_qty,
         coalesce(received.qty, 0) AS received_qty,
         cumulative_quote_qty,
-        coalesce(received.quote_qty, 0) AS received_quote_qty,
+        -- NULL where the market does not say it of each fill.
+        CASE WHEN received.qty IS NULL THEN 0 ELSE received.quote_qty END AS received_quote_qty,
         prevented_match_id,
         orders.time,
         update_time,

@@ -12,7 +12,7 @@ WITH received AS (
         min(time) AS first_fill,
         max(time) AS last_fill,
         sum(qty) AS qty,
-        sum(quote_qty) AS quote_qty
+        CASE WHEN count(quote_qty) = count(*) THEN sum(quote_qty) END AS quote_qty
     FROM executions
     GROUP BY ALL
 ),

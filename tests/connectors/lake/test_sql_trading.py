@@ -190,6 +190,19 @@ def test_activity_is_counted_by_day_and_symbol(market: Lake) -> None:
     ]
 
 
+def test_a_sum_that_the_market_does_not_say_is_not_zero(market: Lake) -> None:
+    """Fills that do not say what they came to leave no sum, and are no reason to miss any of an order's."""
+    put(market, ORDERS, order(7, orig_qty="4", executed_qty="4", cumulative_quote_qty="400"))
+    put(market, FILLS, fill(1, "1", "USDT", is_buyer=True), fill(2, "1", "USDT", is_buyer=True, quote_qty=None))
+    sql = "SELECT bought_qty, bought_quote_qty, sold_quote_qty FROM trading_activity"
+    assert tuples(market, sql) == [(Decimal(4), None, Decimal(0))]
+    assert tuples(market, "SELECT order_id FROM incomplete_orders") == []
+    put(market, ORDERS, order(8, orig_qty="4", executed_qty="4", cumulative_quote_qty="400"))
+    assert tuples(market, "SELECT received_qty, received_quote_qty FROM incomplete_orders") == [
+        (Decimal(0), Decimal(0))
+    ]
+
+
 # The life of an order.
 
 LIFE = """
