@@ -32,28 +32,34 @@ bench: $(VENV)/dev.stamp ## the figures of the README, measured here
 record: $(VENV)/dev.stamp ## record cassettes from the live exchange or testnet with your own key
 	$(BIN)/python tests/record.py
 
-lock: ## compile the hashed locks again, without index addresses (needs uv)
-	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --group dev $(LOCK) -c requirements.lock -o requirements-dev.lock
+lock: $(VENV)/python.stamp ## compile the hashed locks again, without index addresses
+	echo uv | $(BIN)/uv pip compile - $(LOCK) -o requirements-uv.lock
+	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) -c requirements.lock -o requirements-dev.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q
 
 clean: ## remove the environment
 	rm -rf $(VENV)
 
-# The locks name every package with its hash, so pip neither resolves nor trusts anything else.
+# The locks name every package with its hash, so neither uv nor pip resolves or trusts anything else. uv installs them in
+# seconds; where it cannot be had, or does not reach an index, pip does the same. uv does not read pip's settings.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+INDEX = $$($(PIP) config get global.index-url 2>/dev/null)
+UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(INDEX)}}" $(BIN)/uv pip install --python $(BIN)/python
+INSTALL = install() { $(UV) -q "$$@" || { echo 'uv could not install; pip does it.'; $(PIP) install -q "$$@"; }; }; install
 
-$(VENV)/python.stamp:
+$(VENV)/python.stamp: requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "binlake needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
+	-$(PIP) install -q --no-deps --require-hashes --only-binary :all: -r requirements-uv.lock
 	@touch $@
 
 $(VENV)/run.stamp: $(VENV)/python.stamp requirements.lock pyproject.toml
-	$(PIP) install -q --no-deps --require-hashes -r requirements.lock
-	$(PIP) install -q --no-deps --no-build-isolation -e .
+	@$(INSTALL) --no-deps --require-hashes --only-binary :all: -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
-	$(PIP) install -q --no-deps --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --no-deps --require-hashes --only-binary :all: -r requirements-dev.lock
 	@touch $@
