@@ -21,11 +21,12 @@ from connectors.binance.errors import UnknownSymbol
 from pipelines.concurrency import ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.store.id_cursor import NEVER_OLD, AccountSeries, Landed, Page, Tail, constants, once, tail_of
+from pipelines.store.id_cursor import NEVER_OLD, Landed, Page, Tail, constants, once, symbol_of, tail_of
 from pipelines.store.lookup import LAG_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column
 from schemas.model.dataset import Dataset
 from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.series import Series
 
 WAVE = 20  # pages asked for at once, as many as there are connections
 
@@ -45,7 +46,7 @@ class _Stand:
     `held` are the stored ids from there on.
     """
 
-    series: AccountSeries
+    series: Series
     at: int | None
     until: int = 0
     tail: Tail = ()
@@ -84,16 +85,16 @@ class IdWalk:
     endpoint: Endpoint
     store: Store
     pinned: Pinned = nothing_pinned
-    memos: Callable[[AccountSeries], Mapping[str, int]] = lambda _: {}
-    at_end: Callable[[AccountSeries], Mapping[str, int]] = lambda _: {}
+    memos: Callable[[Series], Mapping[str, int]] = lambda _: {}
+    at_end: Callable[[Series], Mapping[str, int]] = lambda _: {}
     rows: int = 0
-    whole: set[AccountSeries] = field(default_factory=set)
+    whole: set[Series] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
-    unknown: list[AccountSeries] = field(default_factory=list)
-    _unreadable: set[AccountSeries] = field(default_factory=set)
+    unknown: list[Series] = field(default_factory=list)
+    _unreadable: set[Series] = field(default_factory=set)
 
     @property
-    def _dataset(self) -> Dataset:
+    def dataset(self) -> Dataset:
         assert self.endpoint.dataset is not None  # noqa: S101 - a list that is walked is stored
         return self.endpoint.dataset
 
@@ -102,7 +103,7 @@ class IdWalk:
         assert isinstance(self.endpoint.walk, ById)  # noqa: S101 - the row of the endpoint says so
         return self.endpoint.walk
 
-    async def run(self, series: Iterable[AccountSeries]) -> None:
+    async def run(self, series: Iterable[Series]) -> None:
         """Walk each series from where the log says it stands to its end."""
         waiting = deque(await asyncio.to_thread(self._stands, list(series)))
         self.session.progress.expect(requests=len(waiting), rows=0)
@@ -133,14 +134,14 @@ class IdWalk:
         self.session.progress.expect(requests=len(going_on), rows=0)
         return going_on
 
-    def _stands(self, series: Sequence[AccountSeries]) -> list[_Stand]:
+    def _stands(self, series: Sequence[Series]) -> list[_Stand]:
         """Where each series stands, read before anything is asked: what is stored meanwhile need not be answered."""
-        table = self.session.lake.table(self._dataset)
-        bounds, ids = table.bounds(), {one: self._dataset.series_id(one.values) for one in series}
-        since = {one: bounds[f"{ids[one]}#resume_id"] for one in series if f"{ids[one]}#resume_id" in bounds}
+        table = self.session.lake.table(self.dataset)
+        bounds = table.bounds()
+        since = {one: at for one in series if (at := one.bound("resume_id", bounds)) is not None}
         held = held_ids(table, since)
         return [
-            _Stand(one, since.get(one), bounds.get(f"{ids[one]}#until_id", 0), held=held.get(one, ())) for one in series
+            _Stand(one, since.get(one), one.bound("until_id", bounds) or 0, held=held.get(one, ())) for one in series
         ]
 
     def _note(self, stand: _Stand, problem: Problem) -> None:
@@ -184,7 +185,7 @@ class IdWalk:
         lacking = [one for one in stand.held if one < end and one not in shown]
         if not lacking:
             return False
-        table = self.session.lake.table(self._dataset)
+        table = self.session.lake.table(self.dataset)
         missing = await asyncio.to_thread(must_show, table, stand.series, lacking, now)
         if vanished := [one for one, instant in missing.items() if instant < now - LAG_US]:
             raise lacks_rows(self.endpoint.name, stand.series, vanished)
@@ -213,8 +214,12 @@ class IdWalk:
         return await self._ask(stand, 1)
 
     async def _ask(self, stand: _Stand, since: int | None) -> _Answer:
-        known = constants(self._dataset, stand.series, self.session.client.now_us())
-        params: dict[str, Any] = {"symbol": stand.series.symbol or None, "limit": self._limit, self._by.param: since}
+        known = constants(self.dataset, stand.series.values, self.session.client.now_us())
+        params: dict[str, Any] = {
+            "symbol": symbol_of(stand.series) or None,
+            "limit": self._limit,
+            self._by.param: since,
+        }
         rows, refused = await self.session.client.readable_rows(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
         return _Answer(rows, refused)
@@ -231,8 +236,8 @@ class IdWalk:
 
     @property
     def _clock(self) -> str:
-        assert self._dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
-        return self._dataset.clock
+        assert self.dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
+        return self.dataset.clock
 
     @property
     def _limit(self) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from functools import reduce
-from operator import and_
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +15,7 @@ from connectors.binance.endpoints.model import Endpoint, Param, Whole
 from connectors.lake import Move, Stale, Table
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
+from pipelines.store.filters import within
 from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
@@ -65,7 +64,7 @@ def _lacking(
     endpoint: Endpoint, series: Series, rows: pa.Table, traded: Collection[str], *, named: bool
 ) -> list[Failure]:
     """What the answer should have held."""
-    where, lacking = "/".join(series.values.values()), sorted({*traded} - {*rows["symbol"].to_pylist()})
+    where, lacking = series.name, sorted({*traded} - {*rows["symbol"].to_pylist()})
     if named:
         why = f"{endpoint.name} answered without it, although it trades; the other symbols are stored."
         return [Failure(f"{where}/{symbol}", why) for symbol in lacking]
@@ -91,9 +90,7 @@ def _held_before(table: Table, series: Series) -> dict[Key, Row]:
     dataset, previous = table.dataset, series.bound("observed_at", table.bounds())
     if previous is None:
         return {}
-    instant = pa.scalar(previous, dataset.schema.field("observed_at").type)
-    where = [pc.field(name) == value for name, value in {**series.values, "observed_at": instant}.items()]
-    rows = table.scan(dataset.schema.names, reduce(and_, where))
+    rows = table.scan(dataset.schema.names, within([series], previous, previous + 1))
     return {
         key: row
         for key, row, nonzero in zip(_keys(dataset, rows), with_instants(rows), _nonzero(dataset, rows), strict=True)

@@ -6,16 +6,14 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
-from operator import and_
+from functools import partial
 from typing import Any
-
-import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint, Groups, Whole
 from connectors.binance.errors import Rejected
 from connectors.lake import Lake, Move, Stale
 from pipelines.context.session import Session
+from pipelines.store.filters import within
 from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
@@ -46,8 +44,7 @@ async def pull_states(session: Session, endpoint: Endpoint, of: Mapping[str, str
 
 def last_states(lake: Lake, series: Series) -> dict[Key, Row]:
     """The last version of everything that was ever listed to us, also of what vanished since."""
-    where = reduce(and_, (pc.field(name) == value for name, value in series.values.items()))
-    rows = lake.table(series.dataset).scan(where=where).sort_by(series.dataset.version)
+    rows = lake.table(series.dataset).scan(where=within([series])).sort_by(series.dataset.version)
     return {_key(series.dataset, row): row for row in with_instants(rows)}
 
 

@@ -25,13 +25,13 @@ from pipelines.context.session import Session
 from pipelines.pull.symbols import Listing, known
 from pipelines.quality.checks import SAMPLE_ROWS, CheckResult, record
 from pipelines.store.candles import held
+from pipelines.store.filters import timestamp
 from pipelines.store.rows import Instants, instants, text, with_instants
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import CHECK_RESULTS
 from schemas.datasets.market import KLINES
 from schemas.derived.canonical import records
 from schemas.model.errors import AccessRefused, Problem, TryLater
-from schemas.model.fields import TIME
 from schemas.model.grid import DAY_US, SECOND_US, Grid
 from schemas.model.series import Series
 
@@ -136,14 +136,13 @@ def _asked_in_vain(book: Listing, symbol: str) -> bool:
 
 
 def _covered(file: dict[str, Any], bounds: Mapping[str, int]) -> dict[str, Any]:
-    series = KLINES.series_id(file)
-    since, until = bounds.get(f"{series}#since", 0), bounds.get(f"{series}#until", 0)
+    series = Series.of_row(KLINES, file)
+    since, until = series.bound("since", bounds) or 0, series.bound("until", bounds) or 0
     return file | {"since": max(file["since"], since), "until": min(file["until"], until)}
 
 
 def _done_today(lake: Lake, now: int) -> bool:
-    today = pa.scalar(now - now % DAY_US, TIME.arrow)
-    where = (pc.field("check_name") == NAME) & (pc.field("checked_at") >= today)
+    where = (pc.field("check_name") == NAME) & (pc.field("checked_at") >= timestamp(now - now % DAY_US))
     return lake.table(CHECK_RESULTS).scan(["run"], where).num_rows > 0
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.lake import Lake, Stale, Table
-from pipelines.store.id_cursor import AccountSeries, Landed, Page, frontier, id_column, move_of, moved
+from pipelines.store.id_cursor import Landed, Page, frontier, move_of, moved, symbol_of
 from pipelines.store.lookup import Key, other_thing, stored_rows
 from pipelines.store.rows import column
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
+from schemas.model.series import Series
 
 ROUNDS = 20  # each lost race means another process got further
 
@@ -28,7 +29,7 @@ _Stored = Mapping[Key, tuple[Any, ...]]  # the identity of each stored row
 class _News:
     """What a page adds to what is stored: rows, and the bounds it leaves."""
 
-    series: AccountSeries
+    series: Series
     rows: pa.Table
     bounds: Mapping[str, int]
 
@@ -43,11 +44,11 @@ def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
         bounds = table.bounds()
         stored = _stored(table, pages, bounds)
         _refuse_others(dataset, pages, stored)
-        beyond = {page.series for page in pages if not page.tail and _reaches_beyond(dataset, page, bounds)}
-        found = _news(dataset, pages, stored, bounds)
+        beyond = {page.series for page in pages if not page.tail and _reaches_beyond(page, bounds)}
+        found = _news(pages, stored, bounds)
         if not found:
             return Landed(0, beyond)
-        moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
+        moves = [move_of(one.series, one.bounds, bounds) for one in found]
         try:
             return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, beyond)
         except Stale:
@@ -55,42 +56,44 @@ def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
     raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
 
 
-def _news(dataset: Dataset, pages: Sequence[Page], stored: _Stored, bounds: Mapping[str, int]) -> list[_News]:
+def _news(pages: Sequence[Page], stored: _Stored, bounds: Mapping[str, int]) -> list[_News]:
     found = []
     for page in pages:
-        series_id, until = dataset.series_id(page.series.values), _until(dataset, page.series, bounds)
+        until = _until(page.series, bounds)
         rows = page.rows.take(pa.array(_places_of_new(page, stored, until), pa.int64()))
-        new = frontier(page, bounds, series_id)
-        if moved(new, bounds, series_id, also=rows.num_rows > 0):
+        new = frontier(page, bounds)
+        if moved(page.series, new, bounds, also=rows.num_rows > 0):
             found.append(_News(page.series, rows, new))
     return found
 
 
 def _places_of_new(page: Page, stored: _Stored, until: float) -> list[int]:
     """Where the rows stand that are not stored; those of a page out of turn only where the walk has been."""
-    news = ((place, one) for place, one in enumerate(page.ids) if (page.series.symbol, one) not in stored)
+    symbol = symbol_of(page.series)
+    news = ((place, one) for place, one in enumerate(page.ids) if (symbol, one) not in stored)
     return [place for place, one in news if page.tail or one < until]
 
 
-def _until(dataset: Dataset, series: AccountSeries, bounds: Mapping[str, int]) -> float:
+def _until(series: Series, bounds: Mapping[str, int]) -> float:
     """No row of a series is stored from this id on."""
-    return bounds.get(f"{dataset.series_id(series.values)}#until_id", 0) if dataset.cursor else inf
+    return series.bound("until_id", bounds) or 0 if series.dataset.cursor else inf
 
 
-def _reaches_beyond(dataset: Dataset, page: Page, bounds: Mapping[str, int]) -> bool:
-    return any(one >= _until(dataset, page.series, bounds) for one in page.ids)
+def _reaches_beyond(page: Page, bounds: Mapping[str, int]) -> bool:
+    until = _until(page.series, bounds)
+    return any(one >= until for one in page.ids)
 
 
 def _stored(table: Table, pages: Sequence[Page], bounds: Mapping[str, int]) -> _Stored:
     """Which of the ids of the pages are stored."""
-    untils = {page.series: _until(table.dataset, page.series, bounds) for page in pages}
+    untils = {page.series: _until(page.series, bounds) for page in pages}
     named = {
-        (page.series.symbol, one): instant
+        (symbol_of(page.series), one): instant
         for page in pages
         for one, instant in page.instants.items()
         if one < untils[page.series]
     }
-    rows = stored_rows(table, untils, named, ["symbol", id_column(table.dataset), *_identity(table.dataset)])
+    rows = stored_rows(table, untils, named, ["symbol", table.dataset.id_column, *_identity(table.dataset)])
     symbols, ids, *values = (column(rows, name) for name in rows.column_names)
     return dict(zip(zip(symbols, ids, strict=True), zip(*values, strict=True), strict=True))
 
@@ -102,7 +105,10 @@ def _identity(dataset: Dataset) -> list[str]:
 def _refuse_others(dataset: Dataset, pages: Sequence[Page], stored: _Stored) -> None:
     """Refuse pages of which one has another row under a stored id."""
     for page in pages:
-        rows = zip(page.ids, *(column(page.rows, name) for name in _identity(dataset)), strict=True)
+        symbol, rows = (
+            symbol_of(page.series),
+            zip(page.ids, *(column(page.rows, name) for name in _identity(dataset)), strict=True),
+        )
         for one, *values in rows:
-            if stored.get((page.series.symbol, one), tuple(values)) != tuple(values):
-                raise other_thing(dataset, page.series, one)
+            if stored.get((symbol, one), tuple(values)) != tuple(values):
+                raise other_thing(page.series, one)

@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow.compute as pc
 
 from connectors.lake import Table
-from pipelines.store.id_cursor import AccountSeries, id_column, within
+from pipelines.store.filters import within
+from pipelines.store.id_cursor import symbol_of
 from pipelines.store.lookup import Key, ResetSeen, other_thing
 from pipelines.store.rows import column
 from schemas.datasets.orders import ORDERS
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 _LEG = re.compile(r'"orderId":(\d+)')
 
@@ -21,16 +23,16 @@ _Row = Mapping[str, Any]
 
 
 def contradiction(
-    table: Table, series: AccountSeries, rows: Sequence[_Row], stored: Mapping[Key, Sequence[_Row]], until_id: int
+    table: Table, series: Series, rows: Sequence[_Row], stored: Mapping[Key, Sequence[_Row]], until_id: int
 ) -> ResetSeen | None:
     """Why these states of a series, whose ids were walked up to one, cannot be of what is stored."""
-    dataset, name = table.dataset, id_column(table.dataset)
+    dataset, name = table.dataset, table.dataset.id_column
     is_other = _is_other_order if dataset is ORDERS else _is_other_list
     fresh = dict[int, int]()
     for row in rows:
-        versions = stored.get((series.symbol, row[name]))
+        versions = stored.get((symbol_of(series), row[name]))
         if versions and is_other(row, versions[-1]):
-            return other_thing(dataset, series, row[name])
+            return other_thing(series, row[name])
         if not versions and row[name] < until_id:
             fresh[row[name]] = row[str(dataset.clock)]
     return _out_of_order(table, series, fresh) if fresh and dataset is ORDERS else None
@@ -50,10 +52,10 @@ def _is_other_list(row: _Row, before: _Row) -> bool:
     return row["symbol"] != before["symbol"] or len(kinds) > 1 or len(legs) > 1
 
 
-def _out_of_order(table: Table, series: AccountSeries, orders: Mapping[int, int]) -> ResetSeen | None:
+def _out_of_order(table: Table, series: Series, orders: Mapping[int, int]) -> ResetSeen | None:
     """The refusal of orders, given by id with their times, placed long after stored ones with higher ids."""
-    name, clock = id_column(table.dataset), str(table.dataset.clock)
-    rows = table.scan([name, clock], within(table.dataset, [series]) & (pc.field(name) > min(orders)))
+    name, clock = table.dataset.id_column, str(table.dataset.clock)
+    rows = table.scan([name, clock], within([series]) & (pc.field(name) > min(orders)))
     later = list(zip(column(rows, name), column(rows, clock), strict=True))
     for one, placed in orders.items():
         if placed > min((instant for number, instant in later if number > one), default=placed) + DAY_US:

@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Table
-from pipelines.store.id_cursor import AccountSeries, among, id_column, with_ids, within
+from pipelines.store.filters import near_instants, with_ids, within
+from pipelines.store.id_cursor import symbol_of
 from pipelines.store.rows import column, last_of, with_instants
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDERS
 from schemas.model.dataset import MONTH, Dataset
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US, MINUTE_US
+from schemas.model.series import Series
 
 LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
 RETAINED_US = 90 * DAY_US  # how long after its end the exchange states to keep an order that was never filled
@@ -46,12 +48,12 @@ class ResetSeen(Problem):
 
 
 def stored_rows(
-    table: Table, series: Collection[AccountSeries], instants: Mapping[Key, int], columns: Sequence[str] | None = None
+    table: Table, series: Collection[Series], instants: Mapping[Key, int], columns: Sequence[str] | None = None
 ) -> pa.Table:
     """The stored rows with these keys, and maybe others; the instants say where to look first, not where to stop."""
     if not instants:
         return table.scan(columns, pc.scalar(False))
-    near = table.scan(columns, with_ids(table.dataset, series, {one for _, one in instants}, instants.values()))
+    near = table.scan(columns, near_instants(series, {one for _, one in instants}, instants.values()))
     missing = instants.keys() - keys_of(table.dataset, near)
     if not missing or MONTH not in table.dataset.partition:  # without months, instants were no condition
         return near
@@ -59,38 +61,38 @@ def stored_rows(
     if not elsewhere:
         return near
     ids = {one for _, one in elsewhere}
-    return pa.concat_tables([near, table.scan(columns, with_ids(table.dataset, series, ids, elsewhere.values()))])
+    return pa.concat_tables([near, table.scan(columns, near_instants(series, ids, elsewhere.values()))])
 
 
 def keys_of(dataset: Dataset, rows: pa.Table) -> set[Key]:
     """Symbol and id of each row; of what spans symbols, no symbol."""
-    ids = column(rows, id_column(dataset))
+    ids = column(rows, dataset.id_column)
     return set(zip(column(rows, "symbol") if "symbol" in dataset.series else [""] * len(ids), ids, strict=True))
 
 
-def held_ids(table: Table, since: Mapping[AccountSeries, int]) -> dict[AccountSeries, list[int]]:
+def held_ids(table: Table, since: Mapping[Series, int]) -> dict[Series, list[int]]:
     """The ids from one on that are stored of each series and that an answer has to show, ascending."""
-    dataset, name = table.dataset, id_column(table.dataset)
+    dataset, name = table.dataset, table.dataset.id_column
     if not since or dataset.name not in _KEPT:
         return {}
     gone = ["gone_since"] if dataset is ORDERS else []
-    rows = table.scan(["symbol", name, *gone], within(dataset, since) & (pc.field(name) >= min(since.values())))
+    rows = table.scan(["symbol", name, *gone], within(since) & (pc.field(name) >= min(since.values())))
     left = keys_of(dataset, rows)
     if gone:
         left -= keys_of(dataset, rows.filter(pc.is_valid(rows["gone_since"])))
-    found = defaultdict[AccountSeries, list[int]](list)
-    by_symbol = {one.symbol: one for one in since}
+    found = defaultdict[Series, list[int]](list)
+    by_symbol = {symbol_of(one): one for one in since}
     for symbol, one in sorted(left):
         if one >= since[by_symbol[symbol]]:
             found[by_symbol[symbol]].append(one)
     return dict(found)
 
 
-def must_show(table: Table, series: AccountSeries, ids: Collection[int], now: int) -> dict[int, int]:
+def must_show(table: Table, series: Series, ids: Collection[int], now: int) -> dict[int, int]:
     """Which of these stored ids an answer that covers them has to show, with their instants."""
-    dataset, name = table.dataset, id_column(table.dataset)
+    dataset, name = table.dataset, table.dataset.id_column
     changing = ["version", "executed_qty", "update_time", "gone_since"] if dataset is ORDERS else []
-    rows = table.scan(["symbol", name, str(dataset.clock), *changing], _by_id(dataset, [series], ids))
+    rows = table.scan(["symbol", name, str(dataset.clock), *changing], with_ids([series], ids))
     listed = with_instants(last_of(rows) if changing else rows)
     return {row[name]: row[str(dataset.clock)] for row in listed if not changing or _must_be_shown(row, now)}
 
@@ -105,27 +107,22 @@ def may_vanish(executed_qty: Decimal, changed: int, now: int) -> bool:
     return not executed_qty and changed < now - RETAINED_US
 
 
-def lacks_rows(what: str, series: AccountSeries, ids: Collection[int]) -> ResetSeen:
+def lacks_rows(what: str, series: Series, ids: Collection[int]) -> ResetSeen:
     """The refusal of an answer that lacks what the lake holds."""
     shown = ", ".join(map(str, sorted(ids)[:_SHOWN_IDS])) + (", ..." if len(ids) > _SHOWN_IDS else "")
     return ResetSeen(f"The answer of {what} for {series.name} lacks {len(ids):,} that the lake holds (ids {shown}).")
 
 
-def other_thing(dataset: Dataset, series: AccountSeries, one: int) -> ResetSeen:
+def other_thing(series: Series, one: int) -> ResetSeen:
     """The refusal of an answer that has another thing under an id that the lake holds."""
-    return ResetSeen(f"Id {one} of {dataset.name} of {series.name} is not what the lake holds under that id.")
+    return ResetSeen(f"Id {one} of {series.dataset.name} of {series.name} is not what the lake holds under that id.")
 
 
-def _instants(table: Table, series: Collection[AccountSeries], keys: Collection[Key]) -> dict[Key, int]:
+def _instants(table: Table, series: Collection[Series], keys: Collection[Key]) -> dict[Key, int]:
     """The instants under which these keys are stored, where they are."""
-    dataset, name, clock = table.dataset, id_column(table.dataset), str(table.dataset.clock)
+    name, clock = table.dataset.id_column, str(table.dataset.clock)
     symbols = {symbol for symbol, _ in keys}
-    where = _by_id(dataset, [one for one in series if one.symbol in symbols], {one for _, one in keys})
+    where = with_ids([one for one in series if symbol_of(one) in symbols], {one for _, one in keys})
     rows = table.scan(["symbol", name, clock], where)
     stored = zip(column(rows, "symbol"), column(rows, name), column(rows, clock), strict=True)
     return {(symbol, one): instant for symbol, one, instant in stored if (symbol, one) in keys}
-
-
-def _by_id(dataset: Dataset, series: Collection[AccountSeries], ids: Collection[int]) -> pc.Expression:
-    """The rows with these ids, and maybe some of other series."""
-    return within(dataset, series) & among(id_column(dataset), ids)

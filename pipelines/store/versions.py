@@ -9,12 +9,13 @@ from typing import Any
 from connectors.lake import Lake, Stale, Table
 from pipelines.store.append import ROUNDS
 from pipelines.store.exchange_reset import contradiction
-from pipelines.store.id_cursor import AccountSeries, Landed, Page, frontier, id_column, move_of, moved
+from pipelines.store.id_cursor import Landed, Page, frontier, move_of, moved, symbol_of
 from pipelines.store.lookup import Key, stored_rows
 from pipelines.store.rows import rows_of, with_instants
 from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.dataset import MONTH, Dataset, Lifecycle
 from schemas.model.errors import Problem
+from schemas.model.series import Series
 
 _OF_THE_VERSION = frozenset({"version", "seen_at"})
 
@@ -58,7 +59,7 @@ class Seen:
     `unknown` has the instant of each thing by its id. `memos` go into the log in any case.
     """
 
-    series: AccountSeries
+    series: Series
     rows: Sequence[Row] = ()
     page: Page | None = None
     unknown: Mapping[int, int] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class Seen:
 class _News:
     """New versions of one series, and the bounds they leave."""
 
-    series: AccountSeries
+    series: Series
     rows: Sequence[Row]
     bounds: Mapping[str, int]
 
@@ -93,7 +94,7 @@ def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -
             return Landed()
         rows = rows_of(dataset, [row for news in found for row in news.rows])
         try:
-            moves = [move_of(dataset, one.series, one.bounds, bounds) for one in found]
+            moves = [move_of(one.series, one.bounds, bounds) for one in found]
             return Landed(table.commit(rows, moves).rows)
         except Stale:
             continue
@@ -105,11 +106,11 @@ def refuse_others(table: Table, seen: Sequence[Seen]) -> None:
     _refuse_others(table, seen, _stored_versions(table, seen), table.bounds())
 
 
-def by_series(rows: Iterable[Row], account: str, market: str) -> dict[AccountSeries, list[Row]]:
-    """States by the symbol they belong to."""
-    found: dict[AccountSeries, list[Row]] = {}
+def by_series(dataset: Dataset, rows: Iterable[Row]) -> dict[Series, list[Row]]:
+    """States by the series they belong to."""
+    found: dict[Series, list[Row]] = {}
     for row in rows:
-        found.setdefault(AccountSeries(account, market, row["symbol"]), []).append(row)
+        found.setdefault(Series.of_row(dataset, row), []).append(row)
     return found
 
 
@@ -117,24 +118,23 @@ _Stored = Mapping[Key, Sequence[Row]]
 
 
 def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int) -> _News | None:
-    series_id = dataset.series_id(seen.series.values)
-    seen_at = max(now, bounds.get(f"{series_id}#changed_at", 0) + 1)
+    series = seen.series
+    seen_at = max(now, (series.bound("changed_at", bounds) or 0) + 1)
     rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, stored, seen_at)]
-    new = {**seen.memos, **(frontier(seen.page, bounds, series_id) if seen.page else {})}
+    new = {**seen.memos, **(frontier(seen.page, bounds) if seen.page else {})}
     if rows:
         new["changed_at"] = seen_at
         if dataset is ORDERS:
-            new |= _open_since(rows, bounds.get(f"{series_id}#open_since", 0))
-            new.setdefault(
-                "retained_at", bounds.get(f"{series_id}#retained_at", seen_at)
-            )  # just shown: nothing to miss
-    return _News(seen.series, rows, new) if moved(new, bounds, series_id, also=bool(rows)) else None
+            new |= _open_since(rows, series.bound("open_since", bounds) or 0)
+            # Just shown: nothing to miss.
+            new.setdefault("retained_at", series.bound("retained_at", bounds) or seen_at)
+    return _News(series, rows, new) if moved(series, new, bounds, also=bool(rows)) else None
 
 
 def _refuse_others(table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]) -> None:
     """Refuse states of which one cannot be of what is stored."""
     for one in seen:
-        until = bounds.get(f"{table.dataset.series_id(one.series.values)}#until_id", 0)
+        until = one.series.bound("until_id", bounds) or 0
         if problem := contradiction(table, one.series, one.rows, stored, until):
             raise problem
 
@@ -145,7 +145,7 @@ def _version(row: Row, before: Row | None, seen_at: int) -> Row:
 
 def _changes(dataset: Dataset, seen: Seen, stored: _Stored, now: int) -> Iterator[tuple[Row, Row | None]]:
     """Each new state with the one before it."""
-    life, name, symbol = life_of(dataset), id_column(dataset), seen.series.symbol
+    life, name, symbol = life_of(dataset), dataset.id_column, symbol_of(seen.series)
     for row in {row[name]: row for row in seen.rows}.values():
         versions = stored.get((symbol, row[name]), ())
         if not versions:
@@ -173,9 +173,9 @@ def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
 
 def _stored_versions(table: Table, seen: Sequence[Seen]) -> dict[Key, list[Row]]:
     """The versions of everything that was seen, by symbol and id, the last one last."""
-    dataset, name = table.dataset, id_column(table.dataset)
-    named = {(one.series.symbol, row[name]): row[str(dataset.clock)] for one in seen for row in one.rows}
-    named |= {(one.series.symbol, each): instant for one in seen for each, instant in one.unknown.items()}
+    dataset, name = table.dataset, table.dataset.id_column
+    named = {(symbol_of(one.series), row[name]): row[str(dataset.clock)] for one in seen for row in one.rows}
+    named |= {(symbol_of(one.series), each): instant for one in seen for each, instant in one.unknown.items()}
     stored = stored_rows(table, [one.series for one in seen], named).sort_by(dataset.version)
     by_symbol, found = "symbol" in dataset.series, dict[Key, list[Row]]()
     for row in with_instants(stored):

@@ -14,17 +14,17 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Move, Stale
 from pipelines.pull.symbols import Listing
+from pipelines.store.filters import timestamp, within
 from pipelines.store.rows import with_instants
 from schemas.datasets.account import BALANCES
 from schemas.datasets.orders import ALLOCATIONS, FILLS
 from schemas.model.dataset import Dataset
-from schemas.model.fields import TIME
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 WALLET = {"spot": "spot"}  # which wallet the trades of a market move
 MOVE_ON_US = DAY_US  # how often the starting point follows when nothing is unexplained
@@ -83,7 +83,7 @@ def held_assets(lake: Lake, account: str) -> set[str]:
     """The assets that the newest snapshots of an account name."""
     found: set[str] = set()
     for wallet in WALLET.values():
-        newest = lake.table(BALANCES).bounds().get(f"{_series(account, wallet)}#observed_at")
+        newest = _series(account, wallet).bound("observed_at", lake.table(BALANCES).bounds())
         if newest is not None:
             found |= _totals(lake, account, wallet, newest).keys()
     return found
@@ -101,8 +101,7 @@ def _unexplained(lake: Lake, account: str, market: str, book: Listing, since: in
 
 
 def _totals(lake: Lake, account: str, wallet: str, observed_at: int) -> dict[str, Decimal]:
-    instant: Any = pa.scalar(observed_at, TIME.arrow)
-    where = (pc.field("account") == account) & (pc.field("wallet") == wallet) & (pc.field("observed_at") == instant)
+    where = within([_series(account, wallet)], observed_at, observed_at + 1)
     rows = lake.table(BALANCES).scan(["asset", "free", "locked"], where)
     return {row["asset"]: row["free"] + row["locked"] for row in rows.to_pylist()}
 
@@ -125,28 +124,28 @@ def _effects(lake: Lake, account: str, market: str, book: Listing, since: int, u
 def _traded(
     lake: Lake, dataset: Dataset, account: str, market: str, since: int, until: int
 ) -> Iterator[dict[str, Any]]:
-    low, high = (pa.scalar(instant, TIME.arrow) for instant in (since, until))
     clauses: list[Any] = [
-        pc.field("account") == account, pc.field("market") == market, pc.field("time") > low, pc.field("time") <= high,
-    ]  # fmt: skip
+        pc.field("account") == account,
+        pc.field("market") == market,
+        pc.field("time") > timestamp(since),
+        pc.field("time") <= timestamp(until),
+    ]
     columns = ["symbol", "qty", "quote_qty", "commission", "commission_asset", "is_buyer"]
     yield from with_instants(lake.table(dataset).scan(columns, reduce(and_, clauses)))
 
 
 def _marks(lake: Lake, account: str, market: str) -> _Marks:
     bounds, series = lake.table(BALANCES).bounds(), _series(account, WALLET[market])
-    return _Marks(
-        *(bounds.get(f"{series}#{name}") for name in ("observed_at", "explained_at", "suspect_at", "revision"))
-    )
+    return _Marks(*(series.bound(name, bounds) for name in ("observed_at", "explained_at", "suspect_at", "revision")))
 
 
 def _note(lake: Lake, account: str, market: str, marks: _Marks, **new: int) -> None:
     expected = {"explained_at": marks.explained, "suspect_at": marks.suspect, "revision": marks.revision}
     try:
-        lake.table(BALANCES).commit(None, [Move(_series(account, WALLET[market]), expected, new)])
+        lake.table(BALANCES).commit(None, [Move(_series(account, WALLET[market]).id, expected, new)])
     except Stale:
         return  # another process looks into it, or took a newer snapshot; the next run sees what it left
 
 
-def _series(account: str, wallet: str) -> str:
-    return BALANCES.series_id({"account": account, "wallet": wallet})
+def _series(account: str, wallet: str) -> Series:
+    return Series.of(BALANCES, account=account, wallet=wallet)

@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Stale
-from pipelines.store.id_cursor import AccountSeries, move_of, within
+from pipelines.store.filters import within
+from pipelines.store.id_cursor import move_of, symbol_of
 from pipelines.store.rows import column, last_of, with_instants
 from schemas.datasets.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
 from schemas.model.dataset import Dataset
+from schemas.model.series import Series
 
 _UNSETTLED = ("unsettled_id", "unsettled_until_id")
 
@@ -27,7 +29,7 @@ Stands = Mapping[str, Stand]  # of all series of an account, by symbol
 class OpenOrder:
     """A stored order that may have changed since."""
 
-    series: AccountSeries
+    series: Series
     order_id: int
     time: int
     update_time: int
@@ -36,8 +38,13 @@ class OpenOrder:
 
 def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
     """The bounds of every series of an account, by symbol."""
+    return {series["symbol"]: stand for series, stand in stands_by_series(lake, dataset, account, market).items()}
+
+
+def stands_by_series(lake: Lake, dataset: Dataset, account: str, market: str) -> dict[Series, Stand]:
+    """The bounds of every series of an account."""
     return {
-        series["symbol"]: bounds
+        series: bounds
         for series, bounds in lake.table(dataset).series()
         if (series["account"], series["market"]) == (account, market)
     }
@@ -59,28 +66,28 @@ def is_traded(stand: Stand) -> bool:
     return bool({"until_id", "changed_at"} & stand.keys())
 
 
-def back_again(stands: Stands) -> Callable[[AccountSeries], Mapping[str, int]]:
+def back_again(stands: Stands) -> Callable[[Series], Mapping[str, int]]:
     """What an answer about a series says beside its rows: a symbol that was gone is there again."""
-    return lambda series: {"gone_at": 0} if stands.get(series.symbol, {}).get("gone_at") else {}
+    return lambda series: {"gone_at": 0} if stands.get(symbol_of(series), {}).get("gone_at") else {}
 
 
 def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
     """Every stored order whose last version may still change, in order of symbol and id."""
     stands = stands_of(lake, ORDERS, account, market)
     since = {
-        AccountSeries(account, market, one): stand["open_since"]
+        Series.of(ORDERS, account=account, market=market, symbol=one): stand["open_since"]
         for one, stand in stands.items()
         if stand.get("open_since")
     }
     if not since:
         return []
-    columns = ["symbol", "order_id", "version", "status", "gone_since", "time", "update_time", "executed_qty"]
-    rows = last_of(lake.table(ORDERS).scan(columns, within(ORDERS, since, min(since.values()))))
+    columns = [*ORDERS.series, "order_id", "version", "status", "gone_since", "time", "update_time", "executed_qty"]
+    rows = last_of(lake.table(ORDERS).scan(columns, within(since, min(since.values()))))
     ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
     found = with_instants(rows.filter(pc.invert(ended)))
     return [
         OpenOrder(
-            AccountSeries(account, market, row["symbol"]),
+            Series.of_row(ORDERS, row),
             row["order_id"],
             row["time"],
             row["update_time"] or row["time"],
@@ -93,13 +100,13 @@ def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
 def raise_open_since(lake: Lake, account: str, market: str) -> None:
     """Note since when orders are open after some were closed, so that the next run looks through no older ones."""
     table = lake.table(ORDERS)
-    bounds, oldest = table.bounds(), dict[str, int]()
+    bounds, oldest = table.bounds(), dict[Series, int]()
     for order in open_orders(lake, account, market):
-        oldest[order.series.symbol] = min(order.time, oldest.get(order.series.symbol, order.time))
+        oldest[order.series] = min(order.time, oldest.get(order.series, order.time))
     moves = [
-        move_of(ORDERS, AccountSeries(account, market, symbol), {"open_since": oldest.get(symbol, 0)}, bounds)
-        for symbol, stand in stands_of(lake, ORDERS, account, market).items()
-        if stand.get("open_since", 0) != oldest.get(symbol, 0)
+        move_of(series, {"open_since": oldest.get(series, 0)}, bounds)
+        for series, stand in stands_by_series(lake, ORDERS, account, market).items()
+        if stand.get("open_since", 0) != oldest.get(series, 0)
     ]
     with suppress(Stale):  # another process moved on; the next run looks a little further back than it has to
         if moves:
@@ -110,16 +117,16 @@ def note_unsettled(
     lake: Lake, account: str, market: str, unsettled: Collection[OpenOrder], asked: Callable[[str], bool]
 ) -> None:
     """Note between which ids a run could not settle open orders of the symbols it asked for; zeros where it could."""
-    ids = defaultdict[str, list[int]](list)
+    ids = defaultdict[Series, list[int]](list)
     for order in unsettled:
-        ids[order.series.symbol].append(order.order_id)
+        ids[order.series].append(order.order_id)
     table = lake.table(ORDERS)
     bounds, moves = table.bounds(), []
-    for symbol, stand in stands_of(lake, ORDERS, account, market).items():
-        left = ids[symbol]
+    for series, stand in stands_by_series(lake, ORDERS, account, market).items():
+        left = ids[series]
         new = {"unsettled_id": min(left), "unsettled_until_id": max(left) + 1} if left else dict.fromkeys(_UNSETTLED, 0)
-        if asked(symbol) and any(stand.get(name, 0) != value for name, value in new.items()):
-            moves.append(move_of(ORDERS, AccountSeries(account, market, symbol), new, bounds))
+        if asked(series["symbol"]) and any(stand.get(name, 0) != value for name, value in new.items()):
+            moves.append(move_of(series, new, bounds))
     with suppress(Stale):  # another process moved on; the next run notes how things stand then
         if moves:
             table.commit(None, moves)

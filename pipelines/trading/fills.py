@@ -18,7 +18,7 @@ from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk
 from pipelines.store.append import add_rows
-from pipelines.store.id_cursor import AccountSeries, Landed, Page, constants, id_column, page_of
+from pipelines.store.id_cursor import Landed, Page, constants, page_of
 from pipelines.store.lookup import LAG_US
 from pipelines.store.rows import column
 from pipelines.trading.cursors import back_again, stands_of
@@ -28,6 +28,7 @@ from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
 from schemas.datasets.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
 from schemas.model.dataset import Dataset
 from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.series import Series
 
 _BY_ORDER = {"limit": spot.MY_TRADES.page_limit}
 _NAMED: Mapping[str, Callable[[Told], dict[str, int | None]]] = {
@@ -64,7 +65,7 @@ class FillPull:
         answered = [one for one in series if one.series not in unanswered]
         await asyncio.to_thread(note_matched, lake, answered, self.session.client.now_us())
 
-    async def _due(self, symbols: Sequence[str]) -> tuple[list[Due], set[AccountSeries]]:
+    async def _due(self, symbols: Sequence[str]) -> tuple[list[Due], set[Series]]:
         """What is to be looked at, once the orders that are missing were asked for; and where one was not answered."""
         lake, now = self.session.lake, self.session.client.now_us()
         before, gone_before = now if self.session.again else now - EVERY_US, now - ASK_AGAIN_US
@@ -80,9 +81,7 @@ class FillPull:
         wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
         return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered
 
-    async def walk(
-        self, series: Sequence[AccountSeries], probed: frozenset[AccountSeries] = frozenset()
-    ) -> set[AccountSeries]:
+    async def walk(self, series: Sequence[Series], probed: frozenset[Series] = frozenset()) -> set[Series]:
         """Walk the fills of these series on, and return those that were not walked to their end.
 
         Of those `probed` it is noted at their end that they were looked for from the first on.
@@ -101,18 +100,19 @@ class FillPull:
     def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
         return IdWalk(session=self.session, endpoint=endpoint, store=partial(add_rows, self.session.lake, dataset))
 
-    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> set[AccountSeries]:
+    async def _follow(self, walk: IdWalk, series: Sequence[Series]) -> set[Series]:
         """Walk these series, and return those that did not come to their end."""
+        asked = {one.in_dataset(walk.dataset): one for one in series}
         try:
-            await walk.run(series)
+            await walk.run(asked)
         finally:
             self.rows += walk.rows
             self.failures += walk.failures
-        return set(series) - walk.whole
+        return {one for walked, one in asked.items() if walked not in walk.whole}
 
     async def _one_by_one(
-        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[AccountSeries, Told]]
-    ) -> set[AccountSeries]:
+        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[Series, Told]]
+    ) -> set[Series]:
         """Ask for the rows of single orders, and return the series of which an order was not answered."""
         self.session.progress.expect(requests=len(orders), rows=0)
         unanswered = set(orders)
@@ -129,19 +129,22 @@ class FillPull:
                         unanswered.discard((series, order))
         return {series for series, _ in unanswered}
 
-    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[AccountSeries, Told]) -> Page:
+    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[Series, Told]) -> Page:
         """All rows of one order, page by page until they add up, or nothing follows."""
         series, order = asked
-        known, named = constants(dataset, series, 0), {"symbol": series.symbol, **_NAMED[endpoint.name](order)}
+        known, named = (
+            constants(dataset, series.values, 0),
+            {"symbol": series["symbol"], **_NAMED[endpoint.name](order)},
+        )
         pages = [await self.session.client.rows(endpoint, known, **named)]
         while pages[-1].num_rows and not _adds_up(pages, order):
-            behind = max(column(pages[-1], id_column(dataset))) + 1
+            behind = max(column(pages[-1], dataset.id_column)) + 1
             self.session.progress.expect(requests=1, rows=0)
             pages.append(await self.session.client.rows(endpoint, known, **named, **_from(endpoint, behind)))
             self.session.progress.advance(requests=1)
-            if pages[-1].num_rows and min(column(pages[-1], id_column(dataset))) < behind:
+            if pages[-1].num_rows and min(column(pages[-1], dataset.id_column)) < behind:
                 raise Problem(f"{endpoint.name} answered ids from {behind} on with lower ones.", "Run again.")
-        return page_of(dataset, series, pa.concat_tables(pages))
+        return page_of(series.in_dataset(dataset), pa.concat_tables(pages))
 
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> bool:
         """Store pages; whether all of them is stored now."""
@@ -162,14 +165,14 @@ def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
     return {endpoint.walk.param: since}
 
 
-def _matches(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+def _matches(lake: Lake, series: Sequence[Due]) -> list[tuple[Series, Told]]:
     """One order of each prevented match that is not stored: two may share it."""
     pointing = unexplained(lake, series)
     by_match = {(one, order.prevented_match_id): (one, order) for one, order in pointing if not order.match_misprinted}
     return [*by_match.values(), *((one, order) for one, order in pointing if order.match_misprinted)]
 
 
-def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[Series, Told]]:
     """The orders that lack fills and were routed, as far as they say; those that a check names, whatever they say."""
     named = {one.series for one in series if one.overdue}
     return [(one, order) for one, order in still_lacking(lake, series) if order.routed or one in named]

@@ -13,7 +13,6 @@ from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import in_archive
-from pipelines.store.id_cursor import AccountSeries
 from pipelines.store.lookup import ResetSeen
 from pipelines.trading import balance_changes as residue
 from pipelines.trading.cursors import is_traded, known_symbols, stands_of
@@ -23,6 +22,7 @@ from pipelines.trading.symbol_discovery import archive_due, note_archive, probes
 from schemas.config.flows import TRADED, AccountFlow
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.dataset import Dataset
+from schemas.model.series import Series
 
 SPOT_MARKET = "spot"
 UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a run that has no schedule
@@ -77,7 +77,7 @@ class Trading:
 
     @property
     def _refused(self) -> list[Failure]:
-        where = AccountSeries(self.flow.account, SPOT_MARKET).name
+        where = f"{self.flow.account}/{SPOT_MARKET}"
         return [Failure.of(where, self.session.reset)] if self.session.reset else []
 
     async def _discover(self, pull: FillPull, orders: OrderPull) -> None:
@@ -90,7 +90,7 @@ class Trading:
         archived = await self._archived(now)
         found = await asyncio.to_thread(survey, lake, account, SPOT_MARKET, now, archived)
         probed = found.probes(most_again(self.flow, self.budget))
-        series = [AccountSeries(account, SPOT_MARKET, one) for one in probed]
+        series = [Series.of(FILLS, account=account, market=SPOT_MARKET, symbol=one) for one in probed]
         await pull.walk(series, frozenset(series))
         if archived:
             await asyncio.to_thread(note_archive, lake, account, SPOT_MARKET, archived - book.rows.keys(), now)

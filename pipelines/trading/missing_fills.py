@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Stale
-from pipelines.store.id_cursor import AccountSeries, among, move_of, within
+from pipelines.store.filters import among, within
+from pipelines.store.id_cursor import move_of, symbol_of
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS, PREVENTED_MATCHES
 from schemas.model.fields import TIME
 from schemas.model.grid import HOUR_US
+from schemas.model.series import Series
 
 TOLD_US = HOUR_US  # by then even an answer that lags has an order's fills; from then on the checks name what is lacking
 
@@ -79,7 +81,7 @@ class Due:
     One that is `overdue` is compared with all its orders anew, of which `orders` has those that lack something.
     """
 
-    series: AccountSeries
+    series: Series
     never_walked: bool
     changed_at: int
     orders: Sequence[Told]
@@ -93,7 +95,7 @@ def due(
     symbols: Iterable[str],
     *,
     gone_before: int,
-    overdue: Mapping[AccountSeries, Collection[int]],
+    overdue: Mapping[Series, Collection[int]],
 ) -> list[Due]:
     """The series to look at; one whose symbol the exchange did not know is left alone until `gone_before` passes it.
 
@@ -102,7 +104,8 @@ def due(
     filled, ordered = (stands_of(lake, dataset, account, market) for dataset in (FILLS, ORDERS))
     found = []
     for symbol in symbols:
-        fill, order, series = filled.get(symbol, {}), ordered.get(symbol, {}), AccountSeries(account, market, symbol)
+        fill, order = filled.get(symbol, {}), ordered.get(symbol, {})
+        series = Series.of(FILLS, account=account, market=market, symbol=symbol)
         never_walked = "probed_at" not in fill  # to the end: `until_id` alone is of a walk that was cut
         changed_at, matched_at = order.get("changed_at", 0), fill.get("matched_at", 0)
         wanted = never_walked or changed_at > matched_at or series in overdue
@@ -120,7 +123,7 @@ def due(
     return found
 
 
-def lacking(lake: Lake, series: Sequence[Due]) -> dict[AccountSeries, list[Told]]:
+def lacking(lake: Lake, series: Sequence[Due]) -> dict[Series, list[Told]]:
     """The orders whose fills are not what was executed, by series."""
     found = {}
     for one in series:
@@ -131,12 +134,12 @@ def lacking(lake: Lake, series: Sequence[Due]) -> dict[AccountSeries, list[Told]
     return found
 
 
-def still_lacking(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+def still_lacking(lake: Lake, series: Sequence[Due]) -> list[tuple[Series, Told]]:
     """The same after a walk, one by one: their fills lie below where the walk began, or are not told yet."""
     return [(one, order) for one, orders in lacking(lake, series).items() for order in orders]
 
 
-def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, Told]]:
+def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[Series, Told]]:
     """The orders that point to a prevented match which is not stored; where a misprint hides which, to any."""
     pointing = [
         (one.series, order)
@@ -147,7 +150,7 @@ def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, 
     if not pointing:
         return []
     names = ["symbol", "prevented_match_id", "taker_order_id", "maker_order_id"]
-    rows = lake.table(PREVENTED_MATCHES).scan(names, within(PREVENTED_MATCHES, {one for one, _ in pointing}))
+    rows = lake.table(PREVENTED_MATCHES).scan(names, within({one.in_dataset(PREVENTED_MATCHES) for one, _ in pointing}))
     symbols, ids, takers, makers = (column(rows, name) for name in names)
     stored = set(zip(symbols, ids, strict=True))
     matched = {*zip(symbols, takers, strict=True), *zip(symbols, makers, strict=True)}
@@ -157,7 +160,7 @@ def unexplained(lake: Lake, series: Sequence[Due]) -> list[tuple[AccountSeries, 
             return (symbol, order.order_id) in matched
         return (symbol, order.prevented_match_id) in stored
 
-    return [(one, order) for one, order in pointing if not explained(one.symbol, order)]
+    return [(one, order) for one, order in pointing if not explained(symbol_of(one), order)]
 
 
 def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
@@ -171,7 +174,7 @@ def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
     table = lake.table(FILLS)
     bounds = table.bounds()
     moves = [
-        move_of(FILLS, one.series, new, bounds)
+        move_of(one.series, new, bounds)
         for one in series
         if (new := _marks(one, bounds, now, matched=one.series not in late))
     ]
@@ -184,32 +187,31 @@ def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
 
 def _marks(one: Due, bounds: Mapping[str, int], now: int, *, matched: bool) -> dict[str, int]:
     """Which marks of a series move, and where to."""
-    series_id = FILLS.series_id(one.series.values)
     new = {"matched_at": one.changed_at} if matched else {}
-    first = matched and f"{series_id}#matched_at" not in bounds  # which compared all orders there are
+    first = matched and one.series.bound("matched_at", bounds) is None  # which compared all orders there are
     if one.overdue or first:
         new["reconciled_at"] = now
-    return {name: value for name, value in new.items() if bounds.get(f"{series_id}#{name}", 0) < value}
+    return {name: value for name, value in new.items() if (one.series.bound(name, bounds) or 0) < value}
 
 
-def _told(lake: Lake, series: AccountSeries, since: int | None, ids: Collection[int]) -> list[Told]:
+def _told(lake: Lake, series: Series, since: int | None, ids: Collection[int]) -> list[Told]:
     """The orders with these ids, and those of which a version was seen after an instant, each as it is now."""
     seen: Any = pa.scalar(since, TIME.arrow)
     clauses = [among("order_id", ids)] if ids else []
     clauses += [] if since is None else [pc.field("seen_at") > seen]
     if not clauses:
         return []
-    rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within(ORDERS, [series]) & reduce(or_, clauses)))
+    rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within([series.in_dataset(ORDERS)]) & reduce(or_, clauses)))
     return [Told.of(row) for row in with_instants(rows)]
 
 
-def _received(lake: Lake, series: AccountSeries, orders: Sequence[Told]) -> defaultdict[int, _Sums]:
+def _received(lake: Lake, series: Series, orders: Sequence[Told]) -> defaultdict[int, _Sums]:
     """What each order received: its fills and its allocations."""
     zero = Decimal(0)
     sums = defaultdict[int, _Sums](lambda: (zero, zero))
     ids = {order.order_id for order in orders}
     for dataset in (FILLS, ALLOCATIONS) if ids else ():
-        where = within(dataset, [series]) & among("order_id", ids)
+        where = within([series.in_dataset(dataset)]) & among("order_id", ids)
         rows = lake.table(dataset).scan(["order_id", "qty", "quote_qty"], where)
         for order_id, qty, quote_qty in zip(*(column(rows, name) for name in rows.column_names), strict=True):
             base, quote = sums[order_id]

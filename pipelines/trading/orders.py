@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,7 +17,7 @@ from pipelines.concurrency import ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk
-from pipelines.store.id_cursor import AccountSeries, Landed, Page, constants
+from pipelines.store.id_cursor import Landed, Page, constants
 from pipelines.store.lookup import LAG_US, lacks_rows, may_vanish
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Row, Seen, add_versions, by_series, life_of, refuse_others
@@ -35,6 +35,7 @@ from pipelines.trading.retention import Retention
 from schemas.datasets.orders import ORDER_LISTS, ORDERS
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 NO_SUCH_ORDER = -2013  # said of an order never heard of; of one that was dropped, -2026
 ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
@@ -72,9 +73,9 @@ class OrderPull:
         """Bring the orders of these symbols up to date by id; what changed last first, since that is still shown."""
         stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
         ordered = sorted(symbols, key=lambda one: (-stands.get(one, {}).get("changed_at", 0), one))
-        series = [AccountSeries(self.account, self.market, symbol) for symbol in ordered]
+        series = [self._series(symbol) for symbol in ordered]
         since = self.session.client.now_us() - ASK_AGAIN_US
-        known = [one for one in series if stands.get(one.symbol, {}).get("gone_at", 0) < since]
+        known = [one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since]
         walk = IdWalk(
             session=self.session, endpoint=spot.ALL_ORDERS, store=self._store_orders, memos=back_again(stands)
         )
@@ -85,13 +86,13 @@ class OrderPull:
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
         walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDERS, store=self._hold_against)
-        await walk.run([AccountSeries(self.account, self.market, symbol)])
+        await walk.run([self._series(symbol)])
 
     async def _lists(self) -> None:
         walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing)
-        await self._follow(walk, [AccountSeries(self.account, self.market)])
+        await self._follow(walk, [Series.of(ORDER_LISTS, account=self.account, market=self.market)])
 
-    async def _follow(self, walk: IdWalk, series: Sequence[AccountSeries]) -> None:
+    async def _follow(self, walk: IdWalk, series: Sequence[Series]) -> None:
         try:
             await walk.run(series)
         finally:
@@ -120,7 +121,7 @@ class OrderPull:
     async def _settle(self) -> None:
         """Ask what is open, and one by one for what was and is not among it; note what stays unsettled."""
         stored = await asyncio.to_thread(open_orders, self.session.lake, self.account, self.market)
-        unsettled = {one for one in stored if self._wants(one.series.symbol)}
+        unsettled = {one for one in stored if self._wants(one.series["symbol"])}
         try:
             await self._settle_open(unsettled)
             await self._settle_closed(unsettled)
@@ -152,22 +153,22 @@ class OrderPull:
             await asyncio.to_thread(raise_open_since, self.session.lake, self.account, self.market)
 
     async def _shown(self) -> Sequence[Row]:
-        series = AccountSeries(self.account, self.market)
-        rows, refused = await self.session.client.readable_rows(spot.OPEN_ORDERS, self._constants(series))
-        self.failures += [Failure(f"{series.name}, order_id {one.id}", one.why) for one in refused]
+        whose = {"account": self.account, "market": self.market}
+        rows, refused = await self.session.client.readable_rows(spot.OPEN_ORDERS, self._constants(whose))
+        self.failures += [Failure(f"{self.account}/{self.market}, order_id {one.id}", one.why) for one in refused]
         self.session.progress.advance(requests=1)
         return with_instants(rows)
 
-    def _wanted(self, rows: Iterable[Row]) -> dict[AccountSeries, list[Row]]:
-        return by_series((row for row in rows if self._wants(row["symbol"])), self.account, self.market)
+    def _wanted(self, rows: Iterable[Row]) -> dict[Series, list[Row]]:
+        return by_series(ORDERS, (row for row in rows if self._wants(row["symbol"])))
 
     def _wants(self, symbol: str) -> bool:
         return self.symbols is None or symbol in self.symbols
 
     async def _outcomes(self, orders: Sequence[OpenOrder]) -> list[Seen]:
         """What became of these orders; one that the exchange does not know any more keeps its last state."""
-        rows: defaultdict[AccountSeries, list[Row]] = defaultdict(list)
-        unknown: defaultdict[AccountSeries, dict[int, int]] = defaultdict(dict)
+        rows: defaultdict[Series, list[Row]] = defaultdict(list)
+        unknown: defaultdict[Series, dict[int, int]] = defaultdict(dict)
         now = self.session.client.now_us()
         async with aclosing(ahead(orders, self._order, self.session.stop, limit=WAVE)) as answers:
             async for order, answer in answers:
@@ -191,11 +192,14 @@ class OrderPull:
 
     async def _order(self, order: OpenOrder) -> pa.Table:
         return await self.session.client.rows(
-            spot.ORDER, self._constants(order.series), symbol=order.series.symbol, orderId=order.order_id
+            spot.ORDER, self._constants(order.series.values), symbol=order.series["symbol"], orderId=order.order_id
         )
 
-    def _constants(self, series: AccountSeries) -> dict[str, str | int]:
-        return constants(ORDERS, series, self.session.client.now_us())
+    def _series(self, symbol: str) -> Series:
+        return Series.of(ORDERS, account=self.account, market=self.market, symbol=symbol)
+
+    def _constants(self, values: Mapping[str, str]) -> dict[str, str | int]:
+        return constants(ORDERS, values, self.session.client.now_us())
 
     async def _add(self, seen: Iterable[Seen]) -> None:
         listed = list(seen)

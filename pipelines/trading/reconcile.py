@@ -21,13 +21,14 @@ from pipelines.concurrency import ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE
-from pipelines.store.id_cursor import AccountSeries, constants
+from pipelines.store.id_cursor import constants
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.grid import HOUR_US
+from schemas.model.series import Series
 
 EVERY_US = 6 * HOUR_US  # how often what is incomplete is asked for: the exchange may have nothing more to tell
 
@@ -39,7 +40,7 @@ _ORPHANS = "SELECT DISTINCT account, market, symbol, order_id FROM fills_without
 class Overdue:
     """A series to be reconciled: orders that lack something, and orders that are missing or stored in an old state."""
 
-    series: AccountSeries
+    series: Series
     incomplete: Collection[int] = ()
     unknown: Collection[int] = ()
 
@@ -62,7 +63,8 @@ def overdue(
         return []
     incomplete, unknown = _named(lake, account, market)
     return [
-        Overdue(AccountSeries(account, market, symbol), incomplete[symbol], unknown[symbol]) for symbol in sorted(due)
+        Overdue(Series.of(FILLS, account=account, market=market, symbol=symbol), incomplete[symbol], unknown[symbol])
+        for symbol in sorted(due)
     ]
 
 
@@ -86,7 +88,7 @@ class OrderLook:
     rows: int = 0
     failures: list[Failure] = field(default_factory=list)
 
-    async def run(self, found: Sequence[Overdue]) -> set[AccountSeries]:
+    async def run(self, found: Sequence[Overdue]) -> set[Series]:
         """Store what the exchange says of the unknown orders; return the series of which one was not answered."""
         asked = [(one.series, order_id) for one in found for order_id in sorted(one.unknown)]
         unanswered = set(asked)
@@ -106,13 +108,13 @@ class OrderLook:
                         unanswered.discard((series, order_id))
         return {series for series, _ in unanswered}
 
-    async def _order(self, asked: tuple[AccountSeries, int]) -> pa.Table:
+    async def _order(self, asked: tuple[Series, int]) -> pa.Table:
         series, order_id = asked
-        known = constants(ORDERS, series, self.session.client.now_us())
-        return await self.session.client.rows(ORDER, known, symbol=series.symbol, orderId=order_id)
+        known = constants(ORDERS, series.values, self.session.client.now_us())
+        return await self.session.client.rows(ORDER, known, symbol=series["symbol"], orderId=order_id)
 
-    async def _add(self, series: AccountSeries, rows: pa.Table) -> None:
-        seen = [Seen(series=series, rows=with_instants(rows))]
+    async def _add(self, series: Series, rows: pa.Table) -> None:
+        seen = [Seen(series=series.in_dataset(ORDERS), rows=with_instants(rows))]
         landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, self.session.client.now_us())
         self.rows += landed.rows
         self.session.progress.advance(rows=landed.rows)

@@ -23,7 +23,8 @@ from connectors.lake import Lake
 from pipelines.concurrency import ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.store.id_cursor import AccountSeries, constants, within
+from pipelines.store.filters import within
+from pipelines.store.id_cursor import constants, symbol_of
 from pipelines.store.lookup import RETAINED_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.store.versions import Seen, add_versions
@@ -32,6 +33,7 @@ from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.fields import MONEY, TIME
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 LOOK_AGAIN_US = 7 * DAY_US  # how often a symbol is looked at
 AT_ONCE = 10  # symbols asked for in one run, lest an idle run becomes dear whenever all of them are due
@@ -41,7 +43,7 @@ AT_ONCE = 10  # symbols asked for in one run, lest an idle run becomes dear when
 class Doubt:
     """A symbol that is due, and the instants, by id, of its orders that the exchange may have dropped."""
 
-    series: AccountSeries
+    series: Series
     orders: Mapping[int, int]
 
 
@@ -55,7 +57,8 @@ def doubts(lake: Lake, account: str, market: str, symbols: Collection[str] | Non
         and not stand.get("gone_at")
         and stand.get("retained_at", 0) < now - LOOK_AGAIN_US
     }
-    series = [AccountSeries(account, market, symbol) for symbol in sorted(due, key=lambda one: (due[one], one))]
+    ordered = sorted(due, key=lambda one: (due[one], one))
+    series = [Series.of(ORDERS, account=account, market=market, symbol=symbol) for symbol in ordered]
     orders = _ended_unfilled(lake, series, now - RETAINED_US) if series else {}
     asked = islice((one for one in series if one in orders), AT_ONCE)
     return [Doubt(one, orders[one]) for one in asked] + [Doubt(one, {}) for one in series if one not in orders]
@@ -128,23 +131,23 @@ class Retention:
         if rest and (missing := await asyncio.to_thread(must_show, table, doubt.series, rest, now)):
             raise lacks_rows(ALL_ORDERS.name, doubt.series, missing)
 
-    async def _exists(self, series: AccountSeries, order_id: int) -> bool:
+    async def _exists(self, series: Series, order_id: int) -> bool:
         """Whether the exchange still knows an order that it lists no more."""
         self.session.progress.expect(requests=1, rows=0)
-        known = constants(ORDERS, series, self.session.client.now_us())
+        known = constants(ORDERS, series.values, self.session.client.now_us())
         try:
-            await self.session.client.rows(ORDER, known, symbol=series.symbol, orderId=order_id)
+            await self.session.client.rows(ORDER, known, symbol=series["symbol"], orderId=order_id)
         except Fact:
             return False
         finally:
             self.session.progress.advance(requests=1)
         return True
 
-    async def _shown(self, series: AccountSeries, since: int) -> set[int]:
+    async def _shown(self, series: Series, since: int) -> set[int]:
         """The ids of one page of orders."""
-        known = constants(ORDERS, series, self.session.client.now_us())
+        known = constants(ORDERS, series.values, self.session.client.now_us())
         rows, refused = await self.session.client.readable_rows(
-            ALL_ORDERS, known, symbol=series.symbol, orderId=since, limit=ALL_ORDERS.page_limit
+            ALL_ORDERS, known, symbol=series["symbol"], orderId=since, limit=ALL_ORDERS.page_limit
         )
         self.session.progress.advance(requests=1)
         ids = {*column(rows, "order_id"), *(one.id for one in refused if one.id is not None)}
@@ -162,18 +165,18 @@ class Retention:
             self.session.progress.advance(rows=landed.rows)
 
 
-def _ended_unfilled(lake: Lake, series: Sequence[AccountSeries], before: int) -> dict[AccountSeries, dict[int, int]]:
+def _ended_unfilled(lake: Lake, series: Sequence[Series], before: int) -> dict[Series, dict[int, int]]:
     """The instants, by series and id, of orders that ended unfilled before an instant and are not marked as gone."""
     end: Any = pa.scalar(before, TIME.arrow)
     nothing: Any = pa.scalar(0, MONEY.arrow)
     ended = (pc.field("executed_qty") == nothing) & pc.field("status").isin(ORDER_LIFE.final)
-    where = within(ORDERS, series) & (pc.field("time") < end) & ended
+    where = within(series) & (pc.field("time") < end) & ended
     columns = ["symbol", "order_id", "version", "time", "update_time", "gone_since"]
     rows = last_of(lake.table(ORDERS).scan(columns, where))
     ended_at = pc.coalesce(rows["update_time"], rows["time"])
     rows = rows.filter(pc.and_(pc.less(ended_at, end), pc.is_null(rows["gone_since"])))
-    by_symbol = {one.symbol: one for one in series}
-    found: dict[AccountSeries, dict[int, int]] = {}
+    by_symbol = {symbol_of(one): one for one in series}
+    found: dict[Series, dict[int, int]] = {}
     for row in with_instants(rows):
         found.setdefault(by_symbol[row["symbol"]], {})[row["order_id"]] = row["time"]
     return found

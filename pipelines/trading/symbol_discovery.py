@@ -17,11 +17,12 @@ from connectors.binance.endpoints.spot import MY_TRADES
 from connectors.binance.pools import SPOT
 from connectors.lake import Lake, Stale
 from pipelines.pull.symbols import Listing, covered, known
-from pipelines.store.id_cursor import AccountSeries, move_of
+from pipelines.store.id_cursor import move_of
 from pipelines.trading.balance_changes import Suspicion, held_assets, suspicion
 from pipelines.trading.cursors import Stands, is_traded, known_symbols, stands_of
 from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
 from schemas.model.grid import DAY_US
+from schemas.model.series import Series
 
 WARM_US = DAY_US  # how often a symbol is looked at whose base asset the account holds
 COLD_US = 7 * DAY_US  # how often any other one is
@@ -109,15 +110,15 @@ def survey(lake: Lake, account: str, market: str, now: int, archived: Collection
 
 def archive_due(lake: Lake, account: str, market: str, now: int) -> bool:
     """Whether it is time to look for names in the archive."""
-    series = ORDER_LISTS.series_id(AccountSeries(account, market).values)
-    return lake.table(ORDER_LISTS).bounds().get(f"{series}#archive_at", 0) < now - COLD_US
+    series = Series.of(ORDER_LISTS, account=account, market=market)
+    return (series.bound("archive_at", lake.table(ORDER_LISTS).bounds()) or 0) < now - COLD_US
 
 
 def note_archive(lake: Lake, account: str, market: str, names: Collection[str], now: int) -> None:
     """Remember that names were looked for in the archive, once each of them was probed."""
     if stands_of(lake, FILLS, account, market).keys() >= set(names):
-        table = lake.table(ORDER_LISTS)
-        move = move_of(ORDER_LISTS, AccountSeries(account, market), {"archive_at": now}, table.bounds())
+        table, series = lake.table(ORDER_LISTS), Series.of(ORDER_LISTS, account=account, market=market)
+        move = move_of(series, {"archive_at": now}, table.bounds())
         with suppress(Stale):  # another process moved on; the next run looks again
             table.commit(None, [move])
 

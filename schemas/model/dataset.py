@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -134,10 +132,6 @@ class Dataset:
             coarse = pc.is_in(rows[column], value_set=pa.array(sorted(values)))
             months = pc.if_else(coarse, _texts(days, "%Y"), months) if pc.any(coarse).as_py() else months
         return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
-
-    def series_id(self, values: Mapping[str, str]) -> str:
-        """The name of a series in the table's log, such as `spot/BTCUSDT/1m`."""
-        return "/".join(quote(values[name], safe="") for name in self.series)
 
     def names_bound(self, app_id: str) -> bool:
         """Whether an id of the table's log is `SERIES#bound`; a log has others too, of ours and of other writers."""

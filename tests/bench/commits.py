@@ -16,6 +16,7 @@ import pyarrow as pa
 from connectors.lake import Lake, Move
 from pipelines.runs.upkeep import tidy
 from schemas.datasets.market import KLINES
+from schemas.model.series import Series
 
 SYMBOLS = [f"SYM{number}USDT" for number in range(50)]
 MINUTES = 5  # a flow that runs every five minutes
@@ -45,10 +46,10 @@ def _rows(since: datetime) -> pa.Table:
 def _moves(number: int) -> list[Move]:
     start_us = int(START.timestamp()) * SECOND_US
     since, until = (start_us + (number + ahead) * MINUTES * 60 * SECOND_US for ahead in (0, 1))
-    series = [KLINES.series_id({"market": "spot", "symbol": symbol, "interval": "1m"}) for symbol in SYMBOLS]
+    series = [Series.of(KLINES, market="spot", symbol=symbol, interval="1m") for symbol in SYMBOLS]
     if number:
-        return [Move(one, {"until": since}, {"until": until}) for one in series]
-    return [Move(one, {"since": None, "until": None}, {"since": since, "until": until}) for one in series]
+        return [Move(one.id, {"until": since}, {"until": until}) for one in series]
+    return [Move(one.id, {"since": None, "until": None}, {"since": since, "until": until}) for one in series]
 
 
 class Growing:

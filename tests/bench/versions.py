@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 
 from connectors.lake import Lake, Move
 from connectors.lake.sql.session import connect, run
-from pipelines.store.id_cursor import AccountSeries
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Seen, add_versions, by_series
 from pipelines.trading.cursors import open_orders
 from schemas.datasets.orders import ORDERS
+from schemas.model.series import Series
 
 SYMBOLS = [f"SYM{number:02}USDT" for number in range(40)]
 START = datetime(2024, 11, 1, tzinfo=UTC)
@@ -76,10 +76,10 @@ def _row(instant: datetime) -> dict[str, Any]:
 
 
 def _moves(month: int) -> list[Move]:
-    series = [ORDERS.series_id(AccountSeries("main", "spot", symbol).values) for symbol in SYMBOLS]
+    series = [Series.of(ORDERS, account="main", market="spot", symbol=symbol) for symbol in SYMBOLS]
     before, after = (int(_begin(one).timestamp() * 1e6) for one in (month - 1, month))
     expected = {"open_since": before if month else None, "revision": month or None}
-    return [Move(one, expected, {"open_since": after}) for one in series]
+    return [Move(one.id, expected, {"open_since": after}) for one in series]
 
 
 def changed(lake: Lake) -> list[Seen]:
@@ -88,7 +88,7 @@ def changed(lake: Lake) -> list[Seen]:
     rows = with_instants(lake.table(ORDERS).scan(where=where).sort_by("version"))
     last = {row["order_id"]: row for row in rows}
     more = [{**row, "executed_qty": row["executed_qty"] + Decimal("0.0001")} for row in last.values()]
-    return [Seen(series=series, rows=some) for series, some in by_series(more, "main", "spot").items()]
+    return [Seen(series=series, rows=some) for series, some in by_series(ORDERS, more).items()]
 
 
 def measured(lake: Lake) -> dict[str, float]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from connectors.lake import Lake, Move
 from schemas.datasets.market import KLINES
+from schemas.datasets.orders import ORDERS
 from schemas.model.dataset import Dataset
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 from schemas.model.series import Series
@@ -53,6 +54,11 @@ def put(lake: Lake, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mappin
 def candle_series(symbol: str = "BTCUSDT", interval: str = "1m") -> Series:
     """The candles of one symbol and interval on the spot market."""
     return Series.of(KLINES, market="spot", symbol=symbol, interval=interval)
+
+
+def order_series(symbol: str = "BTCUSDT") -> Series:
+    """The orders of the account `main` in one symbol of the spot market."""
+    return Series.of(ORDERS, account="main", market="spot", symbol=symbol)
 
 
 def small_lake(path: Path) -> Lake:

@@ -18,6 +18,7 @@ from connectors.simulator.protocol.limits import Limits
 from pipelines.quality.checks import run_checks
 from schemas.datasets.journal import RUNS
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
+from schemas.model.series import Series
 
 NOW = at("2026-03-01 12:00")
 SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
@@ -161,9 +162,9 @@ def test_a_fill_without_order_fails(dataset: Any, row: dict[str, Any], lake: Lak
 
 def noted(lake: Lake, **bounds: int) -> None:
     """Have the log say this of the orders, such as up to which id they were walked."""
-    table, series = lake.table(ORDERS), ORDERS.series_id(SERIES)
-    known = {name: table.bounds().get(f"{series}#{name}") for name in bounds}
-    table.commit(rows_of(ORDERS), [Move(series, known, bounds)])
+    table, series = lake.table(ORDERS), Series.of_row(ORDERS, SERIES)
+    known = {name: series.bound(name, table.bounds()) for name in bounds}
+    table.commit(rows_of(ORDERS), [Move(series.id, known, bounds)])
 
 
 @pytest.mark.parametrize(("dataset", "row"), [(FILLS, fill(1, 9)), (ALLOCATIONS, allocation(1, 9))])
@@ -222,7 +223,7 @@ def test_an_open_order_that_the_last_run_did_not_settle_warns(lake: Lake) -> Non
 
 def test_an_open_order_that_no_run_looks_at_fails(lake: Lake) -> None:
     """The log says since when orders may be open; one that is older would keep its state for good."""
-    series = ORDERS.series_id(SERIES)
+    series = Series.of_row(ORDERS, SERIES).id
     put(lake, ORDERS, order(7, "NEW", "2026-01-01"), order(8, "NEW", "2026-01-03"), open_since={series: "2026-01-01"})
     assert found(lake, "forgotten_orders") == []
     put(lake, ORDERS, open_since={series: "2026-01-02"})

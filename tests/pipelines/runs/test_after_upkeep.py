@@ -16,6 +16,7 @@ from schemas.datasets import DATASETS
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.dataset import Dataset
 from schemas.model.fields import TIME
+from schemas.model.series import Series
 
 SERIES = {
     "account": "main",
@@ -33,7 +34,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with one series in every dataset, each of which upkeep has merged files of."""
     lake = small_lake(tmp_path_factory.mktemp("upkeep"))
     for dataset in WITH_SERIES:
-        series = dataset.series_id(SERIES)
+        series = Series.of_row(dataset, SERIES).id
         instants = {column.name: "2026-01-01" for column in dataset.columns if column.type is TIME}
         row = instants | SERIES
         put(lake, dataset, row, observed_at={series: "2026-01-02"})

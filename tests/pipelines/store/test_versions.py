@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.lakes import rows_of, small_lake
+from support.lakes import order_series, rows_of, small_lake
 
 from connectors.lake import Lake
 from pipelines.store.append import add_rows
-from pipelines.store.id_cursor import AccountSeries, Page, tail_of
+from pipelines.store.id_cursor import Page, tail_of
 from pipelines.store.rows import column, with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.cursors import open_orders
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.grid import DAY_US, HOUR_US
+from schemas.model.series import Series
 
 NOW = 1_793_620_830_000_000
-BTC, ETH = (AccountSeries("main", "spot", symbol) for symbol in ("BTCUSDT", "ETHUSDT"))
+BTC, ETH = (order_series(symbol) for symbol in ("BTCUSDT", "ETHUSDT"))
 YOUNG, OLD = "2026-11-01", "2024-11-01"
 
 
@@ -29,13 +30,13 @@ def lake(tmp_path: Path) -> Lake:
     return small_lake(tmp_path)
 
 
-def order(series: AccountSeries, time: str = YOUNG, **state: Any) -> Mapping[str, Any]:
+def order(series: Series, time: str = YOUNG, **state: Any) -> Mapping[str, Any]:
     row = {**series.values, "order_id": 5, "status": "NEW", "time": time, "update_time": YOUNG, "seen_at": YOUNG}
     return with_instants(rows_of(ORDERS, {**row, "executed_qty": Decimal(0), **state}))[0]
 
 
 def store(lake: Lake, *rows: Mapping[str, Any], now: int = NOW) -> int:
-    seen = [Seen(series=AccountSeries("main", "spot", row["symbol"]), rows=[row]) for row in rows]
+    seen = [Seen(series=order_series(row["symbol"]), rows=[row]) for row in rows]
     return add_versions(lake, ORDERS, seen, now).rows
 
 
@@ -49,7 +50,8 @@ def test_an_id_means_something_else_in_another_symbol(lake: Lake) -> None:
 def test_fills_share_ids_too(lake: Lake) -> None:
     """The same of fills: each is added once, whichever page is asked for first."""
 
-    def page(series: AccountSeries, time: str) -> Page:
+    def page(series: Series, time: str) -> Page:
+        series = series.in_dataset(FILLS)
         rows = rows_of(FILLS, {**series.values, "trade_id": 7, "time": time})
         instants = dict(zip([7], column(rows, "time"), strict=True))
         return Page(series=series, rows=rows, instants=instants, tail=tuple(instants.items()))
