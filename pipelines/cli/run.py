@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,7 +14,7 @@ from pipelines.cli.pulling import pull_each
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Receipt
 from pipelines.runs.run import run_flow
-from pipelines.service.server import recorder
+from pipelines.service.server import apart, recorder
 from pipelines.settings.credentials import unset_secret
 
 
@@ -26,7 +27,7 @@ async def run(
     config: Config = FLOWS_FILE,
 ) -> int:
     """Fetch what is new since the last run. Flows whose key is not set are skipped and named."""
-    spec = loaded(config)
+    spec, config = loaded(config), config.absolute()
     names = chosen(spec, flows)
     api = await asyncio.to_thread(recorder, config)
     say(f"Recorded by Prefect at {api.url}." if api else "No Prefect server is up; running directly, without a record.")
@@ -40,7 +41,8 @@ async def run(
 
         return await recorded_run(config, name, api=api, progress=progress, stop=stop, again=again)
 
-    return await pull_each(names, pull, json=json)
+    with apart() if api else nullcontext():
+        return await pull_each(names, pull, json=json)
 
 
 def _skipped(name: str, account: str) -> Receipt:

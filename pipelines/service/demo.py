@@ -19,7 +19,7 @@ from pipelines.context.progress import Progress
 from pipelines.context.receipts import Receipt
 from pipelines.quality.checks import record, run_checks
 from pipelines.service.processes import LOOPBACK, answering, free_port, running
-from pipelines.service.server import Api, server
+from pipelines.service.server import Api, apart, server
 from pipelines.settings.loader import load
 from schemas.model.errors import CorruptData, Problem, UsageProblem
 
@@ -101,8 +101,9 @@ async def demo(folder: Path, *, say: Say, show: Show, watch: Watch, stop: asynci
     """
     make_fresh(folder)
     say("Starting a simulated exchange and a private Prefect server; this takes about ten seconds.")
-    with _environment(_variables(folder)):
-        await _pull(folder, show, watch, stop)
+    place = await asyncio.to_thread(folder.absolute)
+    with _environment(_variables(folder)), apart():
+        await _pull(place, show, watch, stop)
     if not stop.is_set():
         lake = Lake.at(folder / "lake")
         check(lake, show)

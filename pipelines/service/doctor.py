@@ -19,7 +19,7 @@ from connectors.binance.pools import SPOT
 from connectors.binance.route import proxy_name
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
-from pipelines.service.server import recorder
+from pipelines.service.server import apart, recorder
 from pipelines.settings.credentials import key_of
 from pipelines.settings.loader import exposure, load
 from schemas.config.flows import Account
@@ -107,9 +107,10 @@ async def _prefect(path: Path) -> Finding:
         return Finding("Prefect", "warn", f"nobody answers at {wanted}", fix)
     if api is None:
         return Finding("Prefect", "ok", "no server is up: runs go directly, unrecorded and unscheduled; `binlake up`")
-    from pipelines.service.flows import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
+    with apart():
+        from pipelines.service.flows import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
 
-    closed = await close_zombies(api)
+        closed = await close_zombies(api)
     return Finding(
         "Prefect", "ok", f"records runs at {api.url}" + (f"; closed {closed} that were killed" if closed else "")
     )

@@ -8,12 +8,13 @@ import hashlib
 import os
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, chdir, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_urlsafe
 from socket import socket
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -82,6 +83,16 @@ def recorder(path: Path) -> Api | None:
     wanted = os.environ.get("PREFECT_API_URL")
     api = Api(wanted) if wanted else _api_of_up(home_of(path))
     return api if api and answers(f"{api.url}/health") else None
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Work in an empty folder: Prefect obeys a `.env`, prefect.toml or pyproject.toml of the one it finds itself in.
+
+    It reads them when it is imported and at each change of its settings. Relative paths mean nothing meanwhile.
+    """
+    with TemporaryDirectory(prefix="binlake-") as folder, chdir(folder):
+        yield
 
 
 def home_of(path: Path) -> Path:
