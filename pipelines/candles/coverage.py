@@ -48,6 +48,10 @@ class Walk:
     forgotten: bool = False
     gaps: dict[int, Gap] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.forgotten:
+            self.gaps = {since: _in_doubt(gap) for since, gap in self.gaps.items()}
+
     @property
     def grid(self) -> Grid:
         return Grid.of(self.series["interval"], self.until)
@@ -130,7 +134,8 @@ class Walk:
             news = self.filled(instants(rows), since, until, now, asked)
             if news or gap.reason == "unavailable":
                 return Step(rows, {}, news)
-        self.gaps[since] = replace(gap, confirmed_at=now)
+        told = {**gap.evidence, "asked": asked.what} if self.forgotten and _of_the_exchange(gap) else gap.evidence
+        self.gaps[since] = replace(gap, confirmed_at=now, evidence=told)
         return Step(rows, {}, (self.gaps[since],))
 
     def _at_frontier(self, found: list[Gap], end: int, *, first_ever: bool) -> list[Gap]:
@@ -185,6 +190,18 @@ class Walk:
 def _keeping(gap: Gap, before: Gap | None) -> Gap:
     """A new version of a gap keeps when it was first seen; a moved end asks for a new second look."""
     return gap if before is None else replace(gap, first_seen=before.first_seen, confirmed_at=None)
+
+
+def _in_doubt(gap: Gap) -> Gap:
+    """A gap of a symbol that the exchange has forgotten, to be looked at again where an answer of it is the evidence.
+
+    Earlier versions wrote that without having asked. The archive's answer then takes its place.
+    """
+    return replace(gap, confirmed_at=None) if gap.reason in NOTHING_CAME and _of_the_exchange(gap) else gap
+
+
+def _of_the_exchange(gap: Gap) -> bool:
+    return str(gap.evidence.get("asked")).startswith(OF_THE_EXCHANGE.what)
 
 
 def _begins(gap: Gap) -> bool:

@@ -13,6 +13,7 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Html, Reset
 from pipelines.quality.checks import run_checks
+from pipelines.store.gaps import Gap, Series, write_gaps
 
 if TYPE_CHECKING:
     from support.desks import Desk
@@ -192,3 +193,37 @@ async def test_a_file_that_comes_late_is_found(forgotten: Desk):
     assert held[-1]["open_time"] == instant("2022-01-19T07:15")
     opened = [row["open_time"] for row in held]
     assert len(opened) == (instant("2022-01-19T07:30") - instant("2021-11-20")) / timedelta(minutes=15)
+
+
+def believed(desk: Desk, since: str, until: str) -> None:
+    """Have the lake hold a gap as earlier versions wrote it: confirmed by an answer that nobody asked for."""
+    asked = {"asked": "GET /api/v3/klines", "row_before_ends": None, "row_after_opens": None}
+    gap = Gap(
+        since=us(since), until=us(until), reason="exchange_outage", evidence=asked, first_seen=us("2022-03-01"),
+        confirmed_at=us("2022-03-02"),
+    )  # fmt: skip
+    write_gaps(desk.lake, [(Series("spot", "NANOUSDT", "15m"), gap)], us("2022-03-08T13:00"))
+
+
+async def test_a_gap_that_nobody_asked_for_is_looked_at_again(forgotten: Desk):
+    """The exchange does not know the symbol, so its answer is no evidence: the next run finds what the archive has."""
+    await pulled(forgotten, broken.NoFile(file=DECEMBER), *NEITHER_DAYS)
+    believed(forgotten, "2021-12-01", "2022-01-01")
+    assert statuses(forgotten)["2021-12"] == (0, "explained")
+    await pulled(forgotten, hours=2)
+    assert statuses(forgotten)["2021-12"] == (0, "complete")
+
+
+async def test_a_gap_in_doubt_is_looked_at_once(forgotten: Desk):
+    """Where the archive has nothing either, its answer becomes the evidence, and later runs believe it."""
+    hole = broken.Lacking(file=DECEMBER, since_ms=us("2021-12-24") // 1000, until_ms=us("2021-12-25") // 1000)
+    faults = hole, broken.NoFile(file=DAYS.format(24))
+    await pulled(forgotten, *faults)
+    believed(forgotten, "2021-12-24", "2021-12-25")
+    await pulled(forgotten, *faults, hours=2)
+    seen = len(forgotten.asked(DECEMBER))
+    gap = gaps(forgotten)[instant("2021-12-24"), "exchange_outage"]
+    assert gap["evidence"]["asked"] == DECEMBER
+    assert gap["confirmed_at"] > instant("2022-03-08")
+    await pulled(forgotten, *faults, hours=2)
+    assert len(forgotten.asked(DECEMBER)) == seen
