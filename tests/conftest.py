@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from connectors.simulator import Exchange, MovableClock, serve
 
-pytest_plugins = ["support.desk_fixtures"]
+pytest_plugins = ["support.desk_fixtures", "support.tables"]
 
 _HOST_VARIABLES = ("PREFECT_", "BINLAKE_", "BINANCE_", "XDG_")
 _RECORDED = "BINLAKE_DATA"  # where recorded data lies; read before the environment is cleaned

@@ -72,10 +72,17 @@ def run_checks(
     chosen = _chosen(names)
     files = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
     with connect(lake) as connection:
-        connection.execute("SET VARIABLE checked_at = ?", [now])
-        rows = [asdict(schedule) for schedule in schedules]
-        connection.register("flow_schedules", pa.Table.from_pylist(rows, schema=pa.schema(_SCHEDULES)))
-        return [_result(connection, check) for check in chosen] + files
+        return run_queries(connection, chosen, schedules, now) + files
+
+
+def run_queries(
+    connection: DuckDBPyConnection, chosen: Iterable[Check], schedules: Iterable[Schedule], now: datetime
+) -> list[CheckResult]:
+    """The results of these checks over the views of a session, at one instant."""
+    connection.execute("SET VARIABLE checked_at = ?", [now])
+    rows = [asdict(schedule) for schedule in schedules]
+    connection.register("flow_schedules", pa.Table.from_pylist(rows, schema=pa.schema(_SCHEDULES)))
+    return [_result(connection, check) for check in chosen]
 
 
 def record(lake: Lake, results: Iterable[CheckResult], run_id: str, now: datetime) -> None:

@@ -36,6 +36,11 @@ def rows_of(dataset: Dataset, *rows: Mapping[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(whole, schema=dataset.schema)
 
 
+def filled(dataset: Dataset, instant: str = "2026-01-01") -> dict[str, Any]:
+    """A row whose every instant is this one."""
+    return {column.name: instant for column in dataset.columns if column.type is TIME}
+
+
 def put(lake: Lake, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mapping[str, str]) -> None:
     """Commit rows; `until={"spot/BTCUSDT/1m": "2026-01-02"}` and the like say which bounds move where."""
     table = lake.table(dataset)

@@ -49,10 +49,15 @@ class Snapshot:
 
 def make_views(connection: DuckDBPyConnection, lake: Lake) -> None:
     """Make all views anew over the newest snapshots."""
-    connection.execute(f"CREATE OR REPLACE VIEW intervals AS {intervals()}")
     snapshots = {dataset: _table_view(connection, lake, dataset) for dataset in DATASETS.values()}
     connection.register("known_bounds", _known_bounds(snapshots))
     connection.execute(f"CREATE OR REPLACE VIEW bounds AS {_bounds(snapshots)}")
+    derive_views(connection)
+
+
+def derive_views(connection: DuckDBPyConnection) -> None:
+    """Make every view that reads the tables and their bounds."""
+    connection.execute(f"CREATE OR REPLACE VIEW intervals AS {intervals()}")
     for sql in _definitions():
         connection.execute(sql)
 

@@ -1,43 +1,26 @@
-"""Each check fails on a lake that is broken on purpose, and passes on a good one."""
+"""Each check fails on rows that break its promise, and passes on good ones."""
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from support.lakes import at, put, rows_of, small_lake
+from support.lakes import at, filled, rows_of
+from support.tables import Tables, offending
 
-from connectors.lake import Lake, Move
-from pipelines.quality.checks import FILES_INTACT, CheckResult, Schedule, record, run_checks
+from pipelines.quality.checks import Schedule
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
-from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS
+from schemas.datasets.journal import API_REQUESTS, GAPS
 from schemas.datasets.market import KLINES, PRICES
-from schemas.derived.queries import checks
 from schemas.model.dataset import Dataset
-from schemas.model.errors import UsageProblem
+from schemas.model.series import Series
 
 NOW = at("2026-03-01 12:00")
 MILLISECOND = timedelta(milliseconds=1)
 LENGTHS = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "3d": timedelta(days=3), "1w": timedelta(days=7)}
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return small_lake(tmp_path)
-
-
-def check(lake: Lake, name: str, *schedules: Schedule) -> CheckResult:
-    return run_checks(lake, schedules, NOW, [name])[0]
-
-
-def offending(result: CheckResult) -> list[dict[str, Any]]:
-    return [json.loads(row) for row in result.sample]
 
 
 def candle(open_time: str, interval: str = "1m", **values: Any) -> dict[str, Any]:
@@ -50,9 +33,9 @@ def _rest_of_month(open_time: str) -> timedelta:
     return (at(open_time) + timedelta(days=31)).replace(day=1) - at(open_time)
 
 
-def covered(lake: Lake, since: str, until: str, *rows: dict[str, Any], interval: str = "1m") -> None:
+def covered(tables: Tables, since: str, until: str, *rows: dict[str, Any], interval: str = "1m") -> None:
     series = f"spot/BTCUSDT/{interval}"
-    put(lake, KLINES, *rows, since={series: since}, until={series: until})
+    tables.put(KLINES, *rows, since={series: since}, until={series: until})
 
 
 def gap(since: str, until: str | None, interval: str = "1m", **values: Any) -> dict[str, Any]:
@@ -73,28 +56,28 @@ GRIDS = [
 
 
 @pytest.mark.parametrize(("interval", "since", "until", "opens"), GRIDS)
-def test_a_whole_grid_passes(interval: str, since: str, until: str, opens: list[str], lake: Lake) -> None:
+def test_a_whole_grid_passes(interval: str, since: str, until: str, opens: list[str], tables: Tables) -> None:
     """Candles on every slot of coverage need no gap: minutes, hours, 3d on their own grid, Mondays, months."""
-    covered(lake, since, until, *(candle(each, interval) for each in opens), interval=interval)
-    assert check(lake, "candle_grid").passed
+    covered(tables, since, until, *(candle(each, interval) for each in opens), interval=interval)
+    assert tables.check("candle_grid", NOW).passed
 
 
 @pytest.mark.parametrize("missing", range(3))
 @pytest.mark.parametrize(("interval", "since", "until", "opens"), GRIDS)
 def test_a_hole_fails_and_its_gap_explains_it(
-    interval: str, since: str, until: str, opens: list[str], missing: int, lake: Lake
+    interval: str, since: str, until: str, opens: list[str], missing: int, tables: Tables
 ) -> None:
     """A slot without candle fails at either end and in the middle, and passes once `gaps` covers it."""
     rows = [candle(each, interval) for each in opens]
-    covered(lake, since, until, *rows[:missing], *rows[missing + 1 :], interval=interval)
-    result = check(lake, "candle_grid")
+    covered(tables, since, until, *rows[:missing], *rows[missing + 1 :], interval=interval)
+    result = tables.check("candle_grid", NOW)
     found = offending(result)
     assert [(row["interval"], at(row["since"][:19]), row["missing"]) for row in found] == [
         (interval, at(opens[missing]), 1)
     ]
     end = [*opens, until][missing + 1]
-    put(lake, GAPS, gap(opens[missing], end, interval))
-    assert check(lake, "candle_grid").passed
+    tables.put(GAPS, gap(opens[missing], end, interval))
+    assert tables.check("candle_grid", NOW).passed
 
 
 @pytest.mark.parametrize(
@@ -116,28 +99,28 @@ def test_a_hole_fails_and_its_gap_explains_it(
     ],
 )
 def test_only_the_gap_of_a_hole_explains_it(
-    gaps: list[dict[str, Any]], left: list[tuple[str, str, int]], lake: Lake
+    gaps: list[dict[str, Any]], left: list[tuple[str, str, int]], tables: Tables
 ) -> None:
     """What gaps of this series cover is explained, whether joined or open; the rest of the hole is still shown."""
-    covered(lake, "2026-01-01 00:00", "2026-01-01 00:08", *(candle(f"2026-01-01 00:0{n}") for n in (0, 1, 6, 7)))
-    put(lake, GAPS, *gaps)
-    found = offending(check(lake, "candle_grid"))
+    covered(tables, "2026-01-01 00:00", "2026-01-01 00:08", *(candle(f"2026-01-01 00:0{n}") for n in (0, 1, 6, 7)))
+    tables.put(GAPS, *gaps)
+    found = offending(tables.check("candle_grid", NOW))
     assert [(row["since"][11:16], row["until"][11:16], row["missing"]) for row in found] == left
 
 
-def test_silence_is_a_hole_too(lake: Lake) -> None:
+def test_silence_is_a_hole_too(tables: Tables) -> None:
     """Coverage without a single candle must be explained from end to end."""
-    covered(lake, "2026-01-01 00:00:30", "2026-01-01 01:00")
-    assert [row["missing"] for row in offending(check(lake, "candle_grid"))] == [59]
+    covered(tables, "2026-01-01 00:00:30", "2026-01-01 01:00")
+    assert [row["missing"] for row in offending(tables.check("candle_grid", NOW))] == [59]
 
 
-def test_a_candle_off_the_grid_fills_no_slot(lake: Lake) -> None:
+def test_a_candle_off_the_grid_fills_no_slot(tables: Tables) -> None:
     """A candle printed inside a slot fills neither that slot nor the next, which an off_grid gap explains."""
     opens = ("00:00:00", "00:01:30", "00:03:00")
-    covered(lake, "2026-01-01 00:00", "2026-01-01 00:04", *(candle(f"2026-01-01 {each}") for each in opens))
-    assert [row["missing"] for row in offending(check(lake, "candle_grid"))] == [2]
-    put(lake, GAPS, gap("2026-01-01 00:01", "2026-01-01 00:03", reason="off_grid"))
-    assert check(lake, "candle_grid").passed
+    covered(tables, "2026-01-01 00:00", "2026-01-01 00:04", *(candle(f"2026-01-01 {each}") for each in opens))
+    assert [row["missing"] for row in offending(tables.check("candle_grid", NOW))] == [2]
+    tables.put(GAPS, gap("2026-01-01 00:01", "2026-01-01 00:03", reason="off_grid"))
+    assert tables.check("candle_grid", NOW).passed
 
 
 # Single candles.
@@ -158,23 +141,23 @@ def test_a_candle_off_the_grid_fills_no_slot(lake: Lake) -> None:
         {"trade_count": -1},
     ],
 )
-def test_an_impossible_candle_fails(broken: dict[str, Any], lake: Lake) -> None:
+def test_an_impossible_candle_fails(broken: dict[str, Any], tables: Tables) -> None:
     """Prices outside low and high, negative volumes and takers that bought more than everything are shown."""
-    put(lake, KLINES, candle("2026-01-01"))
-    assert check(lake, "ohlc_sane").passed
-    put(lake, KLINES, candle("2026-01-02", **broken))
-    assert [row["open_time"][:10] for row in offending(check(lake, "ohlc_sane"))] == ["2026-01-02"]
+    tables.put(KLINES, candle("2026-01-01"))
+    assert tables.check("ohlc_sane", NOW).passed
+    tables.put(KLINES, candle("2026-01-02", **broken))
+    assert [row["open_time"][:10] for row in offending(tables.check("ohlc_sane", NOW))] == ["2026-01-02"]
 
 
-def test_an_open_candle_fails(lake: Lake) -> None:
+def test_an_open_candle_fails(tables: Tables) -> None:
     """A candle that ends after coverage was still open when it was stored."""
-    covered(lake, "2026-01-01 00:00", "2026-01-01 01:00", candle("2026-01-01", "1h"), interval="1h")
-    assert check(lake, "open_candle").passed
-    put(
-        lake, KLINES, candle("2026-01-01 01:00", "1h"), until={"spot/BTCUSDT/1h": "2026-01-01 01:30"},
+    covered(tables, "2026-01-01 00:00", "2026-01-01 01:00", candle("2026-01-01", "1h"), interval="1h")
+    assert tables.check("open_candle", NOW).passed
+    tables.put(
+        KLINES, candle("2026-01-01 01:00", "1h"), until={"spot/BTCUSDT/1h": "2026-01-01 01:30"},
         since={"spot/BTCUSDT/1h": "2026-01-01 00:00"},
     )  # fmt: skip
-    assert [row["open_time"][:16] for row in offending(check(lake, "open_candle"))] == ["2026-01-01 01:00"]
+    assert [row["open_time"][:16] for row in offending(tables.check("open_candle", NOW))] == ["2026-01-01 01:00"]
 
 
 @pytest.mark.parametrize(
@@ -186,38 +169,37 @@ def test_an_open_candle_fails(lake: Lake) -> None:
         ("1w", "2026-01-07 23:59:59.999", "2025-12-31"),
     ],
 )
-def test_a_candle_that_closes_at_the_wrong_time_fails(interval: str, good: str, bad: str, lake: Lake) -> None:
+def test_a_candle_that_closes_at_the_wrong_time_fails(interval: str, good: str, bad: str, tables: Tables) -> None:
     """A candle ends after it begins and within its interval, months by the calendar."""
-    put(lake, KLINES, candle("2026-01-01", interval, close_time=good))
-    assert check(lake, "candle_times").passed
-    put(lake, KLINES, candle("2026-01-01", interval, close_time=bad))
-    assert check(lake, "candle_times").offending_rows == 1
+    tables.put(KLINES, candle("2026-01-01", interval, close_time=good))
+    assert tables.check("candle_times", NOW).passed
+    tables.put(KLINES, candle("2026-01-01", interval, close_time=bad))
+    assert tables.check("candle_times", NOW).offending_rows == 1
 
 
 # Accounts and gaps.
 
 
 @pytest.mark.parametrize("broken", [{"free": "-0.000000000001"}, {"locked": "-1"}])
-def test_a_negative_balance_fails(broken: dict[str, Any], lake: Lake) -> None:
+def test_a_negative_balance_fails(broken: dict[str, Any], tables: Tables) -> None:
     """No part of a balance is below zero."""
     balance = {"account": "main", "wallet": "spot", "asset": "BTC", "observed_at": "2026-01-01", "locked": "0"}
-    put(lake, BALANCES, balance)
-    assert check(lake, "negative_balances").passed
-    put(lake, BALANCES, balance | broken)
-    assert check(lake, "negative_balances").offending_rows == 1
+    tables.put(BALANCES, balance)
+    assert tables.check("negative_balances", NOW).passed
+    tables.put(BALANCES, balance | broken)
+    assert tables.check("negative_balances", NOW).offending_rows == 1
 
 
-def test_an_old_gap_without_a_second_look_warns(lake: Lake) -> None:
+def test_an_old_gap_without_a_second_look_warns(tables: Tables) -> None:
     """A gap may wait an hour for its confirmation, and no longer."""
-    put(
-        lake,
+    tables.put(
         GAPS,
         gap("2026-01-01", "2026-01-02", first_seen="2026-03-01 11:30"),
         gap("2026-01-03", "2026-01-04", first_seen="2026-02-01", confirmed_at="2026-02-01 02:00"),
     )
-    assert check(lake, "unconfirmed_gaps").passed
-    put(lake, GAPS, gap("2026-01-05", "2026-01-06", first_seen="2026-03-01 10:59"))
-    result = check(lake, "unconfirmed_gaps")
+    assert tables.check("unconfirmed_gaps", NOW).passed
+    tables.put(GAPS, gap("2026-01-05", "2026-01-06", first_seen="2026-03-01 10:59"))
+    result = tables.check("unconfirmed_gaps", NOW)
     assert (result.severity, [row["since"][:10] for row in offending(result)]) == ("warn", ["2026-01-05"])
 
 
@@ -232,43 +214,43 @@ PRICES_OFTEN = Schedule(flow="prices", dataset="prices", market="spot", every_s=
 @pytest.mark.parametrize(
     ("until", "late"), [("2026-03-01 11:00", False), ("2026-03-01 10:50", False), ("2026-03-01 10:00", True)]
 )
-def test_a_series_is_late_after_two_periods_and_its_candle(until: str, late: bool, lake: Lake) -> None:
+def test_a_series_is_late_after_two_periods_and_its_candle(until: str, late: bool, tables: Tables) -> None:
     """An hourly candle pulled every five minutes is late when an hour and ten minutes are not covered."""
-    covered(lake, "2026-01-01", until, interval="1h")
-    result = check(lake, "freshness", KLINES_HOURLY)
+    covered(tables, "2026-01-01", until, interval="1h")
+    result = tables.check("freshness", NOW, KLINES_HOURLY)
     assert (result.severity, result.passed) == ("warn", not late)
 
 
 @pytest.mark.parametrize(("observed", "late"), [("2026-03-01 11:51", False), ("2026-03-01 11:49", True)])
-def test_a_snapshot_is_late_after_two_periods(observed: str, late: bool, lake: Lake) -> None:
+def test_a_snapshot_is_late_after_two_periods(observed: str, late: bool, tables: Tables) -> None:
     """A snapshot every five minutes is late after ten."""
-    put(lake, PRICES, observed_at={"spot": observed})
-    found = offending(check(lake, "freshness", PRICES_OFTEN))
+    tables.put(PRICES, observed_at={"spot": observed})
+    found = offending(tables.check("freshness", NOW, PRICES_OFTEN))
     assert [row["late_s"] for row in found] == ([660] if late else [])
 
 
-def test_a_series_that_was_never_pulled_is_late(lake: Lake) -> None:
+def test_a_series_that_was_never_pulled_is_late(tables: Tables) -> None:
     """What a flow promises and nobody ever pulled is named."""
-    found = offending(check(lake, "freshness", KLINES_HOURLY, PRICES_OFTEN))
+    found = offending(tables.check("freshness", NOW, KLINES_HOURLY, PRICES_OFTEN))
     assert [(row["flow"], row["dataset"], row["symbol"]) for row in found] == [
         ("prices", "klines", "BTCUSDT"),
         ("prices", "prices", None),
     ]
 
 
-def test_a_schedule_of_all_symbols_speaks_of_each(lake: Lake) -> None:
+def test_a_schedule_of_all_symbols_speaks_of_each(tables: Tables) -> None:
     """Where a flow pulls all symbols, each late one is named."""
     for symbol, until in {"AAA": "2026-02-01", "BBB": "2026-03-01 11:59", "CCC": "2026-02-02"}.items():
-        put(lake, KLINES, since={f"spot/{symbol}/1m": "2026-01-01"}, until={f"spot/{symbol}/1m": until})
+        tables.put(KLINES, since={f"spot/{symbol}/1m": "2026-01-01"}, until={f"spot/{symbol}/1m": until})
     every = Schedule(flow="prices", dataset="klines", market="spot", every_s=60)
-    assert [row["symbol"] for row in offending(check(lake, "freshness", every))] == ["AAA", "CCC"]
+    assert [row["symbol"] for row in offending(tables.check("freshness", NOW, every))] == ["AAA", "CCC"]
 
 
-def test_a_delisted_series_is_never_late(lake: Lake) -> None:
+def test_a_delisted_series_is_never_late(tables: Tables) -> None:
     """Nothing more is expected of a symbol that was delisted."""
-    covered(lake, "2026-01-01", "2026-02-01", interval="1h")
-    put(lake, GAPS, gap("2026-01-20", None, "1h", reason="delisted"))
-    assert check(lake, "freshness", KLINES_HOURLY).passed
+    covered(tables, "2026-01-01", "2026-02-01", interval="1h")
+    tables.put(GAPS, gap("2026-01-20", None, "1h", reason="delisted"))
+    assert tables.check("freshness", NOW, KLINES_HOURLY).passed
 
 
 # The weight header.
@@ -315,17 +297,17 @@ DRIFTING = [
 
 
 @pytest.mark.parametrize("requests", GOOD_HEADERS)
-def test_headers_as_declared_pass(requests: list[dict[str, Any]], lake: Lake) -> None:
+def test_headers_as_declared_pass(requests: list[dict[str, Any]], tables: Tables) -> None:
     """What other programs on the address add, overlapping requests and the turn of a minute prove nothing."""
-    put(lake, API_REQUESTS, *requests)
-    assert check(lake, "weight_drift").passed
+    tables.put(API_REQUESTS, *requests)
+    assert tables.check("weight_drift", NOW).passed
 
 
 @pytest.mark.parametrize(("requests", "smallest", "largest"), DRIFTING)
-def test_headers_that_differ_warn(requests: list[dict[str, Any]], smallest: int, largest: int, lake: Lake) -> None:
+def test_headers_that_differ_warn(requests: list[dict[str, Any]], smallest: int, largest: int, tables: Tables) -> None:
     """A header that rose by less than declared, or by more every time, is shown with what it rose by."""
-    put(lake, API_REQUESTS, *requests)
-    result = check(lake, "weight_drift")
+    tables.put(API_REQUESTS, *requests)
+    result = tables.check("weight_drift", NOW)
     (row,) = offending(result)
     assert (result.severity, row["declared"], row["smallest"], row["largest"]) == ("warn", 2, smallest, largest)
 
@@ -333,37 +315,25 @@ def test_headers_that_differ_warn(requests: list[dict[str, Any]], smallest: int,
 # What follows from the declarations.
 
 
-def filled(dataset: Dataset, instant: str = "2026-01-01") -> dict[str, Any]:
-    return {column.name: instant for column in dataset.columns if column.type.name == "TIME"}
-
-
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_a_key_stored_twice_fails(dataset: Dataset, lake: Lake) -> None:
+def test_a_key_stored_twice_fails(dataset: Dataset, tables: Tables) -> None:
     """Each dataset's key is unique, NULLs in it included."""
-    put(lake, dataset, filled(dataset))
-    assert check(lake, f"{dataset.name}_unique_key").passed
-    put(lake, dataset, filled(dataset))
-    assert [row["copies"] for row in offending(check(lake, f"{dataset.name}_unique_key"))] == [2]
+    tables.put(dataset, filled(dataset))
+    assert tables.check(f"{dataset.name}_unique_key", NOW).passed
+    tables.put(dataset, filled(dataset))
+    assert [row["copies"] for row in offending(tables.check(f"{dataset.name}_unique_key", NOW))] == [2]
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_a_missing_value_fails(dataset: Dataset, lake: Lake) -> None:
-    """A value that must be there and is not is shown by name; the writer refuses it, so the file is made by hand."""
-    put(lake, dataset, filled(dataset))
-    assert check(lake, f"{dataset.name}_not_null").passed
-    column = next(each for each in dataset.columns if not each.nullable and each.name not in dataset.partition)
-    replace_column(lake, dataset, column.name)
-    found = offending(check(lake, f"{dataset.name}_not_null"))
-    assert [row["missing"] for row in found] == [[column.name]]
-
-
-def replace_column(lake: Lake, dataset: Dataset, name: str) -> None:
-    """Make a stored column NULL behind the writer's back."""
-    file = Path(lake.table(dataset).files()[0])
-    rows = pq.read_table(file, partitioning=None)
-    nulls = pa.nulls(rows.num_rows, rows.schema.field(name).type)
-    file.chmod(0o600)
-    pq.write_table(rows.set_column(rows.schema.get_field_index(name), pa.field(name, nulls.type), nulls), file)
+def test_a_missing_value_fails(dataset: Dataset, tables: Tables) -> None:
+    """A value that must be there and is not is shown by name."""
+    tables.put(dataset, filled(dataset))
+    assert tables.check(f"{dataset.name}_not_null", NOW).passed
+    missing = next(column.name for column in dataset.columns if not column.nullable)
+    rows = rows_of(dataset, filled(dataset))
+    place = rows.schema.get_field_index(missing)
+    tables.insert(dataset, rows.set_column(place, missing, pa.nulls(1, rows.schema.field(place).type)))
+    assert [row["missing"] for row in offending(tables.check(f"{dataset.name}_not_null", NOW))] == [[missing]]
 
 
 CURSORS = [dataset for dataset in DATASETS.values() if dataset.cursor is not None]
@@ -375,69 +345,25 @@ BY_ID = [dataset for dataset in CURSORS if dataset not in BY_TIME]
 @pytest.mark.parametrize(
     ("instant", "inside"), [("2026-01-01", True), ("2025-12-31", False), ("2026-02-01", False), ("2026-01-31", True)]
 )
-def test_a_row_outside_coverage_fails(dataset: Dataset, instant: str, inside: bool, lake: Lake) -> None:
+def test_a_row_outside_coverage_fails(dataset: Dataset, instant: str, inside: bool, tables: Tables) -> None:
     """Coverage is half open: its first instant is inside, its last is not."""
     series = "/".join("x" for _ in dataset.series)
-    put(lake, dataset, filled(dataset, instant), since={series: "2026-01-01"}, until={series: "2026-02-01"})
-    assert check(lake, f"{dataset.name}_inside_coverage").passed == inside
+    tables.put(dataset, filled(dataset, instant), since={series: "2026-01-01"}, until={series: "2026-02-01"})
+    assert tables.check(f"{dataset.name}_inside_coverage", NOW).passed == inside
 
 
 @pytest.mark.parametrize("dataset", BY_ID, ids=lambda dataset: dataset.name)
 @pytest.mark.parametrize(("number", "inside"), [(5, True), (4, False), (9, False), (8, True)])
-def test_an_id_outside_coverage_fails(dataset: Dataset, number: int, inside: bool, lake: Lake) -> None:
+def test_an_id_outside_coverage_fails(dataset: Dataset, number: int, inside: bool, tables: Tables) -> None:
     """What is walked by id is covered from the first id of a span to before its last."""
-    bounds = {"since_id": 5, "until_id": 9}
-    move = Move("/".join("x" for _ in dataset.series), dict.fromkeys(bounds), bounds)
-    lake.table(dataset).commit(rows_of(dataset, filled(dataset) | {str(dataset.cursor): number}), [move])
-    assert check(lake, f"{dataset.name}_inside_coverage").passed == inside
+    row = filled(dataset) | {str(dataset.cursor): number}
+    tables.put(dataset, row)
+    tables.note(Series.of_row(dataset, rows_of(dataset, row).to_pylist()[0]), since_id=5, until_id=9)
+    assert tables.check(f"{dataset.name}_inside_coverage", NOW).passed == inside
 
 
 @pytest.mark.parametrize("dataset", CURSORS, ids=lambda dataset: dataset.name)
-def test_a_row_of_an_unknown_series_fails(dataset: Dataset, lake: Lake) -> None:
+def test_a_row_of_an_unknown_series_fails(dataset: Dataset, tables: Tables) -> None:
     """Rows of a series that the log does not know are outside coverage."""
-    put(lake, dataset, filled(dataset))
-    assert check(lake, f"{dataset.name}_inside_coverage").offending_rows == 1
-
-
-# All of them.
-
-
-def test_every_check_passes_on_an_empty_lake(lake: Lake) -> None:
-    """A lake nothing was pulled into breaks no promise."""
-    results = run_checks(lake, [], NOW)
-    assert [result.name for result in results] == [*(each.name for each in checks()), FILES_INTACT]
-    assert all(result.passed for result in results)
-
-
-def test_results_are_recorded(lake: Lake) -> None:
-    """`check_results` says what was found, with the first offending rows as JSON."""
-    balance = {"account": "main", "wallet": "spot", "free": "-1", "locked": "0"}
-    put(lake, BALANCES, *(balance | {"asset": f"A{n}", "observed_at": "2026-01-01"} for n in range(7)))
-    results = run_checks(lake, [], NOW, ["negative_balances", "ohlc_sane"])
-    record(lake, results, "run-1", NOW)
-    stored = {row["check_name"]: row for row in lake.table(CHECK_RESULTS).scan().to_pylist()}
-    assert stored["ohlc_sane"]["sample"] is None
-    assert stored["ohlc_sane"]["passed"]
-    broken = stored["negative_balances"]
-    assert (broken["run"], broken["offending_rows"], broken["passed"]) == ("run-1", 7, False)
-    assert [row["free"] for row in json.loads(broken["sample"])] == [-1] * 5
-
-
-@pytest.mark.parametrize(
-    ("name", "way_out"), [("candle_gird", "Did you mean candle_grid?"), ("zzz", "There is no check zzz.")]
-)
-def test_an_unknown_check_is_refused(name: str, way_out: str, lake: Lake) -> None:
-    """A mistyped name of a check is answered with the nearest one."""
-    with pytest.raises(UsageProblem, match=way_out):
-        run_checks(lake, [], NOW, [name])
-
-
-def test_a_damaged_file_passes_no_check(lake: Lake) -> None:
-    """Checks over a file that cannot be read fail with its name, whatever their severity."""
-    put(lake, PRICES, {"market": "spot", "observed_at": "2026-01-01"})
-    file = Path(lake.table(PRICES).files()[0])
-    file.chmod(0o600)
-    file.write_bytes(file.read_bytes()[:-20])
-    failed = [result for result in run_checks(lake, [], NOW) if not result.passed]
-    assert {"prices_unique_key", "prices_not_null", FILES_INTACT} <= {result.name for result in failed}
-    assert all(result.severity == "error" and file.name in result.sample[0] for result in failed)
+    tables.put(dataset, filled(dataset))
+    assert tables.check(f"{dataset.name}_inside_coverage", NOW).offending_rows == 1

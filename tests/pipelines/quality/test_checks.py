@@ -1,0 +1,145 @@
+"""Every check over a real lake, and what is kept of the results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.lakes import at, filled, put, rows_of, small_lake
+
+from connectors.lake import Lake, Move
+from pipelines.quality.checks import FILES_INTACT, Schedule, record, run_checks
+from schemas.datasets import DATASETS
+from schemas.datasets.account import BALANCES
+from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, RUNS
+from schemas.datasets.market import KLINES, PRICES
+from schemas.datasets.orders import FILLS, ORDERS
+from schemas.derived.queries import checks
+from schemas.model.dataset import Dataset
+from schemas.model.errors import UsageProblem
+from schemas.model.series import Series
+
+NOW = at("2026-03-01 12:00")
+HELD = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return small_lake(tmp_path)
+
+
+def test_every_check_passes_on_an_empty_lake(lake: Lake) -> None:
+    """A lake nothing was pulled into breaks no promise."""
+    results = run_checks(lake, [], NOW)
+    assert [result.name for result in results] == [*(each.name for each in checks()), FILES_INTACT]
+    assert all(result.passed for result in results)
+
+
+def test_every_check_finds_what_breaks_its_promise_in_a_lake(lake: Lake) -> None:
+    """In a lake that breaks each promise, each check fails with rows that show it."""
+    for dataset in DATASETS.values():
+        break_what_follows_from_the_declaration(lake, dataset)
+    break_market_data(lake)
+    break_orders(lake)
+    break_the_journal(lake)
+    late = Schedule(flow="prices", dataset="prices", market="spot", every_s=300)
+    results = run_checks(lake, [late], NOW)
+    assert [result.name for result in results if result.not_checked or not result.sample] == []
+
+
+def break_what_follows_from_the_declaration(lake: Lake, dataset: Dataset) -> None:
+    """A key that is there twice, of a series the log does not know, and a value that is missing."""
+    for _ in range(2):
+        put(lake, dataset, filled(dataset))
+    whole = set(lake.table(dataset).files())
+    put(lake, dataset, filled(dataset, "2026-01-02"))
+    (file,) = set(lake.table(dataset).files()) - whole
+    column = next(each for each in dataset.columns if not each.nullable and each.name not in dataset.partition)
+    _remove_column(Path(file), column.name)
+
+
+def _remove_column(file: Path, name: str) -> None:
+    """Make a stored column NULL behind the writer's back, which would refuse it."""
+    rows = pq.read_table(file, partitioning=None)
+    nulls = pa.nulls(rows.num_rows, rows.schema.field(name).type)
+    file.chmod(0o600)
+    pq.write_table(rows.set_column(rows.schema.get_field_index(name), pa.field(name, nulls.type), nulls), file)
+
+
+def break_market_data(lake: Lake) -> None:
+    """A day of which one minute is stored, which is impossible; a balance below zero."""
+    series = "spot/BTCUSDT/1m"
+    candle = {"market": "spot", "symbol": "BTCUSDT", "interval": "1m", "open_time": "2026-01-01", "low": "9"}
+    day = {"since": {series: "2026-01-01"}, "until": {series: "2026-01-02"}}
+    put(lake, KLINES, candle | {"close_time": "2026-01-03"}, **day)
+    put(lake, BALANCES, filled(BALANCES) | {"asset": "BTC", "free": "-1"})
+
+
+def break_orders(lake: Lake) -> None:
+    """An order without its fills and its prevented match, an open one that nobody looks at, fills without order."""
+    order = filled(ORDERS) | HELD | {"version": 1, "gone_since": None, "executed_qty": "3"}
+    put(
+        lake,
+        ORDERS,
+        order | {"order_id": 7, "status": "FILLED", "prevented_match_id": 5},
+        order | {"order_id": 8, "status": "NEW", "prevented_match_id": None},
+    )
+    bounds = {"since_id": 0, "until_id": 10, "unsettled_id": 8, "unsettled_until_id": 9}
+    move = Move(Series.of_row(ORDERS, HELD).id, dict.fromkeys(bounds), bounds)
+    lake.table(ORDERS).commit(rows_of(ORDERS), [move])
+    fill = filled(FILLS) | HELD | {"commission_asset": ""}
+    put(lake, FILLS, *(fill | {"trade_id": order_id, "order_id": order_id} for order_id in (9, 12)))
+    run = {"run": "r", "flow": "account", "dataset": "fills", "account": "main", "outcome": "done"}
+    put(lake, RUNS, run | {"started": "2026-01-02", "ended": "2026-01-02"})
+
+
+def break_the_journal(lake: Lake) -> None:
+    """A gap that nobody looked at again, a weight that is not the declared one, an audit that differed."""
+    put(lake, GAPS, filled(GAPS) | {"symbol": "BTCUSDT", "confirmed_at": None, "filled_at": None})
+    request = {"run": "r", "path": "/api/v3/klines", "pool": "spot", "status": 200, "weight": 2}
+    put(lake, API_REQUESTS, *(request | _asked(number) for number in (2, 3)))
+    audit = {"check_name": "archive_audit", "passed": False, "checked_at": "2026-02-28", "sample": "[]"}
+    put(lake, CHECK_RESULTS, audit)
+
+
+def _asked(number: int) -> dict[str, Any]:
+    asked_at = f"2026-03-01 11:00:0{number}"
+    return {"n": number, "used_weight": number, "asked_at": asked_at, "answered_at": f"{asked_at}.200"}
+
+
+def test_results_are_recorded(lake: Lake) -> None:
+    """`check_results` says what was found, with the first offending rows as JSON."""
+    balance = {"account": "main", "wallet": "spot", "free": "-1", "locked": "0"}
+    put(lake, BALANCES, *(balance | {"asset": f"A{n}", "observed_at": "2026-01-01"} for n in range(7)))
+    results = run_checks(lake, [], NOW, ["negative_balances", "ohlc_sane"])
+    record(lake, results, "run-1", NOW)
+    stored = {row["check_name"]: row for row in lake.table(CHECK_RESULTS).scan().to_pylist()}
+    assert stored["ohlc_sane"]["sample"] is None
+    assert stored["ohlc_sane"]["passed"]
+    broken = stored["negative_balances"]
+    assert (broken["run"], broken["offending_rows"], broken["passed"]) == ("run-1", 7, False)
+    assert [row["free"] for row in json.loads(broken["sample"])] == [-1] * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("candle_gird", "Did you mean candle_grid?"), ("zzz", "There is no check zzz.")]
+)
+def test_an_unknown_check_is_refused(name: str, way_out: str, lake: Lake) -> None:
+    """A mistyped name of a check is answered with the nearest one."""
+    with pytest.raises(UsageProblem, match=way_out):
+        run_checks(lake, [], NOW, [name])
+
+
+def test_a_damaged_file_passes_no_check(lake: Lake) -> None:
+    """Checks over a file that cannot be read fail with its name, whatever their severity."""
+    put(lake, PRICES, {"market": "spot", "observed_at": "2026-01-01"})
+    file = Path(lake.table(PRICES).files()[0])
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-20])
+    failed = [result for result in run_checks(lake, [], NOW) if not result.passed]
+    assert {"prices_unique_key", "prices_not_null", FILES_INTACT} <= {result.name for result in failed}
+    assert all(result.broken and file.name in (result.not_checked or result.sample[0]) for result in failed)

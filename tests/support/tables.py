@@ -1,0 +1,90 @@
+"""The views of a session over tables in memory (fixture `tables`), for what is asked of a few rows and not of files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from duckdb import DuckDBPyConnection
+from support.lakes import rows_of, small_lake, us
+
+from connectors.lake.sql.views import derive_views
+from pipelines.quality.checks import CheckResult, Schedule, run_queries
+from schemas.datasets import DATASETS
+from schemas.derived.queries import checks
+from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows
+from schemas.model.dataset import Dataset
+from schemas.model.series import Series
+
+_CHECKS = {check.name: check for check in checks()}
+
+
+class Tables:
+    """Every table of a lake, and what the log says of each series, in one transaction of a session."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._bounds: defaultdict[Series, dict[str, int]] = defaultdict(dict)
+
+    def put(self, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mapping[str, str]) -> None:
+        """Add rows; `until={"spot/BTCUSDT/1m": "2026-01-02"}` and the like say which bounds move where."""
+        self.insert(dataset, rows_of(dataset, *rows))
+        for name, moved in bounds.items():
+            for series_id, instant in moved.items():
+                self.note(Series.with_id(dataset, series_id), **{name: us(instant)})
+
+    def insert(self, dataset: Dataset, rows: pa.Table) -> None:
+        """Add rows as they are, also such as no writer would take."""
+        self._connection.register("new_rows", rows)
+        self._connection.execute(f"INSERT INTO {dataset.table} BY NAME FROM new_rows")
+        self._connection.unregister("new_rows")
+
+    def note(self, series: Series, **bounds: int) -> None:
+        """Have the log say this of a series."""
+        self._bounds[series].update(bounds)
+        known = [_printed(series) | bounds for series, bounds in self._bounds.items()]
+        self._connection.register("new_bounds", pa.Table.from_pylist(known, schema=BOUNDS_SCHEMA))
+        self._connection.execute("DELETE FROM bounds; INSERT INTO bounds BY NAME FROM new_bounds")
+        self._connection.unregister("new_bounds")
+
+    def check(self, name: str, now: datetime, *schedules: Schedule) -> CheckResult:
+        """What one check finds."""
+        return run_queries(self._connection, [_CHECKS[name]], schedules, now)[0]
+
+
+def offending(result: CheckResult) -> list[dict[str, Any]]:
+    """The first rows that break a promise."""
+    return [json.loads(row) for row in result.sample]
+
+
+def _printed(series: Series) -> dict[str, Any]:
+    return {"dataset": series.dataset.name} | series.values
+
+
+@pytest.fixture(scope="session")
+def _shared_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnection]:
+    """A session whose tables are empty: making its views takes longer than most of what is asked."""
+    lake = small_lake(tmp_path_factory.mktemp("tables"))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
+        for dataset in DATASETS.values():
+            connection.execute(f"CREATE TABLE {dataset.table} AS {empty_rows(dataset)}")
+        connection.register("no_bounds", BOUNDS_SCHEMA.empty_table())
+        connection.execute("CREATE TABLE bounds AS FROM no_bounds")
+        derive_views(connection)
+        yield connection
+
+
+@pytest.fixture
+def tables(_shared_session: DuckDBPyConnection) -> Iterator[Tables]:
+    """Empty tables; whatever a test puts into them is gone after it."""
+    _shared_session.begin()
+    yield Tables(_shared_session)
+    _shared_session.rollback()
