@@ -13,7 +13,9 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Html, Reset
 from pipelines.quality.checks import run_checks
-from pipelines.store.gaps import Gap, Series, write_gaps
+from pipelines.store.gaps import Gap, write_gaps
+from schemas.datasets.market import KLINES
+from schemas.model.series import Series
 
 if TYPE_CHECKING:
     from support.desks import Desk
@@ -202,7 +204,8 @@ def believed(desk: Desk, since: str, until: str) -> None:
         since=us(since), until=us(until), reason="exchange_outage", evidence=asked, first_seen=us("2022-03-01"),
         confirmed_at=us("2022-03-02"),
     )  # fmt: skip
-    write_gaps(desk.lake, [(Series("spot", "NANOUSDT", "15m"), gap)], us("2022-03-08T13:00"))
+    series = Series.of(KLINES, market="spot", symbol="NANOUSDT", interval="15m")
+    write_gaps(desk.lake, [(series, gap)], us("2022-03-08T13:00"))
 
 
 async def test_a_gap_that_nobody_asked_for_is_looked_at_again(forgotten: Desk):
