@@ -7,7 +7,6 @@ and answered whole or not at all. No exception of aiohttp leaves this file: thei
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -38,13 +37,12 @@ from connectors.binance.errors import (
 )
 from connectors.binance.keys import KeyPair, Secret
 from connectors.binance.replies import code_in, minute_limit, server_time, weight_in
+from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
 from schemas.model.errors import AccessRefused
 
 CONNECTIONS = 20
-TRIES = 5
-FIRST_BACKOFF_S = 0.5
 RESYNC_S = 300.0
 RECV_WINDOW_MS = 5000  # a wider window would only hide a wrong clock
 BODY_CAP = 64 * 2**20
@@ -253,8 +251,7 @@ class Client:
             case Throttled():
                 pass  # the budget knows, and lets nobody through before it is time
             case _:
-                jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
-                await self._sleep(FIRST_BACKOFF_S * 2 ** (attempt - 1) * jitter)
+                await self._sleep(pause_s(attempt))
 
     async def _try(self, call: Call) -> Answer:
         """Ask once, as soon as the budget allows it."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import os
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, chdir, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, chdir, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from connectors.binance.budget import default_path
+from connectors.lake.files.local_disk import Busy, held, held_by_another
 from pipelines.service.processes import LOOPBACK, answering, answers, listening, port_of, private_file, running
 from pipelines.settings.credentials import unset_secret
 from pipelines.settings.loader import load
@@ -175,10 +175,10 @@ def secret_names(config: FlowsFile) -> frozenset[str]:
 def _alone(home: Path) -> Iterator[None]:
     """Hold what only one `up` of a file may hold; the system lets go of it however the process ends."""
     _private(home)
-    with (home / _LOCK).open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            stack.enter_context(held(home / _LOCK, patience_s=0))
+        except Busy:
             api = _api_of_up(home)
             raise UsageProblem(
                 f"`binlake up` serves this file already{f', at {api.url}' if api else ''}.", "End that one first."
@@ -201,13 +201,9 @@ def _api_of_up(home: Path) -> Api | None:
     """The server of a running `up`; one that was killed has left its word but no lock."""
     try:
         word = msgspec.json.decode((home / _WORD).read_bytes(), type=_Word)
-        with (home / _LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return Api(word.url, word.password)
+        return Api(word.url, word.password) if held_by_another(home / _LOCK) else None
     except (OSError, msgspec.DecodeError):
-        pass
-    return None
+        return None
 
 
 def _announcement(prefect: Server, config: FlowsFile) -> Iterator[str]:

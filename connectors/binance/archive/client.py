@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +37,7 @@ from connectors.binance.archive.files import folder as folder_of
 from connectors.binance.archive.listing import Page, Remote
 from connectors.binance.archive.zip import Defect
 from connectors.binance.clock import header_us, steady_clock
+from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied
 from connectors.binance.sites import Site
 from schemas.datasets.archive import Reason
@@ -45,8 +45,6 @@ from schemas.model.grid import SECOND_US
 
 DOWNLOADS = 6  # at once
 READERS = 2  # files unpacked at once: each takes a few times its own size of memory
-TRIES = 5
-FIRST_BACKOFF_S = 0.5
 IN_MEMORY = 8 * 2**20  # a larger file waits on disk, in the folder for temporary files
 PACKED_CAP = 512 * 2**20
 LISTING_CAP = 4 * 2**20  # a page of a thousand files has some 400 KB
@@ -289,8 +287,8 @@ class Archive:
                 tries = 1 if download.size > held else tries + 1
                 if tries == TRIES:
                     raise
-                pause_s = max(_backoff_s(tries), trouble.until_ms / 1000 - self._clock())
-            await self._sleep(pause_s)
+                wait_s = max(pause_s(tries), trouble.until_ms / 1000 - self._clock())
+            await self._sleep(wait_s)
 
     async def _try(self, url: str, download: _Download, most: int) -> bool:
         try:
@@ -308,11 +306,6 @@ class Archive:
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             down = unreachable(url, error)
         raise down
-
-
-def _backoff_s(tries: int) -> float:
-    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
-    return FIRST_BACKOFF_S * jitter * float(2 ** (tries - 1))
 
 
 def _digest(body: IO[bytes]) -> str:

@@ -93,9 +93,15 @@ def held(lock: Path, patience_s: float | None = None) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def held_by_another(lock: Path) -> bool:
+    """Whether somebody holds a lock at this moment; nobody is kept waiting by the question for long."""
+    with lock.open() as file:
+        return not _taken(file.fileno(), fcntl.LOCK_SH)
+
+
+def _taken(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of this descriptor, so threads wait for each other too
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)  # of this descriptor, so threads wait for each other too
     except BlockingIOError:
         return False
     return True

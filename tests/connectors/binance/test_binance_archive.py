@@ -16,10 +16,11 @@ from aiohttp import web
 from support.archive_zips import DAY, csv_of, minutes, zip_of
 
 from connectors.binance.archive import client as archive_module
-from connectors.binance.archive.client import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, TRIES, Archive, Fetched
+from connectors.binance.archive.client import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, Archive, Fetched
 from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
 from connectors.binance.archive.files import KlineFile, folder
 from connectors.binance.archive.listing import Remote
+from connectors.binance.retry import TRIES
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, MovableClock, gateway, serve
 from connectors.simulator.archive import faults as archive_faults

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.traceback import Traceback
 from support.binance_world import API_KEY, API_SECRET, START_S
 
-from connectors.binance.client import BODY_CAP, TRIES
+from connectors.binance.client import BODY_CAP
 from connectors.binance.endpoints.model import Endpoint, Security
 from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H, TIME
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
@@ -37,6 +37,7 @@ from connectors.binance.errors import (
     Unreadable,
 )
 from connectors.binance.pools import SPOT
+from connectors.binance.retry import TRIES
 from connectors.simulator.protocol import faults
 from schemas.model.errors import AccessRefused
 
