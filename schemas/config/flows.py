@@ -28,6 +28,7 @@ from pydantic import (
 from schemas.config import values
 from schemas.config.values import OneOf, Written, nearest, shown, wrong
 from schemas.datasets import DATASETS
+from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
 
 _T = TypeVar("_T")
@@ -41,6 +42,14 @@ def _datasets_of(series: str) -> tuple[str, ...]:
 
 MARKET_DATASETS = _datasets_of("market")
 ACCOUNT_DATASETS = _datasets_of("account")
+
+_WITH_INTERVALS = {name for name in MARKET_DATASETS if "interval" in DATASETS[name].series}
+_WITH_HISTORY = {name for name in MARKET_DATASETS if DATASETS[name].kind is Kind.APPEND}
+_TRADED = tuple(name for name in ACCOUNT_DATASETS if "symbol" in DATASETS[name].series)
+
+# The keys of a market's flow that only these datasets have.
+_ONLY = {"intervals": _WITH_INTERVALS, "since": _WITH_HISTORY, "source": _WITH_HISTORY, "delisted": _WITH_HISTORY}
+
 _ALONG = {
     name: f"it comes with {dataset.comes_with}; "
     for name, dataset in DATASETS.items()
@@ -50,6 +59,15 @@ _ELSEWHERE = {
     "market": dict.fromkeys(ACCOUNT_DATASETS, "it belongs in a flow of kind account; "),
     "account": dict.fromkeys(MARKET_DATASETS, "it belongs in a flow of kind market; ") | _ALONG,
 }
+
+
+def _needed(dataset: Dataset) -> tuple[str, ...]:
+    """The keys of a flow without which a dataset of a market has no series, or no beginning."""
+    series = tuple(f"{column}s" for column in ("symbol", "interval") if column in dataset.series)
+    return (*series, "since") if dataset.kind is Kind.APPEND else series
+
+
+_MARKET_NEEDS = {name: _needed(DATASETS[name]) for name in MARKET_DATASETS}
 
 
 def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
@@ -183,13 +201,15 @@ class MarketFlow(_Flow):
     )
 
     @model_validator(mode="after")
-    def _what_klines_need(self) -> MarketFlow:
-        for key in ("symbols", "intervals", "since"):
-            if "klines" in self.datasets and key not in self.model_fields_set:
-                raise wrong(f"klines need {key}; add it.")
-        for key in ("intervals", "since", "source", "delisted"):
-            if "klines" not in self.datasets and key in self.model_fields_set:
-                raise wrong("only klines have it; add klines to datasets, or take it away.", key)
+    def _what_datasets_need(self) -> MarketFlow:
+        for name in self.datasets:
+            for key in _MARKET_NEEDS[name]:
+                if key not in self.model_fields_set:
+                    raise wrong(f"{name} need {key}; add it.")
+        for key, having in _ONLY.items():
+            if not having.intersection(self.datasets) and key in self.model_fields_set:
+                names = " and ".join(sorted(having))
+                raise wrong(f"only {names} have it; add {names} to datasets, or take it away.", key)
         if self.delisted and self.symbols != "all":
             raise wrong("it goes with symbols: all; name the symbols, or take it away.", "delisted")
         return self
@@ -214,16 +234,20 @@ class AccountFlow(_Flow):
     )
 
     @model_validator(mode="after")
-    def _what_orders_need(self) -> AccountFlow:
-        trading = "orders" in self.datasets
-        if "fills" in self.datasets and not trading:
-            raise wrong("fills need orders, which say where fills are; add orders to datasets.")
-        if trading and self.symbols is None:
-            raise wrong("orders need symbols; write symbols: traded, or a list of names.")
-        if not trading and self.symbols is not None:
-            raise wrong("only orders and fills have symbols; add them to datasets, or take it away.", "symbols")
-        if self.symbols == TRADED and "fills" not in self.datasets:
-            raise wrong("what is traded shows in the fills; add fills to datasets, or list the symbols.", "symbols")
+    def _what_datasets_need(self) -> AccountFlow:
+        for name in self.datasets:
+            needed = DATASETS[name].needs
+            if needed is not None and needed not in self.datasets:
+                raise wrong(f"{name} need {needed}, which say where {name} are; add {needed} to datasets.")
+        traded = [name for name in self.datasets if name in _TRADED]
+        if traded and self.symbols is None:
+            raise wrong(f"{traded[0]} need symbols; write symbols: traded, or a list of names.")
+        if not traded and self.symbols is not None:
+            names = " and ".join(_TRADED)
+            raise wrong(f"only {names} have symbols; add them to datasets, or take it away.", "symbols")
+        if self.symbols == TRADED and (lacking := [name for name in _TRADED if name not in self.datasets]):
+            name = lacking[0]
+            raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
             raise wrong("only symbols: traded has to look for them; take it away.", "discovery")
         return self
