@@ -196,10 +196,11 @@ _LOOKS_SECRET = re.compile(r"(?i)(signature=)?[\w+/%-]{32,}=*")
 
 
 class _Told(msgspec.Struct):
-    """The exchange's own account of an error; any other shape leaves it empty."""
+    """The exchange's own account of an error; any other shape leaves it empty. Some lists call the text `message`."""
 
     code: Any = None
     msg: Any = None
+    message: Any = None
 
 
 def error_from(
@@ -211,7 +212,7 @@ def error_from(
     """
     told = _told(body)
     code = _number(told.code)
-    text = _shown(told.msg) if isinstance(told.msg, str) else ""
+    text = next((_shown(one) for one in (told.msg, told.message) if isinstance(one, str)), "")
     advice = _advice(status, code, text)
     until_ms = (
         wait_until_ms(text, headers, now_ms, advice.kind) if issubclass(advice.kind, (Throttled, Firewalled)) else 0
@@ -228,7 +229,9 @@ def error_from(
 
 
 def is_error(told_code: object) -> bool:
-    """Whether an answer under status 200 is an error after all: those carry a negative code."""
+    """Whether an answer under status 200 is an error after all: those carry a negative code, or a text other than 0."""
+    if isinstance(told_code, str):
+        return told_code.strip("0") != ""
     return isinstance(told_code, int) and told_code < 0
 
 

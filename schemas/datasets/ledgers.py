@@ -137,6 +137,27 @@ CONVERSIONS = ledger(
     settles=timedelta(days=2),
 )
 
+FIAT_PAYMENTS = ledger(
+    "fiat_payments",
+    "Crypto bought or sold for a national currency; only Completed ones moved anything.",
+    Column("side", TEXT, "buy or sell"),
+    Column("order_no", TEXT, "given by the exchange"),
+    Column("fiat_currency", TEXT, "such as EUR"),
+    Column("source_amount", FINE, "in the national currency"),
+    Column("crypto_currency", TEXT, "such as BTC"),
+    Column("obtain_amount", FINE, "in crypto"),
+    Column("total_fee", FINE, "in the national currency"),
+    Column("price", FINE, "in the national currency"),
+    Column("status", TEXT, "Processing, Completed, Failed, Refunded, or a word of its own"),
+    Column("payment_method", TEXT, "such as Credit Card; NULL for sells", nullable=True),
+    Column("create_time", TIME, "when it was made"),
+    Column("update_time", TIME, "when it last changed"),
+    key=("order_no",),
+    time="create_time",
+    settles=timedelta(days=14),
+    of=("side",),
+)
+
 DUST = ledger(
     "dust",
     "Small balances changed into BNB, one row per asset given.",

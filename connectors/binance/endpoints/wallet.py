@@ -109,6 +109,21 @@ CONVERSIONS = _ledger(
     rows_at="list",
 )
 
+FIAT_PAYMENTS = _ledger(
+    "fiat/payments",
+    ledgers.FIAT_PAYMENTS,
+    Windows(
+        days=30,
+        start="beginTime",
+        inside=Inside.PAGES,
+        limit="rows",
+        page="page",
+        fan_out=FanOut(param="transactionType", column="side", values={"buy": "0", "sell": "1"}),
+    ),
+    page_limit=500,
+    rows_at="data",
+)
+
 DUST = _ledger(
     "asset/dribblet",
     ledgers.DUST,

@@ -43,6 +43,11 @@ def _dust(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> A
     return {"total": len(rows), "userAssetDribblets": rows}
 
 
+def _fiat(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
+    told = {"code": "000000", "message": "success", "total": len(rows), "success": True}
+    return {**told, "data": rows} if rows else told  # an empty list is left out
+
+
 def _ledger(
     path: str,
     time: str,
@@ -60,6 +65,7 @@ def _ledger(
     kept_days: int | None = None,
     default_days: int = 0,
     both_ends: bool = False,
+    start: str = "startTime",
 ) -> Endpoint:
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
@@ -70,7 +76,7 @@ def _ledger(
     def answer(_exchange: Exchange, call: Call) -> bytes:
         assert call.key is not None  # noqa: S101 - signed
         given = call.given
-        since_ms, until_ms = _window(given, call.now_ms, days, default_days or days)
+        since_ms, until_ms = _window(given.get(start), given.get("endTime"), call.now_ms, days, default_days or days)
         if kept_days is not None:
             since_ms = max(since_ms, call.now_ms - kept_days * DAY_MS)
         rows = [
@@ -87,14 +93,13 @@ def _ledger(
     optional = (Parameter(size, rules.limit),) if size else ()
     paged = (Parameter(page, rules.number),) if page else ()
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
-    times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in ("startTime", "endTime"))
+    times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, "endTime"))
     known = (*times, *optional, *paged, *grouped)
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
 
 
-def _window(given: Mapping[str, Any], now_ms: int, days: int, default_days: int) -> tuple[int, int]:
+def _window(since: float | None, until: float | None, now_ms: int, days: int, default_days: int) -> tuple[int, int]:
     """The milliseconds asked for; both ends count. One end alone reaches as far as a window may."""
-    since, until = given.get("startTime"), given.get("endTime")
     if since is None:
         until_ms = now_ms if until is None else int(until)
         return until_ms - default_days * DAY_MS, until_ms
@@ -133,6 +138,10 @@ ENDPOINTS = (
     _ledger(
         "convert/tradeFlow", "createTime", days=30, most=1000, usual=100, weight=3000, by_uid=True, both_ends=True,
         wrapped=_conversions,
+    ),
+    _ledger(
+        "fiat/payments", "createTime", days=90, most=500, usual=100, size="rows", page="page", of="transactionType",
+        default_days=30, start="beginTime", wrapped=_fiat,
     ),
     _ledger(
         "asset/dribblet", "operateTime", days=366, most=100, usual=100, size=None, of="accountType", of_default="SPOT",

@@ -318,6 +318,7 @@ async def test_a_ban_is_understood_by_a_machine_whose_clock_is_wrong(world, ahea
         (faults.ShortBody(count=None), Transient),
         (faults.CutGzip(count=None), Transient),
         (faults.Body(text="", count=None), Transient),
+        (faults.Body(text='{"code":"100001","message":"try later","success":false}', count=None), Transient),
         (faults.Body(text="[NaN]", count=None), Transient),
         (faults.Body(text="[" * 100_000, count=None), Transient),
         (faults.Reset(count=None), Unreachable),

@@ -182,6 +182,32 @@ async def test_rows_inside_rows_are_stored_each(trade_desk: TradeDesk):
     assert {row["wallet"] for row in trade_desk.rows("dust")} == {"spot"}
 
 
+async def test_payments_are_asked_for_in_both_directions(trade_desk: TradeDesk):
+    """Bought and sold crypto is stored with its direction; what only one direction prints is NULL in the other."""
+    for number, (code, more) in enumerate({"0": {"paymentMethod": "Credit Card"}, "1": {}}.items()):
+        row = {
+            "orderNo": f"{number:032}", "sourceAmount": "20.0", "fiatCurrency": "EUR", "obtainAmount": "4.462",
+            "cryptoCurrency": "LUNA", "totalFee": "0.2", "price": "4.437472", "status": "Failed",
+            "updateTime": trade_desk.exchange.now_ms, **more,
+        }  # fmt: skip
+        add(trade_desk, "fiat/payments", "createTime", 3, row, code)
+    flow(trade_desk, "fiat_payments", since="2026-10-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (2, 0)
+    assert [(row["side"], row["payment_method"]) for row in trade_desk.rows("fiat_payments")] == [
+        ("buy", "Credit Card"), ("sell", None),
+    ]  # fmt: skip
+
+
+async def test_a_refusal_inside_an_answer_is_no_empty_list(trade_desk: TradeDesk):
+    """A list that says under status 200 that it failed has not said that there is nothing: nothing is covered."""
+    text = '{"code": "100001", "message": "try again", "success": false}'
+    trade_desk.exchange.inject(Body(path="/sapi/v1/fiat/payments", count=None, text=text))
+    flow(trade_desk, "fiat_payments", since="2026-10-01")
+    (receipt,) = await trade_desk.run("books")
+    assert "try again" in receipt.failures[0].why
+    assert trade_desk.lake.table(DATASETS["fiat_payments"]).bounds() == {}
+
+
 async def test_a_window_that_failed_is_asked_for_again(trade_desk: TradeDesk):
     """When the exchange fails in the middle of a history, coverage ends there, and the next run goes on from there."""
     for number in range(30):
@@ -199,7 +225,7 @@ async def test_a_window_that_failed_is_asked_for_again(trade_desk: TradeDesk):
 
 async def test_plan_counts_the_requests_that_the_pull_makes(trade_desk: TradeDesk):
     """What `plan` says of empty ledgers is what a first and a later run ask for, request by request."""
-    datasets = ("deposits", "withdrawals", "dividends", "transfers", "conversions", "dust")
+    datasets = ("deposits", "withdrawals", "dividends", "transfers", "conversions", "dust", "fiat_payments")
     flow(trade_desk, *datasets, since="2026-08-01")
     Budget(trade_desk.state, "simulator").learn(WITHDRAWALS.pool, UNLIMITED)
     for _ in range(2):
