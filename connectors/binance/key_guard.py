@@ -77,6 +77,11 @@ async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
     return KeyFacts(await _uid(client), granted, tuple(_warnings(printed)))
 
 
+def asked_of_key() -> tuple[Endpoint, ...]:
+    """What `check_key` asks for: what the key may do, and whose it is."""
+    return API_RESTRICTIONS, ACCOUNT
+
+
 async def _restrictions(client: Client) -> Printed | None:
     """What the exchange prints about the key; None on testnet, which has no such call."""
     testnet = client.site.environment == "testnet"

@@ -7,7 +7,7 @@ phase they are ordered by time across series, so that a commit touches few month
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from connectors.binance.archive.files import KlineFile
@@ -175,11 +175,16 @@ class Cost:
 BYTES_PER_CANDLE = 60  # as committed, rounded up from simulated and real minutes; upkeep leaves two thirds of it
 
 
-def cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None = None) -> Cost:
+def cost(walk: Walk, since: int, end: int, now: int, weight: int, shelf: Shelf | None = None) -> Cost:
     """The cost of bringing one series up to `end`, and back to `since` where that lies before its coverage.
 
-    `weight` is that of one klines request.
+    `weight` is that of one request for candles.
     """
+    found, looks = _cost(walk, since, end, weight, shelf), len(second_looks(walk, now))
+    return replace(found, requests=found.requests + looks, weight=found.weight + looks * weight)
+
+
+def _cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None) -> Cost:
     name, grid = walk.series.name, walk.grid
     if walk.at_rest and (walk.since or 0) <= since:
         return Cost(series=name, requests=0, weight=0, rows=0, note="delisted and complete")

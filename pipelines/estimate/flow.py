@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.endpoints import spot, wallet
-from connectors.binance.endpoints.model import Endpoint
-from connectors.binance.pools import SPOT
-from connectors.binance.sites import resolve
-from connectors.lake import Lake
-from pipelines.archive.inventory import Shelf, shelf_of
-from pipelines.candles.coverage import LAG_US, Walk
-from pipelines.candles.windows import BYTES_PER_CANDLE, Cost, cost, reach, worth_a_look
-from pipelines.context.progress import Silent
-from pipelines.estimate.ledgers import ledger_costs
+from connectors.binance.endpoints.model import ById, Windows
+from connectors.binance.key_guard import asked_of_key
+from pipelines.candles.windows import BYTES_PER_CANDLE, Cost
+from pipelines.estimate.ledgers import ledger_outlook
+from pipelines.estimate.market import MarketPlan, lake_at
+from pipelines.estimate.outlook import Outlook, minutes
 from pipelines.estimate.trading import outlook
-from pipelines.pull.snapshot import question
-from pipelines.pull.symbols import Listing, known
-from pipelines.runs.registry import Window
-from pipelines.runs.run import archive_for, open_run
+from pipelines.runs.registry import Unit, Window, units_of
+from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
-from pipelines.store.candles import series_of
-from pipelines.store.gaps import load_gaps
-from pipelines.store.rows import micros
+from pipelines.store.rows import wall_clock
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
-from schemas.datasets.market import KLINES
-from schemas.model.series import Series
-
-# What one run asks for besides candles, by dataset.
-_ONCE: dict[str, tuple[Endpoint, ...]] = {
-    "symbols": (spot.EXCHANGE_INFO,),
-    "prices": (spot.PRICE,),
-    "tickers": (spot.TICKER_24H,),
-    "balances": (spot.ACCOUNT,),
-    "orders": (spot.OPEN_ORDERS, spot.ALL_ORDER_LISTS),
-}
-_KEY = (spot.ACCOUNT, wallet.API_RESTRICTIONS)  # what tells whose key it is, and what it may do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,130 +48,61 @@ class FlowPlan:
         return asdict(self)
 
 
-async def plan_flow(config: FlowsFile, name: str, window: Window | None = None, state: Path | None = None) -> FlowPlan:
+async def plan_flow(
+    config: FlowsFile,
+    name: str,
+    window: Window | None = None,
+    state: Path | None = None,
+    clock: Callable[[], int] = wall_clock,
+) -> FlowPlan:
     """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
     flow = flow_named(config, name)
-    once = [_weight(endpoint, flow) for endpoint in _once(flow)]
-    series, steady, note = tuple[Cost, ...](), 0, ""
-    if isinstance(flow, MarketFlow) and "klines" in flow.datasets:
-        series = await _costs(config, flow, await _symbols(config, name, flow, window, state), window)
-        steady = len(series) * spot.KLINES.cost({})  # one request a series once everything is up to date
-    elif isinstance(flow, AccountFlow) and flow.symbols is not None:
-        ahead = await outlook(config, flow, state)
-        series, steady, note = ahead.costs, ahead.steady_weight, ahead.note
-    ledgers = await asyncio.to_thread(ledger_costs, config.lake, flow) if isinstance(flow, AccountFlow) else []
-    usable = SPOT.limit * config.budget
-    steady += sum(once)
-    weight = sum(once) + sum(one.weight for one in series)
-    minutes = max([weight / usable, *(one.minutes(config.budget) for one in ledgers)])
-    steady_minutes = max([steady / usable, *(one.steady_minutes(config.budget) for one in ledgers)])
-    series = (*series, *(one.cost for one in ledgers))
-    rows = sum(one.rows for one in series)
+    found, share = await _outlooks(config, name, window, state, clock()), config.budget
+    costs = tuple(cost for one in found for cost in one.costs)
+    steady, rows = sum(one.steady for one in found), sum(one.rows for one in costs)
     return FlowPlan(
         flow=name,
-        series=series,
-        requests=len(once) + sum(one.requests for one in series),
-        weight=weight + sum(one.cost.weight for one in ledgers),
-        minutes=round(minutes, 2),
-        files=sum(one.files for one in series),
-        download_bytes=sum(one.download_bytes for one in series),
+        series=costs,
+        requests=sum(one.requests for one in found),
+        weight=sum(one.weight for one in found),
+        minutes=round(minutes([(one.pool, one.weight) for one in found], share), 2),
+        files=sum(one.files for one in costs),
+        download_bytes=sum(one.download_bytes for one in costs),
         rows=rows,
         bytes=rows * BYTES_PER_CANDLE,
         steady_weight=steady,
-        note=note,
-        warning=_warning(flow, steady, steady_minutes),
+        note=" ".join(filter(None, (one.note for one in found))),
+        warning=_warning(flow, steady, minutes([(one.pool, one.steady) for one in found], share)),
     )
 
 
-def _weight(endpoint: Endpoint, flow: Flow) -> int:
-    """What one call costs: a short list of symbols is asked for by name where that is cheaper."""
-    listed = flow.symbols if isinstance(flow, MarketFlow) and isinstance(flow.symbols, tuple) else None
-    return endpoint.cost(question(endpoint, listed))
+async def _outlooks(config: FlowsFile, name: str, window: Window | None, state: Path | None, now: int) -> list[Outlook]:
+    """What the run will request, dataset by dataset."""
+    match flow := flow_named(config, name):
+        case MarketFlow():
+            units = history_of(name, flow) if window else units_of(name, flow)
+            market = MarketPlan(config=config, name=name, flow=flow, window=window, state=state, now=now)
+            return await market.outlooks(units)
+        case AccountFlow():
+            key = [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
+            return [*key, *await _of_account(config, flow, units_of(name, flow), state, now)]
+    return []
 
 
-def _once(flow: Flow) -> list[Endpoint]:
-    """What a run asks whatever the lake holds."""
-    datasets = flow.datasets if isinstance(flow, MarketFlow | AccountFlow) else ()
-    key = _KEY if isinstance(flow, AccountFlow) else ()
-    return [*key, *(endpoint for dataset in datasets for endpoint in _ONCE.get(dataset, ()))]
-
-
-class _Symbols(NamedTuple):
-    """The symbols meant, and which of them are delisted, or known to the archive alone, as far as that was seen."""
-
-    names: Sequence[str]
-    delisted: frozenset[str]
-    forgotten: frozenset[str]
-
-
-async def _symbols(
-    config: FlowsFile, name: str, flow: MarketFlow, window: Window | None, state: Path | None
-) -> _Symbols:
-    wanted = window.symbols if window and window.symbols else flow.symbols
-    if isinstance(wanted, tuple):
-        book = await asyncio.to_thread(_stored_listing, config.lake, flow.market)
-        return _Symbols(wanted, book.delisted, book.forgotten(symbol for symbol in wanted if symbol in book.rows))
-    async with open_run(config, name, progress=Silent(), stop=asyncio.Event(), window=window, state=state) as run:
-        chosen = await run.symbols()
-        return _Symbols(chosen.names, chosen.delisted, chosen.forgotten)
-
-
-def _stored_listing(lake_path: Path, market: str) -> Listing:
-    lake = _lake(lake_path)
-    return known(lake, market) if lake else Listing({})
-
-
-async def _costs(config: FlowsFile, flow: MarketFlow, symbols: _Symbols, window: Window | None) -> tuple[Cost, ...]:
-    moment = window.since if window else flow.since
-    assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
-    since, now = micros(moment), micros(datetime.now(UTC))
-    end = micros(window.until) if window and window.until else now - LAG_US
-    walks = await asyncio.to_thread(_walks, config.lake, flow, symbols)
-    ends = {walk.series: reach(walk, end, now) for walk in walks}
-    far = [walk for walk in walks if worth_a_look(walk, since, ends[walk.series], flow.source)]
-    shelves = await _shelves(config, flow, far, since)
-    weight = spot.KLINES.cost({})
-    return tuple(cost(one, since, ends[one.series], weight, shelves.get(one.series)) for one in walks)
-
-
-def _walks(lake_path: Path, flow: MarketFlow, symbols: _Symbols) -> list[Walk]:
-    lake = _lake(lake_path)
-    bounds = lake.table(KLINES).bounds() if lake else {}
-    gaps = load_gaps(lake, KLINES) if lake else {}
-    series = series_of(flow.market, symbols.names, flow.intervals)
-    return [
-        Walk(
-            one,
-            one.bound("since", bounds),
-            one.bound("until", bounds),
-            delisted=one["symbol"] in symbols.delisted,
-            forgotten=one["symbol"] in symbols.forgotten,
-            gaps=gaps.get(one, {}),
-        )
-        for one in series
-    ]
-
-
-def _lake(path: Path) -> Lake | None:
-    """The lake; one that is not there yet holds nothing."""
-    return Lake.at(path) if (path / "lake.json").exists() else None
-
-
-async def _shelves(config: FlowsFile, flow: MarketFlow, far: Sequence[Walk], since: int) -> dict[Series, Shelf]:
-    """What the archive holds of the series of which much is missing."""
-    async with archive_for(resolve(config.exchange), flow) as archive:
-        if archive is None:
-            return {}
-        visits = [shelf_of(archive, one.series, since, only=one.forgotten) for one in far]
-        shelves = await asyncio.gather(*visits, return_exceptions=True)
-    found = {}
-    for walk, shelf in zip(far, shelves, strict=True):
-        if isinstance(shelf, Shelf):
-            if shelf.files or shelf.only:
-                found[walk.series] = shelf
-        elif walk.forgotten or flow.source == "archive" or not isinstance(shelf, ArchiveTrouble):
-            raise shelf
-    return found  # what the archive cannot be asked for is priced as the run would fetch it: over REST
+async def _of_account(
+    config: FlowsFile, flow: AccountFlow, units: Sequence[Unit], state: Path | None, now: int
+) -> list[Outlook]:
+    found, lake = list[Outlook](), await asyncio.to_thread(lake_at, config.lake)
+    for unit in units:
+        match unit.endpoint.walk:
+            case Windows():
+                found.append(await asyncio.to_thread(ledger_outlook, lake, unit.endpoint, flow, now))
+            case ById():
+                pass  # what is walked by id drives one another, and is planned together
+            case _:
+                weight = unit.endpoint.cost({})
+                found.append(Outlook(pool=unit.endpoint.pool, once=(weight,), steady=weight))
+    return [*found, await outlook(config, flow, state, now)] if flow.symbols is not None else found
 
 
 def _warning(flow: Flow, steady: int, minutes: float) -> str:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint
-from connectors.binance.endpoints.spot import ALL_ORDERS, MY_TRADES
+from connectors.binance.endpoints.spot import ALL_ORDER_LISTS, ALL_ORDERS, MY_TRADES, OPEN_ORDERS
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.candles.windows import Cost
 from pipelines.context.progress import Silent
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
+from pipelines.estimate.outlook import Outlook
 from pipelines.pull import symbols as listing
-from pipelines.store.rows import wall_clock
+from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.trading.cursors import stands_of
 from pipelines.trading.flow import SPOT_MARKET, UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
@@ -36,22 +36,13 @@ _UNKNOWN = (
 _LATER = f"Each one found adds {ALL_ORDERS.cost({})} to every later run."
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """The costs of the next run by kind of work, and the weight of each later one beside what every run asks.
-
-    `note` says what comes on top that nobody can know before it is asked for.
-    """
-
-    costs: tuple[Cost, ...]
-    steady_weight: int
-    note: str = ""
+_EVERY_RUN = (OPEN_ORDERS.cost({}), ALL_ORDER_LISTS.cost({}))  # what is open, and what is new among the lists
 
 
-async def outlook(config: FlowsFile, flow: AccountFlow, state: Path | None) -> Outlook:
+async def outlook(config: FlowsFile, flow: AccountFlow, state: Path | None, now: int) -> Outlook:
     """What a run will ask for each symbol. Asks the exchange for its listing when the stored one is old."""
     if flow.symbols != TRADED:
-        return await asyncio.to_thread(_of_named, config.lake, flow)
+        return await asyncio.to_thread(_of_named, config.lake, flow, now)
     now = await _have_listing(config, state)
     return await asyncio.to_thread(_of_traded, config, flow, now)
 
@@ -67,17 +58,24 @@ async def _have_listing(config: FlowsFile, state: Path | None) -> int:
         return client.now_us()
 
 
-def _of_named(path: Path, flow: AccountFlow) -> Outlook:
+def _outlook(once: Sequence[int], costs: Sequence[Cost], steady: int, note: str) -> Outlook:
+    steady += sum(_EVERY_RUN)
+    return Outlook(pool=ALL_ORDERS.pool, once=(*_EVERY_RUN, *once), costs=tuple(costs), steady=steady, note=note)
+
+
+def _of_named(path: Path, flow: AccountFlow, now: int) -> Outlook:
     symbols = flow.symbols or ()
     lake = Lake.at(path) if (path / "lake.json").exists() else None
     new = [symbol for symbol in symbols if symbol not in _walked(lake, flow)]
     orders = _by_symbol(len(symbols))
     costs = (
         orders,
-        *_dropped(lake, flow, symbols, wall_clock()),
+        *_dropped(lake, flow, symbols, now),
         *_some("fills of symbols never walked", len(new) if "fills" in flow.datasets else 0, MY_TRADES, _ON_TOP),
     )
-    return Outlook(costs, orders.weight, f"Of {len(new):,} symbols nothing is stored yet. {_UNKNOWN}" if new else "")
+    listing = asked_to_choose(lake, SPOT_MARKET, tuple(symbols), now)
+    note = f"Of {len(new):,} symbols nothing is stored yet. {_UNKNOWN}" if new else ""
+    return _outlook([one.cost({}) for one in listing], costs, orders.weight, note)
 
 
 def _walked(lake: Lake | None, flow: AccountFlow) -> Collection[str]:
@@ -100,7 +98,7 @@ def _of_traded(config: FlowsFile, flow: AccountFlow, now: int) -> Outlook:
         *_some("symbols looked at again", again, MY_TRADES, f"within {flow.discovery:.0%} of the budget"),
     )
     note = f"It finds which of {never:,} symbols are traded. {_UNKNOWN} {_LATER}{_archived(config)}" if never else ""
-    return Outlook(costs, orders.weight + _steady(found, flow), note)
+    return _outlook((), costs, orders.weight + _steady(found, flow), note)
 
 
 def _archived(config: FlowsFile) -> str:

@@ -65,11 +65,20 @@ class Listing:
 async def listing(session: Session, market: str, wanted: Collection[str] = ()) -> Listing:
     """The symbols of a market: from the lake while fresh, else from the exchange, stored on the way."""
     stored, seen_at = await asyncio.to_thread(_stored, session.lake, market)
-    good_for = FRESH_US if stored.rows.keys() >= set(wanted) else BRAND_NEW_US
-    if seen_at is not None and session.client.now_us() - seen_at < good_for:
+    if _is_fresh(stored, seen_at, wanted, session.client.now_us()):
         return stored
     await pull_states(session, FEEDING[SYMBOLS.name, market], {"market": market})
     return (await asyncio.to_thread(_stored, session.lake, market))[0]
+
+
+def listing_due(lake: Lake, market: str, wanted: Collection[str], now: int) -> bool:
+    """Whether the exchange will be asked for its symbols by who wants these of them."""
+    return not _is_fresh(*_stored(lake, market), wanted, now)
+
+
+def _is_fresh(stored: Listing, seen_at: int | None, wanted: Collection[str], now: int) -> bool:
+    good_for = FRESH_US if stored.rows.keys() >= set(wanted) else BRAND_NEW_US
+    return seen_at is not None and now - seen_at < good_for
 
 
 def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
@@ -88,10 +97,15 @@ def covered(lake: Lake, market: str) -> set[str]:
     return {series["symbol"] for series, _ in lake.table(KLINES).series() if series["market"] == market}
 
 
+def chosen_before(lake: Lake, market: str, candidates: Collection[str]) -> list[str]:
+    """Those of the symbols whose candles the lake holds."""
+    return sorted(covered(lake, market).intersection(candidates))
+
+
 async def top(session: Session, market: str, book: Listing, quote: str, count: int) -> list[str]:
     """The most traded symbols of a quote asset. Once chosen they are kept: what the lake holds comes first."""
     candidates = book.quoted_in(quote)
-    kept = sorted(await asyncio.to_thread(covered, session.lake, market) & candidates)
+    kept = await asyncio.to_thread(chosen_before, session.lake, market, candidates)
     if len(kept) >= count:
         return kept
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}

@@ -212,13 +212,19 @@ async def backfill(
 ) -> list[Receipt]:
     """Pull the history of a flow's candles back to `window.since`. UsageProblem where a flow has none."""
     flow = flow_named(config, name)
-    candles = tuple(unit.dataset for unit in units_of(name, flow) if unit.has_history)
-    if not candles:
-        raise UsageProblem(f"Flow '{name}' has no history to go back to.", _no_backfill(flow))
+    candles = tuple(unit.dataset for unit in history_of(name, flow))
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {window.since:%Y-%m-%d} is not before --until {window.until:%Y-%m-%d}.")
     only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": candles})}})
     return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state)
+
+
+def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:
+    """What of a flow can be pulled from an earlier beginning. UsageProblem where there is nothing."""
+    units = tuple(unit for unit in units_of(name, flow) if unit.has_history)
+    if not units:
+        raise UsageProblem(f"Flow '{name}' has no history to go back to.", _no_backfill(flow))
+    return units
 
 
 def _no_backfill(flow: Flow) -> str:

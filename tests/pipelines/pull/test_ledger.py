@@ -229,7 +229,7 @@ async def test_plan_counts_the_requests_that_the_pull_makes(trade_desk: TradeDes
     flow(trade_desk, *datasets, since="2026-08-01")
     Budget(trade_desk.state, "simulator").learn(WITHDRAWALS.pool, UNLIMITED)
     for _ in range(2):
-        planned = await plan_flow(trade_desk.config, "books", state=trade_desk.state)
+        planned = await plan_flow(trade_desk.config, "books", state=trade_desk.state, clock=trade_desk.now_us)
         receipts = await trade_desk.run("books")
         assert [one.failures for one in receipts] == [()] * len(receipts)
         spent = {one.dataset: one.requests for one in receipts}

@@ -1,0 +1,160 @@
+"""What a run will request of a market: the windows of its candles, its snapshots, and its listing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.binance.archive.errors import ArchiveTrouble
+from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.sites import resolve
+from connectors.lake import Lake
+from pipelines.archive.inventory import Shelf, shelf_of
+from pipelines.candles.coverage import LAG_US, Walk
+from pipelines.candles.windows import cost, reach, worth_a_look
+from pipelines.context.progress import Silent
+from pipelines.estimate.outlook import Outlook
+from pipelines.pull.snapshot import question
+from pipelines.pull.symbol_selection import Wanted, asked_to_choose
+from pipelines.pull.symbols import Listing, known
+from pipelines.runs.registry import Unit, Window
+from pipelines.runs.run import archive_for, open_run
+from pipelines.store.candles import series_of
+from pipelines.store.gaps import load_gaps
+from pipelines.store.rows import micros
+from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
+from schemas.model.dataset import Kind
+from schemas.model.series import Series
+
+
+class _Symbols(NamedTuple):
+    """The symbols meant, and which of them are delisted, or known to the archive alone, as far as that was seen."""
+
+    names: Sequence[str]
+    delisted: frozenset[str]
+    forgotten: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketPlan:
+    """The plan of a market's flow. `now` is when it will run, in microseconds."""
+
+    config: FlowsFile
+    name: str
+    flow: MarketFlow
+    window: Window | None
+    state: Path | None
+    now: int
+
+    async def outlooks(self, units: Sequence[Unit]) -> list[Outlook]:
+        """What each of the units will request. Asks the exchange for its listing only where candles need it."""
+        symbols = await self._symbols() if any(unit.has_history for unit in units) else None
+        choosing = await asyncio.to_thread(self._choosing, units)
+        found = [Outlook(pool=one.pool, once=(one.cost({}),)) for one in choosing]
+        for unit in units:
+            if unit.has_history and symbols is not None:
+                found.append(await self._candles(unit.endpoint, symbols))
+            elif (once := await asyncio.to_thread(self._whole, unit.endpoint)) is not None:
+                found.append(Outlook(pool=unit.endpoint.pool, once=(once,), steady=once))
+        return found
+
+    @property
+    def _wanted(self) -> Wanted:
+        return self.window.symbols if self.window and self.window.symbols else self.flow.symbols
+
+    def _lake(self) -> Lake | None:
+        return lake_at(self.config.lake)
+
+    def _choosing(self, units: Sequence[Unit]) -> list[Endpoint]:
+        """What the choice of symbols asks for, unless the listing is pulled right before."""
+        before = [_is_listing(unit) for unit in units]
+        if all(before):
+            return []
+        return asked_to_choose(self._lake(), self.flow.market, self._wanted, self.now, listed=before[0])
+
+    def _whole(self, endpoint: Endpoint) -> int | None:
+        """The weight of the one request for a list; None where no symbol is left to ask for."""
+        named = self._named() if endpoint.feeds.kind is Kind.SNAPSHOT else None
+        return None if named is not None and not named else endpoint.cost(question(endpoint, named))
+
+    def _named(self) -> Collection[str] | None:
+        """The symbols that a list is asked for; of the most traded ones only their number is known."""
+        wanted = self._wanted
+        if isinstance(wanted, TopSymbols):
+            return [str(number) for number in range(wanted.top)]
+        if not isinstance(wanted, tuple):
+            return None
+        forgotten = self._listing().forgotten(one for one in wanted)
+        return [one for one in wanted if one not in forgotten] if self._listing().rows else wanted
+
+    def _listing(self) -> Listing:
+        lake = self._lake()
+        return known(lake, self.flow.market) if lake else Listing({})
+
+    async def _symbols(self) -> _Symbols:
+        wanted = self._wanted
+        if isinstance(wanted, tuple):
+            book = await asyncio.to_thread(self._listing)
+            return _Symbols(wanted, book.delisted, book.forgotten(symbol for symbol in wanted if symbol in book.rows))
+        async with open_run(
+            self.config, self.name, progress=Silent(), stop=asyncio.Event(), window=self.window, state=self.state
+        ) as run:
+            chosen = await run.symbols()
+            return _Symbols(chosen.names, chosen.delisted, chosen.forgotten)
+
+    async def _candles(self, endpoint: Endpoint, symbols: _Symbols) -> Outlook:
+        moment = self.window.since if self.window else self.flow.since
+        assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
+        since = micros(moment)
+        end = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
+        walks = await asyncio.to_thread(self._walks, endpoint, symbols)
+        ends = {walk.series: reach(walk, end, self.now) for walk in walks}
+        far = [walk for walk in walks if worth_a_look(walk, since, ends[walk.series], self.flow.source)]
+        shelves, weight = await self._shelves(far, since), endpoint.cost({})
+        costs = tuple(cost(one, since, ends[one.series], self.now, weight, shelves.get(one.series)) for one in walks)
+        # Once everything is up to date, each series takes one request.
+        return Outlook(pool=endpoint.pool, costs=costs, steady=len(costs) * weight)
+
+    def _walks(self, endpoint: Endpoint, symbols: _Symbols) -> list[Walk]:
+        lake = self._lake()
+        bounds = lake.table(endpoint.feeds).bounds() if lake else {}
+        gaps = load_gaps(lake, endpoint.feeds) if lake else {}
+        return [
+            Walk(
+                one,
+                one.bound("since", bounds),
+                one.bound("until", bounds),
+                delisted=one["symbol"] in symbols.delisted,
+                forgotten=one["symbol"] in symbols.forgotten,
+                gaps=gaps.get(one, {}),
+            )
+            for one in series_of(self.flow.market, symbols.names, self.flow.intervals)
+        ]
+
+    async def _shelves(self, far: Sequence[Walk], since: int) -> dict[Series, Shelf]:
+        """What the archive holds of the series of which much is missing."""
+        async with archive_for(resolve(self.config.exchange), self.flow) as archive:
+            if archive is None:
+                return {}
+            visits = [shelf_of(archive, one.series, since, only=one.forgotten) for one in far]
+            shelves = await asyncio.gather(*visits, return_exceptions=True)
+        found = {}
+        for walk, shelf in zip(far, shelves, strict=True):
+            if isinstance(shelf, Shelf):
+                if shelf.files or shelf.only:
+                    found[walk.series] = shelf
+            elif walk.forgotten or self.flow.source == "archive" or not isinstance(shelf, ArchiveTrouble):
+                raise shelf
+        return found  # what the archive cannot be asked for is priced as the run would fetch it: over REST
+
+
+def _is_listing(unit: Unit) -> bool:
+    return unit.endpoint.feeds.kind is Kind.VERSIONS
+
+
+def lake_at(path: Path) -> Lake | None:
+    """The lake; one that is not there yet holds nothing."""
+    return Lake.at(path) if (path / "lake.json").exists() else None

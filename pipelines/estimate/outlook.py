@@ -1,0 +1,41 @@
+"""What a pull will request, and what each later one will: summed into what a flow takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from connectors.binance.pools import Pool
+from pipelines.candles.windows import Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What one pull will request from one pool.
+
+    `once` has the weight of each request that follows from no series, `costs` the others. Each later run sends again
+    what `steady` weighs. `note` says what comes on top that nobody can know before it is asked for.
+    """
+
+    pool: Pool
+    once: tuple[int, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    steady: int = 0
+    note: str = ""
+
+    @property
+    def requests(self) -> int:
+        return len(self.once) + sum(one.requests for one in self.costs)
+
+    @property
+    def weight(self) -> int:
+        return sum(self.once) + sum(one.weight for one in self.costs)
+
+
+def minutes(weights: Iterable[tuple[Pool, int]], share: float) -> float:
+    """How long such weights take where `share` of each pool may be used; pools are spent side by side."""
+    spent = Counter[Pool]()
+    for pool, weight in weights:
+        spent[pool] += weight
+    return max((weight / (pool.limit * share) for pool, weight in spent.items()), default=0.0)

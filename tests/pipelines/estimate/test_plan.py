@@ -1,0 +1,67 @@
+"""What `plan` says is what the run requests, for every dataset that a flow may have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.trade_desk import ACCOUNT, UNLIMITED, TradeDesk
+
+from connectors.binance.budget import Budget
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.spot import TIME
+from pipelines.estimate.flow import plan_flow
+from schemas.config.flows import ACCOUNT_DATASETS, MARKET_DATASETS
+
+NAMED = ["BTCUSDT", "ETHUSDT"]
+MARKET = {"kind": "market", "market": "spot"}
+CANDLES = {"intervals": ["1h"], "since": "2026-10-01", "source": "rest"}
+ANSWERS_DECIDE = {"fills": "they need orders, with which they are planned"}
+"""What cannot be planned by itself. What a list holds cannot be known either: here the lists of the account are empty;
+pages, halves and orders that turn up are requested on top, and the note of the plan says so."""
+
+
+def flow_of(dataset: str, symbols: Any) -> dict[str, Any]:
+    """A flow of one dataset, or of those that need one another."""
+    if dataset in MARKET_DATASETS:
+        return MARKET | {"datasets": [dataset], "symbols": symbols} | (CANDLES if dataset == "klines" else {})
+    if dataset == "orders":
+        return {"kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills"], "symbols": symbols}
+    return {"kind": "account", "account": ACCOUNT, "datasets": [dataset]}
+
+
+CASES = [
+    *((name, NAMED) for name in (*MARKET_DATASETS, *ACCOUNT_DATASETS) if name not in ANSWERS_DECIDE),
+    *((name, choice) for name in MARKET_DATASETS for choice in ("all", {"quote": "USDT", "top": 2})),
+    ("orders", "traded"),
+]
+
+
+def requested(desk: TradeDesk) -> tuple[int, int]:
+    """How many requests the lake knows of, and what they weighed; reading the exchange's clock is not planned."""
+    there = (desk.folder / "lake" / "lake.json").exists()
+    weights = [row["weight"] for row in desk.rows("api_requests") if row["path"] != TIME.path] if there else []
+    return len(weights), sum(weights)
+
+
+async def planned_and_spent(desk: TradeDesk) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Requests and weight of the plan, and of the run right behind it."""
+    plan = await plan_flow(desk.config, "one", state=desk.state, clock=desk.now_us)
+    before = requested(desk)
+    receipts = await desk.run("one")
+    assert [receipt.failures for receipt in receipts] == [()] * len(receipts)
+    after = requested(desk)
+    return (plan.requests, plan.weight), (after[0] - before[0], after[1] - before[1])
+
+
+@pytest.mark.parametrize(("dataset", "symbols"), CASES, ids=str)
+async def test_what_is_planned_is_what_is_requested(trade_desk: TradeDesk, dataset: str, symbols: Any):
+    """A first run and one a day later send exactly the requests of their plans, of the same weight."""
+    with Budget(trade_desk.state, "simulator") as budget:
+        for endpoint in ENDPOINTS:
+            budget.learn(endpoint.pool, UNLIMITED)
+    trade_desk.flows = {"one": flow_of(dataset, symbols)}
+    for _ in range(2):
+        planned, spent = await planned_and_spent(trade_desk)
+        assert planned == spent
+        trade_desk.clock.advance(86_400)
