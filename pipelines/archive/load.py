@@ -19,10 +19,9 @@ from connectors.binance.archive.lines import counted
 from connectors.binance.archive.listing import Remote
 from connectors.binance.errors import UnknownSymbol
 from pipelines.archive.inventory import days_of
-from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap
+from pipelines.store.gaps import Asked, Gap
 from pipelines.store.rows import instants
 from schemas.datasets.archive import Reason
-from schemas.datasets.market import KLINES
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
@@ -37,8 +36,8 @@ class Loaded:
     """What came for a window: its candles, the files that were looked at for them, and what was asked for the rest."""
 
     rows: pa.Table
+    asked: Asked
     files: tuple[Fetched, ...] = ()
-    asked: Asked = OF_THE_EXCHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,9 @@ class Loader:
             self.troubles.append(trouble)
         if self.ask is not None:
             await self._from_exchange(self.ask)
-        rows = pa.concat_tables(self.parts) if self.parts else KLINES.schema.empty_table()
+        rows = pa.concat_tables(self.parts) if self.parts else self.series.dataset.schema.empty_table()
         ordered = rows if len(self.parts) == 1 else rows.sort_by("open_time")
-        return Loaded(ordered, tuple(self.files), self._asked())
+        return Loaded(ordered, self._asked(), tuple(self.files))
 
     async def _from_file(self, remote: Remote) -> None:
         """Take what a file holds of what is lacking."""
@@ -122,7 +121,7 @@ class Loader:
         joined = _joined(self.lacks)
         try:
             if len(joined) > MOST_HOLES:
-                held = pa.concat_tables(self.parts) if self.parts else KLINES.schema.empty_table()
+                held = pa.concat_tables(self.parts) if self.parts else self.series.dataset.schema.empty_table()
                 returned = await ask(joined[0][0], joined[-1][1])
                 self.parts.append(returned.filter(pc.invert(pc.is_in(returned["open_time"], held["open_time"]))))
             else:
@@ -135,7 +134,7 @@ class Loader:
     def _asked(self) -> Asked:
         """What was asked for the candles that came last, and for what is lacking after all."""
         if self.asked_exchange:
-            return OF_THE_EXCHANGE
+            return Asked.of_exchange(self.series)
         read = [file.path for file in self.files if file.rows is not None]
         more = f" and {counted(len(read) - 1, 'other file')}" if len(read) > 1 else ""
         what = f"{read[0]}{more}" if read else nothing_listed(self.series)

@@ -12,7 +12,6 @@ from connectors.binance.archive.files import KlineFile
 from connectors.lake import Lake
 from pipelines.store.rows import rows_of, with_instants
 from schemas.datasets.archive import ARCHIVE_FILES
-from schemas.datasets.market import KLINES
 
 Row = Mapping[str, Any]
 Said = tuple[str | None, str | None, int]  # what tells a file from its last version: digest, reason, rows
@@ -52,7 +51,7 @@ def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None 
     file = KlineFile.at(fetched.path)
     return {
         "path": fetched.path,
-        "dataset": KLINES.name,
+        "dataset": file.series.dataset.name,
         "market": file.market,
         "symbol": file.symbol,
         "interval": file.interval,

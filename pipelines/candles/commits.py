@@ -19,7 +19,6 @@ from pipelines.archive.provenance import Looks
 from pipelines.candles.coverage import Step
 from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.gaps import Gap, write_gaps
-from schemas.datasets.market import KLINES
 from schemas.model.series import Series
 
 FLUSH_ROWS = 500_000  # some 90 MB of Arrow; a commit this large is dominated by encoding, not by the log
@@ -98,7 +97,7 @@ class Commits:
         if not saying and not corrected:
             return 0
         moves = [self._move(series, _merged(saying.get(series, ()))) for series in sorted({*saying, *corrected})]
-        empty = KLINES.schema.empty_table()
+        empty = self.table.dataset.schema.empty_table()
         rows = pa.concat_tables([empty, *(step.rows for steps in saying.values() for step in steps)])
         try:
             if corrected:
@@ -117,8 +116,9 @@ class Commits:
         """Put the rows that the exchange prints differently in the place of theirs, keeping both versions."""
         revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
         write_corrections(self.lake, corrections, revisions, now)
-        after = pa.Table.from_pylist([dict(one.after) for one in corrections], schema=KLINES.schema)
-        self.table.replace(after.select(KLINES.key), pa.concat_tables([after, added]), moves)
+        dataset = self.table.dataset
+        after = pa.Table.from_pylist([dict(one.after) for one in corrections], schema=dataset.schema)
+        self.table.replace(after.select(dataset.key), pa.concat_tables([after, added]), moves)
 
     def _move(self, series: Series, new: Mapping[str, int]) -> Move:
         """What the commit expects of the series, its revision included, and where it takes the bounds."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, OF_THE_EXCHANGE, Asked, Gap
+from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, Asked, Gap
 from pipelines.store.rows import Instants, instants, text
 from schemas.model.errors import Problem
 from schemas.model.grid import MINUTE_US, SECOND_US, Grid, longest_us
@@ -50,7 +50,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         if self.forgotten:
-            self.gaps = {since: _in_doubt(gap) for since, gap in self.gaps.items()}
+            self.gaps = {since: self._in_doubt(gap) for since, gap in self.gaps.items()}
 
     @property
     def grid(self) -> Grid:
@@ -68,7 +68,7 @@ class Walk:
         gap = self.open_gap
         return self.delisted and gap is not None and gap.confirmed_at is not None
 
-    def forward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
+    def forward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked) -> Step:
         """Take the candles of [since, until), where `since` is the end of coverage or the very start.
 
         The new end never passes the last closed candle by less than the quiet time.
@@ -87,7 +87,7 @@ class Walk:
         bounds = {"until": end, "since": since} if first_ever else {"until": end}
         return Step(rows, bounds, gaps)
 
-    def backward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
+    def backward(self, page: pa.Table, since: int, until: int, now: int, asked: Asked) -> Step:
         """Take the candles of [since, until), where `until` is the start of coverage."""
         rows = clean(page, since, until, now, longest_us(self.series["interval"]))
         grid = Grid.of(self.series["interval"], self.until)
@@ -104,22 +104,18 @@ class Walk:
         self.since = since
         return Step(rows, {"since": since}, (*self._changed(found, since, until, now), *completed))
 
-    def before_listing(
-        self, nothing: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
-    ) -> Step:
+    def before_listing(self, nothing: pa.Table, since: int, until: int, now: int, asked: Asked) -> Step:
         """Cover [since, until), where `until` is the start of coverage and there is nothing before it."""
         told = evidence(None, until, asked)
         gap = Gap(since=since, until=until, reason="not_listed", evidence=told, first_seen=now)
         self.since = since
         return Step(nothing, {"since": since}, self._changed([gap], since, until, now))
 
-    def filled(
-        self, held: Instants, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
-    ) -> tuple[Gap, ...]:
+    def filled(self, held: Instants, since: int, until: int, now: int, asked: Asked) -> tuple[Gap, ...]:
         """What becomes of the gaps of covered [since, until), in which these are now all the candles."""
         return self._changed(closed_stretches(self.grid, held, since, until, now, asked), since, until, now)
 
-    def second_look(self, page: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE) -> Step:
+    def second_look(self, page: pa.Table, since: int, until: int, now: int, asked: Asked) -> Step:
         """Look again at the gap that starts at `since`: its rows are late ones; without any, the answer confirms it.
 
         A second look without an answer confirms nothing, and a file is confirmed to be unusable, not to be empty.
@@ -134,9 +130,18 @@ class Walk:
             news = self.filled(instants(rows), since, until, now, asked)
             if news or gap.reason == "unavailable":
                 return Step(rows, {}, news)
-        told = {**gap.evidence, "asked": asked.what} if self.forgotten and _of_the_exchange(gap) else gap.evidence
+        unasked = self.forgotten and gap.told_by(Asked.of_exchange(self.series))
+        told = {**gap.evidence, "asked": asked.what} if unasked else gap.evidence
         self.gaps[since] = replace(gap, confirmed_at=now, evidence=told)
         return Step(rows, {}, (self.gaps[since],))
+
+    def _in_doubt(self, gap: Gap) -> Gap:
+        """A gap of a symbol that the exchange has forgotten, to be looked at again where its answer is the evidence.
+
+        Earlier versions wrote that without having asked. The archive's answer then takes its place.
+        """
+        unasked = gap.reason in NOTHING_CAME and gap.told_by(Asked.of_exchange(self.series))
+        return replace(gap, confirmed_at=None) if unasked else gap
 
     def _at_frontier(self, found: list[Gap], end: int, *, first_ever: bool) -> list[Gap]:
         """The gaps of a page that reaches the frontier: what begins the series is not listed yet, what ends it open."""
@@ -190,18 +195,6 @@ class Walk:
 def _keeping(gap: Gap, before: Gap | None) -> Gap:
     """A new version of a gap keeps when it was first seen; a moved end asks for a new second look."""
     return gap if before is None else replace(gap, first_seen=before.first_seen, confirmed_at=None)
-
-
-def _in_doubt(gap: Gap) -> Gap:
-    """A gap of a symbol that the exchange has forgotten, to be looked at again where an answer of it is the evidence.
-
-    Earlier versions wrote that without having asked. The archive's answer then takes its place.
-    """
-    return replace(gap, confirmed_at=None) if gap.reason in NOTHING_CAME and _of_the_exchange(gap) else gap
-
-
-def _of_the_exchange(gap: Gap) -> bool:
-    return str(gap.evidence.get("asked")).startswith(OF_THE_EXCHANGE.what)
 
 
 def _begins(gap: Gap) -> bool:
@@ -261,9 +254,7 @@ def reached(grid: Grid, times: Instants, until: int, now: int) -> int:
     return min(frontier, max(after_last, grid.floor(now - QUIET_US)))
 
 
-def closed_stretches(
-    grid: Grid, times: Instants, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
-) -> list[Gap]:
+def closed_stretches(grid: Grid, times: Instants, since: int, until: int, now: int, asked: Asked) -> list[Gap]:
     """The slots of [since, until) without a candle, joined; off-grid candles explain the slot they lie in."""
     first, last = grid.ceil(since), grid.ceil(until)
     slots = times if grid.interval == "1M" else times - (times - grid.anchor_us) % grid.length_us
@@ -307,7 +298,7 @@ def _gaps(grid: Grid, hole: tuple[int, int], page: tuple[int, int], now: int, as
         yield nothing(at, end)
 
 
-def evidence(after: int | None, before: int | None, asked: Asked = OF_THE_EXCHANGE) -> dict[str, str | None]:
+def evidence(after: int | None, before: int | None, asked: Asked) -> dict[str, str | None]:
     """What was seen: what was asked for across the stretch, and the candles on either side."""
     return {
         "asked": asked.what,
@@ -316,6 +307,6 @@ def evidence(after: int | None, before: int | None, asked: Asked = OF_THE_EXCHAN
     }
 
 
-def off_grid_evidence(times: Instants, slot: int, asked: Asked = OF_THE_EXCHANGE) -> dict[str, str]:
+def off_grid_evidence(times: Instants, slot: int, asked: Asked) -> dict[str, str]:
     """The candle that the exchange printed inside the slot instead of at its start."""
     return {"asked": asked.what, "printed": text(int(times[times > slot][0]))}

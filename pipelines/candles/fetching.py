@@ -10,7 +10,7 @@ from functools import partial
 import pyarrow as pa
 
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.endpoints.spot import KLINES as ENDPOINT
+from connectors.binance.endpoints import feeding
 from connectors.binance.paging import by_time
 from pipelines.archive.inventory import Shelf, Source
 from pipelines.archive.load import Loaded, Loader
@@ -18,8 +18,8 @@ from pipelines.candles import windows as plan
 from pipelines.candles.coverage import QUIET_US
 from pipelines.candles.windows import Phase, Window
 from pipelines.context.session import Session
+from pipelines.store.gaps import Asked
 from pipelines.store.rows import instants
-from schemas.datasets.market import KLINES
 from schemas.model.errors import Problem
 from schemas.model.grid import LENGTH_US
 from schemas.model.series import Series
@@ -48,9 +48,9 @@ class Fetcher:
             return await self._from_archive(window)
         ask = partial(self.returned, window.series)
         if window.remote is None or self.session.archive is None:
-            return Loaded(
-                await ask(window.ask_since, window.until, limit=window.limit, once=window.phase in plan.OPENING)
-            )
+            once = window.phase in plan.OPENING
+            rows = await ask(window.ask_since, window.until, limit=window.limit, once=once)
+            return Loaded(rows, Asked.of_exchange(window.series))
         loader = Loader(self.session.archive, window.series, ask, strict=self.strict(window.series))
         loaded = await loader.load([window.remote], window.since, window.until)
         for trouble in loader.troubles:
@@ -76,12 +76,12 @@ class Fetcher:
     async def from_shelf(self, shelf: Shelf, since: int, until: int) -> Loaded:
         """The candles of [since, until) out of all files of the archive that hold some of them."""
         assert self.session.archive is not None  # noqa: S101 - it was listed
-        stretches = shelf.stretches(since, until, plan.PAGE_ROWS)
+        stretches = shelf.stretches(since, until, plan.page_rows(shelf.series))
         remotes = [stretch.remote for stretch in stretches if stretch.remote is not None]
         return await Loader(self.session.archive, shelf.series, ask=None).load(remotes, since, until)
 
     async def returned(
-        self, series: Series, since: int, until: int, *, limit: int = plan.PAGE_ROWS, once: bool = False
+        self, series: Series, since: int, until: int, *, limit: int | None = None, once: bool = False
     ) -> pa.Table:
         """All candles the exchange prints for [since, until), or one page of them.
 
@@ -89,6 +89,7 @@ class Fetcher:
         where a candle may still be on its way, the next run does that.
         """
         pages: list[pa.Table] = []
+        limit = limit or plan.limit_for(series, since, until)
         quiet_us = QUIET_US + LENGTH_US[series["interval"]]
         walk = by_time(
             partial(self._page, series, limit), since // 1000, until // 1000,
@@ -99,12 +100,12 @@ class Fetcher:
                 pages.append(page)
                 if once or self.session.client.now_us() - int(instants(page).max()) < quiet_us:
                     break
-        return pa.concat_tables(pages) if pages else KLINES.schema.empty_table()
+        return pa.concat_tables(pages) if pages else series.dataset.schema.empty_table()
 
     async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
         """One page, asked from `start_ms` up to and including `end_ms`."""
         page = await self.session.client.rows(
-            ENDPOINT, series.values, symbol=series["symbol"], interval=series["interval"],
+            feeding(series), series.values, symbol=series["symbol"], interval=series["interval"],
             startTime=start_ms, endTime=end_ms, limit=limit,
         )  # fmt: skip
         self.session.progress.advance(requests=1)

@@ -34,9 +34,10 @@ from pipelines.concurrency import AHEAD, ahead
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.candles import held
-from pipelines.store.gaps import load_gaps
+from pipelines.store.filters import timestamp
+from pipelines.store.gaps import Asked, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
-from schemas.datasets.market import KLINES
+from schemas.model.dataset import Dataset
 from schemas.model.errors import AccessRefused, TryLater
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
@@ -58,6 +59,7 @@ class Pull:
     """
 
     session: Session
+    dataset: Dataset
     series: Sequence[Series]
     since: int
     until: int | None = None
@@ -107,8 +109,8 @@ class Pull:
 
     def _load(self, todo: Sequence[Series]) -> None:
         """Read where each series stands."""
-        table = self.session.lake.table(KLINES)
-        bounds, gaps = table.bounds(), load_gaps(self.session.lake, KLINES)
+        table = self.session.lake.table(self.dataset)
+        bounds, gaps = table.bounds(), load_gaps(self.session.lake, self.dataset)
         self.late = {}
         self.commits = Commits(self.session.lake, table, bounds)
         self.landing = Landing(self.commits, self._count)
@@ -230,7 +232,7 @@ class Pull:
             raise
         finally:
             if beside := await self.landing.rest(self.session.client.now_us(), over):
-                self.failures.append(Failure.of(KLINES.name, beside))
+                self.failures.append(Failure.of(self.dataset.name, beside))
 
     async def _gather(self, windows: Sequence[Window], stored: Stored) -> None:
         session, dead = self.session, set[Series]()
@@ -311,7 +313,7 @@ class Pull:
         """Hold the candles asked for again against the stored ones: changed ones are corrected, late ones added."""
         if window.ask_since == window.since:
             return
-        again = page.filter(pc.field("open_time") < pa.scalar(window.since, KLINES.schema.field("open_time").type))
+        again = page.filter(pc.field("open_time") < timestamp(window.since))
         late = []
         for row in with_instants(again):
             before = stored.get(row["open_time"])
@@ -321,7 +323,7 @@ class Pull:
                 self.landing.batch.correct(walk.series, before, row)
         if late:
             rows = self._unknown(walk.series, again.filter(pa.array(np.isin(instants(again), late))))
-            gaps = walk.filled(instants(again), window.ask_since, window.since, now)
+            gaps = walk.filled(instants(again), window.ask_since, window.since, now, Asked.of_exchange(walk.series))
             self.landing.batch.add(walk.series, Step(rows, {}, gaps))
 
     def _unknown(self, series: Series, rows: pa.Table) -> pa.Table:
@@ -347,20 +349,17 @@ class Pull:
         found: Stored = {}
         for (market, interval, _), group_windows in asked.items():
             for row in self._stored(market, interval, group_windows):
-                found.setdefault(Series.of_row(KLINES, row), {})[row["open_time"]] = row
+                found.setdefault(Series.of_row(self.dataset, row), {})[row["open_time"]] = row
         return found
 
     def _stored(self, market: str, interval: str, windows: Sequence[Window]) -> list[dict[str, Any]]:
-        kind = KLINES.schema.field("open_time").type
-        first = pa.scalar(min(window.ask_since for window in windows), kind)
-        last = pa.scalar(max(window.since for window in windows), kind)
         where = (
             (pc.field("market") == market)
             & (pc.field("interval") == interval)
-            & (pc.field("open_time") >= first)
-            & (pc.field("open_time") < last)
+            & (pc.field("open_time") >= timestamp(min(window.ask_since for window in windows)))
+            & (pc.field("open_time") < timestamp(max(window.since for window in windows)))
         )
-        return with_instants(self.commits.table.scan(KLINES.schema.names, where))
+        return with_instants(self.commits.table.scan(self.dataset.schema.names, where))
 
 
 async def _attempted(fetch: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Exception:

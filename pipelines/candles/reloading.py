@@ -14,7 +14,8 @@ from pipelines.candles.fetching import Fetcher
 from pipelines.candles.renewal import renew
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from schemas.datasets.market import KLINES
+from pipelines.store.gaps import Asked
+from schemas.model.dataset import Dataset
 from schemas.model.errors import AccessRefused, Problem, TryLater
 from schemas.model.grid import Grid
 from schemas.model.series import Series
@@ -29,6 +30,7 @@ class Reload:
     """
 
     session: Session
+    dataset: Dataset
     series: Sequence[Series]
     fetcher: Fetcher
     since: int
@@ -38,7 +40,7 @@ class Reload:
 
     async def run(self) -> None:
         """Load each series again; one that fails stops no other, unless the next would fail as well."""
-        bounds = await asyncio.to_thread(self.session.lake.table(KLINES).bounds)
+        bounds = await asyncio.to_thread(self.session.lake.table(self.dataset).bounds)
         for one in self.series:
             covered = one.bound("since", bounds), one.bound("until", bounds)
             if covered[0] is None or covered[1] is None:
@@ -73,7 +75,8 @@ class Reload:
     async def _asked_again(self, series: Series, since: int, until: int) -> Loaded:
         archive = self.session.archive
         if archive is None or not self.fetcher.strict(series):
-            return Loaded(await self.fetcher.returned(series, since, until))
+            rows = await self.fetcher.returned(series, since, until)
+            return Loaded(rows, Asked.of_exchange(series))
         shelf = await shelf_of(archive, series, since, only=True)
         return await self.fetcher.from_shelf(shelf, since, until)
 

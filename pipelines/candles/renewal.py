@@ -14,9 +14,8 @@ from connectors.lake import Lake
 from pipelines.candles.commits import Batch, Commits
 from pipelines.candles.coverage import Step, Walk
 from pipelines.store.candles import held
-from pipelines.store.gaps import NO_ANSWER, OF_THE_EXCHANGE, Asked, Gap, load_gaps
+from pipelines.store.gaps import NO_ANSWER, Asked, Gap, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
-from schemas.datasets.market import KLINES
 from schemas.model.series import Series
 
 
@@ -33,15 +32,13 @@ class Renewed:
         return self.added + self.changed
 
 
-def renew(
-    lake: Lake, series: Series, rows: pa.Table, since: int, until: int, now: int, asked: Asked = OF_THE_EXCHANGE
-) -> Renewed | None:
+def renew(lake: Lake, series: Series, rows: pa.Table, since: int, until: int, now: int, asked: Asked) -> Renewed | None:
     """Hold candles that came again for [since, until) against those stored, and commit what differs in one step.
 
     Stored rows that did not come again stay: what was returned once is not forgotten. None when another process moved
     the series meanwhile.
     """
-    table = lake.table(KLINES)
+    table = lake.table(series.dataset)
     bounds = table.bounds()
     since, end = max(since, series.bound("since", bounds) or since), series.bound("until", bounds)
     until = min(until, end or since)
@@ -52,7 +49,7 @@ def renew(
     batch = Batch()
     for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
         batch.correct(series, old_row, new_row)
-    walk = Walk(series, series.bound("since", bounds), end, gaps=load_gaps(lake, KLINES).get(series, {}))
+    walk = Walk(series, series.bound("since", bounds), end, gaps=load_gaps(lake, series.dataset).get(series, {}))
     there = np.union1d(instants(old), instants(new))
     gaps = tuple(_filled(walk, there, instants(added), (since, until), now, asked))
     if added.num_rows or gaps:
@@ -90,7 +87,7 @@ def difference(old: pa.Table, new: pa.Table) -> tuple[pa.Table, int, pa.Table, p
 
 def _differ(old: pa.Table, new: pa.Table) -> npt.NDArray[np.bool_]:
     unequal = np.zeros(old.num_rows, dtype=bool)
-    for name in KLINES.schema.names:
+    for name in old.schema.names:
         unequal |= pc.not_equal(old[name], new[name]).to_numpy()
     return unequal
 

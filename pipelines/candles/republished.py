@@ -23,9 +23,9 @@ from pipelines.archive.provenance import Looks, Row, last_looks, note
 from pipelines.candles.renewal import renew
 from pipelines.concurrency import ahead
 from pipelines.context.session import Session
-from pipelines.store.gaps import OF_THE_EXCHANGE, Asked, Gap, load_gaps
+from pipelines.store.gaps import Asked, load_gaps
 from schemas.datasets.archive import Reason
-from schemas.datasets.market import KLINES
+from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
 
@@ -36,13 +36,13 @@ _NEVER = 2**63 - 1
 Span = tuple[int, int]
 
 
-async def recheck(session: Session, archive: Archive) -> int:
-    """Hold every file that was ever looked at against its listing; returns how many rows changed or came.
+async def recheck(session: Session, archive: Archive, dataset: Dataset) -> int:
+    """Hold every file of a dataset that was ever looked at against its listing; returns how many rows changed or came.
 
     An archive that cannot be asked is told, and asked again by the next maintenance.
     """
     looks = await asyncio.to_thread(last_looks, session.lake)
-    wanted = await asyncio.to_thread(_lacking, session.lake)
+    wanted = await asyncio.to_thread(_lacking, session.lake, dataset)
     rows = 0
     listings = ahead(_folders(looks, wanted).items(), partial(_listed, archive), session.stop, LISTINGS)
     async with aclosing(listings):
@@ -87,18 +87,14 @@ async def reload(session: Session, archive: Archive, remotes: Iterable[Remote]) 
     return rows
 
 
-def _lacking(lake: Lake) -> dict[Series, list[Span]]:
+def _lacking(lake: Lake, dataset: Dataset) -> dict[Series, list[Span]]:
     """The stretches, by series, that no answer of the exchange explains."""
     found: dict[Series, list[Span]] = defaultdict(list)
-    for series, gaps in load_gaps(lake, KLINES).items():
+    for series, gaps in load_gaps(lake, dataset).items():
         for gap in gaps.values():
-            if not _of_the_exchange(gap):
+            if not gap.told_by(Asked.of_exchange(series)):
                 found[series].append((gap.since, gap.until or _NEVER))
     return found
-
-
-def _of_the_exchange(gap: Gap) -> bool:
-    return str(gap.evidence.get("asked")).startswith(OF_THE_EXCHANGE.what)
 
 
 def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> dict[str, str]:

@@ -12,14 +12,13 @@ from enum import IntEnum
 
 from connectors.binance.archive.files import KlineFile
 from connectors.binance.archive.listing import Remote
-from connectors.binance.endpoints.spot import KLINES
+from connectors.binance.endpoints import feeding
 from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source
 from pipelines.candles.coverage import CONFIRM_AFTER_US, Walk
 from pipelines.store.rows import text
 from schemas.model.grid import Grid
 from schemas.model.series import Series
 
-PAGE_ROWS = KLINES.page_limit
 OVERLAP = 2  # candles asked for again before the frontier, to see whether the exchange changed them
 
 
@@ -49,8 +48,14 @@ class Window:
     since: int
     until: int
     ask_since: int
-    limit: int = PAGE_ROWS
     remote: Remote | None = None
+
+    @property
+    def limit(self) -> int:
+        """The limit to send: one for the first candle alone, else what costs no more than the candles of the window."""
+        if self.phase is Phase.LISTING:
+            return 1
+        return limit_for(self.series, self.ask_since, self.until)
 
     @property
     def rank(self) -> tuple[Phase, int, Series]:
@@ -58,14 +63,24 @@ class Window:
         return self.phase, -self.until if self.phase is Phase.BACKWARD else self.since, self.series
 
 
+def page_rows(series: Series) -> int:
+    """How many candles one answer of the exchange holds at most."""
+    return feeding(series).page_limit
+
+
+def limit_for(series: Series, since: int, until: int) -> int:
+    """The limit to send for the candles of [since, until)."""
+    return feeding(series).limit_for(Grid.of(series["interval"]).count(since, until))
+
+
 def forward(walk: Walk, end: int, *, phase: Phase = Phase.FORWARD, overlap: int = OVERLAP) -> Iterator[Window]:
     """The windows from the end of coverage to the last candle that closed by `end`; none when nothing can be new."""
     assert walk.until is not None  # noqa: S101 - a series without coverage starts with `first`
-    grid = walk.grid
+    grid, page = walk.grid, page_rows(walk.series)
     frontier = grid.floor(end)
     since, ask_since = walk.until, max(grid.step(grid.floor(walk.until), -overlap), walk.since or 0)
     while since < frontier:
-        until = min(grid.step(grid.floor(ask_since), PAGE_ROWS), frontier)
+        until = min(grid.step(grid.floor(ask_since), page), frontier)
         yield Window(phase=phase, series=walk.series, since=since, until=until, ask_since=ask_since)
         since = ask_since = until
 
@@ -76,7 +91,7 @@ def shelved(walk: Walk, since: int, until: int, shelf: Shelf, phase: Phase) -> I
     What lies before the archive is asked for together with its first window.
     """
     begins = max(since, min(shelf.first_us or since, until))
-    for stretch in shelf.stretches(begins, until, PAGE_ROWS):
+    for stretch in shelf.stretches(begins, until, page_rows(walk.series)):
         if stretch.remote is None:
             yield from _pages(walk, since, stretch.until, phase)
         else:
@@ -92,9 +107,9 @@ def shelved(walk: Walk, since: int, until: int, shelf: Shelf, phase: Phase) -> I
 
 
 def _pages(walk: Walk, since: int, until: int, phase: Phase) -> Iterator[Window]:
-    grid = walk.grid
+    grid, page = walk.grid, page_rows(walk.series)
     while since < until:
-        end = min(grid.step(grid.floor(since), PAGE_ROWS), until)
+        end = min(grid.step(grid.floor(since), page), until)
         yield Window(phase=phase, series=walk.series, since=since, until=end, ask_since=since)
         since = end
 
@@ -108,7 +123,7 @@ def first(series: Series, since: int, end: int) -> Window:
 def listing(walk: Walk, since: int) -> Window:
     """The question where history begins: the first candle at or after `since` and before coverage."""
     until = walk.since or since
-    return Window(phase=Phase.LISTING, series=walk.series, since=since, until=until, ask_since=since, limit=1)
+    return Window(phase=Phase.LISTING, series=walk.series, since=since, until=until, ask_since=since)
 
 
 def backward(walk: Walk, since: int, listed: int, shelf: Shelf | None = None) -> list[Window]:
@@ -175,32 +190,30 @@ class Cost:
 BYTES_PER_CANDLE = 60  # as committed, rounded up from simulated and real minutes; upkeep leaves two thirds of it
 
 
-def cost(walk: Walk, since: int, end: int, now: int, weight: int, shelf: Shelf | None = None) -> Cost:
-    """The cost of bringing one series up to `end`, and back to `since` where that lies before its coverage.
-
-    `weight` is that of one request for candles.
-    """
-    found, looks = _cost(walk, since, end, weight, shelf), len(second_looks(walk, now))
-    return replace(found, requests=found.requests + looks, weight=found.weight + looks * weight)
+def cost(walk: Walk, since: int, end: int, now: int, shelf: Shelf | None = None) -> Cost:
+    """The cost of bringing one series up to `end`, and back to `since` where that lies before its coverage."""
+    found, (looks, weight) = _cost(walk, since, end, shelf), _asked(second_looks(walk, now))
+    return replace(found, requests=found.requests + looks, weight=found.weight + weight)
 
 
-def _cost(walk: Walk, since: int, end: int, weight: int, shelf: Shelf | None) -> Cost:
+def _cost(walk: Walk, since: int, end: int, shelf: Shelf | None) -> Cost:
     name, grid = walk.series.name, walk.grid
     if walk.at_rest and (walk.since or 0) <= since:
         return Cost(series=name, requests=0, weight=0, rows=0, note="delisted and complete")
     if shelf is not None:
-        return _shelved_cost(walk, since, grid.floor(end), weight, shelf)
+        return _shelved_cost(walk, since, grid.floor(end), shelf)
     if walk.until is None or walk.since is None:
         rows = grid.count(since, grid.floor(end))
-        requests, note = max(1, pages(rows)), "new series; fewer when it was listed later"
-    else:
-        older = grid.count(since, walk.since) if since < walk.since else 0
-        rows = older + grid.count(walk.until, grid.floor(end))
-        requests, note = sum(1 for _ in forward(walk, end)) + pages(older) + (1 if older else 0), ""
-    return Cost(series=name, requests=requests, weight=requests * weight, rows=rows, note=note)
+        requests, weight = _asking(walk.series, max(rows, 1))
+        note = "new series; fewer when it was listed later"
+        return Cost(series=name, requests=requests, weight=weight, rows=rows, note=note)
+    older = grid.count(since, walk.since) if since < walk.since else 0
+    windows = [*forward(walk, end), *([listing(walk, since)] if older else [])]
+    requests, weight = map(sum, zip(_asked(windows), _asking(walk.series, older), strict=True))
+    return Cost(series=name, requests=requests, weight=weight, rows=older + grid.count(walk.until, grid.floor(end)))
 
 
-def _shelved_cost(walk: Walk, since: int, frontier: int, weight: int, shelf: Shelf) -> Cost:
+def _shelved_cost(walk: Walk, since: int, frontier: int, shelf: Shelf) -> Cost:
     begins = max(since, shelf.first_us or since)
     spans = (
         [(begins, frontier)]
@@ -208,11 +221,11 @@ def _shelved_cost(walk: Walk, since: int, frontier: int, weight: int, shelf: She
         else [(begins, walk.since), (walk.until, frontier)]
     )
     windows = [one for span in spans if span[0] < span[1] for one in shelved(walk, *span, shelf, Phase.REST)]
-    requests = sum(1 for one in windows if one.remote is None)
+    requests, weight = _asked(one for one in windows if one.remote is None)
     return Cost(
         series=walk.series.name,
         requests=requests,
-        weight=requests * weight,
+        weight=weight,
         rows=sum(walk.grid.count(one.since, one.until) for one in windows),
         files=sum(1 for one in windows if one.remote is not None),
         download_bytes=sum(one.remote.size for one in windows if one.remote is not None),
@@ -220,9 +233,23 @@ def _shelved_cost(walk: Walk, since: int, frontier: int, weight: int, shelf: She
     )
 
 
-def pages(rows: int) -> int:
+def _asked(windows: Iterable[Window]) -> tuple[int, int]:
+    """The requests of these windows, one each, and their weight."""
+    weights = [feeding(one.series).cost({"limit": one.limit}) for one in windows]
+    return len(weights), sum(weights)
+
+
+def _asking(series: Series, rows: int) -> tuple[int, int]:
+    """The requests that so many candles in a row take, and their weight: whole pages, and one that may be smaller."""
+    endpoint = feeding(series)
+    whole, rest = divmod(rows, endpoint.page_limit)
+    last = endpoint.cost({"limit": endpoint.limit_for(rest)}) if rest else 0
+    return pages(series, rows), whole * endpoint.cost({"limit": endpoint.page_limit}) + last
+
+
+def pages(series: Series, rows: int) -> int:
     """How many requests so many candles take."""
-    return -(-rows // PAGE_ROWS)
+    return -(-rows // page_rows(series))
 
 
 def reach(walk: Walk, end: int, now: int) -> int:
@@ -243,5 +270,6 @@ def worth_a_look(walk: Walk, since: int, end: int, source: Source) -> bool:
 def pages_lacking(walk: Walk, since: int, end: int) -> int:
     """How many pages of the exchange a series lacks of [since, end)."""
     if walk.since is None or walk.until is None:
-        return pages(walk.grid.count(since, end))
-    return pages(walk.grid.count(since, walk.since)) + pages(walk.grid.count(walk.until, end))
+        return pages(walk.series, walk.grid.count(since, end))
+    spans = (since, walk.since), (walk.until, end)
+    return sum(pages(walk.series, walk.grid.count(*span)) for span in spans)

@@ -113,8 +113,8 @@ class MarketPlan:
         walks = await asyncio.to_thread(self._walks, endpoint, symbols)
         ends = {walk.series: reach(walk, end, self.now) for walk in walks}
         far = [walk for walk in walks if worth_a_look(walk, since, ends[walk.series], self.flow.source)]
-        shelves, weight = await self._shelves(far, since), endpoint.cost({})
-        costs = tuple(cost(one, since, ends[one.series], self.now, weight, shelves.get(one.series)) for one in walks)
+        shelves, weight = await self._shelves(far, since), endpoint.cost({"limit": endpoint.limit_for(1)})
+        costs = tuple(cost(one, since, ends[one.series], self.now, shelves.get(one.series)) for one in walks)
         # Once everything is up to date, each series takes one request.
         return Outlook(pool=endpoint.pool, costs=costs, steady=len(costs) * weight)
 
@@ -131,7 +131,7 @@ class MarketPlan:
                 forgotten=one["symbol"] in symbols.forgotten,
                 gaps=gaps.get(one, {}),
             )
-            for one in series_of(self.flow.market, symbols.names, self.flow.intervals)
+            for one in series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
         ]
 
     async def _shelves(self, far: Sequence[Walk], since: int) -> dict[Series, Shelf]:

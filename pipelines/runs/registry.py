@@ -115,7 +115,8 @@ class Task:
         assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
         pull = Pull(
             self.session,
-            series_of(flow.market, chosen.names, flow.intervals),
+            self.endpoint.feeds,
+            series_of(self.endpoint.feeds, flow.market, chosen.names, flow.intervals),
             since=micros(since),
             until=micros(self.window.until) if self.window and self.window.until else None,
             delisted=chosen.delisted,
@@ -125,7 +126,7 @@ class Task:
         work: Pull | Reload = pull
         if self.window and self.window.again:
             until = pull.until or self.session.client.now_us()
-            work = Reload(self.session, pull.series, pull.fetcher, pull.since, until)
+            work = Reload(self.session, pull.dataset, pull.series, pull.fetcher, pull.since, until)
         try:
             await work.run()
         except Problem as problem:

@@ -25,7 +25,7 @@ async def keep_up(session: Session, dataset: str) -> int:
     await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
     if dataset not in _CANDLES or session.archive is None:
         return 0
-    rows = await recheck(session, session.archive)
+    rows = await recheck(session, session.archive, DATASETS[dataset])
     try:
         async with session.client:
             await audit(session)

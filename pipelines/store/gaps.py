@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from connectors.binance.endpoints import feeding
 from connectors.lake import Lake
 from pipelines.store.rows import as_json, rows_of, with_instants
 from schemas.datasets.journal import GAPS
@@ -32,6 +33,10 @@ class Gap:
     confirmed_at: int | None = None
     filled_at: int | None = None
 
+    def told_by(self, asked: Asked) -> bool:
+        """Whether an answer to that is its evidence."""
+        return str(self.evidence.get("asked")).startswith(asked.what)
+
     def same_stretch(self, other: Gap | None) -> bool:
         """Whether another version says the same about the same stretch."""
         if other is None or (self.since, self.until, self.reason) != (other.since, other.until, other.reason):
@@ -45,11 +50,14 @@ class Gap:
 class Asked:
     """What was asked for the candles of a page, and the stretches that got no answer that can be read."""
 
-    what: str = "GET /api/v3/klines"
+    what: str
     unanswered: tuple[Gap, ...] = ()
 
-
-OF_THE_EXCHANGE = Asked()
+    @classmethod
+    def of_exchange(cls, series: Series) -> Asked:
+        """The call that the exchange answers for a series."""
+        endpoint = feeding(series)
+        return cls(f"{endpoint.method} {endpoint.path}")
 
 
 def load_gaps(lake: Lake, dataset: Dataset) -> dict[Series, dict[int, Gap]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from connectors.binance.endpoints import spot, usdm, wallet
 from connectors.binance.endpoints.model import Endpoint, Windows
+from schemas.model.series import Series
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     row for family in (spot, wallet, usdm) for row in vars(family).values() if isinstance(row, Endpoint)
@@ -15,6 +16,12 @@ FEEDING: Mapping[tuple[str, str], Endpoint] = {
     (row.feeds.name, row.market): row for row in ENDPOINTS if row.walk is not None
 }
 """Where each dataset is pulled from, by its name and the market."""
+
+
+def feeding(series: Series) -> Endpoint:
+    """Where a series of a market is pulled from."""
+    return FEEDING[series.dataset.name, series["market"]]
+
 
 LEDGERS = tuple(endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows))
 
