@@ -354,7 +354,7 @@ def _problem(call: Call, status: int, headers: Mapping[str, str], body: bytes, n
             code = code_in(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return Transient(
-                f"The exchange's answer to {_asked(call)} is no complete JSON.",
+                f"The exchange's answer to {_asked(call)} is not complete JSON.",
                 "It may be in maintenance; run again later.",
                 path=call.endpoint.path,
                 status=status,

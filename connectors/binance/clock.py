@@ -65,7 +65,9 @@ class Reading:
         """What it showed, in seconds; Unreadable when that is no instant of our times, or far from the Date."""
         instant, dated = instant_us(self.shown), header_us(self.date)
         if instant is None:
-            raise wrong_time(f"printed {str(self.shown)[:40]} for its time, which is no instant between 2017 and 2100")
+            raise wrong_time(
+                f"printed {str(self.shown)[:40]} for its time, which is not an instant between 2017 and 2100"
+            )
         if dated is not None and abs(instant - dated) > DATE_SPREAD_S * 1e6:
             raise wrong_time(
                 f"printed {_utc(instant)} for its time, but {_utc(dated)} in the Date header of the same answer"

@@ -150,7 +150,7 @@ _REDIRECTED = Advice(
 )
 _STRANGE = Advice(
     Transient,
-    "that is no answer of the exchange's own",
+    "that is not the exchange's own answer",
     "Something in between may have answered: a proxy, or another server at an address under `exchange`. Run again.",
 )
 _BUG = Advice(Rejected, way_out="This is a bug of binlake; please report it.")

@@ -40,7 +40,7 @@ def server_time(body: bytes) -> int:
     except msgspec.MsgspecError:
         raise wrong_time("does not tell the time") from None
     if not re.fullmatch(r"-?[0-9]{1,60}", printed):
-        raise wrong_time(f"printed {printed[:_SHOWN]} for its time, which is no whole number")
+        raise wrong_time(f"printed {printed[:_SHOWN]} for its time, which is not a whole number")
     return int(printed)
 
 

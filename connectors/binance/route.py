@@ -68,7 +68,7 @@ def _checked(told: str) -> SplitResult:
         usable = False
     if not usable:
         raise UsageProblem(
-            f"HTTPS_PROXY or ALL_PROXY names no HTTP proxy, but something of the form {told.partition('://')[0]}://.",
+            f"HTTPS_PROXY or ALL_PROXY does not name an HTTP proxy but something of the form {told.partition('://')[0]}://.",
             "Write http://HOST:PORT, or except the exchange with NO_PROXY.",
         )
     return proxy

@@ -43,7 +43,7 @@ def load(path: Path) -> dict[Key, Statement]:
             statement = decoder.decode(line)
         except msgspec.DecodeError as error:
             raise UsageProblem(
-                f"Line {number} of {path} is no statement: {error}.", "`binlake prove --json` writes them."
+                f"Line {number} of {path} is not a statement: {error}.", "`binlake prove --json` writes them."
             ) from None
         if statement.form != FORM:
             raise UsageProblem(f"{path} has statements of form {statement.form}, this binlake makes form {FORM}.")

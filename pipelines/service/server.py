@@ -161,7 +161,7 @@ def _private(folder: Path) -> Path:
 def _listener(wanted: int | None) -> socket:
     listener = listening(USUAL_PORT) or listening() if wanted is None else listening(wanted)
     if listener is None:
-        raise UsageProblem(f"Port {wanted} is taken.", "Name another with --port, or leave it away.")
+        raise UsageProblem(f"Port {wanted} is taken.", "Name another with --port, or omit it.")
     return listener
 
 

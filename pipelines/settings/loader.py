@@ -42,7 +42,7 @@ _WORDS = {
     "literal_error": "it must be {expected}",
     "string_pattern_mismatch": "use letters, digits, - and _ in a name, at most 64",
     "union_tag_not_found": "kind is missing: market, account or maintenance",
-    "union_tag_invalid": "'{tag}' is no kind of flow; valid: {expected_tags}",
+    "union_tag_invalid": "'{tag}' is not a kind of flow; valid: {expected_tags}",
 }
 
 _Place = tuple[str | int, ...]  # where in the file: keys and positions from the top
@@ -95,7 +95,7 @@ class _Document:
             if not isinstance(key, ScalarNode):
                 raise self.wrong(line, "a key must be one word", "Quote it if it holds brackets.")
             if key.value in content:
-                raise self.wrong(line, f"the key {shown(key.value)} stands there twice", "Keep one of them.")
+                raise self.wrong(line, f"the key {shown(key.value)} is listed twice", "Keep one of them.")
             content[key.value] = self._plain(value, (*place, key.value))
             self.lines[(*place, key.value)] = line
         return content
@@ -137,7 +137,7 @@ def _compose(path: Path) -> Node | None:
         said = (error.problem or "it cannot be read").partition(" alias '")[0]
     except YAMLError:
         raise UsageProblem(f"{path} holds characters that YAML does not allow.", "Save it as plain text.") from None
-    raise UsageProblem(f"{path}, line {line}: this is no YAML: {said}.", "Check colons, quotes and indentation.")
+    raise UsageProblem(f"{path}, line {line}: this is not YAML: {said}.", "Check colons, quotes and indentation.")
 
 
 def _read(path: Path) -> str:

@@ -73,7 +73,7 @@ _MARKET_NEEDS = {name: _needed(DATASETS[name]) for name in MARKET_DATASETS}
 def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
     for number, one in enumerate(many):
         if one in many[:number]:
-            raise wrong(f"{shown(one)} stands there twice.")
+            raise wrong(f"{shown(one)} is listed twice.")
     return many
 
 
@@ -103,7 +103,7 @@ class _Part(BaseModel):
         for key in raw if isinstance(raw, dict) else ():
             if key not in cls.model_fields:
                 valid = tuple(cls.model_fields)
-                raise wrong(f"{shown(key)} is no key here; {nearest(key, valid)}valid: {', '.join(valid)}.", key)
+                raise wrong(f"unknown key {shown(key)}; {nearest(key, valid)}valid: {', '.join(valid)}.", key)
         return raw
 
 
@@ -209,9 +209,9 @@ class MarketFlow(_Flow):
         for key, having in _ONLY.items():
             if not having.intersection(self.datasets) and key in self.model_fields_set:
                 names = " and ".join(sorted(having))
-                raise wrong(f"only {names} have it; add {names} to datasets, or take it away.", key)
+                raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", key)
         if self.delisted and self.symbols != "all":
-            raise wrong("it goes with symbols: all; name the symbols, or take it away.", "delisted")
+            raise wrong("it needs symbols: all; remove it, or choose all symbols.", "delisted")
         return self
 
 
@@ -244,12 +244,12 @@ class AccountFlow(_Flow):
             raise wrong(f"{traded[0]} need symbols; write symbols: traded, or a list of names.")
         if not traded and self.symbols is not None:
             names = " and ".join(_TRADED)
-            raise wrong(f"only {names} have symbols; add them to datasets, or take it away.", "symbols")
+            raise wrong(f"only {names} use this key; add them to datasets, or remove it.", "symbols")
         if self.symbols == TRADED and (lacking := [name for name in _TRADED if name not in self.datasets]):
             name = lacking[0]
             raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
-            raise wrong("only symbols: traded has to look for them; take it away.", "discovery")
+            raise wrong("it applies only to symbols: traded; remove it.", "discovery")
         return self
 
 
@@ -283,7 +283,7 @@ class FlowsFile(_Part):
     def _accounts_exist(self) -> FlowsFile:
         for name, flow in self.flows.items():
             if isinstance(flow, AccountFlow) and flow.account not in self.accounts:
-                sentence = f"{shown(flow.account)} is no account here; {nearest(flow.account, self.accounts)}"
+                sentence = f"unknown account {shown(flow.account)}; {nearest(flow.account, self.accounts)}"
                 raise wrong(f"{sentence}accounts names {', '.join(self.accounts) or 'none'}.", "flows", name, "account")
         return self
 

@@ -67,7 +67,7 @@ class OneOf:
         if word in self.valid:
             return word
         hint = self.hints.get(word) or nearest(word, self.valid)
-        raise wrong(f"{shown(word)} is no {self.what}; {hint}valid: {', '.join(self.valid)}.")
+        raise wrong(f"{shown(word)} is not a valid {self.what}; {hint}valid: {', '.join(self.valid)}.")
 
 
 @dataclass(frozen=True)
@@ -92,25 +92,25 @@ class Written:
 def share(value: str, _: ValidationInfo) -> float:
     found = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", value)
     if not found or not 1 <= float(found[1]) <= 100:  # noqa: PLR2004 - percent
-        raise wrong(f"{shown(value)} is no share; write a percentage from 1% to 100%, such as 90%.")
+        raise wrong(f"{shown(value)} is not a share; write a percentage from 1% to 100%, such as 90%.")
     return float(found[1]) / 100
 
 
 def length(value: str, _: ValidationInfo) -> timedelta:
     found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", value)
     if not found:
-        raise wrong(f"{shown(value)} is no length of time; write minutes, hours or days, such as 5m, 1h or 1d.")
+        raise wrong(f"{shown(value)} is not a length of time; write minutes, hours or days, such as 5m, 1h or 1d.")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def cron(value: str, _: ValidationInfo) -> str:
     """Five fields of plain cron: what every scheduler reads alike."""
     if not re.fullmatch(r"[\dA-Za-z*/,-]+(?: +[\dA-Za-z*/,-]+){4}", value):
-        raise wrong(f'{shown(value)} is no cron line; write five fields, in UTC, such as "*/5 * * * *".')
+        raise wrong(f'{shown(value)} is not a cron line; write five fields, in UTC, such as "*/5 * * * *".')
     try:
         next(CronSim(value, datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
-        raise wrong(f"{shown(value)} is no cron line: {str(error).lower()}.") from None
+        raise wrong(f"{shown(value)} is not a cron line: {str(error).lower()}.") from None
     except StopIteration:
         raise wrong(f"the cron line {shown(value)} never comes due.") from None
     return value
@@ -121,7 +121,7 @@ def instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{shown(text)} is no date; write 2026-10-01 or 2026-10-01T12:00:00Z.") from None
+        raise ValueError(f"{shown(text)} is not a date; write 2026-10-01 or 2026-10-01T12:00:00Z.") from None
     if at.year < 2000:  # noqa: PLR2004 - older than any exchange of this kind
         raise ValueError(f"{shown(text)} is before any market; write 2017-01-01 to ask for all there is.")
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
@@ -144,9 +144,9 @@ def since(value: str, info: ValidationInfo) -> datetime:
 def symbol(value: str, _: ValidationInfo) -> str:
     not_a_key(value)
     if not re.fullmatch(r"\S{1,64}", value):
-        raise wrong(f"{shown(value)} is no symbol; write the exchange's name, such as BTCUSDT.")
+        raise wrong(f"{shown(value)} is not a symbol; write the exchange's name, such as BTCUSDT.")
     if value != value.upper():
-        raise wrong(f"{shown(value)} is no symbol; did you mean {value.upper()}?")
+        raise wrong(f"{shown(value)} is not a symbol; did you mean {value.upper()}?")
     return value
 
 
@@ -154,7 +154,7 @@ def permission(value: str, _: ValidationInfo) -> str:
     """`trade`, or a permission as the exchange spells it."""
     if value != "trade" and not re.fullmatch(PERMISSION, value):
         hint = nearest(value, ("trade",))
-        raise wrong(f"{shown(value)} is no permission to allow; {hint}write trade, or a name such as enableMargin.")
+        raise wrong(f"{shown(value)} is not a permission to allow; {hint}write trade, or a name such as enableMargin.")
     return value
 
 

@@ -120,12 +120,12 @@ def told(capsys: pytest.CaptureFixture[str], sentence: str) -> str:
 
 # What single values can be is held against every verb in test_cli_pull.py.
 FILE = [
-    ("dataset of another kind", lambda h: h.edit("[klines, prices]", "[balances]"), "'balances' is no market dataset"),
-    ("unknown account", lambda h: h.edit("account: main", "account: mian"), "'mian' is no account here; did you mean main?"),
+    ("dataset of another kind", lambda h: h.edit("[klines, prices]", "[balances]"), "'balances' is not a valid market dataset"),
+    ("unknown account", lambda h: h.edit("account: main", "account: mian"), "unknown account 'mian'; did you mean main?"),
     ("not a mapping", lambda h: h.config.write_text("- flows"), "it must be a mapping"),
     ("not text", lambda h: h.config.write_bytes(b"\xff\xfe"), "is not UTF-8 text"),
     ("no file", lambda h: h.config.unlink(), "Write one with `binlake init`"),
-    ("no date", lambda h: h.edit("2026-10-01", "2026-13-01"), "is no date"),
+    ("no date", lambda h: h.edit("2026-10-01", "2026-13-01"), "is not a date"),
     ("a lake of another environment", lambda h: h.label("simulator", "live"), "holds data of live, not of simulator"),
     ("a lake of a newer format", lambda h: h.label('"format": 1', '"format": 2'), "Upgrade binlake"),
 ]  # fmt: skip
@@ -149,7 +149,7 @@ WORDS = [
     (["backfill", "markte", "--since", "2026-01-01"], "There is no flow 'markte'"),
     (["backfill", "wallet", "--since", "2026-01-01"], "has no history to go back to"),
     (["backfill", "market", "--since", "2126-01-01"], "--since: 2126-01-01 00:00 lies in the future"),
-    (["backfill", "market", "--since", "tomorrow"], "--since: 'tomorrow' is no date"),
+    (["backfill", "market", "--since", "tomorrow"], "--since: 'tomorrow' is not a date"),
     (["backfill", "market", "--since", "2026-02-01", "--until", "2026-01-01"], "is not before --until"),
     (["backfill", "market"], "Add --since YYYY-MM-DD, or --month YYYY-MM."),
     (["backfill", "market", "--month", "2026-13"], "--month: '2026-13' is no"),

@@ -119,12 +119,12 @@ def test_what_cannot_be_asked_for_makes_no_lake(config, capsys):
 @pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [
-        ("[klines, prices]", "[klins, prices]", "line 5: flows.market.datasets.0: 'klins' is no market dataset; did you mean klines?"),
-        ("market: spot", "market: spto", "'spto' is no market; did you mean spot?"),
-        ("[1d]", "[1D ay]", "'1D ay' is no interval (1m is a minute, 1M a month)"),
+        ("[klines, prices]", "[klins, prices]", "line 5: flows.market.datasets.0: 'klins' is not a valid market dataset; did you mean klines?"),
+        ("market: spot", "market: spto", "'spto' is not a valid market; did you mean spot?"),
+        ("[1d]", "[1D ay]", "'1D ay' is not a valid interval (1m is a minute, 1M a month)"),
         ("2026-10-01", "2126-10-01", "line 6: flows.market.since: 2126-10-01 00:00 lies in the future"),
-        ("every: 1h", "evry: 1h", "'evry' is no key here; did you mean every?"),
-        ("flows:", "flows: :", "line 4: this is no YAML"),
+        ("every: 1h", "evry: 1h", "unknown key 'evry'; did you mean every?"),
+        ("flows:", "flows: :", "line 4: this is not YAML"),
         ("env:SECRET", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP", "a key itself never stands in this file"),
         ("exchange: {spot: 'http://127.0.0.1", "exchange: {spot: 'http://example.com", "line 1: `exchange.spot` would send keys"),
     ],

@@ -37,7 +37,7 @@ def test_what_is_printed_on_purpose_stays_readable(text):
 
 
 @pytest.mark.parametrize("key", API_KEYS[:1] + PRIVATE_KEYS[::60], ids=len)
-@pytest.mark.parametrize("around", ["{}", "'{}' is no symbol", "/folder/{}: no such file", "x={}&y", "{}…"])
+@pytest.mark.parametrize("around", ["{}", "'{}' is not a symbol", "/folder/{}: no such file", "x={}&y", "{}…"])
 def test_a_key_is_cut_wherever_it_stands(key, around):
     """Quoted, in a path, in a query or cut already: at most its first letters are left."""
     said = without_keys(around.format(key))

@@ -39,7 +39,7 @@ class KlineFile:
         """The file at a path; ValueError when no file of candles lies at such a path."""
         file = cls.known(path)
         if file is None:
-            raise ValueError(f"{path} is no path of candles")
+            raise ValueError(f"{path} is not a path of candles")
         return file
 
     @classmethod
