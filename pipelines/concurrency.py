@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,14 +18,29 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-async def ahead(
-    items: Iterable[Item], fetch: Callable[[Item], Awaitable[Result]], stop: asyncio.Event, limit: int = AHEAD
-) -> AsyncGenerator[tuple[Item, Result | Problem], None]:
-    """Fetch many items at once and hand them out in order, each with its result or its problem.
+@asynccontextmanager
+async def prefetch(
+    items: Iterable[Item],
+    fetch: Callable[[Item], Awaitable[Result]],
+    stop: asyncio.Event,
+    *,
+    limit: int = AHEAD,
+) -> AsyncIterator[AsyncGenerator[tuple[Item, Result | Problem], None]]:
+    """Fetch many items at once; the block gets them in order, each with its result or its problem.
 
-    Once `stop` is set nothing more is asked, and what is on its way gets a moment to arrive. What does not come in
-    that moment is left out, and what came behind it is handed out all the same.
+    A fatal problem is raised in its place. Once `stop` is set nothing more is asked, and what is on its way gets a
+    moment to arrive. What does not come in that moment is left out, and what came behind it is handed out all the same.
     """
+    async with aclosing(_in_order(items, fetch, stop, limit)) as answers:
+        yield answers
+
+
+async def _in_order(
+    items: Iterable[Item],
+    fetch: Callable[[Item], Awaitable[Result]],
+    stop: asyncio.Event,
+    limit: int,
+) -> AsyncGenerator[tuple[Item, Result | Problem], None]:
     waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
     remaining = iter(items)
     over: asyncio.Future[Any] = asyncio.ensure_future(_over(stop))
@@ -40,8 +56,7 @@ async def ahead(
             await asyncio.wait({future, over}, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
                 left.remove(future)
-                result: Result | Problem = _outcome(future)
-                yield item, result
+                yield item, _outcome(future)
     finally:
         for each in left:
             each.cancel()
@@ -58,4 +73,6 @@ def _outcome(future: asyncio.Future[Any]) -> Any:
     try:
         return future.result()
     except Problem as problem:
+        if problem.fatal:
+            raise
         return problem

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -30,7 +29,7 @@ from pipelines.candles.coverage import LAG_US, Step, Walk
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.republished import anew, reload
 from pipelines.candles.windows import Phase, Window
-from pipelines.concurrency import AHEAD, ahead
+from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.candles import held
@@ -38,7 +37,7 @@ from pipelines.store.filters import timestamp
 from pipelines.store.gaps import Asked, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
 from schemas.model.dataset import Dataset
-from schemas.model.errors import AccessRefused, TryLater
+from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
@@ -157,8 +156,8 @@ class Pull:
             return
         alive, ends = self._alive(), self.ends
         far = [one for one in alive if plan.worth_a_look(one, self.since, ends[one.series], self.source)]
-        visits = ahead(far, partial(_attempted, partial(self._shelf, archive)), self.session.stop, limit=8)
-        async with aclosing(visits):
+        visit = partial(_attempted, partial(self._shelf, archive))
+        async with prefetch(far, visit, self.session.stop, limit=8) as visits:
             async for walk, shelf in visits:
                 if isinstance(shelf, ArchiveTrouble) and not self.fetcher.strict(walk.series):
                     self.fetcher.note(shelf)
@@ -238,7 +237,7 @@ class Pull:
         session, dead = self.session, set[Series]()
         limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
         attempt = partial(_attempted, self.fetcher.fetch)
-        async with aclosing(ahead(windows, attempt, session.stop, limit)) as pages:
+        async with prefetch(windows, attempt, session.stop, limit=limit) as pages:
             async for window, loaded in pages:
                 if window.series in self.commits.stale or window.series in dead:
                     continue
@@ -265,7 +264,7 @@ class Pull:
 
     def _failed(self, series: Series, error: Exception) -> None:
         """What goes wrong with one series stops it alone, unless the next series would meet it as well."""
-        if isinstance(error, TryLater | AccessRefused):
+        if isinstance(error, Problem) and error.fatal:
             raise error
         self.failures.append(Failure.of(series.name, error))
 

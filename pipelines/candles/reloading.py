@@ -16,7 +16,7 @@ from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.gaps import Asked
 from schemas.model.dataset import Dataset
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.grid import Grid
 from schemas.model.series import Series
 
@@ -50,9 +50,9 @@ class Reload:
                 for month in _months(since, until):
                     if not self.session.stop.is_set():
                         await self._month(one, *month)
-            except (TryLater, AccessRefused):
-                raise
-            except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
+            except Exception as error:  # one series' surprise stops no other
+                if isinstance(error, Problem) and error.fatal:
+                    raise
                 self.failures.append(Failure.of(one.name, error))
 
     async def _month(self, series: Series, since: int, until: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -21,7 +20,7 @@ from connectors.lake import Lake
 from pipelines.archive.load import no_answer
 from pipelines.archive.provenance import Looks, Row, last_looks, note
 from pipelines.candles.renewal import renew
-from pipelines.concurrency import ahead
+from pipelines.concurrency import prefetch
 from pipelines.context.session import Session
 from pipelines.store.gaps import Asked, load_gaps
 from schemas.datasets.archive import Reason
@@ -44,8 +43,8 @@ async def recheck(session: Session, archive: Archive, dataset: Dataset) -> int:
     looks = await asyncio.to_thread(last_looks, session.lake)
     wanted = await asyncio.to_thread(_lacking, session.lake, dataset)
     rows = 0
-    listings = ahead(_folders(looks, wanted).items(), partial(_listed, archive), session.stop, LISTINGS)
-    async with aclosing(listings):
+    folders = _folders(looks, wanted).items()
+    async with prefetch(folders, partial(_listed, archive), session.stop, limit=LISTINGS) as listings:
         async for _, listed in listings:
             if isinstance(listed, Problem):
                 session.note(f"The archive was not looked at again: {listed.what}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -18,14 +17,14 @@ import pyarrow as pa
 from connectors.binance.decode import Refused
 from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.binance.errors import UnknownSymbol
-from pipelines.concurrency import ahead
+from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.id_cursor import NEVER_OLD, Landed, Page, Tail, constants, once, symbol_of, tail_of
 from pipelines.store.lookup import LAG_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column
 from schemas.model.dataset import Dataset
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 WAVE = 20  # pages asked for at once, as many as there are connections
@@ -115,7 +114,7 @@ class IdWalk:
         """Fetch a page of each, commit them, and return where those stand that go on."""
         pages: list[Page] = []
         try:
-            async with aclosing(ahead(wave, self._page, self.session.stop, limit=WAVE)) as answers:
+            async with prefetch(wave, self._page, self.session.stop, limit=WAVE) as answers:
                 async for stand, answer in answers:
                     if isinstance(answer, Problem):
                         self._note(stand, answer)
@@ -147,8 +146,6 @@ class IdWalk:
     def _note(self, stand: _Stand, problem: Problem) -> None:
         self.session.progress.advance(requests=1)
         match problem:
-            case TryLater() | AccessRefused() | ResetSeen():
-                raise problem  # every other series would be refused just the same
             case UnknownSymbol():
                 self.unknown.append(stand.series)
             case _:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -15,14 +14,14 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint, Inside
 from connectors.binance.paging import all_pages, whole_window
-from pipelines.concurrency import AHEAD, ahead
+from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
 from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.rows import with_instants
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 NOT_RETAINED = "not_retained"
@@ -54,13 +53,11 @@ class LedgerPull:
         """Fetch these windows at once and commit what came; the series of which one failed."""
         answers, failed, waiting = list[Answered](), set[Series](), deque(wave)
         try:
-            async with aclosing(ahead(wave, self._fetch, self.session.stop)) as fetched:
+            async with prefetch(wave, self._fetch, self.session.stop) as fetched:
                 async for window, answer in fetched:
                     while (asked := waiting.popleft()) is not window:
                         failed.add(asked.series)  # a stop left it out: what follows would leave a hole before it
                     match answer:
-                        case TryLater() | AccessRefused():
-                            raise answer
                         case Problem():
                             self.failures.append(Failure.of(_name(window.series), answer))
                             failed.add(window.series)

@@ -31,7 +31,7 @@ from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import CHECK_RESULTS
 from schemas.datasets.market import KLINES
 from schemas.derived.canonical import records
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US, SECOND_US, Grid
 from schemas.model.series import Series
 
@@ -88,11 +88,11 @@ async def _compared(session: Session, pages: Iterable[Page]) -> Compared:
             compared.found |= dict.fromkeys(await _held_against(session, page))
         except UnknownSymbol:
             continue  # forgotten since it was last listed
-        except (TryLater, AccessRefused):
-            if not compared.found:
-                raise
-            break  # what differs is known, and worth telling
         except Problem as problem:
+            if problem.fatal and not compared.found:
+                raise
+            if problem.fatal:
+                break  # what differs is known, and worth telling
             session.note(f"{page.series.name} was not audited: {problem}")
             continue
         compared.pages += 1

@@ -43,6 +43,8 @@ class ResetSeen(Problem):
     A reset concerns every symbol and every list at once, so nothing more of the account's trading may be stored.
     """
 
+    fatal = True
+
     def __init__(self, what: str, way_out: str = _RESET) -> None:
         super().__init__(what, way_out)
 

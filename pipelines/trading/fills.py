@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 from connectors.binance.endpoints import spot
 from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.lake import Lake
-from pipelines.concurrency import ahead
+from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk
@@ -27,7 +26,7 @@ from pipelines.trading.orders import ASK_AGAIN_US
 from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
 from schemas.datasets.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
 from schemas.model.dataset import Dataset
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 _BY_ORDER = {"limit": spot.MY_TRADES.page_limit}
@@ -117,12 +116,10 @@ class FillPull:
         self.session.progress.expect(requests=len(orders), rows=0)
         unanswered = set(orders)
         fetch = partial(self._of_order, endpoint, dataset)
-        async with aclosing(ahead(orders, fetch, self.session.stop, limit=WAVE)) as answers:
+        async with prefetch(orders, fetch, self.session.stop, limit=WAVE) as answers:
             async for (series, order), answer in answers:
                 self.session.progress.advance(requests=1)
                 match answer:
-                    case TryLater() | AccessRefused():
-                        raise answer
                     case Problem():
                         self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
                     case _ if await self._add(dataset, [answer]):  # else the next run asks again

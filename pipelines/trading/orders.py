@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 
 from connectors.binance.endpoints import spot
 from connectors.binance.errors import Fact, UnknownSymbol
-from pipelines.concurrency import ahead
+from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk
@@ -33,7 +32,7 @@ from pipelines.trading.cursors import (
 )
 from pipelines.trading.retention import Retention
 from schemas.datasets.orders import ORDER_LISTS, ORDERS
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
@@ -170,7 +169,7 @@ class OrderPull:
         rows: defaultdict[Series, list[Row]] = defaultdict(list)
         unknown: defaultdict[Series, dict[int, int]] = defaultdict(dict)
         now = self.session.client.now_us()
-        async with aclosing(ahead(orders, self._order, self.session.stop, limit=WAVE)) as answers:
+        async with prefetch(orders, self._order, self.session.stop, limit=WAVE) as answers:
             async for order, answer in answers:
                 self.session.progress.advance(requests=1)
                 match answer:
@@ -182,8 +181,6 @@ class OrderPull:
                         raise lacks_rows(spot.ORDER.name, order.series, [order.order_id])
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
-                    case TryLater() | AccessRefused():
-                        raise answer
                     case Problem():
                         self.failures.append(Failure.of(f"{order.series.name}, order {order.order_id}", answer))
                     case _:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from connectors.binance.endpoints.spot import ORDER
 from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from pipelines.concurrency import ahead
+from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE
@@ -26,7 +25,7 @@ from pipelines.store.rows import with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import FILLS, ORDERS
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.grid import HOUR_US
 from schemas.model.series import Series
 
@@ -93,12 +92,10 @@ class OrderLook:
         asked = [(one.series, order_id) for one in found for order_id in sorted(one.unknown)]
         unanswered = set(asked)
         self.session.progress.expect(requests=len(asked), rows=0)
-        async with aclosing(ahead(asked, self._order, self.session.stop, limit=WAVE)) as answers:
+        async with prefetch(asked, self._order, self.session.stop, limit=WAVE) as answers:
             async for (series, order_id), answer in answers:
                 self.session.progress.advance(requests=1)
                 match answer:
-                    case TryLater() | AccessRefused():
-                        raise answer
                     case Fact():
                         unanswered.discard((series, order_id))  # it is not to be had, which the check goes on to say
                     case Problem():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import islice
 from math import inf
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 from connectors.binance.endpoints.spot import ALL_ORDERS, ORDER
 from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
-from pipelines.concurrency import ahead
+from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.filters import within
@@ -30,7 +29,7 @@ from pipelines.store.rows import column, last_of, with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ORDER_LIFE, ORDERS
-from schemas.model.errors import AccessRefused, Problem, TryLater
+from schemas.model.errors import Problem
 from schemas.model.fields import MONEY, TIME
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
@@ -83,7 +82,7 @@ class Retention:
         asked = [one for one in found if one.orders]
         self.session.progress.expect(requests=len(asked), rows=0)
         try:
-            async with aclosing(ahead(asked, self._dropped, self.session.stop, limit=AT_ONCE)) as answers:
+            async with prefetch(asked, self._dropped, self.session.stop, limit=AT_ONCE) as answers:
                 async for doubt, answer in answers:
                     if isinstance(answer, Problem):
                         self._note(doubt, answer)
@@ -100,8 +99,6 @@ class Retention:
 
     def _note(self, doubt: Doubt, problem: Problem) -> None:
         match problem:
-            case TryLater() | AccessRefused() | ResetSeen():
-                raise problem  # every other symbol would be refused just the same
             case UnknownSymbol():
                 pass  # removed since it was walked, which the next walk notes
             case _:

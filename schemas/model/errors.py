@@ -18,6 +18,7 @@ class Problem(Exception):  # noqa: N818 - it is what the person reads
     """One sentence that names what is wrong, and the way out. Survives pickling; holds no key."""
 
     exit_code: ClassVar[int] = 1
+    fatal: ClassVar[bool] = False  # whether whatever is asked next would meet it just the same
 
     def __init__(self, what: str, way_out: str = "") -> None:
         self.what = without_keys(what)
@@ -44,9 +45,11 @@ class AccessRefused(Problem):
     """A key, its permissions or this place is refused."""
 
     exit_code = 4
+    fatal = True
 
 
 class TryLater(Problem):
     """Banned, throttled, or no network: the same command will do later."""
 
     exit_code = 75
+    fatal = True

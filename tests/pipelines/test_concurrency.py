@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from pipelines import concurrency as requests
-from pipelines.concurrency import ahead
-from schemas.model.errors import Problem
+from pipelines.concurrency import prefetch
+from schemas.model.errors import Problem, TryLater
 
 NEVER = -1
 
@@ -23,7 +23,8 @@ async def answer(item: int) -> int:
 
 async def test_answers_come_in_order_and_problems_in_their_place() -> None:
     """Each item comes with its result, or with the problem it met, in the order asked."""
-    told = [(item, str(result)) async for item, result in ahead(range(5, 9), answer, asyncio.Event())]
+    async with prefetch(range(5, 9), answer, asyncio.Event()) as answers:
+        told = [(item, str(result)) async for item, result in answers]
     assert told == [(5, "50"), (6, "60"), (7, "7 is refused."), (8, "80")]
 
 
@@ -35,8 +36,9 @@ async def test_never_more_are_asked_than_allowed() -> None:
         asked.append(item)
         return item
 
-    async for item, _ in ahead(range(20), fetch, asyncio.Event(), limit=3):
-        assert len(asked) <= item + 3
+    async with prefetch(range(20), fetch, asyncio.Event(), limit=3) as answers:
+        async for item, _ in answers:
+            assert len(asked) <= item + 3
     assert asked == list(range(20))
 
 
@@ -45,7 +47,32 @@ async def test_a_stop_loses_nothing_that_arrived(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(requests, "GRACE_S", 0.01)
     stop = asyncio.Event()
     told = []
-    async for item, _ in ahead([1, NEVER, 2, 3, 4], answer, stop, limit=4):
-        told.append(item)
-        stop.set()
+    async with prefetch([1, NEVER, 2, 3, 4], answer, stop, limit=4) as answers:
+        async for item, _ in answers:
+            told.append(item)
+            stop.set()
     assert told == [1, 2, 3]
+
+
+async def test_a_fatal_problem_is_raised_in_its_place() -> None:
+    """What came before it is handed out, and what is on its way is called back."""
+    told, called_back = [], asyncio.Event()
+
+    async def fetch(item: int) -> int:
+        if item == 2:
+            raise TryLater("Banned for an hour.")
+        try:
+            return await answer(item)
+        except asyncio.CancelledError:
+            called_back.set()
+            raise
+
+    async def take() -> None:
+        async with prefetch([1, 2, NEVER], fetch, asyncio.Event()) as answers:
+            async for item, _ in answers:
+                told.append(item)
+
+    with pytest.raises(TryLater):
+        await take()
+    assert told == [1]
+    assert called_back.is_set()
