@@ -80,8 +80,8 @@ def tell(table: Table) -> None:
     print(json.dumps([bounds, sorted(map(list, zip(*rows.to_pydict().values(), strict=True)))], sort_keys=True))
 
 
-def main(folder: str) -> None:
-    table = Lake.open(Path(folder), "simulator").table(KLINES)
+def main(folder: Path) -> None:
+    table = Lake.open(folder, "simulator").table(KLINES)
     tell(table)
     for revision, step in STEPS:
         if table.bounds().get("spot/A/1m#revision", 0) == revision:
@@ -92,4 +92,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))

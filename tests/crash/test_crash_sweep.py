@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from harness import Aftermath, Point, Program, can_trace, find_points, sweep
+from harness import Aftermath, Point, Program, can_trace, find_points, of_each_kind, sweep
 
 from connectors.lake import Lake
 from schemas.datasets.market import KLINES
 
-ROOT = Path(__file__).parents[2]
-STORY = Program([sys.executable, str(Path(__file__).with_name("story.py"))], {"PYTHONPATH": str(ROOT)})
 FEWEST_POINTS = 100  # below that the trace has missed something
+SAMPLE = 15  # every so many of some 150 points
+Told = tuple[Program, list[Point], list[str]]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Point], list[str]]:
-    """Where the story can be hit, and the states it passes through undisturbed."""
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """The story, where it can be hit, and the states it passes through undisturbed."""
     if not can_trace():
         pytest.skip("strace is not installed")
-    points, states = find_points(STORY, tmp_path_factory.mktemp("told"))
-    assert len(points) > FEWEST_POINTS
-    return points, states
+    with Program("story", {}) as story:
+        points, states = find_points(story, tmp_path_factory.mktemp("told"))
+        assert len(points) > FEWEST_POINTS
+        yield story, points, states
 
 
 def complaint(after: Aftermath, states: list[str]) -> str | None:
@@ -49,29 +50,49 @@ def _litter(folder: Path) -> str | None:
     return f"it left {sorted(rest)}" if rest else None
 
 
-@pytest.mark.timeout(900)
-def test_killed_anywhere_it_heals(told: tuple[list[Point], list[str]], tmp_path: Path) -> None:
-    """Three commits, a replacement and upkeep, killed at each write, rename, link, unlink and sync: nothing is lost,
-    doubled or stuck, and every state a reader meets is that of a whole commit.
-    """
-    points, states = told
-    assert sweep(STORY, points, "signal=KILL", tmp_path, lambda after: complaint(after, states)) == []
+def killed(told: Told, points: Iterable[Point], folder: Path) -> list[str]:
+    story, _, states = told
+    return sweep(story, points, "signal=KILL", folder, lambda after: complaint(after, states))
 
 
-@pytest.mark.timeout(900)
-def test_a_full_disk_anywhere_heals(told: tuple[list[Point], list[str]], tmp_path: Path) -> None:
-    """A call that finds the disk full ends the program with a sentence, or does no harm."""
-    points, states = told
+def full(told: Told, points: Iterable[Point], folder: Path) -> list[str]:
+    story, _, states = told
 
-    def full(after: Aftermath) -> str | None:
+    def found(after: Aftermath) -> str | None:
         said = after.ended.returncode == 0 or "Disk full while writing" in after.ended.stderr
         return complaint(after, states) if said else f"it ended with {after.ended.stderr}"
 
-    assert sweep(STORY, points[::4], "error=ENOSPC", tmp_path, full) == []
+    return sweep(story, points, "error=ENOSPC", folder, found)
 
 
-def test_the_states_differ(told: tuple[list[Point], list[str]]) -> None:
+def test_killed_at_each_kind_of_call_it_heals(told: Told, tmp_path: Path) -> None:
+    """Killed at each kind of write, rename, link, unlink and sync: nothing is lost, doubled or stuck."""
+    assert killed(told, of_each_kind(told[1]), tmp_path) == []
+
+
+def test_a_full_disk_here_and_there_heals(told: Told, tmp_path: Path) -> None:
+    """Some calls that find the disk full end the program with a sentence, or do no harm."""
+    assert full(told, told[1][::SAMPLE], tmp_path) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_killed_anywhere_it_heals(told: Told, tmp_path: Path) -> None:
+    """Three commits, a replacement and upkeep, killed at each write, rename, link, unlink and sync: nothing is lost,
+    doubled or stuck, and every state a reader meets is that of a whole commit.
+    """
+    assert killed(told, told[1], tmp_path) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_full_disk_anywhere_heals(told: Told, tmp_path: Path) -> None:
+    """A call that finds the disk full ends the program with a sentence, or does no harm."""
+    assert full(told, told[1], tmp_path) == []
+
+
+def test_the_states_differ(told: Told) -> None:
     """The sweep has something to see: each step changes rows or bounds."""
-    states = [json.loads(state) for state in told[1]]
+    states = [json.loads(state) for state in told[2]]
     assert [len(rows) for _, rows in states] == [0, 8, 20, 21, 21, 21]
     assert states[3] != states[4]
