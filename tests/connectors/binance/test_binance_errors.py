@@ -212,7 +212,7 @@ def test_an_error_survives_pickling():
 def test_a_page_of_something_in_between_is_no_bug_of_ours():
     """A 400 with a page instead of the exchange's code says what it is, and where to look."""
     strange = error(400, body=b"<html><h1>400 Bad Request</h1></html>")
-    assert "no answer of the exchange's own" in str(strange)
+    assert "not the exchange's own answer" in str(strange)
     assert "bug" not in str(strange)
     assert strange.exit_code == 1
 
