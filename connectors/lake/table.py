@@ -105,6 +105,7 @@ class Table:
     def commit(self, rows: pa.Table | None, moves: Sequence[Move]) -> Committed:
         """Add rows and move bounds in one durable step; Stale, and nothing written, when a bound is not as expected."""
         assert len({move.series for move in moves}) == len(moves), "a series moves twice in one commit"
+        assert {move.series.dataset.table for move in moves} <= {self.dataset.table}, "a series of another table moves"
         with disk_problems(self._root, NOTHING_COMMITTED):
             files = [] if rows is None or not rows.num_rows else write_rows(self._root, self.dataset, rows)
         version = self._land(files, moves)

@@ -96,7 +96,8 @@ class Commits:
         corrected = {one.series for one in batch.corrections}
         if not saying and not corrected:
             return 0
-        moves = [self._move(series, _merged(saying.get(series, ()))) for series in sorted({*saying, *corrected})]
+        news = {series: _merged(saying.get(series, ())) for series in sorted({*saying, *corrected})}
+        moves = [Move.of(series, new, self.bounds) for series, new in news.items()]
         empty = self.table.dataset.schema.empty_table()
         rows = pa.concat_tables([empty, *(step.rows for steps in saying.values() for step in steps)])
         try:
@@ -105,11 +106,12 @@ class Commits:
             else:
                 self.table.commit(rows, moves)
         except Stale as stale:
-            lost = {series for series in {*batch.steps, *corrected} if series.id in stale.series}
+            lost = stale.series & {*batch.steps, *corrected}
             self.stale |= lost
             batch.drop(lost)
             return None
-        self._moved(moves)
+        for move in moves:
+            self.bounds |= move.ids(self.bounds)
         return rows.num_rows
 
     def _replace(self, corrections: Sequence[Correction], added: pa.Table, moves: Sequence[Move], now: int) -> None:
@@ -119,16 +121,6 @@ class Commits:
         dataset = self.table.dataset
         after = pa.Table.from_pylist([dict(one.after) for one in corrections], schema=dataset.schema)
         self.table.replace(after.select(dataset.key), pa.concat_tables([after, added]), moves)
-
-    def _move(self, series: Series, new: Mapping[str, int]) -> Move:
-        """What the commit expects of the series, its revision included, and where it takes the bounds."""
-        names = ("since", "until", "revision")
-        return Move(series.id, {name: self.bounds.get(f"{series.id}#{name}") for name in names}, dict(new))
-
-    def _moved(self, moves: Sequence[Move]) -> None:
-        for move in moves:
-            self.bounds.update((f"{move.series}#{name}", value) for name, value in move.new.items())
-            self.bounds[f"{move.series}#revision"] = (move.expected["revision"] or 0) + 1
 
 
 def _merged(steps: Sequence[Step]) -> dict[str, int]:

@@ -74,11 +74,10 @@ def _touching(answers: Iterable[Answered], bounds: Mapping[str, int]) -> Iterabl
 
 
 def _move(series: Series, answers: Sequence[Answered], bounds: Mapping[str, int]) -> Move:
-    expected = {name: series.bound(name, bounds) for name in ("since", "until", "revision")}
     windows = [one.window for one in answers]
-    sinces = [one for one in (expected["since"], *(window.since for window in windows)) if one is not None]
-    untils = [one for one in (expected["until"], *(window.until for window in windows)) if one is not None]
-    return Move(series.id, expected, {"since": min(sinces), "until": max(untils)})
+    sinces = [one for one in (series.bound("since", bounds), *(window.since for window in windows)) if one is not None]
+    untils = [one for one in (series.bound("until", bounds), *(window.until for window in windows)) if one is not None]
+    return Move.of(series, {"since": min(sinces), "until": max(untils)}, bounds)
 
 
 def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.Expression:

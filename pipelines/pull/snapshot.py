@@ -123,7 +123,7 @@ async def _commit(session: Session, series: Series, rows: pa.Table, observed_at:
         raise Problem(
             f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
         )
-    move = Move(series.id, {"observed_at": previous}, {"observed_at": observed_at})
+    move = Move(series, {"observed_at": previous}, {"observed_at": observed_at})
     try:
         await asyncio.to_thread(table.commit, rows, [move])
     except Stale:

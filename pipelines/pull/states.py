@@ -119,7 +119,7 @@ def _store(lake: Lake, series: Series, look: _Look) -> int:
     gone = [{**before[key], "gone_since": look.at, dataset.version: look.at} for key in look.gone(before)]
     news = rows_of(dataset, [*changed, *gone])
     try:
-        table.commit(news, [Move(series.id, {"observed_at": previous}, {"observed_at": look.at})])
+        table.commit(news, [Move(series, {"observed_at": previous}, {"observed_at": look.at})])
     except Stale:
         return 0
     return news.num_rows

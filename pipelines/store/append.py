@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.lake import Lake, Stale, Table
-from pipelines.store.id_cursor import Landed, Page, frontier, move_of, moved, symbol_of
+from connectors.lake import Lake, Move, Stale, Table
+from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
 from pipelines.store.lookup import Key, other_thing, stored_rows
 from pipelines.store.rows import column
 from schemas.model.dataset import Dataset
@@ -48,7 +48,7 @@ def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
         found = _news(pages, stored, bounds)
         if not found:
             return Landed(0, beyond)
-        moves = [move_of(one.series, one.bounds, bounds) for one in found]
+        moves = [Move.of(one.series, one.bounds, bounds) for one in found]
         try:
             return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, beyond)
         except Stale:

@@ -29,14 +29,14 @@ class Correction:
 
 
 def write_corrections(
-    lake: Lake, corrections: Sequence[Correction], revisions: Mapping[str, int], seen_at: int
+    lake: Lake, corrections: Sequence[Correction], revisions: Mapping[Series, int], seen_at: int
 ) -> None:
     """Commit corrections of one dataset that are not there yet: a crash before the rows are replaced leads here again.
 
-    `revisions` are those that the series, by id, will have once their rows are replaced.
+    `revisions` are those that the series will have once their rows are replaced.
     """
     table, dataset = lake.table(CORRECTIONS), corrections[0].series.dataset
-    oldest = min(revisions[one.series.id] for one in corrections)
+    oldest = min(revisions[one.series] for one in corrections)
     stored = table.scan(
         [*dataset.series, "row_key", "revision", "after"],
         (pc.field("dataset") == dataset.name) & (pc.field("revision") >= oldest),
@@ -47,7 +47,7 @@ def write_corrections(
             "dataset": dataset.name,
             **correction.series.values,
             "row_key": correction.key,
-            "revision": revisions[correction.series.id],
+            "revision": revisions[correction.series],
             "before": as_json(correction.before),
             "after": as_json(correction.after),
             "seen_at": seen_at,

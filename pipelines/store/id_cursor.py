@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from connectors.lake import FREE, Move
 from pipelines.store.rows import column
+from schemas.model.cursor import Direction
 from schemas.model.dataset import Dataset
 from schemas.model.grid import HOUR_US
 from schemas.model.series import Series
@@ -73,9 +73,12 @@ def tail_of(before: Tail, instants: Mapping[int, int], pinned: Sequence[bool], n
 
 def frontier(page: Page, bounds: Mapping[str, int]) -> dict[str, int]:
     """The bounds as they are once this page is stored; never behind what another process reached."""
-    series = page.series
+    series, fields = page.series, page.series.dataset.remembered
     known = {name: series.bound(name, bounds) or value for name, value in page.memos.items()}
-    new = {name: value if name in FREE else max(value, known[name]) for name, value in page.memos.items()}
+    new = {
+        name: value if fields[name].direction is Direction.FREE else max(value, known[name])
+        for name, value in page.memos.items()
+    }
     if page.answered and page.tail:
         until, resume = series.bound("until_id", bounds) or 0, series.bound("resume_id", bounds) or BEGINNING
         whole = page.tail[0][0] == page.answered[0]  # asked for again: so is what might have been missing before it
@@ -89,12 +92,6 @@ def moved(series: Series, new: Mapping[str, int], bounds: Mapping[str, int], *, 
     """Whether a page is worth a commit: it brings something, or reached further; a shorter overlap alone is not."""
     telling = {name for name in new if name != "resume_id"}
     return also or any(series.bound(name, bounds) != new[name] for name in telling)
-
-
-def move_of(series: Series, new: Mapping[str, int], bounds: Mapping[str, int]) -> Move:
-    """What a commit expects of the series, its revision included, and where it takes the bounds."""
-    expected = {name: series.bound(name, bounds) for name in (*new, "revision")}
-    return Move(series.id, expected, dict(new))
 
 
 def page_of(series: Series, rows: pa.Table) -> Page:

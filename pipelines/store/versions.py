@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.lake import Lake, Stale, Table
+from connectors.lake import Lake, Move, Stale, Table
 from pipelines.store.append import ROUNDS
 from pipelines.store.exchange_reset import contradiction
-from pipelines.store.id_cursor import Landed, Page, frontier, move_of, moved, symbol_of
+from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
 from pipelines.store.lookup import Key, stored_rows
 from pipelines.store.rows import rows_of, with_instants
 from schemas.datasets.orders import ORDER_LIFE, ORDERS
@@ -94,7 +94,7 @@ def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -
             return Landed()
         rows = rows_of(dataset, [row for news in found for row in news.rows])
         try:
-            moves = [move_of(one.series, one.bounds, bounds) for one in found]
+            moves = [Move.of(one.series, one.bounds, bounds) for one in found]
             return Landed(table.commit(rows, moves).rows)
         except Stale:
             continue

@@ -142,7 +142,7 @@ def _marks(lake: Lake, account: str, market: str) -> _Marks:
 def _note(lake: Lake, account: str, market: str, marks: _Marks, **new: int) -> None:
     expected = {"explained_at": marks.explained, "suspect_at": marks.suspect, "revision": marks.revision}
     try:
-        lake.table(BALANCES).commit(None, [Move(_series(account, WALLET[market]).id, expected, new)])
+        lake.table(BALANCES).commit(None, [Move(_series(account, WALLET[market]), expected, new)])
     except Stale:
         return  # another process looks into it, or took a newer snapshot; the next run sees what it left
 

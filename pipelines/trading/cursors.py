@@ -11,9 +11,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import Lake, Stale
+from connectors.lake import Lake, Move, Stale
 from pipelines.store.filters import within
-from pipelines.store.id_cursor import move_of, symbol_of
+from pipelines.store.id_cursor import symbol_of
 from pipelines.store.rows import column, last_of, with_instants
 from schemas.datasets.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
 from schemas.model.dataset import Dataset
@@ -104,7 +104,7 @@ def raise_open_since(lake: Lake, account: str, market: str) -> None:
     for order in open_orders(lake, account, market):
         oldest[order.series] = min(order.time, oldest.get(order.series, order.time))
     moves = [
-        move_of(series, {"open_since": oldest.get(series, 0)}, bounds)
+        Move.of(series, {"open_since": oldest.get(series, 0)}, bounds)
         for series, stand in stands_by_series(lake, ORDERS, account, market).items()
         if stand.get("open_since", 0) != oldest.get(series, 0)
     ]
@@ -126,7 +126,7 @@ def note_unsettled(
         left = ids[series]
         new = {"unsettled_id": min(left), "unsettled_until_id": max(left) + 1} if left else dict.fromkeys(_UNSETTLED, 0)
         if asked(series["symbol"]) and any(stand.get(name, 0) != value for name, value in new.items()):
-            moves.append(move_of(series, new, bounds))
+            moves.append(Move.of(series, new, bounds))
     with suppress(Stale):  # another process moved on; the next run notes how things stand then
         if moves:
             table.commit(None, moves)

@@ -14,9 +14,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import Lake, Stale
+from connectors.lake import Lake, Move, Stale
 from pipelines.store.filters import among, within
-from pipelines.store.id_cursor import move_of, symbol_of
+from pipelines.store.id_cursor import symbol_of
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS, PREVENTED_MATCHES
@@ -174,7 +174,7 @@ def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
     table = lake.table(FILLS)
     bounds = table.bounds()
     moves = [
-        move_of(one.series, new, bounds)
+        Move.of(one.series, new, bounds)
         for one in series
         if (new := _marks(one, bounds, now, matched=one.series not in late))
     ]

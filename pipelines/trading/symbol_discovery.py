@@ -15,9 +15,8 @@ from itertools import islice
 
 from connectors.binance.endpoints.spot import MY_TRADES
 from connectors.binance.pools import SPOT
-from connectors.lake import Lake, Stale
+from connectors.lake import Lake, Move, Stale
 from pipelines.pull.symbols import Listing, covered, known
-from pipelines.store.id_cursor import move_of
 from pipelines.trading.balance_changes import Suspicion, held_assets, suspicion
 from pipelines.trading.cursors import Stands, is_traded, known_symbols, stands_of
 from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
@@ -118,7 +117,7 @@ def note_archive(lake: Lake, account: str, market: str, names: Collection[str], 
     """Remember that names were looked for in the archive, once each of them was probed."""
     if stands_of(lake, FILLS, account, market).keys() >= set(names):
         table, series = lake.table(ORDER_LISTS), Series.of(ORDER_LISTS, account=account, market=market)
-        move = move_of(series, {"archive_at": now}, table.bounds())
+        move = Move.of(series, {"archive_at": now}, table.bounds())
         with suppress(Stale):  # another process moved on; the next run looks again
             table.commit(None, [move])
 

@@ -1,6 +1,7 @@
 """What an account holds."""
 
 from schemas.datasets.market import OBSERVED_AT
+from schemas.model.cursor import SNAPSHOTS, rising
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.fields import EXTRA, FINE, TEXT, Column
 
@@ -21,6 +22,11 @@ BALANCES = Dataset(
     key=("account", "wallet", "asset", "observed_at"),
     kind=Kind.SNAPSHOT,
     series=("account", "wallet"),
+    cursor_fields=(
+        *SNAPSHOTS,
+        rising("explained_at", "the snapshot up to which every change was accounted for"),
+        rising("suspect_at", "the snapshot whose changes are being looked into"),
+    ),
     clock="observed_at",
     partition=("account", "month"),
     amounts=("free", "locked"),

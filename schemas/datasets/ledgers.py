@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from schemas.datasets.account import ACCOUNT
+from schemas.model.cursor import TIME_COVERAGE
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
 
@@ -37,6 +38,7 @@ def ledger(
         kind=Kind.VERSIONS,
         series=series,
         cursor=time,
+        cursor_fields=TIME_COVERAGE,
         clock=time,
         partition=("account", "month"),
         settles=settles,

@@ -1,5 +1,6 @@
 """What the market prints: symbols, candles, prices, tickers."""
 
+from schemas.model.cursor import SNAPSHOTS, TIME_COVERAGE
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 
@@ -37,6 +38,7 @@ SYMBOLS = Dataset(
     key=("market", "symbol", "valid_from"),
     kind=Kind.VERSIONS,
     series=("market",),
+    cursor_fields=SNAPSHOTS,
     clock="valid_from",
 )
 
@@ -63,6 +65,7 @@ KLINES = Dataset(
     kind=Kind.APPEND,
     series=("market", "symbol", "interval"),
     cursor="open_time",
+    cursor_fields=TIME_COVERAGE,
     clock="open_time",
     partition=("market", "interval", "month"),
     yearly=("interval", YEARLY_INTERVALS),
@@ -75,6 +78,7 @@ PRICES = Dataset(
     key=("market", "symbol", "observed_at"),
     kind=Kind.SNAPSHOT,
     series=("market",),
+    cursor_fields=SNAPSHOTS,
     clock="observed_at",
     partition=("market", "month"),
 )
@@ -110,6 +114,7 @@ TICKERS = Dataset(
     key=("market", "symbol", "observed_at"),
     kind=Kind.SNAPSHOT,
     series=("market",),
+    cursor_fields=SNAPSHOTS,
     clock="observed_at",
     partition=("market", "month"),
 )

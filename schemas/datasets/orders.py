@@ -2,6 +2,7 @@
 
 from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
+from schemas.model.cursor import ID_COVERAGE, free, rising
 from schemas.model.dataset import Dataset, Kind, Lifecycle
 from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 
@@ -22,6 +23,8 @@ _IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book; NU
 _STP_MODE = Column(
     "self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...; NULL in answers older than it", nullable=True
 )
+
+_GONE_AT = free("gone_at", "when the exchange was last seen not to know the symbol; 1970 once it knows it again")
 
 ORDER_LIFE = Lifecycle(
     stamp="update_time",
@@ -103,6 +106,15 @@ ORDERS = Dataset(
     key=("account", "market", "symbol", "order_id", "version"),
     kind=Kind.VERSIONS,
     series=("account", "market", "symbol"),
+    cursor_fields=(
+        *ID_COVERAGE,
+        rising("changed_at", "when a version was last added"),
+        free("open_since", "when the oldest order that may be open was placed; 1970 when none may be"),
+        _GONE_AT,
+        free("retained_at", "when the stored orders were last compared with those the exchange still returns"),
+        free("unsettled_id", "first id that the last run could not settle; 0 when it settled all", ID),
+        free("unsettled_until_id", "first id after those it could not settle; 0 when it settled all", ID),
+    ),
     clock="time",  # which never changes, so that all versions of an order lie in one partition
     partition=("account", "market", "month"),
     lifecycle=ORDER_LIFE,
@@ -136,6 +148,11 @@ ORDER_LISTS = Dataset(
     key=("account", "market", "order_list_id", "version"),
     kind=Kind.VERSIONS,
     series=("account", "market"),
+    cursor_fields=(
+        *ID_COVERAGE,
+        rising("changed_at", "when a version was last added"),
+        rising("archive_at", "when the archive was last asked for symbols that the exchange does not list"),
+    ),
     clock="transaction_time",
     partition=("account", "market"),
     comes_with="orders",
@@ -168,6 +185,13 @@ FILLS = Dataset(
     needs="orders",
     series=("account", "market", "symbol"),
     cursor="trade_id",
+    cursor_fields=(
+        *ID_COVERAGE,
+        rising("probed_at", "up to when the symbol was looked at for a first fill"),
+        rising("matched_at", "the last change of orders up to which fills were compared with them"),
+        rising("reconciled_at", "when all orders of the symbol were last compared with its fills"),
+        _GONE_AT,
+    ),
     clock="time",
     partition=("account", "market", "month"),
 )
@@ -198,6 +222,7 @@ ALLOCATIONS = Dataset(
     kind=Kind.APPEND,
     series=("account", "market", "symbol"),
     cursor="allocation_id",
+    cursor_fields=ID_COVERAGE,
     clock="time",
     partition=("account", "market", "month"),
     comes_with="fills",

@@ -16,7 +16,8 @@ _HEAD = """# Datasets
 Generated from `schemas/` by `python -m schemas.derived.docs > DATASETS.md`; do not edit.
 
 Each dataset is a Delta table in the lake's folder and a view of its name in `binlake query`. Instants are UTC. Column
-names are the exchange's in snake_case. A column that may be NULL says what NULL means; no other is ever NULL.
+names are the exchange's in snake_case. A column that may be NULL says what NULL means; no other is ever NULL. Cursor
+fields are what the log of a table remembers of each series; the view `bounds` shows them.
 """
 
 _KINDS = {
@@ -27,8 +28,8 @@ _KINDS = {
 }
 
 _GIVEN = {
-    "bounds": "What the log says of each series: the bounds of what is covered, the last snapshot, the revision, "
-    "since when orders may be open, between which ids a run could not settle them.",
+    "bounds": "What the log says of each series: the cursor fields of its dataset, and `revision`, which counts the "
+    "commits that touched it.",
     "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
     "series_rows": "How many rows each series has, and its first and last instant.",
     "series_reached": "How far each series reaches, by instants, by ids, or by its last snapshot.",
@@ -70,7 +71,9 @@ def _types() -> str:
 def _dataset(dataset: Dataset) -> str:
     columns = [(f"`{each.name}`", each.type.name, each.doc) for each in dataset.columns]
     facts = "\n".join(f"- {fact}" for fact in _facts(dataset))
-    return f"## {dataset.name}\n\n{dataset.doc}\n\n{facts}\n\n" + _table(("Column", "Type", ""), columns)
+    head = f"## {dataset.name}\n\n{dataset.doc}\n\n{facts}\n\n" + _table(("Column", "Type", ""), columns)
+    remembered = [(f"`{each.name}`", each.type.name, each.direction, each.doc) for each in dataset.cursor_fields]
+    return head + ("\n" + _table(("Cursor field", "Type", "Moves", ""), remembered) if remembered else "")
 
 
 def _facts(dataset: Dataset) -> Iterator[str]:

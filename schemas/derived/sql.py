@@ -14,17 +14,10 @@ from schemas.model.grid import LENGTH_US, Grid
 SERIES_COLUMNS = tuple(dict.fromkeys(name for dataset in DATASETS.values() for name in dataset.series))
 """Every column that names a series of some dataset: market, symbol, interval, account, wallet."""
 
-BOUND_COLUMNS = {
-    "since": TIME.arrow,
-    "until": TIME.arrow,
-    "observed_at": TIME.arrow,
-    "since_id": pa.int64(),
-    "until_id": pa.int64(),
-    "open_since": TIME.arrow,
-    "unsettled_id": pa.int64(),
-    "unsettled_until_id": pa.int64(),
-    "revision": pa.int64(),
+BOUND_COLUMNS = {field.name: field.type.arrow for dataset in DATASETS.values() for field in dataset.cursor_fields} | {
+    "revision": pa.int64()
 }
+"""Every cursor field of some dataset, and the number of commits that touched a series."""
 
 BOUNDS_SCHEMA = pa.schema(
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.model.cursor import CursorField
 from schemas.model.fields import FLAG, ID, TEXT, Column
 
 MONTH = "month"
@@ -42,7 +44,8 @@ class Lifecycle:
 class Dataset:
     """One logical table: its columns, key, kind, series and partition.
 
-    `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series.
+    `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series,
+    and `cursor_fields` are what the log remembers of each.
     `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
     value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
     `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
@@ -58,6 +61,7 @@ class Dataset:
     kind: Kind
     series: tuple[str, ...] = ()
     cursor: str | None = None
+    cursor_fields: tuple[CursorField, ...] = ()
     clock: str | None = None
     partition: tuple[str, ...] = ()
     yearly: tuple[str, frozenset[str]] | None = None
@@ -108,6 +112,11 @@ class Dataset:
     def id_column(self) -> str:
         """The column that names one thing within its series."""
         return self.identity[-1] if self.kind is Kind.VERSIONS else self.key[-1]
+
+    @cached_property
+    def remembered(self) -> Mapping[str, CursorField]:
+        """The cursor fields by name."""
+        return {field.name: field for field in self.cursor_fields}
 
     def may_misfit(self, column: Column) -> bool:
         """Whether a row is kept when this column cannot hold what is printed, which then stands in `extra` instead.

@@ -54,6 +54,10 @@ class Series:
         """The series of another dataset that has the same values."""
         return Series.of_row(dataset, self.values)
 
+    def field_id(self, name: str) -> str:
+        """The name of one field of the series' cursor in the log of its table."""
+        return f"{self.id}#{name}"
+
     def bound(self, name: str, bounds: Mapping[str, int]) -> int | None:
         """One field of the series' cursor, out of all that the log of its table holds."""
-        return bounds.get(f"{self.id}#{name}")
+        return bounds.get(self.field_id(name))

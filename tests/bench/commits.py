@@ -48,8 +48,8 @@ def _moves(number: int) -> list[Move]:
     since, until = (start_us + (number + ahead) * MINUTES * 60 * SECOND_US for ahead in (0, 1))
     series = [Series.of(KLINES, market="spot", symbol=symbol, interval="1m") for symbol in SYMBOLS]
     if number:
-        return [Move(one.id, {"until": since}, {"until": until}) for one in series]
-    return [Move(one.id, {"since": None, "until": None}, {"since": since, "until": until}) for one in series]
+        return [Move(one, {"until": since}, {"until": until}) for one in series]
+    return [Move(one, {"since": None, "until": None}, {"since": since, "until": until}) for one in series]
 
 
 class Growing:

@@ -31,6 +31,7 @@ from pipelines.quality.statements import prove
 from schemas.datasets.market import KLINES
 from schemas.model.fields import ID, MONEY, TIME
 from schemas.model.grid import MINUTE_US, SECOND_US
+from schemas.model.series import Series
 
 YEAR_MINUTES = 365 * 1440
 TOGETHER = 5  # symbols in one commit
@@ -60,9 +61,10 @@ def _together(names: list[str]) -> Iterator[list[str]]:
 
 
 def _move(name: str, since: int, until: int) -> Move:
+    series = Series.of(KLINES, market="spot", symbol=name, interval="1m")
     if since == _STARTS[0]:
-        return Move(f"spot/{name}/1m", {"since": None, "until": None}, {"since": since, "until": until})
-    return Move(f"spot/{name}/1m", {"until": since}, {"until": until})
+        return Move(series, {"since": None, "until": None}, {"since": since, "until": until})
+    return Move(series, {"until": since}, {"until": until})
 
 
 def _month(chance: np.random.Generator, symbol: str, since: int, until: int) -> pa.Table:

@@ -79,7 +79,7 @@ def _moves(month: int) -> list[Move]:
     series = [Series.of(ORDERS, account="main", market="spot", symbol=symbol) for symbol in SYMBOLS]
     before, after = (int(_begin(one).timestamp() * 1e6) for one in (month - 1, month))
     expected = {"open_since": before if month else None, "revision": month or None}
-    return [Move(one.id, expected, {"open_since": after}) for one in series]
+    return [Move(one, expected, {"open_since": after}) for one in series]
 
 
 def changed(lake: Lake) -> list[Seen]:

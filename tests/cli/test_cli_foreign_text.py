@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from support.beside import API_KEY, SECRET, Served
+from support.lakes import price_series
 
 from connectors.lake import Lake, Move
 from connectors.simulator.protocol.faults import Error
@@ -50,7 +51,7 @@ def steering(text: str) -> set[str]:
 def hostile_lake(config: Path) -> Path:
     """A lake that holds the price of a symbol whose name steers terminals; gives its flows.yaml."""
     row = {"market": "spot", "symbol": HOSTILE, "price": Decimal(1), "observed_at": NOON}
-    move = Move("spot", {"observed_at": None}, {"observed_at": int(NOON.timestamp()) * 1_000_000})
+    move = Move.of(price_series(), {"observed_at": int(NOON.timestamp()) * 1_000_000}, {})
     rows = pa.Table.from_pylist([row], schema=PRICES.schema)
     Lake.open(config.parent / "lake", "simulator").table(PRICES).commit(rows, [move])
     return config

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.lakes import price_series
 
 import pipelines
 from connectors.lake import Lake, Move
@@ -43,7 +44,7 @@ def config(tmp_path):
     )
     lake = Lake.open(tmp_path / "lake", "simulator")
     observed_us = int(NOON.timestamp()) * 1_000_000
-    lake.table(PRICES).commit(rows, [Move("spot", {"observed_at": None}, {"observed_at": observed_us})])
+    lake.table(PRICES).commit(rows, [Move.of(price_series(), {"observed_at": observed_us}, {})])
     return path
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from connectors.lake import Lake, Move, Table
 from schemas.datasets.market import KLINES
 from schemas.model.fields import DECIMALS, TIME
+from schemas.model.series import Series
 
 MINUTE_US = 60_000_000
 FEBRUARY_US = 1_769_904_000_000_000
@@ -42,7 +43,8 @@ def candles(symbol: str, minutes: range, close: int = 1) -> pa.Table:
 def move(symbol: str, revision: int, **until: int) -> Move:
     """The move of a series that has been committed so many times."""
     expected = dict.fromkeys(until, 10 * revision - 10 if revision else None)
-    return Move(f"spot/{symbol}/1m", {"revision": revision or None} | expected, until)
+    series = Series.of(KLINES, market="spot", symbol=symbol, interval="1m")
+    return Move(series, {"revision": revision or None} | expected, until)
 
 
 def create(table: Table) -> None:

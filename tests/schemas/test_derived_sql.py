@@ -23,6 +23,28 @@ def test_the_page_of_datasets_is_generated() -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_the_page_has_every_cursor_field(dataset: Dataset) -> None:
+    """Each cursor field stands under its dataset with its type, the way it moves, and what it means."""
+    section = datasets_md().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
+    for each in dataset.cursor_fields:
+        assert f"| `{each.name}` | {each.type.name} | {each.direction} | {each.doc} |" in section
+
+
+def test_a_cursor_field_is_of_one_type() -> None:
+    """The view `bounds` has one column for each name, whichever datasets declare it."""
+    types = {(each.name, each.type.name) for dataset in DATASETS.values() for each in dataset.cursor_fields}
+    assert len(types) == len({name for name, _ in types})
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_what_is_walked_declares_its_coverage(dataset: Dataset) -> None:
+    """A dataset with a cursor remembers the interval that its rows lie in, of instants or of ids."""
+    if dataset.cursor is not None:
+        names = dataset.remembered.keys()
+        assert {"since", "until"} <= names or {"since_id", "until_id"} <= names
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_the_page_has_every_column(dataset: Dataset) -> None:
     """Each column stands under its dataset with its type and what it means, and NULL is explained where it may be."""
     section = datasets_md().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.lake import Lake, Move
-from schemas.datasets.market import KLINES
+from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import ORDERS
 from schemas.model.dataset import Dataset
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
@@ -46,11 +46,7 @@ def put(lake: Lake, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mappin
     table = lake.table(dataset)
     known = table.bounds()
     moves = [
-        Move(
-            series=series,
-            expected={name: known.get(f"{series}#{name}") for name in bounds if name != "observed_at"},
-            new={name: us(values[series]) for name, values in bounds.items()},
-        )
+        Move.of(Series.with_id(dataset, series), {name: us(values[series]) for name, values in bounds.items()}, known)
         for series in next(iter(bounds.values()), {})
     ]
     table.commit(rows_of(dataset, *rows), moves)
@@ -64,6 +60,11 @@ def candle_series(symbol: str = "BTCUSDT", interval: str = "1m") -> Series:
 def order_series(symbol: str = "BTCUSDT") -> Series:
     """The orders of the account `main` in one symbol of the spot market."""
     return Series.of(ORDERS, account="main", market="spot", symbol=symbol)
+
+
+def price_series() -> Series:
+    """The prices of the spot market."""
+    return Series.of(PRICES, market="spot")
 
 
 def small_lake(path: Path) -> Lake:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from schemas.model.cursor import Direction
 from schemas.model.errors import Problem
+from schemas.model.series import Series
 
-DOWNWARD = ("since", "since_id")
-RISING = "observed_at"
-REVISION = "revision"
-# These say how things stand, not how far one got: they go either way.
-FREE = ("open_since", "gone_at", "retained_at", "unsettled_id", "unsettled_until_id")
+REVISION = "revision"  # which every commit raises by one
 
 
 class Refused(Problem):
@@ -21,50 +19,55 @@ class Refused(Problem):
 class Stale(Refused):
     """Other writers moved these series since the plan was made; nothing was written: plan them again."""
 
-    def __init__(self, series: frozenset[str]) -> None:
-        super().__init__(f"Another writer moved {', '.join(sorted(series)) or 'the files'} first.", "Plan again.")
+    def __init__(self, series: frozenset[Series]) -> None:
+        super().__init__(
+            f"Another writer moved {', '.join(sorted(one.id for one in series)) or 'the files'} first.", "Plan again."
+        )
         self.series = series
 
-    def __reduce__(self) -> tuple[type[Stale], tuple[frozenset[str]]]:
+    def __reduce__(self) -> tuple[type[Stale], tuple[frozenset[Series]]]:
         return Stale, (self.series,)
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a commit does to a series: the bounds its plan started from, and the bounds it leaves.
+    """What a commit does to a series: the cursor fields its plan started from, and the values it leaves.
 
-    Bound names are `since`, `until`, `since_id`, `until_id`, `observed_at` and others that a pull remembers itself by,
-    and `revision`, which every commit raises by one. A move that changes no bound must name the revision it expects,
-    or a second writer would not be noticed.
+    A field moves as its dataset declares. A move that changes no field must name the revision it expects, or a second
+    writer would not be noticed.
     """
 
-    series: str
+    series: Series
     expected: Mapping[str, int | None] = field(default_factory=dict)
     new: Mapping[str, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, series: Series, new: Mapping[str, int], bounds: Mapping[str, int]) -> Move:
+        """Take a series from where these bounds have it, its revision included."""
+        return cls(series, {name: series.bound(name, bounds) for name in (*new, REVISION)}, dict(new))
+
     def __post_init__(self) -> None:
         changed = {name for name, value in self.new.items() if self.expected.get(name) != value}
-        assert changed or REVISION in self.expected, f"nothing would refuse a second writer of {self.series}"
-        assert REVISION not in self.new, "the revision is raised by the commit"
-        assert self.new.keys() - {RISING} <= self.expected.keys(), f"a bound of {self.series} moves unseen"
-        for name in changed & self.expected.keys() - set(FREE):
-            self._assert_grows(name)
+        assert changed or REVISION in self.expected, f"nothing would refuse a second writer of {self.series.id}"
+        undeclared = ", ".join(sorted(self.new.keys() - self.series.dataset.remembered.keys()))
+        assert not undeclared, f"{self.series.dataset.name} declares no cursor field {undeclared}"
+        assert self.new.keys() <= self.expected.keys(), f"a field of {self.series.id} moves unseen"
+        for name in changed:
+            self._assert_direction(name)
 
-    def _assert_grows(self, name: str) -> None:
+    def _assert_direction(self, name: str) -> None:
         before, after = self.expected[name], self.new[name]
-        grows = before is None or (after < before if name in DOWNWARD else after > before)
-        assert grows, f"{name} of {self.series} would shrink what is covered, from {before} to {after}"
+        direction = self.series.dataset.remembered[name].direction
+        if before is not None and direction is not Direction.FREE:
+            grows = after < before if direction is Direction.FALLING else after > before
+            assert grows, f"{name} of {self.series.id} would shrink what is covered, from {before} to {after}"
 
     def fits(self, bounds: Mapping[str, int]) -> bool:
-        """Whether the bounds are as expected, and a snapshot is newer than the last."""
-        as_expected = all(bounds.get(f"{self.series}#{name}") == value for name, value in self.expected.items())
-        last = bounds.get(f"{self.series}#{RISING}")
-        return as_expected and (last is None or self.new.get(RISING, last + 1) > last)
+        """Whether the fields are as expected."""
+        return all(self.series.bound(name, bounds) == value for name, value in self.expected.items())
 
     def ids(self, bounds: Mapping[str, int]) -> dict[str, int]:
         """The app ids to commit: what changed, and the next revision."""
-        moved = {f"{self.series}#{name}": value for name, value in self.new.items()}
-        revision = f"{self.series}#{REVISION}"
-        return {id_: value for id_, value in moved.items() if bounds.get(id_) != value} | {
-            revision: bounds.get(revision, 0) + 1
-        }
+        changed = {name: value for name, value in self.new.items() if self.series.bound(name, bounds) != value}
+        changed[REVISION] = (self.series.bound(REVISION, bounds) or 0) + 1
+        return {self.series.field_id(name): value for name, value in changed.items()}

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from support.lakes import rows_of, small_lake, us
+from support.lakes import candle_series, order_series, price_series, rows_of, small_lake, us
 
 from connectors.lake import Lake, Move, Stale, Table
 from connectors.lake.log.snapshot import CHECKPOINT_EVERY
+from connectors.lake.sql.session import connect
 from schemas.datasets.market import KLINES, PRICES
+from schemas.model.cursor import rising
+from schemas.model.series import Series
 
 MINUTE_US = 60_000_000
 START = us("2026-01-01")
@@ -40,10 +44,8 @@ def candles(symbol: str, minutes: range, **columns: Any) -> pa.Table:
 
 def move(table: Table, symbol: str, until: int) -> Move:
     """The next forward move of a series, planned on the bounds as they are now."""
-    series, bounds = f"spot/{symbol}/1m", table.bounds()
-    expected = {name: bounds.get(f"{series}#{name}") for name in ("since", "until", "revision")}
-    since = 0 if expected["since"] is None else expected["since"]
-    return Move(series, expected, {"since": since, "until": until})
+    series, bounds = candle_series(symbol), table.bounds()
+    return Move.of(series, {"since": series.bound("since", bounds) or 0, "until": until}, bounds)
 
 
 def minutes(table: Table) -> list[tuple[str, int]]:
@@ -85,7 +87,7 @@ def test_the_second_flush_is_refused_when_another_covered_its_series(table: Tabl
     table.commit(candles("A", range(2)), [mine["A"]])
     with pytest.raises(Stale) as stale:
         table.commit(candles("B", range(2)), [mine["B"]])
-    assert stale.value.series == {"spot/B/1m"}
+    assert stale.value.series == {candle_series("B")}
     assert minutes(table) == [("A", 0), ("A", 1), ("B", 0), ("B", 1)]
 
 
@@ -96,14 +98,14 @@ def test_one_stale_series_refuses_the_whole_commit_and_leaves_no_file(table: Tab
     before = set(table._root.rglob("*.parquet"))
     with pytest.raises(Stale) as stale:
         table.commit(pa.concat_tables([candles("A", range(1)), candles("B", range(1))]), plan)
-    assert stale.value.series == {"spot/B/1m"}
+    assert stale.value.series == {candle_series("B")}
     assert set(table._root.rglob("*.parquet")) == before
 
 
 def test_late_rows_come_in_once(table: Table) -> None:
     """Two that found the same late row both name the revision they saw, and one is refused, though no bound moves."""
     table.commit(candles("A", range(2)), [move(table, "A", 5)])
-    late = Move("spot/A/1m", {"revision": 1})
+    late = Move(candle_series("A"), {"revision": 1})
     table.commit(candles("A", range(3, 4)), [late])
     with pytest.raises(Stale):
         table.commit(candles("A", range(3, 4)), [late])
@@ -112,25 +114,59 @@ def test_late_rows_come_in_once(table: Table) -> None:
 
 def test_an_unguarded_move_is_a_bug() -> None:
     """A move that would not refuse a second writer, or would shrink coverage, is refused where it is made."""
+    series = candle_series()
     with pytest.raises(AssertionError, match="nothing would refuse"):
-        Move("a", {"until": 5}, {"until": 5})
+        Move(series, {"until": 5}, {"until": 5})
     with pytest.raises(AssertionError, match="moves unseen"):
-        Move("a", {}, {"until": 5})
+        Move(series, {}, {"until": 5})
     with pytest.raises(AssertionError, match="shrink"):
-        Move("a", {"until": 5}, {"until": 4})
+        Move(series, {"until": 5}, {"until": 4})
     with pytest.raises(AssertionError, match="shrink"):
-        Move("a", {"since": 5}, {"since": 6})
+        Move(series, {"since": 5}, {"since": 6})
+
+
+def test_a_move_of_an_undeclared_field_is_a_bug() -> None:
+    """What a dataset does not declare among its cursor fields is remembered of none of its series."""
+    with pytest.raises(AssertionError, match="klines declares no cursor field until_id"):
+        Move(candle_series(), {"until_id": None}, {"until_id": 5})
+
+
+def test_a_field_that_says_how_things_stand_goes_either_way() -> None:
+    """Fields declared as free are raised and lowered alike."""
+    for before, after in ((5, 4), (4, 5)):
+        assert Move(order_series(), {"open_since": before}, {"open_since": after}).new == {"open_since": after}
+
+
+def test_a_series_of_another_table_is_a_bug(table: Table) -> None:
+    """The orders of a symbol are not moved by a commit of candles."""
+    with pytest.raises(AssertionError, match="another table"):
+        table.commit(None, [Move.of(order_series(), {"open_since": 5}, {})])
+
+
+def test_fields_that_are_no_longer_declared_are_left_alone(lake: Lake) -> None:
+    """A lake written when a dataset had another cursor field is read and moved on, and keeps that field's value."""
+    older = replace(KLINES, cursor_fields=(*KLINES.cursor_fields, rising("walked_at", "when it was last walked")))
+    series = Series.of_row(older, candle_series("A").values)
+    Table(lake.path / "klines", older, lake.path / ".locks").commit(
+        candles("A", range(3)), [Move.of(series, {"since": 0, "until": 3, "walked_at": 7}, {})]
+    )
+    table = lake.table(KLINES)
+    table.commit(candles("A", range(3, 4)), [move(table, "A", 4)])
+    assert dict(table.series())[candle_series("A")] == {"since": 0, "until": 4, "walked_at": 7, "revision": 2}
+    with connect(lake) as session:
+        assert session.execute("SELECT epoch_us(until), revision FROM bounds").fetchall() == [(4, 2)]
 
 
 def test_a_snapshot_must_be_newer(lake: Lake) -> None:
     """Of two snapshots of one instant only the first lands, and time never runs back."""
     prices = lake.table(PRICES)
     rows = rows_of(PRICES, {"market": "spot", "symbol": "A", "observed_at": "2026-01-01"})
-    prices.commit(rows, [Move("spot", {}, {"observed_at": 5})])
-    for observed_at in (5, 4):
-        with pytest.raises(Stale):
-            prices.commit(rows, [Move("spot", {}, {"observed_at": observed_at})])
-    prices.commit(rows, [Move("spot", {}, {"observed_at": 6})])
+    prices.commit(rows, [Move.of(price_series(), {"observed_at": 5}, {})])
+    with pytest.raises(Stale):
+        prices.commit(rows, [Move.of(price_series(), {"observed_at": 5}, {})])
+    with pytest.raises(AssertionError, match="shrink"):
+        Move.of(price_series(), {"observed_at": 4}, prices.bounds())
+    prices.commit(rows, [Move.of(price_series(), {"observed_at": 6}, prices.bounds())])
     assert prices.scan().num_rows == 2
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from support.lakes import rows_of, small_lake
+from support.lakes import price_series, rows_of, small_lake
 
 from connectors.lake import Lake, Move, Table
 from connectors.lake.files import local_disk as durable
@@ -33,7 +33,7 @@ def put(table: Table, number: int) -> None:
     rows = rows_of(
         PRICES, *({"market": "spot", "symbol": f"S{n}", "observed_at": f"2026-01-0{1 + number}"} for n in range(500))
     )
-    table.commit(rows, [Move("spot", {}, {"observed_at": number + 1})])
+    table.commit(rows, [Move.of(price_series(), {"observed_at": number + 1}, table.bounds())])
 
 
 def flip(content: bytes) -> bytes:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.lakes import put
+from support.lakes import candle_series, put
 
 from connectors.lake import Lake, Stale
 from schemas.datasets.market import PRICES
@@ -86,7 +86,7 @@ def test_a_lake_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 def test_problems_travel_between_processes() -> None:
     """A refusal names its series also after pickling."""
-    assert pickle.loads(pickle.dumps(Stale(frozenset({"a"})))).series == {"a"}  # noqa: S301 - our own bytes
+    assert pickle.loads(pickle.dumps(Stale(frozenset({candle_series()})))).series == {candle_series()}  # noqa: S301 - our own bytes
 
 
 def test_what_lies_about_closes_no_lake(path: Path) -> None:

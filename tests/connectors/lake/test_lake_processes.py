@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from support.lakes import rows_of, us
+from support.lakes import candle_series, rows_of, us
 
 from connectors.lake import Lake, Move, Stale
 from schemas.datasets.market import KLINES
@@ -44,7 +44,7 @@ def _plan(bounds: dict[str, int]) -> list[tuple[str, int, Move]]:
         held = bounds.get(f"{series}#until")
         until = held or 0
         if until < STEPS * MINUTES:
-            plan.append((symbol, until, Move(series, {"until": held}, {"until": until + MINUTES})))
+            plan.append((symbol, until, Move(candle_series(symbol), {"until": held}, {"until": until + MINUTES})))
     return plan
 
 
@@ -57,7 +57,7 @@ def correct(folder: str) -> None:
         seen = {"revision": bounds[f"{series}#revision"]}
         keys = wrong.slice(0, 1).select(KLINES.key)
         try:
-            table.replace(keys, candles(symbol, range(1), close="2"), [Move(series, seen)])
+            table.replace(keys, candles(symbol, range(1), close="2"), [Move(candle_series(symbol), seen)])
         except Stale:
             continue
 

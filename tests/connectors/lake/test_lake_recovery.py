@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from support.lakes import rows_of, small_lake
+from support.lakes import price_series, rows_of, small_lake
 
 from connectors.lake import Lake, Move, Table
 from connectors.lake.files import local_disk as durable
@@ -38,7 +38,7 @@ def table(tmp_path: Path) -> Table:
 
 def snapshot(lake: Lake, number: int) -> None:
     rows = rows_of(PRICES, {"market": "spot", "symbol": f"S{number}", "observed_at": "2026-01-01"})
-    lake.table(PRICES).commit(rows, [Move("spot", {}, {"observed_at": number + 1})])
+    lake.table(PRICES).commit(rows, [Move.of(price_series(), {"observed_at": number + 1}, lake.table(PRICES).bounds())])
 
 
 def reopened(table: Table) -> Table:

@@ -58,7 +58,7 @@ def rows(table: Table) -> list[tuple[str, int, int]]:
 def correct(table: Table, symbol: str, minutes: range, close: str = "2") -> None:
     new = candles(symbol, minutes, close=close)
     revision = table.bounds().get(f"spot/{symbol}/1m#revision")
-    table.replace(new.select(KLINES.key), new, [Move(f"spot/{symbol}/1m", {"revision": revision})])
+    table.replace(new.select(KLINES.key), new, [Move(candle_series(symbol), {"revision": revision})])
 
 
 def test_a_closed_month_becomes_sorted_files_with_disjoint_symbols(
@@ -131,7 +131,9 @@ def test_a_replaced_row_is_there_once(table: Table) -> None:
 
 def test_a_rewrite_leaves_nothing_but_series_among_the_bounds(table: Table) -> None:
     """What the log notes of a rewritten partition is no series, before and after a checkpoint, here and elsewhere."""
-    table.commit(candles("A", range(5)), [Move("spot/A/1m", {"since": None, "until": None}, {"since": 0, "until": 5})])
+    table.commit(
+        candles("A", range(5)), [Move(candle_series("A"), {"since": None, "until": None}, {"since": 0, "until": 5})]
+    )
     table.commit(candles("A", range(5, 6)), [])
     correct(table, "A", range(1, 3))
     assert table.maintain(LATER).merged
@@ -151,9 +153,9 @@ def test_a_file_that_loses_all_rows_has_no_successor(table: Table) -> None:
 
 def test_a_stale_replacement_changes_nothing(table: Table) -> None:
     """Of two that replace the same row from the same plan only the first does."""
-    table.commit(candles("A", range(3)), [Move("spot/A/1m", {"until": None}, {"until": 3})])
+    table.commit(candles("A", range(3)), [Move(candle_series("A"), {"until": None}, {"until": 3})])
     keys = candles("A", range(1)).select(KLINES.key)
-    plan = [Move("spot/A/1m", {"revision": 1})]
+    plan = [Move(candle_series("A"), {"revision": 1})]
     table.replace(keys, candles("A", range(1), close="2"), plan)
     before = rows(table), set(table._root.rglob("*.parquet"))
     with pytest.raises(Stale):
@@ -218,7 +220,7 @@ def test_a_foreign_compaction_between_refuses_the_swap(table: Table, monkeypatch
     for number in range(2):
         table.commit(
             candles("A", range(number, number + 1)),
-            [Move("spot/A/1m", {"until": number or None}, {"until": number + 1})],
+            [Move(candle_series("A"), {"until": number or None}, {"until": number + 1})],
         )
     _when_files_are_written(monkeypatch, DeltaTable(str(table._root)).optimize.compact)
     with pytest.raises(Stale):

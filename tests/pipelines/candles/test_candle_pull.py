@@ -200,7 +200,7 @@ async def test_a_gap_whose_candles_are_there_already_is_filled_without_them(desk
     desk.exchange.faults.clear()
     table, series = desk.lake.table(KLINES), candle_series("BTCUSDT", "1m")
     rows = held(whole.lake.table(KLINES), series, us("2026-11-02T10:30"), us("2026-11-02T10:40"))
-    table.commit(rows, [Move(series.id, {"revision": table.bounds()[f"{series.id}#revision"]})])
+    table.commit(rows, [Move.of(series, {}, table.bounds())])
     desk.clock.advance(3700)
     await desk.run()
     assert_filled_in(desk)

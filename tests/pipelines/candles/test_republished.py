@@ -133,7 +133,7 @@ async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
     def overtaken(table: Table, series: Series, *span: int) -> pa.Table:
         monkeypatch.undo()
         other = archived.lake.table(KLINES)
-        other.commit(None, [Move(series.id, {"revision": other.bounds()[f"{series.id}#revision"]})])
+        other.commit(None, [Move.of(series, {}, other.bounds())])
         return read(table, series, *span)
 
     monkeypatch.setattr(renewal, "held", overtaken)

@@ -89,7 +89,7 @@ def break_orders(lake: Lake) -> None:
         order | {"order_id": 8, "status": "NEW", "prevented_match_id": None},
     )
     bounds = {"since_id": 0, "until_id": 10, "unsettled_id": 8, "unsettled_until_id": 9}
-    move = Move(Series.of_row(ORDERS, HELD).id, dict.fromkeys(bounds), bounds)
+    move = Move.of(Series.of_row(ORDERS, HELD), bounds, {})
     lake.table(ORDERS).commit(rows_of(ORDERS), [move])
     fill = filled(FILLS) | HELD | {"commission_asset": ""}
     put(lake, FILLS, *(fill | {"trade_id": order_id, "order_id": order_id} for order_id in (9, 12)))

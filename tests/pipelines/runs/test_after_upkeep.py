@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.lakes import put, rows_of, small_lake
+from support.lakes import rows_of, small_lake
 
-from connectors.lake import Lake
+from connectors.lake import Lake, Move
 from connectors.lake.sql.session import connect, run
 from connectors.lake.upkeep.compact import FEWEST
 from pipelines.pull.symbols import covered
@@ -34,13 +34,13 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake with one series in every dataset, each of which upkeep has merged files of."""
     lake = small_lake(tmp_path_factory.mktemp("upkeep"))
     for dataset in WITH_SERIES:
-        series = Series.of_row(dataset, SERIES).id
+        table, series = lake.table(dataset), Series.of_row(dataset, SERIES)
         instants = {column.name: "2026-01-01" for column in dataset.columns if column.type is TIME}
         row = instants | SERIES
-        put(lake, dataset, row, observed_at={series: "2026-01-02"})
+        table.commit(rows_of(dataset, row), [Move.of(series, {}, table.bounds())])
         for _ in range(FEWEST):
-            lake.table(dataset).commit(rows_of(dataset, row), [])
-        assert lake.table(dataset).maintain().merged
+            table.commit(rows_of(dataset, row), [])
+        assert table.maintain().merged
     return lake
 
 
