@@ -14,11 +14,12 @@ from pipelines.pull.symbols import covered
 from pipelines.trading.cursors import known_symbols, stands_of
 from schemas.datasets import DATASETS
 from schemas.datasets.orders import FILLS, ORDERS
+from schemas.derived.sql import SERIES_COLUMNS
 from schemas.model.dataset import Dataset
 from schemas.model.fields import TIME
 from schemas.model.series import Series
 
-SERIES = {
+SERIES = dict.fromkeys(SERIES_COLUMNS, "x") | {
     "account": "main",
     "market": "spot",
     "wallet": "spot",
