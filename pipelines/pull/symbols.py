@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints.model import Whole
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
@@ -20,19 +21,19 @@ from schemas.model.series import Series
 FRESH_US = HOUR_US  # how long a listing is good for
 BRAND_NEW_US = MINUTE_US  # how long it is good for when a name is missing from it
 TRADING = "TRADING"
-NOT_TRADING = "BREAK"  # delisted, or not yet listed
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The last version of every symbol of a market."""
+    """The last version of every symbol of a market; with a status among the `idle`, a symbol does not trade."""
 
     rows: Mapping[str, Mapping[str, Any]]
+    idle: Collection[str] = ()
 
     @property
     def delisted(self) -> frozenset[str]:
         return frozenset(
-            symbol for symbol, row in self.rows.items() if row["status"] == NOT_TRADING or row["gone_since"] is not None
+            symbol for symbol, row in self.rows.items() if row["status"] in self.idle or row["gone_since"] is not None
         )
 
     def forgotten(self, names: Iterable[str]) -> frozenset[str]:
@@ -89,7 +90,9 @@ def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
 def known(lake: Lake, market: str) -> Listing:
     """Every symbol that was ever listed to us, also those that vanished since."""
     states = last_states(lake, Series.of(SYMBOLS, market=market))
-    return Listing({symbol: row for (_, symbol), row in states.items()})
+    walk = FEEDING[SYMBOLS.name, market].walk
+    idle = walk.idle if isinstance(walk, Whole) else ()
+    return Listing({symbol: row for (_, symbol), row in states.items()}, idle)
 
 
 def covered(lake: Lake, market: str) -> set[str]:

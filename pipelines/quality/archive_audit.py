@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints.spot import KLINES as ENDPOINT
+from connectors.binance.endpoints import feeding
 from connectors.binance.errors import UnknownSymbol
 from connectors.lake import Lake
 from pipelines.context.session import Session
@@ -57,7 +57,7 @@ async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | N
     now = session.client.now_us()
     if await asyncio.to_thread(_done_today, session.lake, now):
         return None
-    pages = await asyncio.to_thread(sample, session.lake, now // DAY_US, weight // ENDPOINT.cost({}))
+    pages = await asyncio.to_thread(sample, session.lake, now // DAY_US, weight)
     compared = await _compared(session, pages)
     if not compared.pages or (session.stop.is_set() and not compared.found):
         return None
@@ -99,11 +99,16 @@ async def _compared(session: Session, pages: Iterable[Page]) -> Compared:
     return compared
 
 
-def sample(lake: Lake, day: int, count: int) -> list[Page]:
-    """So many pages of the candles that archive files gave, each file as likely as the candles it gave are many."""
+def sample(lake: Lake, day: int, weight: int) -> list[Page]:
+    """Pages of the candles that archive files gave, each file as likely as the candles it gave are many.
+
+    They are as many as this request weight pays for.
+    """
     files = _loaded(lake)
     if not files:
         return []
+    endpoints = {feeding(Series.of_row(KLINES, file)) for file in files}
+    count = weight // max(endpoint.cost({"limit": endpoint.page_limit}) for endpoint in endpoints)
     chance = Random(day)  # noqa: S311 - reproducible on purpose; guards nothing
     chosen = chance.choices(files, weights=[file["rows"] for file in files], k=count)
     return list(dict.fromkeys(_page(chance, file) for file in chosen))
@@ -113,9 +118,10 @@ def _page(chance: Random, file: dict[str, Any]) -> Page:
     series = Series.of_row(KLINES, file)
     length_us = Grid.of(series["interval"]).length_us
     slots = (file["until"] - file["since"]) // length_us
-    first = chance.randrange(max(1, slots - ENDPOINT.page_limit + 1))
+    page_rows = feeding(series).page_limit
+    first = chance.randrange(max(1, slots - page_rows + 1))
     since = file["since"] + first * length_us
-    return Page(series, since, min(file["until"], since + ENDPOINT.page_limit * length_us))
+    return Page(series, since, min(file["until"], since + page_rows * length_us))
 
 
 def _loaded(lake: Lake) -> list[dict[str, Any]]:
@@ -148,11 +154,11 @@ def _done_today(lake: Lake, now: int) -> bool:
 
 async def _held_against(session: Session, page: Page) -> list[str]:
     """The candles of a page that are not the same here and over REST, each as JSON."""
-    series = page.series
-    stored = await asyncio.to_thread(held, session.lake.table(KLINES), series, page.since, page.until)
+    series, endpoint = page.series, feeding(page.series)
+    stored = await asyncio.to_thread(held, session.lake.table(series.dataset), series, page.since, page.until)
     printed = await session.client.rows(
-        ENDPOINT, series.values, symbol=series["symbol"], interval=series["interval"],
-        startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=ENDPOINT.page_limit,
+        endpoint, series.values, symbol=series["symbol"], interval=series["interval"],
+        startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=endpoint.page_limit,
     )  # fmt: skip
     session.progress.advance(requests=1)
     return list(_differing(series, stored, printed))

@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from connectors.binance.archive.client import Archive
+from connectors.binance.archive.files import READ_MARKETS
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
-from connectors.binance.pools import SPOT
+from connectors.binance.endpoints import CLOCKS
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.context.progress import Progress, following
@@ -26,6 +27,7 @@ from pipelines.runs.registry import Task, Unit, Window, units_of
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import admit, keys_for
 from pipelines.settings.loader import flow_named
+from pipelines.settings.markets import family_of
 from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
@@ -140,14 +142,14 @@ async def open_run(
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:
-        client = Client(site, budget, keys, on_request=journal.note)
+        client = Client(site, budget, keys, on_request=journal.note, family=family_of(flow))
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop, again=again)
         run = Run(config, flow, session, units_of(name, flow), window)
         reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
         async with (
             reached,
             archive_for(site, flow) as session.archive,
-            following(progress, partial(budget.state, SPOT)),
+            following(progress, partial(budget.state, CLOCKS[family_of(flow)].pool)),
         ):
             try:
                 if isinstance(flow, AccountFlow):
@@ -161,7 +163,7 @@ def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive |
     """The public archive, where the site has one and the flow may need it."""
     match flow:
         case MarketFlow():
-            needed = flow.source != "rest"
+            needed = flow.source != "rest" and flow.market in READ_MARKETS
         case AccountFlow():
             needed = flow.symbols == TRADED  # it names symbols that the exchange does not list any more
         case MaintenanceFlow():

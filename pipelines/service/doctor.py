@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +14,16 @@ from typing import Any, Literal
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
+from connectors.binance.endpoints import CLOCKS
 from connectors.binance.key_guard import check_key
-from connectors.binance.pools import SPOT
 from connectors.binance.route import proxy_name
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.service.server import apart, recorder
 from pipelines.settings.credentials import key_of
 from pipelines.settings.loader import exposure, load
-from schemas.config.flows import Account
+from pipelines.settings.markets import family_of
+from schemas.config.flows import Account, FlowsFile, MaintenanceFlow
 from schemas.model.errors import Problem
 
 Level = Literal["ok", "warn", "fail"]
@@ -64,9 +65,11 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
     for finding in (*_disk(config.lake), *_lake(config.lake, site), await _prefect(path)):
         yield finding
     try:
+        families = _families(config)
         with Budget(state or default_path(), site.environment, share=config.budget) as budget:
-            yield _budget(budget)
-            yield await _clock(site, budget)
+            yield _budget(budget, families)
+            for family in families:
+                yield await _clock(site, family, budget)
             for name, account in config.accounts.items():
                 yield await _key(name, account, site, budget)
     except Problem as problem:
@@ -116,27 +119,35 @@ async def _prefect(path: Path) -> Finding:
     )
 
 
-def _budget(budget: Budget) -> Finding:
-    state = budget.state(SPOT)
-    if state.blocked_until is not None:
-        until = datetime.fromtimestamp(state.blocked_until, UTC)
+def _families(config: FlowsFile) -> list[str]:
+    """The families of calls that the flows ask for; upkeep can wait for a network."""
+    asking = [flow for flow in config.flows.values() if not isinstance(flow, MaintenanceFlow)]
+    return sorted({family_of(flow) for flow in asking}) or ["spot"]
+
+
+def _budget(budget: Budget, families: Iterable[str]) -> Finding:
+    states = {CLOCKS[family].pool.name: budget.state(CLOCKS[family].pool) for family in families}
+    blocked_until = max((state.blocked_until or 0.0 for state in states.values()), default=0.0)
+    if blocked_until:
+        until = datetime.fromtimestamp(blocked_until, UTC)
         says = f"this address must not ask before {until:%Y-%m-%d %H:%M:%S} UTC"
         return Finding("budget", "fail", says, "Wait; asking earlier makes it longer.", exit_code=75)
-    return Finding("budget", "ok", f"{state.used:,} of {state.usable:,} weight used this minute")
+    used = (f"{state.used:,} of {state.usable:,} weight of {name}" for name, state in states.items())
+    return Finding("budget", "ok", f"{' and '.join(used)} used this minute")
 
 
-async def _clock(site: Site, budget: Budget) -> Finding:
-    """Whether the exchange answers here, and how far this machine's clock is off."""
+async def _clock(site: Site, family: str, budget: Budget) -> Finding:
+    """Whether a host of the exchange answers here, and how far this machine's clock is off."""
     try:
-        async with Client(site, budget) as client:
+        async with Client(site, budget, family=family) as client:
             await client.sync()
             ahead_s = time.time() - client.now_us() / 1e6
     except Problem as problem:
         return Finding.of("exchange", problem)
-    proxy = proxy_name(site.url("spot"))
+    proxy = proxy_name(site.url(family))
     through = f" through the proxy {proxy}" if proxy else ""
     off = f"{abs(ahead_s):.3f} s {'ahead' if ahead_s > 0 else 'behind'}"
-    says = f"{site.url('spot')} answers{through}; this clock is {off}"
+    says = f"{site.url(family)} answers{through}; this clock is {off}"
     if abs(ahead_s) > CLOCK_WARN_S:
         return Finding(
             "exchange", "warn", says, "binlake corrects for it; others may not: let the machine set its clock."

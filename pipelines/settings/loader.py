@@ -18,7 +18,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from connectors.binance.sites import resolve
-from schemas.config.flows import Flow, FlowsFile
+from pipelines.settings.markets import lacking
+from schemas.config.flows import Flow, FlowsFile, MarketFlow
 from schemas.config.values import shown
 from schemas.model.errors import UsageProblem
 
@@ -56,6 +57,9 @@ def load(path: Path = DEFAULT_PATH, *, now: datetime | None = None) -> FlowsFile
         resolve(config.exchange)
     except UsageProblem as problem:
         raise document.wrong(document.lines[("exchange",)], problem.what, problem.way_out) from None
+    for name, flow in config.flows.items():
+        for key, what, way_out in lacking(flow) if isinstance(flow, MarketFlow) else ():
+            raise document.wrong(document.lines["flows", name, key], f"flows.{name}.{key}: {what}", way_out)
     return config
 
 

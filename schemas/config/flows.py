@@ -186,7 +186,9 @@ class MarketFlow(_Flow):
     """Pulls what a market prints; needs no key."""
 
     kind: Literal["market"] = Field(description="what the flow pulls")
-    market: Annotated[str, OneOf("market", ("spot",))] = Field(description="the market")
+    market: Annotated[str, OneOf("market", ("spot", "usdm"))] = Field(
+        description="spot, or usdm: futures margined in USD"
+    )
     datasets: _Many[_MarketDataset] = Field(description="what to pull")
     symbols: _Symbols = Field("all", description="a list of names, all, or {quote: USDT, top: 50}; klines need it")
     intervals: _Many[_Interval] = Field((), description="lengths of the candles; klines alone have them")
@@ -194,7 +196,9 @@ class MarketFlow(_Flow):
         None, description="where history begins, a date or an instant, UTC; klines alone have it"
     )
     source: Literal["auto", "rest", "archive"] = Field(
-        "auto", description="where long history comes from: auto takes the public archive when it spares requests"
+        "auto",
+        description="where long history comes from: auto takes the public archive where it spares requests; "
+        "that of usdm is not read yet",
     )
     delisted: bool = Field(
         False, description="with symbols: all, also pull what the exchange no longer lists but its archive holds"

@@ -26,6 +26,8 @@ VALID = {
     "klines": KLINES,
     "prices alone": PRICES,
     "every day": PRICES + "    every: 1d\n",
+    "futures": KLINES.replace("market: spot", "market: usdm"),
+    "futures without an archive": KLINES.replace("market: spot", "market: usdm") + "    source: rest\n",
     "a cron": PRICES + '    cron: "*/5 9-17 * JAN-MAR 1-5"\n',
     "the top of a quote": KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 50}"),
     "all symbols": KLINES.replace("[BTCUSDT]", "all"),
@@ -58,6 +60,26 @@ INVALID = {
     "unknown dataset": (
         PRICES.replace("prices", "klnies"),
         "line 5: flows.p.datasets.0: 'klnies' is not a valid market dataset; did you mean klines? valid: symbols, klines, prices,",
+    ),
+    "a dataset that the market lacks": (
+        PRICES.replace("market: spot", "market: usdm"),
+        "line 5: flows.p.datasets: usdm has no prices. It has symbols, klines.",
+    ),
+    "an interval that the market lacks": (
+        KLINES.replace("market: spot", "market: usdm").replace("[1m]", "[1m, 1s]"),
+        "flows.p.intervals: usdm has no klines of 1s. It has 1m, 3m,",
+    ),
+    "a market whose most traded symbols are not known": (
+        KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "{quote: USDT, top: 5}"),
+        "line 6: flows.p.symbols: usdm has no tickers to choose the top symbols by. Name the symbols, or write all.",
+    ),
+    "a market without an archive": (
+        KLINES.replace("market: spot", "market: usdm") + "    source: archive\n",
+        "flows.p.source: the public archive of usdm is not read yet. Write source: rest.",
+    ),
+    "delisted symbols of a market without an archive": (
+        KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "all") + "    delisted: true\n",
+        "flows.p.delisted: the public archive of usdm is not read yet. Take it away.",
     ),
     "dataset to come": (
         HMAC.replace("[balances]", "[balances, income]"),

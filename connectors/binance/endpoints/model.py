@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from connectors.binance.pools import Pool
 from schemas.model.dataset import Dataset
+from schemas.model.grid import INTERVALS
 
 Param = str | int | list[str] | None
 
@@ -102,6 +103,8 @@ class ById:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnGrid:
     """Candles, asked for by the instants at which they open."""
+
+    intervals: tuple[str, ...] = INTERVALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.binance.endpoints import spot
-from connectors.binance.endpoints.model import ByLimit, Endpoint, Whole
+from connectors.binance.endpoints.model import ByLimit, Endpoint, OnGrid, Whole
 from connectors.binance.pools import FUTURES
 from schemas.datasets.market import SYMBOLS
+from schemas.model.grid import INTERVALS
 
 TIME = Endpoint(name="fapi/time", path="/fapi/v1/time", pool=FUTURES, family="usdm", market="usdm")
 
@@ -32,6 +33,7 @@ KLINES = replace(
     pool=FUTURES,
     family="usdm",
     market="usdm",
+    walk=OnGrid(intervals=tuple(interval for interval in INTERVALS if interval != "1s")),
     # As documented; at 100 and 500 themselves less was measured.
     weight=ByLimit(up_to=((99, 1), (499, 2), (1000, 5)), beyond=10, unsent=5),
     page_limit=1500,

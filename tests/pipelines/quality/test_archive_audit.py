@@ -122,7 +122,7 @@ async def test_once_a_day(loaded: Desk):
     assert loaded.asked() == []
     loaded.clock.advance(86_400)
     assert await audited(loaded) is not None
-    assert sample(loaded.lake, DAY, 4) == sample(loaded.lake, DAY, 4) != sample(loaded.lake, DAY + 1, 4)
+    assert sample(loaded.lake, DAY, 8) == sample(loaded.lake, DAY, 8) != sample(loaded.lake, DAY + 1, 8)
 
 
 async def test_nothing_from_the_archive(desk: Desk):

@@ -1,0 +1,44 @@
+"""What a market has of all that a flow may ask for; the endpoints say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from connectors.binance.archive.files import READ_MARKETS
+from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints.model import OnGrid
+from schemas.config.flows import Flow, MarketFlow, TopSymbols
+from schemas.datasets.market import TICKERS
+
+
+def family_of(flow: Flow) -> str:
+    """The family whose host serves a flow, and whose clock it goes by."""
+    return FEEDING[flow.datasets[0], flow.market].family if isinstance(flow, MarketFlow) else "spot"
+
+
+def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
+    """What the market of a flow does not have: the key that asks for it, what is wrong, and the way out."""
+    market = flow.market
+    served = {dataset: endpoint for (dataset, where), endpoint in FEEDING.items() if where == market}
+    for dataset in flow.datasets:
+        if dataset not in served:
+            names = ", ".join(name for name in served if served[name].feeds.series[:1] == ("market",))
+            yield "datasets", f"{market} has no {dataset}", f"It has {names}."
+        elif isinstance(walk := served[dataset].walk, OnGrid):
+            for interval in flow.intervals:
+                if interval not in walk.intervals:
+                    yield (
+                        "intervals",
+                        f"{market} has no {dataset} of {interval}",
+                        f"It has {', '.join(walk.intervals)}.",
+                    )
+    if isinstance(flow.symbols, TopSymbols) and TICKERS.name not in served:
+        yield (
+            "symbols",
+            f"{market} has no {TICKERS.name} to choose the top symbols by",
+            "Name the symbols, or write all.",
+        )
+    if market not in READ_MARKETS and flow.source == "archive":
+        yield "source", f"the public archive of {market} is not read yet", "Write source: rest."
+    if market not in READ_MARKETS and flow.delisted:
+        yield "delisted", f"the public archive of {market} is not read yet", "Take it away."
