@@ -117,7 +117,7 @@ def _effects(lake: Lake, account: str, market: str, book: Listing, since: int, u
             if listed is not None:
                 sign = 1 if row["is_buyer"] else -1
                 sums[listed["base_asset"]] += sign * row["qty"]
-                sums[listed["quote_asset"]] -= sign * row["quote_qty"]
+                sums[listed["quote_asset"]] -= sign * (row["quote_qty"] or 0)  # what is not told explains nothing
     return sums
 
 

@@ -75,7 +75,6 @@ class FillPull:
         try:
             unanswered = await look.run(late)
         finally:
-            self.rows += look.rows
             self.failures += look.failures
         wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
         return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered

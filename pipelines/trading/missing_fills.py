@@ -31,7 +31,7 @@ _COLUMNS = (
     "prevented_match_id", "time", "update_time", "extra",
 )  # fmt: skip
 
-_Sums = tuple[Decimal, Decimal]  # in the base and in the quote asset
+_Sums = tuple[Decimal, Decimal | None]  # in the base and in the quote asset; None where a row does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,8 @@ class Told:
         qty, quote_qty = received
         if self.status not in ORDER_LIFE.final:
             return qty < self.executed_qty
-        return qty != self.executed_qty or (self.cumulative_quote_qty or quote_qty) != quote_qty
+        told = quote_qty is not None  # else only the base asset can be compared
+        return qty != self.executed_qty or (told and (self.cumulative_quote_qty or quote_qty) != quote_qty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,5 +216,5 @@ def _received(lake: Lake, series: Series, orders: Sequence[Told]) -> defaultdict
         rows = lake.table(dataset).scan(["order_id", "qty", "quote_qty"], where)
         for order_id, qty, quote_qty in zip(*(column(rows, name) for name in rows.column_names), strict=True):
             base, quote = sums[order_id]
-            sums[order_id] = base + qty, quote + quote_qty
+            sums[order_id] = base + qty, None if None in {quote, quote_qty} else quote + quote_qty
     return sums

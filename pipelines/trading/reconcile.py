@@ -84,7 +84,6 @@ class OrderLook:
     """Asks for single orders by their ids."""
 
     session: Session
-    rows: int = 0
     failures: list[Failure] = field(default_factory=list)
 
     async def run(self, found: Sequence[Overdue]) -> set[Series]:
@@ -113,5 +112,4 @@ class OrderLook:
     async def _add(self, series: Series, rows: pa.Table) -> None:
         seen = [Seen(series=series.in_dataset(ORDERS), rows=with_instants(rows))]
         landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, self.session.client.now_us())
-        self.rows += landed.rows
         self.session.progress.advance(rows=landed.rows)

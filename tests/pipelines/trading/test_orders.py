@@ -408,6 +408,24 @@ async def test_an_odd_client_id_shuts_out_nothing(value: Any, desk: TradeDesk) -
     assert len(desk.rows("orders", symbol=B)) == 3
 
 
+async def test_a_fill_that_lacks_its_quote_amount_stops_no_other(desk: TradeDesk) -> None:
+    """A fill printed without its amount in the quote asset is stored without it, and no run fails for it."""
+    trades = [desk.book.fill(B, desk.book.place(B, "BUY", 1, 50)) for _ in range(3)]
+    await pull(desk)
+    desk.clock.advance(DAY_S)
+    later = desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
+    desk.exchange.inject(
+        Misprinted(path="/api/v3/myTrades", values={"quoteQty": None}, where={"id": later}, count=None)
+    )
+    for _ in range(2):  # the second run compares the balances that this fill moved
+        await pull(desk)
+        desk.clock.advance(2 * DAY_S)
+    assert {row["trade_id"]: row["quote_qty"] is None for row in desk.rows("fills")} == {
+        **dict.fromkeys(trades, False),
+        later: True,
+    }
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("path", ["allOrders", "myTrades"])
 async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place: int, desk: TradeDesk) -> None:

@@ -72,6 +72,17 @@ def order_left_out(desk: TradeDesk) -> None:
     desk.exchange.inject(Hole(path=ORDERS, place=13, count=1))
 
 
+async def test_an_order_asked_for_again_is_no_fill(desk: TradeDesk) -> None:
+    """The receipt of the fills counts fills, also in the run that asks for the order of a stored fill."""
+    desk.trading([B])
+    order_left_out(desk)
+    await pull(desk)
+    assert failing(desk) == ["fill_without_order"]
+    stored = len(desk.rows("orders"))
+    receipts = {one.dataset: one.rows for one in await desk.run("trading", again=True)}
+    assert (len(desk.rows("orders")), receipts["fills"]) == (stored + 1, 0)
+
+
 LACKS: list[tuple[Callable[[TradeDesk], None], str]] = [
     (fills_untold, "executed_sums"),
     (part_untold, "executed_sums"),
