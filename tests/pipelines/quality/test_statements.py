@@ -481,8 +481,8 @@ def test_statements_survive_their_file(lake: Lake, tmp_path: Path) -> None:
     ("content", "says"),
     [
         (None, "cannot be read"),
-        (b"x\n", "Line 1 .* is no statement"),
-        (b'{"form": 1}\n', "Line 1 .* is no statement"),
+        (b"x\n", "Line 1 .* is not a statement"),
+        (b'{"form": 1}\n', "Line 1 .* is not a statement"),
     ],
 )
 def test_a_file_that_is_no_proof(tmp_path: Path, content: bytes | None, says: str) -> None:
