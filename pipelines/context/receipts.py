@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from pipelines.context.progress import Progress
 from pipelines.context.surprises import told
 from schemas.model.redaction import without_keys
 
@@ -35,6 +36,24 @@ class Failure:
         _log.debug("%s failed:", series, exc_info=error)
         exit_code, why = told(error)
         return cls(series, why, exit_code)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the pull of one dataset brought, and what failed beside it; all parts of a pull add to the same one."""
+
+    progress: Progress
+    rows: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, rows: int) -> None:
+        """So many more rows are stored."""
+        self.rows += rows
+        self.progress.advance(rows=rows)
+
+    def fail(self, series: str, error: Exception) -> None:
+        """One series failed; the others go on."""
+        self.failures.append(Failure.of(series, error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

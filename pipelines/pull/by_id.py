@@ -18,7 +18,7 @@ from connectors.binance.decode import Refused
 from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.binance.errors import UnknownSymbol
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.store.id_cursor import NEVER_OLD, Landed, Page, Tail, constants, once, symbol_of, tail_of
 from pipelines.store.lookup import LAG_US, ResetSeen, held_ids, lacks_rows, must_show
@@ -81,14 +81,13 @@ class IdWalk:
     """
 
     session: Session
+    tally: Tally
     endpoint: Endpoint
     store: Store
     pinned: Pinned = nothing_pinned
     memos: Callable[[Series], Mapping[str, int]] = lambda _: {}
     at_end: Callable[[Series], Mapping[str, int]] = lambda _: {}
-    rows: int = 0
     whole: set[Series] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
     unknown: list[Series] = field(default_factory=list)
     _unreadable: set[Series] = field(default_factory=set)
 
@@ -125,8 +124,7 @@ class IdWalk:
             raise
         finally:
             landed = await asyncio.to_thread(self.store, pages) if pages else Landed()
-            self.rows += landed.rows
-            self.session.progress.advance(rows=landed.rows)
+            self.tally.add(landed.rows)
         self.whole |= {page.series for page in pages if page.last and not page.lagging} - self._unreadable
         stands = {stand.series: stand for stand in wave}
         going_on = [_behind(stands[page.series], page) for page in pages if not page.last]
@@ -149,7 +147,7 @@ class IdWalk:
             case UnknownSymbol():
                 self.unknown.append(stand.series)
             case _:
-                self.failures.append(Failure.of(stand.series.name, problem))
+                self.tally.fail(stand.series.name, problem)
 
     async def _page(self, stand: _Stand) -> Page:
         now = self.session.client.now_us()
@@ -193,7 +191,7 @@ class IdWalk:
         found = list[int]()
         for one in refused:
             name = f"{self._by.id} {one.id}" if one.id is not None else f"a row without a readable {self._by.id}"
-            self.failures.append(Failure(f"{stand.series.name}, {name}", one.why))
+            self.tally.failures.append(Failure(f"{stand.series.name}, {name}", one.why))
             self._unreadable.add(stand.series)
             known = [one.id] if one.id is not None else list(instants)[:1]
             found += known

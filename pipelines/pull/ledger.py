@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from connectors.binance.endpoints.model import Endpoint, Inside
 from connectors.binance.paging import all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
@@ -29,14 +29,13 @@ NOT_RETAINED = "not_retained"
 
 @dataclass(slots=True, kw_only=True)
 class LedgerPull:
-    """One pull of one ledger of an account. A series that fails is in `failures` and stops no other."""
+    """One pull of one ledger of an account. A series that fails stops no other."""
 
     session: Session
+    tally: Tally
     endpoint: Endpoint
     account: str
     since: int | None = None
-    rows: int = 0
-    failures: list[Failure] = field(default_factory=list)
 
     async def run(self) -> None:
         """Bring every series up to now, and back to where its history is wanted from."""
@@ -59,7 +58,7 @@ class LedgerPull:
                         failed.add(asked.series)  # a stop left it out: what follows would leave a hole before it
                     match answer:
                         case Problem():
-                            self.failures.append(Failure.of(_name(window.series), answer))
+                            self.tally.fail(_name(window.series), answer)
                             failed.add(window.series)
                         case _ if window.series not in failed:
                             answers.append(answer)
@@ -71,9 +70,7 @@ class LedgerPull:
         lake, now = self.session.lake, self.session.client.now_us()
         lost = ((one.window.series, one.window.forgotten) for one in answers)
         write_gaps(lake, [(series, self._not_retained(*span, now)) for series, span in lost if span], now)
-        new = add_windows(lake, self.endpoint.feeds, answers, now) if answers else 0
-        self.rows += new
-        self.session.progress.advance(rows=new)
+        self.tally.add(add_windows(lake, self.endpoint.feeds, answers, now) if answers else 0)
 
     def _not_retained(self, since: int, until: int, now: int) -> Gap:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""

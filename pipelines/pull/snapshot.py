@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from connectors.binance.clock import SPREAD_S
 from connectors.binance.endpoints.model import Endpoint, Param, Whole
 from connectors.lake import Move, Stale, Table
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
 from pipelines.store.rows import rows_of, with_instants
@@ -22,7 +22,6 @@ from schemas.model.errors import Problem
 from schemas.model.grid import SECOND_US
 from schemas.model.series import Series
 
-Pulled = tuple[int, list[Failure]]
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
 
@@ -35,18 +34,19 @@ def question(endpoint: Endpoint, symbols: Collection[str] | None) -> dict[str, P
 
 async def pull_snapshot(
     session: Session,
+    tally: Tally,
     endpoint: Endpoint,
     of: Mapping[str, str],
     symbols: Collection[str] | None = None,
     traded: Collection[str] = (),
-) -> Pulled:
+) -> None:
     """Store the state of all there is in the series `of` a market or an account, or of these symbols.
 
     A named symbol that is `traded` and is not in the answer is a failure of its own; of all, so is that most are not:
     a few may have stopped trading since they were listed.
     """
     if symbols is not None and not symbols:
-        return 0, []
+        return
     session.progress.expect(requests=1, rows=0)
     series, observed_at = Series.of(endpoint.feeds, **{**endpoint.constants, **of}), session.client.now_us()
     asked = question(endpoint, symbols)
@@ -56,8 +56,9 @@ async def pull_snapshot(
         rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
     if endpoint.feeds.amounts:
         rows = await asyncio.to_thread(_what_counts, session.lake.table(endpoint.feeds), series, rows, observed_at)
-    stored = await _commit(session, series, rows, observed_at)
-    return stored, _lacking(endpoint, series, rows, traded, named=symbols is not None) if traded else []
+    tally.add(await _commit(session, series, rows, observed_at))
+    if traded:
+        tally.failures += _lacking(endpoint, series, rows, traded, named=symbols is not None)
 
 
 def _lacking(
@@ -128,5 +129,4 @@ async def _commit(session: Session, series: Series, rows: pa.Table, observed_at:
         await asyncio.to_thread(table.commit, rows, [move])
     except Stale:
         return 0
-    session.progress.advance(rows=rows.num_rows)
     return rows.num_rows

@@ -10,7 +10,7 @@ from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, Whole, Windows
 from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.ledger import LedgerPull
 from pipelines.pull.ledger_windows import instant_us
@@ -23,11 +23,8 @@ from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
-from schemas.model.errors import Problem
 
 SPOT_MARKET = "spot"
-
-Pulled = tuple[int, list[Failure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +84,38 @@ class Task:
     """One dataset to pull, and what its pull may need. `symbols` chooses those that a market flow means."""
 
     session: Session
+    tally: Tally
     endpoint: Endpoint
     flow: MarketFlow | AccountFlow
     symbols: Callable[[], Awaitable[Chosen]]
     window: Window | None
     budget: float
 
-    async def pull(self) -> Pulled:
-        """Pull the dataset; how many rows are new, and what failed."""
+    async def pull(self) -> None:
+        """Pull the dataset; the tally has what is new and what failed, also where the pull itself fails."""
         match self.endpoint.walk, self.flow:
             case OnGrid(), MarketFlow() as flow:
-                return await self._candles(flow, await self.symbols())
+                await self._candles(flow, await self.symbols())
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
-                return await pull_states(self.session, self.endpoint, {"market": flow.market}), []
+                self.tally.rows += await pull_states(self.session, self.endpoint, {"market": flow.market})
             case Whole(), MarketFlow() as flow:
-                return await self._snapshot(flow, await self.symbols())
+                chosen = await self.symbols()
+                self.tally.failures += chosen.unknown
+                of = {"market": flow.market}
+                await pull_snapshot(self.session, self.tally, self.endpoint, of, chosen.listed, chosen.traded)
             case Whole(), AccountFlow() as flow:
-                return await pull_snapshot(self.session, self.endpoint, {"account": flow.account})
+                await pull_snapshot(self.session, self.tally, self.endpoint, {"account": flow.account})
             case Windows(), AccountFlow() as flow:
-                return await self._ledger(flow)
+                since = instant_us(flow.since)
+                await LedgerPull(
+                    session=self.session, tally=self.tally, endpoint=self.endpoint, account=flow.account, since=since
+                ).run()
             case ById(), AccountFlow() as flow:
-                return await Trading(self.session, flow, self.budget).pull(self.endpoint.feeds)
-        raise AssertionError(f"{self.endpoint.name} is not walked in a flow of kind {self.flow.kind}")
+                await Trading(self.session, self.tally, flow, self.budget).pull(self.endpoint.feeds)
+            case _:
+                raise AssertionError(f"{self.endpoint.name} is not walked in a flow of kind {self.flow.kind}")
 
-    async def _candles(self, flow: MarketFlow, chosen: Chosen) -> Pulled:
+    async def _candles(self, flow: MarketFlow, chosen: Chosen) -> None:
         since = self.window.since if self.window else flow.since
         assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
         pull = Pull(
@@ -129,17 +134,6 @@ class Task:
             work = Reload(self.session, pull.dataset, pull.series, pull.fetcher, pull.since, until)
         try:
             await work.run()
-        except Problem as problem:
-            return work.rows, [*chosen.unknown, *work.failures, Failure.of(flow.market, problem)]
-        return work.rows, [*chosen.unknown, *work.failures]
-
-    async def _snapshot(self, flow: MarketFlow, chosen: Chosen) -> Pulled:
-        of = {"market": flow.market}
-        rows, lacking = await pull_snapshot(self.session, self.endpoint, of, chosen.listed, chosen.traded)
-        return rows, [*chosen.unknown, *lacking]
-
-    async def _ledger(self, flow: AccountFlow) -> Pulled:
-        since = instant_us(flow.since)
-        pull = LedgerPull(session=self.session, endpoint=self.endpoint, account=flow.account, since=since)
-        await pull.run()
-        return pull.rows, pull.failures
+        finally:
+            self.tally.rows += work.rows
+            self.tally.failures += [*chosen.unknown, *work.failures]

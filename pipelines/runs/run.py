@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +18,7 @@ from connectors.binance.endpoints import CLOCKS
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.context.progress import Progress, following
-from pipelines.context.receipts import Failure, Outcome, Receipt
+from pipelines.context.receipts import Failure, Outcome, Receipt, Tally
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
 from pipelines.pull.symbol_selection import Chosen, choose
@@ -50,20 +50,20 @@ class Run:
     async def pull(self, unit: Unit) -> Receipt:
         """Pull one dataset. What goes wrong with it is in the receipt; what stops everything is there too."""
         began_s, before = time.monotonic(), len(self.session.journal.requests)
-        rows, failures = 0, list[Failure]()
+        tally = Tally(self.session.progress)
         outcome: Outcome = "failed"  # until it is known better
         try:
-            rows, failures = await self._rows(unit)
-            outcome = "failed" if failures else "done"
+            await self._pull(unit, tally)
+            outcome = "failed" if tally.failures else "done"
         except Exception as error:  # noqa: BLE001 - one dataset's surprise stops no other
-            failures = [Failure.of(unit.where, error)]
+            tally.fail(unit.where, error)
         except asyncio.CancelledError:
             outcome = "interrupted"
             raise
         finally:
             # The exchange's clock may have been measured meanwhile: only our own says how long it took.
             ended, took_s = self.session.client.now_us(), time.monotonic() - began_s
-            receipt = self._receipt(unit, rows, failures, outcome, before, took_s)
+            receipt = self._receipt(unit, tally, outcome, before, took_s)
             self.receipts.append((receipt, ended - round(took_s * SECOND_US), ended))
         return receipt
 
@@ -77,9 +77,7 @@ class Run:
             self.receipts.append((last.after(first), started, ended))
         return self.receipts[-1][0]
 
-    def _receipt(
-        self, unit: Unit, rows: int, failures: Sequence[Failure], outcome: Outcome, before: int, took_s: float
-    ) -> Receipt:
+    def _receipt(self, unit: Unit, tally: Tally, outcome: Outcome, before: int, took_s: float) -> Receipt:
         requests = self.session.journal.requests[before:]
         note = " ".join(filter(None, [self.note, *self.session.notes]))
         self.note = ""  # what a person should know is said once
@@ -90,20 +88,22 @@ class Run:
             market=unit.market,
             account=unit.account,
             outcome="interrupted" if outcome == "done" and self.session.stop.is_set() else outcome,
-            rows=rows,
+            rows=tally.rows,
             requests=len(requests),
             weight=sum(request.weight for request in requests),
             seconds=round(took_s, 3),
-            failures=tuple(dict.fromkeys(failures)),  # one that is asked for twice in a run is told once
+            failures=tuple(dict.fromkeys(tally.failures)),  # one that is asked for twice in a run is told once
             note=note,
         )
 
-    async def _rows(self, unit: Unit) -> tuple[int, list[Failure]]:
+    async def _pull(self, unit: Unit, tally: Tally) -> None:
         flow = self.flow
         if isinstance(flow, MaintenanceFlow):
-            return await keep_up(self.session, unit.dataset), []
-        return await Task(
+            tally.rows += await keep_up(self.session, unit.dataset)
+            return
+        await Task(
             session=self.session,
+            tally=tally,
             endpoint=unit.endpoint,
             flow=flow,
             symbols=self.symbols,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from connectors.binance.endpoints import spot
 from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk
 from pipelines.store.append import add_rows
@@ -45,10 +45,9 @@ class FillPull:
     """One pull of an account's fills, and of the allocations and prevented matches that its orders point to."""
 
     session: Session
+    tally: Tally
     account: str
     market: str
-    rows: int = 0
-    failures: list[Failure] = field(default_factory=list)
 
     async def run(self, symbols: Iterable[str]) -> None:
         """Bring the fills of these symbols in line with their orders."""
@@ -71,11 +70,7 @@ class FillPull:
         late = await asyncio.to_thread(
             partial(overdue, before=before, gone_before=gone_before), lake, self.account, self.market, symbols
         )
-        look = OrderLook(session=self.session)
-        try:
-            unanswered = await look.run(late)
-        finally:
-            self.failures += look.failures
+        unanswered = await OrderLook(session=self.session, tally=self.tally).run(late)
         wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
         return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered
 
@@ -96,16 +91,13 @@ class FillPull:
         return unanswered
 
     def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
-        return IdWalk(session=self.session, endpoint=endpoint, store=partial(add_rows, self.session.lake, dataset))
+        store = partial(add_rows, self.session.lake, dataset)
+        return IdWalk(session=self.session, tally=self.tally, endpoint=endpoint, store=store)
 
     async def _follow(self, walk: IdWalk, series: Sequence[Series]) -> set[Series]:
         """Walk these series, and return those that did not come to their end."""
         asked = {one.in_dataset(walk.dataset): one for one in series}
-        try:
-            await walk.run(asked)
-        finally:
-            self.rows += walk.rows
-            self.failures += walk.failures
+        await walk.run(asked)
         return {one for walked, one in asked.items() if walked not in walk.whole}
 
     async def _one_by_one(
@@ -120,7 +112,7 @@ class FillPull:
                 self.session.progress.advance(requests=1)
                 match answer:
                     case Problem():
-                        self.failures.append(Failure.of(f"{series.name}, order {order.order_id}", answer))
+                        self.tally.fail(f"{series.name}, order {order.order_id}", answer)
                     case _ if await self._add(dataset, [answer]):  # else the next run asks again
                         unanswered.discard((series, order))
         return {series for series, _ in unanswered}
@@ -145,8 +137,7 @@ class FillPull:
     async def _add(self, dataset: Dataset, pages: Sequence[Page]) -> bool:
         """Store pages; whether all of them is stored now."""
         landed = await asyncio.to_thread(add_rows, self.session.lake, dataset, pages) if pages else Landed()
-        self.rows += landed.rows
-        self.session.progress.advance(rows=landed.rows)
+        self.tally.add(landed.rows)
         return not landed.beyond
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.lake import Lake
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import in_archive
@@ -27,41 +27,40 @@ from schemas.model.series import Series
 SPOT_MARKET = "spot"
 UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a run that has no schedule
 
-Pulled = tuple[int, list[Failure]]
-
 
 @dataclass(slots=True)
 class Trading:
     """The orders and fills of one account flow. `budget` is the share of the exchange's weight that binlake uses."""
 
     session: Session
+    tally: Tally
     flow: AccountFlow
     budget: float
 
-    async def pull(self, dataset: Dataset) -> Pulled:
+    async def pull(self, dataset: Dataset) -> None:
         """Bring one of the two up to date."""
-        return await (self.orders() if dataset is ORDERS else self.fills())
+        await (self.orders() if dataset is ORDERS else self.fills())
 
-    async def orders(self) -> Pulled:
+    async def orders(self) -> None:
         """Bring orders and lists of orders up to date."""
-        pull = self._order_pull(self._named)
         self.session.reset = None
         with self._seeing_a_reset():
-            await pull.run()
-        return pull.rows, [*pull.failures, *self._refused, *await self._unknown(ORDERS)]
+            await self._order_pull(self._named, self.tally).run()
+        self.tally.failures += [*self._refused, *await self._unknown(ORDERS)]
 
-    async def fills(self) -> Pulled:
+    async def fills(self) -> None:
         """Bring fills in line with orders; where the flow wants whatever is traded, look for symbols unknown so far.
 
         The orders of what is found come with it and count among the orders, not among the fills.
         """
-        pull, orders = self._fill_pull(), self._order_pull(None)
+        pull = FillPull(session=self.session, tally=self.tally, account=self.flow.account, market=SPOT_MARKET)
+        orders = self._order_pull(None, Tally(self.session.progress))
         if self.session.reset is None:  # else the orders of this run showed that nothing of it may be stored
             with self._seeing_a_reset():
                 await pull.run(await self._known() if self._named is None else self._named)
                 if self._named is None:
                     await self._discover(pull, orders)
-        return pull.rows, [*orders.failures, *pull.failures, *self._refused, *await self._unknown(FILLS)]
+        self.tally.failures += [*orders.tally.failures, *self._refused, *await self._unknown(FILLS)]
 
     @contextmanager
     def _seeing_a_reset(self) -> Iterator[None]:
@@ -98,7 +97,7 @@ class Trading:
         walked = (await self._known() - (before - set(probed))) | found.keen.intersection(probed)
         await orders.walk(walked)
         await pull.run(walked)
-        if found.suspicion and not orders.failures and not self.session.stop.is_set():
+        if found.suspicion and not orders.tally.failures and not self.session.stop.is_set():
             await asyncio.to_thread(self._clear_when_looked_at, lake, now)
 
     async def _archived(self, now: int) -> set[str]:
@@ -127,16 +126,14 @@ class Trading:
         silent = {symbol for symbol, stand in stands.items() if stand.get("gone_at") and not is_traded(stand)}
         return [book.unknown(SPOT_MARKET, one) for one in named if one not in book.rows and one in silent]
 
-    def _order_pull(self, symbols: Iterable[str] | None) -> OrderPull:
+    def _order_pull(self, symbols: Iterable[str] | None, tally: Tally) -> OrderPull:
         return OrderPull(
             session=self.session,
+            tally=tally,
             account=self.flow.account,
             market=SPOT_MARKET,
             symbols=None if symbols is None else frozenset(symbols),
         )
-
-    def _fill_pull(self) -> FillPull:
-        return FillPull(session=self.session, account=self.flow.account, market=SPOT_MARKET)
 
 
 def most_again(flow: AccountFlow, budget: float) -> int:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
 from connectors.binance.endpoints import spot
+from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
-from pipelines.pull.by_id import WAVE, IdWalk
+from pipelines.pull.by_id import WAVE, IdWalk, Store
 from pipelines.store.id_cursor import Landed, Page, constants
 from pipelines.store.lookup import LAG_US, lacks_rows, may_vanish
 from pipelines.store.rows import with_instants
@@ -45,11 +47,10 @@ class OrderPull:
     """One pull of an account's orders; of some symbols, or of every one the account is known to trade."""
 
     session: Session
+    tally: Tally
     account: str
     market: str
     symbols: Collection[str] | None = None
-    rows: int = 0
-    failures: list[Failure] = field(default_factory=list)
 
     async def run(self) -> None:
         """Walk the orders of what the lake holds, settle what was open, and bring lists and other orders up to date.
@@ -75,36 +76,28 @@ class OrderPull:
         series = [self._series(symbol) for symbol in ordered]
         since = self.session.client.now_us() - ASK_AGAIN_US
         known = [one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since]
-        walk = IdWalk(
-            session=self.session, endpoint=spot.ALL_ORDERS, store=self._store_orders, memos=back_again(stands)
-        )
-        await self._follow(walk, known)
+        walk = self._walk(spot.ALL_ORDERS, self._store_orders, memos=back_again(stands))
+        await walk.run(known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
         await self._add(gone)
 
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
-        walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDERS, store=self._hold_against)
+        walk = self._walk(spot.ALL_ORDERS, self._hold_against, tally=Tally(self.session.progress))
         await walk.run([self._series(symbol)])
 
     async def _lists(self) -> None:
-        walk = IdWalk(session=self.session, endpoint=spot.ALL_ORDER_LISTS, store=self._store_lists, pinned=_executing)
-        await self._follow(walk, [Series.of(ORDER_LISTS, account=self.account, market=self.market)])
+        walk = self._walk(spot.ALL_ORDER_LISTS, self._store_lists, pinned=_executing)
+        await walk.run([Series.of(ORDER_LISTS, account=self.account, market=self.market)])
 
-    async def _follow(self, walk: IdWalk, series: Sequence[Series]) -> None:
-        try:
-            await walk.run(series)
-        finally:
-            self.rows += walk.rows
-            self.failures += walk.failures
+    def _walk(self, endpoint: Endpoint, store: Store, **more: Any) -> IdWalk:
+        return IdWalk(**{"session": self.session, "tally": self.tally, "endpoint": endpoint, "store": store, **more})
 
     async def _note_dropped(self) -> None:
-        look = Retention(session=self.session, account=self.account, market=self.market, symbols=self.symbols)
-        try:
-            await look.run()
-        finally:
-            self.rows += look.rows
-            self.failures += look.failures
+        look = Retention(
+            session=self.session, tally=self.tally, account=self.account, market=self.market, symbols=self.symbols
+        )
+        await look.run()
 
     def _store_orders(self, pages: Sequence[Page]) -> Landed:
         return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
@@ -154,7 +147,7 @@ class OrderPull:
     async def _shown(self) -> Sequence[Row]:
         whose = {"account": self.account, "market": self.market}
         rows, refused = await self.session.client.readable_rows(spot.OPEN_ORDERS, self._constants(whose))
-        self.failures += [Failure(f"{self.account}/{self.market}, order_id {one.id}", one.why) for one in refused]
+        self.tally.failures += [Failure(f"{self.account}/{self.market}, order_id {one.id}", one.why) for one in refused]
         self.session.progress.advance(requests=1)
         return with_instants(rows)
 
@@ -182,7 +175,7 @@ class OrderPull:
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
                     case Problem():
-                        self.failures.append(Failure.of(f"{order.series.name}, order {order.order_id}", answer))
+                        self.tally.fail(f"{order.series.name}, order {order.order_id}", answer)
                     case _:
                         rows[order.series] += with_instants(answer)
         return [Seen(series=one, rows=rows[one], unknown=unknown[one]) for one in {*rows, *unknown}]
@@ -203,8 +196,7 @@ class OrderPull:
         if listed:
             now = self.session.client.now_us()
             landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, now)
-            self.rows += landed.rows
-            self.session.progress.advance(rows=landed.rows)
+            self.tally.add(landed.rows)
 
 
 def _executing(rows: pa.Table) -> Sequence[bool]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE
 from pipelines.store.id_cursor import constants
@@ -84,7 +84,7 @@ class OrderLook:
     """Asks for single orders by their ids."""
 
     session: Session
-    failures: list[Failure] = field(default_factory=list)
+    tally: Tally
 
     async def run(self, found: Sequence[Overdue]) -> set[Series]:
         """Store what the exchange says of the unknown orders; return the series of which one was not answered."""
@@ -98,7 +98,7 @@ class OrderLook:
                     case Fact():
                         unanswered.discard((series, order_id))  # it is not to be had, which the check goes on to say
                     case Problem():
-                        self.failures.append(Failure.of(f"{series.name}, order {order_id}", answer))
+                        self.tally.fail(f"{series.name}, order {order_id}", answer)
                     case _:
                         await self._add(series, answer)
                         unanswered.discard((series, order_id))

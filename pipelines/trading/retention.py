@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from typing import Any
@@ -20,7 +20,7 @@ from connectors.binance.endpoints.spot import ALL_ORDERS, ORDER
 from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
 from pipelines.store.id_cursor import constants, symbol_of
@@ -68,11 +68,10 @@ class Retention:
     """One look at what the exchange dropped; of some symbols of an account, or of all it has orders of."""
 
     session: Session
+    tally: Tally
     account: str
     market: str
     symbols: Collection[str] | None = None
-    rows: int = 0
-    failures: list[Failure] = field(default_factory=list)
 
     async def run(self) -> None:
         """Mark what is due and not shown any more, and remember the look; what was learned is kept also on failure."""
@@ -102,7 +101,7 @@ class Retention:
             case UnknownSymbol():
                 pass  # removed since it was walked, which the next walk notes
             case _:
-                self.failures.append(Failure.of(doubt.series.name, problem))
+                self.tally.fail(doubt.series.name, problem)
 
     async def _dropped(self, doubt: Doubt) -> dict[int, int]:
         """The orders that are missing where they would be listed. A page speaks of the ids up to its last one."""
@@ -158,8 +157,7 @@ class Retention:
     async def _add(self, seen: Sequence[Seen]) -> None:
         if seen:
             now = self.session.client.now_us()
-            self.rows += (landed := await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows
-            self.session.progress.advance(rows=landed.rows)
+            self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows)
 
 
 def _ended_unfilled(lake: Lake, series: Sequence[Series], before: int) -> dict[Series, dict[int, int]]:

@@ -15,7 +15,7 @@ from support.desks import instant
 from support.trade_desk import ACCOUNT, TradeDesk, pull
 
 from connectors.lake.sql.session import connect, run
-from connectors.simulator.protocol.faults import Error, Hole, Lagging, Misprinted, ShortPage, Shuffled
+from connectors.simulator.protocol.faults import Error, Hole, Lagging, Misprinted, Restricted, ShortPage, Shuffled
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flow
 from pipelines.quality.checks import run_checks
@@ -291,6 +291,18 @@ async def test_a_list_of_orders_is_followed_to_its_end(desk: TradeDesk) -> None:
     rows = desk.rows("order_lists")
     assert [row["list_order_status"] for row in rows] == ["EXECUTING", "ALL_DONE"]
     assert {row["order_list_id"] for row in desk.rows("orders")} == {rows[0]["order_list_id"]}
+
+
+async def test_a_refusal_in_the_middle_takes_no_row_out_of_the_receipt(desk: TradeDesk) -> None:
+    """A pull that the exchange refuses after its first commit reports the rows of that commit beside the failure."""
+    desk.trading([B], datasets=["orders"])
+    desk.book.place(B, "BUY", 1, 50)
+    await pull(desk)
+    desk.book.place(B, "BUY", 1, 50)
+    desk.exchange.inject(Restricted(path="/api/v3/openOrders", count=None))
+    (receipt,) = await desk.run("trading")
+    assert (receipt.outcome, receipt.exit_code, receipt.rows) == ("failed", 4, 1)
+    assert len(desk.orders(B)) == 2
 
 
 async def test_one_failing_symbol_stops_no_other(desk: TradeDesk) -> None:
