@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
+import pyarrow as pa
 from cyclopts import Parameter
+from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import say, write_json, write_table
+from pipelines.cli.output import complain, say, write_json, write_table
 from pipelines.settings.loader import load
 from pipelines.store.rows import wall_clock
 from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
+from schemas.datasets import DATASETS
+from schemas.model.errors import CorruptData
 
-_SERIES = "SELECT * FROM series_status"
+_SERIES = "SELECT * FROM series_status WHERE {which}"
 _DATASETS = """
 SELECT dataset, coalesce(market, account) AS of, "interval", count(*) AS series, sum(rows)::BIGINT AS rows,
     min(since) AS since, min(until) AS until, max(lag_s) AS lag_s, sum(open_gaps)::BIGINT AS open_gaps
-FROM series_status GROUP BY ALL ORDER BY ALL
+FROM series_status WHERE {which} GROUP BY ALL ORDER BY ALL
 """
 _NOTES = """
 SELECT flow, note FROM runs
@@ -38,15 +43,32 @@ def status(
     if discovery:
         return _discovery(Lake.at(load(config).lake), each=series, json=json)
     connection = connect(Lake.at(load(config).lake))
-    rows = run(connection, _SERIES if series else _DATASETS)
+    rows, damaged = _read(connection, _SERIES if series else _DATASETS)
     if json:
         write_json(rows.to_pylist())
     else:
         write_table([name.removesuffix("_s") for name in rows.schema.names], map(_row, rows.to_pylist()))
-        if not rows.num_rows:
+        if not rows.num_rows and not damaged:
             say("The lake is empty; `binlake run` fills it.")
         say(*(f"Flow {row['flow']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
-    return 0
+    for name, problem in damaged.items():
+        complain(f"The status of {name} cannot be told: {problem}")
+    return CorruptData.exit_code if damaged else 0
+
+
+def _read(connection: DuckDBPyConnection, sql: str) -> tuple[pa.Table, dict[str, CorruptData]]:
+    """The answer about all datasets; where one cannot be read, about each of the others, and why."""
+    with suppress(CorruptData):
+        return run(connection, sql.format(which="true")), {}
+    read, damaged = list[pa.Table](), dict[str, CorruptData]()
+    for name in sorted(DATASETS):
+        try:
+            read.append(run(connection, sql.format(which=f"dataset = '{name}'")))
+        except CorruptData as problem:
+            damaged[name] = problem
+    if not read:  # what they all need is damaged, such as the gaps
+        raise next(iter(damaged.values()))
+    return pa.concat_tables(read), damaged
 
 
 def _discovery(lake: Lake, *, each: bool, json: bool) -> int:

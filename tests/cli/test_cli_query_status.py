@@ -14,13 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.lakes import price_series
+from support.lakes import filled, price_series, put
 
 import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
 from pipelines.cli.status import lag
-from schemas.datasets.market import PRICES
+from schemas.datasets.market import KLINES, PRICES
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -193,6 +193,21 @@ def test_status_says_what_is_covered_and_how_far_behind(config, capsys):
     assert main(["status", "--series", "--json", "--config", str(config)]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["market"], row["last"]) == ("spot", "2026-11-01T12:00:00Z")
+
+
+@pytest.mark.parametrize("damaged", ["klines", "klines/_delta_log/00000000000000000000.json"])
+def test_status_goes_on_beside_a_damaged_table(config, capsys, damaged):
+    """What cannot be read is named, with exit code 3; the status of every other dataset is shown."""
+    lake = Lake.at(config.parent / "lake")
+    put(lake, KLINES, filled(KLINES))
+    path = lake.path / damaged
+    path = path if path.is_file() else Path(lake.table(KLINES).files()[0])
+    path.write_bytes(b"{")
+    for words in ([], ["--series"]):
+        assert main(["status", *words, "--json", "--config", str(config)]) == 3
+        said = capsys.readouterr()
+        assert {row["dataset"] for row in json.loads(said.out)} == {"prices"}
+        assert "The status of klines cannot be told: " in said.err
 
 
 @pytest.mark.parametrize(
