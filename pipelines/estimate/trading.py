@@ -11,7 +11,6 @@ from pathlib import Path
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint
-from connectors.binance.endpoints.spot import ALL_ORDER_LISTS, ALL_ORDERS, MY_TRADES, OPEN_ORDERS
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.candles.windows import Cost
@@ -21,22 +20,25 @@ from pipelines.context.session import Session
 from pipelines.estimate.outlook import Outlook
 from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import asked_to_choose
+from pipelines.trading.calls import SPOT_MARKET, calls_of
 from pipelines.trading.cursors import stands_of
-from pipelines.trading.flow import SPOT_MARKET, UNSCHEDULED, most_again
+from pipelines.trading.flow import UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
 from pipelines.trading.symbol_discovery import COLD_US, WARM_US, Heat, Survey, survey
 from schemas.config.flows import TRADED, AccountFlow, FlowsFile
 from schemas.datasets.orders import FILLS, ORDERS
 
+_CALLS = calls_of(SPOT_MARKET)
 _ON_TOP = "what is found comes on top"
 _UNKNOWN = (
     "What the account did there comes on top and is known only when it comes: "
-    f"{ALL_ORDERS.cost({})} weight a thousand orders, {MY_TRADES.cost({})} a thousand fills."
+    f"{_CALLS.orders.cost({})} weight a thousand orders, {_CALLS.fills.cost({})} a thousand fills."
 )
-_LATER = f"Each one found adds {ALL_ORDERS.cost({})} to every later run."
+_LATER = f"Each one found adds {_CALLS.orders.cost({})} to every later run."
 
 
-_EVERY_RUN = (OPEN_ORDERS.cost({}), ALL_ORDER_LISTS.cost({}))  # what is open, and what is new among the lists
+# What is open, and what is new among the lists.
+_EVERY_RUN = tuple(call.cost({}) for call in (_CALLS.open_orders, _CALLS.order_lists) if call is not None)
 
 
 async def outlook(config: FlowsFile, flow: AccountFlow, state: Path | None, now: int) -> Outlook:
@@ -60,7 +62,7 @@ async def _have_listing(config: FlowsFile, state: Path | None) -> int:
 
 def _outlook(once: Sequence[int], costs: Sequence[Cost], steady: int, note: str) -> Outlook:
     steady += sum(_EVERY_RUN)
-    return Outlook(pool=ALL_ORDERS.pool, once=(*_EVERY_RUN, *once), costs=tuple(costs), steady=steady, note=note)
+    return Outlook(pool=_CALLS.orders.pool, once=(*_EVERY_RUN, *once), costs=tuple(costs), steady=steady, note=note)
 
 
 def _of_named(path: Path, flow: AccountFlow, now: int) -> Outlook:
@@ -71,7 +73,7 @@ def _of_named(path: Path, flow: AccountFlow, now: int) -> Outlook:
     costs = (
         orders,
         *_dropped(lake, flow, symbols, now),
-        *_some("fills of symbols never walked", len(new) if "fills" in flow.datasets else 0, MY_TRADES, _ON_TOP),
+        *_some("fills of symbols never walked", len(new) if "fills" in flow.datasets else 0, _CALLS.fills, _ON_TOP),
     )
     listing = asked_to_choose(lake, SPOT_MARKET, tuple(symbols), now)
     note = f"Of {len(new):,} symbols nothing is stored yet. {_UNKNOWN}" if new else ""
@@ -90,12 +92,12 @@ def _of_traded(config: FlowsFile, flow: AccountFlow, now: int) -> Outlook:
     found = survey(lake, flow.account, SPOT_MARKET, now)
     heats = Counter(candidate.heat for candidate in found.candidates)
     orders, never = _by_symbol(heats[Heat.TRADED]), len(found.never)
-    again = min(len(found.again), most_again(flow, config.budget))
+    again = min(len(found.again), most_again(flow, SPOT_MARKET, config.budget))
     costs = (
         orders,
         *_dropped(lake, flow, None, now),
-        *_some("symbols never looked at", never, MY_TRADES, _ON_TOP),
-        *_some("symbols looked at again", again, MY_TRADES, f"within {flow.discovery:.0%} of the budget"),
+        *_some("symbols never looked at", never, _CALLS.fills, _ON_TOP),
+        *_some("symbols looked at again", again, _CALLS.fills, f"within {flow.discovery:.0%} of the budget"),
     )
     note = f"It finds which of {never:,} symbols are traded. {_UNKNOWN} {_LATER}{_archived(config)}" if never else ""
     return _outlook((), costs, orders.weight + _steady(found, flow), note)
@@ -107,13 +109,13 @@ def _archived(config: FlowsFile) -> str:
 
 
 def _by_symbol(count: int) -> Cost:
-    return _cost("orders by symbol", count, ALL_ORDERS, "more where orders are new")
+    return _cost("orders by symbol", count, _CALLS.orders, "more where orders are new")
 
 
 def _dropped(lake: Lake | None, flow: AccountFlow, symbols: Collection[str] | None, now: int) -> list[Cost]:
     found = doubts(lake, flow.account, SPOT_MARKET, symbols, now) if lake else []
     asked = sum(1 for one in found if one.orders)
-    return _some("orders that ended unfilled", asked, ALL_ORDERS, "which of them the exchange dropped")
+    return _some("orders that ended unfilled", asked, _CALLS.orders, "which of them the exchange dropped")
 
 
 def _some(series: str, requests: int, endpoint: Endpoint, note: str) -> list[Cost]:
@@ -130,4 +132,4 @@ def _steady(found: Survey, flow: AccountFlow) -> int:
     period = flow.period(datetime.now(UTC)) or UNSCHEDULED
     rounds = {Heat.WARM: WARM_US, Heat.COLD: COLD_US}
     due = sum(heats[heat] * (period / timedelta(microseconds=length)) for heat, length in rounds.items())
-    return round(due * MY_TRADES.cost({}))
+    return round(due * _CALLS.fills.cost({}))

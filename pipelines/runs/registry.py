@@ -19,12 +19,11 @@ from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen
 from pipelines.store.candles import series_of
 from pipelines.store.rows import micros
+from pipelines.trading.calls import SPOT_MARKET
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
-
-SPOT_MARKET = "spot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,9 @@ class Task:
                     session=self.session, tally=self.tally, endpoint=self.endpoint, account=flow.account, since=since
                 ).run()
             case ById(), AccountFlow() as flow:
-                await Trading(self.session, self.tally, flow, self.budget).pull(self.endpoint.feeds)
+                await Trading(self.session, self.tally, self.endpoint.market, flow, self.budget).pull(
+                    self.endpoint.feeds
+                )
             case _:
                 raise AssertionError(f"{self.endpoint.name} is not walked in a flow of kind {self.flow.kind}")
 

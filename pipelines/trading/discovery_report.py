@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.lake import Lake
+from pipelines.trading.calls import SPOT_MARKET
 from pipelines.trading.cursors import stands_of
-from pipelines.trading.flow import SPOT_MARKET
 from pipelines.trading.symbol_discovery import Heat, survey
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.grid import SECOND_US

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
 
-from connectors.binance.endpoints import spot
 from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
@@ -20,24 +19,15 @@ from pipelines.store.append import add_rows
 from pipelines.store.id_cursor import Landed, Page, constants, page_of
 from pipelines.store.lookup import LAG_US
 from pipelines.store.rows import column
+from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import back_again, stands_of
 from pipelines.trading.missing_fills import Due, Told, due, lacking, note_matched, still_lacking, unexplained
 from pipelines.trading.orders import ASK_AGAIN_US
 from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
-from schemas.datasets.orders import ALLOCATIONS, FILLS, PREVENTED_MATCHES
+from schemas.datasets.orders import FILLS
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
-
-_BY_ORDER = {"limit": spot.MY_TRADES.page_limit}
-_NAMED: Mapping[str, Callable[[Told], dict[str, int | None]]] = {
-    spot.MY_TRADES.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
-    spot.MY_ALLOCATIONS.name: lambda order: {"orderId": order.order_id, **_BY_ORDER},
-    spot.MY_PREVENTED_MATCHES.name: lambda order: (
-        {"orderId": order.order_id} if order.match_misprinted else {"preventedMatchId": order.prevented_match_id}
-    ),
-}
-"""How each endpoint is asked for what one order points to."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +39,10 @@ class FillPull:
     account: str
     market: str
 
+    @property
+    def calls(self) -> TradingCalls:
+        return calls_of(self.market)
+
     async def run(self, symbols: Iterable[str]) -> None:
         """Bring the fills of these symbols in line with their orders."""
         series, unanswered = await self._due(sorted(symbols))
@@ -56,10 +50,11 @@ class FillPull:
         short = await asyncio.to_thread(lacking, lake, series)
         first = frozenset(one.series for one in series if one.never_walked)
         unanswered |= await self.walk(sorted(first | short.keys()), first)
-        routed = {one for one, _ in await asyncio.to_thread(_routed, lake, series)}
-        unanswered |= await self._follow(self._walk(spot.MY_ALLOCATIONS, ALLOCATIONS), sorted(routed))
-        for endpoint, dataset, wanted in _LOOKS:
-            unanswered |= await self._one_by_one(endpoint, dataset, await asyncio.to_thread(wanted, lake, series))
+        if self.calls.allocations is not None:
+            routed = {one for one, _ in await asyncio.to_thread(_routed, lake, series)}
+            unanswered |= await self._follow(self._walk(self.calls.allocations), sorted(routed))
+        for endpoint, wanted in _looks(self.calls):
+            unanswered |= await self._one_by_one(endpoint, await asyncio.to_thread(wanted, lake, series))
         answered = [one for one in series if one.series not in unanswered]
         await asyncio.to_thread(note_matched, lake, answered, self.session.client.now_us())
 
@@ -81,7 +76,7 @@ class FillPull:
         """
         stands = await asyncio.to_thread(stands_of, self.session.lake, FILLS, self.account, self.market)
         known = {"probed_at": self.session.client.now_us() - LAG_US}
-        walk = self._walk(spot.MY_TRADES, FILLS)
+        walk = self._walk(self.calls.fills)
         walk.memos, walk.at_end = back_again(stands), lambda one: known if one in probed else {}
         unanswered = await self._follow(walk, series)
         gone = {"gone_at": self.session.client.now_us()}
@@ -90,8 +85,8 @@ class FillPull:
         )
         return unanswered
 
-    def _walk(self, endpoint: Endpoint, dataset: Dataset) -> IdWalk:
-        store = partial(add_rows, self.session.lake, dataset)
+    def _walk(self, endpoint: Endpoint) -> IdWalk:
+        store = partial(add_rows, self.session.lake, endpoint.feeds)
         return IdWalk(session=self.session, tally=self.tally, endpoint=endpoint, store=store)
 
     async def _follow(self, walk: IdWalk, series: Sequence[Series]) -> set[Series]:
@@ -100,30 +95,25 @@ class FillPull:
         await walk.run(asked)
         return {one for walked, one in asked.items() if walked not in walk.whole}
 
-    async def _one_by_one(
-        self, endpoint: Endpoint, dataset: Dataset, orders: Sequence[tuple[Series, Told]]
-    ) -> set[Series]:
+    async def _one_by_one(self, endpoint: Endpoint, orders: Sequence[tuple[Series, Told]]) -> set[Series]:
         """Ask for the rows of single orders, and return the series of which an order was not answered."""
         self.session.progress.expect(requests=len(orders), rows=0)
         unanswered = set(orders)
-        fetch = partial(self._of_order, endpoint, dataset)
+        fetch = partial(self._of_order, endpoint)
         async with prefetch(orders, fetch, self.session.stop, limit=WAVE) as answers:
             async for (series, order), answer in answers:
                 self.session.progress.advance(requests=1)
                 match answer:
                     case Problem():
                         self.tally.fail(f"{series.name}, order {order.order_id}", answer)
-                    case _ if await self._add(dataset, [answer]):  # else the next run asks again
+                    case _ if await self._add(endpoint.feeds, [answer]):  # else the next run asks again
                         unanswered.discard((series, order))
         return {series for series, _ in unanswered}
 
-    async def _of_order(self, endpoint: Endpoint, dataset: Dataset, asked: tuple[Series, Told]) -> Page:
+    async def _of_order(self, endpoint: Endpoint, asked: tuple[Series, Told]) -> Page:
         """All rows of one order, page by page until they add up, or nothing follows."""
-        series, order = asked
-        known, named = (
-            constants(dataset, series.values, 0),
-            {"symbol": series["symbol"], **_NAMED[endpoint.name](order)},
-        )
+        (series, order), dataset = asked, endpoint.feeds
+        known, named = constants(dataset, series.values, 0), {"symbol": series["symbol"], **_named(endpoint, order)}
         pages = [await self.session.client.rows(endpoint, known, **named)]
         while pages[-1].num_rows and not _adds_up(pages, order):
             behind = max(column(pages[-1], dataset.id_column)) + 1
@@ -147,6 +137,13 @@ def _adds_up(pages: Sequence[pa.Table], order: Told) -> bool:
     return "qty" not in names or sum(qty for page in pages for qty in column(page, "qty")) >= order.executed_qty
 
 
+def _named(endpoint: Endpoint, order: Told) -> dict[str, int | None]:
+    """How a call is asked for what one order points to: a prevented match by its own id, where that is known."""
+    if isinstance(endpoint.walk, ById):
+        return {"orderId": order.order_id, "limit": endpoint.page_limit}
+    return {"orderId": order.order_id} if order.match_misprinted else {"preventedMatchId": order.prevented_match_id}
+
+
 def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
     assert isinstance(endpoint.walk, ById)  # noqa: S101 - what has many rows is walked by id
     return {endpoint.walk.param: since}
@@ -165,9 +162,14 @@ def _routed(lake: Lake, series: Sequence[Due]) -> list[tuple[Series, Told]]:
     return [(one, order) for one, order in still_lacking(lake, series) if order.routed or one in named]
 
 
-# What is asked for one by one, each after the one before it.
-_LOOKS = (
-    (spot.MY_TRADES, FILLS, still_lacking),
-    (spot.MY_ALLOCATIONS, ALLOCATIONS, _routed),
-    (spot.MY_PREVENTED_MATCHES, PREVENTED_MATCHES, _matches),
-)
+Wanted = Callable[[Lake, Sequence[Due]], list[tuple[Series, Told]]]
+
+
+def _looks(calls: TradingCalls) -> list[tuple[Endpoint, Wanted]]:
+    """What is asked for one by one, each after the one before it, as far as the market has it."""
+    looks: list[tuple[Endpoint | None, Wanted]] = [
+        (calls.fills, still_lacking),
+        (calls.allocations, _routed),
+        (calls.prevented_matches, _matches),
+    ]
+    return [(endpoint, wanted) for endpoint, wanted in looks if endpoint is not None]

@@ -15,6 +15,7 @@ from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import in_archive
 from pipelines.store.lookup import ResetSeen
 from pipelines.trading import balance_changes as residue
+from pipelines.trading.calls import calls_of
 from pipelines.trading.cursors import is_traded, known_symbols, stands_of
 from pipelines.trading.fills import FillPull
 from pipelines.trading.orders import OrderPull
@@ -24,16 +25,19 @@ from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
-SPOT_MARKET = "spot"
 UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a run that has no schedule
 
 
 @dataclass(slots=True)
 class Trading:
-    """The orders and fills of one account flow. `budget` is the share of the exchange's weight that binlake uses."""
+    """The orders and fills of one account flow in one market.
+
+    `budget` is the share of the exchange's weight that binlake uses.
+    """
 
     session: Session
     tally: Tally
+    market: str
     flow: AccountFlow
     budget: float
 
@@ -53,7 +57,7 @@ class Trading:
 
         The orders of what is found come with it and count among the orders, not among the fills.
         """
-        pull = FillPull(session=self.session, tally=self.tally, account=self.flow.account, market=SPOT_MARKET)
+        pull = FillPull(session=self.session, tally=self.tally, account=self.flow.account, market=self.market)
         orders = self._order_pull(None, Tally(self.session.progress))
         if self.session.reset is None:  # else the orders of this run showed that nothing of it may be stored
             with self._seeing_a_reset():
@@ -76,23 +80,23 @@ class Trading:
 
     @property
     def _refused(self) -> list[Failure]:
-        where = f"{self.flow.account}/{SPOT_MARKET}"
+        where = f"{self.flow.account}/{self.market}"
         return [Failure.of(where, self.session.reset)] if self.session.reset else []
 
     async def _discover(self, pull: FillPull, orders: OrderPull) -> None:
         """Probe what the account may trade, and pull the orders of what turned out to be traded."""
         lake, account = self.session.lake, self.flow.account
-        book = await listing.listing(self.session, SPOT_MARKET)
+        book = await listing.listing(self.session, self.market)
         before = await self._known()
-        await asyncio.to_thread(residue.look, lake, account, SPOT_MARKET, book)
+        await asyncio.to_thread(residue.look, lake, account, self.market, book)
         now = self.session.client.now_us()
         archived = await self._archived(now)
-        found = await asyncio.to_thread(survey, lake, account, SPOT_MARKET, now, archived)
-        probed = found.probes(most_again(self.flow, self.budget))
-        series = [Series.of(FILLS, account=account, market=SPOT_MARKET, symbol=one) for one in probed]
+        found = await asyncio.to_thread(survey, lake, account, self.market, now, archived)
+        probed = found.probes(most_again(self.flow, self.market, self.budget))
+        series = [Series.of(FILLS, account=account, market=self.market, symbol=one) for one in probed]
         await pull.walk(series, frozenset(series))
         if archived:
-            await asyncio.to_thread(note_archive, lake, account, SPOT_MARKET, archived - book.rows.keys(), now)
+            await asyncio.to_thread(note_archive, lake, account, self.market, archived - book.rows.keys(), now)
         # What was routed over several books left no fill, but orders; and orders of what is traded may be unknown too.
         walked = (await self._known() - (before - set(probed))) | found.keen.intersection(probed)
         await orders.walk(walked)
@@ -103,15 +107,15 @@ class Trading:
     async def _archived(self, now: int) -> set[str]:
         """The symbols of the archive, now and then: about those not listed any more the exchange may still answer."""
         lake, archive = self.session.lake, self.session.archive
-        due = await asyncio.to_thread(archive_due, lake, self.flow.account, SPOT_MARKET, now)
-        return await in_archive(self.session, archive, SPOT_MARKET) if archive is not None and due else set()
+        due = await asyncio.to_thread(archive_due, lake, self.flow.account, self.market, now)
+        return await in_archive(self.session, archive, self.market) if archive is not None and due else set()
 
     def _clear_when_looked_at(self, lake: Lake, now: int) -> None:
-        if not survey(lake, self.flow.account, SPOT_MARKET, now).suspects:
-            residue.clear(lake, self.flow.account, SPOT_MARKET)
+        if not survey(lake, self.flow.account, self.market, now).suspects:
+            residue.clear(lake, self.flow.account, self.market)
 
     async def _known(self) -> set[str]:
-        return await asyncio.to_thread(known_symbols, self.session.lake, self.flow.account, SPOT_MARKET)
+        return await asyncio.to_thread(known_symbols, self.session.lake, self.flow.account, self.market)
 
     @property
     def _named(self) -> Sequence[str] | None:
@@ -121,22 +125,22 @@ class Trading:
     async def _unknown(self, dataset: Dataset) -> list[Failure]:
         """A failure for each name that the exchange neither lists nor answers about."""
         named = self._named or ()
-        book = await listing.listing(self.session, SPOT_MARKET, named)
-        stands = await asyncio.to_thread(stands_of, self.session.lake, dataset, self.flow.account, SPOT_MARKET)
+        book = await listing.listing(self.session, self.market, named)
+        stands = await asyncio.to_thread(stands_of, self.session.lake, dataset, self.flow.account, self.market)
         silent = {symbol for symbol, stand in stands.items() if stand.get("gone_at") and not is_traded(stand)}
-        return [book.unknown(SPOT_MARKET, one) for one in named if one not in book.rows and one in silent]
+        return [book.unknown(self.market, one) for one in named if one not in book.rows and one in silent]
 
     def _order_pull(self, symbols: Iterable[str] | None, tally: Tally) -> OrderPull:
         return OrderPull(
             session=self.session,
             tally=tally,
             account=self.flow.account,
-            market=SPOT_MARKET,
+            market=self.market,
             symbols=None if symbols is None else frozenset(symbols),
         )
 
 
-def most_again(flow: AccountFlow, budget: float) -> int:
+def most_again(flow: AccountFlow, market: str, budget: float) -> int:
     """How many symbols one run may look at again: the flow's share of the budget from this run to the next."""
     period = flow.period(datetime.now(UTC)) or UNSCHEDULED
-    return probes_allowed(flow.discovery, budget, period.total_seconds() / 60)
+    return probes_allowed(calls_of(market).fills, flow.discovery * budget, period.total_seconds() / 60)

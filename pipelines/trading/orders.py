@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.binance.endpoints import spot
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.concurrency import prefetch
@@ -22,6 +21,7 @@ from pipelines.store.id_cursor import Landed, Page, constants
 from pipelines.store.lookup import LAG_US, lacks_rows, may_vanish
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Row, Seen, add_versions, by_series, life_of, refuse_others
+from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import (
     OpenOrder,
     back_again,
@@ -52,6 +52,10 @@ class OrderPull:
     market: str
     symbols: Collection[str] | None = None
 
+    @property
+    def calls(self) -> TradingCalls:
+        return calls_of(self.market)
+
     async def run(self) -> None:
         """Walk the orders of what the lake holds, settle what was open, and bring lists and other orders up to date.
 
@@ -76,18 +80,20 @@ class OrderPull:
         series = [self._series(symbol) for symbol in ordered]
         since = self.session.client.now_us() - ASK_AGAIN_US
         known = [one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since]
-        walk = self._walk(spot.ALL_ORDERS, self._store_orders, memos=back_again(stands))
+        walk = self._walk(self.calls.orders, self._store_orders, memos=back_again(stands))
         await walk.run(known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
         await self._add(gone)
 
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
-        walk = self._walk(spot.ALL_ORDERS, self._hold_against, tally=Tally(self.session.progress))
+        walk = self._walk(self.calls.orders, self._hold_against, tally=Tally(self.session.progress))
         await walk.run([self._series(symbol)])
 
     async def _lists(self) -> None:
-        walk = self._walk(spot.ALL_ORDER_LISTS, self._store_lists, pinned=_executing)
+        if self.calls.order_lists is None:
+            return
+        walk = self._walk(self.calls.order_lists, self._store_lists, pinned=_executing)
         await walk.run([Series.of(ORDER_LISTS, account=self.account, market=self.market)])
 
     def _walk(self, endpoint: Endpoint, store: Store, **more: Any) -> IdWalk:
@@ -146,7 +152,7 @@ class OrderPull:
 
     async def _shown(self) -> Sequence[Row]:
         whose = {"account": self.account, "market": self.market}
-        rows, refused = await self.session.client.readable_rows(spot.OPEN_ORDERS, self._constants(whose))
+        rows, refused = await self.session.client.readable_rows(self.calls.open_orders, self._constants(whose))
         self.tally.failures += [Failure(f"{self.account}/{self.market}, order_id {one.id}", one.why) for one in refused]
         self.session.progress.advance(requests=1)
         return with_instants(rows)
@@ -171,7 +177,7 @@ class OrderPull:
                     case Fact() if answer.code == NO_SUCH_ORDER and not may_vanish(
                         order.executed_qty, order.update_time, now
                     ):
-                        raise lacks_rows(spot.ORDER.name, order.series, [order.order_id])
+                        raise lacks_rows(self.calls.order.name, order.series, [order.order_id])
                     case Fact():
                         unknown[order.series][order.order_id] = order.time
                     case Problem():
@@ -182,7 +188,10 @@ class OrderPull:
 
     async def _order(self, order: OpenOrder) -> pa.Table:
         return await self.session.client.rows(
-            spot.ORDER, self._constants(order.series.values), symbol=order.series["symbol"], orderId=order.order_id
+            self.calls.order,
+            self._constants(order.series.values),
+            symbol=order.series["symbol"],
+            orderId=order.order_id,
         )
 
     def _series(self, symbol: str) -> Series:

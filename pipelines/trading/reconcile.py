@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connectors.binance.endpoints.spot import ORDER
 from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
@@ -23,6 +22,7 @@ from pipelines.pull.by_id import WAVE
 from pipelines.store.id_cursor import constants
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Seen, add_versions
+from pipelines.trading.calls import calls_of
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.errors import Problem
@@ -106,8 +106,8 @@ class OrderLook:
 
     async def _order(self, asked: tuple[Series, int]) -> pa.Table:
         series, order_id = asked
-        known = constants(ORDERS, series.values, self.session.client.now_us())
-        return await self.session.client.rows(ORDER, known, symbol=series["symbol"], orderId=order_id)
+        known, call = constants(ORDERS, series.values, self.session.client.now_us()), calls_of(series["market"]).order
+        return await self.session.client.rows(call, known, symbol=series["symbol"], orderId=order_id)
 
     async def _add(self, series: Series, rows: pa.Table) -> None:
         seen = [Seen(series=series.in_dataset(ORDERS), rows=with_instants(rows))]

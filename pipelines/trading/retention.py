@@ -16,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints.spot import ALL_ORDERS, ORDER
 from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
@@ -27,6 +26,7 @@ from pipelines.store.id_cursor import constants, symbol_of
 from pipelines.store.lookup import RETAINED_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.store.versions import Seen, add_versions
+from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.errors import Problem
@@ -73,6 +73,10 @@ class Retention:
     market: str
     symbols: Collection[str] | None = None
 
+    @property
+    def calls(self) -> TradingCalls:
+        return calls_of(self.market)
+
     async def run(self) -> None:
         """Mark what is due and not shown any more, and remember the look; what was learned is kept also on failure."""
         lake, now = self.session.lake, self.session.client.now_us()
@@ -114,7 +118,7 @@ class Retention:
             covered = [one for one in held if left[0] <= one <= max(shown, default=inf) and one not in shown]
             await self._refuse_lack(doubt, covered)
             if not shown and await self._exists(doubt.series, left[0]):
-                raise lacks_rows(ALL_ORDERS.name, doubt.series, left[:1])
+                raise lacks_rows(self.calls.orders.name, doubt.series, left[:1])
             dropped |= {one: doubt.orders[one] for one in told if one not in shown}
             left = left[len(told) :]
             self.session.progress.expect(requests=1 if left else 0, rows=0)
@@ -125,14 +129,14 @@ class Retention:
         rest = [one for one in lacking if one not in doubt.orders]
         now, table = self.session.client.now_us(), self.session.lake.table(ORDERS)
         if rest and (missing := await asyncio.to_thread(must_show, table, doubt.series, rest, now)):
-            raise lacks_rows(ALL_ORDERS.name, doubt.series, missing)
+            raise lacks_rows(self.calls.orders.name, doubt.series, missing)
 
     async def _exists(self, series: Series, order_id: int) -> bool:
         """Whether the exchange still knows an order that it lists no more."""
         self.session.progress.expect(requests=1, rows=0)
         known = constants(ORDERS, series.values, self.session.client.now_us())
         try:
-            await self.session.client.rows(ORDER, known, symbol=series["symbol"], orderId=order_id)
+            await self.session.client.rows(self.calls.order, known, symbol=series["symbol"], orderId=order_id)
         except Fact:
             return False
         finally:
@@ -143,13 +147,13 @@ class Retention:
         """The ids of one page of orders."""
         known = constants(ORDERS, series.values, self.session.client.now_us())
         rows, refused = await self.session.client.readable_rows(
-            ALL_ORDERS, known, symbol=series["symbol"], orderId=since, limit=ALL_ORDERS.page_limit
+            self.calls.orders, known, symbol=series["symbol"], orderId=since, limit=self.calls.orders.page_limit
         )
         self.session.progress.advance(requests=1)
         ids = {*column(rows, "order_id"), *(one.id for one in refused if one.id is not None)}
         if ids and min(ids) < since:
             raise Problem(
-                f"{ALL_ORDERS.name} answered ids from {since} on with {min(ids)}: nothing can be told from it.",
+                f"{self.calls.orders.name} answered ids from {since} on with {min(ids)}: nothing can be told from it.",
                 "No order was marked as gone; run again.",
             )
         return ids

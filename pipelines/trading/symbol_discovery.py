@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from connectors.binance.endpoints.spot import MY_TRADES
-from connectors.binance.pools import SPOT
+from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake, Move, Stale
 from pipelines.pull.symbols import Listing, covered, known
 from pipelines.trading.balance_changes import Suspicion, held_assets, suspicion
@@ -122,9 +121,9 @@ def note_archive(lake: Lake, account: str, market: str, names: Collection[str], 
             table.commit(None, [move])
 
 
-def probes_allowed(share: float, budget: float, minutes: float) -> int:
-    """How many probes of known symbols fit into a share of the budget between two runs."""
-    return int(share * budget * SPOT.limit * minutes / MY_TRADES.cost({}))
+def probes_allowed(probe: Endpoint, share: float, minutes: float) -> int:
+    """How many probes of known symbols fit into a share of the exchange's weight between two runs."""
+    return int(share * probe.pool.limit * minutes / probe.cost({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -365,6 +365,18 @@ def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Lake) -> None:
     ]
 
 
+def test_prices_of_futures_value_no_wallet(wallet: Lake) -> None:
+    """A contract of the same name has a price of its own, and a portfolio goes by spot."""
+    contract = {"market": "usdm"}
+    put(wallet, SYMBOLS, symbol("BTC", "USDT") | contract)
+    put(wallet, PRICES, price("BTCUSDT", "1") | contract, observed_at={"usdm": "2026-03-01"})
+    assert tuples(wallet, "SELECT market, price FROM latest_prices WHERE symbol = 'BTCUSDT' ORDER BY market") == [
+        ("spot", Decimal(50000)),
+        ("usdm", Decimal(1)),
+    ]
+    assert tuples(wallet, "SELECT value FROM portfolio WHERE asset = 'BTC'") == [(Decimal(37500),)]
+
+
 def test_a_portfolio_is_valued_in_any_asset(wallet: Lake) -> None:
     """`portfolio(quote)` values in the asset chosen, and its values are decimals."""
     sql = "SELECT asset, value, typeof(value), quote_asset FROM portfolio('TRY') WHERE asset IN ('BTC', 'TRY', 'USDT')"

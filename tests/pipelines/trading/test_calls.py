@@ -1,0 +1,16 @@
+"""Which call of a market serves which purpose of trading."""
+
+from dataclasses import fields
+
+from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints.model import ById
+from pipelines.trading.calls import SPOT_MARKET, calls_of
+
+
+def test_the_calls_of_a_market_are_its_own():
+    """Each call speaks of the market it is named for, and whatever is walked by id there is among them."""
+    calls = calls_of(SPOT_MARKET)
+    named = [call for one in fields(calls) if (call := getattr(calls, one.name)) is not None]
+    assert {call.market for call in named} == {SPOT_MARKET}
+    walked = [endpoint for (_, market), endpoint in FEEDING.items() if market == SPOT_MARKET]
+    assert {endpoint for endpoint in walked if isinstance(endpoint.walk, ById)} <= {*named}
