@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from connectors.simulator import Exchange, Limits
+from connectors.simulator import Exchange, Limits, gateway
 from connectors.simulator.protocol.messages import Asked
 
 KLINES = "/fapi/v1/klines?symbol=BTCUSDT&interval=1m"
@@ -46,10 +46,10 @@ def test_the_limit_of_futures_is_its_own(clock):
     """More than the weight of futures is answered with 429, while spot still answers."""
     exchange = Exchange(clock=clock, limits=Limits(futures=3))
     for _ in range(3):
-        assert exchange.answer(Asked("GET", "/fapi/v1/time", {})).status == 200
-    over = exchange.answer(Asked("GET", "/fapi/v1/time", {}))
+        assert gateway.answer(exchange, Asked("GET", "/fapi/v1/time", {})).status == 200
+    over = gateway.answer(exchange, Asked("GET", "/fapi/v1/time", {}))
     assert (over.status, over.headers["X-MBX-USED-WEIGHT-1M"]) == (429, "4")
-    assert exchange.answer(Asked("GET", "/api/v3/time", {})).status == 200
+    assert gateway.answer(exchange, Asked("GET", "/api/v3/time", {})).status == 200
 
 
 def test_candles_are_not_those_of_spot(get):
@@ -65,7 +65,9 @@ def test_the_clock_is_another(exchange, get):
     exchange.futures.skew_s = 3600.0
     assert get("/fapi/v1/time")["serverTime"] - get("/api/v3/time")["serverTime"] == 3_600_000
     assert get(f"{KLINES}&limit=1")[0][0] - get("/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=1")[0][0] == 3_600_000
-    assert exchange.answer(Asked("GET", "/fapi/v1/time", {})).headers["Date"] == "Mon, 02 Nov 2026 13:00:30 GMT"
+    assert (
+        gateway.answer(exchange, Asked("GET", "/fapi/v1/time", {})).headers["Date"] == "Mon, 02 Nov 2026 13:00:30 GMT"
+    )
 
 
 def test_a_contract_is_settled(exchange, get):
