@@ -37,7 +37,7 @@ async def run(
             return [_skipped(name, account)]
         if api is None:
             return await run_flow(spec, name, progress=progress, stop=stop, again=again)
-        from pipelines.service.flows import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
+        from pipelines.service.recorder import recorded_run  # noqa: PLC0415 - Prefect takes a second or two to import
 
         return await recorded_run(config, name, api=api, progress=progress, stop=stop, again=again)
 

@@ -171,7 +171,7 @@ def write_flows(folder: Path, url: str) -> Path:
 
 async def _run(path: Path, api: Api, watch: Watch, stop: asyncio.Event) -> list[Receipt]:
     """One pass of every flow, recorded. Problem when something failed: here nothing may."""
-    from pipelines.service.flows import recorded_run  # noqa: PLC0415 - Prefect reads the environment when it is imported
+    from pipelines.service.recorder import recorded_run  # noqa: PLC0415 - Prefect reads the environment when it is imported
 
     receipts: list[Receipt] = []
     for name in load(path).flows:
@@ -186,7 +186,7 @@ async def _run(path: Path, api: Api, watch: Watch, stop: asyncio.Event) -> list[
 
 
 async def _history(api: Api) -> list[tuple[object, ...]]:
-    from pipelines.service.flows import history  # noqa: PLC0415 - as above
+    from pipelines.service.recorder import history  # noqa: PLC0415 - as above
 
     return [(run.flow, run.started, run.state, run.message) for run in await history(api)]
 

@@ -111,7 +111,7 @@ async def _prefect(path: Path) -> Finding:
     if api is None:
         return Finding("Prefect", "ok", "no server is up: runs go directly, unrecorded and unscheduled; `binlake up`")
     with apart():
-        from pipelines.service.flows import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
+        from pipelines.service.deployments import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
 
         closed = await close_zombies(api)
     return Finding(

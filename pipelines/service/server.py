@@ -32,7 +32,7 @@ START_S = 120.0
 SERVED_FILE = "BINLAKE_SERVED_FILE"  # the variable that tells our own processes which flows.yaml, and nobody else
 _PASSWORD_BYTES = 24
 _WORD, _LOCK = "up.json", "up.lock"
-_SERVE = "from pipelines.service.flows import main; main()"  # with -m its flows would be __main__'s
+_SERVE = "from pipelines.service.deployments import main; main()"  # with -m its flows would be __main__'s
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

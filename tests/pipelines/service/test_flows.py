@@ -73,6 +73,22 @@ def flows(prefect):  # noqa: ARG001 - Prefect reads the environment when it is i
 
 
 @pytest.fixture
+def recording(flows):  # noqa: ARG001 - as above
+    """The module that has runs recorded."""
+    from pipelines.service import recorder  # noqa: PLC0415 - as above
+
+    return recorder
+
+
+@pytest.fixture
+def deployments(flows):  # noqa: ARG001 - as above
+    """The module that serves flows on their schedules."""
+    from pipelines.service import deployments  # noqa: PLC0415 - as above
+
+    return deployments
+
+
+@pytest.fixture
 def file(tmp_path, exchange_url):
     """A function that writes a flows.yaml with the flows given."""
     accounts = {"main": {"api_key": "env:FLOW_KEY", "secret": "env:FLOW_SECRET"}}
@@ -86,15 +102,17 @@ def file(tmp_path, exchange_url):
 
 
 @pytest.fixture
-def run(prefect, flows):
+def run(prefect, recording):
     """A function that runs a flow of a file, recorded."""
-    return partial(_recorded_run, flows, prefect.api)
+    return partial(_recorded_run, recording, prefect.api)
 
 
 async def _recorded_run(
-    flows: Any, api: Api, path: Path, name: str, progress: Progress | None = None, stop: asyncio.Event | None = None
+    recording: Any, api: Api, path: Path, name: str, progress: Progress | None = None, stop: asyncio.Event | None = None
 ) -> list[Receipt]:
-    return await flows.recorded_run(path, name, api=api, progress=progress or Silent(), stop=stop or asyncio.Event())
+    return await recording.recorded_run(
+        path, name, api=api, progress=progress or Silent(), stop=stop or asyncio.Event()
+    )
 
 
 def owner(prefect):
@@ -284,7 +302,7 @@ async def test_no_secret_is_in_anything_prefect_keeps(prefect, run, file, exchan
     assert found_in(homes, "wallet")  # the search finds what is there
 
 
-async def test_runs_whose_process_was_killed_are_closed(prefect, flows):
+async def test_runs_whose_process_was_killed_are_closed(prefect, deployments):
     """A run stays RUNNING for ever when its process is killed; closing finds it by its process, and no other run."""
     async with owner(prefect) as client:
         market = (await client.post("/flows/", json={"name": "market"})).raise_for_status().json()
@@ -293,7 +311,7 @@ async def test_runs_whose_process_was_killed_are_closed(prefect, flows):
             flow_run = (await client.post("/flow_runs/", json=body)).raise_for_status().json()
             body = {"infrastructure_pid": f"{socket.gethostname()}:{pid}"}
             (await client.patch(f"/flow_runs/{flow_run['id']}", json=body)).raise_for_status()
-    assert await flows.close_zombies(prefect.api) == 1
+    assert await deployments.close_zombies(prefect.api) == 1
     assert [(await last_run(prefect, name))["state"]["type"] for name in ("alive", "dead")] == ["RUNNING", "CRASHED"]
 
 
@@ -308,31 +326,31 @@ async def test_an_unknown_flow_is_a_usage_problem(run, file):
         await run(file(prices=PRICES), "prizes")
 
 
-async def test_where_keys_are_sent_is_no_matter_of_a_flow_run(prefect, run, flows, file):
+async def test_where_keys_are_sent_is_no_matter_of_a_flow_run(prefect, run, flows, recording, file):
     """A flow run that names another flows.yaml is refused, and one in a process that serves no file fails."""
     assert [each.exit_code for each in await run(file(prices=PRICES), "prices")] == [0, 0, 0]
     for kind in flows.FLOWS.values():
         assert set(kind.parameters.properties) == {"flow"}
     with pytest.raises(TypeError, match="config"):
         await flows.account(config="/somewhere/else/flows.yaml", flow="prices")
-    with flows._asking(prefect.api):
+    with recording.asking(prefect.api):
         state = await flows.market(flow="prices", return_state=True)
-        await flows._sent()
+        await recording.sent()
     assert (state.type.value, state.message) == (
         "FAILED",
         "No flows.yaml is served here. `binlake up` and `binlake run` say which one.",
     )
 
 
-async def test_deployments_follow_the_file(flows, file, monkeypatch):
+async def test_deployments_follow_the_file(deployments, file, monkeypatch):
     """Each flow that can run here is deployed once, with its schedule, one run at a time, and no secret."""
     quiet = {"kind": "maintenance"}
     path = file(prices=PRICES, wallet=BALANCE, upkeep=quiet)
     now = load(path).flows["prices"].since
-    assert {each.name for each in await flows.deployments(path, now=now)} == {"prices", "upkeep"}
+    assert {each.name for each in await deployments.deployments(path, now=now)} == {"prices", "upkeep"}
     monkeypatch.setenv("FLOW_KEY", "x")
     monkeypatch.setenv("FLOW_SECRET", "y")
-    deployed = {each.name: each for each in await flows.deployments(path, now=now)}
+    deployed = {each.name: each for each in await deployments.deployments(path, now=now)}
     (every,), (cron,) = (deployed[name].schedules for name in ("prices", "wallet"))
     assert every.schedule.interval == timedelta(minutes=5)
     assert (cron.schedule.cron, cron.schedule.timezone) == ("*/15 * * * *", "UTC")
