@@ -272,7 +272,7 @@ class Budget:
         return left_s, until_s, CLOSURES[place]
 
     def _rows(self, query: str, *values: str | int) -> list[Any]:
-        with _sqlite_problems(self._path):
+        with sqlite_problems(self._path):
             return self._db.execute(query, values).fetchall()
 
     def _key(self, pool_name: str) -> str:
@@ -280,7 +280,7 @@ class Budget:
 
     @contextmanager
     def _transaction(self, patience_s: float = _BUSY_S) -> Iterator[sqlite3.Connection]:
-        with _sqlite_problems(self._path), self._db:  # the second one commits, or rolls back
+        with sqlite_problems(self._path), self._db:  # the second one commits, or rolls back
             self._db.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
             self._db.execute("BEGIN IMMEDIATE")
             yield self._db
@@ -302,7 +302,7 @@ def _minute(instant_s: float) -> int:
 
 
 def _open(path: Path, now_s: float) -> sqlite3.Connection:
-    with _sqlite_problems(path):
+    with sqlite_problems(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         db = sqlite3.connect(path, timeout=_PATIENT_S, isolation_level=None)
@@ -314,7 +314,7 @@ def _open(path: Path, now_s: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def _sqlite_problems(path: Path) -> Iterator[None]:
+def sqlite_problems(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:

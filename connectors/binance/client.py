@@ -47,7 +47,7 @@ RESYNC_S = 300.0
 RECV_WINDOW_MS = 5000  # a wider window would only hide a wrong clock
 BODY_CAP = 64 * 2**20
 _OK = 200
-_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
+TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
 _SHOWN = 100  # of a query, in an error
 
 
@@ -136,7 +136,7 @@ class Client:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
             headers={"Accept": "application/json", "User-Agent": "binlake"},
         )
         try:

@@ -57,7 +57,7 @@ class Table:
 
     def __init__(self, root: Path, dataset: Dataset, locks: Path) -> None:
         self.dataset = dataset
-        self._root = root
+        self.root = root
         self._rewrite_lock = locks / f"{dataset.table}.rewrite"
         self._log = Log(root, dataset, locks / f"{dataset.table}.commit")
 
@@ -85,7 +85,7 @@ class Table:
         """Absolute paths of the current snapshot's data files, with the partition that the log says they are of."""
         parts: dict[str, tuple[Mapping[str, str], list[str]]] = {}
         for path, partition in self._log.files():
-            parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self._root / path))
+            parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self.root / path))
         return list(parts.values())
 
     def scan(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
@@ -98,7 +98,7 @@ class Table:
         try:
             found = stored.to_table(columns=schema.names, filter=where, fragment_scan_options=CHECKED)
         except (pa.ArrowException, OSError):
-            refuse_damaged(self._root / fragment.path for fragment in stored.get_fragments(filter=where))
+            refuse_damaged(self.root / fragment.path for fragment in stored.get_fragments(filter=where))
             raise
         return found.cast(schema)
 
@@ -106,25 +106,25 @@ class Table:
         """Add rows and move bounds in one durable step; Stale, and nothing written, when a bound is not as expected."""
         assert len({move.series for move in moves}) == len(moves), "a series moves twice in one commit"
         assert {move.series.dataset.table for move in moves} <= {self.dataset.table}, "a series of another table moves"
-        with disk_problems(self._root, NOTHING_COMMITTED):
-            files = [] if rows is None or not rows.num_rows else write_rows(self._root, self.dataset, rows)
+        with disk_problems(self.root, NOTHING_COMMITTED):
+            files = [] if rows is None or not rows.num_rows else write_rows(self.root, self.dataset, rows)
         version = self._land(files, moves)
         return Committed(version, sum(file.rows for file in files))
 
     def replace(self, old: pa.Table, new: pa.Table, moves: Sequence[Move]) -> Committed:
         """Swap the rows with the keys in `old` for the rows of `new` in one durable step, or raise Stale."""
         with held(self._rewrite_lock, MERGE_PATIENCE_S):
-            with disk_problems(self._root, NOTHING_COMMITTED), new_files(self._root) as written:
+            with disk_problems(self.root, NOTHING_COMMITTED), new_files(self.root) as written:
                 touched = holders(self._log, old)
-                written.extend(without(self._root, self.dataset, touched))
-                written.extend(write_rows(self._root, self.dataset, new) if new.num_rows else [])
+                written.extend(without(self.root, self.dataset, touched))
+                written.extend(write_rows(self.root, self.dataset, new) if new.num_rows else [])
             version = self._land(written, moves, removed=[holder.file for holder in touched])
         return Committed(version, new.num_rows)
 
     def maintain(self, now: datetime | None = None) -> Maintained:
         """Merge and sort files, shorten the log, and delete what no reader can still hold. Changes no row."""
         now = now or datetime.now(UTC)
-        with disk_problems(self._root, "upkeep is not finished, and no row changed"):
+        with disk_problems(self.root, "upkeep is not finished, and no row changed"):
             return self._maintain(now)
 
     def _maintain(self, now: datetime) -> Maintained:
@@ -136,8 +136,8 @@ class Table:
 
     def inspect(self, now: datetime, most_bytes: int) -> Inspection:
         """Look whether every data file is there, and read so many bytes of those not read for longest."""
-        notes = self._root.parent / ".verified" / f"{self.dataset.table}.json"
-        return inspect(self._root, self._log.live(), notes, now, most_bytes)
+        notes = self.root.parent / ".verified" / f"{self.dataset.table}.json"
+        return inspect(self.root, self._log.live(), notes, now, most_bytes)
 
     def crowd(self, now: datetime | None = None) -> int:
         """How many files upkeep would merge now; every one of them makes every commit slower."""
@@ -157,7 +157,7 @@ class Table:
             chosen = worth_merging(files, self.dataset, now) if files else []
             if not chosen:
                 return 0, 0
-            written = merge(self._root, self.dataset, chosen)
+            written = merge(self.root, self.dataset, chosen)
             try:
                 self._land(written, [], removed=chosen, data_change=False)
             except Stale:  # a writer that knows nothing of the lock rewrote them; the next upkeep sees its files
@@ -175,5 +175,5 @@ class Table:
         try:
             return self._log.commit(files, moves, removed=removed, data_change=data_change)
         except (Refused, Busy):  # and nothing else: after any other error the log may name the files
-            discard(self._root, files)
+            discard(self.root, files)
             raise

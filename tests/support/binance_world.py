@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from connectors.binance.budget import Budget
 from connectors.binance.client import Client, Request
@@ -23,10 +24,13 @@ class World:
 
     exchange: Exchange
     clock: MovableClock
-    budget: Budget
+    budget_path: Path
     url: str = ""
     asked: list[Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.budget_path, "simulator", clock=self.clock, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -27,7 +27,7 @@ def evolve(delta: DeltaTable, dataset: Dataset, root: Path) -> None:
     if not STATISTICS.items() <= delta.metadata().configuration.items():
         delta.alter.set_table_properties(STATISTICS)
         delta.update_incremental()
-    _say_where_null(delta, dataset)  # first: readers that prune take silence on a column for no NULL
+    say_where_null(delta, dataset)  # first: readers that prune take silence on a column for no NULL
     news = new_columns(delta, dataset, root)
     if news:
         delta.alter.add_columns(news, post_commithook_properties=NO_HOOKS)  # which also relaxes those that are there
@@ -52,7 +52,7 @@ def new_columns(delta: DeltaTable, dataset: Dataset, root: Path) -> list[Field]:
     return news
 
 
-def _say_where_null(delta: DeltaTable, dataset: Dataset) -> None:
+def say_where_null(delta: DeltaTable, dataset: Dataset) -> None:
     """Record that old files hold only NULL in a new column."""
     columns = dataset.file_schema.names
     silent = [file for file in live_files(delta) if any(file.nulls.get(name) is None for name in columns)]

@@ -48,7 +48,7 @@ class Book:
         self._held: dict[tuple[str, int], tuple[Any, str, Decimal]] = {}  # by open order: holder, asset, amount
         self._clients: dict[tuple[str, str], int] = {}
         self._journal: list[tuple[int, str, int]] = []  # when which order changed
-        self._agenda: list[tuple[int, int, Story]] = []
+        self.agenda: list[tuple[int, int, Story]] = []
         self._told = 0
         self._living_ms: int | None = None
         self.last_ms = 0
@@ -67,20 +67,20 @@ class Book:
     def tell(self, at_ms: int, story: Story) -> None:
         """Resume a story at an instant, then whenever it says; it ends when the exchange refuses what it does."""
         self._told += 1
-        heappush(self._agenda, (at_ms, self._told, story))
+        heappush(self.agenda, (at_ms, self._told, story))
 
     def advance(self) -> None:
         """Live through everything that was due by now."""
         now_ms = self._clock()
-        while self._agenda and self._agenda[0][0] <= now_ms:
-            at_ms, number, story = heappop(self._agenda)
+        while self.agenda and self.agenda[0][0] <= now_ms:
+            at_ms, number, story = heappop(self.agenda)
             self.last_ms = self._living_ms = max(at_ms, self.last_ms)
             try:
                 following = next(story, None)
             except Refusal:
                 following = None
             if following is not None:
-                heappush(self._agenda, (following, number, story))
+                heappush(self.agenda, (following, number, story))
         self._living_ms = None
 
     # Looking

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 from support.binance_world import API_KEY, API_SECRET, START_S, UID, World
 
-from connectors.binance.budget import Budget
 from connectors.binance.keys import KeyPair, Secret
 from connectors.simulator import Exchange, MovableClock, serve
 
@@ -20,9 +19,7 @@ async def world(tmp_path) -> AsyncIterator[World]:
     clock = MovableClock(START_S)
     exchange = Exchange(clock=clock)
     exchange.add_account(UID, API_KEY, secret=API_SECRET, balances={"BTC": ("1.5", "0.25")})
-    budget = Budget(tmp_path / "budget.sqlite", "simulator", clock=clock)
-    world = World(exchange, clock, budget)
-    budget._sleep = world.sleep
-    with budget:
+    world = World(exchange, clock, tmp_path / "budget.sqlite")
+    with world.budget:
         async with serve(exchange) as world.url:
             yield world

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.binance.budget import Budget, Minute, _sqlite_problems, default_path
+from connectors.binance.budget import Budget, Minute, default_path, sqlite_problems
 from connectors.binance.errors import Banned, Firewalled, Throttled
 from connectors.binance.pools import SPOT, Pool, sapi_by_ip, sapi_by_uid
 from schemas.model.errors import Problem
@@ -369,7 +369,7 @@ def test_processes_that_open_and_spend_at_once_lose_nothing(tmp_path):
     """Eight real processes create the file together and spend; every unit of weight is counted."""
     script = f"""
 import asyncio, pathlib
-from connectors.binance.budget import _sqlite_problems, Budget
+from connectors.binance.budget import sqlite_problems, Budget
 from connectors.binance.pools import SPOT
 async def main():
     with Budget(pathlib.Path({str(tmp_path / "budget.sqlite")!r}), "live", clock=lambda: {START_S}) as budget:
@@ -441,7 +441,7 @@ def test_a_full_disk_is_told_to_be_freed(tmp_path):
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE t (x)")
     db.execute("PRAGMA max_page_count = 2")
-    with pytest.raises(Problem, match=r"full.*Free some space there"), _sqlite_problems(path):
+    with pytest.raises(Problem, match=r"full.*Free some space there"), sqlite_problems(path):
         db.execute("INSERT INTO t VALUES (zeroblob(1000000))")
     db.close()
 
@@ -451,7 +451,7 @@ def test_a_budget_file_that_cannot_be_written_is_told_another_place(tmp_path):
     path = tmp_path / "budget.sqlite"
     sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close()
     db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    with pytest.raises(Problem, match=r"readonly.*XDG_STATE_HOME"), _sqlite_problems(path):
+    with pytest.raises(Problem, match=r"readonly.*XDG_STATE_HOME"), sqlite_problems(path):
         db.execute("INSERT INTO t VALUES (1)")
     db.close()
     with pytest.raises(Problem, match=r"Not a directory.*XDG_STATE_HOME"):

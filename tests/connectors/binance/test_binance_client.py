@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from urllib.parse import quote, unquote
 
+import aiohttp
 import pytest
 from aiohttp import web
 from rich.console import Console
 from rich.traceback import Traceback
 from support.binance_world import API_KEY, API_SECRET, START_S
 
+from connectors.binance import client as client_module
 from connectors.binance.client import BODY_CAP
 from connectors.binance.endpoints.model import Endpoint, Security
 from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H, TIME
@@ -416,8 +418,8 @@ async def test_a_silent_server_is_given_up(world, monkeypatch):
         await never.wait()
         return web.Response()
 
+    monkeypatch.setattr(client_module, "TIMEOUT", aiohttp.ClientTimeout(sock_read=0.3))
     async with scripted(silent) as (world.url, _), world.client() as client:
-        monkeypatch.setattr(client._session, "_timeout", type(client._session.timeout)(sock_read=0.05))
         with pytest.raises(Unreachable, match="TimeoutError"):
             await client.body(KLINES)
         never.set()

@@ -82,7 +82,7 @@ def test_a_table_never_written_reads_as_empty(lake: Lake, table: Table) -> None:
 def test_the_second_flush_is_refused_when_another_covered_its_series(table: Table) -> None:
     """A run whose first flush refreshed the snapshot does not double rows that another process covered meanwhile."""
     mine = {symbol: move(table, symbol, 2) for symbol in "AB"}
-    other = Table(table._root, KLINES, table._root.parent / ".locks")
+    other = Table(table.root, KLINES, table.root.parent / ".locks")
     other.commit(candles("B", range(2)), [move(other, "B", 2)])
     table.commit(candles("A", range(2)), [mine["A"]])
     with pytest.raises(Stale) as stale:
@@ -95,11 +95,11 @@ def test_one_stale_series_refuses_the_whole_commit_and_leaves_no_file(table: Tab
     """Nothing of a refused commit is written; the series to plan again are named, and only those."""
     plan = [move(table, "A", 1), move(table, "B", 1)]
     table.commit(candles("B", range(1)), [move(table, "B", 1)])
-    before = set(table._root.rglob("*.parquet"))
+    before = set(table.root.rglob("*.parquet"))
     with pytest.raises(Stale) as stale:
         table.commit(pa.concat_tables([candles("A", range(1)), candles("B", range(1))]), plan)
     assert stale.value.series == {candle_series("B")}
-    assert set(table._root.rglob("*.parquet")) == before
+    assert set(table.root.rglob("*.parquet")) == before
 
 
 def test_late_rows_come_in_once(table: Table) -> None:
@@ -179,7 +179,7 @@ def test_rows_of_another_schema_are_a_bug(table: Table) -> None:
 def test_foreign_commits_do_not_confuse(table: Table) -> None:
     """A commit by another tool, which takes no lock, is seen by the next plan and refuses no other series."""
     table.commit(candles("A", range(1)), [move(table, "A", 1)])
-    foreign = DeltaTable(str(table._root))
+    foreign = DeltaTable(str(table.root))
     foreign.optimize.compact()
     table.commit(candles("B", range(1)), [move(table, "B", 1)])
     assert minutes(table) == [("A", 0), ("B", 0)]
@@ -187,16 +187,16 @@ def test_foreign_commits_do_not_confuse(table: Table) -> None:
 
 def test_bounds_outlive_checkpoints_and_cleanup(table: Table) -> None:
     """After many commits and a cleaned log, a new process and an old one read the same bounds as were committed."""
-    watcher = Table(table._root, KLINES, table._root.parent / ".locks")
+    watcher = Table(table.root, KLINES, table.root.parent / ".locks")
     for number in range(2 * CHECKPOINT_EVERY + 3):
         table.commit(None, [move(table, f"S{number % 7}", number + 1)])
         if number == CHECKPOINT_EVERY // 2:
             seen = len(watcher.bounds())
-    assert list((table._root / "_delta_log").glob("*.checkpoint.parquet"))
+    assert list((table.root / "_delta_log").glob("*.checkpoint.parquet"))
     _age_log(table)
     table.maintain()
-    assert len(list((table._root / "_delta_log").glob("*.json"))) < CHECKPOINT_EVERY
-    fresh = Table(table._root, KLINES, table._root.parent / ".locks")
+    assert len(list((table.root / "_delta_log").glob("*.json"))) < CHECKPOINT_EVERY
+    fresh = Table(table.root, KLINES, table.root.parent / ".locks")
     assert seen == len(watcher.bounds())
     assert fresh.bounds() == watcher.bounds() == table.bounds()
     assert fresh.bounds()["spot/S6/1m#until"] == max(n + 1 for n in range(2 * CHECKPOINT_EVERY + 3) if n % 7 == 6)
@@ -206,7 +206,7 @@ def test_bounds_outlive_checkpoints_and_cleanup(table: Table) -> None:
 
 def _age_log(table: Table) -> None:
     two_days_ago = time.time() - 2 * 86_400
-    for path in (table._root / "_delta_log").iterdir():
+    for path in (table.root / "_delta_log").iterdir():
         os.utime(path, (two_days_ago, two_days_ago))
 
 
@@ -233,7 +233,7 @@ def test_long_candles_lie_in_years(table: Table) -> None:
     """Days and longer candles share a folder a year; shorter ones do not."""
     row = {"market": "spot", "symbol": "A", "open_time": "2024-02-29", "close_time": START}
     table.commit(rows_of(KLINES, *(row | {"interval": interval} for interval in ("1d", "1w", "1M", "12h"))), [])
-    folders = {str(Path(file).parent.relative_to(table._root)) for file in table.files()}
+    folders = {str(Path(file).parent.relative_to(table.root)) for file in table.files()}
     assert folders == {
         "market=spot/interval=1d/month=2024",
         "market=spot/interval=1w/month=2024",

@@ -77,7 +77,7 @@ def _keys() -> pa.Table:
 @pytest.mark.parametrize(("code", "words"), [(errno.ENOSPC, "Disk full"), (errno.EIO, "Input/output error")])
 def test_a_failed_write_leaves_nothing(code: int, words: str, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that refuses to sync is one sentence; no draft stays, no row, no bound, and the next commit works."""
-    before = table.bounds(), set(table._root.rglob("*"))
+    before = table.bounds(), set(table.root.rglob("*"))
 
     def refuse(_: int) -> None:
         raise OSError(code, os.strerror(code))
@@ -87,7 +87,7 @@ def test_a_failed_write_leaves_nothing(code: int, words: str, table: Table, monk
         with pytest.raises(Problem, match=rf"{words}.*nothing was committed") as refusal:
             put(table, 2)
     assert refusal.value.exit_code == 1
-    assert (table.bounds(), set(table._root.rglob("*"))) == before
+    assert (table.bounds(), set(table.root.rglob("*"))) == before
     put(table, 2)
     assert table.scan().num_rows == 1500
 
@@ -119,7 +119,7 @@ def test_a_disk_without_hard_links_is_said(tmp_path: Path, monkeypatch: pytest.M
 def test_what_the_disk_will_not_give_is_not_called_damaged(place: str, table: Table) -> None:
     """A file that cannot be read now is told so, nothing is deleted, and it reads as before once the disk is well."""
     table.maintain()
-    log = table._root / "_delta_log"
+    log = table.root / "_delta_log"
     found = {
         "data file": table.files()[0],
         "entry": max(log.glob("*.json")),
@@ -130,10 +130,10 @@ def test_what_the_disk_will_not_give_is_not_called_damaged(place: str, table: Ta
     path.rename(away)
     path.mkdir()
     with pytest.raises(Problem, match=r"Could not read .*\(Is a directory\)") as refusal:
-        Lake.at(table._root.parent).table(PRICES).scan()
+        Lake.at(table.root.parent).table(PRICES).scan()
     assert refusal.value.exit_code == 1
-    with connect(Lake.at(table._root.parent)) as session, pytest.raises(Problem, match="Is a directory"):
+    with connect(Lake.at(table.root.parent)) as session, pytest.raises(Problem, match="Is a directory"):
         run(session, "SELECT sum(price) FROM prices")
     path.rmdir()
     away.rename(path)
-    assert Lake.at(table._root.parent).table(PRICES).scan().num_rows == 1000
+    assert Lake.at(table.root.parent).table(PRICES).scan().num_rows == 1000

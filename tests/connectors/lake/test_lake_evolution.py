@@ -59,7 +59,7 @@ def test_old_rows_have_null_and_are_found_by_it(lake: Lake) -> None:
 def test_the_column_is_added_once(lake: Lake) -> None:
     """The next commit adds the column and no later one does, also when the first one died half way."""
     stored = DeltaTable(str(lake.path / "prices"))
-    evolution._say_where_null(stored, LATER)
+    evolution.say_where_null(stored, LATER)
     assert notes(later(lake), pc.is_null(pc.field("note"))) == [("A", None)]
     later(lake).commit(None, [])
     version = later(lake).version()

@@ -43,11 +43,11 @@ def snapshot(lake: Lake, number: int) -> None:
 
 def reopened(table: Table) -> Table:
     """The same table as a new process opens it."""
-    return Lake.at(table._root.parent).table(PRICES)
+    return Lake.at(table.root.parent).table(PRICES)
 
 
 def log(table: Table) -> Path:
-    return table._root / "_delta_log"
+    return table.root / "_delta_log"
 
 
 def entry(table: Table, version: int) -> Path:
@@ -91,11 +91,11 @@ def holds(table: Table, commits: int) -> None:
     after = reopened(table)
     assert sorted(after.scan(["symbol"])["symbol"].to_pylist()) == [f"S{number}" for number in range(commits)]
     assert after.bounds().get("spot#observed_at", 0) == commits
-    lake = Lake.at(table._root.parent)
+    lake = Lake.at(table.root.parent)
     for number in range(commits, COMMITS):
         snapshot(lake, number)
     assert reopened(table).scan().num_rows == COMMITS
-    assert DeltaTable(str(table._root)).to_pyarrow_table().num_rows == COMMITS
+    assert DeltaTable(str(table.root)).to_pyarrow_table().num_rows == COMMITS
 
 
 @pytest.mark.parametrize("damage", [tear, empty])
@@ -160,7 +160,7 @@ def test_leftovers_of_a_killed_writer_go(table: Table) -> None:
     before = {path.name for path in log(table).iterdir()}
     for name in (f"{COMMITS + 1:020}.json#1", f"{COMMITS:020}.checkpoint.parquet#1", "_last_checkpoint#2"):
         (log(table) / name).write_bytes(b"{")
-    recover(table._root)
+    recover(table.root)
     assert {path.name for path in log(table).iterdir()} == before
 
 
@@ -169,9 +169,9 @@ def test_recovery_does_its_work_once(table: Table) -> None:
     tear(entry(table, COMMITS))
     unreported(table, COMMITS)
     tear(checkpoint(table))
-    recover(table._root)
+    recover(table.root)
     before = {path.name: path.read_bytes() for path in log(table).iterdir()}
-    recover(table._root)
+    recover(table.root)
     assert {path.name: path.read_bytes() for path in log(table).iterdir()} == before
 
 
@@ -214,9 +214,9 @@ def test_an_entry_that_loses_its_statistics_is_damaged(table: Table) -> None:
 def test_readers_wait_for_no_writer(table: Table) -> None:
     """A process that was stopped while it held the lock keeps nobody from reading, half-named entries or not."""
     (log(table) / f"{COMMITS + 1:020}.json#1").write_bytes(b"{")
-    with held(table._root.parent / ".locks" / f"{PRICES.table}.commit"):
+    with held(table.root.parent / ".locks" / f"{PRICES.table}.commit"):
         assert reopened(table).scan().num_rows == COMMITS
-        with connect(Lake.at(table._root.parent)) as session:
+        with connect(Lake.at(table.root.parent)) as session:
             assert run(session, "FROM prices").num_rows == COMMITS
 
 
@@ -226,24 +226,24 @@ def test_a_wait_for_a_lock_says_so_and_ends(
     """Who waits for a lock says for which process, gives up in the end, and has changed nothing."""
     monkeypatch.setattr(durable, "SAY_AFTER_S", 0.0)
     monkeypatch.setattr(durable, "PATIENCE_S", 0.05)
-    before = set(table._root.rglob("*"))
+    before = set(table.root.rglob("*"))
     refused = pytest.raises(TryLater, match=f"Process {os.getpid()} has held .*prices.commit")
-    with held(table._root.parent / ".locks" / f"{PRICES.table}.commit"), refused:
-        snapshot(Lake.at(table._root.parent), COMMITS)
+    with held(table.root.parent / ".locks" / f"{PRICES.table}.commit"), refused:
+        snapshot(Lake.at(table.root.parent), COMMITS)
     assert f"Waiting for process {os.getpid()}" in caplog.text
-    assert set(table._root.rglob("*")) == before
+    assert set(table.root.rglob("*")) == before
 
 
 def test_reading_writes_nothing(table: Table) -> None:
     """Whatever is read, no byte below the table changes, also of a table that lacks a column."""
     later = replace(PRICES, columns=(*PRICES.columns, Column("note", TEXT, "said later", nullable=True)))
-    before = {path: path.read_bytes() for path in table._root.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in table.root.rglob("*") if path.is_file()}
     for dataset in (PRICES, later):
-        opened = Lake.at(table._root.parent).table(dataset)
+        opened = Lake.at(table.root.parent).table(dataset)
         assert opened.scan().num_rows == COMMITS
         assert opened.bounds()
         assert opened.files()
-    assert {path: path.read_bytes() for path in table._root.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in table.root.rglob("*") if path.is_file()} == before
 
 
 def test_a_cleaned_log_is_never_begun_again(table: Table) -> None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,9 +18,12 @@ import pytest
 from support.lakes import candle_series, rows_of, small_lake, us
 
 from connectors.lake import Lake, Move, Stale, Table
+from connectors.lake.files.data_files import DataFile, write_file
+from connectors.lake.log.delta_log import Log
 from connectors.lake.upkeep import compact
 from connectors.lake.upkeep.vacuum import RETENTION
 from schemas.datasets.market import KLINES
+from schemas.model.dataset import Dataset
 from schemas.model.errors import CorruptData
 
 MINUTE_US = 60_000_000
@@ -41,7 +44,7 @@ def table(lake: Lake) -> Table:
 
 def again(table: Table) -> Table:
     """The same table as another process sees it."""
-    return Table(table._root, KLINES, table._root.parent / ".locks")
+    return Table(table.root, KLINES, table.root.parent / ".locks")
 
 
 def candles(symbol: str, minutes: range, start: int = MONTH, close: str = "1") -> pa.Table:
@@ -111,11 +114,18 @@ def test_merging_that_would_change_a_row_is_refused(table: Table, monkeypatch: p
     for number in range(2):
         table.commit(candles("A", range(number, number + 1)), [])
     before = set(table.files())
-    prints = iter([(2, 1), (2, 2)])
-    monkeypatch.setattr(compact, "_fingerprint", lambda *_: next(prints))
+
+    def spoilt(part: pa.Table) -> pa.Table:
+        at = part.schema.get_field_index("trade_count")
+        return part.set_column(at, part.schema.field(at), pc.add(part["trade_count"], 1))
+
+    def writing(root: Path, dataset: Dataset, of: Mapping[str, str], parts: Iterable[pa.Table], codec: str) -> DataFile:
+        return write_file(root, dataset, of, map(spoilt, parts), codec)
+
+    monkeypatch.setattr(compact, "write_file", writing)
     with pytest.raises(CorruptData, match="would have changed rows"):
         table.maintain(LATER)
-    assert set(table.files()) == before == {str(path) for path in table._root.rglob("*.parquet")}
+    assert set(table.files()) == before == {str(path) for path in table.root.rglob("*.parquet")}
 
 
 def test_a_replaced_row_is_there_once(table: Table) -> None:
@@ -157,10 +167,10 @@ def test_a_stale_replacement_changes_nothing(table: Table) -> None:
     keys = candles("A", range(1)).select(KLINES.key)
     plan = [Move(candle_series("A"), {"revision": 1})]
     table.replace(keys, candles("A", range(1), close="2"), plan)
-    before = rows(table), set(table._root.rglob("*.parquet"))
+    before = rows(table), set(table.root.rglob("*.parquet"))
     with pytest.raises(Stale):
         again(table).replace(keys, candles("A", range(1), close="3"), plan)
-    assert (rows(table), set(table._root.rglob("*.parquet"))) == before
+    assert (rows(table), set(table.root.rglob("*.parquet"))) == before
 
 
 @pytest.mark.parametrize("first", ["merge", "replace"])
@@ -180,7 +190,7 @@ def test_merging_and_replacing_meet_in_either_order(first: str, table: Table, mo
     taken: list[bool] = []
 
     def meet() -> None:
-        taken.append(_is_taken(table._rewrite_lock))
+        taken.append(_is_taken(table.root.parent / ".locks" / f"{KLINES.table}.rewrite"))
         thread.start()
 
     _when_files_are_written(monkeypatch, meet)
@@ -203,14 +213,14 @@ def _is_taken(lock: Path) -> bool:
 
 def _when_files_are_written(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
     """Do something once, between the reading of the old files and the commit."""
-    land, todo = Table._land, [then]
+    land, todo = Log.commit, [then]
 
-    def landing(self: Table, *args: object, **options: object) -> int:
+    def landing(self: Log, *args: object, **options: object) -> int:
         if todo:
             todo.pop()()
         return land(self, *args, **options)
 
-    monkeypatch.setattr(Table, "_land", landing)
+    monkeypatch.setattr(Log, "commit", landing)
 
 
 def test_a_foreign_compaction_between_refuses_the_swap(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +232,7 @@ def test_a_foreign_compaction_between_refuses_the_swap(table: Table, monkeypatch
             candles("A", range(number, number + 1)),
             [Move(candle_series("A"), {"until": number or None}, {"until": number + 1})],
         )
-    _when_files_are_written(monkeypatch, DeltaTable(str(table._root)).optimize.compact)
+    _when_files_are_written(monkeypatch, DeltaTable(str(table.root)).optimize.compact)
     with pytest.raises(Stale):
         correct(table, "A", range(1))
     assert rows(table) == [("A", MONTH + n * MINUTE_US, 1) for n in range(2)]
@@ -236,7 +246,7 @@ def test_replaced_files_stay_for_a_day(table: Table) -> None:
         table.commit(candles("A", range(number, number + 1)), [])
     held = table.files()
     folder = Path(held[0]).parent
-    litter = [folder / "orphan.parquet", folder / ".tmp-dead.parquet", table._root / ".tmp-spill"]
+    litter = [folder / "orphan.parquet", folder / ".tmp-dead.parquet", table.root / ".tmp-spill"]
     litter[0].write_bytes(b"")
     litter[1].write_bytes(b"")
     litter[2].mkdir()

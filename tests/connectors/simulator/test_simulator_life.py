@@ -50,7 +50,7 @@ def fills(book: Book) -> list[Execution]:
 
 
 def _states(book: Book) -> Iterator[Order]:
-    return (state for shelf in book.orders.values() for states in shelf._versions.values() for state in states)
+    return (state for shelf in book.orders.values() for order in shelf for state in shelf.states(order.order_id))
 
 
 def test_it_is_rich(lived: Exchange, book: Book, orders: list[Order], fills: list[Execution]) -> None:
@@ -87,7 +87,14 @@ def test_executions_add_up(book: Book, orders: list[Order]) -> None:
 
 def test_balances_are_what_the_executions_left(lived: Exchange, book: Book, fills: list[Execution]) -> None:
     """What an account began with, plus what it received, less what it gave and paid; never below zero."""
-    total = Counter({asset: amount for asset, (amount, _) in Life().opening(lived._listings).items()})
+    total = Counter(
+        {
+            asset: amount
+            for asset, (amount, _) in Life()
+            .opening({listing.symbol: listing for listing in lived.listed(lived.now_ms)})
+            .items()
+        }
+    )
     for execution in (*fills, *(each for shelf in book.allocations.values() for each in shelf)):
         listing, sign = lived.listing(execution.symbol, lived.now_ms), 1 if execution.is_buyer else -1
         total[listing.base] += sign * execution.qty
