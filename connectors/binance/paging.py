@@ -25,37 +25,23 @@ class Stuck(BinanceError):  # noqa: N818 - named after what happened
 
 
 async def by_time(
-    fetch: FetchSpan,
-    since_ms: int,
-    until_ms: int,
-    *,
-    limit: int,
-    time: str,
-    key: Sequence[str],
-    ends: str | None = None,
+    fetch: FetchSpan, since_ms: int, until_ms: int, *, time: str, ends: str
 ) -> AsyncGenerator[pa.Table, None]:
-    """Walk a list in ascending time over [since, until).
+    """Walk a list of one row per instant in ascending time over [since, until).
 
-    Where rows may share a millisecond, the next page begins at the last one seen and repeats some rows; where the
-    time alone is the key, behind it, and pages come as printed: two rows of one time contradict each other, which is
-    the caller's to judge. Where a row lasts until `ends`, the one that reaches the end is the last.
+    Each row lasts until its `ends`: the one that reaches the end asked for is the last. Pages come as printed: two rows
+    of one time contradict each other, which is the caller's to judge.
     """
-    start_ms, seen, alone = since_ms, set[Key](), tuple(key) == (time,)
+    start_ms = since_ms
     while start_ms < until_ms:
         page = await fetch(start_ms, until_ms - 1)
         if not page.num_rows:
             return
         newest_ms = _newest_ms(page, time, start_ms, until_ms)
-        fresh = page if alone else _unseen(page, key, seen)
-        if fresh.num_rows:
-            yield fresh
-        elif page.num_rows >= limit:
-            raise Stuck(f"More rows share the millisecond {newest_ms} than a page holds.")
-        if ends is not None and int(_milliseconds(page, ends).max()) + 1 >= until_ms:
+        yield page
+        if int(_milliseconds(page, ends).max()) + 1 >= until_ms:
             return
-        repeats = fresh.num_rows > 0 and not alone
-        start_ms = newest_ms if repeats else newest_ms + 1
-        seen = _keys_at(page, key, time, newest_ms) if repeats else set()
+        start_ms = newest_ms + 1
 
 
 async def whole_window(
@@ -121,12 +107,6 @@ def _unseen(page: pa.Table, key: Sequence[str], seen: set[Key]) -> pa.Table:
         fresh.append(row not in seen)
         seen.add(row)
     return page if all(fresh) else page.filter(pa.array(fresh))
-
-
-def _keys_at(page: pa.Table, key: Sequence[str], time: str, at_ms: int) -> set[Key]:
-    """The keys of the rows of one millisecond: only these can come again."""
-    printed = _milliseconds(page, time).tolist()
-    return {row for row, row_ms in zip(_keys(page, key), printed, strict=True) if row_ms == at_ms}
 
 
 def _keys(page: pa.Table, key: Sequence[str]) -> list[Key]:

@@ -91,10 +91,8 @@ class Fetcher:
         pages: list[pa.Table] = []
         limit = limit or plan.limit_for(series, since, until)
         quiet_us = QUIET_US + LENGTH_US[series["interval"]]
-        walk = by_time(
-            partial(self._page, series, limit), since // 1000, until // 1000,
-            limit=limit, time="open_time", key=("open_time",), ends="close_time",
-        )  # fmt: skip
+        ask = partial(self._page, series, limit)
+        walk = by_time(ask, since // 1000, until // 1000, time="open_time", ends="close_time")
         async with aclosing(walk):
             async for page in walk:
                 pages.append(page)

@@ -12,7 +12,6 @@ from schemas.model.series import Series
 
 MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
 READ_MARKETS = frozenset({"spot"})  # files of futures have headers of their own
-MONTHLY_ONLY = frozenset({"3d", "1w", "1M"})
 _MARKETS = {folder: market for market, folder in MARKET_FOLDERS.items()}
 _SPELT = {"1M": "1mo"}  # some file systems know no upper case
 _MEANT = {spelt: interval for interval, spelt in _SPELT.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.binance.endpoints import spot, usdm, wallet
-from connectors.binance.endpoints.model import Endpoint, Windows
+from connectors.binance.endpoints.model import Endpoint
 from schemas.model.series import Series
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
@@ -22,8 +22,6 @@ def feeding(series: Series) -> Endpoint:
     """Where a series of a market is pulled from."""
     return FEEDING[series.dataset.name, series["market"]]
 
-
-LEDGERS = tuple(endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows))
 
 ALLOWED = frozenset((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)
 

@@ -53,46 +53,20 @@ def expected(listed, since, until) -> list[int]:
     return [row["id"] for row in listed if since <= row["time"] // 1000 < until]
 
 
-@given(times.map(lambda values: sorted(set(values))), limits, stumbles, st.integers(0, 100), st.integers(0, 250))
-def test_by_time_with_distinct_times(found, limit, short, since, until):
-    """Rows with a time of their own: every one in the window, once, also from pages that are too short."""
-    oracle = Oracle(rows(found), limit, short)
-    pages = by_time(oracle.span, since, until, limit=limit, time="time", key=("time",))
-    assert walked(pages) == expected(oracle.listed, since, until)
-
-
-@given(times, st.integers(0, 100), st.integers(0, 250), st.data())
-def test_by_time_with_shared_milliseconds(found, since, until, data):
-    """Rows that share a millisecond across the edge of a page are neither lost nor doubled."""
-    crowd = max((found.count(ms) for ms in found), default=0)
-    limit = data.draw(st.integers(crowd + 1, crowd + 10))
-    oracle = Oracle(rows(found), limit)
-    pages = by_time(oracle.span, since, until, limit=limit, time="time", key=("id",))
-    assert walked(pages) == expected(oracle.listed, since, until)
-
-
-@pytest.mark.parametrize("limit", [3, 4])
-def test_by_time_says_when_a_millisecond_holds_more_than_a_page(limit):
-    """Rather than lose the rest of a crowded millisecond, or ask for ever, the walk raises."""
-    oracle = Oracle(rows([1, 5, 5, 5, 5, 9]), limit)
-    with pytest.raises(Stuck, match="millisecond 5"):
-        walked(by_time(oracle.span, 0, 100, limit=limit, time="time", key=("id",)))
-
-
 def test_by_time_asks_once_when_the_last_row_reaches_the_end():
     """A full window of candles costs one request."""
     oracle = Oracle(rows(range(0, 100, 10), lasts=10), limit=10)
-    pages = by_time(oracle.span, 0, 100, limit=10, time="time", key=("time",), ends="end")
+    pages = by_time(oracle.span, 0, 100, time="time", ends="end")
     assert walked(pages) == list(range(10))
     assert oracle.asked == [(0, 99)]
 
 
-@given(st.lists(st.integers(0, 30), unique=True).map(sorted), limits, stumbles)
-def test_by_time_with_rows_that_last(found, limit, short):
-    """Candles with holes and short pages all come, whether or not the last one reaches the end."""
+@given(st.lists(st.integers(0, 30), unique=True).map(sorted), limits, stumbles, st.integers(0, 31), st.integers(0, 31))
+def test_by_time_with_rows_that_last(found, limit, short, since, until):
+    """Candles with holes and short pages all come once, whether or not the last one reaches the end."""
     oracle = Oracle(rows([n * 10 for n in found], lasts=10), limit, short)
-    pages = by_time(oracle.span, 0, 310, limit=limit, time="time", key=("time",), ends="end")
-    assert walked(pages) == expected(oracle.listed, 0, 310)
+    pages = by_time(oracle.span, since * 10, until * 10, time="time", ends="end")
+    assert walked(pages) == expected(oracle.listed, since * 10, until * 10)
 
 
 def test_by_time_refuses_rows_from_elsewhere():
@@ -102,19 +76,18 @@ def test_by_time_refuses_rows_from_elsewhere():
         return pa.Table.from_pylist(rows([500]), schema=SCHEMA)
 
     with pytest.raises(Stuck, match="outside"):
-        walked(by_time(clamped, 0, 100, limit=10, time="time", key=("id",)))
+        walked(by_time(clamped, 0, 100, time="time", ends="end"))
 
 
-def test_rows_printed_twice_come_once():
-    """A page that repeats a row does not double it; where time alone is the key, the caller sees both and judges."""
+def test_rows_of_one_time_are_the_callers_to_judge():
+    """Two rows of one time are both handed on: the caller sees that they contradict each other, and judges."""
 
     async def doubled(start, _end) -> pa.Table:
         return pa.Table.from_pylist(
             [row for row in rows([1, 2]) for _ in "xx" if row["time"] >= start * 1000], schema=SCHEMA
         )
 
-    assert walked(by_time(doubled, 0, 100, limit=10, time="time", key=("id",))) == [0, 1]
-    assert walked(by_time(doubled, 0, 100, limit=10, time="time", key=("time",))) == [0, 0, 1, 1]
+    assert walked(by_time(doubled, 0, 100, time="time", ends="end")) == [0, 0, 1, 1]
 
 
 def whole(pages) -> list[int]:

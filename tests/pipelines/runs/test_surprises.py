@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.desks import API_KEY, SECRET, UID
 
-from connectors.binance.endpoints import ENDPOINTS, LEDGERS
-from connectors.binance.endpoints.model import Security
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import Security, Windows
 from connectors.binance.endpoints.spot import ORDER
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol.faults import Body
@@ -75,13 +75,19 @@ async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpo
         "kind": "market", "market": "spot", "datasets": ["symbols", "klines", "prices", "tickers"],
         "symbols": ["BTCUSDT"], "intervals": ["1h"], "since": "2026-11-01",
     }  # fmt: skip
-    if endpoint in LEDGERS:
+    if isinstance(endpoint.walk, Windows):
         trade_desk.flows["ledger"] = {
             "kind": "account", "account": "main", "datasets": [endpoint.feeds.name], "since": "2026-10-20",
         }  # fmt: skip
     await something_of_each(trade_desk, closed=endpoint is ORDER)
     trade_desk.exchange.inject(Body(text=body, path=endpoint.path, count=None))
-    flow = "ledger" if endpoint in LEDGERS else "trading" if endpoint.security is Security.SIGNED else "market"
+    flow = (
+        "ledger"
+        if isinstance(endpoint.walk, Windows)
+        else "trading"
+        if endpoint.security is Security.SIGNED
+        else "market"
+    )
     try:
         codes = {receipt.exit_code for receipt in await trade_desk.run(flow)}
     except Problem as problem:
