@@ -71,9 +71,11 @@ async def test_an_account_that_was_emptied_holds_nothing(account: Desk):
 @pytest.mark.parametrize("endpoint", DATA, ids=lambda endpoint: endpoint.name)
 async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpoint: Any, body: str):
     """Whatever way of saying nothing an endpoint finds, each flow ends with receipts or one sentence."""
+    trade_desk.addresses["usdm"] = trade_desk.url
     trade_desk.flows["market"] = {
-        "kind": "market", "market": "spot", "datasets": ["symbols", "klines", "prices", "tickers"],
-        "symbols": ["BTCUSDT"], "intervals": ["1h"], "since": "2026-11-01",
+        "kind": "market", "market": endpoint.market, "source": "rest", "symbols": ["BTCUSDT"], "intervals": ["1h"],
+        "datasets": ["symbols", "klines", *(["prices", "tickers"] if endpoint.market == "spot" else [])],
+        "since": "2026-11-01",
     }  # fmt: skip
     if isinstance(endpoint.walk, Windows):
         trade_desk.flows["ledger"] = {
