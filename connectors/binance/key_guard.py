@@ -40,9 +40,8 @@ _TRADES = {
 _YOUNG = frozenset({"enablePortfolioMarginTrading", "enableFixApiTrade"})  # not every exchange prints these yet
 _NO_PERMISSIONS = frozenset({"ipRestrict", "createTime", "tradingAuthorityExpirationTime"})
 _KNOWN = frozenset({_READING, _FIX_READING, *_MOVES_MONEY, *_TRADES, *_NO_PERMISSIONS})
-# Names that speak of a right, and words that mean yes.
 _RIGHT = re.compile(r"^(?i:can|may|has|is)(?=[A-Z_])|(?i:enable|permit|allow|withdraw|transfer|trad)")
-_YES = frozenset({"1", "true", "yes", "on", "enabled", "allowed", "granted", "active"})
+_INSTANT_MS = 10**12  # 2001, as milliseconds
 _SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissions
 _SETTINGS = "Change the key's permissions on the exchange, or make a key that only reads."
 T = TypeVar("T")
@@ -171,11 +170,9 @@ def _granted(printed: Printed, meanings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_permission(name: str, value: object) -> bool:
-    """Whether a field may grant something: one named like a right unless `false`, another when it says yes or lists."""
-    if value is False:
-        return False
-    says_yes = value == 1 or isinstance(value, (list, dict)) or str(value).casefold() in _YES
-    return says_yes or _RIGHT.search(name) is not None
+    """Whether a field may grant something: it is not plainly `false`, nor an instant that is not named like a right."""
+    instant = type(value) is int and value > _INSTANT_MS and _RIGHT.search(name) is None
+    return value is not False and not instant
 
 
 def _warnings(printed: Printed) -> Iterator[str]:
