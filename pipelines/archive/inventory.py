@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from connectors.binance.archive.client import Archive
-from connectors.binance.archive.files import KlineFile
-from connectors.binance.archive.listing import Remote
+from connectors.binance.archive.files import KlineFile, Remote
 from schemas.model.grid import DAY_US, Grid
 from schemas.model.series import Series
 
@@ -33,34 +32,34 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The files of one series by path: months, and days where no month is. With `only`, there is no other source."""
+    """The files of one series: months, and days where no month is. With `only`, there is no other source."""
 
     series: Series
-    files: Mapping[str, Remote]
+    files: Mapping[KlineFile, Remote]
     only: bool = False
 
     @classmethod
     def of(cls, series: Series, remotes: Iterable[Remote], *, only: bool = False) -> Shelf:
-        return cls(series, {remote.path: remote for remote in remotes}, only)
+        return cls(series, {remote.file: remote for remote in remotes}, only)
 
     @property
     def first_us(self) -> int | None:
         """Where the archive begins."""
-        return min((KlineFile.at(path).since_us for path in self.files), default=None)
+        return min((file.since_us for file in self.files), default=None)
 
     def monthly(self, instant_us: int) -> Remote | None:
         """The file of the month that holds an instant."""
-        return self.files.get(KlineFile.monthly(*_names(self.series), instant_us).path)
+        return self.files.get(KlineFile.monthly(*_names(self.series), instant_us))
 
     def daily(self, instant_us: int) -> Remote | None:
         """The file of the day that holds an instant."""
-        return self.files.get(KlineFile.daily(*_names(self.series), instant_us).path)
+        return self.files.get(KlineFile.daily(*_names(self.series), instant_us))
 
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
         """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
         grid = Grid.of(self.series["interval"])
         for remote in filter(None, (self.monthly(instant_us), self.daily(instant_us))):
-            file = KlineFile.at(remote.path)
+            file = remote.file
             rows = grid.count(max(file.since_us, since), min(file.until_us, until))
             if _fits(file) and (self.only or -(-rows // page_rows) >= WORTH_PAGES):
                 return remote
@@ -71,7 +70,7 @@ class Shelf:
         asked_since = since
         while since < until:
             remote = self.worth(since, since, until, page_rows)
-            end = min(KlineFile.at(remote.path).until_us if remote else _next_day(since), until)
+            end = min(remote.file.until_us if remote else _next_day(since), until)
             if remote is not None:
                 if asked_since < since:
                     yield Stretch(asked_since, since)
@@ -86,7 +85,7 @@ async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool =
     """List what the archive holds of a series from an instant on: its months, and the days of what they leave out."""
     first = KlineFile.monthly(*_names(series), since)
     months = await archive.list(first.folder, after=_before(first.path))
-    fitting = [file for file in (KlineFile.at(remote.path) for remote in months) if _fits(file)]
+    fitting = [remote.file for remote in months if _fits(remote.file)]
     days: list[Remote] = []
     for begin, end in _between(fitting, since):
         days += await _days(archive, series, begin, end)

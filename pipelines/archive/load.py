@@ -14,9 +14,8 @@ import pyarrow.compute as pc
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import KlineFile, folder
+from connectors.binance.archive.files import KlineFile, Remote, folder
 from connectors.binance.archive.lines import counted
-from connectors.binance.archive.listing import Remote
 from connectors.binance.errors import UnknownSymbol
 from pipelines.archive.inventory import days_of
 from pipelines.store.gaps import Asked, Gap
@@ -77,8 +76,8 @@ class Loader:
         try:
             for remote in remotes:
                 await self._from_file(remote)
-                if KlineFile.at(remote.path).is_monthly:
-                    await self._from_days(KlineFile.at(remote.path))
+                if remote.file.is_monthly:
+                    await self._from_days(remote.file)
         except ArchiveTrouble as trouble:
             if self.ask is None or self.strict:
                 raise
@@ -91,9 +90,7 @@ class Loader:
 
     async def _from_file(self, remote: Remote) -> None:
         """Take what a file holds of what is lacking."""
-        file = KlineFile.at(remote.path)
-        covered = (file.since_us, file.until_us)
-        wanted, others = _cut(self.lacks, covered)
+        wanted, others = _cut(self.lacks, (remote.file.since_us, remote.file.until_us))
         if not wanted:
             return
         fetched = await self.archive.fetch(remote)

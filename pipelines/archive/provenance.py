@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.binance.archive.client import Fetched
-from connectors.binance.archive.files import KlineFile
 from connectors.lake import Lake
 from pipelines.store.rows import rows_of, with_instants
 from schemas.datasets.archive import ARCHIVE_FILES
@@ -48,9 +47,9 @@ def note(lake: Lake, fetched: Fetched, seen_at: int, difference: Mapping[str, in
 
 def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None = None) -> dict[str, Any]:
     """A file's row; `difference` counts what it changed against the version before."""
-    file = KlineFile.at(fetched.path)
+    file = fetched.file
     return {
-        "path": fetched.path,
+        "path": file.path,
         "dataset": file.series.dataset.name,
         "market": file.market,
         "symbol": file.symbol,

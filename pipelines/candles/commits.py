@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.binance.archive.client import Fetched
-from connectors.binance.archive.files import KlineFile
 from connectors.lake import Lake, Move, Stale, Table
 from pipelines.archive.provenance import Looks
 from pipelines.candles.coverage import Step
@@ -50,7 +49,7 @@ class Batch:
         """Forget what was gathered for some series."""
         self.steps = {series: steps for series, steps in self.steps.items() if series not in lost}
         self.corrections = [one for one in self.corrections if one.series not in lost]
-        self.files = [file for file in self.files if KlineFile.at(file.path).series not in lost]
+        self.files = [one for one in self.files if one.file.series not in lost]
 
     def gaps(self, *, filled: bool) -> list[tuple[Series, Gap]]:
         """The last version of each gap: of those that rows filled, or of the others."""

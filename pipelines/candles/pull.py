@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.listing import Remote
+from connectors.binance.archive.files import Remote
 from pipelines.archive.inventory import Shelf, Source, shelf_of
 from pipelines.archive.load import Loaded
 from pipelines.archive.provenance import last_looks

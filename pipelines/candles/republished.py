@@ -14,8 +14,7 @@ from functools import partial
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import KlineFile
-from connectors.binance.archive.listing import Remote
+from connectors.binance.archive.files import KlineFile, Remote
 from connectors.lake import Lake
 from pipelines.archive.load import no_answer
 from pipelines.archive.provenance import Looks, Row, last_looks, note
@@ -98,7 +97,7 @@ def _lacking(lake: Lake, dataset: Dataset) -> dict[Series, list[Span]]:
 
 def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> dict[str, str]:
     """The folders to list, each with the first file that matters."""
-    files = [file for path in looks if (file := KlineFile.known(path)) is not None]
+    files = [file for path in looks if (file := KlineFile.at(path)) is not None]
     for series, spans in wanted.items():
         names = series["market"], series["symbol"], series["interval"]
         files += [made(*names, min(spans)[0]) for made in (KlineFile.monthly, KlineFile.daily)]
@@ -114,14 +113,14 @@ async def _listed(archive: Archive, folder: tuple[str, str]) -> Sequence[Remote]
 
 
 def _may_fill(remote: Remote, wanted: Mapping[Series, Sequence[Span]]) -> bool:
-    file = KlineFile.at(remote.path)
+    file = remote.file
     spans = wanted.get(file.series, ())
     return any(since < file.until_us and file.since_us < until for since, until in spans)
 
 
 def _reloaded(lake: Lake, fetched: Fetched, now: int) -> int:
     """Put a file's rows in the place of those stored for its time; one that cannot be read changes none."""
-    file = KlineFile.at(fetched.path)
+    file = fetched.file
     if fetched.rows is None:
         Looks(lake).write([fetched], now)
         return 0

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from connectors.binance.archive.files import KlineFile
-from connectors.binance.archive.listing import Remote
+from connectors.binance.archive.files import Remote
 from connectors.binance.endpoints import feeding
 from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source
 from pipelines.candles.coverage import CONFIRM_AFTER_US, Walk
@@ -147,7 +146,7 @@ def expected_rows(walk: Walk, window: Window) -> int:
     if window.phase in {Phase.CONFIRM, Phase.LISTING}:
         return 0
     if window.remote is not None:
-        return walk.grid.count(max(window.since, KlineFile.at(window.remote.path).since_us), window.until)
+        return walk.grid.count(max(window.since, window.remote.file.since_us), window.until)
     return min(window.limit, walk.grid.count(max(window.since, window.ask_since), window.until))
 
 

@@ -32,9 +32,9 @@ from connectors.binance.archive.errors import (
     unreachable,
     unreadable,
 )
-from connectors.binance.archive.files import KlineFile, is_symbol
+from connectors.binance.archive.files import KlineFile, Remote, is_symbol
 from connectors.binance.archive.files import folder as folder_of
-from connectors.binance.archive.listing import Page, Remote
+from connectors.binance.archive.listing import Page
 from connectors.binance.archive.zip import Defect
 from connectors.binance.clock import header_us, steady_clock
 from connectors.binance.retry import TRIES, pause_s
@@ -66,7 +66,7 @@ Result = TypeVar("Result")
 class Fetched:
     """A file of the archive: its rows, or the reason why it is set aside; with rows, the reason says what they lack."""
 
-    path: str
+    file: KlineFile
     size: int = 0
     sha256: str | None = None
     etag: str | None = None
@@ -76,6 +76,10 @@ class Fetched:
     holes: tuple[Stretch, ...] = ()
     reason: Reason | None = None
     detail: str | None = None
+
+    @property
+    def path(self) -> str:
+        return self.file.path
 
 
 class TooLongError(Exception):
@@ -166,10 +170,12 @@ class Archive:
         """
         found: list[Remote] = []
         async for page in self._pages(prefix, after):
-            zips = [file for file in page.files if not file.path.endswith(CHECKSUM)]
-            known = [file for file in zips if file.path.startswith(prefix) and KlineFile.known(file.path)]
-            self.foreign |= {file.path for file in zips} - {file.path for file in known}
-            found += (file for file in known if until is None or file.path < until)
+            for entry in page.files:
+                file = KlineFile.at(entry.path) if entry.path.startswith(prefix) else None
+                if file is None:
+                    self.foreign |= set() if entry.path.endswith(CHECKSUM) else {entry.path}
+                elif until is None or entry.path < until:
+                    found.append(Remote(file, entry.size, entry.etag, entry.modified_us))
             if until is not None and page.marker is not None and page.marker >= until:
                 break
         return found
@@ -188,18 +194,17 @@ class Archive:
 
     async def fetch(self, remote: Remote) -> Fetched:
         """A file of candles, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
-        file = KlineFile.at(remote.path)
         with SpooledTemporaryFile(IN_MEMORY) as body:
             download = _Download(body)
             try:
                 async with self._slots:
                     await self._verified(remote.path, download)
-                content = await self._aside(archive_csv.read, body, file, download.made_us)
+                content = await self._aside(archive_csv.read, body, remote.file, download.made_us)
             except Defect as defect:
-                return replace(_fetched(remote.path, download), reason=defect.reason, detail=defect.detail)
+                return replace(_fetched(remote.file, download), reason=defect.reason, detail=defect.detail)
             except ArchiveRefused as refused:
-                return replace(_fetched(remote.path, download), reason=Reason.REFUSED, detail=refused.what)
-        return _loaded(_fetched(remote.path, download), content)
+                return replace(_fetched(remote.file, download), reason=Reason.REFUSED, detail=refused.what)
+        return _loaded(_fetched(remote.file, download), content)
 
     async def _aside(self, work: Callable[..., Result], *told: Any) -> Result:
         """Do what takes a processor in one of few threads: each keeps the memory that it used before."""
@@ -313,9 +318,9 @@ def _digest(body: IO[bytes]) -> str:
     return hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _fetched(path: str, download: _Download) -> Fetched:
+def _fetched(file: KlineFile, download: _Download) -> Fetched:
     return Fetched(
-        path=path,
+        file=file,
         size=download.size,
         sha256=download.sha256,
         etag=download.etag,

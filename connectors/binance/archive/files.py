@@ -35,15 +35,7 @@ class KlineFile:
     period: str
 
     @classmethod
-    def at(cls, path: str) -> KlineFile:
-        """The file at a path; ValueError when no file of candles lies at such a path."""
-        file = cls.known(path)
-        if file is None:
-            raise ValueError(f"{path} is not a path of candles")
-        return file
-
-    @classmethod
-    def known(cls, path: str) -> KlineFile | None:
+    def at(cls, path: str) -> KlineFile | None:
         """The file at a path; None for a name that is not one of a file of candles."""
         parts = _PATH.fullmatch(path)
         if parts is None or not re.fullmatch(_PERIOD[parts["cadence"]], parts["period"]):
@@ -99,6 +91,20 @@ class KlineFile:
     def first_day(self) -> str:
         """The day it begins with, `YYYY-MM-DD`."""
         return f"{self.period}-01" if self.is_monthly else self.period
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file of candles in the archive, with what the listing shows of it; of one not listed only its name is known."""
+
+    file: KlineFile
+    size: int = 0
+    etag: str | None = None
+    modified_us: int | None = None
+
+    @property
+    def path(self) -> str:
+        return self.file.path
 
 
 def is_symbol(name: str) -> bool:

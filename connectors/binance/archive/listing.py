@@ -16,20 +16,20 @@ _DECLARATIONS = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # S3 has none
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
-    """A file of the archive as its listing shows it; only the path is known of one that was not listed."""
+class Entry:
+    """An object of the archive as its listing shows it."""
 
     path: str
-    size: int = 0
-    etag: str | None = None
-    modified_us: int | None = None
+    size: int
+    etag: str
+    modified_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page: files and folders, and the marker that asks for the next page; None after the last."""
 
-    files: tuple[Remote, ...]
+    files: tuple[Entry, ...]
     folders: tuple[str, ...]
     marker: str | None
 
@@ -44,7 +44,7 @@ def parse(body: bytes, prefix: str) -> Page:
     """The page in an answer of the listing, which has to be one of the folder that was asked for."""
     try:
         root = _root(body, prefix)
-        files = tuple(_remote(each) for each in root.iterfind("{*}Contents"))
+        files = tuple(_entry(each) for each in root.iterfind("{*}Contents"))
         folders = tuple(_text(each, "Prefix") for each in root.iterfind("{*}CommonPrefixes"))
         return Page(files, folders, _marker(root, (*(file.path for file in files), *folders)))
     except (ET.ParseError, ValueError, OverflowError) as error:
@@ -73,11 +73,11 @@ def _root(body: bytes, prefix: str) -> ET.Element:
     return root
 
 
-def _remote(entry: ET.Element) -> Remote:
+def _entry(entry: ET.Element) -> Entry:
     told = {child.tag.rpartition("}")[2]: child.text or "" for child in entry}
     try:
         modified = datetime.fromisoformat(told["LastModified"])
-        return Remote(told["Key"], int(told["Size"]), told["ETag"], int(modified.timestamp()) * SECOND_US)
+        return Entry(told["Key"], int(told["Size"]), told["ETag"], int(modified.timestamp()) * SECOND_US)
     except KeyError as error:
         raise ValueError(f"{error} is not there") from None
 

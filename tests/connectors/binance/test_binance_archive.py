@@ -18,8 +18,7 @@ from support.archive_zips import DAY, csv_of, minutes, zip_of
 from connectors.binance.archive import client as archive_module
 from connectors.binance.archive.client import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, Archive, Fetched
 from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
-from connectors.binance.archive.files import KlineFile, folder
-from connectors.binance.archive.listing import Remote
+from connectors.binance.archive.files import KlineFile, Remote, folder
 from connectors.binance.retry import TRIES
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, MovableClock, gateway, serve
@@ -58,7 +57,7 @@ class Shelf:
 
     async def fetch(self, file: KlineFile = FILE) -> Fetched:
         async with self.open() as archive:
-            return await archive.fetch(Remote(file.path))
+            return await archive.fetch(Remote(file))
 
     def asked(self, ending: str = ".zip") -> list[int]:
         """The statuses of the requests for paths that end so."""
@@ -92,7 +91,7 @@ async def test_a_long_listing_is_walked_to_its_end(shelf: Shelf) -> None:
     """Nine years of days are seven pages; every day is there once, in order, and only zips."""
     async with shelf.open() as archive:
         listed = await archive.list(folder("spot", "BTCUSDT", "1m", monthly=False))
-    files = [KlineFile.at(remote.path) for remote in listed]
+    files = [remote.file for remote in listed]
     assert (files[0].period, files[-1].period) == ("2017-08-17", "2026-11-01")
     assert {after.since_us - before.since_us for before, after in pairwise(files)} == {DAY_US}
     assert len(shelf.asked("/")) == 7
@@ -103,7 +102,7 @@ async def test_a_listing_may_begin_after_a_file(shelf: Shelf) -> None:
     async with shelf.open() as archive:
         listed = await archive.list(FILE.folder, after=FILE.path)
         nothing = await archive.list(FILE.folder, after=listed[-1].path)
-    assert [KlineFile.at(remote.path).period for remote in listed] == ["2026-10-31", "2026-11-01"]
+    assert [remote.file.period for remote in listed] == ["2026-10-31", "2026-11-01"]
     assert nothing == []
 
 
@@ -300,11 +299,11 @@ async def test_a_valid_checksum_on_a_file_with_rows_missing(shelf: Shelf) -> Non
 async def test_a_republished_file_is_told_by_everything(shelf: Shelf) -> None:
     """One value changed: another digest, ETag and time, in the listing too; and that row differs."""
     async with shelf.open() as archive:
-        before = await archive.fetch(Remote(FILE.path))
+        before = await archive.fetch(Remote(FILE))
         shelf.clock.advance(3600)
         shelf.exchange.inject(archive_faults.Changed(file=FILE.path, open_ms=FIRST_MS, values={4: "1.00000000"}))
         listed = next(each for each in await archive.list(FILE.folder, after=BEFORE.path) if each.path == FILE.path)
-        after = await archive.fetch(Remote(FILE.path))
+        after = await archive.fetch(Remote(FILE))
     assert len({before.sha256, after.sha256}) == len({before.etag, after.etag}) == 2
     assert (listed.etag, listed.modified_us, listed.size) == (after.etag, after.modified_us, after.size)
     assert before.rows is not None
@@ -339,7 +338,7 @@ async def test_foreign_objects_are_left_out_of_a_listing(shelf: Shelf, tmp_path:
     shelf.exchange.replay_archive(tmp_path)
     async with shelf.open() as archive:
         listed = await archive.list(month.folder, after=month.path.removesuffix(".zip"))
-        assert [KlineFile.at(remote.path).period for remote in listed] == ["2026-08", "2026-09", "2026-10"]
+        assert [remote.file.period for remote in listed] == ["2026-08", "2026-09", "2026-10"]
         assert archive.foreign == {f"{month.folder}{name}" for name in names if name > f"{stem}-08"}
 
 
@@ -407,7 +406,7 @@ async def test_a_file_published_anew_while_it_comes(shelf: Shelf) -> None:
 
     site = resolve({"archive": shelf.url, "archive_list": shelf.url})
     async with Archive(site, shelf.clock, sleep) as archive:
-        fetched = await archive.fetch(Remote(FILE.path))
+        fetched = await archive.fetch(Remote(FILE))
     assert fetched.reason is None
     assert fetched.rows is not None
     assert str(fetched.rows["close"][0]) == "1.00000000"
@@ -447,7 +446,7 @@ async def test_what_is_not_about_a_file_is_raised(fault: faults.Fault, error: ty
     shelf.exchange.inject(fault)
     async with shelf.open() as archive:
         with pytest.raises(error, match=r"(?s)archive(?!.*firewall)"):
-            await (archive.list(FILE.folder, BEFORE.path) if fault.path == "/" else archive.fetch(Remote(FILE.path)))
+            await (archive.list(FILE.folder, BEFORE.path) if fault.path == "/" else archive.fetch(Remote(FILE)))
 
 
 async def test_an_archive_that_is_down_is_left_alone_for_a_while(shelf: Shelf) -> None:
@@ -456,11 +455,11 @@ async def test_an_archive_that_is_down_is_left_alone_for_a_while(shelf: Shelf) -
     async with shelf.open() as archive:
         for _ in range(DOWN_AFTER + 5):
             with pytest.raises(ArchiveDown):
-                await archive.fetch(Remote(FILE.path))
+                await archive.fetch(Remote(FILE))
         assert len(shelf.exchange.requests) == DOWN_AFTER * TRIES
         shelf.exchange.heal()
         shelf.clock.advance(DOWN_S)
-        assert (await archive.fetch(Remote(FILE.path))).reason is None
+        assert (await archive.fetch(Remote(FILE))).reason is None
 
 
 async def test_a_throttle_is_waited_out(shelf: Shelf) -> None:
@@ -497,7 +496,7 @@ async def test_no_file_is_newer_than_its_answer(shelf: Shelf, modified: str) -> 
 
     server = await asyncio.get_running_loop().create_server(web.Server(answer), "127.0.0.1", 0)
     async with server, shelf.open(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as archive:
-        fetched = await archive.fetch(Remote(DAY.path))
+        fetched = await archive.fetch(Remote(DAY))
     assert fetched.rows is not None
     assert fetched.rows.num_rows == 720
 
@@ -517,7 +516,7 @@ async def test_downloads_at_once_are_bounded(shelf: Shelf) -> None:
     server = await asyncio.get_running_loop().create_server(web.Server(nothing), "127.0.0.1", 0)
     async with server, shelf.open(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as archive:
         days = [KlineFile.daily("spot", "BTCUSDT", "1m", FILE.since_us - number * DAY_US) for number in range(40)]
-        fetched = await asyncio.gather(*(archive.fetch(Remote(day.path)) for day in days))
+        fetched = await asyncio.gather(*(archive.fetch(Remote(day)) for day in days))
     assert {each.reason for each in fetched} == {Reason.MISSING}
     assert max(seen) <= DOWNLOADS
 

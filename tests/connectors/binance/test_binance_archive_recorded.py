@@ -17,8 +17,7 @@ from support.archive_zips import csv_of, zip_of
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.csv import read
-from connectors.binance.archive.files import KlineFile, folder
-from connectors.binance.archive.listing import Remote
+from connectors.binance.archive.files import KlineFile, Remote, folder
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, serve
 
@@ -47,8 +46,10 @@ async def _archive(recorded: Path) -> AsyncIterator[Archive]:
 
 
 async def _fetched(recorded: Path, path: str) -> Fetched:
+    file = KlineFile.at(path)
+    assert file is not None
     async with _archive(recorded) as archive:
-        return await archive.fetch(Remote(path))
+        return await archive.fetch(Remote(file))
 
 
 def test_no_recorded_candles_are_left_out(recorded: Path) -> None:
