@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from connectors.binance.errors import Unreadable
+from schemas.model.instants import moment
 
 MILLISECONDS_FROM = 10**11  # smaller numbers are seconds
 MICROSECONDS_FROM = 10**14
@@ -115,7 +115,7 @@ class ExchangeClock:
 
 
 def _utc(instant: int) -> str:
-    return f"{datetime.fromtimestamp(instant // 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment(instant):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def wrong_time(what: str) -> Unreadable:

@@ -26,6 +26,7 @@ from connectors.binance.errors import Unreadable
 from connectors.binance.misprints import NOT_STORED, misprint
 from schemas.model.dataset import Dataset
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
+from schemas.model.instants import micros
 
 REST = "extra"  # the column that takes every field no other column knows
 _SHOWN = 60
@@ -277,8 +278,7 @@ def _numbers(column: Column, values: Values, endpoint: Endpoint) -> Values:
 def _number(text: str) -> int | None:
     if text.isdigit() or not text:
         return int(text) if text else None
-    instant = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    return int(instant.timestamp()) * 1_000_000
+    return micros(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC))
 
 
 def _decimals(column: Column, texts: Values, endpoint: Endpoint) -> pa.Array[Any]:

@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, Asked, Gap
-from pipelines.store.rows import Instants, instants, text
+from pipelines.store.rows import Instants, instants
 from schemas.model.errors import Problem
 from schemas.model.grid import MINUTE_US, SECOND_US, Grid, longest_us
+from schemas.model.instants import iso_text
 from schemas.model.series import Series
 
 LAG_US = 10 * SECOND_US  # a candle counts as closed only when its end lies this far back
@@ -206,7 +207,7 @@ def _with_edge(gap: Gap, **edges: int) -> Gap:
     """A gap with the row that turned out to lie at its edge, in the page before or after."""
     if gap.reason not in NOTHING_CAME:
         return gap
-    lacking = {name: text(at) for name, at in edges.items() if gap.evidence.get(name) is None}
+    lacking = {name: iso_text(at) for name, at in edges.items() if gap.evidence.get(name) is None}
     return replace(gap, evidence={**gap.evidence, **lacking})
 
 
@@ -241,7 +242,7 @@ def _distinct(page: pa.Table) -> pa.Table:
     repeats = np.flatnonzero(np.diff(times) == 0).tolist()
     for index in repeats:
         if not page.slice(index, 1).equals(page.slice(index + 1, 1)):
-            raise Problem(f"The exchange sent two different candles for {text(int(times[index]))} in one answer.")
+            raise Problem(f"The exchange sent two different candles for {iso_text(int(times[index]))} in one answer.")
     keep = np.ones(len(times), dtype=bool)
     keep[[index + 1 for index in repeats]] = False
     return page.filter(pa.array(keep))
@@ -302,11 +303,11 @@ def evidence(after: int | None, before: int | None, asked: Asked) -> dict[str, s
     """What was seen: what was asked for across the stretch, and the candles on either side."""
     return {
         "asked": asked.what,
-        "row_before_ends": text(after) if after is not None else None,
-        "row_after_opens": text(before) if before is not None else None,
+        "row_before_ends": iso_text(after) if after is not None else None,
+        "row_after_opens": iso_text(before) if before is not None else None,
     }
 
 
 def off_grid_evidence(times: Instants, slot: int, asked: Asked) -> dict[str, str]:
     """The candle that the exchange printed inside the slot instead of at its start."""
-    return {"asked": asked.what, "printed": text(int(times[times > slot][0]))}
+    return {"asked": asked.what, "printed": iso_text(int(times[times > slot][0]))}

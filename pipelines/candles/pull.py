@@ -33,7 +33,7 @@ from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.store.candles import held
-from pipelines.store.filters import timestamp
+from pipelines.store.filters import between, timestamp
 from pipelines.store.gaps import Asked, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
 from schemas.model.dataset import Dataset
@@ -355,8 +355,7 @@ class Pull:
         where = (
             (pc.field("market") == market)
             & (pc.field("interval") == interval)
-            & (pc.field("open_time") >= timestamp(min(window.ask_since for window in windows)))
-            & (pc.field("open_time") < timestamp(max(window.since for window in windows)))
+            & between("open_time", min(one.ask_since for one in windows), max(one.since for one in windows))
         )
         return with_instants(self.commits.table.scan(self.dataset.schema.names, where))
 

@@ -14,8 +14,8 @@ from connectors.binance.archive.files import Remote
 from connectors.binance.endpoints import feeding
 from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source
 from pipelines.candles.coverage import CONFIRM_AFTER_US, Walk
-from pipelines.store.rows import text
 from schemas.model.grid import Grid
+from schemas.model.instants import iso_text
 from schemas.model.series import Series
 
 OVERLAP = 2  # candles asked for again before the frontier, to see whether the exchange changed them
@@ -228,7 +228,7 @@ def _shelved_cost(walk: Walk, since: int, frontier: int, shelf: Shelf) -> Cost:
         rows=sum(walk.grid.count(one.since, one.until) for one in windows),
         files=sum(1 for one in windows if one.remote is not None),
         download_bytes=sum(one.remote.size for one in windows if one.remote is not None),
-        note=f"the archive begins {text(begins)[:10]}" if since < begins else "",
+        note=f"the archive begins {iso_text(begins)[:10]}" if since < begins else "",
     )
 
 

@@ -14,10 +14,10 @@ from connectors.lake.sql.session import connect, run
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, write_json, write_table
 from pipelines.settings.loader import load
-from pipelines.store.rows import wall_clock
 from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
 from schemas.datasets import DATASETS
 from schemas.model.errors import CorruptData
+from schemas.model.instants import wall_clock
 
 _SERIES = "SELECT * FROM series_status WHERE {which}"
 _DATASETS = """

@@ -19,8 +19,8 @@ from pipelines.estimate.trading import outlook
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
-from pipelines.store.rows import wall_clock
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
+from schemas.model.instants import wall_clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ from connectors.binance.endpoints.model import Endpoint, Inside
 from connectors.lake import Lake
 from pipelines.candles.windows import Cost
 from pipelines.estimate.outlook import Outlook
-from pipelines.pull.ledger_windows import instant_us, series_of, windows_of
+from pipelines.pull.ledger_windows import series_of, windows_of
 from schemas.config.flows import AccountFlow
+from schemas.model.instants import micros
 
 _ON_TOP = {
     Inside.SPLIT: "a window with more rows than an answer holds is asked for in halves",
@@ -19,7 +20,8 @@ _ON_TOP = {
 def ledger_outlook(lake: Lake | None, endpoint: Endpoint, flow: AccountFlow, now: int) -> Outlook:
     """The requests for one ledger, to a pool of its own."""
     bounds, weight = lake.table(endpoint.feeds).bounds() if lake else {}, endpoint.cost({})
-    asked = sum(window.asks for window in windows_of(endpoint, flow.account, bounds, instant_us(flow.since), now))
+    since = micros(flow.since) if flow.since else None
+    asked = sum(window.asks for window in windows_of(endpoint, flow.account, bounds, since, now))
     cost = Cost(
         series=f"{flow.account}/{endpoint.feeds.name}",
         requests=asked,

@@ -24,9 +24,9 @@ from pipelines.runs.registry import Unit, Window
 from pipelines.runs.run import archive_for, open_run
 from pipelines.store.candles import series_of
 from pipelines.store.gaps import load_gaps
-from pipelines.store.rows import micros
 from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
 from schemas.model.dataset import Kind
+from schemas.model.instants import micros
 from schemas.model.series import Series
 
 

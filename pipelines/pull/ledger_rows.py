@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from connectors.lake import Lake, Move, Stale
 from pipelines.pull.ledger_windows import LedgerWindow
 from pipelines.store.append import ROUNDS
+from pipelines.store.filters import between, within
 from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
-from schemas.model.fields import TIME
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
@@ -83,19 +83,10 @@ def _move(series: Series, answers: Sequence[Answered], bounds: Mapping[str, int]
 def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.Expression:
     """The rows of a series that lie in these windows, or have the key of one that came."""
     time, id_ = str(dataset.cursor), dataset.identity[-1]
-    inside = [
-        (pc.field(time) >= _instant(one.window.ask_since)) & (pc.field(time) < _instant(one.window.until))
-        for one in answers
-    ]
+    inside = [between(time, one.window.ask_since, one.window.until) for one in answers]
     ids = sorted({row[id_] for one in answers for row in one.rows})
-    found = reduce(or_, inside) | pc.field(id_).isin(pa.array(ids, dataset.schema.field(id_).type))
-    for name, value in series.values.items():
-        found &= pc.field(name) == value
-    return found
-
-
-def _instant(microseconds: int) -> Any:
-    return pa.scalar(microseconds, TIME.arrow)
+    returned = pc.field(id_).isin(pa.array(ids, dataset.schema.field(id_).type))
+    return within([series]) & (reduce(or_, inside) | returned)
 
 
 def _last(rows: Iterable[Row], dataset: Dataset) -> dict[Key, Row]:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.binance.endpoints.model import Endpoint, Windows
 from schemas.model.grid import DAY_US, SECOND_US
+from schemas.model.instants import length_us, micros
 from schemas.model.series import Series
 
-BEGINNING_US = int(datetime(2017, 7, 1, tzinfo=UTC).timestamp()) * SECOND_US  # no account of the exchange is older
+BEGINNING_US = micros(datetime(2017, 7, 1, tzinfo=UTC))  # no account of the exchange is older
 LAG_US = 10 * SECOND_US  # what happened since may be missing from an answer
 
 
@@ -98,13 +99,8 @@ def _cut(
 
 
 def _microseconds(length: timedelta | None) -> int:
-    return 0 if length is None else length // timedelta(microseconds=1)
+    return 0 if length is None else length_us(length)
 
 
 def _whole_ms(instant: int) -> int:
     return instant // 1000 * 1000
-
-
-def instant_us(moment: datetime | None) -> int | None:
-    """An instant in microseconds since 1970."""
-    return None if moment is None else int(moment.timestamp()) * SECOND_US

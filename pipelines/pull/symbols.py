@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from pipelines.context.session import Session
 from pipelines.pull.states import last_states, pull_states
 from schemas.datasets.market import KLINES, SYMBOLS, TICKERS
 from schemas.model.grid import HOUR_US, MINUTE_US
+from schemas.model.nearest import nearest
 from schemas.model.series import Series
 
 FRESH_US = HOUR_US  # how long a listing is good for
@@ -51,15 +51,10 @@ class Listing:
         row = self.rows.get(symbol)
         return row is not None and row["status"] == TRADING and row["gone_since"] is None
 
-    def nearest(self, symbol: str) -> str | None:
-        """The symbol that was probably meant."""
-        close = difflib.get_close_matches(symbol.upper(), self.rows, n=1)
-        return close[0] if close else None
-
     def unknown(self, market: str, symbol: str) -> Failure:
         """What to say of a name that nobody lists."""
-        nearest = self.nearest(symbol)
-        hint = f"did you mean {nearest}?" if nearest else "see `binlake query 'select symbol from symbols'`."
+        close = nearest(symbol, self.rows)
+        hint = f"did you mean {close}?" if close else "see `binlake query 'select symbol from symbols'`."
         return Failure(f"{market}/{symbol}", f"The exchange lists no symbol {symbol}; {hint}")
 
 

@@ -9,7 +9,6 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -26,13 +25,14 @@ from pipelines.pull.symbols import Listing, known
 from pipelines.quality.checks import SAMPLE_ROWS, CheckResult, record
 from pipelines.store.candles import held
 from pipelines.store.filters import timestamp
-from pipelines.store.rows import Instants, instants, text, with_instants
+from pipelines.store.rows import Instants, instants, with_instants
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import CHECK_RESULTS
 from schemas.datasets.market import KLINES
 from schemas.derived.canonical import records
 from schemas.model.errors import Problem
-from schemas.model.grid import DAY_US, SECOND_US, Grid
+from schemas.model.grid import DAY_US, Grid
+from schemas.model.instants import iso_text, moment
 from schemas.model.series import Series
 
 NAME = "archive_audit"
@@ -65,8 +65,7 @@ async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | N
     result = CheckResult(
         name=NAME, severity="warn", promise=PROMISE, offending_rows=len(found), sample=found[:SAMPLE_ROWS]
     )
-    moment = datetime.fromtimestamp(now // SECOND_US, UTC)
-    await asyncio.to_thread(record, session.lake, [result], uuid4().hex, moment)
+    await asyncio.to_thread(record, session.lake, [result], uuid4().hex, moment(now))
     return result
 
 
@@ -170,7 +169,7 @@ def _differing(series: Series, stored: pa.Table, printed: pa.Table) -> Iterator[
     for instant in sorted(here.keys() | there.keys()):
         if here.get(instant) != there.get(instant):
             place = "only over REST" if instant not in here else "differs" if instant in there else "only stored"
-            yield json.dumps({**series.values, "open_time": text(instant), "what": place}, ensure_ascii=False)
+            yield json.dumps({**series.values, "open_time": iso_text(instant), "what": place}, ensure_ascii=False)
 
 
 def _by_instant(rows: pa.Table) -> dict[int, bytes]:

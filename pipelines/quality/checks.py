@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from difflib import get_close_matches
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -19,6 +18,7 @@ from schemas.datasets.journal import CHECK_RESULTS
 from schemas.derived.queries import Check, Severity, checks
 from schemas.model.errors import Problem, UsageProblem
 from schemas.model.fields import ID, TEXT
+from schemas.model.nearest import nearest
 
 SAMPLE_ROWS = 5
 FILES_INTACT = "files_intact"
@@ -111,8 +111,8 @@ def _chosen(names: Sequence[str] | None) -> list[Check]:
     known = {check.name: check for check in checks()}
     for name in names or ():
         if name not in known and name != FILES_INTACT:
-            close = get_close_matches(name, [*known, FILES_INTACT], n=1)
-            raise UsageProblem(f"There is no check {name}.", f"Did you mean {close[0]}?" if close else "")
+            close = nearest(name, [*known, FILES_INTACT])
+            raise UsageProblem(f"There is no check {name}.", f"Did you mean {close}?" if close else "")
     return [known[name] for name in names or known if name in known]
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.store.rows import text
 from schemas.derived.canonical import Words
 from schemas.model.grid import DAY_US
+from schemas.model.instants import iso_text
 
 DAY_DIGITS, ROW_DIGITS = 16, 8  # of the hash: enough to find a difference; that there is none, the whole one says
 _EPOCH = date(1970, 1, 1)
@@ -50,7 +50,7 @@ class Digest:
         self._add_days(words, times // DAY_US)
         if self.candles is not None:
             self.candles |= {
-                text(int(instant)): hashlib.sha256(row.data).hexdigest()[:ROW_DIGITS]
+                iso_text(int(instant)): hashlib.sha256(row.data).hexdigest()[:ROW_DIGITS]
                 for instant, row in zip(times, words, strict=True)
             }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
@@ -24,7 +24,8 @@ from schemas.datasets.market import KLINES
 from schemas.derived.queries import checks
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
-from schemas.model.grid import SECOND_US, Grid
+from schemas.model.grid import Grid
+from schemas.model.instants import micros
 from schemas.model.series import Series
 
 HELD = ("candle_times", "klines_inside_coverage", "ohlc_sane", "open_candle")  # checks that name single candles
@@ -160,7 +161,7 @@ def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, u
     while since < until:
         end = min(until, _next_month(since))
         key = Key(series["market"], series["interval"], f"{since:%Y-%m}", series["symbol"])
-        if lacks := Grid.of(key.interval).count(us_of(since), us_of(end)):
+        if lacks := Grid.of(key.interval).count(micros(since), micros(end)):
             held = months.get(key) or _empty(key, end)
             counts = {name: held[name] + lacks for name in ("expected_rows", "missing_rows")}
             months[key] = held | counts | {"since": since, "status": "missing"}
@@ -235,7 +236,3 @@ def _listed(texts: Iterable[str]) -> str:
 def _text(value: str) -> str:
     escaped = value.replace("'", "''")
     return f"'{escaped}'"
-
-
-def us_of(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp()) * SECOND_US + moment.microsecond

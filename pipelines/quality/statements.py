@@ -18,14 +18,15 @@ import pyarrow.compute as pc
 from connectors.lake import Lake, Table
 from connectors.lake.sql.session import connect
 from pipelines.quality.digests import Digest
-from pipelines.quality.month_counts import HELD, Key, Known, Stretch, Want, known, us_of
+from pipelines.quality.month_counts import HELD, Key, Known, Stretch, Want, known
+from pipelines.store.filters import between
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES, YEARLY_INTERVALS
 from schemas.derived.canonical import FORM, columns, records
 from schemas.model.errors import CorruptData, Problem, TryLater
-from schemas.model.fields import TIME
 from schemas.model.grid import DAY_US
+from schemas.model.instants import micros
 
 PIECE_ROWS = 250_000  # read at once: some 45 MB of Arrow, and a few times that to sort and to hash
 ROW = columns(KLINES)
@@ -124,7 +125,7 @@ def _proven(
 
     def read(piece: list[Key]) -> dict[Key, Digest]:
         digests = {
-            key: Digest(us_of(months[key]["since"]), us_of(months[key]["until"]), each=detailed(key)) for key in piece
+            key: Digest(micros(months[key]["since"]), micros(months[key]["until"]), each=detailed(key)) for key in piece
         }
         # Of files that were left out no rows were counted: only reading tells whose they are.
         _read(table, digests, sum(months[key]["rows"] for key in piece) or int(known.holey))
@@ -206,8 +207,7 @@ def _inside(key: Key, symbols: pa.Array[Any], since: int, until: int) -> pc.Expr
         & (pc.field("symbol") >= symbols[0])  # what statistics can rule out
         & (pc.field("symbol") <= symbols[-1])
         & pc.field("symbol").isin(symbols)
-        & (pc.field("open_time") >= pa.scalar(since, TIME.arrow))
-        & (pc.field("open_time") < pa.scalar(until, TIME.arrow))
+        & between("open_time", since, until)
     )
 
 

@@ -13,17 +13,16 @@ from pipelines.candles.reloading import Reload
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.ledger import LedgerPull
-from pipelines.pull.ledger_windows import instant_us
 from pipelines.pull.snapshot import pull_snapshot
 from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen
 from pipelines.store.candles import series_of
-from pipelines.store.rows import micros
 from pipelines.trading.calls import SPOT_MARKET
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
+from schemas.model.instants import micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Task:
             case Whole(), AccountFlow() as flow:
                 await pull_snapshot(self.session, self.tally, self.endpoint, {"account": flow.account})
             case Windows(), AccountFlow() as flow:
-                since = instant_us(flow.since)
+                since = micros(flow.since) if flow.since else None
                 await LedgerPull(
                     session=self.session, tally=self.tally, endpoint=self.endpoint, account=flow.account, since=since
                 ).run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -22,6 +21,7 @@ from pipelines.settings.markets import lacking
 from schemas.config.flows import Flow, FlowsFile, MarketFlow
 from schemas.config.values import shown
 from schemas.model.errors import UsageProblem
+from schemas.model.nearest import nearest
 
 DEFAULT_PATH = Path("flows.yaml")
 MAX_BYTES = 1_000_000
@@ -179,7 +179,7 @@ def _others_write(status: os.stat_result) -> bool:
 def flow_named(config: FlowsFile, name: str) -> Flow:
     """The flow of that name; UsageProblem with the nearest one otherwise."""
     if name not in config.flows:
-        close = difflib.get_close_matches(name, config.flows, n=1)
-        hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(config.flows)}."
+        close = nearest(name, config.flows)
+        hint = f"Did you mean {close}?" if close else f"It has {', '.join(config.flows)}."
         raise UsageProblem(f"flows.yaml has no flow named '{name}'.", hint)
     return config.flows[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -25,11 +25,12 @@ def within(series: Collection[Series], since: int | None = None, until: int | No
     dataset = next(iter(series)).dataset
     values = zip(*(one.key[1:] for one in series), strict=True)
     clauses = [_is_one_of(name, {*some}) for name, some in zip(dataset.series, values, strict=True)]
-    if since is not None:
-        clauses.append(pc.field(str(dataset.clock)) >= timestamp(since))
-    if until is not None:
-        clauses.append(pc.field(str(dataset.clock)) < timestamp(until))
-    return reduce(and_, clauses)
+    return reduce(and_, [*clauses, *_bounds(str(dataset.clock), since, until)])
+
+
+def between(column: str, since: int, until: int) -> pc.Expression:
+    """The rows that have an instant of [since, until) in a column."""
+    return reduce(and_, _bounds(column, since, until))
 
 
 def among(name: str, ids: Collection[Any]) -> pc.Expression:
@@ -48,6 +49,13 @@ def near_instants(series: Collection[Series], ids: Collection[int], instants: Co
     spares = MONTH in dataset.partition  # else an instant may change from version to version
     span = (min(instants), max(instants) + 1) if spares else (None, None)
     return within(series, *span) & pc.field(dataset.id_column).isin(sorted(ids))
+
+
+def _bounds(column: str, since: int | None, until: int | None) -> Iterator[pc.Expression]:
+    if since is not None:
+        yield pc.field(column) >= timestamp(since)
+    if until is not None:
+        yield pc.field(column) < timestamp(until)
 
 
 def _is_one_of(name: str, values: Collection[str]) -> pc.Expression:

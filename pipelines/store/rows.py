@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.model.dataset import Dataset
-from schemas.model.grid import SECOND_US
 
 
 def rows_of(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -42,16 +40,6 @@ def _plain(value: object) -> str:
     return format(value, "f")
 
 
-def wall_clock() -> int:
-    """The machine's time in microseconds, for what needs no exchange time."""
-    return int(datetime.now(UTC).timestamp() * SECOND_US)
-
-
-def micros(instant: datetime) -> int:
-    """Microseconds since 1970."""
-    return int(instant.timestamp()) * SECOND_US + instant.microsecond
-
-
 Instants = npt.NDArray[np.int64]
 
 
@@ -59,12 +47,6 @@ def instants(rows: pa.Table, column: str = "open_time") -> Instants:
     """A time column as integer microseconds."""
     array: Instants = rows[column].combine_chunks().view(pa.int64()).to_numpy(zero_copy_only=False)
     return array
-
-
-def text(instant_us: int) -> str:
-    """An instant as ISO 8601, to the second where that is all there is."""
-    moment = datetime.fromtimestamp(instant_us // SECOND_US, UTC).replace(microsecond=instant_us % SECOND_US)
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def last_of(versions: pa.Table) -> pa.Table:

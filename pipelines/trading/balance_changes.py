@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from connectors.lake import Lake, Move, Stale
 from pipelines.pull.symbols import Listing
-from pipelines.store.filters import timestamp, within
+from pipelines.store.filters import between, within
 from pipelines.store.rows import with_instants
 from schemas.datasets.account import BALANCES
 from schemas.datasets.orders import ALLOCATIONS, FILLS
@@ -127,8 +127,7 @@ def _traded(
     clauses: list[Any] = [
         pc.field("account") == account,
         pc.field("market") == market,
-        pc.field("time") > timestamp(since),
-        pc.field("time") <= timestamp(until),
+        between("time", since + 1, until + 1),
     ]
     columns = ["symbol", "qty", "quote_qty", "commission", "commission_asset", "is_buyer"]
     yield from with_instants(lake.table(dataset).scan(columns, reduce(and_, clauses)))

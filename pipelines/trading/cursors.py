@@ -56,8 +56,8 @@ def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
         {symbol for symbol, stand in stands_of(lake, dataset, account, market).items() if is_traded(stand)}
         for dataset in (ORDERS, FILLS)
     )
-    of_account = (pc.field("account") == account) & (pc.field("market") == market)
-    listed = lake.table(ORDER_LISTS).scan(["symbol"], of_account)
+    lists = Series.of(ORDER_LISTS, account=account, market=market)
+    listed = lake.table(ORDER_LISTS).scan(["symbol"], within([lists]))
     return ordered | filled | set(column(listed, "symbol"))
 
 

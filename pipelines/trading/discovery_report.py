@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from connectors.lake import Lake
@@ -13,7 +13,7 @@ from pipelines.trading.calls import SPOT_MARKET
 from pipelines.trading.cursors import stands_of
 from pipelines.trading.symbol_discovery import Heat, survey
 from schemas.datasets.orders import FILLS, ORDERS
-from schemas.model.grid import SECOND_US
+from schemas.model.instants import moment
 
 NEVER = "never looked at"
 UNKNOWABLE = (
@@ -65,7 +65,7 @@ def _asked(lake: Lake, account: str) -> bool:
 def _of(lake: Lake, account: str, now: int) -> Iterator[Finding]:
     for one in survey(lake, account, SPOT_MARKET, now).candidates:
         never = one.heat is not Heat.TRADED and one.probed_at is None
-        known = None if one.probed_at is None or one.heat is Heat.TRADED else _instant(one.probed_at)
+        known = None if one.probed_at is None or one.heat is Heat.TRADED else moment(one.probed_at)
         yield Finding(
             account=account,
             market=SPOT_MARKET,
@@ -75,7 +75,3 @@ def _of(lake: Lake, account: str, now: int) -> Iterator[Finding]:
             due=one.due,
             gone=one.gone,
         )
-
-
-def _instant(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / SECOND_US, UTC)

@@ -11,16 +11,14 @@ from operator import or_
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Move, Stale
-from pipelines.store.filters import among, within
+from pipelines.store.filters import among, timestamp, within
 from pipelines.store.id_cursor import symbol_of
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS, PREVENTED_MATCHES
-from schemas.model.fields import TIME
 from schemas.model.grid import HOUR_US
 from schemas.model.series import Series
 
@@ -197,9 +195,8 @@ def _marks(one: Due, bounds: Mapping[str, int], now: int, *, matched: bool) -> d
 
 def _told(lake: Lake, series: Series, since: int | None, ids: Collection[int]) -> list[Told]:
     """The orders with these ids, and those of which a version was seen after an instant, each as it is now."""
-    seen: Any = pa.scalar(since, TIME.arrow)
     clauses = [among("order_id", ids)] if ids else []
-    clauses += [] if since is None else [pc.field("seen_at") > seen]
+    clauses += [] if since is None else [pc.field("seen_at") > timestamp(since)]
     if not clauses:
         return []
     rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within([series.in_dataset(ORDERS)]) & reduce(or_, clauses)))

@@ -21,7 +21,7 @@ from connectors.lake import Lake
 from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
-from pipelines.store.filters import within
+from pipelines.store.filters import timestamp, within
 from pipelines.store.id_cursor import constants, symbol_of
 from pipelines.store.lookup import RETAINED_US, ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
@@ -30,7 +30,7 @@ from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.errors import Problem
-from schemas.model.fields import MONEY, TIME
+from schemas.model.fields import MONEY
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
@@ -166,10 +166,10 @@ class Retention:
 
 def _ended_unfilled(lake: Lake, series: Sequence[Series], before: int) -> dict[Series, dict[int, int]]:
     """The instants, by series and id, of orders that ended unfilled before an instant and are not marked as gone."""
-    end: Any = pa.scalar(before, TIME.arrow)
+    end = timestamp(before)
     nothing: Any = pa.scalar(0, MONEY.arrow)
     ended = (pc.field("executed_qty") == nothing) & pc.field("status").isin(ORDER_LIFE.final)
-    where = within(series) & (pc.field("time") < end) & ended
+    where = within(series, until=before) & ended
     columns = ["symbol", "order_id", "version", "time", "update_time", "gone_since"]
     rows = last_of(lake.table(ORDERS).scan(columns, where))
     ended_at = pc.coalesce(rows["update_time"], rows["time"])

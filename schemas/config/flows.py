@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from schemas.config import values
-from schemas.config.values import OneOf, Written, nearest, shown, wrong
+from schemas.config.values import OneOf, Written, question, shown, wrong
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
@@ -103,7 +103,7 @@ class _Part(BaseModel):
         for key in raw if isinstance(raw, dict) else ():
             if key not in cls.model_fields:
                 valid = tuple(cls.model_fields)
-                raise wrong(f"unknown key {shown(key)}; {nearest(key, valid)}valid: {', '.join(valid)}.", key)
+                raise wrong(f"unknown key {shown(key)}; {question(key, valid)}valid: {', '.join(valid)}.", key)
         return raw
 
 
@@ -287,7 +287,7 @@ class FlowsFile(_Part):
     def _accounts_exist(self) -> FlowsFile:
         for name, flow in self.flows.items():
             if isinstance(flow, AccountFlow) and flow.account not in self.accounts:
-                sentence = f"unknown account {shown(flow.account)}; {nearest(flow.account, self.accounts)}"
+                sentence = f"unknown account {shown(flow.account)}; {question(flow.account, self.accounts)}"
                 raise wrong(f"{sentence}accounts names {', '.join(self.accounts) or 'none'}.", "flows", name, "account")
         return self
 

@@ -6,7 +6,6 @@ something else. What is wrong with a value is said in one sentence with the near
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from schemas.model.nearest import nearest
 from schemas.model.redaction import without_keys
 
 PERMISSION = r"[A-Za-z][a-z]+[A-Z_][A-Za-z0-9_]*"  # how the exchange spells one
@@ -39,13 +39,10 @@ def shown(value: object) -> str:
     return f"'{text[:_SHOWN]}…'" if len(text) > _SHOWN else f"'{text}'"
 
 
-def nearest(word: str, valid: Iterable[str]) -> str:
-    """The question whether a close valid word was meant, whatever its case; empty when none is close."""
-    spelled: dict[str, str] = {}
-    for each in valid:
-        spelled.setdefault(each.casefold(), each)
-    found = difflib.get_close_matches(word.casefold(), spelled, n=1)
-    return f"did you mean {spelled[found[0]]}? " if found else ""
+def question(word: str, valid: Iterable[str]) -> str:
+    """The question whether a close valid word was meant; empty when none is close."""
+    found = nearest(word, valid)
+    return f"did you mean {found}? " if found else ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class OneOf:
         word = str(value)
         if word in self.valid:
             return word
-        hint = self.hints.get(word) or nearest(word, self.valid)
+        hint = self.hints.get(word) or question(word, self.valid)
         raise wrong(f"{shown(word)} is not a valid {self.what}; {hint}valid: {', '.join(self.valid)}.")
 
 
@@ -153,7 +150,7 @@ def symbol(value: str, _: ValidationInfo) -> str:
 def permission(value: str, _: ValidationInfo) -> str:
     """`trade`, or a permission as the exchange spells it."""
     if value != "trade" and not re.fullmatch(PERMISSION, value):
-        hint = nearest(value, ("trade",))
+        hint = question(value, ("trade",))
         raise wrong(f"{shown(value)} is not a permission to allow; {hint}write trade, or a name such as enableMargin.")
     return value
 

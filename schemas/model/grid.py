@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from schemas.model.instants import micros, moment
+
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
@@ -89,9 +91,9 @@ class Grid:
 
 
 def _month_of(instant_us: int) -> int:
-    moment = datetime.fromtimestamp(instant_us // SECOND_US, UTC)
-    return moment.year * 12 + moment.month - 1
+    when = moment(instant_us)
+    return when.year * 12 + when.month - 1
 
 
 def _month_start(month: int) -> int:
-    return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * SECOND_US
+    return micros(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC))

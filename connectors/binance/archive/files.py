@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from schemas.datasets.market import KLINES
-from schemas.model.grid import INTERVALS, SECOND_US
+from schemas.model.grid import INTERVALS
+from schemas.model.instants import micros, moment
 from schemas.model.series import Series
 
 MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
@@ -47,12 +48,12 @@ class KlineFile:
     @classmethod
     def monthly(cls, market: str, symbol: str, interval: str, instant_us: int) -> KlineFile:
         """The monthly file that holds an instant."""
-        return cls(market, symbol, interval, f"{_utc(instant_us):%Y-%m}")
+        return cls(market, symbol, interval, f"{moment(instant_us):%Y-%m}")
 
     @classmethod
     def daily(cls, market: str, symbol: str, interval: str, instant_us: int) -> KlineFile:
         """The daily file that holds an instant."""
-        return cls(market, symbol, interval, f"{_utc(instant_us):%Y-%m-%d}")
+        return cls(market, symbol, interval, f"{moment(instant_us):%Y-%m-%d}")
 
     @property
     def series(self) -> Series:
@@ -135,9 +136,5 @@ def _next(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def _utc(instant_us: int) -> datetime:
-    return datetime.fromtimestamp(instant_us // SECOND_US, UTC)
-
-
 def _us(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND_US
+    return micros(datetime(day.year, day.month, day.day, tzinfo=UTC))

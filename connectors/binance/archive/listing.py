@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from connectors.binance.archive.errors import unreadable
-from schemas.model.grid import SECOND_US
+from schemas.model.instants import micros
 
 _SHOWN = 100
 _DECLARATIONS = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)  # S3 has none; they can make a page enormous
@@ -76,8 +76,8 @@ def _root(body: bytes, prefix: str) -> ET.Element:
 def _entry(entry: ET.Element) -> Entry:
     told = {child.tag.rpartition("}")[2]: child.text or "" for child in entry}
     try:
-        modified = datetime.fromisoformat(told["LastModified"])
-        return Entry(told["Key"], int(told["Size"]), told["ETag"], int(modified.timestamp()) * SECOND_US)
+        modified = datetime.fromisoformat(told["LastModified"]).astimezone(UTC)
+        return Entry(told["Key"], int(told["Size"]), told["ETag"], micros(modified))
     except KeyError as error:
         raise ValueError(f"{error} is not there") from None
 

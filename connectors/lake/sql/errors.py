@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from json import JSONDecoder
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 
 from connectors.lake.files.data_files import unreadable as unreadable_file
 from schemas.model.errors import CorruptData, Problem, TryLater, UsageProblem
+from schemas.model.nearest import nearest
 
 _CTRL_C = re.compile(r"INTERRUPT Error: Interrupted!|Query interrupted")
 _NO_TABLE = re.compile(r"Table with name (?P<name>\S+) does not exist")
@@ -103,8 +103,8 @@ def _readable(connection: duckdb.DuckDBPyConnection, path: str) -> bool:
 
 
 def _no_table(name: str, tables: list[str]) -> UsageProblem:
-    close = get_close_matches(name.lower(), tables, n=1)
-    way_out = f"Did you mean {close[0]}?" if close else f"There are {', '.join(tables)}."
+    close = nearest(name, tables)
+    way_out = f"Did you mean {close}?" if close else f"There are {', '.join(tables)}."
     return UsageProblem(f"There is no table {name}.", way_out)
 
 
