@@ -103,3 +103,7 @@ class Futures:
     def delist(self, symbol: str) -> None:
         """Settle a contract now; its history stays."""
         self._listings[symbol] = replace(self._listings[symbol], delisted_ms=self.now_us // 1000)
+
+    def remove(self, symbol: str) -> None:
+        """Forget a contract, as the exchange does some time after it was settled."""
+        del self._listings[symbol]

@@ -10,6 +10,7 @@ from functools import partial
 import pyarrow as pa
 
 from connectors.binance.archive.errors import ArchiveTrouble
+from connectors.binance.archive.files import READ_MARKETS
 from connectors.binance.endpoints import feeding
 from connectors.binance.paging import by_time
 from pipelines.archive.inventory import Shelf, Source
@@ -62,9 +63,12 @@ class Fetcher:
         """The candles of a window of a symbol that the archive alone knows; a second look fetches its files again."""
         shelf, archive, series = self.shelves.get(window.series), self.session.archive, window.series
         if shelf is None or archive is None:
+            read = series["market"] in READ_MARKETS
             raise Problem(
-                f"The exchange does not know {series['symbol']} any more; only the public archive does.",
-                "Say `source: auto` in the flow, with an exchange that has an archive.",
+                f"The exchange no longer knows {series['symbol']}; only its public archive may.",
+                "Say `source: auto` in the flow, with an exchange that has an archive."
+                if read
+                else f"The archive of {series['market']} is not read yet: remove it from symbols; its candles stay.",
             )
         if window.phase is Phase.CONFIRM:
             return await self.from_shelf(shelf, window.since, window.until)

@@ -134,3 +134,17 @@ async def test_two_markets_stay_apart(futures: Desk):
     months = session.sql("SELECT market, rows FROM completeness ORDER BY market").fetchall()
     assert [market for market, _ in months] == ["spot", "usdm"]
     assert [rows for _, rows in months] == [len(alone), len(futures.rows("klines", market="usdm"))]
+
+
+async def test_a_contract_that_is_gone_keeps_its_candles_and_stops_no_other(futures: Desk):
+    """A contract that the exchange no longer knows is named with the way out; the others go on."""
+    futures.flows["perps"] = FLOW | {"symbols": ["BTCUSDT", "ETHUSDT"]}
+    await futures.run("perps")
+    stored = futures.lake.table(DATASETS["klines"]).scan().num_rows
+    futures.exchange.futures.remove("ETHUSDT")
+    futures.clock.advance(3600)
+    *_, candles = await futures.run("perps")
+    (failure,) = candles.failures
+    assert failure.series == "usdm/ETHUSDT/1m"
+    assert "archive of usdm is not read yet: remove it from symbols" in failure.why
+    assert futures.lake.table(DATASETS["klines"]).scan().num_rows == stored + candles.rows == stored + 60
