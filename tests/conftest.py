@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,14 @@ _RECORDED_AT = Path(os.environ.get(_RECORDED) or Path(__file__).parents[2] / "sh
 
 settings.register_profile("binlake", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("binlake")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lean_processes() -> Iterator[None]:
+    """Processes that tests start import what those of a user import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "support" / "lean"), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import lean  # noqa: F401 - before all that imports pyarrow
-
 from connectors.lake import Lake
 from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow

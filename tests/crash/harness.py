@@ -61,7 +61,8 @@ class Program:
 
     def __init__(self, module: str, variables: Mapping[str, str]) -> None:
         self.command = [sys.executable, str(Path(__file__).with_name(f"{module}.py"))]
-        self.environment = dict(os.environ) | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"} | variables
+        self.environment = dict(os.environ) | {"OPENBLAS_NUM_THREADS": "1"} | variables
+        self.environment["PYTHONPATH"] = f"{ROOT}:{os.environ['PYTHONPATH']}"
         self._forks = [self._imported(module) for _ in range(WORKERS)]
         self._idle = SimpleQueue[subprocess.Popen[str]]()
         for process in self._forks:

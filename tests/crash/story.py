@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import lean  # noqa: F401 - before all that imports pyarrow
 import pyarrow as pa
 
 from connectors.lake import Lake, Move, Table

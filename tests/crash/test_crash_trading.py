@@ -86,7 +86,7 @@ async def _killed(flows: Path, state: Path, moment: Awaitable[None]) -> None:
     """Begin runs in a process of their own, and kill it at a moment after its imports."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CHILD, str(flows), str(state),
-        stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ['PYTHONPATH']}"},
     )  # fmt: skip
     assert child.stdout is not None
     assert await child.stdout.readline() == b"ready\n"

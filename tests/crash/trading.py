@@ -14,7 +14,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import lean  # noqa: F401 - before all that imports pyarrow
 from flow import Here
 
 from connectors.lake import Lake

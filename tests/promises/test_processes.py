@@ -21,6 +21,7 @@ from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 
 ROOT = Path(__file__).parents[2]
+TOGETHER = 3
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBBTC", "SOLUSDT", "币安人生USDT", "SHIBUSDT")
 FLOWS = """\
 exchange: {{spot: '{url}'}}
@@ -120,13 +121,12 @@ def holds_exactly_what_the_exchange_printed(desktop: Desktop) -> None:
         assert [list(candle.values()) for candle in candles] == printed
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_processes_that_run_the_same_flow_at_once_are_one_run(desktop: Desktop, count: int):
+def test_processes_that_run_the_same_flow_at_once_are_one_run(desktop: Desktop):
     """Every candle is stored once, by one of them; coverage is that of one run; nobody is told to slow down.
 
     And every request of every process is on record.
     """
-    receipts = [receipt for process in [desktop.start() for _ in range(count)] for receipt in finished(process)]
+    receipts = [receipt for process in [desktop.start() for _ in range(TOGETHER)] for receipt in finished(process)]
     asked = len(desktop.asked())
     holds_exactly_what_the_exchange_printed(desktop)
     [stored], twice, [noted] = desktop.sql(

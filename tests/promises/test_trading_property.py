@@ -281,7 +281,7 @@ def _hold(monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
 
 def test_one_quiet_run_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any interleaving of life and runs ends with the lake holding what can be had; discovery names the rest."""
-    _hold(monkeypatch, 20)
+    _hold(monkeypatch, 10)
 
 
 @pytest.mark.soak

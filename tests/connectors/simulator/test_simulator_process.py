@@ -11,29 +11,44 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET
 
-COMMAND = [sys.executable, "-m", "connectors.simulator", "--port", "0", "--max-seconds", "60"]
+COMMAND = [sys.executable, "-m", "connectors.simulator", "--port", "0", "--max-seconds", "100"]
 
 
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[str]]:
-    """A running simulator with 3 more symbols and the demo account."""
+@contextmanager
+def _running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A simulator with 3 more symbols and the demo account, and the address that it printed."""
     options = ["--symbols", "3", "--demo-account", "--weight-limit", "100", "--seed", "5"]
-    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as running:
-        yield running
-        running.kill()
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+        process.kill()
 
 
 @pytest.fixture
-def url(process: subprocess.Popen[str]) -> str:
-    """The address that it printed."""
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A simulator of this test's own."""
+    with _running() as own:
+        yield own
+
+
+@pytest.fixture
+def url(running: tuple[subprocess.Popen[str], str]) -> str:
+    """The address of a simulator of this test's own."""
+    return running[1]
+
+
+@pytest.fixture(scope="module")
+def shared_url() -> Iterator[str]:
+    """The address of a simulator that no test changes."""
+    with _running() as (_, url):
+        yield url
 
 
 def _call(url: str, method: str = "GET", order: Any = None) -> Any:
@@ -76,18 +91,18 @@ def test_signatures_are_not_told(url: str) -> None:
     [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}, {"Host": ""}],
     ids=str,
 )
-def test_web_pages_are_refused(path: str, headers: dict[str, str], url: str) -> None:
+def test_web_pages_are_refused(path: str, headers: dict[str, str], shared_url: str) -> None:
     """Neither a page of another origin nor a name that was rebound to this machine steers or reads the simulator."""
     method = "DELETE" if path.endswith("faults") else "GET"
-    request = urllib.request.Request(f"{url}{path}", headers=headers, method=method)  # noqa: S310 - loopback
+    request = urllib.request.Request(f"{shared_url}{path}", headers=headers, method=method)  # noqa: S310 - loopback
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(request)  # noqa: S310 - loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:8390"])
-def test_programs_on_this_machine_are_answered(host: str, url: str) -> None:
+def test_programs_on_this_machine_are_answered(host: str, shared_url: str) -> None:
     """Every name of this machine will do."""
-    request = urllib.request.Request(f"{url}/api/v3/time", headers={"Host": host})  # noqa: S310 - loopback
+    request = urllib.request.Request(f"{shared_url}/api/v3/time", headers={"Host": host})  # noqa: S310 - loopback
     with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
         assert response.status == 200
 
@@ -101,15 +116,16 @@ def test_programs_on_this_machine_are_answered(host: str, url: str) -> None:
         ("nothing", {}, 404),
     ],
 )
-def test_a_wrong_order_is_refused(path: str, order: Any, status: int, url: str) -> None:
+def test_a_wrong_order_is_refused(path: str, order: Any, status: int, shared_url: str) -> None:
     """An order that makes no sense changes nothing and says so."""
     with pytest.raises(urllib.error.HTTPError, match=str(status)):
-        _call(f"{url}/simulator/{path}", "POST", order)
+        _call(f"{shared_url}/simulator/{path}", "POST", order)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly(number: signal.Signals, url: str, process: subprocess.Popen[str]) -> None:
+def test_a_signal_ends_it_cleanly(number: signal.Signals, running: tuple[subprocess.Popen[str], str]) -> None:
     """Ctrl-C and termination are orderly ends: exit code 0, also with a connection open."""
+    process, url = running
     _call(f"{url}/api/v3/ping")
     process.send_signal(number)
     assert process.wait(10) == 0
@@ -136,12 +152,14 @@ def test_it_ends_by_itself() -> None:
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
-def test_the_demo_account_has_a_past(url: str) -> None:
+def test_the_demo_account_has_a_past(shared_url: str) -> None:
     """Its key reads two years of orders and fills."""
     for path, least in (("allOrders", 500), ("myTrades", 500)):
-        payload = f"symbol=BTCUSDT&limit=1000&recvWindow=60000&timestamp={_call(f'{url}/api/v3/time')['serverTime']}"
+        payload = (
+            f"symbol=BTCUSDT&limit=1000&recvWindow=60000&timestamp={_call(f'{shared_url}/api/v3/time')['serverTime']}"
+        )
         signature = hmac.new(DEMO_SECRET.encode(), payload.encode(), "sha256").hexdigest()
-        target = f"{url}/api/v3/{path}?{payload}&signature={signature}"
+        target = f"{shared_url}/api/v3/{path}?{payload}&signature={signature}"
         request = urllib.request.Request(target, headers={"X-MBX-APIKEY": DEMO_API_KEY})  # noqa: S310 - loopback
         with urllib.request.urlopen(request) as response:  # noqa: S310 - loopback
             assert len(json.load(response)) > least

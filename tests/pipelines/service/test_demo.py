@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.timeout(300)
 def test_the_demo_answers_and_leaves_nothing_running(tmp_path):
     """Without a terminal, key or network: flows recorded, checks passed, questions answered, and no process left."""
-    env = {**os.environ, "BINLAKE_TEST": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    env = {**os.environ, "BINLAKE_TEST": str(tmp_path), "PYTHONPATH": f"{ROOT}:{os.environ['PYTHONPATH']}"}
     done = subprocess.run(
         [sys.executable, "-m", "pipelines", "demo"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )

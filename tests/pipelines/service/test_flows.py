@@ -43,6 +43,7 @@ PRICES = {
     "kind": "market", "market": "spot", "datasets": ["symbols", "klines", "prices"],
     "symbols": ["BTCUSDT", "ETHUSDT"], "intervals": ["1h"], "since": "2026-11-01", "every": "5m",
 }  # fmt: skip
+ROOT = Path(__file__).parents[3]
 BALANCE = {"kind": "account", "account": "main", "datasets": ["balances"], "cron": "*/15 * * * *"}
 
 
@@ -377,24 +378,24 @@ def test_the_recorder_is_the_server_that_answers(prefect, tmp_path, monkeypatch)
     assert recorder(path) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        (".env", "PREFECT_API_REQUEST_TIMEOUT=soon"),
-        ("prefect.toml", "[api]\nrequest_timeout = 'soon'"),
-        ("pyproject.toml", "[tool.prefect.api]\nrequest_timeout = 'soon'"),
-    ],
-)
+STRAY = {
+    ".env": "PREFECT_API_REQUEST_TIMEOUT=soon",
+    "prefect.toml": "[api]\nrequest_timeout = 'soon'",
+    "pyproject.toml": "[tool.prefect.api]\nrequest_timeout = 'soon'",
+}
+
+
 @pytest.mark.timeout(300)  # a process that imports Prefect, on a machine that has other work
-async def test_settings_in_the_working_folder_are_not_obeyed(prefect, file, tmp_path, name, content):
-    """A recorded run from a folder with stray settings of Prefect, which would end it, goes as from any other."""
+async def test_settings_in_the_working_folder_are_not_obeyed(prefect, file, tmp_path):
+    """A recorded run from a folder with stray settings of Prefect, each of which would end it, goes as from any other."""
     path, here = file(prices=PRICES), tmp_path / "here"
     here.mkdir()
-    (here / name).write_text(content)
+    for name, content in STRAY.items():
+        (here / name).write_text(content)
     known = {"PREFECT_API_URL": prefect.api.url, "PREFECT_API_AUTH_STRING": prefect.api.password}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pipelines", "run", "prices", "--config", f"../{path.name}", cwd=here,
-        env={**os.environ, **known, "PYTHONPATH": str(Path(__file__).parents[3])}, stderr=subprocess.PIPE,
+        env={**os.environ, **known, "PYTHONPATH": f"{ROOT}:{os.environ['PYTHONPATH']}"}, stderr=subprocess.PIPE,
     )  # fmt: skip
     _, said = await process.communicate()
     assert "Recorded by Prefect" in said.decode()

@@ -36,7 +36,12 @@ class Serving:
         self.file = folder / "flows.yaml"
         self.said = folder / "said"
         self.mark = str(folder)
-        self.env = {**os.environ, "BINLAKE_TEST": self.mark, "PYTHONPATH": str(ROOT), **STRAY_PROXY}
+        self.env = {
+            **os.environ,
+            "BINLAKE_TEST": self.mark,
+            "PYTHONPATH": f"{ROOT}:{os.environ['PYTHONPATH']}",
+            **STRAY_PROXY,
+        }
         folder.joinpath(".env").write_text(f"{STRAY_SETTING}=sqlite+aiosqlite:///{folder}/stray.db")
         self.home = home_of(self.file)
         self.started: list[subprocess.Popen[bytes]] = []

@@ -1,4 +1,7 @@
-"""Imported first, it keeps pandas out: pyarrow would import it for nothing, in each of hundreds of runs."""
+"""Found by every process that tests start: it has no pandas, like that of whoever installs binlake.
+
+Where there is one, pyarrow imports it, which takes as long as all other imports together.
+"""
 
 from __future__ import annotations
 
