@@ -41,4 +41,4 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
     if market not in READ_MARKETS and flow.source == "archive":
         yield "source", f"the public archive of {market} is not read yet", "Write source: rest."
     if market not in READ_MARKETS and flow.delisted:
-        yield "delisted", f"the public archive of {market} is not read yet", "Take it away."
+        yield "delisted", f"the public archive of {market} is not read yet", "Remove it."

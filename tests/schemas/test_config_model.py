@@ -79,7 +79,7 @@ INVALID = {
     ),
     "delisted symbols of a market without an archive": (
         KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "all") + "    delisted: true\n",
-        "flows.p.delisted: the public archive of usdm is not read yet. Take it away.",
+        "flows.p.delisted: the public archive of usdm is not read yet. Remove it.",
     ),
     "dataset to come": (
         HMAC.replace("[balances]", "[balances, income]"),
