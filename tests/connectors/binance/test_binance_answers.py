@@ -8,8 +8,8 @@ from support.binance_world import START_S
 
 from connectors.binance.answers import held
 from connectors.binance.decode import decode
-from connectors.binance.endpoints import ENDPOINTS, LEDGERS
-from connectors.binance.endpoints.model import OnGrid
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import OnGrid, Windows
 from connectors.binance.endpoints.spot import (
     ACCOUNT,
     ALL_ORDER_LISTS,
@@ -73,6 +73,7 @@ def read(endpoint, body, **params: object):
 OF = {"symbol": "BTCUSDT"}
 AT_MS = int(START_S * 1000)
 CANDLES = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, OnGrid)]
+LEDGERS = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows)]
 WRONG = [
     (PRICE, OF, {"symbol": "ETHUSDT"}, "asked for symbol BTCUSDT and answered symbol ETHUSDT"),
     (PRICE, {"symbols": ["BTCUSDT", "BNBUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
