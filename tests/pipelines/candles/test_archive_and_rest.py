@@ -215,7 +215,7 @@ async def test_a_forgotten_symbol_without_the_archive_says_where_it_is(forgotten
     forgotten.clock.advance(2 * 3600)
     [receipt] = await forgotten.run()
     [failure] = receipt.failures
-    assert "does not know XRPUSDT any more" in failure.why
+    assert "no longer knows XRPUSDT" in failure.why
     assert "source: auto" in failure.why
 
 
