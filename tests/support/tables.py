@@ -14,6 +14,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 from support.lakes import rows_of, small_lake, us
 
+from connectors.lake.sql.session import run
 from connectors.lake.sql.views import derive_views
 from pipelines.quality.checks import CheckResult, Schedule, run_queries
 from schemas.datasets import DATASETS
@@ -52,6 +53,15 @@ class Tables:
         self._connection.register("new_bounds", pa.Table.from_pylist(known, schema=BOUNDS_SCHEMA))
         self._connection.execute("DELETE FROM bounds; INSERT INTO bounds BY NAME FROM new_bounds")
         self._connection.unregister("new_bounds")
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """The rows that answer a question."""
+        answer: list[dict[str, Any]] = run(self._connection, sql).to_pylist()
+        return answer
+
+    def tuples(self, sql: str) -> list[tuple[Any, ...]]:
+        """The same rows, without the names of their columns."""
+        return [tuple(row.values()) for row in self.rows(sql)]
 
     def check(self, name: str, now: datetime, *schedules: Schedule) -> CheckResult:
         """What one check finds."""

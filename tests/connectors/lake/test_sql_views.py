@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.lakes import at, put, small_lake
+from duckdb import DuckDBPyConnection
+from support.lakes import at, filled, put, small_lake
+from support.tables import Tables
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
@@ -39,8 +41,9 @@ def tuples(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in ask(lake, sql)]
 
 
-def types(lake: Lake, dataset: Dataset) -> list[tuple[str, str]]:
-    return [(row["column_name"], row["column_type"]) for row in ask(lake, f"DESCRIBE {dataset.table}")]
+def types(session: DuckDBPyConnection, dataset: Dataset) -> list[tuple[str, str]]:
+    columns = run(session, f"DESCRIBE {dataset.table}").to_pylist()
+    return [(row["column_name"], row["column_type"]) for row in columns]
 
 
 def declared(dataset: Dataset) -> list[tuple[str, str]]:
@@ -85,22 +88,36 @@ def balance(asset: str, free: str, locked: str = "0", observed_at: str = "2026-0
     }
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> DuckDBPyConnection:
+    """A session over a lake on its first day."""
+    return connect(small_lake(tmp_path_factory.mktemp("empty")))
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> DuckDBPyConnection:
+    """A session over a lake with a row of the last minute of January in every dataset, in partitions of digits alone."""
+    lake = small_lake(tmp_path_factory.mktemp("stored"))
+    for dataset in DATASETS.values():
+        digits = {name: "007" for name in dataset.partition if name != "month"}
+        put(lake, dataset, digits | filled(dataset, "2026-01-31 23:59"))
+    return connect(lake)
+
+
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_a_dataset_without_rows_is_an_empty_view(dataset: Dataset, lake: Lake) -> None:
+def test_a_dataset_without_rows_is_an_empty_view(dataset: Dataset, empty: DuckDBPyConnection) -> None:
     """A lake answers for every dataset from its first day, with the declared columns, types and order."""
-    assert types(lake, dataset) == declared(dataset)
-    assert tuples(lake, f"FROM {dataset.name}") == []
+    assert types(empty, dataset) == declared(dataset)
+    assert run(empty, f"FROM {dataset.name}").num_rows == 0
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_a_stored_dataset_has_the_declared_types(dataset: Dataset, lake: Lake) -> None:
+def test_a_stored_dataset_has_the_declared_types(dataset: Dataset, stored: DuckDBPyConnection) -> None:
     """Columns come out as declared, in declared order, the derived month last; nothing is guessed from file names."""
-    times = {column.name: "2026-01-31 23:59" for column in dataset.columns if column.type.name == "TIME"}
-    put(lake, dataset, {name: "007" for name in dataset.partition if name != "month"} | times)
-    assert types(lake, dataset) == declared(dataset)
-    row = ask(lake, f"FROM {dataset.table}")[0]
+    assert types(stored, dataset) == declared(dataset)
+    (row,) = run(stored, f"FROM {dataset.table}").to_pylist()
     assert [row[name] for name in dataset.partition] == [
-        "2026-01" if n == "month" else "007" for n in dataset.partition
+        "2026-01" if name == "month" else "007" for name in dataset.partition
     ]
 
 
@@ -126,29 +143,28 @@ def test_the_host_zone_does_not_matter(lake: Lake, monkeypatch: pytest.MonkeyPat
     assert answer == [("UTC", at("2026-03-01"))]
 
 
-def test_the_last_version_of_a_key_is_shown(lake: Lake) -> None:
+def test_the_last_version_of_a_key_is_shown(tables: Tables) -> None:
     """`symbols` shows each symbol once, as last seen; every version stays in `symbol_versions`."""
-    put(lake, SYMBOLS, symbol("BTC", "USDT"), symbol("ETH", "USDT"))
-    put(lake, SYMBOLS, symbol("BTC", "USDT", "BREAK", valid_from="2026-02-01"))
-    assert tuples(lake, "SELECT symbol, status FROM symbols ORDER BY symbol") == [
+    tables.put(SYMBOLS, symbol("BTC", "USDT"), symbol("ETH", "USDT"))
+    tables.put(SYMBOLS, symbol("BTC", "USDT", "BREAK", valid_from="2026-02-01"))
+    assert tables.tuples("SELECT symbol, status FROM symbols ORDER BY symbol") == [
         ("BTCUSDT", "BREAK"),
         ("ETHUSDT", "TRADING"),
     ]
-    assert tuples(lake, "SELECT count(*) FROM symbol_versions") == [(3,)]
+    assert tables.tuples("SELECT count(*) FROM symbol_versions") == [(3,)]
 
 
-def test_a_filled_gap_leaves_the_view(lake: Lake) -> None:
+def test_a_filled_gap_leaves_the_view(tables: Tables) -> None:
     """`gaps` shows what is missing now: the last version of each stretch, unless its rows turned up."""
     gap = {"dataset": "klines", "market": "spot", "symbol": "BTCUSDT", "interval": "1m", "first_seen": "2026-01-02"}
-    put(
-        lake,
+    tables.put(
         GAPS,
         gap | {"since": "2026-01-01", "reason": "exchange_outage", "seen_at": "2026-01-02"},
         gap | {"since": "2026-01-01", "reason": "delisted", "seen_at": "2026-01-03"},
         gap | {"since": "2026-01-05", "seen_at": "2026-01-06"},
         gap | {"since": "2026-01-05", "seen_at": "2026-01-07", "filled_at": "2026-01-07"},
     )
-    assert tuples(lake, "SELECT since, reason FROM gaps") == [(at("2026-01-01"), "delisted")]
+    assert tables.tuples("SELECT since, reason FROM gaps") == [(at("2026-01-01"), "delisted")]
 
 
 def test_coverage_comes_from_the_log(lake: Lake) -> None:
@@ -198,19 +214,17 @@ def test_coverage_comes_from_the_log(lake: Lake) -> None:
     ]
 
 
-def test_series_status_has_every_series(lake: Lake) -> None:
+def test_series_status_has_every_series(tables: Tables) -> None:
     """`series_status` joins what is stored with what the log says, and counts the gaps that are unfilled."""
-    put(
-        lake,
+    tables.put(
         KLINES,
         candle("2026-01-01 00:00"),
         candle("2026-01-01 00:02"),
         since={"spot/BTCUSDT/1m": "2026-01-01"},
         until={"spot/BTCUSDT/1m": "2026-01-01 00:03"},
     )
-    put(lake, PRICES, price("BTCUSDT", "1"), price("ETHUSDT", "1"), observed_at={"spot": "2026-03-01"})
-    put(
-        lake,
+    tables.put(PRICES, price("BTCUSDT", "1"), price("ETHUSDT", "1"), observed_at={"spot": "2026-03-01"})
+    tables.put(
         GAPS,
         {
             "dataset": "klines",
@@ -224,7 +238,7 @@ def test_series_status_has_every_series(lake: Lake) -> None:
         },
     )
     columns = 'dataset, market, symbol, "interval", account, wallet, rows, first, last, since, until, open_gaps'
-    assert tuples(lake, f"SELECT {columns} FROM series_status") == [
+    assert tables.tuples(f"SELECT {columns} FROM series_status") == [
         (
             *("klines", "spot", "BTCUSDT", "1m", None, None, 2),
             *(at("2026-01-01 00:00"), at("2026-01-01 00:02"), at("2026-01-01"), at("2026-01-01 00:03"), 1),
@@ -234,74 +248,73 @@ def test_series_status_has_every_series(lake: Lake) -> None:
             *(at("2026-03-01"), at("2026-03-01"), None, at("2026-03-01"), 0),
         ),
     ]
-    assert tuples(lake, "SELECT DISTINCT lag_s > 86400 FROM series_status") == [(True,)]
+    assert tables.tuples("SELECT DISTINCT lag_s > 86400 FROM series_status") == [(True,)]
 
 
-def test_candles_are_doubles(lake: Lake) -> None:
+def test_candles_are_doubles(tables: Tables) -> None:
     """`candles` is `klines` with the columns a plot needs as DOUBLE."""
-    put(lake, KLINES, candle("2026-01-01", open="0.1", high="0.4", low="0.05", close="0.3", volume="7"))
-    assert tuples(lake, "SELECT open_time, open, high, low, close, volume FROM candles") == [
+    tables.put(KLINES, candle("2026-01-01", open="0.1", high="0.4", low="0.05", close="0.3", volume="7"))
+    assert tables.tuples("SELECT open_time, open, high, low, close, volume FROM candles") == [
         (at("2026-01-01"), 0.1, 0.4, 0.05, 0.3, 7.0)
     ]
     kinds = {
-        row["column_type"] for row in ask(lake, "DESCRIBE SELECT open, quote_volume, taker_buy_volume FROM candles")
+        row["column_type"] for row in tables.rows("DESCRIBE SELECT open, quote_volume, taker_buy_volume FROM candles")
     }
     assert kinds == {"DOUBLE"}
 
 
-def test_the_latest_price_is_the_last_of_each_symbol(lake: Lake) -> None:
+def test_the_latest_price_is_the_last_of_each_symbol(tables: Tables) -> None:
     """Flows with different symbols share `latest_prices`; what was not seen for a week is no price any more."""
-    put(lake, PRICES, price("OLDUSDT", "1", "2026-02-20"), observed_at={"spot": "2026-02-20"})
-    put(
-        lake, PRICES, price("BTCUSDT", "5", "2026-02-28"), price("ETHUSDT", "6", "2026-02-28"),
+    tables.put(PRICES, price("OLDUSDT", "1", "2026-02-20"), observed_at={"spot": "2026-02-20"})
+    tables.put(
+        PRICES, price("BTCUSDT", "5", "2026-02-28"), price("ETHUSDT", "6", "2026-02-28"),
         observed_at={"spot": "2026-02-28"},
     )  # fmt: skip
-    put(lake, PRICES, price("BTCUSDT", "7.00000001"), observed_at={"spot": "2026-03-01"})
-    assert tuples(lake, "FROM latest_prices ORDER BY symbol") == [
+    tables.put(PRICES, price("BTCUSDT", "7.00000001"), observed_at={"spot": "2026-03-01"})
+    assert tables.tuples("FROM latest_prices ORDER BY symbol") == [
         ("spot", "BTCUSDT", Decimal("7.00000001"), at("2026-03-01"), None),
         ("spot", "ETHUSDT", Decimal(6), at("2026-02-28"), None),
     ]
 
 
-def test_the_latest_price_has_the_exchanges_time_where_it_is_told(lake: Lake) -> None:
+def test_the_latest_price_has_the_exchanges_time_where_it_is_told(tables: Tables) -> None:
     """The newer of price and ticker counts; only a ticker says when the exchange means it."""
-    put(
-        lake, PRICES, price("BTCUSDT", "5", "2026-02-28"), price("ETHUSDT", "6", "2026-02-28"),
+    tables.put(
+        PRICES, price("BTCUSDT", "5", "2026-02-28"), price("ETHUSDT", "6", "2026-02-28"),
         observed_at={"spot": "2026-02-28"},
     )  # fmt: skip
-    put(lake, TICKERS, ticker("ETHUSDT", "7"), ticker("BNBUSDT", "8"), observed_at={"spot": "2026-02-27"})
-    put(lake, TICKERS, ticker("BTCUSDT", "9", "2026-03-01"), observed_at={"spot": "2026-03-01"})
+    tables.put(TICKERS, ticker("ETHUSDT", "7"), ticker("BNBUSDT", "8"), observed_at={"spot": "2026-02-27"})
+    tables.put(TICKERS, ticker("BTCUSDT", "9", "2026-03-01"), observed_at={"spot": "2026-03-01"})
     columns = "symbol, price, observed_at, priced_at"
-    assert tuples(lake, f"SELECT {columns} FROM latest_prices ORDER BY symbol") == [
+    assert tables.tuples(f"SELECT {columns} FROM latest_prices ORDER BY symbol") == [
         ("BNBUSDT", Decimal(8), at("2026-02-27"), at("2026-02-26 23:59")),
         ("BTCUSDT", Decimal(9), at("2026-03-01"), at("2026-02-28 23:59")),
         ("ETHUSDT", Decimal(6), at("2026-02-28"), None),
     ]
 
 
-def test_the_latest_ticker_is_the_last_of_each_symbol(lake: Lake) -> None:
+def test_the_latest_ticker_is_the_last_of_each_symbol(tables: Tables) -> None:
     """`latest_tickers` has the columns of `tickers` and one row a symbol."""
     times = {"open_time": "2026-01-01", "close_time": "2026-01-02"}
     ticker = {"market": "spot", "symbol": "BTCUSDT", **times}
-    put(lake, TICKERS, ticker | {"observed_at": "2026-01-02", "last_price": "1"}, observed_at={"spot": "2026-01-02"})
-    put(lake, TICKERS, ticker | {"observed_at": "2026-01-03", "last_price": "2"}, observed_at={"spot": "2026-01-03"})
-    assert [row["last_price"] for row in ask(lake, "FROM latest_tickers")] == [Decimal(2)]
-    names = [row["column_name"] for row in ask(lake, "DESCRIBE latest_tickers")]
+    tables.put(TICKERS, ticker | {"observed_at": "2026-01-02", "last_price": "1"}, observed_at={"spot": "2026-01-02"})
+    tables.put(TICKERS, ticker | {"observed_at": "2026-01-03", "last_price": "2"}, observed_at={"spot": "2026-01-03"})
+    assert [row["last_price"] for row in tables.rows("FROM latest_tickers")] == [Decimal(2)]
+    names = [row["column_name"] for row in tables.rows("DESCRIBE latest_tickers")]
     assert sorted(names) == sorted(TICKERS.schema.names)
 
 
-def test_the_latest_balances_are_the_newest_snapshot(lake: Lake) -> None:
+def test_the_latest_balances_are_the_newest_snapshot(tables: Tables) -> None:
     """`latest_balances` is one whole snapshot: what went to zero is there as zero, what left before is not."""
     wallet = "main/spot"
-    put(lake, BALANCES, balance("DOGE", "9", observed_at="2026-02-01"), observed_at={wallet: "2026-02-01"})
-    put(
-        lake,
+    tables.put(BALANCES, balance("DOGE", "9", observed_at="2026-02-01"), observed_at={wallet: "2026-02-01"})
+    tables.put(
         BALANCES,
         balance("BTC", "0.000000000001", "1"),
         balance("ETH", "0"),
         observed_at={wallet: "2026-03-01"},
     )
-    assert tuples(lake, "FROM latest_balances ORDER BY asset") == [
+    assert tables.tuples("FROM latest_balances ORDER BY asset") == [
         ("main", "spot", "BTC", Decimal("1E-12"), Decimal(1), Decimal("1.000000000001"), at("2026-03-01")),
         ("main", "spot", "ETH", Decimal(0), Decimal(0), Decimal(0), at("2026-03-01")),
     ]
@@ -315,10 +328,9 @@ def ticker(symbol: str, last_price: str, observed_at: str = "2026-02-27") -> dic
 
 
 @pytest.fixture
-def wallet(lake: Lake) -> Lake:
+def wallet(tables: Tables) -> Tables:
     """A wallet with an asset for each way of valuing one."""
-    put(
-        lake,
+    tables.put(
         SYMBOLS,
         symbol("BTC", "USDT"),
         symbol("ADA", "BTC"),
@@ -337,21 +349,21 @@ def wallet(lake: Lake) -> Lake:
     prices = {"BTCUSDT": "50000", "ADABTC": "0.00001", "ADABNB": "0.001", "BNBUSDT": "600", "USDTTRY": "40"}
     prices |= {"SOLUSDT": "1", "SOLBTC": "0.002", "XMRUSDT": "150", "ZEROUSDT": "0", "DEADUSDT": "9800"}
     prices |= {"RESTUSDT": "2", "HALFDEAD": "2", "WORDUSDT": "2"}
-    put(lake, PRICES, *(price(*pair) for pair in prices.items()), observed_at={"spot": "2026-03-01"})
+    tables.put(PRICES, *(price(*pair) for pair in prices.items()), observed_at={"spot": "2026-03-01"})
     held = {"USDT": "10", "BTC": "0.5", "TRY": "400", "ADA": "1000", "SOL": "3", "XMR": "1", "LDBTC": "2", "ZERO": "5"}
     held |= {"DEAD": "1", "HALF": "1", "REST": "1", "WORD": "1"}
     rows = [balance(asset, free, "0.25" if asset == "BTC" else "0") for asset, free in held.items()]
-    put(lake, BALANCES, *rows, balance("GONE", "0"), observed_at={"main/spot": "2026-03-01"})
-    return lake
+    tables.put(BALANCES, *rows, balance("GONE", "0"), observed_at={"main/spot": "2026-03-01"})
+    return tables
 
 
-def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Lake) -> None:
+def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Tables) -> None:
     """Direct pairs either way round, then one crossing through the best asset; trading pairs first; else NULL, named.
 
     The last price of what is delisted, or has a status unknown here, is no value; what only pauses has one, marked.
     """
     nowhere = "no price leads from {} to USDT"
-    assert tuples(wallet, "SELECT asset, total, value, path, why FROM portfolio ORDER BY asset") == [
+    assert wallet.tuples("SELECT asset, total, value, path, why FROM portfolio ORDER BY asset") == [
         ("ADA", Decimal(1000), Decimal(500), ["ADABTC", "BTCUSDT"], None),
         ("BTC", Decimal("0.75"), Decimal(37500), ["BTCUSDT"], None),
         ("DEAD", Decimal(1), None, ["DEADUSDT"], "DEADUSDT has the status BREAK"),
@@ -367,36 +379,36 @@ def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Lake) -> None:
     ]
 
 
-def test_prices_of_futures_value_no_wallet(wallet: Lake) -> None:
+def test_prices_of_futures_value_no_wallet(wallet: Tables) -> None:
     """A contract of the same name has a price of its own, and a portfolio goes by spot."""
     contract = {"market": "usdm"}
-    put(wallet, SYMBOLS, symbol("BTC", "USDT") | contract)
-    put(wallet, PRICES, price("BTCUSDT", "1") | contract, observed_at={"usdm": "2026-03-01"})
-    assert tuples(wallet, "SELECT market, price FROM latest_prices WHERE symbol = 'BTCUSDT' ORDER BY market") == [
+    wallet.put(SYMBOLS, symbol("BTC", "USDT") | contract)
+    wallet.put(PRICES, price("BTCUSDT", "1") | contract, observed_at={"usdm": "2026-03-01"})
+    assert wallet.tuples("SELECT market, price FROM latest_prices WHERE symbol = 'BTCUSDT' ORDER BY market") == [
         ("spot", Decimal(50000)),
         ("usdm", Decimal(1)),
     ]
-    assert tuples(wallet, "SELECT value FROM portfolio WHERE asset = 'BTC'") == [(Decimal(37500),)]
+    assert wallet.tuples("SELECT value FROM portfolio WHERE asset = 'BTC'") == [(Decimal(37500),)]
 
 
-def test_a_portfolio_is_valued_in_any_asset(wallet: Lake) -> None:
+def test_a_portfolio_is_valued_in_any_asset(wallet: Tables) -> None:
     """`portfolio(quote)` values in the asset chosen, and its values are decimals."""
     sql = "SELECT asset, value, typeof(value), quote_asset FROM portfolio('TRY') WHERE asset IN ('BTC', 'TRY', 'USDT')"
-    assert tuples(wallet, f"{sql} ORDER BY asset") == [
+    assert wallet.tuples(f"{sql} ORDER BY asset") == [
         ("BTC", Decimal(1500000), "DECIMAL(38,8)", "TRY"),
         ("TRY", Decimal(400), "DECIMAL(38,8)", "TRY"),
         ("USDT", Decimal(400), "DECIMAL(38,8)", "TRY"),
     ]
 
 
-def test_resample_builds_coarser_candles(lake: Lake) -> None:
+def test_resample_builds_coarser_candles(tables: Tables) -> None:
     """Prices and volumes are those of the finer candles, exact, and `complete` says whether all of them are there."""
     minutes = [candle(f"2026-01-01 00:{minute:02}", trade_count=minute) for minute in range(10) if minute != 7]
     minutes[0] |= {"open": "5.00000001", "low": "0.5"}
     minutes[3] |= {"high": "9"}
     minutes[4] |= {"close": "6", "volume": "0.00000001"}
-    put(lake, KLINES, *minutes)
-    assert ask(lake, "FROM resample('spot', 'BTCUSDT', '1m', '5m') LIMIT 1") == [
+    tables.put(KLINES, *minutes)
+    assert tables.rows("FROM resample('spot', 'BTCUSDT', '1m', '5m') LIMIT 1") == [
         {
             "market": "spot",
             "symbol": "BTCUSDT",
@@ -415,7 +427,7 @@ def test_resample_builds_coarser_candles(lake: Lake) -> None:
             "complete": True,
         }
     ]
-    assert tuples(lake, "SELECT open_time, complete FROM resample('spot', 'BTCUSDT', '1m', '5m')") == [
+    assert tables.tuples("SELECT open_time, complete FROM resample('spot', 'BTCUSDT', '1m', '5m')") == [
         (at("2026-01-01 00:00"), True),
         (at("2026-01-01 00:05"), False),
     ]
@@ -429,13 +441,15 @@ def test_resample_builds_coarser_candles(lake: Lake) -> None:
         ("3d", "2026-02-03", [("2026-02-01", False), ("2026-02-04", True), ("2026-02-07", True)]),
     ],
 )
-def test_resample_knows_the_calendar(interval: str, first: str, buckets: list[tuple[str, bool]], lake: Lake) -> None:
+def test_resample_knows_the_calendar(
+    interval: str, first: str, buckets: list[tuple[str, bool]], tables: Tables
+) -> None:
     """Weeks start on Monday, months on the first, and 3d on the grid that the symbol's own 3d candles show."""
     days = [candle(str((at(first) + timedelta(days=day)).date()), "1d") for day in range(29)]
-    put(lake, KLINES, *days)
+    tables.put(KLINES, *days)
     own = "spot/BTCUSDT/3d"
-    put(lake, KLINES, candle("2026-01-29", "3d"), since={own: "2026-01-29"}, until={own: "2026-02-01"})
-    answer = tuples(lake, f"SELECT open_time, complete FROM resample('spot', 'BTCUSDT', '1d', '{interval}')")
+    tables.put(KLINES, candle("2026-01-29", "3d"), since={own: "2026-01-29"}, until={own: "2026-02-01"})
+    answer = tables.tuples(f"SELECT open_time, complete FROM resample('spot', 'BTCUSDT', '1d', '{interval}')")
     assert answer[: len(buckets)] == [(at(start), complete) for start, complete in buckets]
 
 
