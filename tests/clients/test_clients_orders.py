@@ -58,20 +58,23 @@ async def _models_accept(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None
 
 
 @pytest.mark.usefixtures("history")
-async def test_ccxt_reads_the_orders_and_fills_of_the_lake(stored: Stored, ccxt_client: Any) -> None:
-    """Every order and every fill of each symbol that ccxt knows, field by field."""
+async def test_ccxt_and_the_sdk_read_the_orders_and_fills_of_the_lake(stored: Stored, ccxt_client: Any) -> None:
+    """Every order and every fill of each symbol that they know, field by field; and what is open."""
+    await _read_by_ccxt(stored, ccxt_client)
+    await _read_by_the_sdk(stored)
+
+
+async def _read_by_ccxt(stored: Stored, client: Any) -> None:
     for symbol, name in IN_CCXT.items():
-        orders = await ccxt_client.fetch_orders(name, limit=PAGE)
+        orders = await client.fetch_orders(name, limit=PAGE)
         assert _as_stored(ORDER, orders) == _stored(stored, "orders", ORDER, symbol)
         trades: Rows = []
-        while page := await ccxt_client.fetch_my_trades(name, limit=PAGE, params={"fromId": _next(trades)}):
+        while page := await client.fetch_my_trades(name, limit=PAGE, params={"fromId": _next(trades)}):
             trades += [trade["info"] for trade in page]
         assert _as_stored(FILL, trades) == _stored(stored, "fills", FILL, symbol)
 
 
-@pytest.mark.usefixtures("history")
-async def test_the_sdk_reads_the_orders_and_fills_of_the_lake(stored: Stored) -> None:
-    """Every order and every fill of every symbol that was ever traded, field by field; and what is open."""
+async def _read_by_the_sdk(stored: Stored) -> None:
     spot = Spot(config_rest_api=stored.sdk).rest_api
     assert {row["symbol"] for row in stored.rows("SELECT symbol FROM orders UNION SELECT symbol FROM fills")} == SYMBOLS
     for symbol in SYMBOLS:

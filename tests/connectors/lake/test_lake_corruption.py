@@ -105,7 +105,7 @@ def _holds(lake: Path, kind: str) -> None:
         said = str(problem)
         assert kind == "label"
     else:
-        [intact] = run_checks(opened, [], NOW, [FILES_INTACT])  # over SQL, of which the other table is a part
+        [intact] = run_checks(opened, [], NOW, [FILES_INTACT])
         assert opened.table(PRICES).scan().num_rows == 1
         said = _answer(opened)
         assert intact.passed == (kind != "data file" and not (said and "log" in said))

@@ -37,11 +37,11 @@ def test_a_lake_may_stand_anywhere(name: str, tmp_path: Path) -> None:
     for opened in (lake, Lake.at(lake.path)):
         assert opened.table(KLINES).scan(["close"])["close"].to_pylist() == [7, 1]
         assert all(Path(path).is_file() for path in opened.table(KLINES).files())
-        with connect(opened) as session:
-            sql = "SELECT market, symbol, interval, month, close::INT AS close FROM klines WHERE market = 'spot' ORDER BY open_time"
-            series = {"market": "spot", "symbol": "50%/é", "interval": "1m", "month": "2026-01"}
-            assert run(session, sql).to_pylist() == [series | {"close": close} for close in (7, 1)]
-            assert run(session, "FROM klines WHERE market = 'crypto'").num_rows == 0
+    with connect(Lake.at(lake.path)) as session:
+        sql = "SELECT market, symbol, interval, month, close::INT AS close FROM klines WHERE market = 'spot' ORDER BY open_time"
+        series = {"market": "spot", "symbol": "50%/é", "interval": "1m", "month": "2026-01"}
+        assert run(session, sql).to_pylist() == [series | {"close": close} for close in (7, 1)]
+        assert run(session, "FROM klines WHERE market = 'crypto'").num_rows == 0
 
 
 def test_a_table_without_partitions_reads_none_from_the_folders_above(tmp_path: Path) -> None:

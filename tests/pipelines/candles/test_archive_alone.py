@@ -39,11 +39,16 @@ def forgotten(desk: Desk) -> Desk:
     return desk
 
 
-async def pulled(desk: Desk, *faults: Any, hours: int = 0) -> None:
-    """A run, so many hours later, while the archive has these faults and no others."""
+def having(desk: Desk, *faults: Any) -> None:
+    """From now on the archive has these faults and no others."""
     desk.exchange.heal()
     for fault in faults:
         desk.exchange.inject(fault)
+
+
+async def pulled(desk: Desk, *faults: Any, hours: int = 0) -> None:
+    """A run, so many hours later, while the archive has these faults and no others."""
+    having(desk, *faults)
     desk.clock.advance(hours * 3600)
     [receipt] = await desk.run()
     assert (receipt.outcome, receipt.failures) == ("done", ())
@@ -81,7 +86,7 @@ async def test_a_file_that_cannot_be_read_explains_nothing(forgotten: Desk, faul
     now = instant("2022-03-09")
     [warned] = run_checks(forgotten.lake, [], now, ["unconfirmed_gaps"])
     assert DECEMBER in warned.sample[0]
-    forgotten.exchange.heal()
+    having(forgotten, *NEITHER_DAYS)
     forgotten.clock.advance(3600)
     await forgotten.run("upkeep")
     assert statuses(forgotten)["2021-12"] == (0, "complete")

@@ -221,14 +221,14 @@ async def test_a_forgotten_symbol_without_the_archive_says_where_it_is(forgotten
 
 async def test_days_are_listed_only_where_no_month_is(archived: Desk):
     """Two years of months and some days after them take three requests of the listing."""
-    archived.market(["BTCUSDT"], since="2025-12-01T00:00")
+    archived.market(["BTCUSDT"], ["15m"], since="2025-12-01T00:00")
     await archived.run()
     assert len(archived.asked("delimiter")) == 2
 
 
 async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
     """Stopped in the middle, the next run downloads only what is not yet in the lake."""
-    archived.market(["BTCUSDT"], since="2025-12-01T00:00")
+    archived.market(["BTCUSDT"], ["15m"], since="2025-12-01T00:00")
     archived.exchange.latency_s = 0.02
     await archived.stopped_after(4, "/monthly/")
     first = {row["path"] for row in archived.rows("archive_files")}
@@ -237,7 +237,7 @@ async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
     again = {seen.path.lstrip("/") for seen in list(archived.exchange.requests)[seen:]} & first
     assert first
     assert again == set()
-    assert len(times(archived)) == (END - at("2025-12-01T00:00")) / MINUTE
+    assert len(times(archived)) == (END - at("2025-12-01T00:00")) / timedelta(minutes=15)
 
 
 async def test_nothing_lands_behind_a_month_that_could_not_be_written(archived: Desk, monkeypatch: pytest.MonkeyPatch):

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from support.desks import Desk
 
-MONTH = "data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2026-09.zip"
-DAY = "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2026-09-10.zip"
-SINCE, HOLE_ENDS, UNTIL = "2026-09-02T10:00", "2026-09-10T00:10", "2026-10-01"
-MINUTES = (instant(UNTIL) - instant(SINCE)) // timedelta(minutes=1)
-TEN_MINUTES = broken.Lacking(file=MONTH, since_ms=us("2026-09-10") // 1000, until_ms=us(HOLE_ENDS) // 1000)
+MONTH = "data/spot/monthly/klines/BTCUSDT/15m/BTCUSDT-15m-2026-09.zip"
+DAY = "data/spot/daily/klines/BTCUSDT/15m/BTCUSDT-15m-2026-09-10.zip"
+SINCE, HOLE_ENDS, UNTIL = "2026-09-02T10:00", "2026-09-10T00:30", "2026-10-01"
+QUARTERS, A_DAY = (instant(UNTIL) - instant(SINCE)) // timedelta(minutes=15), 96
+TWO_QUARTERS = broken.Lacking(file=MONTH, since_ms=us("2026-09-10") // 1000, until_ms=us(HOLE_ENDS) // 1000)
 
 
 @pytest.fixture
 def archived(desk: Desk) -> Desk:
-    """A desk whose exchange has an archive, with the minutes of a September wanted, and upkeep."""
+    """A desk whose exchange has an archive, with the quarters of an hour of a September wanted, and upkeep."""
     desk.addresses = {"archive": desk.url, "archive_list": desk.url}
-    desk.market(["BTCUSDT"], since=SINCE, source="archive")
+    desk.market(["BTCUSDT"], ["15m"], since=SINCE, source="archive")
     desk.flows["upkeep"] = {"kind": "maintenance"}
     return desk
 
@@ -65,13 +65,13 @@ def months(desk: Desk) -> list[tuple[Any, ...]]:
 
 
 async def test_rows_that_a_file_gains_fill_their_gap(archived: Desk):
-    """Ten minutes that nobody had are a gap; the file published anew brings them, and the gap is filled."""
-    nobody = (TEN_MINUTES, broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
+    """Half an hour that nobody had are a gap; the file published anew brings them, and the gap is filled."""
+    nobody = (TWO_QUARTERS, broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
     await loaded(archived, *nobody)
-    assert months(archived) == [(MINUTES - 10, 0, 10, "missing")]
+    assert months(archived) == [(QUARTERS - 2, 0, 2, "missing")]
     await kept_up(archived)
-    assert versions(archived)[-1] == (None, 30 * 1440, 10, 0, 0)
-    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+    assert versions(archived)[-1] == (None, 30 * A_DAY, 2, 0, 0)
+    assert months(archived) == [(QUARTERS, 0, 0, "complete")]
     first, filled = archived.rows("gaps")
     assert (first["since"], first["until"]) == (instant("2026-09-10"), instant(HOLE_ENDS))
     assert (filled["since"], filled["filled_at"] is not None) == (first["since"], True)
@@ -81,12 +81,12 @@ async def test_rows_that_a_file_gains_fill_their_gap(archived: Desk):
 async def test_what_a_file_adds_and_changes_lands_in_one_commit(archived: Desk):
     """Nobody ever reads a month that is half the old file and half the new one."""
     other = broken.Changed(file=MONTH, open_ms=us("2026-09-12") // 1000, values={4: "1.00000000"})
-    await loaded(archived, TEN_MINUTES, other, broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
+    await loaded(archived, TWO_QUARTERS, other, broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
     before = archived.lake.table(KLINES).version()
     await kept_up(archived)
-    assert versions(archived)[-1] == (None, 30 * 1440, 10, 0, 1)
+    assert versions(archived)[-1] == (None, 30 * A_DAY, 2, 0, 1)
     assert archived.lake.table(KLINES).version() == before + 1
-    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+    assert months(archived) == [(QUARTERS, 0, 0, "complete")]
     assert len(archived.rows("corrections")) == 1
 
 
@@ -94,10 +94,10 @@ async def test_rows_that_a_file_loses_stay(archived: Desk):
     """What was printed once is not forgotten: the loss is counted, the rows and their hash stay."""
     await loaded(archived)
     before = archived.rows("klines")
-    await kept_up(archived, TEN_MINUTES)
-    assert versions(archived)[-1] == ("incomplete", 30 * 1440 - 10, 0, 10, 0)
+    await kept_up(archived, TWO_QUARTERS)
+    assert versions(archived)[-1] == ("incomplete", 30 * A_DAY - 2, 0, 2, 0)
     assert archived.rows("klines") == before
-    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+    assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
 
 async def test_a_file_that_became_defective_changes_nothing(archived: Desk):
@@ -108,7 +108,7 @@ async def test_a_file_that_became_defective_changes_nothing(archived: Desk):
     assert versions(archived)[-1][:2] == ("truncated_zip", 0)
     assert archived.rows("klines") == before
     await kept_up(archived)
-    assert versions(archived)[-1] == (None, 30 * 1440, 0, 0, 0)
+    assert versions(archived)[-1] == (None, 30 * A_DAY, 0, 0, 0)
     await kept_up(archived)
     assert len(versions(archived)) == 3
 
@@ -117,10 +117,10 @@ async def test_a_file_that_was_set_aside_is_looked_at_again(archived: Desk):
     """A month that was defective when it was wanted is loaded once it is sound, and brings what was lacking."""
     nobody = (broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
     await loaded(archived, broken.CutZip(file=MONTH), *nobody)
-    assert months(archived) == [(MINUTES - 1440, 0, 1440, "missing")]
+    assert months(archived) == [(QUARTERS - A_DAY, 0, A_DAY, "missing")]
     await kept_up(archived)
-    assert versions(archived)[-1] == (None, 30 * 1440, 1440, 0, 0)
-    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+    assert versions(archived)[-1] == (None, 30 * A_DAY, A_DAY, 0, 0)
+    assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
 
 async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
@@ -140,7 +140,7 @@ async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
     await kept_up(archived)
     assert len(versions(archived)) == 1
     await kept_up(archived)
-    assert versions(archived)[-1] == (None, 30 * 1440, 0, 0, 1)
+    assert versions(archived)[-1] == (None, 30 * A_DAY, 0, 0, 1)
     assert archived.rows("klines", open_time=instant("2026-09-12"))[0]["close"] != 1
 
 
@@ -153,18 +153,18 @@ async def test_a_file_that_only_lacked_its_checksum_is_looked_at_again(archived:
     await kept_up(archived, fault)
     assert len(versions(archived)) == 1
     await kept_up(archived)
-    assert versions(archived)[-1] == (None, 30 * 1440, 1440, 0, 0)
-    assert months(archived) == [(MINUTES, 0, 0, "complete")]
+    assert versions(archived)[-1] == (None, 30 * A_DAY, A_DAY, 0, 0)
+    assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
 
 async def test_an_outage_is_explained_by_what_was_seen(archived: Desk):
     """XRPUSDT stood still for four hours: missing until a second look, then explained, with evidence, never filled."""
-    archived.market(["XRPUSDT"], since="2026-10-13", source="archive")
+    archived.market(["XRPUSDT"], ["15m"], since="2026-10-13", source="archive")
     await archived.run()
-    assert [month[2:] for month in months(archived)] == [(240, "missing"), (0, "complete")]
+    assert [month[2:] for month in months(archived)] == [(16, "missing"), (0, "complete")]
     archived.clock.advance(3700)
     await archived.run()
-    assert months(archived)[0] == (19 * 1440 - 240, 240, 0, "explained")
+    assert months(archived)[0] == (19 * A_DAY - 16, 16, 0, "explained")
     [gap] = [row for row in archived.rows("gaps", reason="exchange_outage") if row["confirmed_at"]]
     assert (gap["since"], gap["until"]) == (instant("2026-10-14T02:00"), instant("2026-10-14T06:00"))
     assert '"row_before_ends":"2026-10-14T02:00:00Z"' in gap["evidence"]
