@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.settings.loader import MAX_BYTES, load
-from schemas.config.flows import AccountFlow, FlowsFile, MarketFlow, TopSymbols, json_schema
+from schemas.config.flows import (
+    ACCOUNT_DATASETS,
+    MARKET_DATASETS,
+    AccountFlow,
+    FlowsFile,
+    MarketFlow,
+    TopSymbols,
+    json_schema,
+)
 from schemas.model.errors import UsageProblem
 
 ROOT = Path(__file__).parents[2]
@@ -44,11 +52,14 @@ VALID = {
     "JSON": '{"flows": {"p": {"kind": "market", "market": "spot", "datasets": ["prices"]}}}',
 }
 
+_VALID = {
+    kind: f"valid: {', '.join(names)}." for kind, names in (("market", MARKET_DATASETS), ("account", ACCOUNT_DATASETS))
+}
 INVALID = {
     "empty": ("", "line 1: flows: it is missing."),
     "a list": ("- a\n", "line 1: it must be a mapping."),
     "no flows": ("flows: {}\n", "line 1: flows: it must not be empty."),
-    "unknown key on top": ("lakes: x\n" + PRICES, "line 1: lakes: unknown key 'lakes'; did you mean lake? valid: lake,"),
+    "unknown key on top": ("lakes: x\n" + PRICES, "line 1: lakes: unknown key 'lakes'; did you mean lake? valid:"),
     "unknown key in a flow": (PRICES + "    evry: 5m\n", "line 6: flows.p.evry: unknown key 'evry'; did you mean every?"),
     "unknown key of top": (
         KLINES.replace("[BTCUSDT]", "{quote: USDT, topp: 5}"),
@@ -59,11 +70,11 @@ INVALID = {
     "unknown market": (PRICES.replace("spot", "Spott"), "line 4: flows.p.market: 'Spott' is not a valid market; did you mean spot?"),
     "unknown dataset": (
         PRICES.replace("prices", "klnies"),
-        "line 5: flows.p.datasets.0: 'klnies' is not a valid market dataset; did you mean klines? valid: symbols, klines, prices,",
+        "line 5: flows.p.datasets.0: 'klnies' is not a valid market dataset; did you mean klines? " + _VALID["market"],
     ),
     "a dataset that the market lacks": (
         PRICES.replace("market: spot", "market: usdm"),
-        "line 5: flows.p.datasets: usdm has no prices. It has symbols, klines.",
+        "line 5: flows.p.datasets: usdm has no prices. It has symbols, klines",
     ),
     "an interval that the market lacks": (
         KLINES.replace("market: spot", "market: usdm").replace("[1m]", "[1m, 1s]"),
@@ -81,9 +92,9 @@ INVALID = {
         KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "all") + "    delisted: true\n",
         "flows.p.delisted: the public archive of usdm is not read yet. Remove it.",
     ),
-    "dataset to come": (
-        HMAC.replace("[balances]", "[balances, income]"),
-        "line 5: flows.b.datasets.1: 'income' is not a valid account dataset; valid: balances, orders, fills,",
+    "a word for no dataset": (
+        HMAC.replace("[balances]", "[balances, astrology]"),
+        "line 5: flows.b.datasets.1: 'astrology' is not a valid account dataset; " + _VALID["account"],
     ),
     "fills without orders": (
         HMAC.replace("[balances]", "[fills]\n    symbols: traded"),
