@@ -90,7 +90,7 @@ class House:
                 module.write(lines)
 
     async def python(self, *words: str) -> Process:
-        environment = {**os.environ, "KEY": API_KEY, "SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "KEY": API_KEY, "SECRET": SECRET}
         return await asyncio.create_subprocess_exec(
             sys.executable, *words, cwd=self.folder, env=environment, stdin=PIPE, stdout=PIPE
         )

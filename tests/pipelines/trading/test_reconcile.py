@@ -92,8 +92,10 @@ LACKS: list[tuple[Callable[[TradeDesk], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize("again", [True, False])
-@pytest.mark.parametrize(("lack", "check"), LACKS)
+AT_ONCE = [(*LACKS[0], True), (*LACKS[-1], True)]  # the same road, only sooner: for a fill, and for an order
+
+
+@pytest.mark.parametrize(("lack", "check", "again"), [*((*one, False) for one in LACKS), *AT_ONCE])
 async def test_what_a_check_names_is_asked_for(
     lack: Callable[[TradeDesk], None], check: str, again: bool, desk: TradeDesk
 ) -> None:
