@@ -225,7 +225,7 @@ def test_when_the_server_dies_the_rest_ends(serving):
     (server,) = [
         pid
         for pid, command in serving.processes().items()
-        if " -m pipelines.service.prefect_server" in command and "leash" not in command
+        if " -m pipelines.service.prefect_server" in command and "supervisor" not in command
     ]
     os.kill(server, signal.SIGKILL)
     assert process.wait(timeout=END_S) == 1
