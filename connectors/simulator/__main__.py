@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connectors.simulator.account.trader import Life
@@ -23,10 +23,13 @@ DEMO_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 _LOOK_S = 0.5
 
 
-def main(argv: Sequence[str]) -> int:
-    """Serve until a signal, until the parent process is gone, or for --max-seconds; prints the address."""
+def main(argv: Sequence[str], greet: Callable[[str], None] = lambda _: None) -> int:
+    """Serve until a signal, until the parent process is gone, or for --max-seconds; prints the address.
+
+    `greet` is told the address as soon as it answers.
+    """
     options = _parser().parse_args(argv)
-    asyncio.run(_run(_exchange(options), options.port, options.max_seconds))
+    asyncio.run(_run(_exchange(options), options.port, options.max_seconds, greet))
     return 0
 
 
@@ -61,7 +64,7 @@ def _exchange(options: argparse.Namespace) -> Exchange:
     return exchange
 
 
-async def _run(exchange: Exchange, port: int, max_seconds: float | None) -> None:
+async def _run(exchange: Exchange, port: int, max_seconds: float | None, greet: Callable[[str], None]) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -71,6 +74,7 @@ async def _run(exchange: Exchange, port: int, max_seconds: float | None) -> None
     async with serve(exchange, port) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
+        greet(url)
         await _stopped_or_orphaned(stopped)
 
 

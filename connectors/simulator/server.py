@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +17,7 @@ from aiohttp import web
 from connectors.simulator import control, gateway
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.messages import Answer, Asked
+from schemas.model.errors import UsageProblem
 
 HOST = "127.0.0.1"
 _PATIENCE_S = 0.1  # for answers under way when the server stops
@@ -38,11 +40,20 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
     runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, HOST, port)
-        await site.start()
+        await _listen(runner, port)
         yield f"http://{HOST}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.ServerRunner, port: int) -> None:
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+    except OSError as error:
+        raise UsageProblem(
+            f"Port {port} of {HOST} cannot be used: {os.strerror(error.errno or 0)}.",
+            "Name another with --port; 0 takes a free one.",
+        ) from None
 
 
 def _is_from_here(headers: Mapping[str, str]) -> bool:

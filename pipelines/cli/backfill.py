@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, loaded, moment
+from pipelines.cli.options import month as month_begun
 from pipelines.cli.plan import show_plans
 from pipelines.cli.pulling import pull_each
 from pipelines.context.progress import Progress
@@ -18,14 +18,15 @@ from pipelines.context.receipts import Receipt
 from pipelines.estimate.flow import plan_flow
 from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill as pull_history
-from schemas.config.values import shown
 from schemas.model.errors import UsageProblem
 
 
 async def backfill(
     flow: Annotated[str, Parameter(help="a flow that pulls klines")],
     *,
-    since: Annotated[str | None, Parameter(help="first instant wanted, such as 2024-01-01, UTC")] = None,
+    since: Annotated[
+        str | None, Parameter(help="first instant wanted, UTC, such as 2024-01-01; or 30d: so long ago")
+    ] = None,
     until: Annotated[str | None, Parameter(help="first instant no longer wanted; now if not given")] = None,
     month: Annotated[str | None, Parameter(help="this month, YYYY-MM, instead of --since and --until")] = None,
     symbol: Annotated[tuple[str, ...], Parameter(negative="", help="only this symbol; can be repeated")] = (),
@@ -60,17 +61,11 @@ def _window(since: str | None, until: str | None, month: str | None) -> Window:
     if month is not None:
         if since is not None or until is not None:
             raise UsageProblem("--month says both ends.", "Remove --since and --until.")
-        return _month(month)
+        first = month_begun(month)
+        return Window(first, (first + timedelta(days=32)).replace(day=1))
     if since is None:
         raise UsageProblem("No start is given.", "Add --since YYYY-MM-DD, or --month YYYY-MM.")
     window = Window(moment(since, "--since"), moment(until, "--until") if until else None)
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {since} is not before --until {until}.", "Swap them, or remove --until.")
     return window
-
-
-def _month(text: str) -> Window:
-    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
-        raise UsageProblem(f"--month: {shown(text)} is not a month.", "Write it as YYYY-MM.")
-    first = moment(f"{text}-01", "--month")
-    return Window(first, (first + timedelta(days=32)).replace(day=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from cyclopts import Parameter
 from pipelines.cli.output import say
 from pipelines.settings.loader import exposure, load
 from schemas.config.flows import FlowsFile
-from schemas.config.values import instant, past, question, shown
+from schemas.config.values import instant_or_ago, past, question, shown
 from schemas.model.errors import UsageProblem
 
 FLOWS_FILE = Path("flows.yaml")
@@ -39,8 +40,16 @@ def chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:
 
 
 def moment(text: str, option: str) -> datetime:
-    """The instant given to an option; not in the future."""
+    """The instant given to an option, or how long ago it is; not in the future."""
+    now = datetime.now(UTC)
     try:
-        return past(instant(text), datetime.now(UTC))
+        return past(instant_or_ago(text, now), now)
     except ValueError as error:
         raise UsageProblem(f"{option}: {error}") from None
+
+
+def month(text: str) -> datetime:
+    """The first instant of the month given to --month."""
+    if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
+        raise UsageProblem(f"--month: {shown(text)} is not a month.", "Write it as YYYY-MM.")
+    return moment(f"{text}-01", "--month")

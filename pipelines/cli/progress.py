@@ -32,7 +32,7 @@ def watching(title: str) -> Iterator[progress.Progress]:
 
 def drawn(on: Console) -> Progress:
     columns = (
-        SpinnerColumn(),
+        SpinnerColumn("dots" if on.encoding.startswith("utf") else "line"),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[counts]}", markup=False),
@@ -72,7 +72,7 @@ class Bar:
     def __init__(self, display: Progress, title: str) -> None:
         self._display = display
         self._tally = Tally()
-        self._task: TaskID = display.add_task(plain(title), total=0, counts="", weight="-", why="")
+        self._task: TaskID = display.add_task(plain(title), total=None, counts="", weight="-", why="")
 
     def expect(self, **more: int) -> None:
         self._tally.planned.update(more)
@@ -90,7 +90,7 @@ class Bar:
 
     def _show(self) -> None:
         done, planned = self._tally.steps
-        self._display.update(self._task, completed=done, total=planned, counts=str(self._tally))
+        self._display.update(self._task, completed=done, total=planned or None, counts=str(self._tally))
 
 
 class Lines:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
+from pipelines.cli.options import month as month_begun
 from pipelines.cli.output import complain, escaped, say, write_table
 from pipelines.quality.month_counts import Key, Want, wants
 from pipelines.quality.statement_diff import Difference, absent, differences, load
@@ -48,6 +49,8 @@ def verb(
     config: Config = FLOWS_FILE,
 ) -> int:
     """State what the lake holds of each series and month: rows, gaps, checks, and a hash that anyone can recompute."""
+    for each in month:
+        month_begun(each)
     spec = load_flows(config)
     wanted = wants(spec, chosen(spec, flows))
     if not wanted and flows:

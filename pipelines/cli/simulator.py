@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.types import ExistingDirectory, NonNegativeFloat, NonNegativeInt, Port, PositiveFloat
+
+from connectors.binance.sites import DEFAULT_SIMULATOR, FAMILIES
+from pipelines.cli.output import say
 
 
 def simulator(
@@ -18,15 +22,24 @@ def simulator(
     archive: Annotated[
         ExistingDirectory | None, Parameter(help="also serve the files below data/ of this folder as its archive")
     ] = None,
-    demo_account: Annotated[bool, Parameter(negative="", help="add an account with the documentation's key")] = False,
+    demo_account: Annotated[bool, Parameter(help="have an account with the key of the documentation")] = True,
     max_seconds: Annotated[PositiveFloat | None, Parameter(help="stop after this many seconds")] = None,
 ) -> int:
     """Serve an exchange that speaks the same protocol, offline; `exchange: simulator` in flows.yaml uses it."""
-    from connectors.simulator.__main__ import main  # noqa: PLC0415 - as above
+    from connectors.simulator.__main__ import main  # noqa: PLC0415 - `--help` needs no exchange
 
     words: list[object] = ["--port", port, "--seed", seed, "--latency-ms", latency_ms, "--symbols", symbols]
     words += [] if limits else ["--no-limits"]
     words += [] if archive is None else ["--archive", archive]
     words += ["--demo-account"] if demo_account else []
     words += [] if max_seconds is None else ["--max-seconds", max_seconds]
-    return main([str(word) for word in words])
+    return main([str(word) for word in words], lambda url: say(*_usage(url)))
+
+
+def _usage(url: str) -> Iterator[str]:
+    yield f"An offline exchange answers at {url}; Ctrl-C ends it."
+    if url == DEFAULT_SIMULATOR:
+        yield "In another terminal and an empty folder: binlake init --simulator && binlake run"
+    else:
+        families = ", ".join(f'{family}: "{url}"' for family in FAMILIES)
+        yield f"In flows.yaml: exchange: {{{families}}}"

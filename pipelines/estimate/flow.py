@@ -20,6 +20,7 @@ from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
+from schemas.config.values import written_length
 from schemas.model.instants import wall_clock
 
 
@@ -111,5 +112,5 @@ def _warning(flow: Flow, steady: int, minutes: float) -> str:
         return ""
     return (
         f"Each run needs {steady:,} weight, {minutes:.1f} minutes of the budget, but is due every "
-        f"{period.total_seconds() / 60:g} minutes: ask for fewer series, or run less often."
+        f"{written_length(period)}: ask for fewer series, or run less often."
     )

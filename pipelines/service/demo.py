@@ -108,8 +108,6 @@ async def demo(folder: Path, *, say: Say, show: Show, watch: Watch, stop: asynci
         lake = Lake.at(folder / "lake")
         check(lake, show)
         answer(lake, show)
-        for line in _what_next(folder):
-            say(line)
 
 
 async def _pull(folder: Path, show: Show, watch: Watch, stop: asyncio.Event) -> None:
@@ -214,11 +212,3 @@ def answer(lake: Lake, show: Show) -> None:
             statement = dedent(asked).strip()
             rows = sql.run(connection, statement)
             show(f"{question}\n{statement}", rows.column_names, [tuple(row.values()) for row in rows.to_pylist()])
-
-
-def _what_next(folder: Path) -> Iterator[str]:
-    flows = folder / "flows.yaml"
-    yield f"Nothing is running any more. The lake, the flows and Prefect's database are in {folder}. Next:"
-    yield f'  binlake query --config {flows} "show tables"     ask the lake of the demo'
-    yield "  binlake init && binlake run                        pull real prices; no key is needed"
-    yield "  binlake up                                         do it on schedule, with Prefect's UI"

@@ -9,7 +9,6 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, chdir, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from secrets import token_urlsafe
 from socket import socket
@@ -23,6 +22,7 @@ from pipelines.service.processes import LOOPBACK, answering, answers, listening,
 from pipelines.settings.credentials import unset_secret
 from pipelines.settings.loader import load
 from schemas.config.flows import Flow, FlowsFile
+from schemas.config.values import written_length
 from schemas.model.errors import Problem, UsageProblem
 
 Say = Callable[[str], None]
@@ -218,15 +218,7 @@ def schedule(flow: Flow) -> str:
     """When a flow runs, in words."""
     if flow.cron is not None:
         return f"at {flow.cron} UTC"
-    return f"every {_length(flow.every)}, beginning now" if flow.every else "when asked, in the UI"
-
-
-def _length(every: timedelta) -> str:
-    minutes = int(every.total_seconds()) // 60
-    for size, unit in ((1440, "d"), (60, "h")):
-        if minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
+    return f"every {written_length(flow.every)}, beginning now" if flow.every else "when asked, in the UI"
 
 
 async def _stopped(stop: asyncio.Event, server: Process, flows: Process, home: Path) -> None:

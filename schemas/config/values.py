@@ -94,10 +94,24 @@ def share(value: str, _: ValidationInfo) -> float:
 
 
 def length(value: str, _: ValidationInfo) -> timedelta:
-    found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", value)
-    if not found:
+    found = _length(value)
+    if found is None:
         raise wrong(f"{shown(value)} is not a length of time; write minutes, hours or days, such as 5m, 1h or 1d.")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return found
+
+
+def _length(text: str) -> timedelta | None:
+    found = re.fullmatch(r"([1-9]\d{0,3})([mhd])", text)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
+def written_length(length: timedelta) -> str:
+    """A length of time as flows.yaml writes it, in the largest unit that leaves no rest."""
+    minutes = int(length.total_seconds()) // 60
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
 
 
 def cron(value: str, _: ValidationInfo) -> str:
@@ -122,6 +136,12 @@ def instant(text: str) -> datetime:
     if at.year < 2000:  # noqa: PLR2004 - older than any exchange of this kind
         raise ValueError(f"{shown(text)} is before any market; write 2017-01-01 to ask for all there is.")
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def instant_or_ago(text: str, now: datetime) -> datetime:
+    """An instant, or a length of time before now, such as 30d. ValueError carries the sentence."""
+    ago = _length(text)
+    return now - ago if ago is not None else instant(text)
 
 
 def past(at: datetime, now: datetime) -> datetime:

@@ -153,6 +153,7 @@ WORDS = [
     (["backfill", "market", "--since", "2026-02-01", "--until", "2026-01-01"], "is not before --until"),
     (["backfill", "market"], "Add --since YYYY-MM-DD, or --month YYYY-MM."),
     (["backfill", "market", "--month", "2026-13"], "--month: '2026-13' is no"),
+    (["prove", "--month", "2026-13"], "--month: '2026-13' is not a month."),
     (["backfill", "market", "--month", "9/2026"], "--month: '9/2026' is not a month. Write it as YYYY-MM."),
     (["backfill", "market", "--month", "2026-01", "--until", "2026-02-01"], "Remove --since and --until."),
     (["backfill", "market", "--month", "2026-01", "--reload", "--dry-run"], "Use one of them."),

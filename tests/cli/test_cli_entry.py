@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main, strangers
 from pipelines.cli.app import app
-from pipelines.cli.environment import prepare
+from pipelines.cli.environment import prepare, take_any_text
 from pipelines.cli.errors import explained
 from pipelines.cli.interrupt import stopping
 from pipelines.context.receipts import Failure
@@ -189,3 +190,15 @@ def test_a_stranger_of_the_same_name_is_noticed(tmp_path):
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "owns the name schemas" in done.stderr
+
+
+def test_a_terminal_that_knows_only_ascii(monkeypatch):
+    """What it cannot show is a question mark, no error; what goes into a file is UTF-8 in any locale."""
+    screen, file = (TextIOWrapper(BytesIO(), encoding="ascii") for _ in range(2))
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    for stream in (screen, file):
+        take_any_text(stream)
+        stream.write("币安USDT")
+        stream.flush()
+    assert screen.buffer.getvalue() == b"??USDT"
+    assert file.buffer.getvalue().decode() == "币安USDT"

@@ -1,10 +1,15 @@
 """`binlake init` writes a file that works as it is."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
+from shlex import quote
 
+from connectors.simulator.__main__ import DEMO_API_KEY
 from pipelines.cli import main
 from pipelines.cli.init import example
+from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import load
+from schemas.config.flows import MarketFlow
 
 
 def test_init_writes_a_valid_file_once(tmp_path, capsys):
@@ -37,3 +42,36 @@ def test_editors_find_the_schema(tmp_path):
     assert first.startswith("# yaml-language-server: $schema=")
     schema = tmp_path / first.partition("$schema=")[2]
     assert schema.exists()
+
+
+def test_the_file_for_the_simulator_works_as_it_is(tmp_path, capsys, monkeypatch):
+    """With --simulator the flows ask the offline exchange, with its published key out of two private files."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--simulator"]) == 0
+    assert "`binlake simulator` in another terminal" in capsys.readouterr().err
+    config = load(Path("flows.yaml"))
+    assert config.exchange == "simulator"
+    assert config.lake == tmp_path / "lake-simulator"
+    key = keys_for(config, config.flows["balances"])
+    assert key is not None
+    assert key.api_key.reveal() == DEMO_API_KEY
+    assert [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077] == []
+
+
+def test_what_init_says_next_names_the_file(tmp_path, capsys):
+    """A file under another name is named in the commands that follow."""
+    path = tmp_path / "mine.yaml"
+    assert main(["init", "--config", str(path)]) == 0
+    assert f"`binlake run --config {quote(str(path))}`" in capsys.readouterr().err
+
+
+def test_init_into_a_missing_folder(tmp_path, capsys):
+    """A folder that is not there is named, in one sentence."""
+    assert main(["init", "--config", str(tmp_path / "nowhere" / "flows.yaml")]) == 2
+    assert "cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+def test_all_keys_of_a_market_flow_stand_in_the_file(tmp_path):
+    """The file names every key that a flow of candles can have, so that nobody has to guess."""
+    text = example(tmp_path, datetime.now(UTC).date())
+    assert [key for key in MarketFlow.model_fields if f"{key}:" not in text] == []

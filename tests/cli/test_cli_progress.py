@@ -63,3 +63,24 @@ def test_without_a_terminal_there_is_no_bar(capsys):
         progress.waiting("x")
         progress.pool(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_before_anything_is_known_no_bar_is_full():
+    """Until something is planned the bar pulses; one of nothing would look done."""
+    display = drawn(Console(file=io.StringIO(), width=200))
+    bar = Bar(display, "prices")
+    assert (display.tasks[0].total, display.tasks[0].finished) == (None, False)
+    bar.waiting("asking for the list of symbols")
+    bar.expect(rows=10)
+    assert not display.tasks[0].finished
+
+
+def test_an_ascii_terminal_gets_ascii():
+    """Where a terminal cannot show more, spinner and bar are drawn in ASCII."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=file, width=200, force_terminal=True, markup=False)
+    display = drawn(console)
+    Bar(display, "prices").expect(requests=3)
+    console.print(display.get_renderable())
+    file.flush()
+    assert "0/3 requests" in file.buffer.getvalue().decode("ascii")

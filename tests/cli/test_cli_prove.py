@@ -139,7 +139,7 @@ def test_a_table_that_cannot_be_examined_is_named(pulled, capsys, tmp_path, data
     [
         (["nobody"], "There is no flow"),
         (["wallet"], "pull no candles"),
-        (["--month", "1999-01"], "covers nothing of these"),
+        (["--month", "2018-01"], "covers nothing of these"),
         (["--against", "nowhere.jsonl"], "cannot be read"),
     ],
 )

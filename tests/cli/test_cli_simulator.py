@@ -6,10 +6,14 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from socket import socket
 
 import pytest
+from ruamel.yaml import YAML
 
+from connectors.binance.sites import DEFAULT_SIMULATOR, resolve
 from pipelines.cli import main
+from pipelines.cli.simulator import _usage
 
 ROOT = Path(__file__).parents[2]
 FILE = "data/spot/daily/klines/NEWUSDT/1m/NEWUSDT-1m-2026-01-01.zip"
@@ -40,3 +44,27 @@ def _read(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - loopback
         content: bytes = answer.read()
     return content
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]):
+    """One sentence says so, with the way out; exit 2."""
+    with socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main(["simulator", f"--port={port}"]) == 2
+    assert capsys.readouterr().err == (
+        f"binlake: Port {port} of 127.0.0.1 cannot be used: Address already in use. "
+        "Name another with --port; 0 takes a free one.\n"
+    )
+
+
+def test_it_says_how_to_use_it():
+    """Its address is data on stdout; stderr says what to type, or what to write into flows.yaml."""
+    command = [sys.executable, "-m", "pipelines", "simulator", "--port=0", "--max-seconds=0.1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    url = done.stdout.strip()
+    assert f"answers at {url}; Ctrl-C ends it." in done.stderr
+    exchange = YAML(typ="safe").load(done.stderr.partition("In flows.yaml: ")[2])["exchange"]
+    assert set(resolve(exchange).urls.values()) == {url}
+    assert list(_usage(DEFAULT_SIMULATOR))[-1].endswith("binlake init --simulator && binlake run")

@@ -16,6 +16,7 @@ from schemas.config.flows import (
     TopSymbols,
     json_schema,
 )
+from schemas.config.values import instant_or_ago, length, written_length
 from schemas.model.errors import UsageProblem
 
 ROOT = Path(__file__).parents[2]
@@ -317,3 +318,16 @@ def test_the_example_is_valid():
     assert isinstance(config, FlowsFile)
     assert {flow.kind for flow in config.flows.values()} == {"market", "account", "maintenance"}
     assert any(isinstance(flow, AccountFlow) for flow in config.flows.values())
+
+
+@pytest.mark.parametrize("written", ["1m", "59m", "2h", "25h", "3d"])
+def test_lengths_of_time_are_said_as_they_are_written(written):
+    """What is read from flows.yaml is shown in the same words."""
+    assert written_length(length(written, None)) == written
+
+
+def test_an_instant_may_be_so_long_ago():
+    """`30d` is thirty days before now; a date stays what it is."""
+    now = datetime(2026, 10, 31, 12, tzinfo=UTC)
+    assert instant_or_ago("30d", now) == datetime(2026, 10, 1, 12, tzinfo=UTC)
+    assert instant_or_ago("2026-10-01", now) == datetime(2026, 10, 1, tzinfo=UTC)

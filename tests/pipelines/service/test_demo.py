@@ -14,6 +14,7 @@ from connectors.simulator import Exchange, serve
 from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET, DEMO_UID
 from pipelines import connect
 from pipelines.cli import main
+from pipelines.cli.demo import command, what_next
 from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow
 from pipelines.service import demo
@@ -101,3 +102,18 @@ async def test_every_question_of_the_demo_has_an_answer(tmp_path, monkeypatch):
     assert [title for title in shown if title.endswith("checks pass.")]
     demo.answer(lake, lambda title, _header, rows: shown.update({title.partition("\n")[0]: rows}))
     assert all(shown[question] for question, _ in demo.QUESTIONS)
+
+
+def test_what_the_demo_says_next_can_be_typed(tmp_path, monkeypatch):
+    """Each line is a command with the place of this installation; `init` is in it only where no flows.yaml is."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("demo of mine")
+    folder.mkdir()
+    demo.write_flows(folder, "http://127.0.0.1:1")
+    Lake.open(folder / "lake", "simulator")
+    _, asked, pulled, _ = what_next(folder, command())
+    done = subprocess.run(asked, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - as typed
+    assert (done.returncode, "klines" in done.stdout) == (0, True), done.stderr
+    assert " init && " in pulled
+    subprocess.run(pulled.partition(" && ")[0], shell=True, check=True, capture_output=True)  # noqa: S602 - as typed
+    assert " init " not in list(what_next(folder, command()))[2]
