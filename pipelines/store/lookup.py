@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -17,16 +16,14 @@ from connectors.lake import Table
 from pipelines.store.filters import near_instants, with_ids, within
 from pipelines.store.id_cursor import symbol_of
 from pipelines.store.rows import column, last_of, with_instants
-from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDERS
 from schemas.model.dataset import MONTH, Dataset
 from schemas.model.errors import Problem
-from schemas.model.grid import DAY_US, MINUTE_US
+from schemas.model.grid import MINUTE_US
 from schemas.model.series import Series
 
 LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
-RETAINED_US = 90 * DAY_US  # how long after its end the exchange states to keep an order that was never filled
 
-_KEPT = frozenset({ORDERS.name, FILLS.name, ALLOCATIONS.name})  # datasets whose rows the exchange shows for good
+_GONE = "gone_since"  # the column that tells that the exchange does not know a thing any more
 _SHOWN_IDS = 3
 
 Key = tuple[str, int]  # symbol and id
@@ -75,13 +72,13 @@ def keys_of(dataset: Dataset, rows: pa.Table) -> set[Key]:
 def held_ids(table: Table, since: Mapping[Series, int]) -> dict[Series, list[int]]:
     """The ids from one on that are stored of each series and that an answer has to show, ascending."""
     dataset, name = table.dataset, table.dataset.id_column
-    if not since or dataset.name not in _KEPT:
+    if not since or not dataset.lasting:
         return {}
-    gone = ["gone_since"] if dataset is ORDERS else []
+    gone = [_GONE] if _GONE in dataset.schema.names else []
     rows = table.scan(["symbol", name, *gone], within(since) & (pc.field(name) >= min(since.values())))
     left = keys_of(dataset, rows)
     if gone:
-        left -= keys_of(dataset, rows.filter(pc.is_valid(rows["gone_since"])))
+        left -= keys_of(dataset, rows.filter(pc.is_valid(rows[_GONE])))
     found = defaultdict[Series, list[int]](list)
     by_symbol = {symbol_of(one): one for one in since}
     for symbol, one in sorted(left):
@@ -93,20 +90,16 @@ def held_ids(table: Table, since: Mapping[Series, int]) -> dict[Series, list[int
 def must_show(table: Table, series: Series, ids: Collection[int], now: int) -> dict[int, int]:
     """Which of these stored ids an answer that covers them has to show, with their instants."""
     dataset, name = table.dataset, table.dataset.id_column
-    changing = ["version", "executed_qty", "update_time", "gone_since"] if dataset is ORDERS else []
-    rows = table.scan(["symbol", name, str(dataset.clock), *changing], with_ids([series], ids))
-    listed = with_instants(last_of(rows) if changing else rows)
-    return {row[name]: row[str(dataset.clock)] for row in listed if not changing or _must_be_shown(row, now)}
+    rows = table.scan(where=with_ids([series], ids))
+    listed = with_instants(last_of(dataset, rows) if dataset.lifecycle else rows)
+    return {row[name]: row[str(dataset.clock)] for row in listed if not _may_be_absent(dataset, row, now)}
 
 
-def _must_be_shown(order: Mapping[str, Any], now: int) -> bool:
-    changed = order["update_time"] or order["time"]
-    return order["gone_since"] is None and not may_vanish(order["executed_qty"], changed, now)
-
-
-def may_vanish(executed_qty: Decimal, changed: int, now: int) -> bool:
-    """Whether the exchange may have dropped an order: unfilled as far as is known, and unchanged for that long."""
-    return not executed_qty and changed < now - RETAINED_US
+def _may_be_absent(dataset: Dataset, row: Mapping[str, Any], now: int) -> bool:
+    life = dataset.lifecycle
+    if life is None or life.done is None:
+        return False
+    return row[_GONE] is not None or life.may_vanish(row[life.done], row[life.stamp] or row[str(dataset.clock)], now)
 
 
 def lacks_rows(what: str, series: Series, ids: Collection[int]) -> ResetSeen:

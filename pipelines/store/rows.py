@@ -49,11 +49,11 @@ def instants(rows: pa.Table, column: str = "open_time") -> Instants:
     return array
 
 
-def last_of(versions: pa.Table) -> pa.Table:
-    """The last version of each order, sorted by symbol and id."""
-    ordered = versions.sort_by([("symbol", "ascending"), ("order_id", "ascending"), ("version", "ascending")])
+def last_of(dataset: Dataset, versions: pa.Table) -> pa.Table:
+    """The last version of each thing, sorted by symbol and id."""
+    ordered = versions.sort_by([(name, "ascending") for name in ("symbol", dataset.id_column, dataset.version)])
     symbols = ordered["symbol"].combine_chunks().dictionary_encode().indices.to_numpy()
-    ids = ordered["order_id"].to_numpy()
+    ids = ordered[dataset.id_column].to_numpy()
     last = np.ones(len(ids), dtype=bool)
     last[:-1] = (ids[1:] != ids[:-1]) | (symbols[1:] != symbols[:-1])
     return ordered.filter(pa.array(last))

@@ -1,4 +1,4 @@
-"""Things of an account that change, such as orders: every state seen becomes a version, once."""
+"""Things of an account that change: every state seen becomes a version, once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pipelines.store.exchange_reset import contradiction
 from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
 from pipelines.store.lookup import Key, stored_rows
 from pipelines.store.rows import rows_of, with_instants
-from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.dataset import MONTH, Dataset, Lifecycle
 from schemas.model.errors import Problem
 from schemas.model.series import Series
@@ -22,18 +21,12 @@ _OF_THE_VERSION = frozenset({"version", "seen_at"})
 Row = Mapping[str, Any]
 
 
-def life_of(dataset: Dataset) -> Lifecycle:
-    """How the things of a dataset of versions change."""
-    assert dataset.lifecycle is not None  # noqa: S101 - such a dataset declares it
-    return dataset.lifecycle
-
-
 def _overtakes(life: Lifecycle, row: Row, before: Row) -> bool:
     """Whether a state is no older one: an answer may lag behind what is stored."""
     now, then = row[life.stamp], before[life.stamp]
     if now is not None and then is not None and now < then:
         return False
-    if row.get("executed_qty", 0) < before.get("executed_qty", 0):
+    if life.done is not None and row[life.done] < before[life.done]:
         return False
     reopens = row[life.status] not in life.final and before[life.status] in life.final
     return not reopens or (now is not None and then is not None and now > then)
@@ -124,9 +117,9 @@ def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, in
     new = {**seen.memos, **(frontier(seen.page, bounds) if seen.page else {})}
     if rows:
         new["changed_at"] = seen_at
-        if dataset is ORDERS:
-            new |= _open_since(rows, series.bound("open_since", bounds) or 0)
-            # Just shown: nothing to miss.
+        if "open_since" in dataset.remembered:
+            new |= _open_since(dataset, rows, series.bound("open_since", bounds) or 0)
+        if "retained_at" in dataset.remembered:  # just shown: nothing to miss
             new.setdefault("retained_at", series.bound("retained_at", bounds) or seen_at)
     return _News(series, rows, new) if moved(series, new, bounds, also=bool(rows)) else None
 
@@ -145,7 +138,7 @@ def _version(row: Row, before: Row | None, seen_at: int) -> Row:
 
 def _changes(dataset: Dataset, seen: Seen, stored: _Stored, now: int) -> Iterator[tuple[Row, Row | None]]:
     """Each new state with the one before it."""
-    life, name, symbol = life_of(dataset), dataset.id_column, symbol_of(seen.series)
+    life, name, symbol = dataset.life, dataset.id_column, symbol_of(seen.series)
     for row in {row[name]: row for row in seen.rows}.values():
         versions = stored.get((symbol, row[name]), ())
         if not versions:
@@ -165,9 +158,10 @@ def _where_stored(dataset: Dataset, row: Row, before: Row) -> Row:
     return {**row, str(dataset.clock): before[str(dataset.clock)]} if MONTH in dataset.partition else row
 
 
-def _open_since(rows: Iterable[Row], known: int) -> dict[str, int]:
-    """Since when orders of a series may be open, when these come to it; it is raised when they were looked through."""
-    instants = [row["time"] for row in rows if row["status"] not in ORDER_LIFE.final and row["gone_since"] is None]
+def _open_since(dataset: Dataset, rows: Iterable[Row], known: int) -> dict[str, int]:
+    """Since when things of a series may be open, when these come to it; it is raised when they were looked through."""
+    life, clock = dataset.life, str(dataset.clock)
+    instants = [row[clock] for row in rows if row[life.status] not in life.final and row["gone_since"] is None]
     return {"open_since": min([*instants, *([known] if known else [])])} if instants else {}
 
 

@@ -82,7 +82,7 @@ def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
     if not since:
         return []
     columns = [*ORDERS.series, "order_id", "version", "status", "gone_since", "time", "update_time", "executed_qty"]
-    rows = last_of(lake.table(ORDERS).scan(columns, within(since, min(since.values()))))
+    rows = last_of(ORDERS, lake.table(ORDERS).scan(columns, within(since, min(since.values()))))
     ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
     found = with_instants(rows.filter(pc.invert(ended)))
     return [

@@ -199,7 +199,9 @@ def _told(lake: Lake, series: Series, since: int | None, ids: Collection[int]) -
     clauses += [] if since is None else [pc.field("seen_at") > timestamp(since)]
     if not clauses:
         return []
-    rows = last_of(lake.table(ORDERS).scan(_COLUMNS, within([series.in_dataset(ORDERS)]) & reduce(or_, clauses)))
+    rows = last_of(
+        ORDERS, lake.table(ORDERS).scan(_COLUMNS, within([series.in_dataset(ORDERS)]) & reduce(or_, clauses))
+    )
     return [Told.of(row) for row in with_instants(rows)]
 
 

@@ -18,9 +18,9 @@ from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk, Store
 from pipelines.store.id_cursor import Landed, Page, constants
-from pipelines.store.lookup import LAG_US, lacks_rows, may_vanish
+from pipelines.store.lookup import LAG_US, lacks_rows
 from pipelines.store.rows import with_instants
-from pipelines.store.versions import Row, Seen, add_versions, by_series, life_of, refuse_others
+from pipelines.store.versions import Row, Seen, add_versions, by_series, refuse_others
 from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import (
     OpenOrder,
@@ -174,7 +174,7 @@ class OrderPull:
                 match answer:
                     case Fact() if order.time > now - LAG_US and not isinstance(answer, UnknownSymbol):
                         pass  # the answer lags behind its placing; the next run asks again
-                    case Fact() if answer.code == NO_SUCH_ORDER and not may_vanish(
+                    case Fact() if answer.code == NO_SUCH_ORDER and not ORDERS.life.may_vanish(
                         order.executed_qty, order.update_time, now
                     ):
                         raise lacks_rows(self.calls.order.name, order.series, [order.order_id])
@@ -210,5 +210,5 @@ class OrderPull:
 
 def _executing(rows: pa.Table) -> Sequence[bool]:
     """Lists that may still change are asked for again until they are done."""
-    life = life_of(ORDER_LISTS)
+    life = ORDER_LISTS.life
     return [state not in life.final for state in rows[life.status].to_pylist()]

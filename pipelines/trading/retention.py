@@ -23,7 +23,7 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import timestamp, within
 from pipelines.store.id_cursor import constants, symbol_of
-from pipelines.store.lookup import RETAINED_US, ResetSeen, held_ids, lacks_rows, must_show
+from pipelines.store.lookup import ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.calls import TradingCalls, calls_of
@@ -58,7 +58,7 @@ def doubts(lake: Lake, account: str, market: str, symbols: Collection[str] | Non
     }
     ordered = sorted(due, key=lambda one: (due[one], one))
     series = [Series.of(ORDERS, account=account, market=market, symbol=symbol) for symbol in ordered]
-    orders = _ended_unfilled(lake, series, now - RETAINED_US) if series else {}
+    orders = _ended_unfilled(lake, series, now) if series else {}
     asked = islice((one for one in series if one in orders), AT_ONCE)
     return [Doubt(one, orders[one]) for one in asked] + [Doubt(one, {}) for one in series if one not in orders]
 
@@ -164,16 +164,16 @@ class Retention:
             self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows)
 
 
-def _ended_unfilled(lake: Lake, series: Sequence[Series], before: int) -> dict[Series, dict[int, int]]:
-    """The instants, by series and id, of orders that ended unfilled before an instant and are not marked as gone."""
-    end = timestamp(before)
+def _ended_unfilled(lake: Lake, series: Sequence[Series], now: int) -> dict[Series, dict[int, int]]:
+    """The instants, by series and id, of orders that ended unfilled and the exchange may have dropped."""
+    before = ORDER_LIFE.kept_since_us(now)
     nothing: Any = pa.scalar(0, MONEY.arrow)
     ended = (pc.field("executed_qty") == nothing) & pc.field("status").isin(ORDER_LIFE.final)
     where = within(series, until=before) & ended
     columns = ["symbol", "order_id", "version", "time", "update_time", "gone_since"]
-    rows = last_of(lake.table(ORDERS).scan(columns, where))
+    rows = last_of(ORDERS, lake.table(ORDERS).scan(columns, where))
     ended_at = pc.coalesce(rows["update_time"], rows["time"])
-    rows = rows.filter(pc.and_(pc.less(ended_at, end), pc.is_null(rows["gone_since"])))
+    rows = rows.filter(pc.and_(pc.less(ended_at, timestamp(before)), pc.is_null(rows["gone_since"])))
     by_symbol = {symbol_of(one): one for one in series}
     found: dict[Series, dict[int, int]] = {}
     for row in with_instants(rows):

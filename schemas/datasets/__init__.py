@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from schemas.model.dataset import Dataset
+from schemas.model.dataset import Dataset, Role
 
 _FIRST = ("market", "account", "orders", "ledgers")  # as a reader meets them; other modules follow by name
 
@@ -15,3 +15,9 @@ DATASETS: dict[str, Dataset] = {
     for dataset in vars(import_module(f"{__name__}.{module}")).values()
     if isinstance(dataset, Dataset)
 }
+
+
+def with_role(role: Role) -> Dataset:
+    """The dataset that plays a role."""
+    (dataset,) = (dataset for dataset in DATASETS.values() if dataset.role is role)
+    return dataset

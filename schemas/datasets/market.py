@@ -1,7 +1,7 @@
 """What the market prints: symbols, candles, prices, tickers."""
 
 from schemas.model.cursor import SNAPSHOTS, TIME_COVERAGE
-from schemas.model.dataset import Dataset, Kind
+from schemas.model.dataset import Dataset, Kind, Role
 from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 
 MARKET = Column("market", TEXT, "spot, usdm or coinm")
@@ -40,7 +40,9 @@ SYMBOLS = Dataset(
     series=("market",),
     cursor_fields=SNAPSHOTS,
     clock="valid_from",
+    role=Role.LISTING,
 )
+
 
 KLINES = Dataset(
     name="klines",
@@ -69,6 +71,7 @@ KLINES = Dataset(
     clock="open_time",
     partition=("market", "interval", "month"),
     yearly=("interval", YEARLY_INTERVALS),
+    role=Role.CANDLES,
 )
 
 PRICES = Dataset(
@@ -117,4 +120,5 @@ TICKERS = Dataset(
     cursor_fields=SNAPSHOTS,
     clock="observed_at",
     partition=("market", "month"),
+    role=Role.RANKING,
 )

@@ -1,5 +1,7 @@
 """What an account traded: its orders through every state seen, its fills, and what took the place of fills."""
 
+from datetime import timedelta
+
 from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
 from schemas.model.cursor import ID_COVERAGE, free, rising
@@ -31,9 +33,17 @@ ORDER_LIFE = Lifecycle(
     status="status",
     open=("NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"),
     final=("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"),
+    fixed=(("side", ".+"),),
+    start="time",
+    done="executed_qty",
+    kept=timedelta(days=90),
 )
 _LIST_LIFE = Lifecycle(
-    stamp="transaction_time", status="list_order_status", open=("EXECUTING",), final=("ALL_DONE", "REJECT")
+    stamp="transaction_time",
+    status="list_order_status",
+    open=("EXECUTING",),
+    final=("ALL_DONE", "REJECT"),
+    fixed=(("symbol", ".+"), ("contingency_type", ".+"), ("orders", r'"orderId":\d+')),
 )
 
 ORDERS = Dataset(
@@ -118,6 +128,7 @@ ORDERS = Dataset(
     clock="time",  # which never changes, so that all versions of an order lie in one partition
     partition=("account", "market", "month"),
     lifecycle=ORDER_LIFE,
+    lasting=True,
 )
 
 ORDER_LISTS = Dataset(
@@ -194,6 +205,7 @@ FILLS = Dataset(
     ),
     clock="time",
     partition=("account", "market", "month"),
+    lasting=True,
 )
 
 ALLOCATIONS = Dataset(
@@ -226,6 +238,7 @@ ALLOCATIONS = Dataset(
     clock="time",
     partition=("account", "market", "month"),
     comes_with="fills",
+    lasting=True,
 )
 
 PREVENTED_MATCHES = Dataset(

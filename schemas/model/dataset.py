@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.model.cursor import CursorField
 from schemas.model.fields import FLAG, ID, TEXT, Column
+from schemas.model.instants import length_us
 
 MONTH = "month"
 
@@ -27,17 +29,40 @@ class Kind(StrEnum):
     LOG = "log"  # what binlake itself did
 
 
+class Role(StrEnum):
+    """What a dataset is to the rest of the program, which asks for the role and so needs no name; see `with_role`."""
+
+    CANDLES = "candles"  # can be proven complete, since it lies on a grid
+    LISTING = "listing"  # which symbols a market has
+    RANKING = "ranking"  # how much each symbol is traded
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lifecycle:
     """How a thing changes: the column that tells an older state from a newer one, and the words of its status.
 
     The list of final words is closed: any other word, also one that is not listed at all, may still become another.
+    `fixed` pairs columns with patterns: what matches is the same in all states of a thing. `start`
+    names the instant at which a thing began, which ascends with its id. The amount `done` never falls; a thing that
+    ended with nothing done is returned for as long as `kept`, all others for good.
     """
 
     stamp: str
     status: str
     open: tuple[str, ...]
     final: tuple[str, ...]
+    fixed: tuple[tuple[str, str], ...]
+    start: str | None = None
+    done: str | None = None
+    kept: timedelta | None = None
+
+    def kept_since_us(self, now_us: int) -> int:
+        """The instant from which on also what ended with nothing done is still returned."""
+        return now_us - length_us(self.kept) if self.kept is not None else 0
+
+    def may_vanish(self, done: Decimal, changed_us: int, now_us: int) -> bool:
+        """Whether the exchange may have dropped a thing: nothing done as far as is known, and unchanged for so long."""
+        return not done and changed_us < self.kept_since_us(now_us)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +76,7 @@ class Dataset:
     `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
     dataset that `comes_with` another is pulled along with it, one that `needs` another is pulled after it. A snapshot
     leaves out what is zero in all its `amounts`, unless it was not at the snapshot before. A row older than
-    `settles` no longer changes, nor does a new one appear behind it.
+    `settles` no longer changes, nor does a new one appear behind it. An answer that covers a `lasting` row has it.
     """
 
     name: str
@@ -71,6 +96,8 @@ class Dataset:
     needs: str | None = None
     amounts: tuple[str, ...] = ()
     settles: timedelta | None = None
+    lasting: bool = False
+    role: Role | None = None
 
     @property
     def table(self) -> str:
@@ -112,6 +139,12 @@ class Dataset:
     def id_column(self) -> str:
         """The column that names one thing within its series."""
         return self.identity[-1] if self.kind is Kind.VERSIONS else self.key[-1]
+
+    @property
+    def life(self) -> Lifecycle:
+        """How its things change and end."""
+        assert self.lifecycle is not None, f"{self.name} has no lifecycle"
+        return self.lifecycle
 
     @cached_property
     def remembered(self) -> Mapping[str, CursorField]:

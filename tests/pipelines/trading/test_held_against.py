@@ -134,7 +134,7 @@ async def test_an_order_with_a_free_id_is_known_for_one_of_after_a_reset(desk: T
     desk.exchange.reset()
     desk.book.place(B, "BUY", 1, 40)
     desk.exchange.heal()
-    assert "was placed after stored orders with higher ids" in told(await desk.run("trading"))
+    assert "is younger than higher ids that the lake holds" in told(await desk.run("trading"))
     assert stored(desk) == before
 
 
