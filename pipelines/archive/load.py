@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import KlineFile, Remote, folder
-from connectors.binance.archive.lines import counted
 from connectors.binance.errors import UnknownSymbol
 from pipelines.archive.inventory import days_of
 from pipelines.store.gaps import Asked, Gap
 from pipelines.store.rows import instants
 from schemas.datasets.archive import Reason
+from schemas.model.counted import counted
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 

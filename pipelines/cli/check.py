@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,35 +14,53 @@ from cyclopts import Parameter
 
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import complain, text, write, write_json, write_table
+from pipelines.cli.output import complain, say, text, write, write_json, write_table
 from pipelines.quality.checks import CheckResult, record, run_checks
 from pipelines.quality.expectations import schedules
 from pipelines.settings.loader import load
+from schemas.derived.queries import Severity
 from schemas.model.errors import CorruptData, Problem
+
+_VERDICTS = {"FAILED": "failed", "warning": "warned", "not checked": "could not be made"}
 
 
 def check(
     *names: Annotated[str, Parameter(help="names of checks; all checks if none is given")],
+    show_all: Annotated[bool, Parameter(name="--all", negative="", help="also show the checks that hold")] = False,
+    fail_on: Annotated[Severity, Parameter(help="exit with 3 from this severity on")] = "error",
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
     """Run all checks: each is one query for rows that break a promise. The results are recorded."""
     spec, now = load(config), datetime.now(UTC)
     lake = Lake.at(spec.lake)
-    results = run_checks(lake, schedules(spec, lake, now), now, names)
+    results = run_checks(lake, schedules(spec, lake, now), now, names, spec.checks)
     if json:
         write_json([_with_rows(result) for result in results])
     else:
-        header = ("", "check", "offending rows", "what it promises")
-        write_table(header, [(_verdict(each), each.name, _count(each), each.promise) for each in results])
-        for result in results:
-            _show_sample(result)
-        _show_reasons(results)
+        _show(results, [each for each in results if show_all or not each.passed])
     try:
         record(lake, results, uuid4().hex, now)
     except Problem as problem:  # such as a lake that may only be read
         complain(f"The results were not recorded: {problem}")
-    return CorruptData.exit_code if any(result.broken for result in results) else 0
+    say(summary(results))
+    return CorruptData.exit_code if any(result.breaks(fail_on) for result in results) else 0
+
+
+def _show(results: Sequence[CheckResult], shown: Sequence[CheckResult]) -> None:
+    if shown:
+        header = ("", "check", "offending rows", "what it promises")
+        write_table(header, [(_verdict(each), each.name, _count(each), each.promise) for each in shown])
+    for result in results:
+        _show_sample(result)
+    _show_reasons(results)
+
+
+def summary(results: Sequence[CheckResult]) -> str:
+    """How many checks passed, and what became of the others."""
+    verdicts = Counter(map(_verdict, results))
+    others = [f"{verdicts[name]:,} {said}" for name, said in _VERDICTS.items() if verdicts[name]]
+    return f"{verdicts['ok']:,} of {len(results):,} checks passed{'; ' if others else ''}{', '.join(others)}."
 
 
 def _with_rows(result: CheckResult) -> dict[str, Any]:

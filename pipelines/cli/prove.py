@@ -22,6 +22,7 @@ from pipelines.settings.loader import load as load_flows
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES
+from schemas.model.counted import counted
 from schemas.model.errors import CorruptData, Problem, UsageProblem
 
 _HEAD = ("series", "month", "rows", "expected", "explained", "missing", "", "sources", "checks", "sha256")
@@ -114,7 +115,8 @@ def _row(one: Statement) -> tuple[object, ...]:
 def _explain(kept: list[Statement]) -> None:
     gaps = sum(len(one.gaps or ()) for one in kept)
     if gaps:
-        say(f"{gaps:,} gaps reach into these months; --json shows each with its evidence, and whole hashes.")
+        reach = "gap reaches" if gaps == 1 else "gaps reach"
+        say(f"{gaps:,} {reach} into these months; --json shows each with its evidence, and whole hashes.")
 
 
 def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], damaged: Damaged, *, json: bool) -> int:
@@ -134,7 +136,7 @@ def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], damag
     elif found:
         write_table(_DIFFERENCES, map(_difference, found))
     months = len({(one.series, one.month) for one in found})
-    say(f"{len(theirs) - len(missed):,} months compared, {months:,} differ.")
+    say(f"{counted(len(theirs) - len(missed), 'month')} compared, {months:,} {'differs' if months == 1 else 'differ'}.")
     if any(one.what == "day" for one in found):
         say("`binlake prove --json --candles` there writes statements that name the candles too.")
     return 0 if sound and not found and not damaged else CorruptData.exit_code

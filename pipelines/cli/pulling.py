@@ -12,6 +12,7 @@ from pipelines.cli.output import say, write_json, write_table
 from pipelines.cli.progress import watching
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Failure, Receipt, worst
+from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 
 SHOWN_FAILURES = 20
@@ -49,7 +50,7 @@ def _line(receipt: Receipt) -> str:
     what = " ".join(word for word in (f"{receipt.flow}:", receipt.dataset, receipt.where) if word)
     if receipt.outcome == "skipped":
         return f"{what} skipped, {receipt.note}"
-    pulled = f"{receipt.rows:,} rows, {receipt.requests:,} requests, weight {receipt.weight:,}, "
+    pulled = f"{counted(receipt.rows, 'row')}, {counted(receipt.requests, 'request')}, weight {receipt.weight:,}, "
     counts = f"{pulled if receipt.requests else ''}{receipt.seconds:.1f} s"
     failed = f", {len(receipt.failures)} failed" if receipt.failures else ""
     note = f" ({receipt.note})" if receipt.note else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -15,13 +16,12 @@ from connectors.lake.files.intact import GOOD_FOR
 from connectors.lake.sql.session import connect, run
 from schemas.datasets import DATASETS
 from schemas.datasets.journal import CHECK_RESULTS
-from schemas.derived.queries import Check, Severity, checks
+from schemas.derived.queries import FILES_INTACT, Check, Severity, checks
 from schemas.model.errors import Problem, UsageProblem
 from schemas.model.fields import ID, TEXT
 from schemas.model.nearest import nearest
 
 SAMPLE_ROWS = 5
-FILES_INTACT = "files_intact"
 READ_BYTES = 2 * 2**30  # of data files a run, some seconds' worth
 
 _TEXTS = ("flow", "dataset", "market", "account", "symbol", "interval")
@@ -59,22 +59,28 @@ class CheckResult:
     def passed(self) -> bool:
         return self.offending_rows == 0 and self.not_checked is None
 
-    @property
-    def broken(self) -> bool:
-        """Whether a promise of severity error does not hold, or nobody can say whether any does."""
-        return self.not_checked is not None or (self.severity == "error" and not self.passed)
+    def breaks(self, fail_on: Severity = "error") -> bool:
+        """Whether a promise of this severity or a graver one does not hold, or nobody can say whether any does."""
+        return self.not_checked is not None or (not self.passed and (fail_on == "warn" or self.severity == "error"))
 
 
 def run_checks(
-    lake: Lake, schedules: Iterable[Schedule], now: datetime, names: Sequence[str] | None = None
+    lake: Lake,
+    schedules: Iterable[Schedule],
+    now: datetime,
+    names: Sequence[str] | None = None,
+    severities: Mapping[str, Severity] = MappingProxyType({}),
 ) -> list[CheckResult]:
-    """The result of every check, or of those named, on one snapshot of the lake and at one instant."""
+    """The result of every check, or of those named, on one snapshot of the lake and at one instant.
+
+    `severities` has those that flows.yaml sets.
+    """
     chosen = _chosen(names)
-    files = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
-    if not chosen:
-        return files
-    with connect(lake) as connection:
-        return run_queries(connection, chosen, schedules, now) + files
+    results = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
+    if chosen:
+        with connect(lake) as connection:
+            results = run_queries(connection, chosen, schedules, now) + results
+    return [replace(one, severity=severities.get(one.name, one.severity)) for one in results]
 
 
 def run_queries(

@@ -33,6 +33,7 @@ from pipelines.runs.registry import Unit
 from pipelines.runs.run import Run, run_flow
 from pipelines.service.server import SERVED_FILE
 from pipelines.settings.loader import load
+from schemas.model.counted import counted
 from schemas.model.errors import Problem, UsageProblem
 
 ADVANCED = "binlake.dataset.advanced"
@@ -172,7 +173,7 @@ def _state(receipts: Sequence[Receipt], data: Any = None) -> State[Any]:
         return Cancelled(message=f"Interrupted; what was committed stays.{notes}", data=data)
     if code:
         return Failed(message=f"{_why(receipts)}{notes}", data=data)
-    return Completed(message=f"{sum(receipt.rows for receipt in receipts):,} rows{notes}", data=data)
+    return Completed(message=f"{counted(sum(receipt.rows for receipt in receipts), 'row')}{notes}", data=data)
 
 
 def _why(receipts: Sequence[Receipt]) -> str:

@@ -22,12 +22,14 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    field_validator,
     model_validator,
 )
 
 from schemas.config import values
 from schemas.config.values import OneOf, Written, question, shown, wrong
 from schemas.datasets import DATASETS
+from schemas.derived.queries import check_names
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
 
@@ -87,6 +89,7 @@ _Exchange = Annotated[
     | Annotated[dict[_Address, str], Tag("<addresses>")],
     Discriminator(lambda raw: "<addresses>" if isinstance(raw, dict) else "<name>"),
 ]
+_Severity = Annotated[Literal["error", "warn"], BeforeValidator(OneOf("severity", ("error", "warn")).check)]
 _Interval = Annotated[str, OneOf("interval (1m is a minute, 1M a month)", INTERVALS)]
 _MarketDataset = Annotated[str, OneOf("market dataset", MARKET_DATASETS, _ELSEWHERE["market"])]
 _AccountDataset = Annotated[str, OneOf("account dataset", ACCOUNT_DATASETS, _ELSEWHERE["account"])]
@@ -281,7 +284,17 @@ class FlowsFile(_Part):
         json_schema_extra={"default": "90%"},
     )
     accounts: dict[_Name, Account] = Field({}, description="the accounts by the name you give them")
+    checks: dict[str, _Severity] = Field({}, description="the severity of a check by its name, where yours is another")
     flows: dict[_Name, Flow] = Field(description="the flows by the name you give them", min_length=1)
+
+    @field_validator("checks")
+    @classmethod
+    def _checks_exist(cls, severities: dict[str, str]) -> dict[str, str]:
+        known = check_names() if severities else ()
+        for name in severities:
+            if name not in known:
+                raise wrong(f"there is no check {shown(name)}; {question(name, known)}DATASETS.md lists them.", name)
+        return severities
 
     @model_validator(mode="after")
     def _accounts_exist(self) -> FlowsFile:

@@ -12,6 +12,8 @@ from schemas.derived.sql import expectations, promises
 
 Severity = Literal["error", "warn"]
 
+FILES_INTACT = "files_intact"  # the one check that is no query: it reads the files themselves
+
 _NAME = re.compile(r"[a-z_]+")
 _SEVERITY = re.compile(r"severity: (error|warn)\n")
 
@@ -47,6 +49,11 @@ def checks() -> list[Check]:
     written = [_check(name, head, sql) for name, head, sql in _files("checks")]
     errors = [Check(name, "error", promise, sql) for name, promise, sql in promises()]
     return written + errors + [Check(name, "warn", promise, sql) for name, promise, sql in expectations()]
+
+
+def check_names() -> tuple[str, ...]:
+    """The name of every check, of the one over files too."""
+    return (*(check.name for check in checks()), FILES_INTACT)
 
 
 def _check(name: str, head: str, sql: str) -> Check:

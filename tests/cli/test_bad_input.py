@@ -127,6 +127,8 @@ FILE = [
     ("no file", lambda h: h.config.unlink(), "Write one with `binlake init`"),
     ("no date", lambda h: h.edit("2026-10-01", "2026-13-01"), "is not a date"),
     ("a lake of another environment", lambda h: h.label("simulator", "live"), "holds data of live, not of simulator"),
+    ("unknown check", lambda h: h.edit("flows:", "checks: {ohlc_sand: warn}\nflows:"), "there is no check 'ohlc_sand'; did you mean ohlc_sane?"),
+    ("unknown severity", lambda h: h.edit("flows:", "checks: {ohlc_sane: info}\nflows:"), "'info' is not a valid severity; valid: error, warn"),
     ("a lake of a newer format", lambda h: h.label('"format": 1', '"format": 2'), "Upgrade binlake"),
 ]  # fmt: skip
 

@@ -30,13 +30,16 @@ def spoil(config):
 
 
 def test_a_sound_lake_passes(pulled, capsys):
-    """Exit 0, one line a check, and a row of check_results for each."""
+    """Exit 0, nothing but a summary, and a row of check_results for each; `--all` has one line per check."""
     assert main(["check", "--config", str(pulled)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert not [line for line in lines if line.startswith(("FAILED", "warning"))]
+    shown = capsys.readouterr()
     results = Lake.at(pulled.parent / "lake").table(CHECK_RESULTS).scan()
-    assert results.num_rows == len(lines) - 1
+    assert (shown.out, shown.err) == ("", f"{results.num_rows} of {results.num_rows} checks passed.\n")
     assert all(results["passed"].to_pylist())
+    assert main(["check", "--all", "--config", str(pulled)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) - 1 == results.num_rows
+    assert all(line.startswith("ok ") for line in lines[1:])
 
 
 def test_offending_rows_are_shown(pulled, capsys):
@@ -55,11 +58,47 @@ def test_offending_rows_are_shown(pulled, capsys):
 
 def test_lateness_is_a_warning(pulled, capsys):
     """A symbol that the file promises and the lake lacks is named; a warning does not change the exit code."""
-    pulled.write_text(pulled.read_text().replace("ETHUSDT]", "ETHUSDT, BNBUSDT]"))
-    assert main(["check", "freshness", "--config", str(pulled)]) == 0
-    said = capsys.readouterr().out
-    assert "warning" in said
-    assert "BNBUSDT" in said
+    promise_more(pulled)
+    assert main(["check", "--config", str(pulled)]) == 0
+    shown = capsys.readouterr()
+    assert next(line.split()[:2] for line in shown.out.splitlines() if "freshness" in line) == ["warning", "freshness"]
+    assert "BNBUSDT" in shown.out
+    assert "ohlc_sane" not in shown.out
+    assert shown.err.endswith(" checks passed; 1 warned.\n")
+
+
+def promise_more(config):
+    """Promise a symbol that the lake lacks, so that a check warns."""
+    config.write_text(config.read_text().replace("ETHUSDT]", "ETHUSDT, BNBUSDT]"))
+
+
+def test_a_warning_may_fail(pulled, capsys):
+    """With `--fail-on warn` a warning ends with 3, and a lake without one with 0."""
+    words = ["check", "--fail-on", "warn", "--config", str(pulled)]
+    assert main(words) == 0
+    promise_more(pulled)
+    assert main(words) == 3
+    assert "1 warned" in capsys.readouterr().err
+
+
+def test_the_file_may_set_a_severity(pulled, capsys):
+    """Under `checks` a warning becomes an error and an error a warning, also where results are recorded."""
+    promise_more(pulled)
+    pulled.write_text(f"checks: {{freshness: error, ohlc_sane: warn}}\n{pulled.read_text()}")
+    assert main(["check", "freshness", "--config", str(pulled)]) == 3
+    assert capsys.readouterr().err == "0 of 1 checks passed; 1 failed.\n"
+    spoil(pulled)
+    assert main(["check", "ohlc_sane", "--config", str(pulled)]) == 0
+    recorded = Lake.at(pulled.parent / "lake").table(CHECK_RESULTS).scan(["check_name", "severity"]).to_pylist()
+    assert {row["check_name"]: row["severity"] for row in recorded} == {"freshness": "error", "ohlc_sane": "warn"}
+
+
+def test_checking_makes_no_lake(config, capsys):
+    """Before the first run there is nothing to check: one sentence, and no folder that is bound to an exchange."""
+    for verb in (["check"], ["status"], ["prove"], ["query", "select 1"]):
+        assert main([*verb, "--config", str(config)]) == 2
+        assert "There is no lake at" in capsys.readouterr().err
+    assert not (config.parent / "lake").exists()
 
 
 def test_an_unknown_check(pulled, capsys):
@@ -71,7 +110,7 @@ def test_an_unknown_check(pulled, capsys):
 def test_results_that_cannot_be_recorded_are_still_shown(pulled, capsys):
     """A lake that takes no more rows is checked all the same: what was found is shown, and that it is not recorded."""
     (pulled.parent / "lake" / CHECK_RESULTS.table).write_text("in the way")
-    assert main(["check", "--config", str(pulled)]) == 0
+    assert main(["check", "--all", "--config", str(pulled)]) == 0
     shown = capsys.readouterr()
     assert "files_intact" in shown.out
     assert "The results were not recorded: Could not write" in shown.err
@@ -83,7 +122,7 @@ def test_a_damaged_file_is_told_beside_all_other_results(pulled, capsys):
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
-    assert main(["check", "--config", str(pulled)]) == 3
+    assert main(["check", "--all", "--config", str(pulled)]) == 3
     said = capsys.readouterr().out
     assert path.name in said
     assert "symbols_unique_key" in said

@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from connectors.binance.archive.files import KlineFile
-from connectors.binance.archive.lines import MOST_LEFT_OUT, counted, defect_of, shown, sift
+from connectors.binance.archive.lines import MOST_LEFT_OUT, defect_of, shown, sift
 from connectors.binance.archive.zip import Defect, unpack
 from connectors.binance.clock import LATEST_US
 from connectors.binance.endpoints.spot import KLINES
 from schemas.datasets.archive import Reason
 from schemas.datasets.market import KLINES as ROWS
+from schemas.model.counted import counted
 from schemas.model.fields import TIME
 from schemas.model.grid import Grid, longest_us
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
+from schemas.model.counted import counted
 
 MOST_LEFT_OUT = 100  # rows or lines; a file with more is not one with a few mistakes
 _NAMED = 10
@@ -61,11 +62,6 @@ def _odd(others: list[tuple[int, bytes]]) -> Defect | None:
         Reason.MANGLED_NUMBERS if mangled else Reason.BAD_ROW,
         f"{counted(len(named), 'line')} without a row of candles: {told}{more}",
     )
-
-
-def counted(number: int, thing: str) -> str:
-    """So many things, in words that agree with their number."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def shown(line: bytes) -> str:

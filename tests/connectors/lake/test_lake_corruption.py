@@ -11,8 +11,9 @@ from support.lakes import put, small_lake
 
 from connectors.lake import Lake
 from connectors.lake.log.reported import NAME as REPORTED
-from pipelines.quality.checks import FILES_INTACT, run_checks
+from pipelines.quality.checks import run_checks
 from schemas.datasets.market import KLINES, PRICES
+from schemas.derived.queries import FILES_INTACT
 from schemas.model.errors import CorruptData
 
 SERIES = "spot/BTCUSDT/1m"

@@ -12,13 +12,13 @@ import pytest
 from support.lakes import at, filled, put, rows_of, small_lake
 
 from connectors.lake import Lake, Move
-from pipelines.quality.checks import FILES_INTACT, Schedule, record, run_checks
+from pipelines.quality.checks import Schedule, record, run_checks
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
 from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, RUNS
 from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
-from schemas.derived.queries import checks
+from schemas.derived.queries import FILES_INTACT, checks
 from schemas.model.dataset import Dataset
 from schemas.model.errors import UsageProblem
 from schemas.model.series import Series
@@ -142,4 +142,4 @@ def test_a_damaged_file_passes_no_check(lake: Lake) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     failed = [result for result in run_checks(lake, [], NOW) if not result.passed]
     assert {"prices_unique_key", "prices_not_null", FILES_INTACT} <= {result.name for result in failed}
-    assert all(result.broken and file.name in (result.not_checked or result.sample[0]) for result in failed)
+    assert all(result.breaks() and file.name in (result.not_checked or result.sample[0]) for result in failed)

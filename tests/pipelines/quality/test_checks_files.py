@@ -15,8 +15,9 @@ from support.lakes import at, put, small_lake
 from connectors.lake import Lake
 from connectors.lake.files.intact import GOOD_FOR, inspect
 from connectors.lake.files.snapshot_files import LiveFile
-from pipelines.quality.checks import FILES_INTACT, run_checks
+from pipelines.quality.checks import run_checks
 from schemas.datasets.market import KLINES, PRICES
+from schemas.derived.queries import FILES_INTACT
 
 NOW = at("2026-01-05")
 
@@ -98,7 +99,7 @@ def test_a_table_that_cannot_be_read_is_not_checked(damage: Callable[[Path], Non
     damage(log if place == "log" else Path(lake.table(PRICES).files()[0]))
     results = {result.name: result for result in run_checks(Lake.at(lake.path), [], NOW)}
     for name in ("prices_unique_key", "prices_not_null"):
-        assert (results[name].passed, results[name].offending_rows, results[name].broken) == (False, 0, True)
+        assert (results[name].passed, results[name].offending_rows, results[name].breaks()) == (False, 0, True)
         assert str(lake.path / PRICES.table) in (results[name].not_checked or "")
     assert not results[FILES_INTACT].passed
     told = [*results[FILES_INTACT].sample, results[FILES_INTACT].not_checked or ""]
@@ -113,7 +114,7 @@ def test_a_damaged_table_keeps_no_other_from_being_checked(lake: Lake) -> None:
     damaged.write_bytes(b"no Parquet")
     results = {result.name: result for result in run_checks(lake, [], NOW)}
     assert damaged.name in (results["prices_unique_key"].not_checked or "")
-    assert results["prices_unique_key"].broken
+    assert results["prices_unique_key"].breaks()
     assert results["klines_unique_key"].passed
     assert results["ohlc_sane"].passed
 
@@ -124,7 +125,7 @@ def test_a_file_that_the_disk_refuses_is_not_called_damaged(lake: Lake) -> None:
     refused.rename(refused.with_name("elsewhere"))
     refused.symlink_to(refused.name)
     [result] = run_checks(lake, [], NOW, [FILES_INTACT])
-    assert (result.offending_rows, result.broken) == (0, True)
+    assert (result.offending_rows, result.breaks()) == (0, True)
     assert f"Could not read {refused}" in (result.not_checked or "")
     missing.unlink()
     [result] = run_checks(lake, [], NOW, [FILES_INTACT])

@@ -1,0 +1,6 @@
+"""Counts in words."""
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things, in words that agree with their number."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
