@@ -19,7 +19,7 @@ from pipelines.estimate.trading import outlook
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
-from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, market_part
 from schemas.config.values import written_length
 from schemas.model.instants import wall_clock
 
@@ -79,15 +79,16 @@ async def plan_flow(
 
 async def _outlooks(config: FlowsFile, name: str, window: Window | None, state: Path | None, now: int) -> list[Outlook]:
     """What the run will request, dataset by dataset."""
-    match flow := flow_named(config, name):
-        case MarketFlow():
-            units = history_of(name, flow) if window else units_of(name, flow)
-            market = MarketPlan(config=config, name=name, flow=flow, window=window, state=state, now=now)
-            return await market.outlooks(units)
-        case AccountFlow():
-            key = [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
-            return [*key, *await _of_account(config, flow, units_of(name, flow), state, now)]
-    return []
+    flow = flow_named(config, name)
+    units = history_of(name, flow) if window else units_of(name, flow)
+    found = list[Outlook]()
+    if isinstance(flow, AccountFlow):
+        found += [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
+        found += await _of_account(config, flow, [unit for unit in units if unit.account is not None], state, now)
+    if (part := market_part(flow)) is not None:
+        market = MarketPlan(config=config, name=name, flow=part, window=window, state=state, now=now)
+        found += await market.outlooks([unit for unit in units if unit.account is None])
+    return found
 
 
 async def _of_account(

@@ -75,7 +75,7 @@ def _of_named(path: Path, flow: AccountFlow, now: int) -> Outlook:
         *_dropped(lake, flow, symbols, now),
         *_some("fills of symbols never walked", len(new) if "fills" in flow.datasets else 0, _CALLS.fills, _ON_TOP),
     )
-    listing = asked_to_choose(lake, SPOT_MARKET, tuple(symbols), now)
+    listing = asked_to_choose(lake, SPOT_MARKET, tuple(symbols), now, listed=flow.valuation is not None)
     note = f"Of {len(new):,} symbols nothing is stored yet. {_UNKNOWN}" if new else ""
     return _outlook([one.cost({}) for one in listing], costs, orders.weight, note)
 

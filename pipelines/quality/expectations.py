@@ -8,7 +8,7 @@ from datetime import datetime
 from connectors.lake import Lake
 from pipelines.quality.checks import Schedule
 from pipelines.settings.credentials import unset_secret
-from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow, market_part
 from schemas.datasets.market import KLINES
 
 
@@ -18,11 +18,13 @@ def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule
         every_s = _every_s(flow, now)
         if every_s is None:
             continue
-        if isinstance(flow, MarketFlow):
-            yield from _of_market(name, flow, every_s)
-        elif isinstance(flow, AccountFlow) and (flow.account in lake.accounts or not unset_secret(config, name)):
+        if isinstance(flow, AccountFlow):
+            if flow.account not in lake.accounts and unset_secret(config, name):
+                continue
             for dataset in flow.datasets:
                 yield Schedule(flow=name, dataset=dataset, account=flow.account, every_s=every_s)
+        if (part := market_part(flow)) is not None:
+            yield from _of_market(name, part, every_s)
 
 
 def _every_s(flow: Flow, now: datetime) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,13 +55,19 @@ def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
         case MarketFlow():
             return tuple(Unit(name, dataset, market=flow.market) for dataset in flow.datasets)
         case AccountFlow():
-            wanted = (dataset for dataset in DATASETS.values() if dataset.name in flow.datasets)
-            return tuple(
-                Unit(name, one.name, market=SPOT_MARKET if "market" in one.series else None, account=flow.account)
-                for one in wanted
-            )
+            return tuple(dict.fromkeys(_of_account(name, flow)))
         case MaintenanceFlow():
             return tuple(Unit(name, dataset) for dataset in DATASETS)
+
+
+def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
+    """The datasets of an account, and right after those that have a value the prices that say which."""
+    for dataset in DATASETS.values():
+        if dataset.name in flow.datasets:
+            market = SPOT_MARKET if "market" in dataset.series else None
+            yield Unit(name, dataset.name, market=market, account=flow.account)
+            if dataset.valued_by and flow.valuation:
+                yield from units_of(name, flow.valuation)
 
 
 @dataclass(frozen=True, slots=True)

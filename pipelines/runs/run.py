@@ -28,7 +28,7 @@ from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import admit, keys_for
 from pipelines.settings.loader import flow_named
 from pipelines.settings.markets import family_of
-from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
+from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
 
@@ -97,8 +97,8 @@ class Run:
         )
 
     async def _pull(self, unit: Unit, tally: Tally) -> None:
-        flow = self.flow
-        if isinstance(flow, MaintenanceFlow):
+        flow = market_part(self.flow) if unit.account is None else self.flow
+        if flow is None or isinstance(flow, MaintenanceFlow):
             tally.rows += await keep_up(self.session, unit.dataset)
             return
         await Task(
@@ -113,10 +113,11 @@ class Run:
 
     async def symbols(self) -> Chosen:
         """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
-        assert isinstance(self.flow, MarketFlow)  # noqa: S101 - no other flow chooses symbols of a market
+        flow = market_part(self.flow)
+        assert flow is not None  # noqa: S101 - nothing else chooses symbols of a market
         if self._chosen is None:
-            wanted = self.window.symbols if self.window and self.window.symbols else self.flow.symbols
-            self._chosen = await choose(self.session, self.flow, wanted)
+            wanted = self.window.symbols if self.window and self.window.symbols else flow.symbols
+            self._chosen = await choose(self.session, flow, wanted)
             return self._chosen
         return replace(self._chosen, unknown=())
 

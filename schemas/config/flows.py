@@ -48,6 +48,7 @@ ACCOUNT_DATASETS = _datasets_of("account")
 _WITH_INTERVALS = {name for name in MARKET_DATASETS if "interval" in DATASETS[name].series}
 _WITH_HISTORY = {name for name in MARKET_DATASETS if DATASETS[name].kind is Kind.APPEND}
 _TRADED = tuple(name for name in ACCOUNT_DATASETS if "symbol" in DATASETS[name].series)
+_VALUED = {name: valued_by for name in ACCOUNT_DATASETS if (valued_by := DATASETS[name].valued_by)}
 
 # The keys of a market's flow that only these datasets have.
 _ONLY = {"intervals": _WITH_INTERVALS, "since": _WITH_HISTORY, "source": _WITH_HISTORY, "delisted": _WITH_HISTORY}
@@ -234,6 +235,9 @@ class AccountFlow(_Flow):
     since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
         None, description="where the ledgers begin, a date, UTC; without it, as far back as the exchange returns them"
     )
+    prices: bool = Field(
+        True, description="whether balances bring the price of every spot symbol along, so that each asset has a value"
+    )
     discovery: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.05,
         description="share of the budget for looking again where the account has not traded yet",
@@ -257,7 +261,18 @@ class AccountFlow(_Flow):
             raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
             raise wrong("it applies only to symbols: traded; remove it.", "discovery")
+        if not _VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
+            names = " and ".join(_VALUED)
+            raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "prices")
         return self
+
+    @property
+    def valuation(self) -> MarketFlow | None:
+        """The pull of all prices that comes along, so that what the account holds has a value."""
+        valued_by = dict.fromkeys(_VALUED[name] for name in self.datasets if name in _VALUED)
+        if not self.prices or not valued_by:
+            return None
+        return MarketFlow.model_validate({"kind": "market", "market": "spot", "datasets": tuple(valued_by)})
 
 
 class MaintenanceFlow(_Flow):
@@ -267,6 +282,17 @@ class MaintenanceFlow(_Flow):
 
 
 Flow = Annotated[MarketFlow | AccountFlow | MaintenanceFlow, Field(discriminator="kind")]
+
+
+def market_part(flow: Flow) -> MarketFlow | None:
+    """What of a flow pulls from a market: all of it, or the prices that an account's balances are valued by."""
+    match flow:
+        case MarketFlow():
+            return flow
+        case AccountFlow():
+            return flow.valuation
+        case MaintenanceFlow():
+            return None
 
 
 class FlowsFile(_Part):

@@ -1,6 +1,6 @@
 """What an account holds."""
 
-from schemas.datasets.market import OBSERVED_AT
+from schemas.datasets.market import OBSERVED_AT, PRICES
 from schemas.model.cursor import SNAPSHOTS, rising
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.fields import EXTRA, FINE, TEXT, Column
@@ -30,4 +30,5 @@ BALANCES = Dataset(
     clock="observed_at",
     partition=("account", "month"),
     amounts=("free", "locked"),
+    valued_by=PRICES.name,
 )

@@ -75,8 +75,9 @@ class Dataset:
     value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
     `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
     dataset that `comes_with` another is pulled along with it, one that `needs` another is pulled after it. A snapshot
-    leaves out what is zero in all its `amounts`, unless it was not at the snapshot before. A row older than
-    `settles` no longer changes, nor does a new one appear behind it. An answer that covers a `lasting` row has it.
+    leaves out what is zero in all its `amounts`, unless it was not at the snapshot before; `valued_by` names the
+    dataset of the spot market that says what they are worth. A row older than `settles` no longer changes, nor does a
+    new one appear behind it. An answer that covers a `lasting` row has it.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Dataset:
     comes_with: str | None = None
     needs: str | None = None
     amounts: tuple[str, ...] = ()
+    valued_by: str | None = None
     settles: timedelta | None = None
     lasting: bool = False
     role: Role | None = None

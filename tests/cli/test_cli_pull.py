@@ -79,6 +79,7 @@ def test_receipts_are_for_programs(config, capsys):
     receipts = json.loads(capsys.readouterr().out)
     assert [(each["flow"], each["dataset"], each["outcome"]) for each in receipts] == [
         ("wallet", "balances", "done"),
+        ("wallet", "prices", "done"),
         ("market", "klines", "done"),
         ("market", "prices", "done"),
     ]
@@ -94,7 +95,7 @@ def test_what_is_noted_about_a_key_is_told(config, capsys):
     said = capsys.readouterr()
     assert json.loads(said.out)[0]["note"] == note
     assert note in said.err
-    assert stored(config, RUNS)["note"].to_pylist() == [note]
+    assert stored(config, RUNS)["note"].drop_null().to_pylist() == [note]
     assert main(["status", "--config", str(config)]) == 0
     assert capsys.readouterr().err == f"Flow wallet: {note}\n"
 

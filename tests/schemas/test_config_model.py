@@ -118,6 +118,10 @@ INVALID = {
         TRADING.replace("traded", "[BTCUSDT]\n    discovery: 2%"),
         "line 7: flows.b.discovery: it applies only to symbols: traded; remove it.",
     ),
+    "prices of an account without balances": (
+        TRADING.replace("traded", "traded\n    prices: false"),
+        "flows.b.prices: only balances use this key; add balances to datasets, or remove it.",
+    ),
     "a dataset that comes along": (
         TRADING.replace("fills", "fills, allocations"),
         "'allocations' is not a valid account dataset; it comes with fills; valid:",

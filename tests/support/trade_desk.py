@@ -50,7 +50,7 @@ class TradeDesk(Desk):
     def trading(self, symbols: Any, **more: Any) -> None:
         self.flows["trading"] = {
             "kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills", "balances"], "symbols": symbols,
-            **more,
+            "prices": False, **more,
         }  # fmt: skip
 
     @property

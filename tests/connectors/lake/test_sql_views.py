@@ -379,6 +379,19 @@ def test_a_portfolio_finds_a_path_to_the_quote_asset(wallet: Tables) -> None:
     ]
 
 
+def test_a_total_says_what_it_leaves_out(wallet: Tables) -> None:
+    """A total is the sum of what has a value; the assets without one are counted and named beside it."""
+    assert wallet.tuples(
+        "SELECT account, quote_asset, value, assets, unvalued, unvalued_assets FROM portfolio_total"
+    ) == [("main", "USDT", Decimal(38322), 12, 6, ["DEAD", "HALF", "LDBTC", "WORD", "XMR", "ZERO"])]
+
+
+def test_a_total_of_nothing_valued_is_unknown(tables: Tables) -> None:
+    """An account of which nothing has a price is not worth zero."""
+    tables.put(BALANCES, balance("LDBTC", "2"), observed_at={"main/spot": "2026-03-01"})
+    assert tables.tuples("SELECT value, assets, unvalued FROM portfolio_total('EUR')") == [(None, 1, 1)]
+
+
 def test_prices_of_futures_value_no_wallet(wallet: Tables) -> None:
     """A contract of the same name has a price of its own, and a portfolio goes by spot."""
     contract = {"market": "usdm"}

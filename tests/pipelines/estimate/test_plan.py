@@ -25,6 +25,8 @@ def flow_of(dataset: str, symbols: Any) -> dict[str, Any]:
     """A flow of one dataset, or of those that need one another."""
     if dataset in MARKET_DATASETS:
         return MARKET | {"datasets": [dataset], "symbols": symbols} | (CANDLES if dataset == "klines" else {})
+    if dataset == "everything":
+        return {"kind": "account", "account": ACCOUNT, "datasets": list(ACCOUNT_DATASETS), "symbols": symbols}
     if dataset == "orders":
         return {"kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills"], "symbols": symbols}
     return {"kind": "account", "account": ACCOUNT, "datasets": [dataset]}
@@ -34,6 +36,7 @@ CASES = [
     *((name, NAMED) for name in (*MARKET_DATASETS, *ACCOUNT_DATASETS) if name not in ANSWERS_DECIDE),
     *((name, choice) for name in MARKET_DATASETS for choice in ("all", {"quote": "USDT", "top": 2})),
     ("orders", "traded"),
+    *(("everything", choice) for choice in (NAMED, "traded")),
 ]
 
 

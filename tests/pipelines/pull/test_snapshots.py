@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.desks import API_KEY, SECRET, UID
 
+from connectors.lake.sql.session import connect, run
 from connectors.simulator import gateway
 from connectors.simulator.account import accounts
 from connectors.simulator.protocol.faults import Body, Error, ShortPage
@@ -27,7 +28,7 @@ def account(desk: Desk) -> Desk:
     """A desk with a flow of balances, and an account that holds bitcoin and dollars."""
     held = {"BTC": ("1.50000001", "0.5"), "USDT": ("100", "0")}
     desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances=held)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"]}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
     return desk
 
 
@@ -71,6 +72,33 @@ async def test_a_balance_that_goes_to_zero_is_seen_to(account: Desk):
     assert found == [held, held, held, ("USDT", 100, 0), ("USDT", 0, 0)]
 
 
+async def test_balances_bring_the_price_of_every_symbol(account: Desk):
+    """With balances come the listing and all prices, one request each, so that an account has a value by default."""
+    del account.flows["balances"]["prices"]
+    receipts = await account.run("balances")
+    assert [(one.dataset, one.market, one.account, one.outcome) for one in receipts] == [
+        ("balances", None, "main", "done"),
+        ("prices", "spot", None, "done"),
+    ]
+    assert [len(account.asked(path)) for path in ("/exchangeInfo", "/ticker/price")] == [1, 1]
+    assert {row["symbol"] for row in account.rows("prices")} == {
+        one.symbol for one in account.exchange.listed(account.exchange.now_ms)
+    }
+    with connect(account.lake) as lake:
+        assert run(lake, "SELECT asset FROM portfolio WHERE value > 0 ORDER BY asset").to_pylist() == [
+            {"asset": "BTC"},
+            {"asset": "USDT"},
+        ]
+        total = run(lake, "SELECT value > 100 AS worth, assets, unvalued FROM portfolio_total").to_pylist()
+    assert total == [{"worth": True, "assets": 2, "unvalued": 0}]
+
+
+async def test_balances_alone_ask_for_no_prices(account: Desk):
+    """`prices: false` leaves the prices of all symbols out."""
+    await account.run("balances")
+    assert account.asked("/ticker/price") == []
+
+
 @pytest.mark.parametrize(("back_s", "outcome"), [(0.5, "done"), (60, "failed")])
 async def test_a_snapshot_of_the_future_is_refused(account: Desk, back_s: float, outcome: str):
     """Two readings of the exchange's clock differ by a little: a run right behind another one is no trouble."""
@@ -99,7 +127,7 @@ async def test_a_key_that_may_do_more_than_read_is_refused(desk: Desk, permissio
     """A key that can withdraw or trade is not used."""
     rights = {*accounts.READING, permission}
     desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances={"BTC": ("1", "0")}, permissions=rights)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"]}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
     with pytest.raises(AccessRefused, match="This key may"):
         await desk.run("balances")
     assert desk.rows("balances") == []

@@ -65,4 +65,7 @@ def test_an_account_without_a_key_promises_nothing_until_it_was_read(lake):
     flow = "kind: account, account: main, datasets: [balances], every: 1h"
     assert promised(lake, flow) == []
     lake.pin("main", 7)
-    assert [(each.account, each.every_s) for each in promised(lake, flow)] == [("main", 3600)]
+    assert [(each.dataset, each.account, each.market, each.every_s) for each in promised(lake, flow)] == [
+        ("balances", "main", None, 3600),
+        ("prices", None, "spot", 3600),
+    ]

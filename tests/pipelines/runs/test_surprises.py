@@ -34,7 +34,7 @@ DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None]
 def account(desk: Desk) -> Desk:
     """A desk with a flow of balances, of an account that holds nothing."""
     desk.exchange.add_account(UID, API_KEY, secret=SECRET)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"]}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
     return desk
 
 

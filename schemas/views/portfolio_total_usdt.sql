@@ -1,0 +1,3 @@
+-- The view `portfolio_total`: what `portfolio_total('USDT')` answers.
+CREATE OR REPLACE VIEW portfolio_total AS
+FROM portfolio_total('USDT')
