@@ -12,7 +12,7 @@ from cyclopts import App
 
 from pipelines.cli.environment import prepare
 from pipelines.cli.errors import explained
-from pipelines.cli.output import PlainFormatter
+from pipelines.cli.output import PlainFormatter, settle_encodings
 
 _HELP = "Your own exact copy of Binance's market prices and of your account, in Parquet."
 
@@ -91,6 +91,7 @@ def call(argv: list[str]) -> int:
     try:
         with _tracebacks(shown=debug):
             prepare()
+            settle_encodings()
             code = app([word for word in argv if word != "--debug"])
             sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one place that turns whatever happens into an exit code

@@ -14,7 +14,8 @@ from cyclopts import Parameter
 
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import complain, say, text, write, write_json, write_table
+from pipelines.cli.output import complain, say, text, write, write_json
+from pipelines.cli.tables import write_table
 from pipelines.quality.checks import CheckResult, record, run_checks
 from pipelines.quality.expectations import schedules
 from pipelines.settings.loader import load

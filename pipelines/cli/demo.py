@@ -14,8 +14,9 @@ from cyclopts import Parameter
 from pipelines.cli.errors import INTERRUPTED
 from pipelines.cli.interrupt import stopping
 from pipelines.cli.options import FLOWS_FILE
-from pipelines.cli.output import say, write, write_table
+from pipelines.cli.output import say, write
 from pipelines.cli.progress import watching
+from pipelines.cli.tables import write_table
 
 
 async def demo(

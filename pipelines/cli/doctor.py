@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import write_json, write_table
+from pipelines.cli.output import write_json
+from pipelines.cli.tables import write_table
 from pipelines.context.receipts import worst
 
 

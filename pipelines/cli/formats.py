@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.cli import output
-from pipelines.cli.output import escaped, say, text, write_table
+from pipelines.cli.output import escaped, say, text
+from pipelines.cli.tables import shown, write_records, write_table
 from schemas.model.errors import UsageProblem
 
-Format = Literal["table", "csv", "json", "parquet"]
+Format = Literal["table", "vertical", "csv", "json", "parquet"]
 SHOWN_ROWS = 1000
 _ALL_ROWS = ", which --format csv, json or parquet writes"
+_RECORDS = "--format vertical shows them."
 _AT_A_TIME = 10_000  # rows as Python values
 
 
@@ -55,7 +57,11 @@ class _Head:
 
 
 def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    write_table(schema.names, _rows(batches), cell=text)
+    write_table(schema.names, _rows(batches), cell=shown, elsewhere=_RECORDS)
+
+
+def _vertical(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    write_records(schema.names, _rows(batches), cell=shown)
 
 
 def _csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -112,6 +118,7 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
 
 _WRITERS: dict[Format, Callable[[pa.Schema, Iterable[pa.RecordBatch]], None]] = {
     "table": _table,
+    "vertical": _vertical,
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,

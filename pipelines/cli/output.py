@@ -4,29 +4,72 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import TextIOWrapper
+from textwrap import fill
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from schemas.model.redaction import without_keys
 
 _PIPE_WIDTH = 4000  # what reads a pipe wraps for itself, or not at all
+_ASCII_LANGUAGES = ("C", "POSIX")
+
+
+def settle_encodings(environment: Mapping[str, str] = os.environ) -> None:
+    """Let no character that a stream cannot spell stop a command, and keep to ASCII on a terminal that asks for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            ascii_only = stream.isatty() and _asks_for_ascii(environment)
+            stream.reconfigure(encoding="ascii" if ascii_only else None, errors="backslashreplace")
+
+
+def _asks_for_ascii(environment: Mapping[str, str]) -> bool:
+    """Whether the locale is C: Python itself takes that for UTF-8, and may have set LC_CTYPE so."""
+    kinds = ("LC_ALL", "LANG") if environment.get("LC_CTYPE") == "C.UTF-8" else ("LC_ALL", "LC_CTYPE", "LANG")
+    return next((environment[name] for name in kinds if environment.get(name)), "") in _ASCII_LANGUAGES
+
+
+def spelled(text: str, stream: TextIO) -> str:
+    """A text in characters that the stream has, the others as escapes."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def draws(stream: TextIO) -> bool:
+    """Whether the stream has characters for blocks and lines."""
+    return (stream.encoding or "utf-8").lower().startswith("utf")
 
 
 def console(stream: TextIO) -> Console:
     """A console that colours on a terminal only, honours NO_COLOR, and cuts nothing short in a pipe."""
-    return Console(file=stream, highlight=False, markup=False, width=None if stream.isatty() else _PIPE_WIDTH)
+    width, height = _size(stream) if stream.isatty() else (_PIPE_WIDTH, None)
+    return Console(file=stream, highlight=False, markup=False, width=width, height=height)
+
+
+def _size(stream: TextIO) -> tuple[int | None, int | None]:
+    """The columns and lines of this very terminal, where it tells them."""
+    with suppress(OSError):
+        size = os.get_terminal_size(stream.fileno())
+        return size.columns or None, size.lines or None
+    return None, None
 
 
 def say(*lines: str) -> None:
+    """Lines on stderr; on a terminal they break between words."""
     for line in lines:
-        print(plain(line), file=sys.stderr)
+        print(_wrapped(plain(line)) if sys.stderr.isatty() else plain(line), file=sys.stderr)
+
+
+def _wrapped(line: str) -> str:
+    width = console(sys.stderr).width
+    return fill(line, width, break_long_words=False, break_on_hyphens=False) if len(line) > width else line
 
 
 def complain(sentence: str) -> None:
@@ -47,7 +90,7 @@ def write(data: str) -> None:
 
 
 def write_json(value: Any) -> None:
-    sys.stdout.write(f"{escaped(json.dumps(value, indent=2, ensure_ascii=False, default=text))}\n")
+    sys.stdout.write(f"{escaped(json.dumps(value, indent=2, ensure_ascii=not draws(sys.stdout), default=text))}\n")
 
 
 def escaped(encoded: str) -> str:
@@ -55,37 +98,6 @@ def escaped(encoded: str) -> str:
     if encoded.isprintable():
         return encoded
     return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in encoded)
-
-
-def write_table(
-    header: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    cell: Callable[[Any], str] | None = None,
-    stream: TextIO | None = None,
-) -> None:
-    """Rows under a header; numbers to the right, and nothing in them can steer the terminal."""
-    content = [list(row) for row in rows]
-    table = Table(box=None, pad_edge=False)
-    for number, name in enumerate(header):
-        numeric = any(isinstance(row[number], (int, float, Decimal)) for row in content)
-        table.add_column(Text(plain(name)), justify="right" if numeric else "left", overflow="fold")
-    for row in content:
-        table.add_row(*(Text(plain((cell or grouped)(value))) for value in row))
-    console(stream or sys.stdout).print(table)
-
-
-def grouped(value: Any) -> str:
-    """A value as a person reads it in a report: counts in groups of three digits, instants to the second."""
-    match value:
-        case bool() | None:
-            return text(value)
-        case datetime():
-            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        case int():
-            return f"{value:,}"
-        case _:
-            return text(value)
 
 
 def text(value: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.options import FLOWS_FILE, Config, FlowNames, Json, chosen, loaded
-from pipelines.cli.output import say, write_json, write_table
+from pipelines.cli.output import say, write_json
+from pipelines.cli.tables import write_table
 from pipelines.estimate.flow import FlowPlan, plan_flow
 
 

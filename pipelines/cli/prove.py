@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from connectors.lake import Lake
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
 from pipelines.cli.options import month as month_begun
-from pipelines.cli.output import complain, escaped, say, write_table
+from pipelines.cli.output import complain, escaped, say
+from pipelines.cli.tables import write_table
 from pipelines.quality.month_counts import Key, Want, wants
 from pipelines.quality.statement_diff import Difference, absent, differences, load
 from pipelines.quality.statements import Statement, prove

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from pipelines.cli.errors import INTERRUPTED
 from pipelines.cli.interrupt import stopping
-from pipelines.cli.output import say, write_json, write_table
+from pipelines.cli.output import say, write_json
 from pipelines.cli.progress import watching
+from pipelines.cli.tables import write_table
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Failure, Receipt, worst
 from schemas.model.counted import counted

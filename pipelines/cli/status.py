@@ -12,7 +12,8 @@ from duckdb import DuckDBPyConnection
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import complain, say, write_json, write_table
+from pipelines.cli.output import complain, say, write_json
+from pipelines.cli.tables import write_table
 from pipelines.settings.loader import load
 from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
 from schemas.datasets import DATASETS
@@ -25,6 +26,8 @@ SELECT dataset, coalesce(market, account) AS of, "interval", count(*) AS series,
     min(since) AS since, min(until) AS until, max(lag_s) AS lag_s, sum(open_gaps)::BIGINT AS open_gaps
 FROM series_status WHERE {which} GROUP BY ALL ORDER BY ALL
 """
+_SHOWN = ("dataset", "of", "interval", "series", "rows", "first", "last", "since", "until", "lag", "open_gaps")
+_SPARE = ("last", "first", "until", "since")  # on a narrow terminal; the lag says what `until` says
 _NOTES = """
 SELECT flow, note FROM runs
 WHERE note IS NOT NULL AND (flow, run) IN (SELECT (flow, max_by(run, ended)) FROM runs GROUP BY flow)
@@ -47,7 +50,7 @@ def status(
     if json:
         write_json(rows.to_pylist())
     else:
-        write_table([name.removesuffix("_s") for name in rows.schema.names], map(_row, rows.to_pylist()))
+        _show(rows.to_pylist())
         if not rows.num_rows and not damaged:
             say("The lake is empty; `binlake run` fills it.")
         say(*(f"Flow {row['flow']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
@@ -89,8 +92,18 @@ def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
     return 0
 
 
-def _row(row: dict[str, Any]) -> list[Any]:
-    return [*(row | {"lag_s": lag(row["lag_s"])}).values()]
+def _show(rows: list[dict[str, Any]]) -> None:
+    """The rows as a table, whatever names a series in one column."""
+    each_series = "series" not in (rows or [{}])[0]
+    named = [row | {"lag": lag(row["lag_s"])} | ({"series": _name(row)} if each_series else {}) for row in rows]
+    shown = [name for name in _SHOWN if name != "interval"] if each_series else _SHOWN
+    header = [name for name in shown if all(name in row for row in named)]
+    write_table(header, [[row[name] for name in header] for row in named], spare=_SPARE)
+
+
+def _name(row: dict[str, Any]) -> str:
+    """The series as a person reads it, such as `spot/BTCUSDT/1m`."""
+    return "/".join(row[name] for name in DATASETS[row["dataset"]].series if name in row)
 
 
 def lag(seconds: int | None) -> str:

@@ -1,0 +1,79 @@
+"""What a command really prints on a terminal: a pseudo-terminal takes it, and a screen shows what arrived."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import termios
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+from unittest.mock import patch
+
+import pyte
+
+from pipelines.cli import main
+
+ASCII = {"LC_ALL": "C"}
+UTF8 = {"LC_ALL": "C.UTF-8"}
+LOCALES = {"UTF-8": UTF8, "ASCII": ASCII}
+_SCROLLBACK = 3000  # lines
+
+
+class Screen:
+    """What a program wrote, and how a terminal of this width shows it."""
+
+    def __init__(self, raw: bytes, width: int, code: Any = None) -> None:
+        self.raw, self.code = raw, code
+        screen = pyte.Screen(width, _SCROLLBACK)
+        pyte.ByteStream(screen).feed(raw)
+        self.lines = [line.rstrip() for line in screen.display]
+        while self.lines and not self.lines[-1]:
+            self.lines.pop()
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def on_terminal(*argv: str, width: int, env: Mapping[str, str] = UTF8) -> Screen:
+    """Run a command of this process on a terminal of this width."""
+    return drawn(lambda: main(argv), width=width, env=env)
+
+
+def drawn(work: Callable[[], Any], *, width: int, env: Mapping[str, str] = UTF8) -> Screen:
+    """Whatever the work prints, on a terminal of this width with colours."""
+    with terminal(width) as (ours, theirs), patch.dict(os.environ, {"TERM": "xterm-256color", **env}):
+        for name in ("COLUMNS", "LINES", "NO_COLOR", "LANG"):
+            os.environ.pop(name, None)
+        parts: list[bytes] = []
+        reader = threading.Thread(target=lambda: parts.extend(arriving(ours)))
+        reader.start()
+        try:
+            with os.fdopen(theirs, "w", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
+                code = work()
+        finally:
+            reader.join()
+    return Screen(b"".join(parts), width, code)
+
+
+@contextmanager
+def terminal(width: int, height: int = 24) -> Iterator[tuple[int, int]]:
+    """Our end of a pseudo-terminal, and the program's, which whoever gets it closes."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    try:
+        yield ours, theirs
+    finally:
+        os.close(ours)
+
+
+def arriving(end: int) -> Iterator[bytes]:
+    """What a program writes until it has closed its end, which Linux reports as an error."""
+    try:
+        while part := os.read(end, 65536):
+            yield part
+    except OSError:
+        return
