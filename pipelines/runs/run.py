@@ -32,6 +32,8 @@ from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, Maintenan
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
 
+Pause = Callable[[float], Awaitable[object]]
+
 
 @dataclass(slots=True)
 class Run:
@@ -132,8 +134,11 @@ async def open_run(
     window: Window | None = None,
     state: Path | None = None,
     again: bool = False,
+    pause: Pause = asyncio.sleep,
 ) -> AsyncIterator[Run]:
     """Open a run of a flow. `state` is the file of the shared weight budget; for `again`, see `Session`.
+
+    `pause` passes the time between two tries of a request.
 
     Raises UsageProblem for a lake of another environment, AccessRefused for a key that is missing or may too much.
     """
@@ -143,13 +148,13 @@ async def open_run(
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:
-        client = Client(site, budget, keys, on_request=journal.note, family=family_of(flow))
+        client = Client(site, budget, keys, on_request=journal.note, sleep=pause, family=family_of(flow))
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop, again=again)
         run = Run(config, flow, session, units_of(name, flow), window)
         reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
         async with (
             reached,
-            archive_for(site, flow) as session.archive,
+            archive_for(site, flow, pause) as session.archive,
             following(progress, partial(budget.state, CLOCKS[family_of(flow)].pool)),
         ):
             try:
@@ -160,7 +165,7 @@ async def open_run(
                 run.unwritten = await asyncio.to_thread(journal.write, lake, run.receipts)
 
 
-def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive | None]:
+def archive_for(site: Site, flow: Flow, pause: Pause = asyncio.sleep) -> AbstractAsyncContextManager[Archive | None]:
     """The public archive, where the site has one and the flow may need it."""
     match flow:
         case MarketFlow():
@@ -169,7 +174,7 @@ def archive_for(site: Site, flow: Flow) -> AbstractAsyncContextManager[Archive |
             needed = flow.symbols == TRADED  # it names symbols that the exchange does not list any more
         case MaintenanceFlow():
             needed = True
-    return Archive(site) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
+    return Archive(site, sleep=pause) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
 
 
 Step = Callable[[Run, Unit], Awaitable[Receipt]]
@@ -184,13 +189,16 @@ async def run_flow(
     window: Window | None = None,
     state: Path | None = None,
     again: bool = False,
+    pause: Pause = asyncio.sleep,
     pull: Step = Run.pull,
 ) -> list[Receipt]:
     """One pass of a flow. A dataset that fails stops no other, unless the exchange refuses us.
 
     `pull` is what a scheduler puts around the pulling of a unit.
     """
-    async with open_run(config, name, progress=progress, stop=stop, window=window, state=state, again=again) as run:
+    async with open_run(
+        config, name, progress=progress, stop=stop, window=window, state=state, again=again, pause=pause
+    ) as run:
         for unit in run.units:
             receipt = await pull(run, unit)
             if stop.is_set() or hopeless(receipt):
@@ -212,6 +220,7 @@ async def backfill(
     progress: Progress,
     stop: asyncio.Event,
     state: Path | None = None,
+    pause: Pause = asyncio.sleep,
 ) -> list[Receipt]:
     """Pull the history of a flow's candles back to `window.since`. UsageProblem where a flow has none."""
     flow = flow_named(config, name)
@@ -219,7 +228,7 @@ async def backfill(
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {window.since:%Y-%m-%d} is not before --until {window.until:%Y-%m-%d}.")
     only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": candles})}})
-    return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state)
+    return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state, pause=pause)
 
 
 def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:

@@ -15,7 +15,8 @@ OPTIONS = {
 
 
 def pointed_at(url: str, client: Any) -> Any:
-    """The same ccxt client, with the exchange's addresses replaced by that of the simulator."""
+    """The same ccxt client, with the exchange's addresses replaced by that of the simulator, which it need not spare."""
+    client.enableRateLimit = False
     addresses = client.urls["api"]
     client.urls["api"] = {
         name: address.replace(BINANCE, url) if address.startswith(BINANCE) else NOWHERE

@@ -45,6 +45,11 @@ def us(text: str) -> int:
     return int(instant(text).timestamp()) * 1_000_000
 
 
+async def no_pause(_seconds: float) -> None:
+    """What passes between two tries of a request at a desk: a turn of the event loop."""
+    await asyncio.sleep(0)
+
+
 @dataclass
 class Desk:
     """Runs flows of a config against one exchange, into one lake."""
@@ -76,7 +81,9 @@ class Desk:
         }  # fmt: skip
 
     async def run(self, flow: str = "prices", *, again: bool = False) -> list[Receipt]:
-        return await run_flow(self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again)
+        return await run_flow(
+            self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again, pause=no_pause
+        )
 
     async def started(self, *words: str, **variables: str) -> Process:
         """The command with this config, as a process of its own."""
@@ -95,7 +102,9 @@ class Desk:
 
     async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
         window = Window(instant(since), instant(until) if until else None, tuple(symbols))
-        return await backfill(self.config, "prices", window, progress=Silent(), stop=self.stop, state=self.state)
+        return await backfill(
+            self.config, "prices", window, progress=Silent(), stop=self.stop, state=self.state, pause=no_pause
+        )
 
     @property
     def state(self) -> Path:

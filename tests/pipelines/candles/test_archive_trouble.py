@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pytest
-from support.desks import instant, us
+from support.desks import instant, no_pause, us
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
@@ -162,7 +162,9 @@ async def test_a_pull_that_lists_a_folder_compares_its_files(archived: Desk):
 async def reloaded(desk: Desk, month: str, **more: Any) -> Any:
     first = instant(f"{month}-01")
     window = Window(first, (first + timedelta(days=32)).replace(day=1), again=True, **more)
-    [receipt] = await backfill(desk.config, "prices", window, progress=Silent(), stop=desk.stop, state=desk.state)
+    [receipt] = await backfill(
+        desk.config, "prices", window, progress=Silent(), stop=desk.stop, state=desk.state, pause=no_pause
+    )
     return receipt
 
 
