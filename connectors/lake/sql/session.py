@@ -24,7 +24,7 @@ from connectors.lake.sql.errors import meant, problem, refused, vanished
 from connectors.lake.sql.guard import question
 from connectors.lake.sql.views import literal, make_views
 from schemas.datasets import DATASETS
-from schemas.model.errors import Problem
+from schemas.model.errors import Problem, UsageProblem
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -41,12 +41,13 @@ Answer = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 _STREAMED_ROWS = 100_000  # at a time
 
 
-def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
+def connect(lake: Lake, *, timeout_s: int | None = None, write: Path | None = None) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
 
-    It reaches nothing outside the lake's folder, loads nothing, and its settings are locked; a statement that takes
-    longer than `timeout_s` is stopped. But it is not read-only: the COPY of whoever holds it can overwrite the lake's
-    files. Statements that a person typed go through `run` or `stream`, which only read.
+    It reaches nothing outside the lake's folder and the folder `write`, which is made where it is missing; it loads
+    nothing, and its settings are locked. A statement that takes longer than `timeout_s` is stopped. But it is not
+    read-only: the COPY of whoever holds it can overwrite the lake's files. Statements that a person typed go through
+    `run` or `stream`, which only read.
     """
     spill = mkdtemp(prefix="binlake-sql-")  # private, and never shared: DuckDB's file names would clash
     connection = duckdb.connect(config=_SETTINGS | {"temp_directory": spill})
@@ -56,9 +57,22 @@ def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
     connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
     make_views(connection, lake)
     connection.execute(f"SET max_execution_time = {(timeout_s or 0) * 1000}")  # 0: no end
-    connection.execute(f"SET allowed_directories = [{literal(str(lake.path))}]")
+    folders = [lake.path] if write is None else [lake.path, _beside(lake, write)]
+    connection.execute(f"SET allowed_directories = [{', '.join(literal(str(folder)) for folder in folders)}]")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
+
+
+def _beside(lake: Lake, folder: Path) -> Path:
+    """The folder, there; UsageProblem where files in it and the lake's could be taken for one another."""
+    place, kept = folder.resolve(), lake.path.resolve()
+    if place == kept or kept in place.parents or place in kept.parents:
+        raise UsageProblem(f"{folder} and the lake lie in one another.", "Name a folder beside the lake.")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageProblem(f"{folder} cannot be made: {error.strerror}.", "Name another folder.") from None
+    return place
 
 
 def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:

@@ -1,0 +1,101 @@
+"""What SQL may do beside the lake: save results in a folder of one's own, and join what lies there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from duckdb import DuckDBPyConnection, PermissionException
+from support.lakes import put, small_lake
+
+from connectors.lake.sql.session import connect
+from pipelines import connect as connect_to
+from schemas.datasets.market import PRICES
+from schemas.model.errors import UsageProblem
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a lake of one price, its flows.yaml, and a file that is nobody's business."""
+    put(
+        small_lake(tmp_path), PRICES, {"market": "spot", "symbol": "BTCUSDT", "price": "7", "observed_at": "2026-01-01"}
+    )
+    flows = "flows: {p: {kind: market, market: spot, datasets: [prices]}}\n"
+    (tmp_path / "flows.yaml").write_text(f"lake: lake\nexchange: simulator\n{flows}")
+    (tmp_path / "outside.csv").write_text("symbol,weight\nBTCUSDT,1\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def writing(home: Path) -> DuckDBPyConnection:
+    """A session that may write in the folder `results`."""
+    return connect(small_lake(home), write=Path("results"))
+
+
+def test_results_are_saved_beside_the_lake(home: Path) -> None:
+    """`connect(write=...)` makes the folder, and SQL saves answers and tables in it."""
+    with connect_to("flows.yaml", write="results") as lake:
+        lake.sql("COPY (SELECT symbol, price FROM prices) TO 'results/prices.csv'")
+        lake.execute("ATTACH 'results/mine.duckdb' AS mine; CREATE TABLE mine.prices AS FROM prices")
+        assert lake.sql("SELECT count(*) FROM mine.prices").fetchall() == [(1,)]
+    assert (home / "results" / "prices.csv").read_text() == "symbol,price\nBTCUSDT,7.00000000\n"
+
+
+def test_a_file_of_ones_own_is_joined(home: Path, writing: DuckDBPyConnection) -> None:
+    """A CSV in the folder is a table."""
+    (home / "results" / "mine.csv").write_text("symbol,weight\nBTCUSDT,3\n")
+    rows = writing.sql("SELECT price * weight FROM prices JOIN 'results/mine.csv' USING (symbol)")
+    assert rows.fetchall() == [(21,)]
+
+
+def test_data_of_python_is_joined_without_any_folder(home: Path) -> None:
+    """What is registered under a name is a table of every connection."""
+    with connect(small_lake(home)) as lake:
+        lake.register("mine", pa.table({"symbol": ["BTCUSDT"], "weight": [2]}))
+        assert lake.sql("SELECT price * weight FROM prices JOIN mine USING (symbol)").fetchall() == [(14,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY prices TO 'outside.parquet'",
+        "COPY prices TO 'results/../outside.parquet'",
+        "COPY prices TO 'results2/prices.parquet'",
+        "COPY prices TO 'results/link.csv'",
+        "FROM 'outside.csv'",
+        "FROM 'results/link.csv'",
+        "ATTACH 'outside.duckdb'",
+    ],
+)
+def test_a_folder_to_write_opens_no_other(sql: str, home: Path, writing: DuckDBPyConnection) -> None:
+    """Neither a path out of the folder nor a link in it reaches what lies around it."""
+    (home / "results" / "link.csv").symlink_to(home / "outside.csv")
+    before = {path.name for path in home.iterdir()}
+    with pytest.raises(PermissionException):
+        writing.execute(sql)
+    assert {path.name for path in home.iterdir()} == before
+
+
+@pytest.mark.parametrize("sql", ["COPY prices TO 'results/prices.csv'", "FROM 'outside.csv'", "ATTACH 'x.duckdb'"])
+def test_without_a_folder_there_is_nothing_beside_the_lake(sql: str, home: Path) -> None:
+    """A connection that names no folder reads and writes none."""
+    (home / "results").mkdir()
+    with connect_to(home / "flows.yaml") as lake, pytest.raises(PermissionException):
+        lake.execute(sql)
+    assert list((home / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["lake", "lake/results", ".", "link"])
+def test_results_and_the_lake_are_kept_apart(folder: str, home: Path) -> None:
+    """A folder in the lake, around it, or linked to it is refused."""
+    (home / "link").symlink_to(home / "lake")
+    with pytest.raises(UsageProblem, match="Name a folder beside the lake"):
+        connect_to(home / "flows.yaml", write=folder)
+
+
+def test_a_folder_that_cannot_be_made_is_named(home: Path) -> None:
+    """Where a file stands in the way, one sentence says so."""
+    with pytest.raises(UsageProblem, match=r"outside.csv cannot be made: File exists"):
+        connect_to(home / "flows.yaml", write="outside.csv")
