@@ -16,13 +16,12 @@ from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
 from pipelines.cli.options import month as month_begun
 from pipelines.cli.output import complain, escaped, say
 from pipelines.cli.tables import write_table
-from pipelines.quality.month_counts import Key, Want, wants
+from pipelines.quality.month_counts import CANDLES, Key, Want, wants
 from pipelines.quality.statement_diff import Difference, absent, differences, load
 from pipelines.quality.statements import Statement, prove
 from pipelines.settings.loader import load as load_flows
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
-from schemas.datasets.market import KLINES
 from schemas.model.counted import counted
 from schemas.model.errors import CorruptData, Problem, UsageProblem
 
@@ -31,7 +30,7 @@ _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
 _SHOWN_DIGITS = 16
 _NOT_EXAMINED = "not examined"
 _LOST = {
-    KLINES.name: "so nothing is proven",
+    CANDLES.name: "so nothing is proven",
     GAPS.name: "so months that lack candles are not stated, and of the others no gaps",
     ARCHIVE_FILES.name: "so the sources of candles are not stated",
 }
@@ -129,7 +128,7 @@ def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], damag
         seen.add(statement.key)
         sound = sound and statement.sound
         found += differences(statement, theirs[statement.key])
-    missed = set(theirs) if KLINES.name in damaged else theirs.keys() & damaged.keys()
+    missed = set(theirs) if CANDLES.name in damaged else theirs.keys() & damaged.keys()
     found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in missed]
     _name(damaged)
     if json:

@@ -15,7 +15,7 @@ from pipelines.candles.windows import BYTES_PER_CANDLE, Cost
 from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.market import MarketPlan, lake_at
 from pipelines.estimate.outlook import Outlook, minutes
-from pipelines.estimate.trading import outlook
+from pipelines.estimate.trading import TradingPlan
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
@@ -94,17 +94,18 @@ async def _outlooks(config: FlowsFile, name: str, window: Window | None, state: 
 async def _of_account(
     config: FlowsFile, flow: AccountFlow, units: Sequence[Unit], state: Path | None, now: int
 ) -> list[Outlook]:
-    found, lake = list[Outlook](), await asyncio.to_thread(lake_at, config.lake)
+    found, lake, markets = list[Outlook](), await asyncio.to_thread(lake_at, config.lake), set[str]()
     for unit in units:
         match unit.endpoint.walk:
             case Windows():
                 found.append(await asyncio.to_thread(ledger_outlook, lake, unit.endpoint, flow, now))
             case ById():
-                pass  # what is walked by id drives one another, and is planned together
+                markets.add(unit.endpoint.market)  # what is walked by id drives one another, and is planned together
             case _:
                 weight = unit.endpoint.cost({})
                 found.append(Outlook(pool=unit.endpoint.pool, once=(weight,), steady=weight))
-    return [*found, await outlook(config, flow, state, now)] if flow.symbols is not None else found
+    trading = (TradingPlan(config=config, flow=flow, market=one, state=state, now=now) for one in sorted(markets))
+    return [*found, *[await one.outlook() for one in trading]]
 
 
 def _warning(flow: Flow, steady: int, minutes: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,105 +18,120 @@ from pipelines.candles.windows import Cost
 from pipelines.context.progress import Silent
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
+from pipelines.estimate.market import lake_at
 from pipelines.estimate.outlook import Outlook
 from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import asked_to_choose
-from pipelines.trading.calls import SPOT_MARKET, calls_of
-from pipelines.trading.cursors import stands_of
+from pipelines.trading.calls import TradingCalls, calls_of
+from pipelines.trading.cursors import walked_symbols
 from pipelines.trading.flow import UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
 from pipelines.trading.symbol_discovery import COLD_US, WARM_US, Heat, Survey, survey
 from schemas.config.flows import TRADED, AccountFlow, FlowsFile
-from schemas.datasets.orders import FILLS, ORDERS
 
-_CALLS = calls_of(SPOT_MARKET)
 _ON_TOP = "what is found comes on top"
-_UNKNOWN = (
-    "What the account did there comes on top and is known only when it comes: "
-    f"{_CALLS.orders.cost({})} weight a thousand orders, {_CALLS.fills.cost({})} a thousand fills."
-)
-_LATER = f"Each one found adds {_CALLS.orders.cost({})} to every later run."
 
 
-# What is open, and what is new among the lists.
-_EVERY_RUN = tuple(call.cost({}) for call in (_CALLS.open_orders, _CALLS.order_lists) if call is not None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingPlan:
+    """The plan of an account's orders and fills in one market. `now` is when it will run, in microseconds."""
+
+    config: FlowsFile
+    flow: AccountFlow
+    market: str
+    state: Path | None
+    now: int
+
+    async def outlook(self) -> Outlook:
+        """What a run will ask for each symbol. Asks the exchange for its listing when the stored one is old."""
+        if self.flow.symbols != TRADED:
+            return await asyncio.to_thread(self._of_named)
+        return await asyncio.to_thread(self._of_traded, await self._have_listing())
+
+    async def _have_listing(self) -> int:
+        """Have every symbol in the lake, and return the exchange's time."""
+        config, site = self.config, resolve(self.config.exchange)
+        lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
+        budget = Budget(self.state or default_path(), site.environment, share=config.budget)
+        async with Client(site, budget) as client:
+            session = Session(lake=lake, client=client, journal=Journal("plan"), progress=Silent())
+            await listing.listing(session, self.market)
+            return client.now_us()
+
+    def _of_named(self) -> Outlook:
+        flow, symbols, lake = self.flow, self.flow.symbols or (), lake_at(self.config.lake)
+        walked = walked_symbols(lake, flow.account, self.market, flow.datasets) if lake else ()
+        new = sum(1 for symbol in symbols if symbol not in walked)
+        fills = self._calls.fills
+        orders = self._orders(len(symbols))
+        costs = (
+            orders,
+            *self._dropped(lake, symbols, self.now),
+            *_some("fills of symbols never walked", new if fills.feeds.name in flow.datasets else 0, fills, _ON_TOP),
+        )
+        asked = asked_to_choose(lake, self.market, tuple(symbols), self.now, listed=flow.valuation is not None)
+        note = f"Of {new:,} symbols nothing is stored yet. {self._unknown}" if new else ""
+        return self._outlook([one.cost({}) for one in asked], costs, orders.weight, note)
+
+    def _of_traded(self, now: int) -> Outlook:
+        lake = Lake.at(self.config.lake)
+        found = survey(lake, self.flow.account, self.market, now)
+        orders, never = self._orders(_heats(found)[Heat.TRADED]), len(found.never)
+        again = min(len(found.again), most_again(self.flow, self.market, self.config.budget))
+        fills = self._calls.fills
+        costs = (
+            orders,
+            *self._dropped(lake, None, now),
+            *_some("symbols never looked at", never, fills, _ON_TOP),
+            *_some("symbols looked at again", again, fills, f"within {self.flow.discovery:.0%} of the budget"),
+        )
+        note = f"It finds which of {never:,} symbols are traded. {self._unknown} {self._later}" if never else ""
+        return self._outlook((), costs, orders.weight + self._steady(found), note)
+
+    def _outlook(self, once: Sequence[int], costs: Sequence[Cost], steady: int, note: str) -> Outlook:
+        """These costs, and what every run asks: what is open, and what is new among the lists."""
+        calls = (self._calls.open_orders, self._calls.order_lists)
+        always = tuple(call.cost({}) for call in calls if call is not None)
+        pool, steady = self._calls.orders.pool, steady + sum(always)
+        return Outlook(pool=pool, once=(*always, *once), costs=tuple(costs), steady=steady, note=note)
+
+    def _orders(self, count: int) -> Cost:
+        return _cost("orders by symbol", count, self._calls.orders, "more where orders are new")
+
+    def _dropped(self, lake: Lake | None, symbols: Collection[str] | None, now: int) -> list[Cost]:
+        found = doubts(lake, self.flow.account, self.market, symbols, now) if lake else []
+        asked = sum(1 for one in found if one.orders)
+        return _some("orders that ended unfilled", asked, self._calls.orders, "which of them the exchange dropped")
+
+    def _steady(self, found: Survey) -> int:
+        """The weight of looking again, spread over all runs."""
+        heats, period = _heats(found), self.flow.period(datetime.now(UTC)) or UNSCHEDULED
+        rounds = {Heat.WARM: WARM_US, Heat.COLD: COLD_US}
+        due = sum(heats[heat] * (period / timedelta(microseconds=length)) for heat, length in rounds.items())
+        return round(due * self._calls.fills.cost({}))
+
+    @property
+    def _calls(self) -> TradingCalls:
+        return calls_of(self.market)
+
+    @property
+    def _unknown(self) -> str:
+        orders, fills = self._calls.orders.cost({}), self._calls.fills.cost({})
+        return (
+            "What the account did there comes on top and is known only when it comes: "
+            f"{orders} weight a thousand orders, {fills} a thousand fills."
+        )
+
+    @property
+    def _later(self) -> str:
+        has_archive = {"archive", "archive_list"} <= resolve(self.config.exchange).urls.keys()
+        archived = " Symbols that only the archive names are looked at as well, at 20 weight each."
+        found = f"Each one found adds {self._calls.orders.cost({})} to every later run."
+        return found + (archived if has_archive else "")
 
 
-async def outlook(config: FlowsFile, flow: AccountFlow, state: Path | None, now: int) -> Outlook:
-    """What a run will ask for each symbol. Asks the exchange for its listing when the stored one is old."""
-    if flow.symbols != TRADED:
-        return await asyncio.to_thread(_of_named, config.lake, flow, now)
-    now = await _have_listing(config, state)
-    return await asyncio.to_thread(_of_traded, config, flow, now)
-
-
-async def _have_listing(config: FlowsFile, state: Path | None) -> int:
-    """Have every symbol in the lake, and return the exchange's time."""
-    site = resolve(config.exchange)
-    lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
-    budget = Budget(state or default_path(), site.environment, share=config.budget)
-    async with Client(site, budget) as client:
-        session = Session(lake=lake, client=client, journal=Journal("plan"), progress=Silent())
-        await listing.listing(session, SPOT_MARKET)
-        return client.now_us()
-
-
-def _outlook(once: Sequence[int], costs: Sequence[Cost], steady: int, note: str) -> Outlook:
-    steady += sum(_EVERY_RUN)
-    return Outlook(pool=_CALLS.orders.pool, once=(*_EVERY_RUN, *once), costs=tuple(costs), steady=steady, note=note)
-
-
-def _of_named(path: Path, flow: AccountFlow, now: int) -> Outlook:
-    symbols = flow.symbols or ()
-    lake = Lake.at(path) if (path / "lake.json").exists() else None
-    new = [symbol for symbol in symbols if symbol not in _walked(lake, flow)]
-    orders = _by_symbol(len(symbols))
-    costs = (
-        orders,
-        *_dropped(lake, flow, symbols, now),
-        *_some("fills of symbols never walked", len(new) if "fills" in flow.datasets else 0, _CALLS.fills, _ON_TOP),
-    )
-    listing = asked_to_choose(lake, SPOT_MARKET, tuple(symbols), now, listed=flow.valuation is not None)
-    note = f"Of {len(new):,} symbols nothing is stored yet. {_UNKNOWN}" if new else ""
-    return _outlook([one.cost({}) for one in listing], costs, orders.weight, note)
-
-
-def _walked(lake: Lake | None, flow: AccountFlow) -> Collection[str]:
-    """The symbols of which whatever there was is known."""
-    last, mark = (FILLS, "probed_at") if "fills" in flow.datasets else (ORDERS, "revision")
-    stands = stands_of(lake, last, flow.account, SPOT_MARKET) if lake else {}
-    return [symbol for symbol, stand in stands.items() if mark in stand]
-
-
-def _of_traded(config: FlowsFile, flow: AccountFlow, now: int) -> Outlook:
-    lake = Lake.at(config.lake)
-    found = survey(lake, flow.account, SPOT_MARKET, now)
-    heats = Counter(candidate.heat for candidate in found.candidates)
-    orders, never = _by_symbol(heats[Heat.TRADED]), len(found.never)
-    again = min(len(found.again), most_again(flow, SPOT_MARKET, config.budget))
-    costs = (
-        orders,
-        *_dropped(lake, flow, None, now),
-        *_some("symbols never looked at", never, _CALLS.fills, _ON_TOP),
-        *_some("symbols looked at again", again, _CALLS.fills, f"within {flow.discovery:.0%} of the budget"),
-    )
-    note = f"It finds which of {never:,} symbols are traded. {_UNKNOWN} {_LATER}{_archived(config)}" if never else ""
-    return _outlook((), costs, orders.weight + _steady(found, flow), note)
-
-
-def _archived(config: FlowsFile) -> str:
-    has_archive = {"archive", "archive_list"} <= resolve(config.exchange).urls.keys()
-    return " Symbols that only the archive names are looked at as well, at 20 weight each." if has_archive else ""
-
-
-def _by_symbol(count: int) -> Cost:
-    return _cost("orders by symbol", count, _CALLS.orders, "more where orders are new")
-
-
-def _dropped(lake: Lake | None, flow: AccountFlow, symbols: Collection[str] | None, now: int) -> list[Cost]:
-    found = doubts(lake, flow.account, SPOT_MARKET, symbols, now) if lake else []
-    asked = sum(1 for one in found if one.orders)
-    return _some("orders that ended unfilled", asked, _CALLS.orders, "which of them the exchange dropped")
+def _heats(found: Survey) -> Counter[Heat]:
+    return Counter(candidate.heat for candidate in found.candidates)
 
 
 def _some(series: str, requests: int, endpoint: Endpoint, note: str) -> list[Cost]:
@@ -124,12 +140,3 @@ def _some(series: str, requests: int, endpoint: Endpoint, note: str) -> list[Cos
 
 def _cost(series: str, requests: int, endpoint: Endpoint, note: str) -> Cost:
     return Cost(series=series, requests=requests, weight=requests * endpoint.cost({}), rows=0, note=note)
-
-
-def _steady(found: Survey, flow: AccountFlow) -> int:
-    """The weight of looking again, spread over all runs."""
-    heats = Counter(candidate.heat for candidate in found.candidates)
-    period = flow.period(datetime.now(UTC)) or UNSCHEDULED
-    rounds = {Heat.WARM: WARM_US, Heat.COLD: COLD_US}
-    due = sum(heats[heat] * (period / timedelta(microseconds=length)) for heat, length in rounds.items())
-    return round(due * _CALLS.fills.cost({}))

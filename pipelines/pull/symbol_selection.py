@@ -10,14 +10,14 @@ from typing import Literal
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import folder
-from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints import serving
 from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.symbols import Listing, chosen_before, covered, known, listing, listing_due, top
 from schemas.config.flows import MarketFlow, TopSymbols
-from schemas.datasets.market import SYMBOLS, TICKERS
+from schemas.model.dataset import Role
 
 Wanted = tuple[str, ...] | TopSymbols | Literal["all"]
 
@@ -77,11 +77,11 @@ def asked_to_choose(
     """What `choose` will ask the exchange for; with `listed`, its symbols are pulled right before."""
     named = wanted if isinstance(wanted, tuple) else ()
     fresh = listed or (lake is not None and not listing_due(lake, market, named, now))
-    asked = [] if fresh else [FEEDING[SYMBOLS.name, market]]
+    asked = [] if fresh else [serving(Role.LISTING, market)]
     if isinstance(wanted, TopSymbols):
         quoted = known(lake, market).quoted_in(wanted.quote) if lake else ()
         if lake is None or len(chosen_before(lake, market, quoted)) < wanted.top:
-            asked.append(FEEDING[TICKERS.name, market])
+            asked.append(serving(Role.RANKING, market))
     return asked
 
 

@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.binance.endpoints import FEEDING
+from connectors.binance.endpoints import serving
 from connectors.binance.endpoints.model import Whole
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.states import last_states, pull_states
-from schemas.datasets.market import KLINES, SYMBOLS, TICKERS
+from schemas.datasets import with_role
+from schemas.model.dataset import Role
 from schemas.model.grid import HOUR_US, MINUTE_US
 from schemas.model.nearest import nearest
 from schemas.model.series import Series
@@ -63,7 +64,7 @@ async def listing(session: Session, market: str, wanted: Collection[str] = ()) -
     stored, seen_at = await asyncio.to_thread(_stored, session.lake, market)
     if _is_fresh(stored, seen_at, wanted, session.client.now_us()):
         return stored
-    await pull_states(session, FEEDING[SYMBOLS.name, market], {"market": market})
+    await pull_states(session, serving(Role.LISTING, market), {"market": market})
     return (await asyncio.to_thread(_stored, session.lake, market))[0]
 
 
@@ -78,21 +79,27 @@ def _is_fresh(stored: Listing, seen_at: int | None, wanted: Collection[str], now
 
 
 def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
-    series = Series.of(SYMBOLS, market=market)
-    return known(lake, market), series.bound("observed_at", lake.table(SYMBOLS).bounds())
+    series = _series(market)
+    return known(lake, market), series.bound("observed_at", lake.table(series.dataset).bounds())
+
+
+def _series(market: str) -> Series:
+    return Series.of(with_role(Role.LISTING), market=market)
 
 
 def known(lake: Lake, market: str) -> Listing:
     """Every symbol that was ever listed to us, also those that vanished since."""
-    states = last_states(lake, Series.of(SYMBOLS, market=market))
-    walk = FEEDING[SYMBOLS.name, market].walk
+    states = last_states(lake, _series(market))
+    walk = serving(Role.LISTING, market).walk
     idle = walk.idle if isinstance(walk, Whole) else ()
     return Listing({symbol: row for (_, symbol), row in states.items()}, idle)
 
 
 def covered(lake: Lake, market: str) -> set[str]:
     """The symbols of which the lake holds candles."""
-    return {series["symbol"] for series, _ in lake.table(KLINES).series() if series["market"] == market}
+    return {
+        series["symbol"] for series, _ in lake.table(with_role(Role.CANDLES)).series() if series["market"] == market
+    }
 
 
 def chosen_before(lake: Lake, market: str, candidates: Collection[str]) -> list[str]:
@@ -107,7 +114,7 @@ async def top(session: Session, market: str, book: Listing, quote: str, count: i
     if len(kept) >= count:
         return kept
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}
-    rows = await session.client.rows(FEEDING[TICKERS.name, market], constants)
+    rows = await session.client.rows(serving(Role.RANKING, market), constants)
     ranked = [str(symbol) for symbol in rows.sort_by([("quote_volume", "descending")])["symbol"].to_pylist()]
     return [*kept, *_first(ranked, candidates & book.trading() - set(kept), count - len(kept))]
 

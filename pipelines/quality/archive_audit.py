@@ -26,15 +26,17 @@ from pipelines.quality.checks import SAMPLE_ROWS, CheckResult, record
 from pipelines.store.candles import held
 from pipelines.store.filters import timestamp
 from pipelines.store.rows import Instants, instants, with_instants
+from schemas.datasets import with_role
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import CHECK_RESULTS
-from schemas.datasets.market import KLINES
 from schemas.derived.canonical import records
+from schemas.model.dataset import Role
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US, Grid
 from schemas.model.instants import iso_text, moment
 from schemas.model.series import Series
 
+CANDLES = with_role(Role.CANDLES)
 NAME = "archive_audit"
 DAILY_WEIGHT = 200  # of the exchange's request weight: a hundred pages, some two seconds of its budget
 PROMISE = "What the archive gave is what the exchange prints over REST, as far as a day's sample shows."
@@ -106,7 +108,7 @@ def sample(lake: Lake, day: int, weight: int) -> list[Page]:
     files = _loaded(lake)
     if not files:
         return []
-    endpoints = {feeding(Series.of_row(KLINES, file)) for file in files}
+    endpoints = {feeding(Series.of_row(CANDLES, file)) for file in files}
     count = weight // max(endpoint.cost({"limit": endpoint.page_limit}) for endpoint in endpoints)
     chance = Random(day)  # noqa: S311 - reproducible on purpose; guards nothing
     chosen = chance.choices(files, weights=[file["rows"] for file in files], k=count)
@@ -114,7 +116,7 @@ def sample(lake: Lake, day: int, weight: int) -> list[Page]:
 
 
 def _page(chance: Random, file: dict[str, Any]) -> Page:
-    series = Series.of_row(KLINES, file)
+    series = Series.of_row(CANDLES, file)
     length_us = Grid.of(series["interval"]).length_us
     slots = (file["until"] - file["since"]) // length_us
     page_rows = feeding(series).page_limit
@@ -126,9 +128,9 @@ def _page(chance: Random, file: dict[str, Any]) -> Page:
 def _loaded(lake: Lake) -> list[dict[str, Any]]:
     """The last version of each file whose candles REST may have too, with the part of its time that is covered."""
     names = ["path", "market", "symbol", "interval", "since", "until", "rows", "seen_at"]
-    seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset") == KLINES.name).sort_by("seen_at")
+    seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset") == CANDLES.name).sort_by("seen_at")
     last = {row["path"]: row for row in with_instants(seen)}
-    bounds = lake.table(KLINES).bounds()
+    bounds = lake.table(CANDLES).bounds()
     books = {market: known(lake, market) for market in {file["market"] for file in last.values()}}
     given = (last[path] for path in sorted(last) if last[path]["rows"])
     clipped = (_covered(file, bounds) for file in given if not _asked_in_vain(books[file["market"]], file["symbol"]))
@@ -141,7 +143,7 @@ def _asked_in_vain(book: Listing, symbol: str) -> bool:
 
 
 def _covered(file: dict[str, Any], bounds: Mapping[str, int]) -> dict[str, Any]:
-    series = Series.of_row(KLINES, file)
+    series = Series.of_row(CANDLES, file)
     since, until = series.bound("since", bounds) or 0, series.bound("until", bounds) or 0
     return file | {"since": max(file["since"], since), "until": min(file["until"], until)}
 
@@ -175,4 +177,4 @@ def _differing(series: Series, stored: pa.Table, printed: pa.Table) -> Iterator[
 def _by_instant(rows: pa.Table) -> dict[int, bytes]:
     """The exact candles by their instant."""
     times: Instants = instants(rows)
-    return dict(zip(times.tolist(), map(np.ndarray.tobytes, records(KLINES, rows)), strict=True))
+    return dict(zip(times.tolist(), map(np.ndarray.tobytes, records(CANDLES, rows)), strict=True))

@@ -9,7 +9,7 @@ from connectors.lake import Lake
 from pipelines.quality.checks import Schedule
 from pipelines.settings.credentials import unset_secret
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow, market_part
-from schemas.datasets.market import KLINES
+from schemas.datasets import DATASETS
 
 
 def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule]:
@@ -39,7 +39,7 @@ def _every_s(flow: Flow, now: datetime) -> int | None:
 def _of_market(name: str, flow: MarketFlow, every_s: int) -> Iterator[Schedule]:
     symbols = flow.symbols if isinstance(flow.symbols, tuple) else (None,)
     for dataset in flow.datasets:
-        if dataset != KLINES.name:
+        if "interval" not in DATASETS[dataset].series:
             yield Schedule(flow=name, dataset=dataset, market=flow.market, every_s=every_s)
             continue
         for symbol in symbols:

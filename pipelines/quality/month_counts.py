@@ -18,17 +18,19 @@ from connectors.lake import Lake
 from connectors.lake.sql.session import run
 from connectors.lake.sql.views import leave_out, leave_out_damage
 from schemas.config.flows import FlowsFile, MarketFlow
+from schemas.datasets import with_role
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS, RUNS
-from schemas.datasets.market import KLINES
 from schemas.derived.queries import checks
-from schemas.model.dataset import Dataset
+from schemas.model.dataset import Dataset, Role
 from schemas.model.errors import Problem
 from schemas.model.grid import Grid
 from schemas.model.instants import micros
 from schemas.model.series import Series
 
-HELD = ("candle_times", "klines_inside_coverage", "ohlc_sane", "open_candle")  # checks that name single candles
+CANDLES = with_role(Role.CANDLES)
+# The checks that name single candles.
+HELD = ("candle_times", f"{CANDLES.name}_inside_coverage", "ohlc_sane", "open_candle")
 
 
 class Key(NamedTuple):
@@ -41,7 +43,7 @@ class Key(NamedTuple):
 
     @property
     def series(self) -> Series:
-        return Series.of(KLINES, market=self.market, symbol=self.symbol, interval=self.interval)
+        return Series.of(CANDLES, market=self.market, symbol=self.symbol, interval=self.interval)
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +70,7 @@ class Want:
         """The series, where one is named."""
         if self.market is None or self.symbol is None or self.interval is None:
             return ()
-        return (Series.of(KLINES, market=self.market, symbol=self.symbol, interval=self.interval),)
+        return (Series.of(CANDLES, market=self.market, symbol=self.symbol, interval=self.interval),)
 
     def means(self, series: Series) -> bool:
         return all(getattr(self, name) in (None, value) for name, value in series.values.items())
@@ -111,7 +113,7 @@ def known(session: duckdb.DuckDBPyConnection, lake: Lake, wanted: Sequence[Want]
         unread = {dataset: why for dataset in (GAPS, ARCHIVE_FILES, RUNS) if (why := _unreadable(session, dataset))}
         for dataset in unread:  # only now: a query that meets a missing file makes all views anew
             leave_out(session, dataset)
-        holey = leave_out_damage(session, lake, KLINES)
+        holey = leave_out_damage(session, lake, CANDLES)
         if not unread and not holey:
             raise problem from None
     rest = _known(session, wanted, now)
@@ -176,7 +178,7 @@ def _next_month(moment: datetime) -> datetime:
 def _empty(key: Key, until: datetime) -> dict[str, Any]:
     counts = dict.fromkeys(("rows", "expected_rows", "explained_rows", "missing_rows"), 0)
     return {
-        "dataset": KLINES.name, **key.series.values, "month": key.month, **counts,
+        "dataset": CANDLES.name, **key.series.values, "month": key.month, **counts,
         "until": until, "status": "missing", "sources": [],
     }  # fmt: skip
 
@@ -198,9 +200,9 @@ def _found(session: duckdb.DuckDBPyConnection, where: str) -> dict[Key, dict[str
 def _gaps(session: duckdb.DuckDBPyConnection, where: str) -> dict[Series, list[Stretch]]:
     """The gaps of each series, in order."""
     gaps: dict[Series, list[Stretch]] = defaultdict(list)
-    sql = f"SELECT * FROM gaps WHERE dataset = '{KLINES.name}' AND {where} ORDER BY since"
+    sql = f"SELECT * FROM gaps WHERE dataset = '{CANDLES.name}' AND {where} ORDER BY since"
     for row in run(session, sql).to_pylist():
-        gaps[Series.of_row(KLINES, row)].append(
+        gaps[Series.of_row(CANDLES, row)].append(
             Stretch(
                 since=row["since"],
                 until=row["until"],

@@ -18,18 +18,17 @@ import pyarrow.compute as pc
 from connectors.lake import Lake, Table
 from connectors.lake.sql.session import connect
 from pipelines.quality.digests import Digest
-from pipelines.quality.month_counts import HELD, Key, Known, Stretch, Want, known
+from pipelines.quality.month_counts import CANDLES, HELD, Key, Known, Stretch, Want, known
 from pipelines.store.filters import between
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
-from schemas.datasets.market import KLINES, YEARLY_INTERVALS
 from schemas.derived.canonical import FORM, columns, records
 from schemas.model.errors import CorruptData, Problem, TryLater
 from schemas.model.grid import DAY_US
 from schemas.model.instants import micros
 
 PIECE_ROWS = 250_000  # read at once: some 45 MB of Arrow, and a few times that to sort and to hash
-ROW = columns(KLINES)
+ROW = columns(CANDLES)
 SOUND = frozenset({"complete", "explained"})
 
 Damage = Callable[[Key | str, Problem], None]  # told of a month that cannot be proven, or a table by its name
@@ -39,7 +38,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """What is held of one series and month. Two who hold the same rows have the same `sha256`."""
 
     form: int = FORM
-    dataset: str = KLINES.name
+    dataset: str = CANDLES.name
     market: str
     symbol: str
     interval: str
@@ -95,17 +94,19 @@ def prove(
     lacks candles where the gaps cannot be read, has no statement.
     """
     try:
-        version = lake.table(KLINES).version()  # before what is counted, lest rows committed meanwhile look like damage
+        version = lake.table(
+            CANDLES
+        ).version()  # before what is counted, lest rows committed meanwhile look like damage
         with connect(lake) as session:
             counted = known(session, lake, wanted, now)
     except TryLater:
         raise
     except Problem as problem:
-        on_damage(KLINES.name, problem)
+        on_damage(CANDLES.name, problem)
         return
     for table, why in counted.unread.items():
         on_damage(table, why)
-    yield from _proven(lake.table(KLINES), version, counted, pick, detailed, on_damage)
+    yield from _proven(lake.table(CANDLES), version, counted, pick, detailed, on_damage)
 
 
 def _proven(
@@ -172,7 +173,7 @@ def _read(table: Table, digests: Mapping[Key, Digest], rows: int) -> None:
     symbols = pa.array([key.symbol for key in digests])
     for since, until in _slices(begin, end, DAY_US if rows > PIECE_ROWS else end - begin) if rows else ():
         found = table.scan(["symbol", *ROW], _inside(next(iter(digests)), symbols, since, until))
-        words, numbers = records(KLINES, found), np.asarray(pc.index_in(found["symbol"], value_set=symbols))
+        words, numbers = records(CANDLES, found), np.asarray(pc.index_in(found["symbol"], value_set=symbols))
         order = np.lexsort((words[:, 0], numbers))
         words = words if (np.diff(order) > 0).all() else words[order]
         ends = np.searchsorted(numbers[order], np.arange(len(symbols) + 1))
@@ -199,11 +200,10 @@ def _slices(begin: int, end: int, step: int) -> Iterator[tuple[int, int]]:
 
 def _inside(key: Key, symbols: pa.Array[Any], since: int, until: int) -> pc.Expression:
     """The candles of some symbols, in order of name, in a part of the key's month."""
-    partition = key.month[:4] if key.interval in YEARLY_INTERVALS else key.month
     return (
         (pc.field("market") == key.market)
         & (pc.field("interval") == key.interval)
-        & (pc.field("month") == partition)
+        & (pc.field("month") == CANDLES.stored_month(key._asdict(), key.month))
         & (pc.field("symbol") >= symbols[0])  # what statistics can rule out
         & (pc.field("symbol") <= symbols[-1])
         & pc.field("symbol").isin(symbols)

@@ -17,7 +17,6 @@ from pipelines.pull.snapshot import pull_snapshot
 from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen
 from pipelines.store.candles import series_of
-from pipelines.trading.calls import SPOT_MARKET
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
@@ -41,7 +40,9 @@ class Unit:
     @property
     def endpoint(self) -> Endpoint:
         """Where the dataset is pulled from."""
-        return FEEDING[self.dataset, self.market or SPOT_MARKET]
+        return next(
+            row for (name, market), row in FEEDING.items() if name == self.dataset and self.market in (None, market)
+        )
 
     @property
     def has_history(self) -> bool:
@@ -64,8 +65,9 @@ def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
     """The datasets of an account, and right after those that have a value the prices that say which."""
     for dataset in DATASETS.values():
         if dataset.name in flow.datasets:
-            market = SPOT_MARKET if "market" in dataset.series else None
-            yield Unit(name, dataset.name, market=market, account=flow.account)
+            for market in (market for fed, market in FEEDING if fed == dataset.name):
+                where = market if "market" in dataset.series else None
+                yield Unit(name, dataset.name, market=where, account=flow.account)
             if dataset.valued_by and flow.valuation:
                 yield from units_of(name, flow.valuation)
 

@@ -8,7 +8,8 @@ from connectors.binance.archive.files import READ_MARKETS
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import OnGrid
 from schemas.config.flows import Flow, MarketFlow, TopSymbols
-from schemas.datasets.market import TICKERS
+from schemas.datasets import with_role
+from schemas.model.dataset import Role
 
 
 def family_of(flow: Flow) -> str:
@@ -32,10 +33,10 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
                         f"{market} has no {dataset} of {interval}",
                         f"It has {', '.join(walk.intervals)}.",
                     )
-    if isinstance(flow.symbols, TopSymbols) and TICKERS.name not in served:
+    if isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
         yield (
             "symbols",
-            f"{market} has no {TICKERS.name} to choose the top symbols by",
+            f"{market} has no {ranking} to choose the top symbols by",
             "Name the symbols, or write all.",
         )
     if market not in READ_MARKETS and flow.source == "archive":

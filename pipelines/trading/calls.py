@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from connectors.binance.endpoints import spot
 from connectors.binance.endpoints.model import Endpoint
 
-SPOT_MARKET = "spot"  # where orders and fills are pulled so far
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingCalls:
@@ -24,7 +22,7 @@ class TradingCalls:
 
 
 _OF_MARKET = {
-    SPOT_MARKET: TradingCalls(
+    "spot": TradingCalls(
         order=spot.ORDER,
         open_orders=spot.OPEN_ORDERS,
         orders=spot.ALL_ORDERS,
@@ -34,6 +32,8 @@ _OF_MARKET = {
         prevented_matches=spot.MY_PREVENTED_MATCHES,
     )
 }
+
+MARKETS = tuple(_OF_MARKET)
 
 
 def calls_of(market: str) -> TradingCalls:

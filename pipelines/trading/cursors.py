@@ -61,6 +61,12 @@ def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
     return ordered | filled | set(column(listed, "symbol"))
 
 
+def walked_symbols(lake: Lake, account: str, market: str, datasets: Collection[str]) -> Collection[str]:
+    """The symbols of which whatever there is of these datasets is known."""
+    last, mark = (FILLS, "probed_at") if FILLS.name in datasets else (ORDERS, "revision")
+    return [symbol for symbol, stand in stands_of(lake, last, account, market).items() if mark in stand]
+
+
 def is_traded(stand: Stand) -> bool:
     """Whether something was ever stored of a series; that it was looked for, or is not known, tells nothing."""
     return bool({"until_id", "changed_at"} & stand.keys())

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.lake import Lake
-from pipelines.trading.calls import SPOT_MARKET
+from pipelines.trading.calls import MARKETS
 from pipelines.trading.cursors import stands_of
 from pipelines.trading.symbol_discovery import Heat, survey
 from schemas.datasets.orders import FILLS, ORDERS
@@ -42,7 +42,8 @@ class Finding:
 
 def discoveries(lake: Lake, now: int) -> list[Finding]:
     """Every symbol that each account may trade; only of accounts whose orders or fills were ever asked for."""
-    return [finding for account in lake.accounts if _asked(lake, account) for finding in _of(lake, account, now)]
+    asked = [(account, market) for account in lake.accounts for market in MARKETS if _asked(lake, account, market)]
+    return [finding for account, market in asked for finding in _of(lake, account, market, now)]
 
 
 def kinds(findings: Sequence[Finding]) -> list[tuple[Any, ...]]:
@@ -58,17 +59,17 @@ def _oldest(findings: Sequence[Finding]) -> datetime | None:
     return min(known) if len(known) == len(findings) else None
 
 
-def _asked(lake: Lake, account: str) -> bool:
-    return any(stands_of(lake, dataset, account, SPOT_MARKET) for dataset in (FILLS, ORDERS))
+def _asked(lake: Lake, account: str, market: str) -> bool:
+    return any(stands_of(lake, dataset, account, market) for dataset in (FILLS, ORDERS))
 
 
-def _of(lake: Lake, account: str, now: int) -> Iterator[Finding]:
-    for one in survey(lake, account, SPOT_MARKET, now).candidates:
+def _of(lake: Lake, account: str, market: str, now: int) -> Iterator[Finding]:
+    for one in survey(lake, account, market, now).candidates:
         never = one.heat is not Heat.TRADED and one.probed_at is None
         known = None if one.probed_at is None or one.heat is Heat.TRADED else moment(one.probed_at)
         yield Finding(
             account=account,
-            market=SPOT_MARKET,
+            market=market,
             symbol=one.symbol,
             state=NEVER if never else one.heat.value,
             known_until=known,

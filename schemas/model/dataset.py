@@ -177,6 +177,11 @@ class Dataset:
             months = pc.if_else(coarse, _texts(days, "%Y"), months) if pc.any(coarse).as_py() else months
         return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
 
+    def stored_month(self, row: Mapping[str, str], month: str) -> str:
+        """The `month` in which the rows of a calendar month, `YYYY-MM`, with these values of a row are stored."""
+        column, values = self.yearly or ("", frozenset())
+        return month[:4] if row.get(column) in values else month
+
     def names_bound(self, app_id: str) -> bool:
         """Whether an id of the table's log is `SERIES#bound`; a log has others too, of ours and of other writers."""
         series_id, _, _ = app_id.rpartition("#")

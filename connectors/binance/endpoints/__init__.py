@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from connectors.binance.endpoints import spot, usdm, wallet
 from connectors.binance.endpoints.model import Endpoint
+from schemas.datasets import with_role
+from schemas.model.dataset import Role
 from schemas.model.series import Series
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
@@ -21,6 +23,11 @@ FEEDING: Mapping[tuple[str, str], Endpoint] = {
 def feeding(series: Series) -> Endpoint:
     """Where a series of a market is pulled from."""
     return FEEDING[series.dataset.name, series["market"]]
+
+
+def serving(role: Role, market: str) -> Endpoint:
+    """Where the dataset of a market that plays a role is pulled from."""
+    return FEEDING[with_role(role).name, market]
 
 
 ALLOWED = frozenset((endpoint.method, endpoint.path) for endpoint in ENDPOINTS)

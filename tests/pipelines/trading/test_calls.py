@@ -2,15 +2,18 @@
 
 from dataclasses import fields
 
+import pytest
+
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById
-from pipelines.trading.calls import SPOT_MARKET, calls_of
+from pipelines.trading.calls import MARKETS, calls_of
 
 
-def test_the_calls_of_a_market_are_its_own():
+@pytest.mark.parametrize("traded", MARKETS)
+def test_the_calls_of_a_market_are_its_own(traded: str) -> None:
     """Each call speaks of the market it is named for, and whatever is walked by id there is among them."""
-    calls = calls_of(SPOT_MARKET)
+    calls = calls_of(traded)
     named = [call for one in fields(calls) if (call := getattr(calls, one.name)) is not None]
-    assert {call.market for call in named} == {SPOT_MARKET}
-    walked = [endpoint for (_, market), endpoint in FEEDING.items() if market == SPOT_MARKET]
+    assert {call.market for call in named} == {traded}
+    walked = [endpoint for (_, market), endpoint in FEEDING.items() if market == traded]
     assert {endpoint for endpoint in walked if isinstance(endpoint.walk, ById)} <= {*named}
