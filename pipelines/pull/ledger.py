@@ -127,8 +127,7 @@ class LedgerPull:
         """Two different rows under one key: neither can be believed to be the last."""
         seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
         for row in rows:
-            key = tuple(row[name] for name in self.endpoint.feeds.identity)
-            if seen.setdefault(key, row) != row:
+            if seen.setdefault(self.endpoint.feeds.identity_of(row), row) != row:
                 shown = ", ".join(f"{name} {row[name]}" for name in self.endpoint.feeds.identity)
                 raise Problem(f"{self.endpoint.name} returned two different rows for {shown}.", "Run again later.")
 

@@ -11,13 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import Lake, Move, Stale
+from connectors.lake import Lake
 from pipelines.pull.ledger_windows import LedgerWindow
-from pipelines.store.append import ROUNDS
 from pipelines.store.filters import between, within
-from pipelines.store.rows import rows_of, with_instants
+from pipelines.store.news import News, commit_news
+from pipelines.store.rows import last_by_identity, rows_of
 from schemas.model.dataset import Dataset
-from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
@@ -41,20 +40,16 @@ def add_windows(lake: Lake, dataset: Dataset, answers: Sequence[Answered], now: 
     touch the coverage of its series, since another process moved on or an earlier one failed, is left out.
     """
     table = lake.table(dataset)
-    for _ in range(ROUNDS):
-        bounds = table.bounds()
-        moves, rows = [], []
+
+    def find(bounds: Mapping[str, int]) -> list[News]:
+        found = []
         for series, fitting in _touching(answers, bounds):
-            stored = _last(with_instants(table.scan(where=_where(dataset, series, fitting))), dataset)
-            rows += [row for one in fitting for row in _news(dataset, one, stored, now)]
-            moves.append(_move(series, fitting, bounds))
-        if not moves:
-            return 0
-        try:
-            return table.commit(rows_of(dataset, rows) if rows else None, moves).rows
-        except Stale:
-            continue
-    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+            stored = last_by_identity(dataset, table.scan(where=_where(dataset, series, fitting)))
+            rows = [row for one in fitting for row in _news(dataset, one, stored, now)]
+            found.append(News(series, rows_of(dataset, rows), _coverage(series, fitting, bounds)))
+        return found
+
+    return commit_news(table, find)
 
 
 def _touching(answers: Iterable[Answered], bounds: Mapping[str, int]) -> Iterable[tuple[Series, list[Answered]]]:
@@ -73,11 +68,11 @@ def _touching(answers: Iterable[Answered], bounds: Mapping[str, int]) -> Iterabl
     return found.items()
 
 
-def _move(series: Series, answers: Sequence[Answered], bounds: Mapping[str, int]) -> Move:
+def _coverage(series: Series, answers: Sequence[Answered], bounds: Mapping[str, int]) -> dict[str, int]:
     windows = [one.window for one in answers]
     sinces = [one for one in (series.bound("since", bounds), *(window.since for window in windows)) if one is not None]
     untils = [one for one in (series.bound("until", bounds), *(window.until for window in windows)) if one is not None]
-    return Move.of(series, {"since": min(sinces), "until": max(untils)}, bounds)
+    return {"since": min(sinces), "until": max(untils)}
 
 
 def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.Expression:
@@ -89,19 +84,10 @@ def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.
     return within([series]) & (reduce(or_, inside) | returned)
 
 
-def _last(rows: Iterable[Row], dataset: Dataset) -> dict[Key, Row]:
-    """The last version of each movement."""
-    return {_key(row, dataset): row for row in sorted(rows, key=lambda row: row[dataset.version])}
-
-
-def _key(row: Row, dataset: Dataset) -> Key:
-    return tuple(row[name] for name in dataset.identity)
-
-
 def _news(dataset: Dataset, answer: Answered, stored: dict[Key, Row], now: int) -> list[Row]:
     """The new versions that one window gives; `stored` takes them up."""
     time, window = str(dataset.cursor), answer.window
-    returned = {_key(row, dataset): row for row in answer.rows}
+    returned = {dataset.identity_of(row): row for row in answer.rows}
     inside = [key for key, row in stored.items() if window.ask_since <= row[time] < window.until]
     news = [
         _version(row, stored.get(key), None, now)
@@ -113,7 +99,7 @@ def _news(dataset: Dataset, answer: Answered, stored: dict[Key, Row], now: int) 
         for key in inside
         if key not in returned and stored[key]["gone_since"] is None
     ]
-    stored.update((_key(row, dataset), row) for row in news)
+    stored.update((dataset.identity_of(row), row) for row in news)
     return news
 
 

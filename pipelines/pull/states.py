@@ -14,7 +14,7 @@ from connectors.binance.errors import Rejected
 from connectors.lake import Lake, Move, Stale
 from pipelines.context.session import Session
 from pipelines.store.filters import within
-from pipelines.store.rows import rows_of, with_instants
+from pipelines.store.rows import last_by_identity, rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
@@ -44,12 +44,7 @@ async def pull_states(session: Session, endpoint: Endpoint, of: Mapping[str, str
 
 def last_states(lake: Lake, series: Series) -> dict[Key, Row]:
     """The last version of everything that was ever listed to us, also of what vanished since."""
-    rows = lake.table(series.dataset).scan(where=within([series])).sort_by(series.dataset.version)
-    return {_key(series.dataset, row): row for row in with_instants(rows)}
-
-
-def _key(dataset: Dataset, row: Row) -> Key:
-    return tuple(row[name] for name in dataset.identity)
+    return last_by_identity(series.dataset, lake.table(series.dataset).scan(where=within([series])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +101,7 @@ async def _look(session: Session, endpoint: Endpoint, series: Series) -> _Look:
             raise
         rows, everything = await ask(), False  # it knows one of the groups no more; some is better than nothing
     session.progress.advance(requests=1)
-    return _Look(now, walk, {_key(dataset, row): row for row in with_instants(rows)}, everything)
+    return _Look(now, walk, {dataset.identity_of(row): row for row in with_instants(rows)}, everything)
 
 
 def _store(lake: Lake, series: Series, look: _Look) -> int:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.lake import Lake, Move, Stale, Table
+from connectors.lake import Lake, Table
 from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
 from pipelines.store.lookup import Key, other_thing, stored_rows
+from pipelines.store.news import News, commit_news
 from pipelines.store.rows import column
 from schemas.model.dataset import Dataset
-from schemas.model.errors import Problem
 from schemas.model.series import Series
-
-ROUNDS = 20  # each lost race means another process got further
 
 # What makes a row the one it is, beside its id; of these, what its dataset has.
 _IDENTITY = ("order_id", "taker_order_id", "maker_order_id", "price", "qty", "is_buyer")
@@ -25,45 +22,31 @@ _IDENTITY = ("order_id", "taker_order_id", "maker_order_id", "price", "qty", "is
 _Stored = Mapping[Key, tuple[Any, ...]]  # the identity of each stored row
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
-    """What a page adds to what is stored: rows, and the bounds it leaves."""
-
-    series: Series
-    rows: pa.Table
-    bounds: Mapping[str, int]
-
-
 def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
     """Commit the rows that are not stored yet, with how far their series were walked.
 
     Raises ResetSeen, and commits nothing, where one page has another row under a stored id.
     """
-    table = lake.table(dataset)
-    for _ in range(ROUNDS):
-        bounds = table.bounds()
+    table, beyond = lake.table(dataset), set[Series]()
+
+    def find(bounds: Mapping[str, int]) -> list[News]:
         stored = _stored(table, pages, bounds)
         _refuse_others(dataset, pages, stored)
-        beyond = {page.series for page in pages if not page.tail and _reaches_beyond(page, bounds)}
-        found = _news(pages, stored, bounds)
-        if not found:
-            return Landed(0, beyond)
-        moves = [Move.of(one.series, one.bounds, bounds) for one in found]
-        try:
-            return Landed(table.commit(pa.concat_tables(one.rows for one in found), moves).rows, beyond)
-        except Stale:
-            continue
-    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+        beyond.clear()
+        beyond.update(page.series for page in pages if not page.tail and _reaches_beyond(page, bounds))
+        return _news(pages, stored, bounds)
+
+    return Landed(commit_news(table, find), beyond)
 
 
-def _news(pages: Sequence[Page], stored: _Stored, bounds: Mapping[str, int]) -> list[_News]:
+def _news(pages: Sequence[Page], stored: _Stored, bounds: Mapping[str, int]) -> list[News]:
     found = []
     for page in pages:
         until = _until(page.series, bounds)
         rows = page.rows.take(pa.array(_places_of_new(page, stored, until), pa.int64()))
         new = frontier(page, bounds)
         if moved(page.series, new, bounds, also=rows.num_rows > 0):
-            found.append(_News(page.series, rows, new))
+            found.append(News(page.series, rows, new))
     return found
 
 

@@ -25,6 +25,11 @@ def with_instants(rows: pa.Table) -> list[dict[str, Any]]:
     return listed
 
 
+def last_by_identity(dataset: Dataset, versions: pa.Table) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    """The last version of each thing."""
+    return {dataset.identity_of(row): row for row in with_instants(versions.sort_by(dataset.version))}
+
+
 def column(rows: pa.Table, name: str) -> list[Any]:
     """The values of one column, instants as microseconds."""
     values = rows[name]

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.lake import Lake, Move, Stale, Table
-from pipelines.store.append import ROUNDS
+from connectors.lake import Lake, Table
 from pipelines.store.exchange_reset import contradiction
 from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
 from pipelines.store.lookup import Key, stored_rows
+from pipelines.store.news import News, commit_news
 from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import MONTH, Dataset, Lifecycle
-from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 _OF_THE_VERSION = frozenset({"version", "seen_at"})
@@ -63,35 +62,19 @@ class Seen:
         return cls(series=page.series, rows=with_instants(page.rows), page=page)
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
-    """New versions of one series, and the bounds they leave."""
-
-    series: Series
-    rows: Sequence[Row]
-    bounds: Mapping[str, int]
-
-
 def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -> Landed:
     """Commit a version of whatever differs from its last one. `now` is when it was seen.
 
     Raises ResetSeen, and commits nothing, where one state cannot be of what is stored.
     """
     table = lake.table(dataset)
-    for _ in range(ROUNDS):
-        bounds = table.bounds()
+
+    def find(bounds: Mapping[str, int]) -> list[News]:
         stored = _stored_versions(table, seen)
         _refuse_others(table, seen, stored, bounds)
-        found = [news for one in seen if (news := _news(dataset, one, stored, bounds, now))]
-        if not found:
-            return Landed()
-        rows = rows_of(dataset, [row for news in found for row in news.rows])
-        try:
-            moves = [Move.of(one.series, one.bounds, bounds) for one in found]
-            return Landed(table.commit(rows, moves).rows)
-        except Stale:
-            continue
-    raise Problem(f"Other processes kept moving {dataset.name} first.", "Run again.")
+        return [news for one in seen if (news := _news(dataset, one, stored, bounds, now))]
+
+    return Landed(commit_news(table, find))
 
 
 def refuse_others(table: Table, seen: Sequence[Seen]) -> None:
@@ -110,10 +93,13 @@ def by_series(dataset: Dataset, rows: Iterable[Row]) -> dict[Series, list[Row]]:
 _Stored = Mapping[Key, Sequence[Row]]
 
 
-def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int) -> _News | None:
+def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int) -> News | None:
     series = seen.series
     seen_at = max(now, (series.bound("changed_at", bounds) or 0) + 1)
-    rows = [_version(row, before, seen_at) for row, before in _changes(dataset, seen, stored, seen_at)]
+    rows = [
+        {**row, "version": before["version"] + 1 if before else 1, "seen_at": seen_at}
+        for row, before in _changes(dataset, seen, stored, seen_at)
+    ]
     new = {**seen.memos, **(frontier(seen.page, bounds) if seen.page else {})}
     if rows:
         new["changed_at"] = seen_at
@@ -121,7 +107,7 @@ def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, in
             new |= _open_since(dataset, rows, series.bound("open_since", bounds) or 0)
         if "retained_at" in dataset.remembered:  # just shown: nothing to miss
             new.setdefault("retained_at", series.bound("retained_at", bounds) or seen_at)
-    return _News(series, rows, new) if moved(series, new, bounds, also=bool(rows)) else None
+    return News(series, rows_of(dataset, rows), new) if moved(series, new, bounds, also=bool(rows)) else None
 
 
 def _refuse_others(table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]) -> None:
@@ -130,10 +116,6 @@ def _refuse_others(table: Table, seen: Sequence[Seen], stored: _Stored, bounds: 
         until = one.series.bound("until_id", bounds) or 0
         if problem := contradiction(table, one.series, one.rows, stored, until):
             raise problem
-
-
-def _version(row: Row, before: Row | None, seen_at: int) -> Row:
-    return {**row, "version": before["version"] + 1 if before else 1, "seen_at": seen_at}
 
 
 def _changes(dataset: Dataset, seen: Seen, stored: _Stored, now: int) -> Iterator[tuple[Row, Row | None]]:

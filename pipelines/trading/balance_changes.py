@@ -16,9 +16,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from connectors.lake import Lake, Move, Stale
+from connectors.lake import Lake, Move
 from pipelines.pull.symbols import Listing
 from pipelines.store.filters import between, within
+from pipelines.store.news import note
 from pipelines.store.rows import with_instants
 from schemas.datasets.account import BALANCES
 from schemas.datasets.orders import ALLOCATIONS, FILLS
@@ -140,10 +141,7 @@ def _marks(lake: Lake, account: str, market: str) -> _Marks:
 
 def _note(lake: Lake, account: str, market: str, marks: _Marks, **new: int) -> None:
     expected = {"explained_at": marks.explained, "suspect_at": marks.suspect, "revision": marks.revision}
-    try:
-        lake.table(BALANCES).commit(None, [Move(_series(account, WALLET[market]), expected, new)])
-    except Stale:
-        return  # another process looks into it, or took a newer snapshot; the next run sees what it left
+    note(lake.table(BALANCES), [Move(_series(account, WALLET[market]), expected, new)])
 
 
 def _series(account: str, wallet: str) -> Series:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.lake import Lake, Move, Stale
+from connectors.lake import Lake, Move
 from pipelines.store.filters import within
 from pipelines.store.id_cursor import symbol_of
+from pipelines.store.news import note
 from pipelines.store.rows import column, last_of, with_instants
 from schemas.datasets.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
 from schemas.model.dataset import Dataset
@@ -114,9 +114,7 @@ def raise_open_since(lake: Lake, account: str, market: str) -> None:
         for series, stand in stands_by_series(lake, ORDERS, account, market).items()
         if stand.get("open_since", 0) != oldest.get(series, 0)
     ]
-    with suppress(Stale):  # another process moved on; the next run looks a little further back than it has to
-        if moves:
-            table.commit(None, moves)
+    note(table, moves)
 
 
 def note_unsettled(
@@ -133,6 +131,4 @@ def note_unsettled(
         new = {"unsettled_id": min(left), "unsettled_until_id": max(left) + 1} if left else dict.fromkeys(_UNSETTLED, 0)
         if asked(series["symbol"]) and any(stand.get(name, 0) != value for name, value in new.items()):
             moves.append(Move.of(series, new, bounds))
-    with suppress(Stale):  # another process moved on; the next run notes how things stand then
-        if moves:
-            table.commit(None, moves)
+    note(table, moves)

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 import pyarrow.compute as pc
 
-from connectors.lake import Lake, Move, Stale
+from connectors.lake import Lake, Move
 from pipelines.store.filters import among, timestamp, within
 from pipelines.store.id_cursor import symbol_of
+from pipelines.store.news import note
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDERS, PREVENTED_MATCHES
@@ -177,11 +178,7 @@ def note_matched(lake: Lake, series: Sequence[Due], now: int) -> None:
         for one in series
         if (new := _marks(one, bounds, now, matched=one.series not in late))
     ]
-    try:
-        if moves:
-            table.commit(None, moves)
-    except Stale:
-        return  # another process moved on; what it left is compared by the next run
+    note(table, moves)
 
 
 def _marks(one: Due, bounds: Mapping[str, int], now: int, *, matched: bool) -> dict[str, int]:

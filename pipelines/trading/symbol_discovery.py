@@ -8,14 +8,14 @@ log of the lists of orders when the archive was last asked for names that the ex
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from connectors.binance.endpoints.model import Endpoint
-from connectors.lake import Lake, Move, Stale
+from connectors.lake import Lake, Move
 from pipelines.pull.symbols import Listing, covered, known
+from pipelines.store.news import note
 from pipelines.trading.balance_changes import Suspicion, held_assets, suspicion
 from pipelines.trading.cursors import Stands, is_traded, known_symbols, stands_of
 from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
@@ -116,9 +116,7 @@ def note_archive(lake: Lake, account: str, market: str, names: Collection[str], 
     """Remember that names were looked for in the archive, once each of them was probed."""
     if stands_of(lake, FILLS, account, market).keys() >= set(names):
         table, series = lake.table(ORDER_LISTS), Series.of(ORDER_LISTS, account=account, market=market)
-        move = Move.of(series, {"archive_at": now}, table.bounds())
-        with suppress(Stale):  # another process moved on; the next run looks again
-            table.commit(None, [move])
+        note(table, [Move.of(series, {"archive_at": now}, table.bounds())])
 
 
 def probes_allowed(probe: Endpoint, share: float, minutes: float) -> int:

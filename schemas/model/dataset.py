@@ -132,6 +132,10 @@ class Dataset:
         """What stays the same from version to version: the key without its last column."""
         return self.key[:-1]
 
+    def identity_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Which thing a row is a version of."""
+        return tuple(row[name] for name in self.identity)
+
     @property
     def version(self) -> str:
         """The column that tells the versions of one thing apart, the last one highest."""

@@ -1,0 +1,44 @@
+"""What is new to the lake, committed from where its series stood when that was found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from connectors.lake import Move, Stale, Table
+from schemas.model.errors import Problem
+from schemas.model.series import Series
+
+ROUNDS = 20  # each lost race means another process got further
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """New rows of one series, and the bounds they leave."""
+
+    series: Series
+    rows: pa.Table
+    bounds: Mapping[str, int]
+
+
+def commit_news(table: Table, find: Callable[[Mapping[str, int]], Sequence[News]]) -> int:
+    """Commit what `find` sees as new from given bounds, anew when another process moved first; how many rows it was."""
+    for _ in range(ROUNDS):
+        bounds = table.bounds()
+        found = find(bounds)
+        if not found:
+            return 0
+        moves = [Move.of(one.series, one.bounds, bounds) for one in found]
+        with suppress(Stale):
+            return table.commit(pa.concat_tables(one.rows for one in found), moves).rows
+    raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
+
+
+def note(table: Table, moves: Sequence[Move]) -> None:
+    """Note how series stand; where another process moved on, the next run notes how they stand then."""
+    with suppress(Stale):
+        if moves:
+            table.commit(None, moves)
