@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +23,7 @@ from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
+from pipelines.runs.failed_run import note_failed_run, note_failure
 from pipelines.runs.registry import Task, Unit, Window, units_of
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import admit, keys_for
@@ -31,6 +32,7 @@ from pipelines.settings.markets import family_of
 from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
+from schemas.model.instants import wall_clock
 
 Pause = Callable[[float], Awaitable[object]]
 
@@ -196,20 +198,34 @@ async def run_flow(
 
     `pull` is what a scheduler puts around the pulling of a unit.
     """
-    async with open_run(
-        config, name, progress=progress, stop=stop, window=window, state=state, again=again, pause=pause
-    ) as run:
-        for unit in run.units:
-            receipt = await pull(run, unit)
-            if stop.is_set() or hopeless(receipt):
-                break
+    started = wall_clock()
+    opened = open_run(config, name, progress=progress, stop=stop, window=window, state=state, again=again, pause=pause)
+    try:
+        async with opened as run:
+            for unit in run.units:
+                receipt = await pull(run, unit)
+                if stop.is_set() or hopeless(receipt):
+                    break
+    except UsageProblem:
+        raise  # nothing ran
+    except Exception as error:
+        await asyncio.to_thread(note_failed_run, config, name, error, started)
+        raise
     receipts = [receipt for receipt, _, _ in run.receipts]
-    progress.waiting("merging small files")
+    beside = await _tidied(run, {failure.why for receipt in receipts for failure in receipt.failures})
+    if not beside:
+        return receipts
+    failed = Receipt.of_flow(name, *beside)
+    await asyncio.to_thread(note_failure, run.session.lake, run.session.journal, failed, wall_clock())
+    return [*receipts, failed]
+
+
+async def _tidied(run: Run, told: Collection[str]) -> list[Failure]:
+    """Merge small files; what went wrong with that or with the journal, and is not told already."""
+    run.session.progress.waiting("merging small files")
     untidy = await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
-    progress.waiting(None)
-    told = {failure.why for receipt in receipts for failure in receipt.failures}
-    beside = {one.why: one for one in [*untidy, *run.unwritten] if one.why not in told}  # what is damaged is told once
-    return [*receipts, Receipt.of_flow(name, *beside.values())] if beside else receipts
+    run.session.progress.waiting(None)
+    return [*{one.why: one for one in [*untidy, *run.unwritten] if one.why not in told}.values()]
 
 
 async def backfill(

@@ -57,11 +57,12 @@ CORRECTIONS = Dataset(
 
 RUNS = Dataset(
     name="runs",
-    doc="One row a run and dataset: what was asked for, what came, how it ended.",
+    doc="One row per run and dataset: what was asked for, what came, how it ended; and one for a run that failed as a "
+    "whole.",
     columns=(
         Column("run", TEXT, "identifier of the run"),
         Column("flow", TEXT, "its name in flows.yaml"),
-        Column("dataset", TEXT, "the dataset pulled"),
+        Column("dataset", TEXT, "the dataset pulled; empty for what failed beside the datasets or before them"),
         Column("market", TEXT, "NULL where the dataset has none", nullable=True),
         Column("account", TEXT, "NULL where the dataset has none", nullable=True),
         Column("started", TIME, "first request, the exchange's time"),
