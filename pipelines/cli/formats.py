@@ -1,54 +1,64 @@
-"""The answer to a query on stdout: a table to look at, CSV, JSON or Parquet to work with. Decimals stay exact.
+"""The answer to a query: a table to look at, CSV, JSON or Parquet to work with. Decimals stay exact.
 
-All but the table are written as the rows come, so that an answer may be larger than the memory.
+All but the tables are written as the rows come, so that an answer may be larger than the memory.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Literal, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
 
-from pipelines.cli import output
-from pipelines.cli.output import escaped, say, text
+from connectors.lake.sql.session import Shape, stream
+from connectors.lake.sql.texts import csv_lines, json_lines, readable, storable
+from pipelines.cli.output import escaped, say, write
 from pipelines.cli.tables import shown, write_records, write_table
 from schemas.model.errors import UsageProblem
 
 Format = Literal["table", "vertical", "csv", "json", "parquet"]
 SHOWN_ROWS = 1000
+_LOOKED_AT = ("table", "vertical")
 _ALL_ROWS = ", which --format csv, json or parquet writes"
 _RECORDS = "--format vertical shows them."
-_AT_A_TIME = 10_000  # rows as Python values
 
 
-def write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Format, max_rows: int | None = None) -> None:
-    """Write the rows in a format: up to `max_rows`, else a table's first thousand; what is left out is said."""
-    default = SHOWN_ROWS if form == "table" else None
-    head = _Head(batches, default if max_rows is None else max_rows)
-    _WRITERS[form](schema, head)
+def write_answer(
+    session: DuckDBPyConnection, sql: str, form: Format, *, max_rows: int | None = None, file: Path | None = None
+) -> None:
+    """Write the rows that answer a question, to stdout or a file: up to `max_rows`, else a table's first thousand.
+
+    What is left out is said. A file is there as a whole or, when anything goes wrong, as it was before.
+    """
+    shape, writer = _WRITERS[form]
+    schema, batches = stream(session, sql, shape)
+    head = _Head(batches, SHOWN_ROWS if form in _LOOKED_AT and max_rows is None else max_rows)
+    with replacing(file) if file else nullcontext(sys.stdout) as out:
+        writer(schema, head, out)
     if head.is_cut:
         say(f"These are the first {head.limit:,} rows; there are more{'' if max_rows else _ALL_ROWS}.")
+    elif file or form in _LOOKED_AT:
+        say(f"{head.rows:,} {'row' if head.rows == 1 else 'rows'}{f' in {file}' if file else ''}.")
 
 
 class _Head:
-    """The batches up to a number of rows; afterwards, whether there were more."""
+    """The batches up to a number of rows; afterwards, how many came and whether there were more."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch], limit: int | None) -> None:
         self._batches = batches
         self.limit = limit
-        self.is_cut = False
+        self.rows, self.is_cut = 0, False
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        rows = 0
         for batch in self._batches:
-            wanted = batch if self.limit is None else batch.slice(0, self.limit - rows)
-            rows += wanted.num_rows
+            wanted = batch if self.limit is None else batch.slice(0, self.limit - self.rows)
+            self.rows += wanted.num_rows
             if wanted.num_rows:
                 yield wanted
             if wanted.num_rows < batch.num_rows:
@@ -56,70 +66,72 @@ class _Head:
                 return
 
 
-def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    write_table(schema.names, _rows(batches), cell=shown, elsewhere=_RECORDS)
+@contextmanager
+def replacing(file: Path) -> Iterator[TextIO]:
+    """A file that takes the place of another when all is written; what is no file, such as a pipe, is written to."""
+    special = file.exists() and not file.is_file()
+    path = file if special else file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        if not special:
+            path.replace(file)
+    except BrokenPipeError:
+        raise  # which is no failure
+    except OSError as error:
+        raise UsageProblem(f"{file} cannot be written: {error.strerror}.", "Name another file with -o.") from None
+    finally:
+        if not special:
+            path.unlink(missing_ok=True)
 
 
-def _vertical(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    write_records(schema.names, _rows(batches), cell=shown)
+def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: TextIO) -> None:
+    write_table(schema.names, _rows(batches), cell=shown, elsewhere=_RECORDS, stream=stream)
 
 
-def _csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    writer = csv.writer(_Stdout(), lineterminator="\n")
-    writer.writerow(schema.names)
-    writer.writerows([text(value) for value in row] for row in _rows(batches))
+def _vertical(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: TextIO) -> None:
+    write_records(schema.names, _rows(batches), cell=shown, stream=stream)
 
 
-class _Stdout:
-    """What the csv module may write to."""
-
-    def write(self, data: str) -> None:
-        output.write(data)
+def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _json(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """One array, one row a line; decimals and instants are text, so that no reader rounds them."""
+def _lines(batches: Iterable[pa.RecordBatch]) -> Iterator[list[str]]:
+    """What DuckDB made of the rows, some thousands at a time."""
+    for batch in batches:
+        yield cast("list[str]", batch.column(0).to_pylist())
+
+
+def _csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: TextIO) -> None:
+    write(f"{schema.names[0]}\n", stream)
+    for lines in _lines(batches):
+        write("\n".join([*lines, ""]), stream)
+
+
+def _json(_: pa.Schema, batches: Iterable[pa.RecordBatch], stream: TextIO) -> None:
+    """One array, one row a line."""
     before = "["
-    for row in _rows(batches):
-        named = dict(zip(schema.names, map(_finite, row), strict=True))
-        sys.stdout.write(f"{before}\n{escaped(json.dumps(named, ensure_ascii=False, default=text))}")
+    for lines in _lines(batches):
+        write(f"{before}\n" + ",\n".join(map(escaped, lines)), stream)
         before = ","
-    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+    write("[]\n" if before == "[" else "\n]\n", stream)
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no word for infinity and NaN, however deep they lie."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case dict():
-            return {name: _finite(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_finite(each) for each in value]
-        case _:
-            return value
-
-
-def _parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    if sys.stdout.isatty():
-        raise UsageProblem("Parquet is not for a terminal.", "Send it to a file: binlake query ... > rows.parquet")
-    with pq.ParquetWriter(sys.stdout.buffer, schema, compression="zstd") as file:
+def _parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: TextIO) -> None:
+    if stream.isatty():
+        raise UsageProblem("Parquet is not for a terminal.", "Write it to a file: binlake query ... -o rows.parquet")
+    with pq.ParquetWriter(stream.buffer, schema, compression="zstd") as file:
         for batch in batches:
             file.write_batch(batch)
 
 
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
-    """Row by row, some thousands of Python values at a time."""
-    for batch in batches:
-        for start in range(0, batch.num_rows, _AT_A_TIME):
-            columns = batch.slice(start, _AT_A_TIME).columns
-            yield from zip(*(column.to_pylist() for column in columns), strict=True)
-
-
-_WRITERS: dict[Format, Callable[[pa.Schema, Iterable[pa.RecordBatch]], None]] = {
-    "table": _table,
-    "vertical": _vertical,
-    "csv": _csv,
-    "json": _json,
-    "parquet": _parquet,
+_Writer = Callable[[pa.Schema, Iterable[pa.RecordBatch], TextIO], None]
+_WRITERS: dict[Format, tuple[Shape, _Writer]] = {
+    "table": (readable, _table),
+    "vertical": (readable, _vertical),
+    "csv": (csv_lines, _csv),
+    "json": (json_lines, _json),
+    "parquet": (storable, _parquet),
 }

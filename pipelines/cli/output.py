@@ -84,9 +84,10 @@ class PlainFormatter(logging.Formatter):
         return "\n".join(plain(without_keys(line)) for line in super().format(record).splitlines())
 
 
-def write(data: str) -> None:
-    """Data as it is; a terminal gets it without control characters."""
-    sys.stdout.write("\n".join(map(plain, data.split("\n"))) if sys.stdout.isatty() else data)
+def write(data: str, stream: TextIO | None = None) -> None:
+    """Data as it is, on stdout unless told otherwise; a terminal gets it without control characters."""
+    out = stream or sys.stdout
+    out.write("\n".join(map(plain, data.split("\n"))) if out.isatty() else data)
 
 
 def write_json(value: Any) -> None:

@@ -56,9 +56,16 @@ def write_table(
         say(f"Left out for want of width: {', '.join(left_out)}. {elsewhere}")
 
 
-def write_records(header: Sequence[str], rows: Iterable[Sequence[Any]], *, cell: Callable[[Any], str]) -> None:
+def write_records(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    cell: Callable[[Any], str] | None = None,
+    stream: TextIO | None = None,
+) -> None:
     """Each row as lines of a name and its value."""
-    _write_records(_columns(header, rows, cell, sys.stdout), sys.stdout)
+    out = stream or sys.stdout
+    _write_records(_columns(header, rows, cell or grouped, out), out)
 
 
 def grouped(value: Any) -> str:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import struct
+import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +53,12 @@ def drawn(work: Callable[[], Any], *, width: int, env: Mapping[str, str] = UTF8)
         reader = threading.Thread(target=lambda: parts.extend(arriving(ours)))
         reader.start()
         try:
-            with os.fdopen(theirs, "w", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
+            with (
+                os.fdopen(theirs, "w", encoding="utf-8") as stream,
+                redirect_stdout(stream),
+                redirect_stderr(stream),
+                patch.object(sys, "stdin", stream),  # a terminal, at which nobody types
+            ):
                 code = work()
         finally:
             reader.join()

@@ -17,7 +17,7 @@ from weakref import finalize
 
 import duckdb
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from connectors.lake import Lake
 from connectors.lake.sql.errors import meant, problem, refused, vanished
@@ -37,6 +37,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 Result = TypeVar("Result")
 Answer = tuple[pa.Schema, Iterator[pa.RecordBatch]]
+Shape = Callable[[DuckDBPyRelation], DuckDBPyRelation]
 
 _STREAMED_ROWS = 100_000  # at a time
 
@@ -84,13 +85,13 @@ def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:
     return _on_current_files(connection, _lake(connection), lambda: _whole(connection, sql))
 
 
-def stream(connection: DuckDBPyConnection, sql: str) -> Answer:
-    """The answer that `run` would give, a part at a time: it may be larger than the memory.
+def stream(connection: DuckDBPyConnection, sql: str, shape: Shape | None = None) -> Answer:
+    """The answer that `run` would give, a part at a time: it may be larger than the memory. `shape` rewords it.
 
     A file that maintenance removes after the first part is TryLater: what was handed out cannot be taken back.
     """
     lake = _lake(connection)
-    schema, batches = _on_current_files(connection, lake, lambda: _begun(connection, sql))
+    schema, batches = _on_current_files(connection, lake, lambda: _begun(connection, sql, shape))
     return schema, _going_on(connection, lake, batches)
 
 
@@ -115,12 +116,12 @@ def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable
 
 
 def _whole(connection: DuckDBPyConnection, sql: str) -> pa.Table:
-    schema, batches = _answer(connection, sql)
+    schema, batches = _answer(connection, sql, None)
     return pa.Table.from_batches(batches, schema)
 
 
-def _begun(connection: DuckDBPyConnection, sql: str) -> Answer:
-    schema, batches = _answer(connection, sql)
+def _begun(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> Answer:
+    schema, batches = _answer(connection, sql, shape)
     first = list(islice(batches, 1))
     return schema, chain(first, batches)
 
@@ -134,9 +135,10 @@ def _going_on(
         raise _problem(error, connection, lake) from None
 
 
-def _answer(connection: DuckDBPyConnection, sql: str) -> Answer:
+def _answer(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> Answer:
     with _duckdb_errors():
-        reader = connection.sql(question(connection, sql)).to_arrow_reader(_STREAMED_ROWS)
+        relation = connection.sql(question(connection, sql))
+        reader = (shape(relation) if shape else relation).to_arrow_reader(_STREAMED_ROWS)
     return reader.schema, _parts(reader)
 
 
