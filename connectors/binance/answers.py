@@ -61,8 +61,7 @@ def _plain(values: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
 
 
 def _unsigned(endpoint: Endpoint) -> Iterator[Column]:
-    assert endpoint.dataset is not None  # noqa: S101 - it has rows
-    return (column for column in endpoint.dataset.columns if column.type in DECIMALS and not column.signed)
+    return (column for column in endpoint.feeds.columns if column.type in DECIMALS and not column.signed)
 
 
 def _refuse_negative(rows: pa.Table, endpoint: Endpoint, column: Column) -> None:
@@ -80,8 +79,7 @@ def _first(values: pa.ChunkedArray[Any], wrong: Any) -> str | None:
 
 def _each_once(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any]) -> pa.Table:
     """Of a list that is whole: a row that is printed twice counts once, two that contradict one another are refused."""
-    assert endpoint.dataset is not None  # noqa: S101 - it has rows
-    names = [name for name in endpoint.dataset.key if name not in constants]
+    names = [name for name in endpoint.feeds.key if name not in constants]
     keys = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
     if len(set(keys)) == len(keys):
         return rows

@@ -19,7 +19,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +26,7 @@ from connectors.binance.clock import steady_clock
 from connectors.binance.errors import Banned, BinanceError, Firewalled, Throttled
 from connectors.binance.pools import Pool
 from schemas.model.errors import Problem, TryLater
+from schemas.model.instants import utc_text
 
 WINDOW_S = 60.0
 GUARD_S = 0.25  # our minute begins this much after the exchange's: clocks agree no better than that
@@ -241,7 +241,7 @@ class Budget:
         left_s, until_s, closure = self._blocked(pool)
         if left_s <= 0:
             return None
-        until = datetime.fromtimestamp(until_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        until = utc_text(int(until_s * 1e6))
         if left_s > closure.patience_s:
             raise closure.kind(f"{closure.why} until {until}.", closure.way_out, until_ms=int(until_s * 1000))
         return left_s, f"{closure.shown} until {until}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote
@@ -49,6 +50,10 @@ BODY_CAP = 64 * 2**20
 _OK = 200
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
 _SHOWN = 100  # of a query, in an error
+
+
+Constants = Mapping[str, str | int]
+Reader = Callable[[bytes, Endpoint, Constants], tuple[pa.Table, list[Refused]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,31 +154,25 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def rows(self, endpoint: Endpoint, constants: Mapping[str, str | int], **params: Param) -> pa.Table:
+    async def rows(self, endpoint: Endpoint, constants: Constants, **params: Param) -> pa.Table:
         """The rows of an answer, with exactly the schema of the endpoint's dataset."""
-        try:
-            return await self._rows(endpoint, constants, params)
-        except Mismatched:  # once may be an accident on the way
-            return await self._rows(endpoint, constants, params)
-
-    async def _rows(
-        self, endpoint: Endpoint, constants: Mapping[str, str | int], params: Mapping[str, Param]
-    ) -> pa.Table:
-        return held(decode(await self.body(endpoint, **params), endpoint, constants), endpoint, constants, params)
+        rows, _ = await self._held(lambda *told: (decode(*told), []), endpoint, constants, params)
+        return rows
 
     async def readable_rows(
-        self, endpoint: Endpoint, constants: Mapping[str, str | int], **params: Param
+        self, endpoint: Endpoint, constants: Constants, **params: Param
     ) -> tuple[pa.Table, list[Refused]]:
         """The rows of a list that can be held exactly, and those that cannot."""
-        try:
-            return await self._readable_rows(endpoint, constants, params)
-        except Mismatched:
-            return await self._readable_rows(endpoint, constants, params)
+        return await self._held(decode_readable, endpoint, constants, params)
 
-    async def _readable_rows(
-        self, endpoint: Endpoint, constants: Mapping[str, str | int], params: Mapping[str, Param]
+    async def _held(
+        self, read: Reader, endpoint: Endpoint, constants: Constants, params: Mapping[str, Param]
     ) -> tuple[pa.Table, list[Refused]]:
-        rows, refused = decode_readable(await self.body(endpoint, **params), endpoint, constants)
+        """The rows of an answer that agrees with its question: one that does not may be an accident on the way."""
+        rows, refused = read(await self.body(endpoint, **params), endpoint, constants)
+        with suppress(Mismatched):
+            return held(rows, endpoint, constants, params), refused
+        rows, refused = read(await self.body(endpoint, **params), endpoint, constants)
         return held(rows, endpoint, constants, params), refused
 
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:

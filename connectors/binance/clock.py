@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from connectors.binance.errors import Unreadable
-from schemas.model.instants import moment
+from schemas.model.instants import utc_text
 
 MILLISECONDS_FROM = 10**11  # smaller numbers are seconds
 MICROSECONDS_FROM = 10**14
@@ -70,7 +70,7 @@ class Reading:
             )
         if dated is not None and abs(instant - dated) > DATE_SPREAD_S * 1e6:
             raise wrong_time(
-                f"printed {_utc(instant)} for its time, but {_utc(dated)} in the Date header of the same answer"
+                f"printed {utc_text(instant)} for its time, but {utc_text(dated)} in the Date header of the same answer"
             )
         return instant / 1e6
 
@@ -112,10 +112,6 @@ class ExchangeClock:
             shown = header_us(date)
             if shown is not None:
                 self._offset_s = shown / 1e6 - own_s
-
-
-def _utc(instant: int) -> str:
-    return f"{moment(instant):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def wrong_time(what: str) -> Unreadable:

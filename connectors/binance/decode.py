@@ -24,7 +24,6 @@ from connectors.binance.clock import EARLIEST_US, LATEST_US, MICROSECONDS_FROM, 
 from connectors.binance.endpoints.model import Endpoint, Unset, Windows
 from connectors.binance.errors import Unreadable
 from connectors.binance.misprints import NOT_STORED, misprint
-from schemas.model.dataset import Dataset
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 from schemas.model.instants import micros
 
@@ -64,7 +63,7 @@ def decode_readable(
             rows: list[msgspec.Raw] = _rows(body, endpoint, msgspec.Raw)
     refused: list[Refused] = []
     found = list(_readable(rows, endpoint, constants, refused))
-    return pa.concat_tables([_dataset(endpoint).schema.empty_table(), *found]), refused
+    return pa.concat_tables([endpoint.feeds.schema.empty_table(), *found]), refused
 
 
 def _readable(
@@ -84,7 +83,7 @@ def _readable(
 
 def _id_of(row: msgspec.Raw, endpoint: Endpoint) -> int | None:
     """What the row is called, if that can be read at all."""
-    name = _dataset(endpoint).id_column
+    name = endpoint.feeds.id_column
     try:
         fields = msgspec.json.decode(row, type=dict[str, msgspec.Raw])
         number: int = msgspec.json.decode(fields[_wire(endpoint)[name]], type=int)
@@ -95,7 +94,7 @@ def _id_of(row: msgspec.Raw, endpoint: Endpoint) -> int | None:
 
 def decode(body: bytes, endpoint: Endpoint, constants: Mapping[str, str | int]) -> pa.Table:
     """The rows of an answer. `constants` are the columns that the answer does not print; times in microseconds."""
-    dataset = _dataset(endpoint)
+    dataset = endpoint.feeds
     unknown = constants.keys() - set(dataset.schema.names)
     if unknown:
         raise ValueError(f"{dataset.name} has no column {', '.join(sorted(unknown))}")
@@ -110,12 +109,6 @@ def decode(body: bytes, endpoint: Endpoint, constants: Mapping[str, str | int]) 
     return pa.Table.from_arrays(columns, schema=dataset.schema)
 
 
-def _dataset(endpoint: Endpoint) -> Dataset:
-    if endpoint.dataset is None:
-        raise ValueError(f"{endpoint.name} feeds no dataset")
-    return endpoint.dataset
-
-
 def _printed(body: bytes, endpoint: Endpoint, constants: frozenset[str]) -> tuple[dict[str, Values], int]:
     """What the answer prints, column by column, and how many rows it has."""
     row = _row_type(endpoint, constants)
@@ -123,7 +116,7 @@ def _printed(body: bytes, endpoint: Endpoint, constants: frozenset[str]) -> tupl
     names = row.__struct_fields__
     printed: dict[str, Values] = dict.fromkeys(names, ())
     printed |= zip(names, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=False)
-    if REST in _dataset(endpoint).schema.names:
+    if REST in endpoint.feeds.schema.names:
         misfits = _without_misfits(printed, endpoint)
         known = frozenset(row.__struct_encode_fields__)
         fields = _rows(body, endpoint, dict[str, msgspec.Raw])
@@ -133,7 +126,7 @@ def _printed(body: bytes, endpoint: Endpoint, constants: frozenset[str]) -> tupl
 
 def _without_misfits(printed: dict[str, Values], endpoint: Endpoint) -> dict[int, set[str]]:
     """Make descriptive values that do not fit their column NULL; the names they were printed under, by row."""
-    dataset, wire = _dataset(endpoint), _wire(endpoint)
+    dataset, wire = endpoint.feeds, _wire(endpoint)
     misfits: dict[int, set[str]] = {}
     for column in dataset.columns:
         if column.name in printed and dataset.may_misfit(column):
@@ -186,7 +179,7 @@ def _unnested(body: bytes, rows_at: str, nested: str) -> bytes:
 @cache
 def _row_type(endpoint: Endpoint, constants: frozenset[str]) -> type[msgspec.Struct]:
     """The typed row of an endpoint: by position when its wire is a list of columns, else by name."""
-    dataset = _dataset(endpoint)
+    dataset = endpoint.feeds
     if isinstance(endpoint.wire, tuple):
         ordered = [dataset.column(name) for name in endpoint.wire]
         return msgspec.defstruct(endpoint.name, [_field(column, endpoint) for column in ordered], array_like=True)
@@ -201,7 +194,7 @@ def _row_type(endpoint: Endpoint, constants: frozenset[str]) -> type[msgspec.Str
 def _wire(endpoint: Endpoint) -> Mapping[str, str]:
     """Under which name each column is printed."""
     given = endpoint.wire if isinstance(endpoint.wire, Mapping) else {}
-    return {name: given.get(name, _camel(name)) for name in _dataset(endpoint).schema.names}
+    return {name: given.get(name, _camel(name)) for name in endpoint.feeds.schema.names}
 
 
 def _field(column: Column, endpoint: Endpoint) -> tuple[str, Any] | tuple[str, Any, Any]:
@@ -336,7 +329,7 @@ def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: En
 
 
 def _does_not_fit(column: Column, endpoint: Endpoint, value: str, wanted: str = "") -> Unreadable:
-    of, wanted = _dataset(endpoint).name, wanted or column.type.doc
+    of, wanted = endpoint.feeds.name, wanted or column.type.doc
     return Unreadable(
         f"{endpoint.name} printed {value[:_SHOWN]} for {column.name} of {of}, where this is expected: {wanted}.",
         NOT_STORED,

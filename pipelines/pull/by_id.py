@@ -93,8 +93,7 @@ class IdWalk:
 
     @property
     def dataset(self) -> Dataset:
-        assert self.endpoint.dataset is not None  # noqa: S101 - a list that is walked is stored
-        return self.endpoint.dataset
+        return self.endpoint.feeds
 
     @property
     def _by(self) -> ById:

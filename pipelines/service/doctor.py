@@ -8,7 +8,6 @@ import stat
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from pipelines.settings.loader import exposure, load
 from pipelines.settings.markets import family_of
 from schemas.config.flows import Account, FlowsFile, MaintenanceFlow
 from schemas.model.errors import Problem
+from schemas.model.instants import utc_text
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -129,8 +129,7 @@ def _budget(budget: Budget, families: Iterable[str]) -> Finding:
     states = {CLOCKS[family].pool.name: budget.state(CLOCKS[family].pool) for family in families}
     blocked_until = max((state.blocked_until or 0.0 for state in states.values()), default=0.0)
     if blocked_until:
-        until = datetime.fromtimestamp(blocked_until, UTC)
-        says = f"this address must not ask before {until:%Y-%m-%d %H:%M:%S} UTC"
+        says = f"this address must not ask before {utc_text(int(blocked_until * 1e6))}"
         return Finding("budget", "fail", says, "Wait; asking earlier makes it longer.", exit_code=75)
     used = (f"{state.used:,} of {state.usable:,} weight of {name}" for name, state in states.items())
     return Finding("budget", "ok", f"{' and '.join(used)} used this minute")

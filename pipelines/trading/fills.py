@@ -12,15 +12,14 @@ import pyarrow as pa
 from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Tally
-from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk
 from pipelines.store.append import add_rows
 from pipelines.store.id_cursor import Landed, Page, constants, page_of
 from pipelines.store.lookup import LAG_US
 from pipelines.store.rows import column
-from pipelines.trading.calls import TradingCalls, calls_of
-from pipelines.trading.cursors import back_again, stands_of
+from pipelines.trading.account_pull import AccountPull
+from pipelines.trading.calls import TradingCalls
+from pipelines.trading.cursors import back_again
 from pipelines.trading.missing_fills import Due, Told, due, lacking, note_matched, still_lacking, unexplained
 from pipelines.trading.orders import ASK_AGAIN_US
 from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
@@ -31,17 +30,8 @@ from schemas.model.series import Series
 
 
 @dataclass(slots=True, kw_only=True)
-class FillPull:
+class FillPull(AccountPull):
     """One pull of an account's fills, and of the allocations and prevented matches that its orders point to."""
-
-    session: Session
-    tally: Tally
-    account: str
-    market: str
-
-    @property
-    def calls(self) -> TradingCalls:
-        return calls_of(self.market)
 
     async def run(self, symbols: Iterable[str]) -> None:
         """Bring the fills of these symbols in line with their orders."""
@@ -65,7 +55,8 @@ class FillPull:
         late = await asyncio.to_thread(
             partial(overdue, before=before, gone_before=gone_before), lake, self.account, self.market, symbols
         )
-        unanswered = await OrderLook(session=self.session, tally=self.tally).run(late)
+        look = OrderLook(session=self.session, tally=self.tally, account=self.account, market=self.market)
+        unanswered = await look.run(late)
         wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
         return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered
 
@@ -74,7 +65,7 @@ class FillPull:
 
         Of those `probed` it is noted at their end that they were looked for from the first on.
         """
-        stands = await asyncio.to_thread(stands_of, self.session.lake, FILLS, self.account, self.market)
+        stands = await self.stands(FILLS)
         known = {"probed_at": self.session.client.now_us() - LAG_US}
         walk = self._walk(self.calls.fills)
         walk.memos, walk.at_end = back_again(stands), lambda one: known if one in probed else {}

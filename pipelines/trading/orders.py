@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,13 +15,12 @@ from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure, Tally
-from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE, IdWalk, Store
-from pipelines.store.id_cursor import Landed, Page, constants
+from pipelines.store.id_cursor import Landed, Page
 from pipelines.store.lookup import LAG_US, lacks_rows
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Row, Seen, add_versions, by_series, refuse_others
-from pipelines.trading.calls import TradingCalls, calls_of
+from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.cursors import (
     OpenOrder,
     back_again,
@@ -30,7 +29,6 @@ from pipelines.trading.cursors import (
     note_unsettled,
     open_orders,
     raise_open_since,
-    stands_of,
 )
 from pipelines.trading.retention import Retention
 from schemas.datasets.orders import ORDER_LISTS, ORDERS
@@ -43,25 +41,17 @@ ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any 
 
 
 @dataclass(slots=True, kw_only=True)
-class OrderPull:
+class OrderPull(AccountPull):
     """One pull of an account's orders; of some symbols, or of every one the account is known to trade."""
 
-    session: Session
-    tally: Tally
-    account: str
-    market: str
     symbols: Collection[str] | None = None
-
-    @property
-    def calls(self) -> TradingCalls:
-        return calls_of(self.market)
 
     async def run(self) -> None:
         """Walk the orders of what the lake holds, settle what was open, and bring lists and other orders up to date.
 
         What the lake holds comes first: what has another history than that, after a reset, must not be stored.
         """
-        stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
+        stands = await self.stands(ORDERS)
         held = {symbol for symbol, stand in stands.items() if is_traded(stand)}
         wanted = {symbol for symbol in held if self._wants(symbol)}
         if held and not wanted:
@@ -75,7 +65,7 @@ class OrderPull:
 
     async def walk(self, symbols: Iterable[str]) -> None:
         """Bring the orders of these symbols up to date by id; what changed last first, since that is still shown."""
-        stands = await asyncio.to_thread(stands_of, self.session.lake, ORDERS, self.account, self.market)
+        stands = await self.stands(ORDERS)
         ordered = sorted(symbols, key=lambda one: (-stands.get(one, {}).get("changed_at", 0), one))
         series = [self._series(symbol) for symbol in ordered]
         since = self.session.client.now_us() - ASK_AGAIN_US
@@ -83,7 +73,7 @@ class OrderPull:
         walk = self._walk(self.calls.orders, self._store_orders, memos=back_again(stands))
         await walk.run(known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
-        await self._add(gone)
+        await self.add_orders(gone)
 
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
@@ -132,7 +122,7 @@ class OrderPull:
         """Take out what the exchange shows as open."""
         self.session.progress.expect(requests=1, rows=0)
         shown = self._wanted(await self._shown())
-        await self._add(Seen(series=series, rows=rows) for series, rows in shown.items())
+        await self.add_orders([Seen(series=series, rows=rows) for series, rows in shown.items()])
         still = {(series, row["order_id"]) for series, rows in shown.items() for row in rows}
         unsettled -= {one for one in unsettled if (one.series, one.order_id) in still}
 
@@ -143,7 +133,7 @@ class OrderPull:
         waiting = iter(closed)
         while not self.session.stop.is_set() and (wave := list(islice(waiting, WAVE))):
             outcomes = await self._outcomes(wave)
-            await self._add(outcomes)
+            await self.add_orders(outcomes)
             told = {(seen.series, row["order_id"]) for seen in outcomes for row in seen.rows}
             told |= {(seen.series, order_id) for seen in outcomes for order_id in seen.unknown}
             unsettled -= {one for one in wave if (one.series, one.order_id) in told}
@@ -151,8 +141,8 @@ class OrderPull:
             await asyncio.to_thread(raise_open_since, self.session.lake, self.account, self.market)
 
     async def _shown(self) -> Sequence[Row]:
-        whose = {"account": self.account, "market": self.market}
-        rows, refused = await self.session.client.readable_rows(self.calls.open_orders, self._constants(whose))
+        known = self.order_constants({"account": self.account, "market": self.market})
+        rows, refused = await self.session.client.readable_rows(self.calls.open_orders, known)
         self.tally.failures += [Failure(f"{self.account}/{self.market}, order_id {one.id}", one.why) for one in refused]
         self.session.progress.advance(requests=1)
         return with_instants(rows)
@@ -187,25 +177,10 @@ class OrderPull:
         return [Seen(series=one, rows=rows[one], unknown=unknown[one]) for one in {*rows, *unknown}]
 
     async def _order(self, order: OpenOrder) -> pa.Table:
-        return await self.session.client.rows(
-            self.calls.order,
-            self._constants(order.series.values),
-            symbol=order.series["symbol"],
-            orderId=order.order_id,
-        )
+        return await self.ask_order(order.series, order.order_id)
 
     def _series(self, symbol: str) -> Series:
         return Series.of(ORDERS, account=self.account, market=self.market, symbol=symbol)
-
-    def _constants(self, values: Mapping[str, str]) -> dict[str, str | int]:
-        return constants(ORDERS, values, self.session.client.now_us())
-
-    async def _add(self, seen: Iterable[Seen]) -> None:
-        listed = list(seen)
-        if listed:
-            now = self.session.client.now_us()
-            landed = await asyncio.to_thread(add_versions, self.session.lake, ORDERS, listed, now)
-            self.tally.add(landed.rows)
 
 
 def _executing(rows: pa.Table) -> Sequence[bool]:

@@ -16,13 +16,10 @@ from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Tally
-from pipelines.context.session import Session
 from pipelines.pull.by_id import WAVE
-from pipelines.store.id_cursor import constants
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Seen, add_versions
-from pipelines.trading.calls import calls_of
+from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.errors import Problem
@@ -80,11 +77,8 @@ def _named(lake: Lake, account: str, market: str) -> tuple[defaultdict[str, set[
 
 
 @dataclass(slots=True, kw_only=True)
-class OrderLook:
+class OrderLook(AccountPull):
     """Asks for single orders by their ids."""
-
-    session: Session
-    tally: Tally
 
     async def run(self, found: Sequence[Overdue]) -> set[Series]:
         """Store what the exchange says of the unknown orders; return the series of which one was not answered."""
@@ -105,9 +99,7 @@ class OrderLook:
         return {series for series, _ in unanswered}
 
     async def _order(self, asked: tuple[Series, int]) -> pa.Table:
-        series, order_id = asked
-        known, call = constants(ORDERS, series.values, self.session.client.now_us()), calls_of(series["market"]).order
-        return await self.session.client.rows(call, known, symbol=series["symbol"], orderId=order_id)
+        return await self.ask_order(*asked)
 
     async def _add(self, series: Series, rows: pa.Table) -> None:
         seen = [Seen(series=series.in_dataset(ORDERS), rows=with_instants(rows))]

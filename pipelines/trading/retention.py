@@ -19,14 +19,12 @@ import pyarrow.compute as pc
 from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
-from pipelines.context.receipts import Tally
-from pipelines.context.session import Session
 from pipelines.store.filters import timestamp, within
-from pipelines.store.id_cursor import constants, symbol_of
+from pipelines.store.id_cursor import symbol_of
 from pipelines.store.lookup import ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
-from pipelines.store.versions import Seen, add_versions
-from pipelines.trading.calls import TradingCalls, calls_of
+from pipelines.store.versions import Seen
+from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.cursors import stands_of
 from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.errors import Problem
@@ -64,18 +62,10 @@ def doubts(lake: Lake, account: str, market: str, symbols: Collection[str] | Non
 
 
 @dataclass(slots=True, kw_only=True)
-class Retention:
+class Retention(AccountPull):
     """One look at what the exchange dropped; of some symbols of an account, or of all it has orders of."""
 
-    session: Session
-    tally: Tally
-    account: str
-    market: str
     symbols: Collection[str] | None = None
-
-    @property
-    def calls(self) -> TradingCalls:
-        return calls_of(self.market)
 
     async def run(self) -> None:
         """Mark what is due and not shown any more, and remember the look; what was learned is kept also on failure."""
@@ -95,7 +85,7 @@ class Retention:
             seen.clear()
             raise
         finally:
-            await self._add(seen)
+            await self.add_orders(seen)
 
     def _looked_at(self, doubt: Doubt, dropped: Mapping[int, int]) -> Seen:
         return Seen(series=doubt.series, unknown=dropped, memos={"retained_at": self.session.client.now_us()})
@@ -134,9 +124,8 @@ class Retention:
     async def _exists(self, series: Series, order_id: int) -> bool:
         """Whether the exchange still knows an order that it lists no more."""
         self.session.progress.expect(requests=1, rows=0)
-        known = constants(ORDERS, series.values, self.session.client.now_us())
         try:
-            await self.session.client.rows(self.calls.order, known, symbol=series["symbol"], orderId=order_id)
+            await self.ask_order(series, order_id)
         except Fact:
             return False
         finally:
@@ -145,7 +134,7 @@ class Retention:
 
     async def _shown(self, series: Series, since: int) -> set[int]:
         """The ids of one page of orders."""
-        known = constants(ORDERS, series.values, self.session.client.now_us())
+        known = self.order_constants(series.values)
         rows, refused = await self.session.client.readable_rows(
             self.calls.orders, known, symbol=series["symbol"], orderId=since, limit=self.calls.orders.page_limit
         )
@@ -157,11 +146,6 @@ class Retention:
                 "No order was marked as gone; run again.",
             )
         return ids
-
-    async def _add(self, seen: Sequence[Seen]) -> None:
-        if seen:
-            now = self.session.client.now_us()
-            self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows)
 
 
 def _ended_unfilled(lake: Lake, series: Sequence[Series], now: int) -> dict[Series, dict[int, int]]:

@@ -23,6 +23,11 @@ def iso_text(instant_us: int) -> str:
     return moment(instant_us).isoformat().replace("+00:00", "Z")
 
 
+def utc_text(instant_us: int) -> str:
+    """An instant as a sentence names it, to the second."""
+    return f"{moment(instant_us):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def length_us(length: timedelta) -> int:
     """How many microseconds a length is."""
     return length // _MICROSECOND

@@ -313,5 +313,5 @@ def test_a_wrong_constant_is_a_programming_error():
     """A constant that is no column, or an endpoint without rows, is told at once."""
     with pytest.raises(ValueError, match="no column wallet"):
         decode(b"[]", KLINES, {**OF_SERIES, "wallet": "spot"})
-    with pytest.raises(ValueError, match="feeds no dataset"):
+    with pytest.raises(AssertionError, match="feeds no dataset"):
         decode(b"{}", API_RESTRICTIONS, {})

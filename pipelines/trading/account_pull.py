@@ -1,0 +1,52 @@
+"""What every pull of an account's trading shares: whose it is, in which market, and how one order is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipelines.context.receipts import Tally
+from pipelines.context.session import Session
+from pipelines.store.id_cursor import constants
+from pipelines.store.versions import Seen, add_versions
+from pipelines.trading.calls import TradingCalls, calls_of
+from pipelines.trading.cursors import Stands, stands_of
+from schemas.datasets.orders import ORDERS
+from schemas.model.dataset import Dataset
+from schemas.model.series import Series
+
+
+@dataclass(slots=True, kw_only=True)
+class AccountPull:
+    """A pull of what one account did in one market."""
+
+    session: Session
+    tally: Tally
+    account: str
+    market: str
+
+    @property
+    def calls(self) -> TradingCalls:
+        return calls_of(self.market)
+
+    async def stands(self, dataset: Dataset) -> Stands:
+        """Where each symbol stands."""
+        return await asyncio.to_thread(stands_of, self.session.lake, dataset, self.account, self.market)
+
+    def order_constants(self, values: Mapping[str, str]) -> dict[str, str | int]:
+        """What an answer about orders does not print."""
+        return constants(ORDERS, values, self.session.client.now_us())
+
+    async def ask_order(self, series: Series, order_id: int) -> pa.Table:
+        """One order as it is now; Fact where the exchange does not know it."""
+        known = self.order_constants(series.values)
+        return await self.session.client.rows(self.calls.order, known, symbol=series["symbol"], orderId=order_id)
+
+    async def add_orders(self, seen: Sequence[Seen]) -> None:
+        """Store what was seen of orders."""
+        if seen:
+            now = self.session.client.now_us()
+            self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows)
