@@ -10,16 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.clock import SPREAD_S
 from connectors.binance.endpoints.model import Endpoint, Param, Whole
-from connectors.lake import Move, Stale, Table
+from connectors.lake import Table
 from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
+from pipelines.store.news import commit_snapshot
 from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import Dataset
-from schemas.model.errors import Problem
-from schemas.model.grid import SECOND_US
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
@@ -54,9 +52,10 @@ async def pull_snapshot(
     session.progress.advance(requests=1)
     if symbols is not None:
         rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
+    table, now = session.lake.table(endpoint.feeds), session.client.now_us()
     if endpoint.feeds.amounts:
-        rows = await asyncio.to_thread(_what_counts, session.lake.table(endpoint.feeds), series, rows, observed_at)
-    tally.add(await _commit(session, series, rows, observed_at))
+        rows = await asyncio.to_thread(_what_counts, table, series, rows, observed_at)
+    tally.add(await asyncio.to_thread(commit_snapshot, table, series, observed_at, now, lambda: rows))
     if traded:
         tally.failures += _lacking(endpoint, series, rows, traded, named=symbols is not None)
 
@@ -112,21 +111,3 @@ def _nonzero(dataset: Dataset, rows: pa.Table) -> list[bool]:
 def _emptied(dataset: Dataset, row: Row, observed_at: int) -> Row:
     unknown = {column.name: None for column in dataset.columns if column.nullable}
     return {**row, **unknown, **dict.fromkeys(dataset.amounts, Decimal(0)), "observed_at": observed_at}
-
-
-async def _commit(session: Session, series: Series, rows: pa.Table, observed_at: int) -> int:
-    """Commit one snapshot; one that another process overtook is left out, since a newer one is there."""
-    table = session.lake.table(series.dataset)
-    previous = series.bound("observed_at", await asyncio.to_thread(table.bounds))
-    if previous is not None and previous >= observed_at:
-        if previous <= session.client.now_us() + SPREAD_S * SECOND_US:  # two readings of one clock differ
-            return 0
-        raise Problem(
-            f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
-        )
-    move = Move(series, {"observed_at": previous}, {"observed_at": observed_at})
-    try:
-        await asyncio.to_thread(table.commit, rows, [move])
-    except Stale:
-        return 0
-    return rows.num_rows

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from connectors.binance.endpoints.model import Endpoint, Groups, Whole
 from connectors.binance.errors import Rejected
-from connectors.lake import Lake, Move, Stale
+from connectors.lake import Lake
 from pipelines.context.session import Session
 from pipelines.store.filters import within
+from pipelines.store.news import commit_snapshot
 from pipelines.store.rows import last_by_identity, rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
@@ -39,7 +42,8 @@ async def pull_states(session: Session, endpoint: Endpoint, of: Mapping[str, str
             f"{endpoint.feeds.name} of {series.id} that were listed before.",
             "None was marked as gone; run again. An exchange that was wiped, as testnets are, needs a new lake.",
         )
-    return await asyncio.to_thread(_store, session.lake, series, look)
+    table, news = session.lake.table(series.dataset), partial(_news, session.lake, series, look)
+    return await asyncio.to_thread(commit_snapshot, table, series, look.at, session.client.now_us(), news)
 
 
 def last_states(lake: Lake, series: Series) -> dict[Key, Row]:
@@ -104,20 +108,12 @@ async def _look(session: Session, endpoint: Endpoint, series: Series) -> _Look:
     return _Look(now, walk, {dataset.identity_of(row): row for row in with_instants(rows)}, everything)
 
 
-def _store(lake: Lake, series: Series, look: _Look) -> int:
-    dataset, table = series.dataset, lake.table(series.dataset)
-    previous = series.bound("observed_at", table.bounds())
-    if previous is not None and previous >= look.at:
-        return 0  # a newer look was stored meanwhile
-    before = last_states(lake, series)
+def _news(lake: Lake, series: Series, look: _Look) -> pa.Table:
+    """A version of everything that differs from its last one, and a last one of what vanished."""
+    dataset, before = series.dataset, last_states(lake, series)
     changed = [row for key, row in look.printed.items() if _differs(dataset, row, before.get(key))]
     gone = [{**before[key], "gone_since": look.at, dataset.version: look.at} for key in look.gone(before)]
-    news = rows_of(dataset, [*changed, *gone])
-    try:
-        table.commit(news, [Move(series, {"observed_at": previous}, {"observed_at": look.at})])
-    except Stale:
-        return 0
-    return news.num_rows
+    return rows_of(dataset, [*changed, *gone])
 
 
 def _differs(dataset: Dataset, row: Row, before: Row | None) -> bool:

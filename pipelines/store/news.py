@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from connectors.binance.clock import SPREAD_S
 from connectors.lake import Move, Stale, Table
 from schemas.model.errors import Problem
+from schemas.model.grid import SECOND_US
 from schemas.model.series import Series
 
 ROUNDS = 20  # each lost race means another process got further
@@ -35,6 +37,20 @@ def commit_news(table: Table, find: Callable[[Mapping[str, int]], Sequence[News]
         with suppress(Stale):
             return table.commit(pa.concat_tables(one.rows for one in found), moves).rows
     raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
+
+
+def commit_snapshot(table: Table, series: Series, at: int, now: int, rows: Callable[[], pa.Table]) -> int:
+    """Commit what was seen of a series at an instant; where another process has a newer look already, nothing is."""
+    previous = series.bound("observed_at", table.bounds())
+    if previous is not None and previous >= at:
+        if previous <= now + SPREAD_S * SECOND_US:  # two readings of one clock differ
+            return 0
+        raise Problem(
+            f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
+        )
+    with suppress(Stale):
+        return table.commit(rows(), [Move(series, {"observed_at": previous}, {"observed_at": at})]).rows
+    return 0
 
 
 def note(table: Table, moves: Sequence[Move]) -> None:

@@ -109,6 +109,16 @@ async def test_a_snapshot_of_the_future_is_refused(account: Desk, back_s: float,
     assert all("from later than now" in failure.why for failure in receipt.failures)
 
 
+async def test_a_listing_of_the_future_is_refused(symbols: Desk):
+    """A listing that lies later than now keeps no newer one out in silence: the run says so."""
+    before = symbols.rows("symbols")
+    symbols.clock.advance(-120)
+    (receipt,) = await symbols.run("symbols")
+    assert (receipt.outcome, receipt.rows) == ("failed", 0)
+    assert "from later than now" in receipt.failures[0].why
+    assert symbols.rows("symbols") == before
+
+
 async def test_an_account_is_pinned_to_the_exchange_account(account: Desk):
     """The key of another exchange account is refused under a name that the lake knows, and nothing is stored."""
     await account.run("balances")
