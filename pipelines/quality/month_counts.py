@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import run
-from connectors.lake.sql.views import leave_out, leave_out_damage
+from connectors.lake.sql.views import leave_out, leave_out_damage, literal
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import with_role
 from schemas.datasets.archive import ARCHIVE_FILES
@@ -220,21 +220,9 @@ def _key(row: Mapping[str, Any]) -> Key:
 
 def _where(wanted: Sequence[Want]) -> str:
     """What no wanted series lies outside of, in SQL: DuckDB then leaves the rest unread."""
-    sides = {
-        "market": {want.market for want in wanted},
-        "symbol": {want.symbol for want in wanted},
-        '"interval"': {want.interval for want in wanted},
-    }
-    known = {
-        name: {value for value in values if value is not None} for name, values in sides.items() if None not in values
-    }
-    return " AND ".join(f"{name} IN ({_listed(values)})" for name, values in known.items() if values) or "true"
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(map(_text, sorted(texts)))
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"
+    clauses = []
+    for name in CANDLES.series:
+        values = {getattr(want, name) for want in wanted}
+        if values and None not in values:
+            clauses.append(f'"{name}" IN ({", ".join(map(literal, sorted(values)))})')
+    return " AND ".join(clauses) or "true"

@@ -37,7 +37,7 @@ def contradiction(
 
 def _is_other(life: Lifecycle, row: _Row, before: _Row) -> bool:
     """Whether something differs that never changes, or it began long after the stored one changed last."""
-    for name, pattern in life.fixed:
+    for name, pattern in life.fixed.items():
         parts = {frozenset(re.findall(pattern, state[name] or "")) for state in (row, before)}
         if len(parts - {frozenset()}) > 1:
             return True

@@ -33,7 +33,7 @@ ORDER_LIFE = Lifecycle(
     status="status",
     open=("NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"),
     final=("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"),
-    fixed=(("side", ".+"),),
+    fixed={"side": ".+"},
     start="time",
     done="executed_qty",
     kept=timedelta(days=90),
@@ -43,7 +43,7 @@ _LIST_LIFE = Lifecycle(
     status="list_order_status",
     open=("EXECUTING",),
     final=("ALL_DONE", "REJECT"),
-    fixed=(("symbol", ".+"), ("contingency_type", ".+"), ("orders", r'"orderId":\d+')),
+    fixed={"symbol": ".+", "contingency_type": ".+", "orders": r'"orderId":\d+'},
 )
 
 ORDERS = Dataset(

@@ -42,7 +42,7 @@ class Lifecycle:
     """How a thing changes: the column that tells an older state from a newer one, and the words of its status.
 
     The list of final words is closed: any other word, also one that is not listed at all, may still become another.
-    `fixed` pairs columns with patterns: what matches is the same in all states of a thing. `start`
+    `fixed` has columns with a pattern each: what matches it is the same in all states of a thing. `start`
     names the instant at which a thing began, which ascends with its id. The amount `done` never falls; a thing that
     ended with nothing done is returned for as long as `kept`, all others for good.
     """
@@ -51,7 +51,7 @@ class Lifecycle:
     status: str
     open: tuple[str, ...]
     final: tuple[str, ...]
-    fixed: tuple[tuple[str, str], ...]
+    fixed: Mapping[str, str]
     start: str | None = None
     done: str | None = None
     kept: timedelta | None = None
@@ -65,7 +65,7 @@ class Lifecycle:
         return not done and changed_us < self.kept_since_us(now_us)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # there is one of each; to hash all that it declares takes 0.1 ms
 class Dataset:
     """One logical table: its columns, key, kind, series and partition.
 
