@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipelines.candles.commits import Batch, Commits
+from pipelines.context.receipts import Tally
 from schemas.model.errors import Problem
 
 
 @dataclass(slots=True)
 class Landing:
-    """Lands what is gathered in `batch`, in order, and tells `landed` how many rows each batch added.
+    """Lands what is gathered in `batch`, in order, and counts the rows that each batch added.
 
     A batch that failed is kept, so that no later one lands with a hole before it. A run that is cancelled leaves a
     commit alone, and waits for it before it ends.
     """
 
     commits: Commits
-    landed: Callable[[int], None]
+    tally: Tally
     batch: Batch = field(default_factory=Batch)
     _before: asyncio.Future[int] | None = None
 
@@ -43,5 +43,5 @@ class Landing:
     async def _settle(self) -> None:
         if self._before is not None:
             await asyncio.wait({self._before})  # which does not cancel it
-            self.landed(self._before.result())
+            self.tally.rows += self._before.result()
             self._before = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +14,8 @@ from connectors.binance.endpoints import feeding
 from connectors.binance.paging import by_time
 from pipelines.archive.inventory import Shelf, Source
 from pipelines.archive.load import Loaded, Loader
-from pipelines.candles import windows as plan
-from pipelines.candles.coverage import QUIET_US
-from pipelines.candles.windows import Phase, Window
+from pipelines.candles.answer import QUIET_US
+from pipelines.candles.windows import OPENING, Phase, Window, limit_for, page_rows
 from pipelines.context.session import Session
 from pipelines.store.gaps import Asked
 from pipelines.store.rows import instants
@@ -28,12 +26,11 @@ from schemas.model.series import Series
 
 @dataclass(slots=True)
 class Fetcher:
-    """Fetches windows. Of the symbols that the exchange has `forgotten`, all comes from their `shelves`."""
+    """Fetches windows. Of the symbols that the exchange has `forgotten`, all comes from the archive."""
 
     session: Session
     source: Source
     forgotten: frozenset[str]
-    shelves: Mapping[Series, Shelf]
 
     def strict(self, series: Series) -> bool:
         """Whether nothing but the archive may give the candles."""
@@ -43,13 +40,13 @@ class Fetcher:
         """Have it told why candles come from the exchange that the archive should have given."""
         self.session.note(f"Candles were fetched over REST instead of from the archive: {trouble.what}")
 
-    async def fetch(self, window: Window) -> Loaded:
+    async def fetch(self, window: Window, shelf: Shelf | None) -> Loaded:
         """The candles of a window, out of its file or as the exchange returns them."""
         if window.series["symbol"] in self.forgotten:
-            return await self._from_archive(window)
+            return await self._from_archive(window, shelf)
         ask = partial(self.returned, window.series)
         if window.remote is None or self.session.archive is None:
-            once = window.phase in plan.OPENING
+            once = window.phase in OPENING
             rows = await ask(window.ask_since, window.until, limit=window.limit, once=once)
             return Loaded(rows, Asked.of_exchange(window.series))
         loader = Loader(self.session.archive, window.series, ask, strict=self.strict(window.series))
@@ -59,9 +56,9 @@ class Fetcher:
         self.session.progress.advance(files=1, size=window.remote.size)
         return loaded
 
-    async def _from_archive(self, window: Window) -> Loaded:
+    async def _from_archive(self, window: Window, shelf: Shelf | None) -> Loaded:
         """The candles of a window of a symbol that the archive alone knows; a second look fetches its files again."""
-        shelf, archive, series = self.shelves.get(window.series), self.session.archive, window.series
+        archive, series = self.session.archive, window.series
         if shelf is None or archive is None:
             read = series["market"] in READ_MARKETS
             raise Problem(
@@ -80,7 +77,7 @@ class Fetcher:
     async def from_shelf(self, shelf: Shelf, since: int, until: int) -> Loaded:
         """The candles of [since, until) out of all files of the archive that hold some of them."""
         assert self.session.archive is not None  # noqa: S101 - it was listed
-        stretches = shelf.stretches(since, until, plan.page_rows(shelf.series))
+        stretches = shelf.stretches(since, until, page_rows(shelf.series))
         remotes = [stretch.remote for stretch in stretches if stretch.remote is not None]
         return await Loader(self.session.archive, shelf.series, ask=None).load(remotes, since, until)
 
@@ -93,7 +90,7 @@ class Fetcher:
         where a candle may still be on its way, the next run does that.
         """
         pages: list[pa.Table] = []
-        limit = limit or plan.limit_for(series, since, until)
+        limit = limit or limit_for(series, since, until)
         quiet_us = QUIET_US + LENGTH_US[series["interval"]]
         ask = partial(self._page, series, limit)
         walk = by_time(ask, since // 1000, until // 1000, time="open_time", ends="close_time")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipelines.archive.inventory import shelf_of
 from pipelines.archive.load import Loaded
 from pipelines.archive.provenance import Looks
-from pipelines.candles.coverage import LAG_US
+from pipelines.candles.answer import LAG_US
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.renewal import renew
-from pipelines.context.receipts import Failure
+from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.gaps import Asked
 from schemas.model.dataset import Dataset
@@ -21,7 +21,7 @@ from schemas.model.grid import Grid
 from schemas.model.series import Series
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reload:
     """Loads the covered part of [since, until) again, month by month.
 
@@ -30,13 +30,12 @@ class Reload:
     """
 
     session: Session
+    tally: Tally
     dataset: Dataset
     series: Sequence[Series]
     fetcher: Fetcher
     since: int
     until: int
-    failures: list[Failure] = field(default_factory=list)
-    rows: int = 0
 
     async def run(self) -> None:
         """Load each series again; one that fails stops no other, unless the next would fail as well."""
@@ -53,7 +52,7 @@ class Reload:
             except Exception as error:  # one series' surprise stops no other
                 if isinstance(error, Problem) and error.fatal:
                     raise
-                self.failures.append(Failure.of(one.name, error))
+                self.tally.fail(one.name, error)
 
     async def _month(self, series: Series, since: int, until: int) -> None:
         loaded = await self._asked_again(series, since, until)
@@ -67,7 +66,7 @@ class Reload:
             await asyncio.to_thread(Looks(self.session.lake).write, loaded.files, now)
         if renewed.removed and not loaded.asked.unanswered:
             self.session.note(f"{series.name}: {renewed.removed:,} stored candles did not come again, and stay.")
-        self.rows += renewed.rows
+        self.tally.rows += renewed.rows
         for gap in loaded.asked.unanswered[:1]:
             told = gap.evidence
             raise Problem(f"{told['asked']} is {gap.reason} ({told['reason']}): {told['detail']}.")

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
+from pipelines.candles.answer import Answer
 from pipelines.candles.commits import Batch, Commits
-from pipelines.candles.coverage import Step, Walk
+from pipelines.candles.coverage import Coverage, Step
 from pipelines.store.candles import held
 from pipelines.store.gaps import NO_ANSWER, Asked, Gap, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
@@ -40,8 +41,8 @@ def renew(lake: Lake, series: Series, rows: pa.Table, since: int, until: int, no
     """
     table = lake.table(series.dataset)
     bounds = table.bounds()
-    since, end = max(since, series.bound("since", bounds) or since), series.bound("until", bounds)
-    until = min(until, end or since)
+    coverage = Coverage.of(series, since, bounds, load_gaps(lake, series.dataset))
+    since, until = max(since, coverage.since), min(until, coverage.until)
     if since >= until:
         return Renewed()
     old, new = held(table, series, since, until), between(rows, since, until)
@@ -49,9 +50,8 @@ def renew(lake: Lake, series: Series, rows: pa.Table, since: int, until: int, no
     batch = Batch()
     for old_row, new_row in zip(with_instants(before), with_instants(after), strict=True):
         batch.correct(series, old_row, new_row)
-    walk = Walk(series, series.bound("since", bounds), end, gaps=load_gaps(lake, series.dataset).get(series, {}))
     there = np.union1d(instants(old), instants(new))
-    gaps = tuple(_filled(walk, there, instants(added), (since, until), now, asked))
+    gaps = tuple(_filled(coverage, there, Answer(added, since, until, now, asked)))
     if added.num_rows or gaps:
         batch.add(series, Step(added, {}, gaps))
     commits = Commits(lake, table, bounds)
@@ -59,20 +59,20 @@ def renew(lake: Lake, series: Series, rows: pa.Table, since: int, until: int, no
     return None if commits.stale else Renewed(added.num_rows, removed, before.num_rows)
 
 
-def _filled(
-    walk: Walk, there: Instants, added: Instants, span: tuple[int, int], now: int, asked: Asked
-) -> Iterator[Gap]:
+def _filled(coverage: Coverage, there: Instants, answer: Answer) -> Iterator[Gap]:
     """What becomes of the gaps that candles were added to, and of those that wait for an answer."""
-    for gap in list(walk.gaps.values()):
-        end = gap.until or walk.until or gap.since
+    added = instants(answer.rows)
+    for gap in coverage.gaps.values():
+        end = gap.until or coverage.until
         hit = bool(((added >= gap.since) & (added < end)).any())
-        answered = gap.reason in NO_ANSWER and gap.since < span[1] and span[0] < end
+        answered = gap.reason in NO_ANSWER and gap.since < answer.until and answer.since < end
         if hit or answered:
             # What lies outside of what was asked again stays as it was.
-            outside = (replace(gap, until=min(end, span[0])), replace(gap, since=max(gap.since, span[1]), until=end))
-            unanswered = (outside[0], *asked.unanswered, outside[1])
+            before = replace(gap, until=min(end, answer.since))
+            behind = replace(gap, since=max(gap.since, answer.until), until=end)
+            asked = Asked(answer.asked.what, (before, *answer.asked.unanswered, behind))
             held_there = there[(there >= gap.since) & (there < end)]
-            yield from walk.filled(held_there, gap.since, end, now, Asked(asked.what, unanswered))
+            yield from coverage.filled(held_there, replace(answer, since=gap.since, until=end, asked=asked))
 
 
 def difference(old: pa.Table, new: pa.Table) -> tuple[pa.Table, int, pa.Table, pa.Table]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from connectors.binance.endpoints.model import ById, Windows
 from connectors.binance.key_guard import asked_of_key
-from pipelines.candles.windows import BYTES_PER_CANDLE, Cost
+from pipelines.estimate.candles import BYTES_PER_CANDLE
 from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.market import MarketPlan, lake_at
-from pipelines.estimate.outlook import Outlook, minutes
+from pipelines.estimate.outlook import Cost, Outlook, minutes
 from pipelines.estimate.trading import TradingPlan
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of

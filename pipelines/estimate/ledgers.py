@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from connectors.binance.endpoints.model import Endpoint, Inside
 from connectors.lake import Lake
-from pipelines.candles.windows import Cost
-from pipelines.estimate.outlook import Outlook
+from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.pull.ledger_windows import series_of, windows_of
 from schemas.config.flows import AccountFlow
 from schemas.model.instants import micros

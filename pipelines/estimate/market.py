@@ -12,10 +12,11 @@ from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
-from pipelines.archive.inventory import Shelf, shelf_of
-from pipelines.candles.coverage import LAG_US, Walk
-from pipelines.candles.windows import cost, reach, worth_a_look
+from pipelines.candles.answer import LAG_US
+from pipelines.candles.coverage import Coverage
+from pipelines.candles.state import SeriesState
 from pipelines.context.progress import Silent
+from pipelines.estimate.candles import cost
 from pipelines.estimate.outlook import Outlook
 from pipelines.pull.snapshot import question
 from pipelines.pull.symbol_selection import Wanted, asked_to_choose
@@ -27,7 +28,6 @@ from pipelines.store.gaps import load_gaps
 from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
 from schemas.model.dataset import Kind
 from schemas.model.instants import micros
-from schemas.model.series import Series
 
 
 class _Symbols(NamedTuple):
@@ -110,45 +110,33 @@ class MarketPlan:
         assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
         since = micros(moment)
         end = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
-        walks = await asyncio.to_thread(self._walks, endpoint, symbols)
-        ends = {walk.series: reach(walk, end, self.now) for walk in walks}
-        far = [walk for walk in walks if worth_a_look(walk, since, ends[walk.series], self.flow.source)]
-        shelves, weight = await self._shelves(far, since), endpoint.cost({"limit": endpoint.limit_for(1)})
-        costs = tuple(cost(one, since, ends[one.series], self.now, shelves.get(one.series)) for one in walks)
+        covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
+        states = [SeriesState.of(one, since, end, self.now) for one in covered]
+        await self._look_at_archive([state for state in states if state.worth_a_look(self.flow.source)])
+        costs = tuple(cost(state, self.now) for state in states)
         # Once everything is up to date, each series takes one request.
-        return Outlook(pool=endpoint.pool, costs=costs, steady=len(costs) * weight)
+        steady = len(costs) * endpoint.cost({"limit": endpoint.limit_for(1)})
+        return Outlook(pool=endpoint.pool, costs=costs, steady=steady)
 
-    def _walks(self, endpoint: Endpoint, symbols: _Symbols) -> list[Walk]:
+    def _covered(self, endpoint: Endpoint, symbols: _Symbols, begin: int) -> list[Coverage]:
         lake = self._lake()
         bounds = lake.table(endpoint.feeds).bounds() if lake else {}
         gaps = load_gaps(lake, endpoint.feeds) if lake else {}
         return [
-            Walk(
-                one,
-                one.bound("since", bounds),
-                one.bound("until", bounds),
-                delisted=one["symbol"] in symbols.delisted,
-                forgotten=one["symbol"] in symbols.forgotten,
-                gaps=gaps.get(one, {}),
-            )
+            Coverage.of(one, begin, bounds, gaps, delisted=symbols.delisted, forgotten=symbols.forgotten)
             for one in series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
         ]
 
-    async def _shelves(self, far: Sequence[Walk], since: int) -> dict[Series, Shelf]:
-        """What the archive holds of the series of which much is missing."""
+    async def _look_at_archive(self, far: Sequence[SeriesState]) -> None:
+        """See what the archive holds of the series of which much is missing."""
         async with archive_for(resolve(self.config.exchange), self.flow) as archive:
             if archive is None:
-                return {}
-            visits = [shelf_of(archive, one.series, since, only=one.forgotten) for one in far]
-            shelves = await asyncio.gather(*visits, return_exceptions=True)
-        found = {}
-        for walk, shelf in zip(far, shelves, strict=True):
-            if isinstance(shelf, Shelf):
-                if shelf.files or shelf.only:
-                    found[walk.series] = shelf
-            elif walk.forgotten or self.flow.source == "archive" or not isinstance(shelf, ArchiveTrouble):
-                raise shelf
-        return found  # what the archive cannot be asked for is priced as the run would fetch it: over REST
+                return
+            troubles = await asyncio.gather(*(state.look_at(archive) for state in far), return_exceptions=True)
+        for state, trouble in zip(far, troubles, strict=True):
+            strict = state.coverage.forgotten or self.flow.source == "archive"
+            if trouble is not None and (strict or not isinstance(trouble, ArchiveTrouble)):
+                raise trouble  # what the archive cannot be asked for is priced as the run would fetch it: over REST
 
 
 def _is_listing(unit: Unit) -> bool:

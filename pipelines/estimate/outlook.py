@@ -7,7 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connectors.binance.pools import Pool
-from pipelines.candles.windows import Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a series will take: requests and rows are exact where the exchange holds every candle."""
+
+    series: str
+    requests: int
+    weight: int
+    rows: int
+    files: int = 0
+    download_bytes: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

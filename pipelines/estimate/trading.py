@@ -14,12 +14,11 @@ from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
-from pipelines.candles.windows import Cost
 from pipelines.context.progress import Silent
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
 from pipelines.estimate.market import lake_at
-from pipelines.estimate.outlook import Outlook
+from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.pull import symbols as listing
 from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.trading.calls import TradingCalls, calls_of

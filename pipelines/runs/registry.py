@@ -8,6 +8,7 @@ from datetime import datetime
 
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, Whole, Windows
+from pipelines.candles.fetching import Fetcher
 from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
 from pipelines.context.receipts import Tally
@@ -127,21 +128,18 @@ class Task:
         since = self.window.since if self.window else flow.since
         assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
         pull = Pull(
-            self.session,
-            self.endpoint.feeds,
-            series_of(self.endpoint.feeds, flow.market, chosen.names, flow.intervals),
+            session=self.session,
+            tally=self.tally,
+            dataset=self.endpoint.feeds,
+            series=series_of(self.endpoint.feeds, flow.market, chosen.names, flow.intervals),
+            fetcher=Fetcher(self.session, flow.source, chosen.forgotten),
             since=micros(since),
             until=micros(self.window.until) if self.window and self.window.until else None,
             delisted=chosen.delisted,
-            forgotten=chosen.forgotten,
-            source=flow.source,
         )
-        work: Pull | Reload = pull
+        self.tally.failures += chosen.unknown
         if self.window and self.window.again:
             until = pull.until or self.session.client.now_us()
-            work = Reload(self.session, pull.dataset, pull.series, pull.fetcher, pull.since, until)
-        try:
-            await work.run()
-        finally:
-            self.tally.rows += work.rows
-            self.tally.failures += [*chosen.unknown, *work.failures]
+            await Reload(self.session, self.tally, pull.dataset, pull.series, pull.fetcher, pull.since, until).run()
+        else:
+            await pull.run()

@@ -235,3 +235,14 @@ async def test_a_gap_in_doubt_is_looked_at_once(forgotten: Desk):
     assert gap["confirmed_at"] > instant("2022-03-08")
     await pulled(forgotten, *faults, hours=2)
     assert len(forgotten.asked(DECEMBER)) == seen
+
+
+async def test_history_is_extended_behind_gaps_that_are_settled(forgotten: Desk):
+    """An earlier `since` brings the older files of a symbol that is complete and whose gaps are all confirmed."""
+    forgotten.market(["NANOUSDT"], ["15m"], since="2021-12-01")
+    await pulled(forgotten)
+    await pulled(forgotten, hours=2)
+    assert all(gap["confirmed_at"] is not None for gap in gaps(forgotten).values())
+    forgotten.market(["NANOUSDT"], ["15m"], since="2021-11-20")
+    await pulled(forgotten, hours=2)
+    assert statuses(forgotten)["2021-11"] == (0, "complete")

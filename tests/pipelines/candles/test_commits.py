@@ -14,6 +14,8 @@ from connectors.lake import Lake
 from pipelines.candles.background import Landing
 from pipelines.candles.commits import Batch, Commits
 from pipelines.candles.coverage import Step
+from pipelines.context.progress import Silent
+from pipelines.context.receipts import Tally
 from pipelines.store.gaps import Gap
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
@@ -105,8 +107,8 @@ def test_of_a_lost_series_nothing_is_written_down(lake: Lake):
 
 async def test_a_cancelled_run_waits_for_the_commit_on_its_way(lake: Lake):
     """Cancelled between two batches: the first is not left alone, and both are in and counted when it ends."""
-    counts: list[int] = []
-    landing = Landing(commits(lake), counts.append)
+    tally = Tally(Silent())
+    landing = Landing(commits(lake), tally)
 
     async def work() -> None:
         for number in range(2):
@@ -120,5 +122,5 @@ async def test_a_cancelled_run_waits_for_the_commit_on_its_way(lake: Lake):
         await working
     landing.batch = day(1, "AUSDT")
     assert await landing.rest(NOW, over.value) is None
-    assert counts == [1, 1]
+    assert tally.rows == 2
     assert held(lake) == {"AUSDT": 2}
