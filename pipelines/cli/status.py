@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -11,11 +13,14 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
+from pipelines.cli.flow_status import flow_statuses, show_flows
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import complain, say, write_json
+from pipelines.cli.output import complain, say, write, write_json
 from pipelines.cli.tables import write_table
+from pipelines.service.server import recorder
 from pipelines.settings.loader import load
 from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
+from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
 from schemas.model.errors import CorruptData
 from schemas.model.instants import wall_clock
@@ -38,14 +43,19 @@ ORDER BY ALL
 def status(
     *,
     series: Annotated[bool, Parameter(negative="", help="one row per series instead of one per dataset")] = False,
+    flows: Annotated[bool, Parameter(negative="", help="only the last and the next run of each flow")] = False,
     discovery: Annotated[bool, Parameter(negative="", help="what the search for traded symbols found")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
-    """Show what the lake covers of each dataset, how far it lags behind, and how many gaps are open."""
+    """Show what the lake covers of each dataset, how far it lags, which gaps are open, and how each flow last ran."""
+    spec = load(config)
     if discovery:
-        return _discovery(Lake.at(load(config).lake), each=series, json=json)
-    connection = connect(Lake.at(load(config).lake))
+        return _discovery(Lake.at(spec.lake), each=series, json=json)
+    connection = connect(Lake.at(spec.lake))
+    if flows:
+        _flows(connection, spec, config, json=json)
+        return 0
     rows, damaged = _read(connection, _SERIES if series else _DATASETS)
     if json:
         write_json(rows.to_pylist())
@@ -53,10 +63,24 @@ def status(
         _show(rows.to_pylist())
         if not rows.num_rows and not damaged:
             say("The lake is empty; `binlake run` fills it.")
+        if not series:
+            write("\n")
+            _flows(connection, spec, config, json=False)
         say(*(f"Flow {row['flow']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
     for name, problem in damaged.items():
         complain(f"The status of {name} cannot be told: {problem}")
     return CorruptData.exit_code if damaged else 0
+
+
+def _flows(connection: DuckDBPyConnection, spec: FlowsFile, config: Path, *, json: bool) -> None:
+    now = datetime.now(UTC)
+    found = list(flow_statuses(connection, spec, now))
+    if json:
+        write_json([one.to_json() for one in found])
+        return
+    show_flows(found, now)
+    if any(one.due for one in found) and recorder(config) is None:
+        say("`binlake up` is not running: flows run when asked.")
 
 
 def _read(connection: DuckDBPyConnection, sql: str) -> tuple[pa.Table, dict[str, CorruptData]]:

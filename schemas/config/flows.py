@@ -179,6 +179,12 @@ class _Flow(_Part):
             return next(CronSim(self.cron, now.astimezone(UTC), reverse=True))
         return None if self.every is None else now - self.every
 
+    def next_due(self, last_started: datetime | None, now: datetime) -> datetime | None:
+        """When the run after that one is due; None for a flow without a schedule."""
+        if self.cron is not None:
+            return next(CronSim(self.cron, now.astimezone(UTC)))
+        return None if self.every is None else (last_started + self.every if last_started else now)
+
     def period(self, now: datetime) -> timedelta | None:
         """The time between two runs; None for a flow without a schedule."""
         last = self.last_due(now)

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
 from pipelines.cli.status import lag
+from schemas.datasets.journal import RUNS
 from schemas.datasets.market import KLINES, PRICES
 
 ROOT = Path(__file__).parents[2]
@@ -193,6 +194,48 @@ def test_status_says_what_is_covered_and_how_far_behind(config, capsys):
     assert main(["status", "--series", "--json", "--config", str(config)]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["market"], row["last"]) == ("spot", "2026-11-01T12:00:00Z")
+
+
+def ran(lake, flow, run, started, **values: str):
+    """A row of `runs` that began at an instant and took 90 seconds."""
+    row = {"run": run, "flow": flow, "started": started, "ended": started + timedelta(seconds=90), "outcome": "done"}
+    put(lake, RUNS, filled(RUNS) | row | {"error": None, "note": None} | values)
+
+
+def test_status_shows_the_last_and_the_next_run_of_each_flow(config, capsys):
+    """A failed flow says why; one with a schedule says when it is due, and the others that they run when asked."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    config.write_text(
+        "exchange: simulator\naccounts: {main: {api_key: env:UNSET_KEY, secret: env:UNSET_SECRET}}\nflows:\n"
+        "  p: {kind: market, market: spot, datasets: [prices], every: 1d}\n"
+        "  late: {kind: market, market: spot, datasets: [prices], every: 1m}\n"
+        "  daily: {kind: maintenance, cron: '17 3 * * *'}\n"
+        "  asked: {kind: maintenance}\n"
+        "  wallet: {kind: account, account: main, datasets: [balances], every: 1h}\n"
+    )
+    lake = Lake.at(config.parent / "lake")
+    ran(lake, "p", "1", now - timedelta(hours=2), dataset="prices", outcome="failed", error="spot: long ago")
+    ran(lake, "p", "2", now - timedelta(hours=1), dataset="symbols")
+    ran(lake, "p", "2", now - timedelta(hours=1), dataset="prices", outcome="failed", error="spot: No answer.")
+    ran(lake, "late", "3", now - timedelta(hours=1), dataset="prices")
+    assert main(["status", "--config", str(config)]) == 0
+    shown = capsys.readouterr()
+    lines = {line.split()[0]: line for line in shown.out.splitlines() if line}
+    last, due = (f"{now + timedelta(hours=hours):%Y-%m-%d %H:%M:%S}" for hours in (-1, 23))
+    assert lines["p"].split(maxsplit=3)[3].split() == ["90", "failed", *due.split()]
+    assert last in lines["p"]
+    assert lines["late"].split()[-2:] == ["done", "now"]
+    assert "03:17:00" in lines["daily"]
+    assert "never ran" in lines["daily"]
+    assert lines["asked"].endswith("when asked")
+    assert lines["wallet"].endswith("no key")
+    assert "Flow p failed: spot: No answer.\n" in shown.err
+    assert "Flow wallet never ran: the key of account main is not set\n" in shown.err
+    assert "`binlake up` is not running" in shown.err
+    assert main(["status", "--flows", "--json", "--config", str(config)]) == 0
+    found = {row["flow"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (found["p"]["outcome"], found["p"]["why"]) == ("failed", "spot: No answer.")
+    assert datetime.fromisoformat(found["p"]["due"]) == now + timedelta(hours=23)
 
 
 @pytest.mark.parametrize("damaged", ["klines", "klines/_delta_log/00000000000000000000.json"])
