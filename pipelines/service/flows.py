@@ -8,7 +8,9 @@ the sentence of a failed state, because it keeps the text of exceptions, and pic
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ from pipelines.context.receipts import Receipt, worst
 from pipelines.context.surprises import told
 from pipelines.runs.registry import Unit
 from pipelines.runs.run import Run, run_flow
+from pipelines.service.run_watch import run_name
 from pipelines.service.server import SERVED_FILE
 from pipelines.settings.loader import load
 from schemas.model.counted import counted
@@ -57,23 +60,36 @@ class Watch:
 WATCH: ContextVar[Watch] = ContextVar("watch")
 
 
-@prefect.flow(name="market", flow_run_name="{flow}", persist_result=False)
+def _run_name() -> str:
+    return run_name(flow_run.parameters["flow"], flow_run.scheduled_start_time)
+
+
+@prefect.flow(name="market", flow_run_name=_run_name, persist_result=False)
 async def market(flow: str) -> State[None]:
     """Pull what a market prints, as the flow of that name in flows.yaml says."""
     return await _run(flow)
 
 
-@prefect.flow(name="account", flow_run_name="{flow}", persist_result=False)
+@prefect.flow(name="account", flow_run_name=_run_name, persist_result=False)
 async def account(flow: str) -> State[None]:
     """Pull what an account holds, as the flow of that name in flows.yaml says."""
     return await _run(flow)
 
 
-@prefect.flow(name="maintenance", flow_run_name="{flow}", persist_result=False)
+@prefect.flow(name="maintenance", flow_run_name=_run_name, persist_result=False)
 async def maintenance(flow: str) -> State[None]:
     """Merge small files and tidy the logs of the lake that flows.yaml names."""
     return await _run(flow)
 
+
+def _end_in_silence() -> None:
+    """Have nothing printed after the last word of Python: DuckDB would count what Prefect's threads still hold."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+if SERVED_FILE in os.environ:  # a process of `binlake up`, whose log a person reads
+    atexit.register(_end_in_silence)
 
 FLOWS = {each.name: each for each in (market, account, maintenance)}
 

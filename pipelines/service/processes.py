@@ -19,6 +19,7 @@ from pipelines.service.proxies import without_loopback
 from schemas.model.errors import Problem
 
 LOOPBACK = "127.0.0.1"
+LONG_LOG_BYTES = 10_000_000
 _SERVER_ERROR = 500
 _LOOK_S = 0.1
 _ROOT = str(Path(__file__).parents[2])
@@ -37,7 +38,7 @@ async def running(
         "PYTHONPATH": os.pathsep.join(filter(None, (_ROOT, env.get("PYTHONPATH")))),
         "PYTHONSAFEPATH": "1",
     }
-    with private_file(log) as sink:
+    with _kept_log(log) as sink:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pipelines.service.supervisor", sys.executable, *argv,
             stdin=PIPE, stdout=sink, stderr=sink, env={**env, **found}, start_new_session=True, umask=0o077,
@@ -51,9 +52,16 @@ async def running(
         await process.wait()
 
 
-def private_file(path: Path) -> BinaryIO:
+def private_file(path: Path, how: int = os.O_TRUNC) -> BinaryIO:
     """A new file that is its owner's alone."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb")
+
+
+def _kept_log(path: Path) -> BinaryIO:
+    """A log that goes on where the last process ended; one that has grown long is set aside, in place of the last."""
+    if path.exists() and path.stat().st_size > LONG_LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
+    return private_file(path, os.O_APPEND)
 
 
 async def answering(url: str, process: Process, *, within_s: float, log: Path) -> None:

@@ -82,6 +82,6 @@ async def history(api: Api) -> list[Recorded]:
         async with get_client() as client:
             runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_ASC)
     return [
-        Recorded(run.name, run.start_time, run.state_name or "", (run.state and run.state.message) or "")
+        Recorded(run.parameters["flow"], run.start_time, run.state_name or "", (run.state and run.state.message) or "")
         for run in runs
     ]

@@ -9,6 +9,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, chdir, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
 from socket import socket
@@ -43,6 +44,7 @@ _SETTINGS = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # else a 5-minute flow fills the disk
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
     "PREFECT_RUNNER_POLL_FREQUENCY": "5",
+    "PREFECT_LOGGING_FORMATTERS_STANDARD_DATEFMT": "%Y-%m-%d %H:%M:%S",  # it is kept over restarts
     "PREFECT_LOGGING_EXTRA_LOGGERS": "connectors,pipelines",
 }
 
@@ -112,9 +114,13 @@ async def up(path: Path, *, say: Say, stop: asyncio.Event, port: int | None = No
         secrets = secret_names(config)
         async with server(home, port, secrets=secrets) as prefect, _flows(path, prefect, home) as flows:
             with _word_left(home, prefect.api):
-                for line in _announcement(prefect, config):
+                for line in _announcement(prefect, config, home):
                     say(line)
-                await _stopped(stop, prefect.process, flows, home)
+                telling = asyncio.create_task(_tell(prefect.api, say))
+                try:
+                    await _stopped(stop, prefect.process, flows, home)
+                finally:
+                    telling.cancel()
 
 
 @asynccontextmanager
@@ -138,7 +144,11 @@ async def server(home: Path, port: int | None = None, *, secrets: Collection[str
 def _flows(path: Path, prefect: Server, home: Path) -> AbstractAsyncContextManager[Process]:
     """The process that runs the flows of a file on their schedules."""
     env = {**os.environ, **prefect.settings, SERVED_FILE: str(path.absolute())}
-    return running(["-c", _SERVE], env=env, log=home / "flows.log")
+    return running(["-c", _SERVE], env=env, log=_flows_log(home))
+
+
+def _flows_log(home: Path) -> Path:
+    return home / "flows.log"
 
 
 def _place(home: Path, url: str, password: str) -> dict[str, str]:
@@ -206,12 +216,21 @@ def _api_of_up(home: Path) -> Api | None:
         return None
 
 
-def _announcement(prefect: Server, config: FlowsFile) -> Iterator[str]:
+async def _tell(api: Api, say: Say) -> None:
+    """Say how each run ends."""
+    from pipelines.service.run_watch import watched  # noqa: PLC0415 - `recorder` must not cost an import of httpx
+
+    async for line in watched(api.url, api.password or "", datetime.now(UTC)):
+        say(line)
+
+
+def _announcement(prefect: Server, config: FlowsFile, home: Path) -> Iterator[str]:
     yield f"Prefect is at {prefect.ui} and asks for a password: {prefect.api.password}"
     for name, flow in config.flows.items():
         account = unset_secret(config, name)
         yield f"  {name}: {f'not served, the key of account {account} is not set' if account else schedule(flow)}"
-    yield "Ctrl-C ends all of it."
+    yield f"The flows' log is {_flows_log(home)}."
+    yield "Ctrl-C ends all of it. A line for each run that ends:"
 
 
 def schedule(flow: Flow) -> str:

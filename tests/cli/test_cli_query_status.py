@@ -227,8 +227,8 @@ def test_status_shows_the_last_and_the_next_run_of_each_flow(config, capsys):
     assert lines["late"].split()[-2:] == ["done", "now"]
     assert "03:17:00" in lines["daily"]
     assert "never ran" in lines["daily"]
-    assert lines["asked"].endswith("when asked")
-    assert lines["wallet"].endswith("no key")
+    assert lines["asked"].rstrip().endswith("when asked")
+    assert lines["wallet"].rstrip().endswith("no key")
     assert "Flow p failed: spot: No answer.\n" in shown.err
     assert "Flow wallet never ran: the key of account main is not set\n" in shown.err
     assert "`binlake up` is not running" in shown.err

@@ -10,8 +10,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import AsyncExitStack, closing
-from datetime import timedelta
+from contextlib import AsyncExitStack, aclosing, closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from connectors.simulator.protocol.faults import Body, Error
 from pipelines.context.progress import Progress, Silent
 from pipelines.context.receipts import Receipt
 from pipelines.service.processes import free_port
+from pipelines.service.run_watch import watched
 from pipelines.service.server import Api, recorder, server
 from pipelines.settings.loader import load
 from schemas.datasets.account import BALANCES
@@ -130,8 +131,8 @@ async def asked(prefect, what, body=None):
 
 
 async def last_run(prefect, name):
-    """The last flow run of that name."""
-    body = {"flow_runs": {"name": {"any_": [name]}}, "sort": "START_TIME_DESC", "limit": 1}
+    """The last run of the flow of that name."""
+    body = {"flow_runs": {"name": {"like_": name}}, "sort": "START_TIME_DESC", "limit": 1}
     (flow_run,) = await asked(prefect, "flow_runs", body)
     return flow_run
 
@@ -168,6 +169,7 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
     flow_run = await last_run(prefect, "Main_prices")
     tasks = await tasks_of(prefect, flow_run)
     assert flow_run["state"]["type"] == "COMPLETED"
+    assert re.fullmatch(r"Main_prices \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", flow_run["name"])
     assert flow_run["infrastructure_pid"] == f"{socket.gethostname()}:{os.getpid()}"
     assert flow_run["state"]["message"] == f"{sum(each.rows for each in receipts):,} rows"
     assert flow_run["parameters"] == {"flow": "Main_prices"}
@@ -183,6 +185,43 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
     assert {event["resource"]["prefect.resource.id"] for event in events["events"]} == {
         "binlake.simulator.symbols.spot", "binlake.simulator.klines.spot", "binlake.simulator.prices.spot",
     }  # fmt: skip
+
+
+async def test_each_run_that_ends_is_one_line(prefect, run, file):
+    """`up` says of a run when it ended, how, how long it took, and what it brought or why it failed."""
+    since = datetime.now(UTC)
+    await run(file(good=PRICES), "good")
+    await run(file(bad=PRICES | {"symbols": ["BTCUSTD"]}), "bad")
+    good, bad = await lines(prefect, since, 2)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d good: completed in \d+\.\d s: [\d,]+ rows", good)
+    assert re.search(r" bad: failed in .* s: spot/BTCUSTD: The exchange lists no symbol BTCUSTD; did you mean", bad)
+
+
+async def lines(prefect, since, count):
+    """The first lines that `up` would print from an instant on."""
+    async with asyncio.timeout(60), aclosing(watched(prefect.api.url, prefect.api.password, since)) as saying:
+        return [await anext(saying) for _ in range(count)]
+
+
+async def test_a_run_that_is_due_while_the_one_before_goes_on_is_skipped(prefect, deployments, recording, file):
+    """It does not look cancelled, in Prefect or on the terminal, and is called after its flow."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - it reads the environment on import
+    from prefect.states import Pending  # noqa: PLC0415 - as above
+
+    since = datetime.now(UTC)
+    (deployment,) = await deployments.deployments(file(busy=PRICES), now=since)
+    with recording.asking(prefect.api):
+        async with get_client() as client:
+            made = await deployment.aapply()
+            runs = [await client.create_flow_run_from_deployment(made) for _ in range(2)]
+            answers = [await client.set_flow_run_state(one.id, Pending()) for one in runs]
+            assert [answer.state.type.value for answer in answers] == ["PENDING", "CANCELLED"]
+            (line,) = await lines(prefect, since, 1)
+            skipped = await client.read_flow_run(runs[1].id)
+            await client.delete_deployment(made)
+    assert line.endswith(" busy: skipped: The run before was still going on; the next one does its work.")
+    assert (skipped.state.type.value, skipped.state.name) == ("COMPLETED", "Skipped")
+    assert skipped.name.startswith("busy 2")
 
 
 async def test_a_recorded_run_stores_what_a_direct_one_stores(run, file, tmp_path):
@@ -288,7 +327,7 @@ async def test_no_secret_is_in_anything_prefect_keeps(prefect, run, file, exchan
     path = file(wallet=BALANCE)
     monkeypatch.setenv("FLOW_KEY", key)
     monkeypatch.setenv("FLOW_SECRET", good)
-    assert [receipt.exit_code for receipt in await run(path, "wallet")] == [0]
+    assert {receipt.exit_code for receipt in await run(path, "wallet")} == {0}
     assert "(The key works from any address" in (await last_run(prefect, "wallet"))["state"]["message"]
     monkeypatch.setenv("FLOW_SECRET", bad)
     with pytest.raises(AccessRefused):

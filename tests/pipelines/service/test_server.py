@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -71,7 +72,9 @@ class Serving:
 
     def states(self, flow: str = "prices") -> list[str]:
         """The states of the runs of a flow that have begun, in their order."""
-        begun = "SELECT state_name FROM flow_run WHERE name = ? AND start_time IS NOT NULL ORDER BY start_time"
+        begun = (
+            "SELECT state_name FROM flow_run WHERE name LIKE ? || ' %' AND start_time IS NOT NULL ORDER BY start_time"
+        )
         with closing(sqlite3.connect(f"file:{self.home}/prefect.db?mode=ro", uri=True)) as database:
             return [state for (state,) in database.execute(begun, (flow,))]
 
@@ -128,6 +131,9 @@ def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, capsys):
     assert "wallet: not served, the key of account main is not set" in said
     assert f"asks for a password: {recorder(serving.file).password}" in said
     until(lambda: "Completed" in serving.states(), FIRE_S)
+    until(
+        lambda: re.search(r"\n[0-9: -]{19} prices: completed in [0-9.]+ s: 1 row\n", serving.said.read_text()), FIRE_S
+    )
 
     run = [sys.executable, "-m", "pipelines", "run", "prices"]
     done = subprocess.run(run, env=serving.env, cwd=serving.file.parent, capture_output=True, text=True, check=True)
@@ -143,6 +149,10 @@ def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, capsys):
     assert serving.processes() == {}
     assert recorder(serving.file) is None
     assert "Traceback" not in serving.said.read_text()
+    log = serving.home / "flows.log"
+    assert f"The flows' log is {log}." in said
+    assert "Finished in state Completed" in log.read_text()
+    assert "leaked" not in log.read_text()
 
 
 # What a library may do where nobody expects it: raise an error of no known kind, or take the process with it.
@@ -191,7 +201,7 @@ def test_a_flow_that_breaks_is_shown_and_stops_no_other(serving, simulator):
     with closing(sqlite3.connect(f"file:{serving.home}/prefect.db?mode=ro", uri=True)) as database:
         (message,) = database.execute(
             "SELECT state.message FROM flow_run_state AS state JOIN flow_run ON flow_run.id = flow_run_id "
-            "WHERE flow_run.name = 'odd' AND state.type = 'FAILED' LIMIT 1"
+            "WHERE flow_run.name LIKE 'odd %' AND state.type = 'FAILED' LIMIT 1"
         ).fetchone()
     assert "A bug: RuntimeError in sitecustomize.py" in message
     assert "nobody foresaw" not in message
@@ -209,9 +219,12 @@ def test_killed_it_leaves_nothing_behind_and_its_runs_are_closed(serving, simula
     until(lambda: serving.processes() == {}, END_S)
     assert serving.states() == ["Running"]
     assert recorder(serving.file) is None
+    before = (serving.home / "flows.log").read_text()
 
     process = serving.up()
     until(lambda: serving.states() == ["Crashed", "Completed"], FIRE_S)
+    assert before
+    assert (serving.home / "flows.log").read_text().startswith(before)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=END_S) == 0
     assert serving.processes() == {}
