@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo install test soak lint bench record lock clean
+.PHONY: help demo install notebook test soak lint bench record lock clean
 
 help: ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -13,6 +13,10 @@ demo: $(VENV)/run.stamp ## set up, then run everything offline on embedded defau
 	$(BIN)/binlake demo
 
 install: $(VENV)/run.stamp ## set up the environment: .venv/bin/binlake
+
+notebook: $(VENV)/dev.stamp ## set up, then open the example in JupyterLab, on the lake of the demo
+	test -f binlake-demo/notebook.ipynb || $(BIN)/binlake demo
+	$(BIN)/jupyter lab binlake-demo/notebook.ipynb
 
 test: $(VENV)/dev.stamp ## set up, then pass the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
@@ -35,7 +39,7 @@ record: $(VENV)/dev.stamp ## record cassettes from the live exchange or testnet 
 lock: $(VENV)/python.stamp ## compile the hashed locks again, without index addresses
 	echo uv | $(BIN)/uv pip compile - $(LOCK) -o requirements-uv.lock
 	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK) -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev $(LOCK) -c requirements.lock -o requirements-dev.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q
 
