@@ -44,7 +44,7 @@ def _show(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
 def what_next(folder: Path, binlake: str) -> Iterator[str]:
     """Commands that can be typed as they are, where this one was."""
     flows = quote(str(folder / "flows.yaml"))
-    yield f"Nothing is running any more. The lake, the flows and Prefect's database are in {folder}. Next:"
+    yield f"Nothing is running any more. The lake, the flows, a notebook and Prefect's database are in {folder}. Next:"
     yield f'  {binlake} query --config {flows} "show tables"     # ask the lake of the demo'
     first = "" if FLOWS_FILE.exists() else f"{binlake} init && "
     yield f"  {first}{binlake} run prices     # pull real prices, as flows.yaml in this folder says; no key is needed"

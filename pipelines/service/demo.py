@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -29,6 +30,7 @@ Watch = Callable[[str], AbstractContextManager[Progress]]  # pipelines.cli.progr
 
 HISTORY = timedelta(days=29)  # the simulated XRPUSDT has an outage every 28 days
 START_S = 30.0
+NOTEBOOK = "notebook.ipynb"
 _MARK = ".binlake-demo"
 _KEY, _SECRET = "BINLAKE_DEMO_API_KEY", "BINLAKE_DEMO_API_SECRET"
 
@@ -52,6 +54,12 @@ flows:
     account: demo
     datasets: [balances]
     every: 15m
+  orders:
+    kind: account
+    account: demo
+    datasets: [orders, fills]
+    symbols: [BTCUSDT, ETHUSDT, BNBUSDT] # or traded: whatever the account ever traded
+    every: 10m
 """
 
 # What is asked of the lake in the end, and the SQL that a person would type.
@@ -72,13 +80,39 @@ QUESTIONS = (
     (
         "What are the last prices?",
         """
-        SELECT symbol, price, observed_at FROM latest_prices ORDER BY symbol
+        SELECT symbol, price, observed_at FROM latest_prices ORDER BY symbol LIMIT 6
         """,
     ),
     (
         "What is the account worth?",
         """
-        SELECT asset, free, locked, price, value, path, why FROM portfolio('USDT') ORDER BY value DESC NULLS LAST
+        SELECT asset, total, price, value, why FROM portfolio('USDT') ORDER BY value DESC NULLS LAST
+        """,
+    ),
+    (
+        "What is that in total, and what is left out?",
+        """
+        SELECT value, quote_asset, assets, unvalued, unvalued_assets FROM portfolio_total
+        """,
+    ),
+    (
+        "Which orders came last?",
+        """
+        SELECT time, symbol, side, type, status, price, orig_qty, executed_qty FROM orders ORDER BY time DESC LIMIT 5
+        """,
+    ),
+    (
+        "Which fills, and what did each cost?",
+        """
+        SELECT time, symbol, if(is_buyer, 'BUY', 'SELL') AS side, price, qty, commission, commission_asset, fee_value
+        FROM fills_with_fees ORDER BY time DESC LIMIT 5
+        """,
+    ),
+    (
+        "What did the last four weeks of trading cost?",
+        """
+        SELECT quote_asset, count(*) AS fills, sum(fee_value) AS fees, count(*) FILTER (fee_value IS NULL) AS unvalued
+        FROM fills_with_fees WHERE time > now() - INTERVAL 28 DAY GROUP BY quote_asset ORDER BY fills DESC
         """,
     ),
     (
@@ -129,6 +163,7 @@ def make_fresh(folder: Path) -> None:
         raise UsageProblem(f"{folder} holds something else than an earlier demo.", "Name another with --folder.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / _MARK).touch()
+    (folder / NOTEBOOK).write_bytes(files("pipelines.service").joinpath(NOTEBOOK).read_bytes())
 
 
 def _variables(folder: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from connectors.lake import Lake
 from connectors.simulator import Exchange, serve
 from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET, DEMO_UID
+from connectors.simulator.account.trader import Life
 from pipelines import connect
 from pipelines.cli import main
 from pipelines.cli.demo import command, what_next
@@ -21,6 +22,11 @@ from pipelines.service import demo
 from pipelines.settings.loader import load
 from schemas.config.flows import FlowsFile
 
+LAST_MONTHS = Life(
+    since_ms=int((datetime.now(UTC) - timedelta(days=90)).timestamp()) * 1000,
+    traded=dict.fromkeys(("BTCUSDT", "ETHUSDT", "BNBUSDT"), 1),
+    watched={},
+)
 ROOT = Path(__file__).parents[3]
 
 
@@ -35,7 +41,7 @@ def test_the_demo_answers_and_leaves_nothing_running(tmp_path):
     assert done.returncode == 0, done.stderr
     assert all(question in done.stdout for question, _ in demo.QUESTIONS)
     assert "checks pass." in done.stdout
-    assert done.stdout.count("Completed") == 4
+    assert done.stdout.count("Completed") == 6
     assert "exchange_outage" in done.stdout
     assert "binlake-demo" in done.stderr
     assert "Traceback" not in done.stderr
@@ -74,7 +80,7 @@ def test_an_earlier_demo_makes_room(tmp_path):
     demo.make_fresh(folder)
     (folder / "lake").mkdir()
     demo.make_fresh(folder)
-    assert [each.name for each in folder.iterdir()] == [".binlake-demo"]
+    assert {each.name for each in folder.iterdir()} == {".binlake-demo", "notebook.ipynb"}
 
 
 def test_the_flows_of_the_demo_are_valid(tmp_path):
@@ -90,7 +96,9 @@ async def test_every_question_of_the_demo_has_an_answer(tmp_path, monkeypatch):
     monkeypatch.setenv("BINLAKE_DEMO_API_KEY", DEMO_API_KEY)
     monkeypatch.setenv("BINLAKE_DEMO_API_SECRET", DEMO_SECRET)
     exchange = Exchange()
-    exchange.add_account(DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances={"ETH": ("1.75", "0.25")})
+    exchange.add_account(
+        DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances={"ETH": ("1.75", "0.25")}, orders=LAST_MONTHS
+    )
     async with serve(exchange) as url:
         config = load(demo.write_flows(tmp_path, url))
         for name in config.flows:
