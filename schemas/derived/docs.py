@@ -80,6 +80,9 @@ def _facts(dataset: Dataset) -> Iterator[str]:
     yield f"Kind: {dataset.kind.value}, {_KINDS[dataset.kind]}."
     if dataset.comes_with:
         yield f"Pulled along with `{dataset.comes_with}`."
+    if dataset.valued_by:
+        prices = dataset.valued_by
+        yield f"Brings the `{prices}` of every spot symbol along, unless the flow says `{prices}: false`."
     yield f"Key: {_names(dataset.key)}."
     if dataset.series:
         cursor = f", walked along `{dataset.cursor}`" if dataset.cursor else ""
