@@ -87,8 +87,11 @@ def prove(
     pick: Callable[[Key], bool] = everything,
     detailed: Callable[[Key], bool] = nothing,
     on_damage: Damage = _raise,
+    piece_rows: int = PIECE_ROWS,
 ) -> Iterator[Statement]:
     """One statement for each wanted month that `pick` picks, in order of key; `detailed` ones name every candle.
+
+    At most `piece_rows` rows are read at once, or those of one day.
 
     What cannot be examined is told to `on_damage`, and all else goes on: a month whose rows cannot be read, or that
     lacks candles where the gaps cannot be read, has no statement.
@@ -106,7 +109,7 @@ def prove(
         return
     for table, why in counted.unread.items():
         on_damage(table, why)
-    yield from _proven(lake.table(CANDLES), version, counted, pick, detailed, on_damage)
+    yield from _proven(lake.table(CANDLES), version, counted, pick, detailed, on_damage, piece_rows)
 
 
 def _proven(
@@ -116,6 +119,7 @@ def _proven(
     pick: Callable[[Key], bool],
     detailed: Callable[[Key], bool],
     on_damage: Damage,
+    piece_rows: int,
 ) -> Iterator[Statement]:
     """The statements of the months picked, of which all but the hashes is known."""
     months = known.months
@@ -129,11 +133,11 @@ def _proven(
             key: Digest(micros(months[key]["since"]), micros(months[key]["until"]), each=detailed(key)) for key in piece
         }
         # Of files that were left out no rows were counted: only reading tells whose they are.
-        _read(table, digests, sum(months[key]["rows"] for key in piece) or int(known.holey))
+        _read(table, digests, sum(months[key]["rows"] for key in piece) or int(known.holey), piece_rows)
         _refuse_other_rows(table, version, digests, months)
         return digests
 
-    for piece in _pieces((key for key in picked if key not in unknown), months):
+    for piece in _pieces((key for key in picked if key not in unknown), months, piece_rows):
         for key, digest in _readable(piece, read, on_damage):
             yield _statement(key, digest, known)
 
@@ -153,13 +157,13 @@ def _readable(
     return [found for key in piece for found in _readable([key], read, on_damage)]
 
 
-def _pieces(keys: Iterable[Key], months: Mapping[Key, Mapping[str, Any]]) -> Iterator[list[Key]]:
+def _pieces(keys: Iterable[Key], months: Mapping[Key, Mapping[str, Any]], most_rows: int) -> Iterator[list[Key]]:
     """Keys of one market, interval and month, as many as may be read at once; at least one."""
     for _, group in groupby(keys, key=lambda key: key[:3]):
         piece: list[Key] = []
         rows = 0
         for key in group:
-            if piece and rows + months[key]["rows"] > PIECE_ROWS:
+            if piece and rows + months[key]["rows"] > most_rows:
                 yield piece
                 piece, rows = [], 0
             piece.append(key)
@@ -167,11 +171,11 @@ def _pieces(keys: Iterable[Key], months: Mapping[Key, Mapping[str, Any]]) -> Ite
         yield piece
 
 
-def _read(table: Table, digests: Mapping[Key, Digest], rows: int) -> None:
+def _read(table: Table, digests: Mapping[Key, Digest], rows: int, most_rows: int) -> None:
     """Give every digest its rows in order; a month too long to be read at once comes by days."""
     begin, end = min(one.since for one in digests.values()), max(one.until for one in digests.values())
     symbols = pa.array([key.symbol for key in digests])
-    for since, until in _slices(begin, end, DAY_US if rows > PIECE_ROWS else end - begin) if rows else ():
+    for since, until in _slices(begin, end, DAY_US if rows > most_rows else end - begin) if rows else ():
         found = table.scan(["symbol", *ROW], _inside(next(iter(digests)), symbols, since, until))
         words, numbers = records(CANDLES, found), np.asarray(pc.index_in(found["symbol"], value_set=symbols))
         order = np.lexsort((words[:, 0], numbers))

@@ -279,9 +279,10 @@ def _hold(monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
     followed()
 
 
+@pytest.mark.timeout(600)
 def test_one_quiet_run_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any interleaving of life and runs ends with the lake holding what can be had; discovery names the rest."""
-    _hold(monkeypatch, 10)
+    _hold(monkeypatch, 4)
 
 
 @pytest.mark.soak

@@ -237,10 +237,10 @@ def _checksum(faults: Iterable[ArchiveFault], body: bytes, stem: str) -> bytes |
 def _packed(members: Members, file: File) -> bytes:
     buffer = io.BytesIO()
     made = (file.period.first.year, file.period.first.month, file.period.first.day, 0, 0, 0)
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members:
             entry = zipfile.ZipInfo(name, made)
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=1)  # which it takes from no archive
     return buffer.getvalue()
 
 

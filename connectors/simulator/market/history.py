@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,26 +22,32 @@ _T = TypeVar("_T")
 
 
 class Kept:
-    """The results used last, so that what is asked for again costs next to nothing."""
+    """The results used last, so that what is asked for again costs next to nothing; any thread may ask."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._results: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        if key not in self._results:
-            self._results[key] = make()
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                kept: _T = self._results[key]
+                return kept
+        made = make()
+        with self._lock:
+            self._results[key] = made
             if len(self._results) > self._most:
                 self._results.popitem(last=False)
-        self._results.move_to_end(key)
-        result: _T = self._results[key]
-        return result
+        return made
 
 
 class History:
     """What happened to each symbol, in candles on the grid."""
 
     def __init__(self, market: Market) -> None:
+        self.seed = market.seed
         self._market = market
         self._days = Kept(_CHUNKS_KEPT)
 

@@ -18,6 +18,7 @@ from connectors.simulator.market.rendering import Rows, recorded, rendered
 _BLOCKS_KEPT = 600  # of at most 160 kB
 _BLOCK_SLOTS = 960
 _BLOCK_MINUTES = 12_288  # at most, so that the first page of a series comes quickly
+_blocks = Kept(_BLOCKS_KEPT)  # of all exchanges: those of one seed have one market
 _LATE_MS = 14 * SECOND_MS  # by how much a candle off the grid opens late
 _OFF_GRID = frozenset({"1m", "3m", "5m", "15m", "30m"})
 
@@ -39,7 +40,6 @@ class Charts:
     def __init__(self, history: History, *, padded: bool = True) -> None:
         self._history = history
         self._padded = padded
-        self._blocks = Kept(_BLOCKS_KEPT)
         self._recorded: dict[tuple[str, str], dict[bool, Rows]] = {}
 
     def replay(self, symbol: str, interval: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -84,7 +84,7 @@ class Charts:
             candles = self._history.candles(listing, interval, number * size, (number + 1) * size)
             return self._printed(candles, listing, interval, micro)
 
-        return self._blocks.get((listing, interval.name, number, micro), make)
+        return _blocks.get((self._history.seed, self._padded, listing, interval.name, number, micro), make)
 
     def _printed(self, candles: Candles, listing: Listing, interval: Interval, micro: bool) -> Rows:
         late = _lateness(listing, interval.name, candles.opened)

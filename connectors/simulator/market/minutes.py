@@ -19,7 +19,7 @@ class Market:
     """All symbols under one seed."""
 
     def __init__(self, seed: int | str) -> None:
-        self._seed = seed
+        self.seed = seed
 
     def minutes(self, listing: Listing, first: int, last: int) -> Candles:
         """The candles of minutes [first, last), those without a trade flat, those that never were left out."""
@@ -38,7 +38,7 @@ class Market:
     def seconds(self, listing: Listing, first: int, last: int) -> Candles:
         """The candles of every second of minutes [first, last); they add up to the minutes."""
         minutes = self.minutes(listing, first, last)
-        return _split(minutes, key_of(self._seed, listing.symbol, "seconds")) if len(minutes) else minutes
+        return _split(minutes, key_of(self.seed, listing.symbol, "seconds")) if len(minutes) else minutes
 
     def _unbroken(self, listing: Listing, minutes: Ints) -> Candles:
         """Candles of contiguous minutes as if the symbol had always traded; right from the second run on."""
@@ -53,13 +53,13 @@ class Market:
         return Candles(minutes * MINUTE_MS, open_, high, low, close, volume, quote, trades, bought, bought_quote)
 
     def _noise(self, listing: Listing, what: str, n: Ints) -> Floats:
-        return uniform(key_of(self._seed, listing.symbol, what), n)
+        return uniform(key_of(self.seed, listing.symbol, what), n)
 
     def _price(self, listing: Listing, minutes: Ints) -> Ints:
         """Where the price stands when each minute begins, should there be a trade just before."""
         level = np.ones(len(minutes))
         for share, period in _WAVES:
-            level += share * smooth(key_of(self._seed, listing.symbol, period), minutes, period)
+            level += share * smooth(key_of(self.seed, listing.symbol, period), minutes, period)
         return np.maximum((listing.price * level).astype(np.int64), 1)
 
     def _open_close(self, listing: Listing, minutes: Ints, active: Flags) -> tuple[Ints, Ints]:

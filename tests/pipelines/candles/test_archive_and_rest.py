@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,7 +16,6 @@ import pytest
 
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Error
-from pipelines.candles import commits as batch
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flow
 from pipelines.runs.registry import Window
@@ -240,12 +240,18 @@ async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
     assert len(times(archived)) == (END - at("2025-12-01T00:00")) / timedelta(minutes=15)
 
 
-async def test_nothing_lands_behind_a_month_that_could_not_be_written(archived: Desk, monkeypatch: pytest.MonkeyPatch):
-    """September cannot be written, October could be: neither lands; once it can, all is there."""
-    monkeypatch.setattr(batch, "FLUSH_FILES", 1)
-    obstacle = archived.folder / "lake/klines/market=spot/interval=1m/month=2026-09"
+def in_the_way(desk: Desk, month: str) -> Path:
+    """A file where the folder of a month of quarters of hours should be."""
+    obstacle = desk.folder / "lake/klines/market=spot/interval=15m" / f"month={month}"
     obstacle.parent.mkdir(parents=True)
     obstacle.write_text("in the way")
+    return obstacle
+
+
+async def test_nothing_lands_behind_a_month_that_could_not_be_written(archived: Desk):
+    """A month of the first commit cannot be written, those behind it could be: none lands; once it can, all is there."""
+    archived.market(["BTCUSDT"], ["15m"], since="2025-08-02T10:00")
+    obstacle = in_the_way(archived, "2025-09")
     receipts = await archived.run()
     assert "nothing was committed" in receipts[0].failures[0].why
     assert archived.bounds("BTCUSDT") is None
@@ -254,13 +260,10 @@ async def test_nothing_lands_behind_a_month_that_could_not_be_written(archived: 
     assert candles(archived).equals(await as_rest_has_it(archived))
 
 
-async def test_a_ban_stays_a_ban_when_the_disk_fails_too(archived: Desk, monkeypatch: pytest.MonkeyPatch):
-    """What stopped the run decides what is done next; that October could not be written is told beside it."""
-    monkeypatch.setattr(batch, "FLUSH_FILES", 2)
-    archived.market(["BTCUSDT"], since="2026-10-02T10:00")
-    obstacle = archived.folder / "lake/klines/market=spot/interval=1m/month=2026-10"
-    obstacle.parent.mkdir(parents=True)
-    obstacle.write_text("in the way")
+async def test_a_ban_stays_a_ban_when_the_disk_fails_too(archived: Desk):
+    """What stopped the run decides what is done next; that a month could not be written is told beside it."""
+    archived.market(["BTCUSDT"], ["15m"], since="2025-08-02T10:00")
+    in_the_way(archived, "2025-09")
     told = f"Way too much request weight used; IP banned until {int(time.time() * 1000) + 3_600_000}."
     archived.exchange.inject(Error(path="/api/v3/klines", status=418, code=-1003, msg=told, count=None))
     [receipt] = await archived.run()

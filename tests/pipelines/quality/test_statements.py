@@ -21,7 +21,6 @@ from support.lakes import at, put, rows_of, small_lake
 
 from connectors.lake import Lake
 from pipelines.quality import statement_diff as compare
-from pipelines.quality import statements as proving
 from pipelines.quality.month_counts import Key, Want, wants
 from pipelines.quality.statements import Statement, prove
 from schemas.config.flows import FlowsFile
@@ -145,7 +144,7 @@ def test_upkeep_changes_no_hash(lake: Lake) -> None:
     assert stated(lake) == before
 
 
-def test_a_lake_may_change_while_it_is_proven(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_may_change_while_it_is_proven(lake: Lake) -> None:
     """Upkeep that rewrites files, and runs that add candles, change no statement that was begun before."""
     for symbol in ("BTCUSDT", "ETHUSDT"):
         for day in range(1, 10):
@@ -153,8 +152,7 @@ def test_a_lake_may_change_while_it_is_proven(lake: Lake, monkeypatch: pytest.Mo
             put(lake, KLINES, *rows, until={f"spot/{symbol}/1h": f"2026-01-{day + 1:02}"})
         put(lake, KLINES, since={f"spot/{symbol}/1h": "2026-01-01"})
     before = list(stated(lake).values())
-    monkeypatch.setattr(proving, "PIECE_ROWS", 200)
-    begun = prove(lake, ALL, NOW)
+    begun = prove(lake, ALL, NOW, piece_rows=200)
     first = next(begun)
     lake.table(KLINES).maintain(at("2027-01-01"))
     put(lake, KLINES, *hours("2026-01-10", "2026-01-12", "ETHUSDT"), until={"spot/ETHUSDT/1h": "2026-01-12"})
@@ -338,15 +336,14 @@ def test_records_hold_every_digit() -> None:
     assert int.from_bytes(whole[112:120], "little", signed=True) == 2**63 - 1
 
 
-def test_pieces_and_days_join(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_and_days_join(lake: Lake) -> None:
     """A month too long to be read at once, and symbols too many, give the same statements as read in one go."""
     for symbol in ("BTCUSDT", "ETHUSDT", "O'HARAUSDT"):
         cover(lake, hours("2026-01-30", "2026-02-05", symbol), "2026-01-30", "2026-02-05", symbol)
     whole = stated(lake)
     assert len(whole) == 6
     for most in (30, 150):
-        monkeypatch.setattr(proving, "PIECE_ROWS", most)
-        assert stated(lake) == whole
+        assert stated(lake, piece_rows=most) == whole
 
 
 def test_a_statement_counts_and_explains(lake: Lake) -> None:
