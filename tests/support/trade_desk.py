@@ -48,9 +48,11 @@ class TradeDesk(Desk):
         Budget(self.state, "simulator").learn(SPOT, UNLIMITED)  # so that not even the first run is paced
 
     def trading(self, symbols: Any, **more: Any) -> None:
+        datasets = more.pop("datasets", ["orders", "fills", "balances"])
+        if "balances" in datasets:
+            more.setdefault("prices", False)
         self.flows["trading"] = {
-            "kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills", "balances"], "symbols": symbols,
-            "prices": False, **more,
+            "kind": "account", "account": ACCOUNT, "datasets": datasets, "symbols": symbols, **more,
         }  # fmt: skip
 
     @property
