@@ -11,12 +11,9 @@ from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
 
 _STATE = (
     Column("version", ID, "1, 2, 3, ... as the states were seen"),
-    Column("extra", EXTRA, "JSON of every other field; NULL when there is none", nullable=True),
+    Column("extra", EXTRA, "JSON of every other field", null="when there is none"),
     Column(
-        "gone_since",
-        TIME,
-        "when the exchange was first seen to have stopped returning it; NULL while it returns it",
-        nullable=True,
+        "gone_since", TIME, "when the exchange was first seen to have stopped returning it", null="while it returns it"
     ),
     Column("seen_at", TIME, "the exchange's time when this state was first seen"),
 )
@@ -46,11 +43,11 @@ def ledger(
 
 
 _ASSET = Column("asset", TEXT, "such as BNB")
-_NETWORK = Column("network", TEXT, "the chain, such as ETH; NULL where the exchange does not say", nullable=True)
-_TX_ID = Column("tx_id", TEXT, "on the chain; NULL until there is one", nullable=True)
+_NETWORK = Column("network", TEXT, "the chain, such as ETH", null="where the exchange does not say")
+_TX_ID = Column("tx_id", TEXT, "on the chain", null="until there is one")
 _ADDRESS = Column("address", TEXT, "on the chain")
 _TRANSFER_TYPE = Column("transfer_type", ID, "0 over a chain, 1 between accounts of the exchange")
-_COMPLETE_TIME = Column("complete_time", TIME, "when it was done; NULL where the exchange does not say", nullable=True)
+_COMPLETE_TIME = Column("complete_time", TIME, "when it was done", null="where the exchange does not say")
 
 DEPOSITS = ledger(
     "deposits",
@@ -61,13 +58,13 @@ DEPOSITS = ledger(
     _NETWORK,
     Column("status", ID, "0 pending, 1 success, 2 rejected, 6 credited but locked, 7 wrong, 8 to be confirmed by you"),
     _ADDRESS,
-    Column("address_tag", TEXT, "memo or tag; NULL where there is none", nullable=True),
+    Column("address_tag", TEXT, "memo or tag", null="where there is none"),
     _TX_ID,
     Column("insert_time", TIME, "when the exchange saw it"),
     _COMPLETE_TIME,
     _TRANSFER_TYPE,
-    Column("wallet_type", ID, "0 spot, 1 funding; NULL where the exchange does not say", nullable=True),
-    Column("confirm_times", TEXT, "confirmations, such as 64/6; NULL where it does not say", nullable=True),
+    Column("wallet_type", ID, "0 spot, 1 funding", null="where the exchange does not say"),
+    Column("confirm_times", TEXT, "confirmations, such as 64/6", null="where it does not say"),
     key=("deposit_id",),
     time="insert_time",
     settles=timedelta(days=14),
@@ -87,7 +84,7 @@ WITHDRAWALS = ledger(
     Column("apply_time", TIME, "when it was asked for"),
     _COMPLETE_TIME,
     _TRANSFER_TYPE,
-    Column("wallet_type", ID, "0 spot, 1 funding; NULL where the exchange does not say", nullable=True),
+    Column("wallet_type", ID, "0 spot, 1 funding", null="where the exchange does not say"),
     key=("withdrawal_id",),
     time="apply_time",
     settles=timedelta(days=14),
@@ -100,9 +97,9 @@ DIVIDENDS = ledger(
     _ASSET,
     Column("amount", FINE, "distributed; `direction` says which way", signed=True),
     Column("div_time", TIME, "when it was distributed"),
-    Column("en_info", TEXT, "what it was; NULL where the exchange does not say", nullable=True),
+    Column("en_info", TEXT, "what it was", null="where the exchange does not say"),
     Column("tran_id", ID, "of the distribution, shared by its rows"),
-    Column("direction", ID, "1 in, -1 out; NULL in answers from before January 2026", nullable=True),
+    Column("direction", ID, "1 in, -1 out", null="in answers from before January 2026"),
     key=("dividend_id",),
     time="div_time",
     settles=timedelta(days=1),
@@ -151,7 +148,7 @@ FIAT_PAYMENTS = ledger(
     Column("total_fee", FINE, "in the national currency"),
     Column("price", FINE, "in the national currency"),
     Column("status", TEXT, "Processing, Completed, Failed, Refunded, or a word of its own"),
-    Column("payment_method", TEXT, "such as Credit Card; NULL for sells", nullable=True),
+    Column("payment_method", TEXT, "such as Credit Card", null="for sells"),
     Column("create_time", TIME, "when it was made"),
     Column("update_time", TIME, "when it last changed"),
     key=("order_no",),
@@ -170,7 +167,7 @@ DUST = ledger(
     Column("amount", FINE, "given"),
     Column("transfered_amount", FINE, "received"),
     Column("service_charge_amount", FINE, "the fee, in the asset received"),
-    Column("target_asset", TEXT, "received; NULL in answers that mean BNB", nullable=True),
+    Column("target_asset", TEXT, "received", null="in answers that mean BNB"),
     Column("operate_time", TIME, "when it was made"),
     key=("from_asset", "operation_id", "trans_id"),
     time="operate_time",

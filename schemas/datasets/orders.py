@@ -9,22 +9,20 @@ from schemas.model.dataset import Dataset, Kind, Lifecycle
 from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 
 _ORDER_ID = Column("order_id", ID, "unique within the symbol, not beyond it")
-_ORDER_LIST_ID = Column("order_list_id", ID, "the order list it belongs to; NULL when to none", nullable=True)
+_ORDER_LIST_ID = Column("order_list_id", ID, "the order list it belongs to", null="when to none")
 _VERSION = Column("version", ID, "1, 2, 3, ... as the states were seen")
 _SEEN_AT = Column("seen_at", TIME, "the exchange's time when this state was first seen")
-_EXTRA = Column("extra", EXTRA, "JSON of every other field; NULL when there is none", nullable=True)
+_EXTRA = Column("extra", EXTRA, "JSON of every other field", null="when there is none")
 _PRICE = Column("price", MONEY, "in the quote asset")
 _QTY = Column("qty", MONEY, "in the base asset")
-_QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset; NULL where the market does not say", nullable=True)
+_QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset", null="where the market does not say")
 _COMMISSION = Column("commission", MONEY, "the fee, in its own asset; negative for a rebate", signed=True)
 _COMMISSION_ASSET = Column(
-    "commission_asset", TEXT, "what the fee was paid in; NULL when there was none, or when misprinted", nullable=True
+    "commission_asset", TEXT, "what the fee was paid in", null="when there was none, or when misprinted"
 )
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
-_IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book; NULL when misprinted", nullable=True)
-_STP_MODE = Column(
-    "self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...; NULL in answers older than it", nullable=True
-)
+_IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book", null="when misprinted")
+_STP_MODE = Column("self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...", null="in answers older than it")
 
 _GONE_AT = free("gone_at", "when the exchange was last seen not to know the symbol; 1970 once it knows it again")
 
@@ -55,62 +53,42 @@ ORDERS = Dataset(
         SYMBOL,
         _ORDER_ID,
         _VERSION,
-        Column(
-            "client_order_id",
-            TEXT,
-            "given by who placed it; an amendment changes it; NULL when misprinted",
-            nullable=True,
-        ),
+        Column("client_order_id", TEXT, "given by who placed it; an amendment changes it", null="when misprinted"),
         _ORDER_LIST_ID,
-        Column("side", TEXT, "BUY or SELL; NULL when misprinted", nullable=True),
-        Column("type", TEXT, "LIMIT, MARKET, STOP_LOSS_LIMIT, ... as printed; NULL when misprinted", nullable=True),
+        Column("side", TEXT, "BUY or SELL", null="when misprinted"),
+        Column("type", TEXT, "LIMIT, MARKET, STOP_LOSS_LIMIT, ... as printed", null="when misprinted"),
         Column(
-            "status",
-            TEXT,
-            "NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, ... as printed; NULL when misprinted",
-            nullable=True,
+            "status", TEXT, "NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, ... as printed", null="when misprinted"
         ),
-        Column("time_in_force", TEXT, "GTC, IOC or FOK; NULL when misprinted", nullable=True),
-        Column("price", MONEY, "the limit, in the quote asset; NULL where it has none", nullable=True),
-        Column("stop_price", MONEY, "what sets it off; NULL where nothing does", nullable=True),
+        Column("time_in_force", TEXT, "GTC, IOC or FOK", null="when misprinted"),
+        Column("price", MONEY, "the limit, in the quote asset", null="where it has none"),
+        Column("stop_price", MONEY, "what sets it off", null="where nothing does"),
         Column("orig_qty", MONEY, "wanted, in the base asset; an amendment changes it"),
         Column("executed_qty", MONEY, "filled so far, in the base asset"),
         Column(
             "cumulative_quote_qty",
             MONEY,
-            "filled so far, in the quote asset; NULL where the exchange does not know it any more",
-            nullable=True,
+            "filled so far, in the quote asset",
+            null="where the exchange does not know it any more",
         ),
-        Column(
-            "orig_quote_order_qty", MONEY, "wanted, in the quote asset; NULL when asked for otherwise", nullable=True
-        ),
-        Column("iceberg_qty", MONEY, "the part shown on the book; NULL when all of it is", nullable=True),
-        Column(
-            "is_working",
-            FLAG,
-            "it is on the book; NULL where the market does not say, or when misprinted",
-            nullable=True,
-        ),
-        Column("working_time", TIME, "when it came onto the book; NULL when it never did", nullable=True),
+        Column("orig_quote_order_qty", MONEY, "wanted, in the quote asset", null="when asked for otherwise"),
+        Column("iceberg_qty", MONEY, "the part shown on the book", null="when all of it is"),
+        Column("is_working", FLAG, "it is on the book", null="where the market does not say, or when misprinted"),
+        Column("working_time", TIME, "when it came onto the book", null="when it never did"),
         _STP_MODE,
-        Column("prevented_match_id", ID, "the match that was prevented; NULL when none was", nullable=True),
-        Column("prevented_quantity", MONEY, "expired by such matches; NULL when none was", nullable=True),
-        Column("used_sor", FLAG, "routed over several books; NULL when it was not", nullable=True),
-        Column("working_floor", TEXT, "EXCHANGE or SOR; NULL when not routed", nullable=True),
-        Column("strategy_id", ID, "given by who placed it; NULL without one", nullable=True),
-        Column("strategy_type", ID, "given by who placed it; NULL without one", nullable=True),
-        Column("trailing_delta", ID, "of a trailing stop, in basis points; NULL for other orders", nullable=True),
-        Column("trailing_time", TIME, "when the trailing began; NULL before and for other orders", nullable=True),
-        Column("expiry_reason", TEXT, "why it expired; NULL where the exchange does not say", nullable=True),
+        Column("prevented_match_id", ID, "the match that was prevented", null="when none was"),
+        Column("prevented_quantity", MONEY, "expired by such matches", null="when none was"),
+        Column("used_sor", FLAG, "routed over several books", null="when it was not"),
+        Column("working_floor", TEXT, "EXCHANGE or SOR", null="when not routed"),
+        Column("strategy_id", ID, "given by who placed it", null="without one"),
+        Column("strategy_type", ID, "given by who placed it", null="without one"),
+        Column("trailing_delta", ID, "of a trailing stop, in basis points", null="for other orders"),
+        Column("trailing_time", TIME, "when the trailing began", null="before and for other orders"),
+        Column("expiry_reason", TEXT, "why it expired", null="where the exchange does not say"),
         Column("time", TIME, "when it was placed"),
-        Column("update_time", TIME, "when it last changed; NULL where the exchange does not say", nullable=True),
+        Column("update_time", TIME, "when it last changed", null="where the exchange does not say"),
         _EXTRA,
-        Column(
-            "gone_since",
-            TIME,
-            "when the exchange was first seen not to know it any more; NULL until then",
-            nullable=True,
-        ),
+        Column("gone_since", TIME, "when the exchange was first seen not to know it any more", null="until then"),
         _SEEN_AT,
     ),
     key=("account", "market", "symbol", "order_id", "version"),
@@ -140,19 +118,12 @@ ORDER_LISTS = Dataset(
         Column("order_list_id", ID, "unique within the market"),
         _VERSION,
         SYMBOL,
-        Column("contingency_type", TEXT, "OCO or OTO; NULL when misprinted", nullable=True),
-        Column(
-            "list_status_type", TEXT, "RESPONSE, EXEC_STARTED, UPDATED or ALL_DONE; NULL when misprinted", nullable=True
-        ),
-        Column("list_order_status", TEXT, "EXECUTING, ALL_DONE or REJECT; NULL when misprinted", nullable=True),
-        Column("list_client_order_id", TEXT, "given by who placed it; NULL when misprinted", nullable=True),
+        Column("contingency_type", TEXT, "OCO or OTO", null="when misprinted"),
+        Column("list_status_type", TEXT, "RESPONSE, EXEC_STARTED, UPDATED or ALL_DONE", null="when misprinted"),
+        Column("list_order_status", TEXT, "EXECUTING, ALL_DONE or REJECT", null="when misprinted"),
+        Column("list_client_order_id", TEXT, "given by who placed it", null="when misprinted"),
         Column("transaction_time", TIME, "when it was placed or last changed"),
-        Column(
-            "orders",
-            EXTRA,
-            "JSON list of its orders: symbol, orderId, clientOrderId; NULL when misprinted",
-            nullable=True,
-        ),
+        Column("orders", EXTRA, "JSON list of its orders: symbol, orderId, clientOrderId", null="when misprinted"),
         _EXTRA,
         _SEEN_AT,
     ),
@@ -188,7 +159,7 @@ FILLS = Dataset(
         Column("time", TIME, "when it was made; not always ascending with trade_id"),
         _IS_BUYER,
         _IS_MAKER,
-        Column("is_best_match", FLAG, "as printed; NULL where the exchange does not say", nullable=True),
+        Column("is_best_match", FLAG, "as printed", null="where the exchange does not say"),
         _EXTRA,
     ),
     key=("account", "market", "symbol", "trade_id"),
@@ -216,7 +187,7 @@ ALLOCATIONS = Dataset(
         MARKET,
         SYMBOL,
         Column("allocation_id", ID, "unique within the symbol; not a trade's id"),
-        Column("allocation_type", TEXT, "SOR; NULL when misprinted", nullable=True),
+        Column("allocation_type", TEXT, "SOR", null="when misprinted"),
         _ORDER_ID,
         _ORDER_LIST_ID,
         _PRICE,
@@ -227,7 +198,7 @@ ALLOCATIONS = Dataset(
         Column("time", TIME, "when it was made"),
         _IS_BUYER,
         _IS_MAKER,
-        Column("is_allocator", FLAG, "as printed; NULL when misprinted", nullable=True),
+        Column("is_allocator", FLAG, "as printed", null="when misprinted"),
         _EXTRA,
     ),
     key=("account", "market", "symbol", "allocation_id"),
@@ -249,19 +220,16 @@ PREVENTED_MATCHES = Dataset(
         MARKET,
         SYMBOL,
         Column("prevented_match_id", ID, "unique within the symbol"),
-        Column("taker_order_id", ID, "the order that came in; NULL when misprinted", nullable=True),
-        Column("maker_symbol", TEXT, "of the order that rested; NULL where the exchange does not say", nullable=True),
-        Column("maker_order_id", ID, "the order that rested; NULL when misprinted", nullable=True),
+        Column("taker_order_id", ID, "the order that came in", null="when misprinted"),
+        Column("maker_symbol", TEXT, "of the order that rested", null="where the exchange does not say"),
+        Column("maker_order_id", ID, "the order that rested", null="when misprinted"),
         Column(
-            "trade_group_id",
-            ID,
-            "the group of accounts that must not trade with one another; NULL when misprinted",
-            nullable=True,
+            "trade_group_id", ID, "the group of accounts that must not trade with one another", null="when misprinted"
         ),
         _STP_MODE,
         _PRICE,
-        Column("taker_prevented_quantity", MONEY, "expired of the taker; NULL when nothing was", nullable=True),
-        Column("maker_prevented_quantity", MONEY, "expired of the maker; NULL when nothing was", nullable=True),
+        Column("taker_prevented_quantity", MONEY, "expired of the taker", null="when nothing was"),
+        Column("maker_prevented_quantity", MONEY, "expired of the maker", null="when nothing was"),
         Column("transact_time", TIME, "when it would have been made"),
         _EXTRA,
     ),

@@ -32,13 +32,22 @@ DECIMALS = (MONEY, FINE, RATE)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a dataset. A nullable one says in its doc what NULL means; a signed amount may be below zero."""
+    """One column of a dataset. One that may be NULL says in `null` when it is; a signed amount may be below zero."""
 
     name: str
     type: FieldType
-    doc: str
-    nullable: bool = False
+    what: str
+    null: str | None = None
     signed: bool = False
+
+    @property
+    def nullable(self) -> bool:
+        return self.null is not None
+
+    @property
+    def doc(self) -> str:
+        """What it holds, and what NULL means."""
+        return "; ".join(filter(None, (self.what, self.null and f"NULL {self.null}")))
 
     @property
     def arrow(self) -> pa.Field[Any]:

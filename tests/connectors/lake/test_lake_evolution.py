@@ -19,7 +19,7 @@ from schemas.model.dataset import Dataset
 from schemas.model.errors import UsageProblem
 from schemas.model.fields import MONEY, TEXT, Column
 
-NOTE = Column("note", TEXT, "said later; NULL in old rows", nullable=True)
+NOTE = Column("note", TEXT, "said later", null="in old rows")
 LATER = replace(PRICES, columns=(*PRICES.columns, NOTE))
 
 
@@ -81,7 +81,7 @@ def test_a_table_of_many_columns_is_written_to_once_a_commit(lake: Lake) -> None
 
 def test_a_column_may_become_nullable(lake: Lake) -> None:
     """Rows that lack a value are taken from then on, beside files in which the column had to have one, also merged."""
-    columns = [replace(column, nullable=True) if column.name == "price" else column for column in PRICES.columns]
+    columns = [replace(column, null="now") if column.name == "price" else column for column in PRICES.columns]
     relaxed = replace(PRICES, columns=tuple(columns))
     table = later(lake, relaxed)
     assert table.scan(["symbol"], pc.is_null(pc.field("price"))).num_rows == 0
@@ -120,7 +120,7 @@ def strange(request: pytest.FixtureRequest, lake: Lake) -> Iterator[Dataset]:
     elif request.param == "retyped":
         yield replace(PRICES, columns=(*PRICES.columns[:1], Column("symbol", MONEY, ""), *PRICES.columns[2:]))
     else:
-        yield replace(PRICES, columns=(*PRICES.columns, replace(NOTE, nullable=False)))
+        yield replace(PRICES, columns=(*PRICES.columns, replace(NOTE, null=None)))
 
 
 def test_a_table_of_another_binlake_is_refused(strange: Dataset, lake: Lake) -> None:

@@ -236,7 +236,7 @@ def test_a_wait_for_a_lock_says_so_and_ends(
 
 def test_reading_writes_nothing(table: Table) -> None:
     """Whatever is read, no byte below the table changes, also of a table that lacks a column."""
-    later = replace(PRICES, columns=(*PRICES.columns, Column("note", TEXT, "said later", nullable=True)))
+    later = replace(PRICES, columns=(*PRICES.columns, Column("note", TEXT, "said later", null="in old rows")))
     before = {path: path.read_bytes() for path in table.root.rglob("*") if path.is_file()}
     for dataset in (PRICES, later):
         opened = Lake.at(table.root.parent).table(dataset)

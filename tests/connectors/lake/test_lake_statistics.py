@@ -25,7 +25,9 @@ THINGS = Dataset(
     name="things",
     doc="A column of every type, each with a twin that may be NULL.",
     columns=tuple(
-        Column(f"{type_.name.lower()}{'_or_null' if nullable else ''}", type_, "", nullable=nullable)
+        Column(
+            f"{type_.name.lower()}{'_or_null' if nullable else ''}", type_, "", null="at times" if nullable else None
+        )
         for type_ in (TEXT, MONEY, FINE, RATE, ID, FLAG, TIME, EXTRA)
         for nullable in (False, True)
     ),
