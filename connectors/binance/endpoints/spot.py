@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from connectors.binance.endpoints.model import (
     Bound,
     ById,
@@ -29,12 +32,17 @@ _FROM = Bound.FROM
 _SHOWN_UNASKED = ("SPOT", "MARGIN", "LEVERAGED")
 _PERMISSIONS = (*_SHOWN_UNASKED, *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
 
-TIME = Endpoint(name="time", path="/api/v3/time", pool=SPOT)
 
-EXCHANGE_INFO = Endpoint(
-    name="exchangeInfo",
-    path="/api/v3/exchangeInfo",
-    pool=SPOT,
+def _call(name: str, **row: Any) -> Endpoint:
+    return Endpoint(name=name, path=f"/api/v3/{name}", pool=SPOT, **row)
+
+
+_signed = partial(_call, security=Security.SIGNED)
+
+TIME = _call("time")
+
+EXCHANGE_INFO = _call(
+    "exchangeInfo",
     weight=20,
     walk=Whole(
         groups=Groups(param="permissions", names=_PERMISSIONS, unasked=_SHOWN_UNASKED, column="permission_sets"),
@@ -46,10 +54,8 @@ EXCHANGE_INFO = Endpoint(
     never_empty=True,
 )
 
-KLINES = Endpoint(
-    name="klines",
-    path="/api/v3/klines",
-    pool=SPOT,
+KLINES = _call(
+    "klines",
     weight=2,
     page_limit=1000,
     walk=OnGrid(),
@@ -71,10 +77,8 @@ KLINES = Endpoint(
     whole_ms=frozenset({"close_time"}),
 )
 
-PRICE = Endpoint(
-    name="ticker/price",
-    path="/api/v3/ticker/price",
-    pool=SPOT,
+PRICE = _call(
+    "ticker/price",
     weight=BySymbols(one=2, every=4),
     walk=Whole(),
     dataset=PRICES,
@@ -82,10 +86,8 @@ PRICE = Endpoint(
     never_empty=True,
 )
 
-TICKER_24H = Endpoint(
-    name="ticker/24hr",
-    path="/api/v3/ticker/24hr",
-    pool=SPOT,
+TICKER_24H = _call(
+    "ticker/24hr",
     weight=BySymbols(one=2, listed=((20, 2), (100, 40)), every=80),
     walk=Whole(by_name=100),
     dataset=TICKERS,
@@ -94,12 +96,9 @@ TICKER_24H = Endpoint(
     unset={"first_id": Unset.NEGATIVE, "last_id": Unset.NEGATIVE},
 )
 
-ACCOUNT = Endpoint(
-    name="account",
-    path="/api/v3/account",
-    pool=SPOT,
+ACCOUNT = _signed(
+    "account",
     weight=20,
-    security=Security.SIGNED,
     walk=Whole(),
     constants={"wallet": "spot"},
     dataset=BALANCES,
@@ -107,72 +106,55 @@ ACCOUNT = Endpoint(
 )
 
 _IN_NO_LIST = {"order_list_id": Unset.NEGATIVE}
-_ORDER_WIRE = {"cumulative_quote_qty": "cummulativeQuoteQty"}  # the exchange spells it so
-_ORDER_UNSET = _IN_NO_LIST | {
-    "price": Unset.NOT_POSITIVE,
-    "stop_price": Unset.NOT_POSITIVE,
-    "cumulative_quote_qty": Unset.NEGATIVE,  # of some very old orders
-    "orig_quote_order_qty": Unset.NOT_POSITIVE,
-    "iceberg_qty": Unset.NOT_POSITIVE,
-    "prevented_match_id": Unset.NEGATIVE,
+_ORDER: dict[str, Any] = {
+    "dataset": ORDERS,
+    "wire": {"cumulative_quote_qty": "cummulativeQuoteQty"},  # the exchange spells it so
+    "unset": _IN_NO_LIST
+    | {
+        "price": Unset.NOT_POSITIVE,
+        "stop_price": Unset.NOT_POSITIVE,
+        "cumulative_quote_qty": Unset.NEGATIVE,  # of some very old orders
+        "orig_quote_order_qty": Unset.NOT_POSITIVE,
+        "iceberg_qty": Unset.NOT_POSITIVE,
+        "prevented_match_id": Unset.NEGATIVE,
+    },
 }
 
-OPEN_ORDERS = Endpoint(
-    name="openOrders",
-    path="/api/v3/openOrders",
-    pool=SPOT,
+OPEN_ORDERS = _signed(
+    "openOrders",
     weight=ByParams(given=(("symbol", 6),), otherwise=80),
-    security=Security.SIGNED,
-    dataset=ORDERS,
+    **_ORDER,
     held=_OF_SYMBOL,
-    wire=_ORDER_WIRE,
-    unset=_ORDER_UNSET,
 )
 
-ORDER = Endpoint(
-    name="order",
-    path="/api/v3/order",
-    pool=SPOT,
+ORDER = _signed(
+    "order",
     weight=4,
-    security=Security.SIGNED,
-    dataset=ORDERS,
+    **_ORDER,
     held=_OF_ORDER,
-    wire=_ORDER_WIRE,
-    unset=_ORDER_UNSET,
 )
 
-ALL_ORDERS = Endpoint(
-    name="allOrders",
-    path="/api/v3/allOrders",
-    pool=SPOT,
+ALL_ORDERS = _signed(
+    "allOrders",
     weight=20,
-    security=Security.SIGNED,
     page_limit=1000,
     walk=ById(id="order_id", param="orderId"),
-    dataset=ORDERS,
+    **_ORDER,
     held=_OF_SYMBOL | {"orderId": Holds("order_id", _FROM)},
-    wire=_ORDER_WIRE,
-    unset=_ORDER_UNSET,
 )
 
-ALL_ORDER_LISTS = Endpoint(
-    name="allOrderList",
-    path="/api/v3/allOrderList",
-    pool=SPOT,
+ALL_ORDER_LISTS = _signed(
+    "allOrderList",
     weight=20,
-    security=Security.SIGNED,
     page_limit=1000,
     walk=ById(id="order_list_id", param="fromId"),
     dataset=ORDER_LISTS,
     held={"fromId": Holds("order_list_id", _FROM)},
 )
 
-MY_TRADES = Endpoint(
-    name="myTrades",
-    path="/api/v3/myTrades",
-    pool=SPOT,
+MY_TRADES = _signed(
+    "myTrades",
     weight=ByParams(given=(("orderId", 5),), otherwise=20),
-    security=Security.SIGNED,
     page_limit=1000,
     walk=ById(id="trade_id", param="fromId"),
     dataset=FILLS,
@@ -181,12 +163,9 @@ MY_TRADES = Endpoint(
     unset=_IN_NO_LIST,
 )
 
-MY_ALLOCATIONS = Endpoint(
-    name="myAllocations",
-    path="/api/v3/myAllocations",
-    pool=SPOT,
+MY_ALLOCATIONS = _signed(
+    "myAllocations",
     weight=20,
-    security=Security.SIGNED,
     page_limit=1000,
     walk=ById(id="allocation_id", param="fromAllocationId"),
     dataset=ALLOCATIONS,
@@ -194,12 +173,9 @@ MY_ALLOCATIONS = Endpoint(
     unset=_IN_NO_LIST,
 )
 
-MY_PREVENTED_MATCHES = Endpoint(
-    name="myPreventedMatches",
-    path="/api/v3/myPreventedMatches",
-    pool=SPOT,
+MY_PREVENTED_MATCHES = _signed(
+    "myPreventedMatches",
     weight=ByParams(given=(("preventedMatchId", 2),), otherwise=20),
-    security=Security.SIGNED,
     dataset=PREVENTED_MATCHES,
     held=_OF_SYMBOL | {"preventedMatchId": Holds("prevented_match_id")},
 )
