@@ -101,7 +101,7 @@ def decode(body: bytes, endpoint: Endpoint, constants: Mapping[str, str | int]) 
     with _unreadable(endpoint):
         printed, count = _printed(body, endpoint, frozenset(constants))
     columns = [
-        _repeated(column, constants[column.name], count)
+        pa.array([constants[column.name]] * count, column.type.arrow)
         if column.name in constants
         else _array(column, printed[column.name], endpoint)
         for column in dataset.columns
@@ -215,10 +215,6 @@ def _rest(fields: Mapping[str, msgspec.Raw], known: frozenset[str]) -> msgspec.R
     """The fields of a row that no column knows, as one JSON object; none when there are none."""
     unknown = {name: value for name, value in sorted(fields.items()) if name not in known}
     return msgspec.Raw(msgspec.json.encode(unknown)) if unknown else None
-
-
-def _repeated(column: Column, value: str | int, count: int) -> pa.Array[Any]:
-    return pa.array([value] * count, column.type.arrow)
 
 
 def _array(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:

@@ -1,21 +1,4 @@
-"""Everything the exchange can answer that is not data, sorted by what to do about it.
-
-BinanceError
-    Transient           the same request may succeed in a moment
-    Unreachable         no answer came: network, DNS, TLS, time-out (exit 75)
-    Throttled           too fast; wait until `until_ms` (exit 75)
-        Banned          the address is locked out until `until_ms` (exit 75)
-    ClockSkew           our clock is off: measure it again, once
-    WindowTooWide       ask for less time at once
-    Denied              the key, its permissions or this place is refused (exit 4)
-        Firewalled      the exchange's firewall blocks this address; do not ask before `until_ms` (exit 4)
-    Fact                an answer about the thing asked for, not about us
-        UnknownSymbol   the exchange does not know the symbol (any more)
-    Unreadable          an answer that our declarations cannot hold exactly
-        Mismatched      an answer to something else than was asked
-    NoSuchCall          nothing is at this address
-    Rejected            our request is wrong: a bug (exit 70)
-"""
+"""Everything the exchange can answer that is not data, sorted by what to do about it."""
 
 # ruff: noqa: N818 - named after what to do, not after being errors
 
@@ -26,10 +9,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
+from connectors.binance.endpoints.model import Endpoint
 from schemas.model.errors import AccessRefused, Problem, TryLater
 
 MINUTE_MS = 60_000
@@ -64,7 +48,7 @@ class Transient(BinanceError):
 
 
 class Unreachable(TryLater, BinanceError):
-    """No answer came."""
+    """No answer came: network, DNS, TLS, time-out."""
 
 
 class Throttled(TryLater, BinanceError):
@@ -76,11 +60,11 @@ class Banned(Throttled):
 
 
 class ClockSkew(BinanceError):
-    """Our clock is off."""
+    """Our clock is off: it is measured again, once."""
 
 
 class WindowTooWide(BinanceError):
-    """The span of time asked for is too wide."""
+    """The span of time asked for is too wide: it is asked for in parts."""
 
 
 class Denied(AccessRefused, BinanceError):
@@ -92,11 +76,11 @@ class Firewalled(Denied):
 
 
 class Fact(BinanceError):
-    """An answer about the thing asked for."""
+    """An answer about the thing asked for, not about us."""
 
 
 class UnknownSymbol(Fact):
-    """The exchange does not know the symbol."""
+    """The exchange does not know the symbol (any more)."""
 
 
 class Unreadable(BinanceError):
@@ -115,16 +99,6 @@ class Rejected(BinanceError):
     """Our request is wrong: a bug."""
 
     exit_code = 70
-
-
-class Asked(Protocol):
-    """What was called: an endpoint, or the archive."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def path(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +178,7 @@ class _Told(msgspec.Struct):
 
 
 def error_from(
-    status: int, body: bytes, headers: Mapping[str, str], endpoint: Asked, *, now_ms: int, asked: str = ""
+    status: int, body: bytes, headers: Mapping[str, str], endpoint: Endpoint, *, now_ms: int, asked: str = ""
 ) -> BinanceError:
     """The one place that decides what an answer without data means.
 

@@ -25,6 +25,7 @@ from connectors.lake.files.local_disk import Busy, disk_problems, held
 from connectors.lake.files.snapshot_files import LiveFile
 from connectors.lake.log.cursor_moves import Move, Refused, Stale
 from connectors.lake.log.delta_log import Log
+from connectors.lake.log.snapshot import Snapshot
 from connectors.lake.upkeep.compact import merge, worth_merging
 from connectors.lake.upkeep.replace import holders, without
 from connectors.lake.upkeep.vacuum import vacuum
@@ -63,7 +64,8 @@ class Table:
 
     def bounds(self) -> dict[str, int]:
         """Bounds by `SERIES#since`, `SERIES#until`, `SERIES#revision`, ... A hint for planning."""
-        return self._log.bounds()
+        named = self.dataset.names_bound
+        return self._log.read(lambda log: {id_: value for id_, value in log.bounds.items() if named(id_)}) or {}
 
     def series(self) -> list[tuple[Series, dict[str, int]]]:
         """Each series that the log knows, with its bounds."""
@@ -75,7 +77,8 @@ class Table:
 
     def version(self) -> int:
         """The current version of the table; -1 when it was never written."""
-        return self._log.version()
+        version = self._log.read(lambda log: log.version)
+        return -1 if version is None else version
 
     def files(self) -> list[str]:
         """Absolute paths of the current snapshot's data files."""
@@ -84,7 +87,7 @@ class Table:
     def parts(self) -> list[tuple[Mapping[str, str], list[str]]]:
         """Absolute paths of the current snapshot's data files, with the partition that the log says they are of."""
         parts: dict[str, tuple[Mapping[str, str], list[str]]] = {}
-        for path, partition in self._log.files():
+        for path, partition in self._log.read(Snapshot.files) or []:
             parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self.root / path))
         return list(parts.values())
 
@@ -92,7 +95,7 @@ class Table:
         """The rows, or those `where` holds, from the files that partition and statistics do not rule out."""
         schema = self.dataset.stored_schema
         schema = pa.schema([schema.field(name) for name in columns or self.dataset.schema.names])
-        stored = self._log.rows()
+        stored = self._log.read(Snapshot.rows)
         if stored is None:
             return schema.empty_table()
         try:
@@ -137,7 +140,7 @@ class Table:
     def inspect(self, now: datetime, most_bytes: int) -> Inspection:
         """Look whether every data file is there, and read so many bytes of those not read for longest."""
         notes = self.root.parent / ".verified" / f"{self.dataset.table}.json"
-        return inspect(self.root, self._log.live(), notes, now, most_bytes)
+        return inspect(self.root, self._log.read(Snapshot.live) or [], notes, now, most_bytes)
 
     def crowd(self, now: datetime | None = None) -> int:
         """How many files upkeep would merge now; every one of them makes every commit slower."""
@@ -146,7 +149,7 @@ class Table:
 
     def _by_partition(self) -> list[tuple[str, list[LiveFile]]]:
         partitions: defaultdict[str, list[LiveFile]] = defaultdict(list)
-        for file in self._log.live():
+        for file in self._log.read(Snapshot.live) or []:
             partitions[folder_name(file.partition)].append(file)
         return sorted(partitions.items())
 

@@ -58,7 +58,7 @@ class LedgerPull:
                         failed.add(asked.series)  # a stop left it out: what follows would leave a hole before it
                     match answer:
                         case Problem():
-                            self.tally.fail(_name(window.series), answer)
+                            self.tally.fail("/".join(window.series.key), answer)
                             failed.add(window.series)
                         case _ if window.series not in failed:
                             answers.append(answer)
@@ -130,7 +130,3 @@ class LedgerPull:
             if seen.setdefault(self.endpoint.feeds.identity_of(row), row) != row:
                 shown = ", ".join(f"{name} {row[name]}" for name in self.endpoint.feeds.identity)
                 raise Problem(f"{self.endpoint.name} returned two different rows for {shown}.", "Run again later.")
-
-
-def _name(series: Series) -> str:
-    return "/".join([series.dataset.name, *series.values.values()])

@@ -2,11 +2,6 @@
 
 The archive is not the exchange: it knows no key and no weight, and what it does not give, the exchange may. So each
 of its troubles is an ArchiveTrouble, which stops nothing but what the archive alone has.
-
-ArchiveTrouble          also what a wrong address answers
-    ArchiveDown         no answer came, or one that may be another in a while
-    ArchiveRefused      it answers, and refuses this address or this file
-    ArchiveUnreadable   what came is no listing
 """
 
 # ruff: noqa: N818 - named after what happened, not after being errors

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from connectors.lake.files.data_files import DataFile
@@ -20,6 +20,8 @@ from connectors.lake.log.recovery import examine, recover
 from connectors.lake.log.snapshot import Snapshot
 from schemas.model.dataset import Dataset
 from schemas.model.errors import CorruptData
+
+Result = TypeVar("Result")
 
 
 class Log:
@@ -34,36 +36,10 @@ class Log:
         self._snapshot: Snapshot | None = None
         self._committer: Committer | None = None  # once the log was mended, and has every declared column
 
-    def bounds(self) -> dict[str, int]:
-        """The bounds of every series, under `SERIES#bound`; other ids of the log stay inside."""
+    def read(self, ask: Callable[[Snapshot], Result]) -> Result | None:
+        """What the newest snapshot says, which is held still meanwhile; None where the table was never written."""
         with self._reading() as snapshot:
-            known = snapshot.bounds if snapshot else {}
-            return {id_: value for id_, value in known.items() if self.dataset.names_bound(id_)}
-
-    def version(self) -> int:
-        """The current version; -1 when the table was never written."""
-        with self._reading() as snapshot:
-            return snapshot.version if snapshot else -1
-
-    def files(self) -> list[tuple[str, Mapping[str, str]]]:
-        """The path of each file of the current snapshot below the table's root, and its partition."""
-        with self._reading() as snapshot:
-            return snapshot.files() if snapshot else []
-
-    def live(self) -> list[LiveFile]:
-        """The files of the current snapshot."""
-        with self._reading() as snapshot:
-            return snapshot.live() if snapshot else []
-
-    def rows(self) -> ds.Dataset | None:
-        """The current snapshot as an Arrow dataset that prunes by partition and statistics; None if never written."""
-        with self._reading() as snapshot:
-            return snapshot.rows() if snapshot else None
-
-    def removed_ms(self) -> dict[str, int]:
-        """When each file left the table, as far as the log remembers. After a `tidy`."""
-        with self._reading() as snapshot:
-            return snapshot.removed_ms() if snapshot else {}
+            return ask(snapshot) if snapshot else None
 
     def commit(
         self,

@@ -14,6 +14,7 @@ from connectors.lake.files.data_files import DataFile, new_files, read_files, re
 from connectors.lake.files.snapshot_files import LiveFile
 from connectors.lake.files.sorting import partitions
 from connectors.lake.log.delta_log import Log
+from connectors.lake.log.snapshot import Snapshot
 from schemas.model.dataset import Dataset
 
 
@@ -28,7 +29,7 @@ class Holder:
 
 def holders(log: Log, keys: pa.Table) -> list[Holder]:
     """The live files that hold rows with these keys; those that statistics rule out are not opened."""
-    stored, live = log.rows(), {file.path: file for file in log.live()}
+    stored, live = log.read(Snapshot.rows), {file.path: file for file in log.read(Snapshot.live) or []}
     found: list[Holder] = []
     if stored is not None and keys.num_rows:
         for partition, part in partitions(log.dataset, keys.select(log.dataset.key)):
