@@ -11,9 +11,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.output import say
-from pipelines.settings.loader import exposure, load
+from pipelines.settings.loader import exposure, flow_named, load
 from schemas.config.flows import FlowsFile
-from schemas.config.values import instant_or_ago, past, question, shown
+from schemas.config.values import instant_or_ago, past, shown
 from schemas.model.errors import UsageProblem
 
 FLOWS_FILE = Path("flows.yaml")
@@ -33,9 +33,7 @@ def loaded(config: Path) -> FlowsFile:
 def chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:
     """The flows asked for by name, or all of them in the order of the file."""
     for name in names:
-        if name not in spec.flows:
-            hint = f"{question(name, spec.flows)}it has {', '.join(spec.flows)}"
-            raise UsageProblem(f"There is no flow {shown(name)} in the file; {hint}.")
+        flow_named(spec, name)
     return list(dict.fromkeys(names)) or list(spec.flows)
 
 

@@ -19,9 +19,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from connectors.binance.sites import resolve
 from pipelines.settings.markets import lacking
 from schemas.config.flows import Flow, FlowsFile, MarketFlow
-from schemas.config.values import shown
+from schemas.config.values import question, shown
 from schemas.model.errors import UsageProblem
-from schemas.model.nearest import nearest
 
 DEFAULT_PATH = Path("flows.yaml")
 MAX_BYTES = 1_000_000
@@ -179,7 +178,6 @@ def _others_write(status: os.stat_result) -> bool:
 def flow_named(config: FlowsFile, name: str) -> Flow:
     """The flow of that name; UsageProblem with the nearest one otherwise."""
     if name not in config.flows:
-        close = nearest(name, config.flows)
-        hint = f"Did you mean {close}?" if close else f"It has {', '.join(config.flows)}."
-        raise UsageProblem(f"flows.yaml has no flow named '{name}'.", hint)
+        hint = f"{question(name, config.flows)}it has {', '.join(config.flows)}"
+        raise UsageProblem(f"There is no flow {shown(name)} in the file; {hint}.")
     return config.flows[name]

@@ -362,7 +362,7 @@ def _ended_process() -> int:
 
 async def test_an_unknown_flow_is_a_usage_problem(run, file):
     """A name that is not in the file is told before anything is recorded."""
-    with pytest.raises(UsageProblem, match="no flow named 'prizes'"):
+    with pytest.raises(UsageProblem, match="no flow 'prizes'"):
         await run(file(prices=PRICES), "prizes")
 
 
