@@ -49,11 +49,11 @@ class Shelf:
 
     def monthly(self, instant_us: int) -> Remote | None:
         """The file of the month that holds an instant."""
-        return self.files.get(KlineFile.monthly(*_names(self.series), instant_us))
+        return self.files.get(KlineFile.monthly(self.series, instant_us))
 
     def daily(self, instant_us: int) -> Remote | None:
         """The file of the day that holds an instant."""
-        return self.files.get(KlineFile.daily(*_names(self.series), instant_us))
+        return self.files.get(KlineFile.daily(self.series, instant_us))
 
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
         """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
@@ -83,7 +83,7 @@ class Shelf:
 
 async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool = False) -> Shelf:
     """List what the archive holds of a series from an instant on: its months, and the days of what they leave out."""
-    first = KlineFile.monthly(*_names(series), since)
+    first = KlineFile.monthly(series, since)
     months = await archive.list(first.folder, after=_before(first.path))
     fitting = [remote.file for remote in months if _fits(remote.file)]
     days: list[Remote] = []
@@ -98,8 +98,8 @@ async def days_of(archive: Archive, series: Series, since: int, until: int) -> S
 
 
 async def _days(archive: Archive, series: Series, since: int, until: int | None) -> Sequence[Remote]:
-    first = KlineFile.daily(*_names(series), since)
-    end = None if until is None else KlineFile.daily(*_names(series), until + DAY_US - 1).path  # the last day is in
+    first = KlineFile.daily(series, since)
+    end = None if until is None else KlineFile.daily(series, until + DAY_US - 1).path  # the last day is in
     return await archive.list(first.folder, after=_before(first.path), until=end)
 
 
@@ -119,10 +119,6 @@ def _fits(file: KlineFile) -> bool:
 def _before(path: str) -> str:
     """A name that sorts right before this one."""
     return path.removesuffix(".zip")
-
-
-def _names(series: Series) -> tuple[str, str, str]:
-    return series["market"], series["symbol"], series["interval"]
 
 
 def _next_day(instant_us: int) -> int:

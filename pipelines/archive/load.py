@@ -153,8 +153,7 @@ def no_answer(fetched: Fetched) -> Gap | None:
 
 def nothing_listed(series: Series) -> str:
     """What was asked where the archive lists no file: its two folders of the series."""
-    names = series["market"], series["symbol"], series["interval"]
-    folders = (folder(*names, monthly=monthly) for monthly in (True, False))
+    folders = (folder(**series.values, monthly=monthly) for monthly in (True, False))
     return f"the listing of {' and '.join(folders)}"
 
 

@@ -99,8 +99,7 @@ def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> d
     """The folders to list, each with the first file that matters."""
     files = [file for path in looks if (file := KlineFile.at(path)) is not None]
     for series, spans in wanted.items():
-        names = series["market"], series["symbol"], series["interval"]
-        files += [made(*names, min(spans)[0]) for made in (KlineFile.monthly, KlineFile.daily)]
+        files += [made(series, min(spans)[0]) for made in (KlineFile.monthly, KlineFile.daily)]
     first: dict[str, str] = {}
     for file in files:
         first[file.folder] = min(file.path, first.get(file.folder, file.path))

@@ -46,14 +46,14 @@ class KlineFile:
         return file if _is_date(file.first_day) else None
 
     @classmethod
-    def monthly(cls, market: str, symbol: str, interval: str, instant_us: int) -> KlineFile:
-        """The monthly file that holds an instant."""
-        return cls(market, symbol, interval, f"{moment(instant_us):%Y-%m}")
+    def monthly(cls, series: Series, instant_us: int) -> KlineFile:
+        """The monthly file of a series that holds an instant."""
+        return cls(**series.values, period=f"{moment(instant_us):%Y-%m}")
 
     @classmethod
-    def daily(cls, market: str, symbol: str, interval: str, instant_us: int) -> KlineFile:
-        """The daily file that holds an instant."""
-        return cls(market, symbol, interval, f"{moment(instant_us):%Y-%m-%d}")
+    def daily(cls, series: Series, instant_us: int) -> KlineFile:
+        """The daily file of a series that holds an instant."""
+        return cls(**series.values, period=f"{moment(instant_us):%Y-%m-%d}")
 
     @property
     def series(self) -> Series:

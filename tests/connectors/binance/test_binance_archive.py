@@ -515,7 +515,7 @@ async def test_downloads_at_once_are_bounded(shelf: Shelf) -> None:
 
     server = await asyncio.get_running_loop().create_server(web.Server(nothing), "127.0.0.1", 0)
     async with server, shelf.open(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as archive:
-        days = [KlineFile.daily("spot", "BTCUSDT", "1m", FILE.since_us - number * DAY_US) for number in range(40)]
+        days = [KlineFile.daily(FILE.series, FILE.since_us - number * DAY_US) for number in range(40)]
         fetched = await asyncio.gather(*(archive.fetch(Remote(day)) for day in days))
     assert {each.reason for each in fetched} == {Reason.MISSING}
     assert max(seen) <= DOWNLOADS

@@ -57,8 +57,9 @@ def test_other_paths_are_refused(path: str) -> None:
 @pytest.mark.parametrize("instant_us", [1_709_164_800_000_000, 1_735_689_599_999_999, 1_735_689_600_000_000])
 def test_an_instant_lies_in_its_files(interval: str, instant_us: int) -> None:
     """The day's and the month's file of an instant hold it, on a leap day and around a year's end too."""
-    daily = KlineFile.daily("spot", "BTCUSDT", interval, instant_us)
-    monthly = KlineFile.monthly("spot", "BTCUSDT", interval, instant_us)
+    series = KlineFile("spot", "BTCUSDT", interval, "2026-10").series
+    daily = KlineFile.daily(series, instant_us)
+    monthly = KlineFile.monthly(series, instant_us)
     assert daily.since_us <= instant_us < daily.until_us == daily.since_us + DAY_US
     assert monthly.since_us <= daily.since_us < daily.until_us <= monthly.until_us
     assert (daily.is_monthly, monthly.is_monthly) == (False, True)
