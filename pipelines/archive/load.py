@@ -28,6 +28,7 @@ MOST_HOLES = 20  # more holes than this in a stretch are asked for together
 _NEVER = 2**63 - 1
 
 Span = tuple[int, int]
+Ask = Callable[[int, int], Awaitable[pa.Table]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,12 @@ class Lack:
 
 @dataclass(slots=True)
 class Loader:
-    """Fetches stretches of a series. `ask` gives what the exchange itself returns for a span.
-
-    Without `ask` the archive is all there is. Where it is not, and nobody is `strict`, an archive that cannot be asked
-    leaves more to ask the exchange for, and is told in `troubles`.
-    """
+    """Fetches stretches of a series from the archive, and what it lacks from the exchange."""
 
     archive: Archive
     series: Series
-    ask: Callable[[int, int], Awaitable[pa.Table]] | None
-    strict: bool = False
+    ask: Ask | None  # what the exchange itself returns for a span; without it the archive is all there is
+    strict: bool = False  # an archive that cannot be asked is no reason to ask the exchange for more
     files: list[Fetched] = field(default_factory=list)
     parts: list[pa.Table] = field(default_factory=list)
     lacks: list[Lack] = field(default_factory=list)
@@ -113,7 +110,7 @@ class Loader:
             if remote is not None:
                 await self._from_file(remote)
 
-    async def _from_exchange(self, ask: Callable[[int, int], Awaitable[pa.Table]]) -> None:
+    async def _from_exchange(self, ask: Ask) -> None:
         """Ask the exchange for what is still lacking; before the first candle that is one question."""
         joined = _joined(self.lacks)
         try:

@@ -15,11 +15,7 @@ from schemas.model.errors import Problem
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop.
-
-    With `again`, what is otherwise asked for again at a slow rate is asked for now. `reset` says why nothing more of
-    the account's trading may be stored.
-    """
+    """The lake, the client, the archive where the site has one, the journal, the progress, and the wish to stop."""
 
     lake: Lake
     client: Client
@@ -27,9 +23,9 @@ class Session:
     progress: Progress
     archive: Archive | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    again: bool = False
+    again: bool = False  # ask now for what is otherwise asked for again at a slow rate
     notes: list[str] = field(default_factory=list)
-    reset: Problem | None = None
+    reset: Problem | None = None  # why nothing more of the account's trading may be stored
 
     def note(self, sentence: str) -> None:
         """Have a person told something that is no failure, once."""

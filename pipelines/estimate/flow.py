@@ -26,24 +26,20 @@ from schemas.model.instants import wall_clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowPlan:
-    """What a run of one flow will take, and what each later run will.
-
-    `minutes` is at the usable share of the exchange's limits; each ledger has one of its own. `note` says what comes on
-    top that cannot be known yet, `warning` when a run takes longer than the schedule allows.
-    """
+    """What a run of one flow will take, and what each later run will."""
 
     flow: str
     series: tuple[Cost, ...]
     requests: int
     weight: int
-    minutes: float
+    minutes: float  # at the usable share of the exchange's limits
     files: int
     download_bytes: int
     rows: int
     bytes: int
     steady_weight: int
-    note: str = ""
-    warning: str = ""
+    note: str = ""  # what comes on top that cannot be known yet
+    warning: str = ""  # that a run takes longer than the schedule allows
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

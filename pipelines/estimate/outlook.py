@@ -24,17 +24,13 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What one pull will request from one pool.
-
-    `once` has the weight of each request that follows from no series, `costs` the others. Each later run sends again
-    what `steady` weighs. `note` says what comes on top that nobody can know before it is asked for.
-    """
+    """What one pull will request from one pool."""
 
     pool: Pool
-    once: tuple[int, ...] = ()
-    costs: tuple[Cost, ...] = ()
-    steady: int = 0
-    note: str = ""
+    once: tuple[int, ...] = ()  # the weight of each request that follows from no series
+    costs: tuple[Cost, ...] = ()  # of the others
+    steady: int = 0  # the weight of what each later run sends again
+    note: str = ""  # what comes on top that nobody can know before it is asked for
 
     @property
     def requests(self) -> int:

@@ -40,16 +40,13 @@ def nothing_pinned(rows: pa.Table) -> Sequence[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Stand:
-    """Where a series stands: from which id on it is asked for (None when never walked), and up to where it is known.
-
-    `held` are the stored ids from there on.
-    """
+    """Where a series stands."""
 
     series: Series
-    at: int | None
-    until: int = 0
+    at: int | None  # the id from which on it is asked for; None when it was never walked
+    until: int = 0  # up to where it is known
     tail: Tail = ()
-    held: Sequence[int] = ()
+    held: Sequence[int] = ()  # the stored ids from `at` on
 
 
 def _behind(stand: _Stand, page: Page) -> _Stand:
@@ -72,23 +69,20 @@ class _Answer:
 
 @dataclass(slots=True, kw_only=True)
 class IdWalk:
-    """One walk of many series of an endpoint. `store` commits the pages of a wave.
+    """One walk of many series of an endpoint; none that fails stops another.
 
-    `pinned` tells rows that may still change. `memos` go into the log with each page of a series, `at_end` with the
-    last one alone. A series that came to its end is in `whole`, one that failed in `failures`, and one whose symbol the
-    exchange does not know in `unknown`; none stops another. A series in none of them was not asked to its end. A row
-    that cannot be read is a failure of its own: the rest is stored, and the next run asks for it again.
+    A row that cannot be read is a failure of its own: the rest is stored, and the next run asks for it again.
     """
 
     session: Session
     tally: Tally
     endpoint: Endpoint
-    store: Store
-    pinned: Pinned = nothing_pinned
-    memos: Callable[[Series], Mapping[str, int]] = lambda _: {}
-    at_end: Callable[[Series], Mapping[str, int]] = lambda _: {}
-    whole: set[Series] = field(default_factory=set)
-    unknown: list[Series] = field(default_factory=list)
+    store: Store  # commits the pages of a wave
+    pinned: Pinned = nothing_pinned  # tells rows that may still change
+    memos: Callable[[Series], Mapping[str, int]] = lambda _: {}  # go into the log with each page of a series
+    at_end: Callable[[Series], Mapping[str, int]] = lambda _: {}  # with the last one alone
+    whole: set[Series] = field(default_factory=set)  # those that came to their end
+    unknown: list[Series] = field(default_factory=list)  # those whose symbol the exchange does not know
     _unreadable: set[Series] = field(default_factory=set)
 
     @property

@@ -27,21 +27,16 @@ Tail = tuple[tuple[int, int], ...]  # id and instant of the rows to be asked for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The rows of one answer, ascending, with their ids and instants, and what the log has to remember with them.
-
-    `last` says that nothing follows. `tail` are the rows that the next run asks for again; a page without them was
-    asked for out of turn and moves no frontier. One that is `lagging` is older than what the lake holds. `refused` are
-    the ids of rows that could not be read.
-    """
+    """The rows of one answer, ascending, with their ids and instants, and what the log has to remember with them."""
 
     series: Series
     rows: pa.Table
     instants: Mapping[int, int]
-    last: bool = True
-    lagging: bool = False
-    tail: Tail = ()
+    last: bool = True  # nothing follows
+    lagging: bool = False  # it is older than what the lake holds
+    tail: Tail = ()  # what the next run asks for again; without it the page came out of turn, and moves no frontier
     memos: Mapping[str, int] = field(default_factory=dict)
-    refused: Sequence[int] = ()
+    refused: Sequence[int] = ()  # the ids of rows that could not be read
 
     @property
     def ids(self) -> Sequence[int]:

@@ -39,22 +39,19 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Lifecycle:
-    """How a thing changes: the column that tells an older state from a newer one, and the words of its status.
+    """How a thing changes and ends.
 
     The list of final words is closed: any other word, also one that is not listed at all, may still become another.
-    `fixed` has columns with a pattern each: what matches it is the same in all states of a thing. `start`
-    names the instant at which a thing began, which ascends with its id. The amount `done` never falls; a thing that
-    ended with nothing done is returned for as long as `kept`, all others for good.
     """
 
-    stamp: str
+    stamp: str  # the column that tells an older state from a newer one
     status: str
-    open: tuple[str, ...]
+    open: tuple[str, ...]  # words of the status
     final: tuple[str, ...]
-    fixed: Mapping[str, str]
-    start: str | None = None
-    done: str | None = None
-    kept: timedelta | None = None
+    fixed: Mapping[str, str]  # columns, each with a pattern: what matches it is the same in all states of a thing
+    start: str | None = None  # the instant at which a thing began, which ascends with its id
+    done: str | None = None  # an amount that never falls
+    kept: timedelta | None = None  # how long a thing that ended with nothing done is returned; all others for good
 
     def kept_since_us(self, now_us: int) -> int:
         """The instant from which on also what ended with nothing done is still returned."""
@@ -67,38 +64,27 @@ class Lifecycle:
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # there is one of each; to hash all that it declares takes 0.1 ms
 class Dataset:
-    """One logical table: its columns, key, kind, series and partition.
-
-    `series` names the columns that identify what one cursor walks. `cursor` orders the rows of a series,
-    and `cursor_fields` are what the log remembers of each.
-    `partition` may name the derived text column `month` (of `clock`): `YYYY-MM`, or `YYYY` for rows whose
-    value of a column stands in `yearly`. The last column of the key of a dataset of versions tells them apart, and
-    `retired` takes a key out of its view once the last version has a value there. Things that end have a `lifecycle`. A
-    dataset that `comes_with` another is pulled along with it, one that `needs` another is pulled after it. A snapshot
-    leaves out what is zero in all its `amounts`, unless it was not at the snapshot before; `valued_by` names the
-    dataset of the spot market that says what they are worth. A row older than `settles` no longer changes, nor does a
-    new one appear behind it. An answer that covers a `lasting` row has it.
-    """
+    """One logical table: its columns, key, kind, series and partition."""
 
     name: str
     doc: str
     columns: tuple[Column, ...]
-    key: tuple[str, ...]
+    key: tuple[str, ...]  # of versions, the last column tells those of one thing apart
     kind: Kind
-    series: tuple[str, ...] = ()
-    cursor: str | None = None
-    cursor_fields: tuple[CursorField, ...] = ()
-    clock: str | None = None
-    partition: tuple[str, ...] = ()
-    yearly: tuple[str, frozenset[str]] | None = None
-    retired: str | None = None
-    lifecycle: Lifecycle | None = None
-    comes_with: str | None = None
-    needs: str | None = None
-    amounts: tuple[str, ...] = ()
-    valued_by: str | None = None
-    settles: timedelta | None = None
-    lasting: bool = False
+    series: tuple[str, ...] = ()  # the columns that identify what one cursor walks
+    cursor: str | None = None  # the column that orders the rows of a series
+    cursor_fields: tuple[CursorField, ...] = ()  # what the log remembers of each series
+    clock: str | None = None  # the instant of a row
+    partition: tuple[str, ...] = ()  # may name the derived text column `month` (of `clock`), `YYYY-MM`
+    yearly: tuple[str, frozenset[str]] | None = None  # a column, and the values for which `month` is `YYYY`
+    retired: str | None = None  # a key leaves its view once the last version has a value here
+    lifecycle: Lifecycle | None = None  # of things that end
+    comes_with: str | None = None  # the dataset along with which it is pulled
+    needs: str | None = None  # the dataset that is pulled before it
+    amounts: tuple[str, ...] = ()  # a snapshot leaves out what is zero in all of these, unless it was not before
+    valued_by: str | None = None  # the dataset of the spot market that says what they are worth
+    settles: timedelta | None = None  # an older row no longer changes, nor does a new one appear behind it
+    lasting: bool = False  # an answer that covers a row has it, however old it is
     role: Role | None = None
 
     @property

@@ -156,58 +156,44 @@ class FanOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
-    """A list asked for in windows of time, `days` wide at most.
+    """A list asked for in windows of time."""
 
-    `limit` and `page` are the names of the size and of the page number or offset; without `limit` the size is fixed.
-    What is older than `kept` the exchange does not return. Where rows are nested, `counted_by` names the column whose
-    different values fill an answer.
-    """
-
-    days: int
+    days: int  # the width at most
     start: str = "startTime"
     end: str = "endTime"
     inside: Inside = Inside.SPLIT
-    limit: str | None = "limit"
-    page: str = ""
+    limit: str | None = "limit"  # the name of the page's size; None: it is fixed
+    page: str = ""  # the name of the page's number or offset
     fan_out: FanOut | None = None
-    kept: timedelta | None = None
-    counted_by: str | None = None
+    kept: timedelta | None = None  # what is older the exchange does not return
+    counted_by: str | None = None  # of nested rows, the column whose different values fill an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint:
-    """One call: where it goes, what it costs and what its answer becomes.
-
-    `family` names the host that serves it. `page_limit` is the most rows that one answer of a long list holds. `walk`
-    says how the dataset is pulled from here; without one, the endpoint answers single questions. `market` is where its
-    rows belong, and `constants` are columns that no answer prints, since they follow from the path. `held` says
-    which parameters every row must agree with; a list that is `never_empty` always holds something. `rows_at` names
-    the list inside an answer, which a ledger may leave out when it is empty, and `nested` the list inside each of its
-    rows: each nested row becomes one, with the fields around it as `parent.NAME`. Wire
-    names are the columns' names in camelCase; `wire` holds the exceptions, or names the columns of rows that are
-    arrays. `unset` names the columns where some values mean NULL. `whole_ms` are times cut to the millisecond.
-    """
+    """One call: where it goes, what it costs and what its answer becomes."""
 
     name: str
     path: str
     pool: Pool
-    family: str = "spot"
+    family: str = "spot"  # the host that serves it
     method: str = "GET"
     weight: int | BySymbols | ByParams | ByLimit = 1
     security: Security = Security.PUBLIC
-    page_limit: int = 0
-    walk: ById | OnGrid | Whole | Windows | None = None
-    market: str = "spot"
-    constants: Mapping[str, str] = field(default_factory=dict)
+    page_limit: int = 0  # the most rows that one answer of a long list holds
+    walk: ById | OnGrid | Whole | Windows | None = None  # how the dataset is pulled from here; None: single questions
+    market: str = "spot"  # where its rows belong
+    constants: Mapping[str, str] = field(default_factory=dict)  # columns that follow from the path
     tells_limits: bool = False
     dataset: Dataset | None = None
-    rows_at: str | None = None
-    nested: str | None = None
+    rows_at: str | None = None  # the name of the list inside an answer; a ledger may leave an empty one out
+    nested: str | None = None  # the list inside each row: its rows count, with the fields around as `parent.NAME`
+    # Wire names are the columns' names in camelCase: the exceptions, or the columns in order of rows that are arrays.
     wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)
-    unset: Mapping[str, Unset] = field(default_factory=dict)
-    held: Mapping[str, Holds] = field(default_factory=dict)
+    unset: Mapping[str, Unset] = field(default_factory=dict)  # columns of which some values mean NULL
+    held: Mapping[str, Holds] = field(default_factory=dict)  # parameters that every row must agree with
     never_empty: bool = False
-    whole_ms: frozenset[str] = frozenset()
+    whole_ms: frozenset[str] = frozenset()  # times that are cut to the millisecond
 
     def cost(self, params: Mapping[str, Param]) -> int:
         """The declared weight of a call with these parameters."""
