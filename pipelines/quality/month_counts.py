@@ -89,16 +89,13 @@ def wants(config: FlowsFile, names: Iterable[str]) -> list[Want]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the wanted months without their hashes.
-
-    `unread` holds the tables that could not be examined, by name; `holey` says that files of candles were left out.
-    """
+    """What is known of the wanted months without their hashes."""
 
     months: dict[Key, dict[str, Any]]
     found: dict[Key, dict[str, int]]
     gaps: dict[Series, list[Stretch]]
-    unread: dict[str, Problem] = field(default_factory=dict)
-    holey: bool = False
+    unread: dict[str, Problem] = field(default_factory=dict)  # the tables that could not be examined, by name
+    holey: bool = False  # files of candles were left out
 
     def why_unknown(self, key: Key) -> Problem | None:
         """Why nobody can say whether a month is missing or explained."""

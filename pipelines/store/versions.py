@@ -46,16 +46,13 @@ def _is_known(life: Lifecycle, row: Row, versions: Sequence[Row]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was seen of one series: states, the page they stood on, and what the exchange does not know (any more).
-
-    `unknown` has the instant of each thing by its id. `memos` go into the log in any case.
-    """
+    """What was seen of one series: states, the page they stood on, and what the exchange does not know (any more)."""
 
     series: Series
     rows: Sequence[Row] = ()
     page: Page | None = None
-    unknown: Mapping[int, int] = field(default_factory=dict)
-    memos: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[int, int] = field(default_factory=dict)  # the instant of each thing by its id
+    memos: Mapping[str, int] = field(default_factory=dict)  # go into the log in any case
 
     @classmethod
     def of(cls, page: Page) -> Seen:

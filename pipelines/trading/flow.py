@@ -30,16 +30,13 @@ UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a ru
 
 @dataclass(slots=True)
 class Trading:
-    """The orders and fills of one account flow in one market.
-
-    `budget` is the share of the exchange's weight that binlake uses.
-    """
+    """The orders and fills of one account flow in one market."""
 
     session: Session
     tally: Tally
     market: str
     flow: AccountFlow
-    budget: float
+    budget: float  # the share of the exchange's weight that binlake uses
 
     async def pull(self, dataset: Dataset) -> None:
         """Bring one of the two up to date."""

@@ -76,16 +76,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A series whose orders changed, up to `changed_at`, whose fills were never walked to their end, or both.
-
-    One that is `overdue` is compared with all its orders anew, of which `orders` has those that lack something.
-    """
+    """A series whose orders changed, up to `changed_at`, whose fills were never walked to their end, or both."""
 
     series: Series
     never_walked: bool
     changed_at: int
     orders: Sequence[Told]
-    overdue: bool = False
+    overdue: bool = False  # compared with all its orders anew, of which `orders` has those that lack something
 
 
 def due(

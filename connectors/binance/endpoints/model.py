@@ -109,28 +109,21 @@ class OnGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """Groups of a list, of which some are shown only when `param` names them.
+    """Groups of a list, of which some are shown only when they are asked for by name."""
 
-    `column` holds the groups of a row as JSON; what belongs to one of the `unasked` is shown in any case.
-    """
-
-    param: str
+    param: str  # asks for them
     names: tuple[str, ...]
-    unasked: tuple[str, ...]
-    column: str
+    unasked: tuple[str, ...]  # what belongs to one of these is shown in any case
+    column: str  # holds the groups of a row as JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A list that one answer holds whole: a snapshot, or the full state of things kept as versions.
+    """A list that one answer holds whole: a snapshot, or the full state of things kept as versions."""
 
-    Up to `by_name` symbols are asked for by name; where it is 0, the list is never asked for in part. A thing with a
-    status among the `idle` may vanish together with any number of others; that most others vanish at once is an error.
-    """
-
-    by_name: int = 0
+    by_name: int = 0  # up to so many symbols are asked for by name; 0: the list is never asked for in part
     groups: Groups | None = None
-    idle: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()  # any number of things with such a status may vanish; most others at once is an error
 
 
 class Inside(StrEnum):
@@ -143,15 +136,12 @@ class Inside(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanOut:
-    """A parameter that takes one value per call. `values` maps what the column holds to what is sent.
-
-    `returned` says that the rows of an answer repeat it.
-    """
+    """A parameter that takes one value per call."""
 
     param: str
     column: str
-    values: Mapping[str, str]
-    returned: bool = False
+    values: Mapping[str, str]  # what is sent for what the column holds
+    returned: bool = False  # the rows of an answer repeat it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
