@@ -1,6 +1,7 @@
 """What an account traded: its orders through every state seen, its fills, and what took the place of fills."""
 
 from datetime import timedelta
+from typing import Any
 
 from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
@@ -14,11 +15,14 @@ _VERSION = Column("version", ID, "1, 2, 3, ... as the states were seen")
 _SEEN_AT = Column("seen_at", TIME, "the exchange's time when this state was first seen")
 _EXTRA = Column("extra", EXTRA, "JSON of every other field", null="when there is none")
 _PRICE = Column("price", MONEY, "in the quote asset")
-_QTY = Column("qty", MONEY, "in the base asset")
-_QUOTE_QTY = Column("quote_qty", MONEY, "in the quote asset", null="where the market does not say")
-_COMMISSION = Column("commission", MONEY, "the fee, in its own asset; negative for a rebate", signed=True)
-_COMMISSION_ASSET = Column(
-    "commission_asset", TEXT, "what the fee was paid in", null="when there was none, or when misprinted"
+_TRADE = (
+    _ORDER_ID,
+    _ORDER_LIST_ID,
+    _PRICE,
+    Column("qty", MONEY, "in the base asset"),
+    Column("quote_qty", MONEY, "in the quote asset", null="where the market does not say"),
+    Column("commission", MONEY, "the fee, in its own asset; negative for a rebate", signed=True),
+    Column("commission_asset", TEXT, "what the fee was paid in", null="when there was none, or when misprinted"),
 )
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
 _IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book", null="when misprinted")
@@ -141,31 +145,33 @@ ORDER_LISTS = Dataset(
     lifecycle=_LIST_LIFE,
 )
 
-FILLS = Dataset(
-    name="fills",
-    doc="Every trade of the account, from the first one on, with its fee in its own asset.",
-    columns=(
-        ACCOUNT,
-        MARKET,
-        SYMBOL,
-        Column("trade_id", ID, "unique within the symbol, not beyond it"),
-        _ORDER_ID,
-        _ORDER_LIST_ID,
-        _PRICE,
-        _QTY,
-        _QUOTE_QTY,
-        _COMMISSION,
-        _COMMISSION_ASSET,
-        Column("time", TIME, "when it was made; not always ascending with trade_id"),
-        _IS_BUYER,
-        _IS_MAKER,
-        Column("is_best_match", FLAG, "as printed", null="where the exchange does not say"),
-        _EXTRA,
-    ),
-    key=("account", "market", "symbol", "trade_id"),
-    kind=Kind.APPEND,
+
+def _appended(name: str, doc: str, *columns: Column, clock: str = "time", **more: Any) -> Dataset:
+    """What an account's trading brought and never changes; the first column names a row within its symbol."""
+    series = ("account", "market", "symbol")
+    return Dataset(
+        name=name,
+        doc=doc,
+        columns=(ACCOUNT, MARKET, SYMBOL, *columns, _EXTRA),
+        key=(*series, columns[0].name),
+        kind=Kind.APPEND,
+        series=series,
+        clock=clock,
+        partition=("account", "market", "month"),
+        **more,
+    )
+
+
+FILLS = _appended(
+    "fills",
+    "Every trade of the account, from the first one on, with its fee in its own asset.",
+    Column("trade_id", ID, "unique within the symbol, not beyond it"),
+    *_TRADE,
+    Column("time", TIME, "when it was made; not always ascending with trade_id"),
+    _IS_BUYER,
+    _IS_MAKER,
+    Column("is_best_match", FLAG, "as printed", null="where the exchange does not say"),
     needs="orders",
-    series=("account", "market", "symbol"),
     cursor="trade_id",
     cursor_fields=(
         *ID_COVERAGE,
@@ -174,69 +180,38 @@ FILLS = Dataset(
         rising("reconciled_at", "when all orders of the symbol were last compared with its fills"),
         _GONE_AT,
     ),
-    clock="time",
-    partition=("account", "market", "month"),
     lasting=True,
 )
 
-ALLOCATIONS = Dataset(
-    name="allocations",
-    doc="What orders routed over several books received; these are not among the fills.",
-    columns=(
-        ACCOUNT,
-        MARKET,
-        SYMBOL,
-        Column("allocation_id", ID, "unique within the symbol; not a trade's id"),
-        Column("allocation_type", TEXT, "SOR", null="when misprinted"),
-        _ORDER_ID,
-        _ORDER_LIST_ID,
-        _PRICE,
-        _QTY,
-        _QUOTE_QTY,
-        _COMMISSION,
-        _COMMISSION_ASSET,
-        Column("time", TIME, "when it was made"),
-        _IS_BUYER,
-        _IS_MAKER,
-        Column("is_allocator", FLAG, "as printed", null="when misprinted"),
-        _EXTRA,
-    ),
-    key=("account", "market", "symbol", "allocation_id"),
-    kind=Kind.APPEND,
-    series=("account", "market", "symbol"),
+ALLOCATIONS = _appended(
+    "allocations",
+    "What orders routed over several books received; these are not among the fills.",
+    Column("allocation_id", ID, "unique within the symbol; not a trade's id"),
+    Column("allocation_type", TEXT, "SOR", null="when misprinted"),
+    *_TRADE,
+    Column("time", TIME, "when it was made"),
+    _IS_BUYER,
+    _IS_MAKER,
+    Column("is_allocator", FLAG, "as printed", null="when misprinted"),
     cursor="allocation_id",
     cursor_fields=ID_COVERAGE,
-    clock="time",
-    partition=("account", "market", "month"),
     comes_with="fills",
     lasting=True,
 )
 
-PREVENTED_MATCHES = Dataset(
-    name="prevented_matches",
-    doc="Matches of the account with itself that the exchange prevented, for orders that point to one.",
-    columns=(
-        ACCOUNT,
-        MARKET,
-        SYMBOL,
-        Column("prevented_match_id", ID, "unique within the symbol"),
-        Column("taker_order_id", ID, "the order that came in", null="when misprinted"),
-        Column("maker_symbol", TEXT, "of the order that rested", null="where the exchange does not say"),
-        Column("maker_order_id", ID, "the order that rested", null="when misprinted"),
-        Column(
-            "trade_group_id", ID, "the group of accounts that must not trade with one another", null="when misprinted"
-        ),
-        _STP_MODE,
-        _PRICE,
-        Column("taker_prevented_quantity", MONEY, "expired of the taker", null="when nothing was"),
-        Column("maker_prevented_quantity", MONEY, "expired of the maker", null="when nothing was"),
-        Column("transact_time", TIME, "when it would have been made"),
-        _EXTRA,
-    ),
-    key=("account", "market", "symbol", "prevented_match_id"),
-    kind=Kind.APPEND,
-    series=("account", "market", "symbol"),
+PREVENTED_MATCHES = _appended(
+    "prevented_matches",
+    "Matches of the account with itself that the exchange prevented, for orders that point to one.",
+    Column("prevented_match_id", ID, "unique within the symbol"),
+    Column("taker_order_id", ID, "the order that came in", null="when misprinted"),
+    Column("maker_symbol", TEXT, "of the order that rested", null="where the exchange does not say"),
+    Column("maker_order_id", ID, "the order that rested", null="when misprinted"),
+    Column("trade_group_id", ID, "the group of accounts that must not trade with one another", null="when misprinted"),
+    _STP_MODE,
+    _PRICE,
+    Column("taker_prevented_quantity", MONEY, "expired of the taker", null="when nothing was"),
+    Column("maker_prevented_quantity", MONEY, "expired of the maker", null="when nothing was"),
+    Column("transact_time", TIME, "when it would have been made"),
     clock="transact_time",
-    partition=("account", "market", "month"),
     comes_with="fills",
 )
