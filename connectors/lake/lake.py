@@ -6,6 +6,7 @@ import re
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
+from shutil import copytree
 
 import msgspec
 
@@ -48,19 +49,31 @@ class Lake:
                     if not has_links(path):
                         raise UsageProblem(f"The disk of {path} has no hard links, which commits need.", OTHER_DISK)
                     _write_label(path, _Label(FORMAT, environment))
-        lake = cls.at(path)
-        if lake.environment != environment:
-            raise UsageProblem(
-                f"The lake {path} holds data of {lake.environment}, not of {environment}.",
-                "Give this flow another lake folder.",
-            )
-        return lake
+        return cls.at(path).of(environment)
 
     @classmethod
     def at(cls, path: Path) -> Lake:
         """Open an existing lake for reading, whatever its environment."""
         path = _place(path)
         return cls(path, _read_label(path))
+
+    def of(self, environment: str) -> Lake:
+        """This lake; UsageProblem if it holds data of another environment."""
+        if self.environment != environment:
+            raise UsageProblem(
+                f"The lake {self.path} holds data of {self.environment}, not of {environment}.",
+                "Give this flow another lake folder.",
+            )
+        return self
+
+    def trial(self, folder: Path, dataset: Dataset) -> Lake:
+        """The same lake, but a copy of one table in that folder takes the commits that are not to last."""
+        copy, stored = folder / dataset.table, self.path / dataset.table
+        if stored.exists():
+            copytree(stored, copy)
+        trial = Lake(self.path, self._label)
+        trial._tables[dataset.table] = Table(copy, dataset, folder / ".locks")
+        return trial
 
     @property
     def environment(self) -> str:

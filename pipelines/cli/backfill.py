@@ -15,7 +15,7 @@ from pipelines.cli.plan import show_plans
 from pipelines.cli.pulling import pull_each
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Receipt
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill as pull_history
 from schemas.model.errors import UsageProblem
@@ -48,7 +48,7 @@ async def backfill(
     if dry_run and reload:
         raise UsageProblem("--dry-run does not know what --reload costs.", "Use one of them.")
     if dry_run:
-        show_plans([await plan_flow(spec, name, window)], series=False, json=json)
+        show_plans(await plan_flows(spec, [name], window), series=False, json=json)
         return 0
 
     async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from pipelines.cli.options import FLOWS_FILE, Config, FlowNames, Json, chosen, loaded
 from pipelines.cli.output import say, write_json
 from pipelines.cli.tables import write_table
-from pipelines.estimate.flow import FlowPlan, plan_flow
+from pipelines.estimate.flow import FlowPlan, plan_flows
 
 
 async def plan(
@@ -19,9 +19,9 @@ async def plan(
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
-    """Show what a run would fetch, and what that costs: requests, weight, minutes, rows, bytes. Fetches nothing."""
+    """Show what a run would fetch, and what that costs: requests, weight, minutes, rows, bytes. Stores nothing."""
     spec = loaded(config)
-    plans = [await plan_flow(spec, name) for name in chosen(spec, flows)]
+    plans = await plan_flows(spec, chosen(spec, flows))
     show_plans(plans, series=series, json=json)
     return 0
 

@@ -11,15 +11,18 @@ from typing import Any
 
 from connectors.binance.endpoints.model import ById, Windows
 from connectors.binance.key_guard import asked_of_key
+from connectors.lake import Lake
 from pipelines.estimate.candles import BYTES_PER_CANDLE
 from pipelines.estimate.ledgers import ledger_outlook
-from pipelines.estimate.market import MarketPlan, lake_at
+from pipelines.estimate.market import MarketPlan
 from pipelines.estimate.outlook import Cost, Outlook, minutes
 from pipelines.estimate.trading import TradingPlan
+from pipelines.estimate.trial import trial_lake
+from pipelines.estimate.upkeep import upkeep_outlooks
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
-from schemas.config.flows import AccountFlow, Flow, FlowsFile, market_part
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, market_part
 from schemas.config.values import written_length
 from schemas.model.instants import wall_clock
 
@@ -45,16 +48,21 @@ class FlowPlan:
         return asdict(self)
 
 
-async def plan_flow(
+async def plan_flows(
     config: FlowsFile,
-    name: str,
+    names: Sequence[str],
     window: Window | None = None,
     state: Path | None = None,
     clock: Callable[[], int] = wall_clock,
-) -> FlowPlan:
-    """Plan a run of a flow. Asks the exchange for its listing only where the choice of symbols needs it."""
+) -> list[FlowPlan]:
+    """Plan a run of each flow; store nothing. Asks the exchange for a listing only where the choice of symbols does."""
+    with trial_lake(config) as lake:
+        return [await _planned(config, name, _Look(config, lake, window, state, clock())) for name in names]
+
+
+async def _planned(config: FlowsFile, name: str, look: _Look) -> FlowPlan:
     flow = flow_named(config, name)
-    found, share = await _outlooks(config, name, window, state, clock()), config.budget
+    found, share = await look.outlooks(name), config.budget
     costs = tuple(cost for one in found for cost in one.costs)
     steady, rows = sum(one.steady for one in found), sum(one.rows for one in costs)
     return FlowPlan(
@@ -73,35 +81,49 @@ async def plan_flow(
     )
 
 
-async def _outlooks(config: FlowsFile, name: str, window: Window | None, state: Path | None, now: int) -> list[Outlook]:
-    """What the run will request, dataset by dataset."""
-    flow = flow_named(config, name)
-    units = history_of(name, flow) if window else units_of(name, flow)
-    found = list[Outlook]()
-    if isinstance(flow, AccountFlow):
-        found += [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
-        found += await _of_account(config, flow, [unit for unit in units if unit.account is not None], state, now)
-    if (part := market_part(flow)) is not None:
-        market = MarketPlan(config=config, name=name, flow=part, window=window, state=state, now=now)
-        found += await market.outlooks([unit for unit in units if unit.account is None])
-    return found
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What all flows of a plan are looked at with."""
 
+    config: FlowsFile
+    lake: Lake
+    window: Window | None
+    state: Path | None
+    now: int
 
-async def _of_account(
-    config: FlowsFile, flow: AccountFlow, units: Sequence[Unit], state: Path | None, now: int
-) -> list[Outlook]:
-    found, lake, markets = list[Outlook](), await asyncio.to_thread(lake_at, config.lake), set[str]()
-    for unit in units:
-        match unit.endpoint.walk:
-            case Windows():
-                found.append(await asyncio.to_thread(ledger_outlook, lake, unit.endpoint, flow, now))
-            case ById():
-                markets.add(unit.endpoint.market)  # what is walked by id drives one another, and is planned together
-            case _:
-                weight = unit.endpoint.cost({})
-                found.append(Outlook(pool=unit.endpoint.pool, once=(weight,), steady=weight))
-    trading = (TradingPlan(config=config, flow=flow, market=one, state=state, now=now) for one in sorted(markets))
-    return [*found, *[await one.outlook() for one in trading]]
+    async def outlooks(self, name: str) -> list[Outlook]:
+        """What the run of a flow will request, dataset by dataset."""
+        flow = flow_named(self.config, name)
+        units = history_of(name, flow) if self.window else units_of(name, flow)
+        found = list[Outlook]()
+        if isinstance(flow, MaintenanceFlow):
+            return await asyncio.to_thread(upkeep_outlooks, self.config, flow, self.lake, self.now)
+        if isinstance(flow, AccountFlow):
+            found += [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
+            found += await self._of_account(flow, [unit for unit in units if unit.account is not None])
+        if (part := market_part(flow)) is not None:
+            market = MarketPlan(
+                config=self.config, lake=self.lake, flow=part, window=self.window, state=self.state, now=self.now
+            )
+            found += await market.outlooks([unit for unit in units if unit.account is None])
+        return found
+
+    async def _of_account(self, flow: AccountFlow, units: Sequence[Unit]) -> list[Outlook]:
+        found, markets = list[Outlook](), set[str]()
+        for unit in units:
+            match unit.endpoint.walk:
+                case Windows():
+                    found.append(await asyncio.to_thread(ledger_outlook, self.lake, unit.endpoint, flow, self.now))
+                case ById():
+                    markets.add(unit.endpoint.market)  # what is walked by id drives one another: planned together
+                case _:
+                    weight = unit.endpoint.cost({})
+                    found.append(Outlook(pool=unit.endpoint.pool, once=(weight,), steady=weight))
+        trading = (
+            TradingPlan(config=self.config, lake=self.lake, flow=flow, market=one, state=self.state, now=self.now)
+            for one in sorted(markets)
+        )
+        return [*found, *[await one.outlook() for one in trading]]
 
 
 def _warning(flow: Flow, steady: int, minutes: float) -> str:

@@ -16,9 +16,9 @@ _ON_TOP = {
 }
 
 
-def ledger_outlook(lake: Lake | None, endpoint: Endpoint, flow: AccountFlow, now: int) -> Outlook:
+def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) -> Outlook:
     """The requests for one ledger, to a pool of its own."""
-    bounds, weight = lake.table(endpoint.feeds).bounds() if lake else {}, endpoint.cost({})
+    bounds, weight = lake.table(endpoint.feeds).bounds(), endpoint.cost({})
     since = micros(flow.since) if flow.since else None
     asked = sum(window.asks for window in windows_of(endpoint, flow.account, bounds, since, now))
     cost = Cost(

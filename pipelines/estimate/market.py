@@ -15,19 +15,22 @@ from connectors.lake import Lake
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.state import SeriesState
-from pipelines.context.progress import Silent
+from pipelines.context.receipts import Failure
 from pipelines.estimate.candles import cost
 from pipelines.estimate.outlook import Outlook
+from pipelines.estimate.trial import asking
 from pipelines.pull.snapshot import question
-from pipelines.pull.symbol_selection import Wanted, asked_to_choose
+from pipelines.pull.symbol_selection import Wanted, asked_to_choose, choose
 from pipelines.pull.symbols import Listing, known
 from pipelines.runs.registry import Unit, Window
-from pipelines.runs.run import archive_for, open_run
+from pipelines.runs.run import archive_for
 from pipelines.store.candles import series_of
 from pipelines.store.gaps import load_gaps
 from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
 from schemas.model.dataset import Kind
 from schemas.model.instants import micros
+
+_SHOWN = 3  # names that nobody lists
 
 
 class _Symbols(NamedTuple):
@@ -36,6 +39,7 @@ class _Symbols(NamedTuple):
     names: Sequence[str]
     delisted: frozenset[str]
     forgotten: frozenset[str]
+    unknown: str = ""  # what to say of names that nobody lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class MarketPlan:
     """The plan of a market's flow. `now` is when it will run, in microseconds."""
 
     config: FlowsFile
-    name: str
+    lake: Lake
     flow: MarketFlow
     window: Window | None
     state: Path | None
@@ -51,8 +55,8 @@ class MarketPlan:
 
     async def outlooks(self, units: Sequence[Unit]) -> list[Outlook]:
         """What each of the units will request. Asks the exchange for its listing only where candles need it."""
+        choosing = await asyncio.to_thread(self._choosing, units)  # before a listing is there
         symbols = await self._symbols() if any(unit.has_history for unit in units) else None
-        choosing = await asyncio.to_thread(self._choosing, units)
         found = [Outlook(pool=one.pool, once=(one.cost({}),)) for one in choosing]
         for unit in units:
             if unit.has_history and symbols is not None:
@@ -65,15 +69,12 @@ class MarketPlan:
     def _wanted(self) -> Wanted:
         return self.window.symbols if self.window and self.window.symbols else self.flow.symbols
 
-    def _lake(self) -> Lake | None:
-        return lake_at(self.config.lake)
-
     def _choosing(self, units: Sequence[Unit]) -> list[Endpoint]:
         """What the choice of symbols asks for, unless the listing is pulled right before."""
         before = [_is_listing(unit) for unit in units]
         if all(before):
             return []
-        return asked_to_choose(self._lake(), self.flow.market, self._wanted, self.now, listed=before[0])
+        return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, listed=before[0])
 
     def _whole(self, endpoint: Endpoint) -> int | None:
         """The weight of the one request for a list; None where no symbol is left to ask for."""
@@ -91,19 +92,16 @@ class MarketPlan:
         return [one for one in wanted if one not in forgotten] if self._listing().rows else wanted
 
     def _listing(self) -> Listing:
-        lake = self._lake()
-        return known(lake, self.flow.market) if lake else Listing({})
+        return known(self.lake, self.flow.market)
 
     async def _symbols(self) -> _Symbols:
         wanted = self._wanted
-        if isinstance(wanted, tuple):
-            book = await asyncio.to_thread(self._listing)
-            return _Symbols(wanted, book.delisted, book.forgotten(symbol for symbol in wanted if symbol in book.rows))
-        async with open_run(
-            self.config, self.name, progress=Silent(), stop=asyncio.Event(), window=self.window, state=self.state
-        ) as run:
-            chosen = await run.symbols()
-            return _Symbols(chosen.names, chosen.delisted, chosen.forgotten)
+        book = await asyncio.to_thread(self._listing)
+        if isinstance(wanted, tuple) and book.rows.keys() >= set(wanted):
+            return _Symbols(wanted, book.delisted, book.forgotten(wanted))
+        async with asking(self.config, self.flow, self.lake, self.state) as session:
+            chosen = await choose(session, self.flow, wanted)
+        return _Symbols(chosen.names, chosen.delisted, chosen.forgotten, _named(chosen.unknown))
 
     async def _candles(self, endpoint: Endpoint, symbols: _Symbols) -> Outlook:
         moment = self.window.since if self.window else self.flow.since
@@ -116,12 +114,10 @@ class MarketPlan:
         costs = tuple(cost(state, self.now) for state in states)
         # Once everything is up to date, each series takes one request.
         steady = len(costs) * endpoint.cost({"limit": endpoint.limit_for(1)})
-        return Outlook(pool=endpoint.pool, costs=costs, steady=steady)
+        return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=symbols.unknown)
 
     def _covered(self, endpoint: Endpoint, symbols: _Symbols, begin: int) -> list[Coverage]:
-        lake = self._lake()
-        bounds = lake.table(endpoint.feeds).bounds() if lake else {}
-        gaps = load_gaps(lake, endpoint.feeds) if lake else {}
+        bounds, gaps = self.lake.table(endpoint.feeds).bounds(), load_gaps(self.lake, endpoint.feeds)
         return [
             Coverage.of(one, begin, bounds, gaps, delisted=symbols.delisted, forgotten=symbols.forgotten)
             for one in series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
@@ -139,10 +135,11 @@ class MarketPlan:
                 raise trouble  # what the archive cannot be asked for is priced as the run would fetch it: over REST
 
 
+def _named(unknown: Sequence[Failure]) -> str:
+    """What to say of the first of the names that nobody lists, and how many more there are."""
+    more = len(unknown) - _SHOWN
+    return " ".join(one.why for one in unknown[:_SHOWN]) + (f" (And {more:,} more.)" if more > 0 else "")
+
+
 def _is_listing(unit: Unit) -> bool:
     return unit.endpoint.feeds.kind is Kind.VERSIONS
-
-
-def lake_at(path: Path) -> Lake | None:
-    """The lake; one that is not there yet holds nothing."""
-    return Lake.at(path) if (path / "lake.json").exists() else None

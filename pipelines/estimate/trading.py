@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connectors.binance.budget import Budget, default_path
-from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
-from pipelines.context.progress import Silent
-from pipelines.context.run_log import Journal
-from pipelines.context.session import Session
-from pipelines.estimate.market import lake_at
 from pipelines.estimate.outlook import Cost, Outlook
-from pipelines.pull import symbols as listing
+from pipelines.estimate.trial import asking
 from pipelines.pull.symbol_selection import asked_to_choose
+from pipelines.pull.symbols import listing
 from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import walked_symbols
 from pipelines.trading.flow import UNSCHEDULED, most_again
@@ -36,6 +31,7 @@ class TradingPlan:
     """The plan of an account's orders and fills in one market. `now` is when it will run, in microseconds."""
 
     config: FlowsFile
+    lake: Lake
     flow: AccountFlow
     market: str
     state: Path | None
@@ -43,49 +39,44 @@ class TradingPlan:
 
     async def outlook(self) -> Outlook:
         """What a run will ask for each symbol. Asks the exchange for its listing when the stored one is old."""
+        named = self.flow.symbols if isinstance(self.flow.symbols, tuple) else ()
+        listed = bool(named) and self.flow.valuation is not None  # counted where the prices are planned
+        due = await asyncio.to_thread(asked_to_choose, self.lake, self.market, named, self.now, listed=listed)
+        once = [one.cost({}) for one in due]
         if self.flow.symbols != TRADED:
-            return await asyncio.to_thread(self._of_named)
-        return await asyncio.to_thread(self._of_traded, await self._have_listing())
+            return await asyncio.to_thread(self._of_named, once)
+        async with asking(self.config, self.flow, self.lake, self.state) as session:
+            await listing(session, self.market)
+            now = session.client.now_us()
+        return await asyncio.to_thread(self._of_traded, once, now)
 
-    async def _have_listing(self) -> int:
-        """Have every symbol in the lake, and return the exchange's time."""
-        config, site = self.config, resolve(self.config.exchange)
-        lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
-        budget = Budget(self.state or default_path(), site.environment, share=config.budget)
-        async with Client(site, budget) as client:
-            session = Session(lake=lake, client=client, journal=Journal("plan"), progress=Silent())
-            await listing.listing(session, self.market)
-            return client.now_us()
-
-    def _of_named(self) -> Outlook:
-        flow, symbols, lake = self.flow, self.flow.symbols or (), lake_at(self.config.lake)
-        walked = walked_symbols(lake, flow.account, self.market, flow.datasets) if lake else ()
+    def _of_named(self, once: Sequence[int]) -> Outlook:
+        flow, symbols = self.flow, self.flow.symbols or ()
+        walked = walked_symbols(self.lake, flow.account, self.market, flow.datasets)
         new = sum(1 for symbol in symbols if symbol not in walked)
         fills = self._calls.fills
         orders = self._orders(len(symbols))
         costs = (
             orders,
-            *self._dropped(lake, symbols, self.now),
+            *self._dropped(symbols, self.now),
             *_some("fills of symbols never walked", new if fills.feeds.name in flow.datasets else 0, fills, _ON_TOP),
         )
-        asked = asked_to_choose(lake, self.market, tuple(symbols), self.now, listed=flow.valuation is not None)
         note = f"Of {new:,} symbols nothing is stored yet. {self._unknown}" if new else ""
-        return self._outlook([one.cost({}) for one in asked], costs, orders.weight, note)
+        return self._outlook(once, costs, orders.weight, note)
 
-    def _of_traded(self, now: int) -> Outlook:
-        lake = Lake.at(self.config.lake)
-        found = survey(lake, self.flow.account, self.market, now)
+    def _of_traded(self, once: Sequence[int], now: int) -> Outlook:
+        found = survey(self.lake, self.flow.account, self.market, now)
         orders, never = self._orders(_heats(found)[Heat.TRADED]), len(found.never)
         again = min(len(found.again), most_again(self.flow, self.market, self.config.budget))
         fills = self._calls.fills
         costs = (
             orders,
-            *self._dropped(lake, None, now),
+            *self._dropped(None, now),
             *_some("symbols never looked at", never, fills, _ON_TOP),
             *_some("symbols looked at again", again, fills, f"within {self.flow.discovery:.0%} of the budget"),
         )
         note = f"It finds which of {never:,} symbols are traded. {self._unknown} {self._later}" if never else ""
-        return self._outlook((), costs, orders.weight + self._steady(found), note)
+        return self._outlook(once, costs, orders.weight + self._steady(found), note)
 
     def _outlook(self, once: Sequence[int], costs: Sequence[Cost], steady: int, note: str) -> Outlook:
         """These costs, and what every run asks: what is open, and what is new among the lists."""
@@ -97,8 +88,8 @@ class TradingPlan:
     def _orders(self, count: int) -> Cost:
         return _cost("orders by symbol", count, self._calls.orders, "more where orders are new")
 
-    def _dropped(self, lake: Lake | None, symbols: Collection[str] | None, now: int) -> list[Cost]:
-        found = doubts(lake, self.flow.account, self.market, symbols, now) if lake else []
+    def _dropped(self, symbols: Collection[str] | None, now: int) -> list[Cost]:
+        found = doubts(self.lake, self.flow.account, self.market, symbols, now)
         asked = sum(1 for one in found if one.orders)
         return _some("orders that ended unfilled", asked, self._calls.orders, "which of them the exchange dropped")
 

@@ -57,9 +57,7 @@ async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | N
     The day chooses the sample, so that days add up and a run that was stopped draws the same one again.
     """
     now = session.client.now_us()
-    if await asyncio.to_thread(_done_today, session.lake, now):
-        return None
-    pages = await asyncio.to_thread(sample, session.lake, now // DAY_US, weight)
+    pages = await asyncio.to_thread(due_pages, session.lake, now, weight)
     compared = await _compared(session, pages)
     if not compared.pages or (session.stop.is_set() and not compared.found):
         return None
@@ -98,6 +96,11 @@ async def _compared(session: Session, pages: Iterable[Page]) -> Compared:
             continue
         compared.pages += 1
     return compared
+
+
+def due_pages(lake: Lake, now: int, weight: int) -> list[Page]:
+    """What the audit of the day asks for; nothing where it was made already."""
+    return [] if _done_today(lake, now) else sample(lake, now // DAY_US, weight)
 
 
 def sample(lake: Lake, day: int, weight: int) -> list[Page]:

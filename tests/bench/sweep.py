@@ -16,7 +16,7 @@ from connectors.binance.pools import SPOT
 from connectors.simulator import Exchange, serve
 from connectors.simulator.protocol.limits import Limits
 from pipelines.context.progress import Silent
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.runs.run import run_flow
 from schemas.config.flows import FlowsFile
 
@@ -72,7 +72,7 @@ async def measured(stand: Stand) -> dict[str, Any]:
     Budget(stand.state, "simulator").learn(SPOT, UNLIMITED)
     async with serve(stand.exchange) as url:
         config = stand.config(url)
-        planned = await plan_flow(config, "trading", state=stand.state)
+        (planned,) = await plan_flows(config, ["trading"], state=stand.state)
 
         async def run() -> None:
             receipts = await run_flow(config, "trading", progress=Silent(), stop=asyncio.Event(), state=stand.state)

@@ -17,7 +17,7 @@ import pytest
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Error
 from pipelines.context.progress import Silent
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill
 from schemas.datasets import DATASETS
@@ -295,7 +295,7 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
     archived.exchange.latency_s = 0.02
 
     async def planned() -> dict[str, int]:
-        plan = await plan_flow(archived.config, "prices", window, archived.state)
+        (plan,) = await plan_flows(archived.config, ["prices"], window, archived.state)
         return {"files": plan.files, "size": plan.download_bytes, "rows": plan.rows}
 
     async def pulled() -> Counting:

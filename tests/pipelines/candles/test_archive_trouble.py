@@ -13,7 +13,7 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Body, Error, Fault, Html, Redirect, Wrong
 from pipelines.context.progress import Silent
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill
 from schemas.datasets.market import KLINES
@@ -84,7 +84,7 @@ async def test_source_archive_stops_at_the_archives_trouble(archived: Desk):
 async def test_a_plan_needs_no_archive(archived: Desk):
     """What the archive cannot be asked for is priced as it would be fetched: over REST."""
     archived.exchange.inject(Html(path="/", status=403, count=None))
-    plan = await plan_flow(archived.config, "prices", state=archived.state)
+    (plan,) = await plan_flows(archived.config, ["prices"], state=archived.state)
     assert (plan.files, plan.requests > 10) == (0, True)
 
 

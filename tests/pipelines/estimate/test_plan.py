@@ -10,8 +10,10 @@ from support.trade_desk import ACCOUNT, UNLIMITED, TradeDesk
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.spot import TIME
-from pipelines.estimate.flow import plan_flow
+from connectors.lake import Lake
+from pipelines.estimate.flow import plan_flows
 from schemas.config.flows import ACCOUNT_DATASETS, MARKET_DATASETS
+from schemas.model.errors import UsageProblem
 
 NAMED = ["BTCUSDT", "ETHUSDT"]
 MARKET = {"kind": "market", "market": "spot"}
@@ -49,7 +51,7 @@ def requested(desk: TradeDesk) -> tuple[int, int]:
 
 async def planned_and_spent(desk: TradeDesk) -> tuple[tuple[int, int], tuple[int, int]]:
     """Requests and weight of the plan, and of the run right behind it."""
-    plan = await plan_flow(desk.config, "one", state=desk.state, clock=desk.now_us)
+    (plan,) = await plan_flows(desk.config, ["one"], state=desk.state, clock=desk.now_us)
     before = requested(desk)
     receipts = await desk.run("one")
     assert [receipt.failures for receipt in receipts] == [()] * len(receipts)
@@ -68,3 +70,48 @@ async def test_what_is_planned_is_what_is_requested(trade_desk: TradeDesk, datas
         planned, spent = await planned_and_spent(trade_desk)
         assert planned == spent
         trade_desk.clock.advance(86_400)
+
+
+def stored(desk: TradeDesk) -> dict[str, bytes]:
+    """Every file of the lake, and what is in it."""
+    lake = desk.folder / "lake"
+    return {str(path): path.read_bytes() for path in lake.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("choice", [NAMED, "all", {"quote": "USDT", "top": 2}, "traded"], ids=str)
+async def test_a_plan_stores_nothing(trade_desk: TradeDesk, choice: Any):
+    """Before the first run it makes no lake; later, when it asks for a listing that is out of date, every byte stays."""
+    trade_desk.flows = {"one": flow_of("orders" if choice == "traded" else "klines", choice)}
+    await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
+    assert not (trade_desk.folder / "lake").exists()
+    await trade_desk.run("one")
+    trade_desk.clock.advance(2 * 86_400)
+    before, asked = stored(trade_desk), len(trade_desk.asked("exchangeInfo"))
+    await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
+    assert stored(trade_desk) == before
+    assert len(trade_desk.asked("exchangeInfo")) == asked + (choice != NAMED)
+
+
+async def test_a_listing_is_asked_for_once_a_plan(trade_desk: TradeDesk):
+    """Flows that are planned together share what the exchange lists."""
+    trade_desk.flows = {"one": flow_of("klines", "all"), "two": flow_of("orders", "traded")}
+    await plan_flows(trade_desk.config, ["one", "two"], state=trade_desk.state, clock=trade_desk.now_us)
+    assert len(trade_desk.asked("exchangeInfo")) == 1
+
+
+async def test_an_unknown_symbol_is_no_series(trade_desk: TradeDesk):
+    """A name that nobody lists is told, and neither counted nor priced; the others are planned."""
+    trade_desk.flows = {"one": flow_of("klines", ["BTCUSTD", "ETHUSDT"])}
+    for _ in range(2):
+        (plan,) = await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
+        assert [one.series for one in plan.series] == ["spot/ETHUSDT/1h"]
+        assert plan.note == "The exchange lists no symbol BTCUSTD; did you mean BTCUSDT?"
+        await trade_desk.run("one")
+
+
+async def test_a_lake_of_another_exchange_is_refused(trade_desk: TradeDesk):
+    """A plan for one exchange over the data of another would plan nothing that will run."""
+    Lake.open(trade_desk.folder / "lake", "live")
+    trade_desk.flows = {"one": flow_of("prices", NAMED)}
+    with pytest.raises(UsageProblem, match="holds data of live"):
+        await plan_flows(trade_desk.config, ["one"], state=trade_desk.state)

@@ -11,7 +11,7 @@ from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints.wallet import TRANSFER_TYPES, WITHDRAWALS
 from connectors.simulator.protocol.faults import Body
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.pull.ledger_windows import BEGINNING_US
 from schemas.datasets import DATASETS
 
@@ -229,7 +229,7 @@ async def test_plan_counts_the_requests_that_the_pull_makes(trade_desk: TradeDes
     flow(trade_desk, *datasets, since="2026-08-01")
     Budget(trade_desk.state, "simulator").learn(WITHDRAWALS.pool, UNLIMITED)
     for _ in range(2):
-        planned = await plan_flow(trade_desk.config, "books", state=trade_desk.state, clock=trade_desk.now_us)
+        (planned,) = await plan_flows(trade_desk.config, ["books"], state=trade_desk.state, clock=trade_desk.now_us)
         receipts = await trade_desk.run("books")
         assert [one.failures for one in receipts] == [()] * len(receipts)
         spent = {one.dataset: one.requests for one in receipts}

@@ -14,6 +14,7 @@ from support.desks import instant, us
 from support.lakes import put
 
 from pipelines.context.progress import Silent
+from pipelines.estimate.flow import plan_flows
 from pipelines.quality.archive_audit import audit, sample
 from pipelines.quality.checks import run_checks
 from pipelines.runs.run import open_run
@@ -131,3 +132,17 @@ async def test_nothing_from_the_archive(desk: Desk):
     await desk.run()
     put(desk.lake, ARCHIVE_FILES, daily_file(rows=0))
     assert await audited(desk) is None
+
+
+async def test_what_maintenance_will_ask_for_is_planned(loaded: Desk):
+    """The plan of a maintenance flow counts the pages of the day's audit; once it is made, nothing is left to plan."""
+    loaded.addresses = {"archive": loaded.url, "archive_list": loaded.url}
+    loaded.flows["upkeep"] = {"kind": "maintenance"}
+    for planned in (1, 0):
+        (plan,) = await plan_flows(
+            loaded.config, ["upkeep"], state=loaded.state, clock=lambda: round(loaded.clock() * 1e6)
+        )
+        assert (plan.requests > 0) == planned
+        await loaded.run("upkeep")
+        assert len(loaded.asked("/api/v3/klines")) == plan.requests
+        loaded.exchange.requests.clear()

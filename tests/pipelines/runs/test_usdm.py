@@ -13,7 +13,7 @@ from support.desks import AS_PRINTED, Desk, instant
 from connectors.lake.sql.session import connect
 from connectors.simulator.market.kline_pages import Wanted
 from pipelines.context.progress import Silent
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.runs.run import run_flow
 from schemas.datasets import DATASETS
 from schemas.model.series import Series
@@ -74,10 +74,10 @@ async def test_the_plan_is_what_is_spent(futures: Desk):
     """A first run and a later one ask for what was planned, and at its weight."""
     for advance in (0, 3600):
         futures.clock.advance(advance)
-        seen = len(futures.exchange.requests)
-        plan = await plan_flow(
-            futures.config, "perps", state=futures.state, clock=lambda: futures.exchange.futures.now_us
+        (plan,) = await plan_flows(
+            futures.config, ["perps"], state=futures.state, clock=lambda: futures.exchange.futures.now_us
         )
+        seen = len(futures.exchange.requests)
         await futures.run("perps")
         assert (plan.requests, plan.weight) == spent(futures, seen)
     assert plan.weight == 2, "an hour of minutes is asked for as a small page"

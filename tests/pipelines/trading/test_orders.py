@@ -17,7 +17,7 @@ from support.trade_desk import ACCOUNT, TradeDesk, pull
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol.faults import Error, Hole, Lagging, Misprinted, Restricted, ShortPage, Shuffled
 from pipelines.context.progress import Silent
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
 from pipelines.quality.expectations import schedules
 from pipelines.runs.registry import Window
@@ -620,7 +620,7 @@ async def test_symbols_may_be_listed(desk: TradeDesk) -> None:
 
 async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
     """Before the first run the plan names every probe; after it, one request a traded symbol and no probe."""
-    before = await plan_flow(desk.config, "trading", state=desk.state)
+    (before,) = await plan_flows(desk.config, ["trading"], state=desk.state)
     probes = {cost.series: cost.requests for cost in before.series}
     assert probes == {"orders by symbol": 0, "symbols never looked at": 6}
     assert before.weight == 20 + 1 + 20 + 80 + 20 + 6 * 20
@@ -630,7 +630,7 @@ async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
     )
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     await pull(desk)
-    after = await plan_flow(desk.config, "trading", state=desk.state)
+    (after,) = await plan_flows(desk.config, ["trading"], state=desk.state)
     assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 1}
     assert after.steady_weight < before.weight
     assert after.note == ""
@@ -639,7 +639,7 @@ async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
 async def test_the_plan_of_listed_symbols_says_what_it_cannot_know(desk: TradeDesk) -> None:
     """Of a symbol never pulled, how much there is comes on top; once it is pulled, traded or not, nothing does."""
     desk.trading([B, "ETHUSDT"])
-    before = await plan_flow(desk.config, "trading", state=desk.state)
+    (before,) = await plan_flows(desk.config, ["trading"], state=desk.state)
     assert {cost.series: cost.requests for cost in before.series} == {
         "orders by symbol": 2,
         "fills of symbols never walked": 2,
@@ -647,7 +647,7 @@ async def test_the_plan_of_listed_symbols_says_what_it_cannot_know(desk: TradeDe
     assert before.note.startswith("Of 2 symbols nothing is stored yet. What the account did there comes on top")
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     await pull(desk)
-    after = await plan_flow(desk.config, "trading", state=desk.state)
+    (after,) = await plan_flows(desk.config, ["trading"], state=desk.state)
     assert {cost.series: cost.requests for cost in after.series} == {"orders by symbol": 2}
     assert after.note == ""
 

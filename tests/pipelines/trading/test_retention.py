@@ -8,7 +8,7 @@ import pytest
 from support.trade_desk import ACCOUNT, KEPT, TradeDesk, pull
 
 from connectors.simulator.protocol.faults import Error, ShortPage
-from pipelines.estimate.flow import plan_flow
+from pipelines.estimate.flow import plan_flows
 from pipelines.trading.retention import AT_ONCE
 from schemas.datasets.orders import ORDERS
 
@@ -66,7 +66,7 @@ async def test_a_symbol_is_looked_at_once_a_week(desk: TradeDesk) -> None:
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
     await pull(desk)
     desk.clock.advance(97 * DAY_S)
-    plan = await plan_flow(desk.config, "trading", state=desk.state)
+    (plan,) = await plan_flows(desk.config, ["trading"], state=desk.state)
     assert [cost.weight for cost in plan.series if cost.series == "orders that ended unfilled"] == [20]
     assert (await pull(desk))["allOrders"] == 2, "the walk, and the look"
     written = desk.lake.table(ORDERS).bounds()

@@ -1,0 +1,28 @@
+"""What maintenance will request: the pages of the day's audit."""
+
+from __future__ import annotations
+
+from connectors.binance.endpoints import feeding
+from connectors.binance.sites import resolve
+from connectors.lake import Lake
+from pipelines.estimate.outlook import Cost, Outlook
+from pipelines.quality.archive_audit import CANDLES, DAILY_WEIGHT, due_pages
+from pipelines.runs.run import archive_for
+from schemas.config.flows import FlowsFile, MaintenanceFlow
+
+_NOTE = "The archive is asked for its listings as well; that costs no weight. What was published anew comes on top."
+
+
+def upkeep_outlooks(config: FlowsFile, flow: MaintenanceFlow, lake: Lake, now: int) -> list[Outlook]:
+    """The candles that the audit of the day asks for over REST, of each market; none where a site has no archive."""
+    if archive_for(resolve(config.exchange), flow) is None:
+        return []
+    pages = due_pages(lake, now, DAILY_WEIGHT)
+    endpoints = {endpoint.pool: endpoint for endpoint in map(feeding, (page.series for page in pages))}
+    found = []
+    for pool, endpoint in endpoints.items():
+        count = sum(1 for page in pages if feeding(page.series).pool == pool)
+        weight = count * endpoint.cost({"limit": endpoint.page_limit})
+        cost = Cost(series=f"audit of {CANDLES.name}", requests=count, weight=weight, rows=0)
+        found.append(Outlook(pool=pool, costs=(cost,), steady=weight, note=_NOTE))
+    return found
