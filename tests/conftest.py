@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ pytest_plugins = ["support.desk_fixtures", "support.tables"]
 _HOST_VARIABLES = ("PREFECT_", "BINLAKE_", "BINANCE_", "XDG_")
 _RECORDED = "BINLAKE_DATA"  # where recorded data lies; read before the environment is cleaned
 _RECORDED_AT = Path(os.environ.get(_RECORDED) or Path(__file__).parents[2] / "shared" / "data")
+
+# Folders of tests lie in memory where there is room: durable writes, of which tests make many, cost next to nothing
+# there, and no test cuts the power.
+_IN_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3  # noqa: S108 - pytest makes a private folder in it
+if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
 settings.register_profile("binlake", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("binlake")
