@@ -52,7 +52,7 @@ class Answer:
         inside = (times >= self.since) & (times < self.until) & (ends <= self.now - LAG_US)
         return page if inside.all() else page.filter(pa.array(inside))
 
-    def reaches(self, grid: Grid, times: Instants) -> int:
+    def reach(self, grid: Grid, times: Instants) -> int:
         """How far coverage may go: past the last candle seen, through silence only up to the quiet time."""
         frontier = grid.floor(min(self.now - LAG_US, self.until))
         after_last = grid.step(grid.floor(int(times[-1])), 1) if len(times) else 0

@@ -60,11 +60,10 @@ class Coverage:
         since, until = (series.bound(name, bounds) for name in ("since", "until"))
         if since is None or until is None:
             since = until = begin
-        found = cls(series, since, until, series["symbol"] in delisted, series["symbol"] in forgotten)
-        known = gaps.get(series, {})
-        return replace(
-            found, gaps={at: found._in_doubt(gap) for at, gap in known.items()} if found.forgotten else known
-        )
+        symbol, known = series["symbol"], gaps.get(series, {})
+        if symbol in forgotten:
+            known = {at: _in_doubt(gap, Asked.of_exchange(series)) for at, gap in known.items()}
+        return cls(series, since, until, symbol in delisted, symbol in forgotten, known)
 
     @property
     def is_new(self) -> bool:
@@ -118,7 +117,7 @@ class Coverage:
         rows = answer.closed(longest_us(self.series["interval"]))
         times = instants(rows)
         grid = Grid.of(self.series["interval"], int(times[0])) if self.is_new and len(times) else self.grid
-        end = answer.reaches(grid, times)
+        end = answer.reach(grid, times)
         if end <= self.until:
             return Step(rows.slice(0, 0), {})
         rows, times = rows.slice(0, int(np.searchsorted(times, end))), times[times < end]
@@ -158,14 +157,6 @@ class Coverage:
         unasked = self.forgotten and gap.told_by(Asked.of_exchange(self.series))
         told = {**gap.evidence, "asked": answer.asked.what} if unasked else gap.evidence
         return Step(rows, {}, (replace(gap, confirmed_at=answer.now, evidence=told),))
-
-    def _in_doubt(self, gap: Gap) -> Gap:
-        """A gap of a symbol that the exchange has forgotten, to be looked at again where its answer is the evidence.
-
-        Earlier versions wrote that without having asked. The archive's answer then takes its place.
-        """
-        unasked = gap.reason in NOTHING_CAME and gap.told_by(Asked.of_exchange(self.series))
-        return replace(gap, confirmed_at=None) if unasked else gap
 
     def _at_frontier(self, found: list[Gap], end: int) -> list[Gap]:
         """The gaps of a page that reaches the frontier: what begins the series is not listed yet, what ends it open."""
@@ -207,6 +198,14 @@ class Coverage:
             _keeping(gap, self.gaps.get(gap.since)) for gap in found if not gap.same_stretch(self.gaps.get(gap.since))
         )
         return (*news, *filled)
+
+
+def _in_doubt(gap: Gap, unasked: Asked) -> Gap:
+    """A gap of a symbol that the exchange has forgotten, to be looked at again where its answer is the evidence.
+
+    Earlier versions wrote that without having asked. The archive's answer then takes its place.
+    """
+    return replace(gap, confirmed_at=None) if gap.reason in NOTHING_CAME and gap.told_by(unasked) else gap
 
 
 def _keeping(gap: Gap, before: Gap | None) -> Gap:
