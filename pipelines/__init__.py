@@ -26,4 +26,4 @@ def connect(flows: str | Path = "flows.yaml", *, write: str | Path | None = None
     from connectors.lake.sql import session  # noqa: PLC0415
     from pipelines.settings.loader import load  # noqa: PLC0415
 
-    return session.connect(Lake.at(load(Path(flows)).lake), write=None if write is None else Path(write))
+    return session.connect(Lake.at(load(Path(flows)).lake), write=None if write is None else Path(write).expanduser())

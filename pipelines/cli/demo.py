@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from pipelines.cli.charts import write_line
 from pipelines.cli.errors import INTERRUPTED
 from pipelines.cli.interrupt import stopping
 from pipelines.cli.options import FLOWS_FILE
@@ -29,7 +30,7 @@ async def demo(
     from pipelines.service.demo import demo as show_everything  # noqa: PLC0415 - `--help` needs no Prefect
 
     with stopping() as stop:
-        await show_everything(folder, say=say, show=_show, watch=watching, stop=stop)
+        await show_everything(folder, say=say, show=_show, chart=write_line, watch=watching, stop=stop)
     if stop.is_set():
         return INTERRUPTED
     say(*what_next(folder, command()))

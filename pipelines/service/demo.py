@@ -26,6 +26,7 @@ from schemas.model.errors import CorruptData, Problem, UsageProblem
 
 Say = Callable[[str], None]  # talk, one line: stderr
 Show = Callable[[str, Sequence[str], Sequence[Sequence[Any]]], None]  # an answer, title, header, rows: stdout
+Chart = Callable[[Sequence[datetime], Sequence[float]], None]  # a line over time: stdout
 Watch = Callable[[str], AbstractContextManager[Progress]]  # pipelines.cli.progress.watching
 
 HISTORY = timedelta(days=29)  # the simulated XRPUSDT has an outage every 28 days
@@ -123,12 +124,18 @@ QUESTIONS = (
         """,
     ),
 )
+CHART = (
+    "How did BTCUSDT close, hour by hour?",
+    """
+    SELECT open_time, close FROM candles WHERE symbol = 'BTCUSDT' AND "interval" = '1h' ORDER BY open_time
+    """,
+)
 _RUNS = ("flow", "dataset", "outcome", "rows", "requests", "weight", "seconds")
 _HISTORY = ("flow", "started", "state", "message")
 _CHECKS = ("check", "severity", "offending rows", "promise")
 
 
-async def demo(folder: Path, *, say: Say, show: Show, watch: Watch, stop: asyncio.Event) -> None:
+async def demo(folder: Path, *, say: Say, show: Show, chart: Chart, watch: Watch, stop: asyncio.Event) -> None:
     """Pull a simulated exchange into `folder` through recorded Prefect flows, check it, and answer questions.
 
     Raises UsageProblem when the folder holds something else, Problem when a flow fails, CorruptData when a check does.
@@ -142,6 +149,7 @@ async def demo(folder: Path, *, say: Say, show: Show, watch: Watch, stop: asynci
         lake = Lake.at(folder / "lake")
         check(lake, show)
         answer(lake, show)
+        draw(lake, show, chart)
 
 
 async def _pull(folder: Path, show: Show, watch: Watch, stop: asyncio.Event) -> None:
@@ -238,6 +246,15 @@ def check(lake: Lake, show: Show) -> None:
     show(f"{len(results) - len(failed)} of {len(results)} checks pass.", _CHECKS if failed else (), rows)
     if any(result.breaks() for result in failed):
         raise CorruptData("A check of the demo failed.", "Please report it.")
+
+
+def draw(lake: Lake, show: Show, chart: Chart) -> None:
+    """Show the question that a line answers, its SQL and the line."""
+    question, statement = CHART[0], dedent(CHART[1]).strip()
+    with sql.connect(lake) as connection:
+        rows = sql.run(connection, statement).to_pylist()
+    show(f"{question}\n{statement}", (), ())
+    chart([row["open_time"] for row in rows], [row["close"] for row in rows])
 
 
 def answer(lake: Lake, show: Show) -> None:

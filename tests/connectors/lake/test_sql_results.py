@@ -43,6 +43,13 @@ def test_results_are_saved_beside_the_lake(home: Path) -> None:
     assert (home / "results" / "prices.csv").read_text() == "symbol,price\nBTCUSDT,7.00000000\n"
 
 
+def test_a_folder_may_be_named_from_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` is the home folder, as in a shell."""
+    monkeypatch.setenv("HOME", str(home / "me"))
+    connect_to("flows.yaml", write="~/results").close()
+    assert (home / "me" / "results").is_dir()
+
+
 def test_a_file_of_ones_own_is_joined(home: Path, writing: DuckDBPyConnection) -> None:
     """A CSV in the folder is a table."""
     (home / "results" / "mine.csv").write_text("symbol,weight\nBTCUSDT,3\n")

@@ -43,6 +43,8 @@ def test_the_demo_answers_and_leaves_nothing_running(tmp_path):
     assert "checks pass." in done.stdout
     assert done.stdout.count("Completed") == 6
     assert "exchange_outage" in done.stdout
+    assert demo.CHART[0] in done.stdout
+    assert "┤" in done.stdout
     assert "binlake-demo" in done.stderr
     assert "Traceback" not in done.stderr
     assert not [each for each in Path("/proc").glob("[0-9]*/environ") if f"BINLAKE_TEST={tmp_path}" in _read(each)]
@@ -110,6 +112,11 @@ async def test_every_question_of_the_demo_has_an_answer(tmp_path, monkeypatch):
     assert [title for title in shown if title.endswith("checks pass.")]
     demo.answer(lake, lambda title, _header, rows: shown.update({title.partition("\n")[0]: rows}))
     assert all(shown[question] for question, _ in demo.QUESTIONS)
+    drawn = []
+    demo.draw(lake, lambda title, _header, _rows: drawn.append(title), lambda *line: drawn.append(line))
+    title, (times, closes) = drawn
+    assert title.startswith(demo.CHART[0])
+    assert len(times) == len(closes) > 24 * 28
 
 
 def test_what_the_demo_says_next_can_be_typed(tmp_path, monkeypatch):
