@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.binance.endpoints.model import Endpoint, Inside
+from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.lake import Lake
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.pull.ledger_windows import series_of, windows_of
@@ -26,6 +26,6 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) 
         requests=asked,
         weight=asked * weight,
         rows=0,
-        note=_ON_TOP[endpoint.windows.inside],
+        note=_ON_TOP[endpoint.walked(Windows).inside],
     )
     return Outlook(pool=endpoint.pool, costs=(cost,), steady=len(series_of(endpoint, flow.account)) * weight)

@@ -91,8 +91,7 @@ class IdWalk:
 
     @property
     def _by(self) -> ById:
-        assert isinstance(self.endpoint.walk, ById)  # noqa: S101 - the row of the endpoint says so
-        return self.endpoint.walk
+        return self.endpoint.walked(ById)
 
     async def run(self, series: Iterable[Series]) -> None:
         """Walk each series from where the log says it stands to its end."""
@@ -146,12 +145,12 @@ class IdWalk:
         now = self.session.client.now_us()
         answer = await (self._first(stand) if stand.at is None else self._ask(stand, stand.at))
         rows = once(answer.rows, self._by.id)
-        instants = dict(zip(column(rows, self._by.id), column(rows, self._clock), strict=True))
+        instants = dict(zip(column(rows, self._by.id), column(rows, str(self.dataset.clock)), strict=True))
         refused = self._refused(stand, answer.refused, instants)
         ids = sorted({*instants, *refused})
         self._refuse_standstill(stand, ids)
         # Neither a full page is an end, nor a shorter one that brings news or ends before what is known.
-        full = answer.count >= self._limit
+        full = answer.count >= self.endpoint.page_limit
         last = not ids or (not full and ids[-1] < stand.until and not any(one > ids[-1] for one in stand.held))
         lagging = await self._lags(stand, ids, now)
         whole = last and not lagging and stand.series not in self._unreadable
@@ -193,7 +192,7 @@ class IdWalk:
     async def _first(self, stand: _Stand) -> _Answer:
         """The oldest rows there are. That id 0 means these is nowhere promised: it might mean the newest."""
         answer = await self._ask(stand, 0)
-        if answer.count < self._limit:
+        if answer.count < self.endpoint.page_limit:
             return answer
         self.session.progress.expect(requests=1, rows=0)
         if self._ids(await self._ask(stand, None)) != self._ids(answer):
@@ -205,7 +204,7 @@ class IdWalk:
         known = constants(self.dataset, stand.series.values, self.session.client.now_us())
         params: dict[str, Any] = {
             "symbol": symbol_of(stand.series) or None,
-            "limit": self._limit,
+            "limit": self.endpoint.page_limit,
             self._by.param: since,
         }
         rows, refused = await self.session.client.readable_rows(self.endpoint, known, **params)
@@ -221,12 +220,3 @@ class IdWalk:
 
     def _ids(self, answer: _Answer) -> list[int]:
         return sorted([*column(answer.rows, self._by.id), *(one.id or 0 for one in answer.refused)])
-
-    @property
-    def _clock(self) -> str:
-        assert self.dataset.clock is not None  # noqa: S101 - whatever an account does has its instant
-        return self.dataset.clock
-
-    @property
-    def _limit(self) -> int:
-        return self.endpoint.page_limit

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints.model import Endpoint, Inside
+from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.binance.paging import all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
@@ -74,7 +74,7 @@ class LedgerPull:
 
     def _not_retained(self, since: int, until: int, now: int) -> Gap:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
-        kept = self.endpoint.windows.kept
+        kept = self.endpoint.walked(Windows).kept
         evidence = {"endpoint": self.endpoint.name, "kept_days": kept.days if kept else None}
         return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=evidence, first_seen=now, confirmed_at=now)
 
@@ -87,7 +87,7 @@ class LedgerPull:
         return Answered(window, rows)
 
     async def _pages(self, window: LedgerWindow) -> list[pa.Table]:
-        walk, dataset = self.endpoint.windows, self.endpoint.feeds
+        walk, dataset = self.endpoint.walked(Windows), self.endpoint.feeds
         since_ms, until_ms = window.ask_since // 1000, window.until // 1000
         if walk.inside is Inside.SPLIT:
             return await whole_window(
@@ -103,14 +103,14 @@ class LedgerPull:
         )
 
     def _is_full(self, page: pa.Table) -> bool:
-        counted = self.endpoint.windows.counted_by
+        counted = self.endpoint.walked(Windows).counted_by
         filled = page.num_rows if counted is None else len(pc.unique(page[counted]))
         return filled >= self.endpoint.page_limit
 
     async def _rows(
         self, series: Series, start_ms: int, end_ms: int, more: Mapping[str, int] | None = None
     ) -> pa.Table:
-        walk = self.endpoint.windows
+        walk = self.endpoint.walked(Windows)
         params: dict[str, Any] = {walk.start: start_ms, walk.end: end_ms, **(more or {})}
         if walk.limit is not None:
             params[walk.limit] = self.endpoint.page_limit

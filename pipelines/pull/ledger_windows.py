@@ -42,7 +42,7 @@ class LedgerWindow:
 
 def series_of(endpoint: Endpoint, account: str) -> list[Series]:
     """Every series of an account that the endpoint feeds: one, or one per value of its fan-out."""
-    dataset, walk = endpoint.feeds, endpoint.windows
+    dataset, walk = endpoint.feeds, endpoint.walked(Windows)
     if walk.fan_out is None:
         return [Series.of(dataset, account=account)]
     return [Series.of(dataset, account=account, **{walk.fan_out.column: value}) for value in walk.fan_out.values]
@@ -64,7 +64,7 @@ def windows_of(
 def _windows(
     endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int
 ) -> Iterator[LedgerWindow]:
-    walk, settles_us = endpoint.windows, _microseconds(endpoint.feeds.settles)
+    walk, settles_us = endpoint.walked(Windows), _microseconds(endpoint.feeds.settles)
     kept_us = _microseconds(walk.kept)
     reachable = _whole_ms(max(BEGINNING_US, now - kept_us if kept_us else 0))
     since, until = series.bound("since", bounds), series.bound("until", bounds)

@@ -26,8 +26,8 @@ Key = tuple[Any, ...]
 
 def question(endpoint: Endpoint, symbols: Collection[str] | None) -> dict[str, Param]:
     """How a list is asked for: by name where that is cheaper; of all where it fails whole on one unknown name."""
-    by_name = endpoint.walk.by_name if isinstance(endpoint.walk, Whole) else 0
-    return {"symbols": sorted(symbols)} if symbols is not None and len(symbols) <= by_name else {}
+    named = symbols is not None and len(symbols) <= endpoint.walked(Whole).by_name
+    return {"symbols": sorted(symbols)} if symbols is not None and named else {}
 
 
 async def pull_snapshot(

@@ -90,8 +90,7 @@ def _series(market: str) -> Series:
 def known(lake: Lake, market: str) -> Listing:
     """Every symbol that was ever listed to us, also those that vanished since."""
     states = last_states(lake, _series(market))
-    walk = serving(Role.LISTING, market).walk
-    idle = walk.idle if isinstance(walk, Whole) else ()
+    idle = serving(Role.LISTING, market).walked(Whole).idle
     return Listing({symbol: row for (_, symbol), row in states.items()}, idle)
 
 
@@ -116,8 +115,5 @@ async def top(session: Session, market: str, book: Listing, quote: str, count: i
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}
     rows = await session.client.rows(serving(Role.RANKING, market), constants)
     ranked = [str(symbol) for symbol in rows.sort_by([("quote_volume", "descending")])["symbol"].to_pylist()]
-    return [*kept, *_first(ranked, candidates & book.trading() - set(kept), count - len(kept))]
-
-
-def _first(ranked: Iterable[str], among: Collection[str], count: int) -> list[str]:
-    return [symbol for symbol in ranked if symbol in among][:count]
+    among = candidates & book.trading() - set(kept)
+    return [*kept, *[symbol for symbol in ranked if symbol in among][: count - len(kept)]]

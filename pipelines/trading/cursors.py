@@ -52,13 +52,15 @@ def stands_by_series(lake: Lake, dataset: Dataset, account: str, market: str) ->
 
 def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
     """The symbols that the account is known to have traded: by an order, a list of orders, or a fill."""
-    ordered, filled = (
-        {symbol for symbol, stand in stands_of(lake, dataset, account, market).items() if is_traded(stand)}
-        for dataset in (ORDERS, FILLS)
-    )
     lists = Series.of(ORDER_LISTS, account=account, market=market)
     listed = lake.table(ORDER_LISTS).scan(["symbol"], within([lists]))
-    return ordered | filled | set(column(listed, "symbol"))
+    return traded_symbols(lake, account, market) | set(column(listed, "symbol"))
+
+
+def traded_symbols(lake: Lake, account: str, market: str) -> set[str]:
+    """The symbols of which the lake has orders or fills."""
+    stands = (stands_of(lake, dataset, account, market) for dataset in (ORDERS, FILLS))
+    return {symbol for found in stands for symbol, stand in found.items() if is_traded(stand)}
 
 
 def walked_symbols(lake: Lake, account: str, market: str, datasets: Collection[str]) -> Collection[str]:

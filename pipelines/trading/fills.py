@@ -109,7 +109,8 @@ class FillPull(AccountPull):
         while pages[-1].num_rows and not _adds_up(pages, order):
             behind = max(column(pages[-1], dataset.id_column)) + 1
             self.session.progress.expect(requests=1, rows=0)
-            pages.append(await self.session.client.rows(endpoint, known, **named, **_from(endpoint, behind)))
+            more = {**named, endpoint.walked(ById).param: behind}
+            pages.append(await self.session.client.rows(endpoint, known, **more))
             self.session.progress.advance(requests=1)
             if pages[-1].num_rows and min(column(pages[-1], dataset.id_column)) < behind:
                 raise Problem(f"{endpoint.name} answered ids from {behind} on with lower ones.", "Run again.")
@@ -133,11 +134,6 @@ def _named(endpoint: Endpoint, order: Told) -> dict[str, int | None]:
     if isinstance(endpoint.walk, ById):
         return {"orderId": order.order_id, "limit": endpoint.page_limit}
     return {"orderId": order.order_id} if order.match_misprinted else {"preventedMatchId": order.prevented_match_id}
-
-
-def _from(endpoint: Endpoint, since: int) -> dict[str, int]:
-    assert isinstance(endpoint.walk, ById)  # noqa: S101 - what has many rows is walked by id
-    return {endpoint.walk.param: since}
 
 
 def _matches(lake: Lake, series: Sequence[Due]) -> list[tuple[Series, Told]]:

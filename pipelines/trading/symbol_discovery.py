@@ -17,8 +17,8 @@ from connectors.lake import Lake, Move
 from pipelines.pull.symbols import Listing, covered, known
 from pipelines.store.news import note
 from pipelines.trading.balance_changes import Suspicion, held_assets, suspicion
-from pipelines.trading.cursors import Stands, is_traded, known_symbols, stands_of
-from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
+from pipelines.trading.cursors import Stands, known_symbols, stands_of, traded_symbols
+from schemas.datasets.orders import FILLS, ORDER_LISTS
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
@@ -97,7 +97,8 @@ def survey(lake: Lake, account: str, market: str, now: int, archived: Collection
     doubt = suspicion(lake, account, market, book)
     ground = _Ground(book, filled, traded, doubt, held_assets(lake, account), now)
     listed = book.rows.keys() | covered(lake, market) | set(archived)
-    symbols = listed | _seen_by_others(lake, market) | filled.keys() | traded
+    seen_by_any = (traded_symbols(lake, one, market) for one in lake.accounts)
+    symbols = listed.union(filled, traded, *seen_by_any)
     return Survey(
         account=account,
         market=market,
@@ -178,15 +179,3 @@ def _looked_at(stand: Mapping[str, int]) -> int | None:
 
 def _gone(stand: Mapping[str, int]) -> bool:
     return bool(stand.get("gone_at"))
-
-
-def _seen_by_others(lake: Lake, market: str) -> set[str]:
-    """The symbols that any account of the lake has orders or fills of."""
-    accounts = lake.accounts
-    return {
-        symbol
-        for account in accounts
-        for dataset in (ORDERS, FILLS)
-        for symbol, stand in stands_of(lake, dataset, account, market).items()
-        if is_traded(stand)
-    }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from connectors.binance.pools import Pool
 from schemas.model.dataset import Dataset
@@ -159,6 +160,9 @@ class Windows:
     counted_by: str | None = None  # of nested rows, the column whose different values fill an answer
 
 
+Walk = TypeVar("Walk", ById, OnGrid, Whole, Windows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Endpoint:
     """One call: where it goes, what it costs and what its answer becomes."""
@@ -199,8 +203,7 @@ class Endpoint:
         assert self.dataset is not None, f"{self.name} feeds no dataset"  # noqa: S101 - asked of list endpoints alone
         return self.dataset
 
-    @property
-    def windows(self) -> Windows:
-        """How its windows are walked."""
-        assert isinstance(self.walk, Windows), f"{self.name} has no windows"  # noqa: S101 - asked of ledgers alone
+    def walked(self, way: type[Walk]) -> Walk:
+        """How its list is walked, which is this way."""
+        assert isinstance(self.walk, way), f"{self.name} is not walked so"  # noqa: S101 - the row of the endpoint says so
         return self.walk

@@ -96,8 +96,8 @@ WRONG = [
     (MY_PREVENTED_MATCHES, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (MY_PREVENTED_MATCHES, OF | {"preventedMatchId": 8}, {"prevented_match_id": 7}, "answered prevented_match_id 7"),
     (TRANSFERS, {"type": "MAIN_FUNDING"}, {"type": "FUNDING_MAIN"}, "asked for type MAIN_FUNDING"),
-    *((ledger, {ledger.windows.start: AT_MS + 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
-    *((ledger, {ledger.windows.end: AT_MS - 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
+    *((ledger, {ledger.walked(Windows).start: AT_MS + 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
+    *((ledger, {ledger.walked(Windows).end: AT_MS - 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
 ]
 
 
