@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
 
 from connectors.lake import Lake
 from pipelines.quality.checks import Schedule
@@ -39,11 +40,8 @@ def _every_s(flow: Flow, now: datetime) -> int | None:
 def _of_market(name: str, flow: MarketFlow, every_s: int) -> Iterator[Schedule]:
     symbols = flow.symbols if isinstance(flow.symbols, tuple) else (None,)
     for dataset in flow.datasets:
-        if "interval" not in DATASETS[dataset].series:
-            yield Schedule(flow=name, dataset=dataset, market=flow.market, every_s=every_s)
-            continue
-        for symbol in symbols:
-            for interval in flow.intervals:
-                yield Schedule(
-                    flow=name, dataset=dataset, market=flow.market, symbol=symbol, interval=interval, every_s=every_s
-                )
+        by_interval = "interval" in DATASETS[dataset].series
+        for symbol, interval in product(symbols, flow.intervals) if by_interval else [(None, None)]:
+            yield Schedule(
+                flow=name, dataset=dataset, market=flow.market, symbol=symbol, interval=interval, every_s=every_s
+            )
