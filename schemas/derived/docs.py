@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks, views
+from schemas.derived.view_columns import Columns, view_columns
 from schemas.model import fields
 from schemas.model.dataset import MONTH, Dataset, Kind
 from schemas.model.fields import FieldType
@@ -104,7 +105,13 @@ def _month(dataset: Dataset) -> str:
 
 def _views() -> str:
     shown = _GIVEN | {view.name: view.doc for view in views()}
-    return "## Views and macros\n\n" + _table(("Name", ""), [(f"`{name}`", shown[name]) for name in sorted(shown)])
+    columns = view_columns()
+    rows = [(f"`{name}`", shown[name], _listed_columns(columns.get(name, []))) for name in sorted(shown)]
+    return "## Views and macros\n\n" + _table(("Name", "", "Columns"), rows)
+
+
+def _listed_columns(columns: Columns) -> str:
+    return ", ".join(f"`{name}` {sql}" for name, sql in columns)
 
 
 def _checks() -> str:

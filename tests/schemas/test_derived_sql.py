@@ -96,3 +96,13 @@ def test_polars_and_pandas_see_the_last_versions(
     assert polars.to_dicts() == shown
     assert pandas.to_dict("records") == shown
     assert len(shown) == (2 if dataset.retired else 3)
+
+
+@pytest.mark.parametrize("name", ["portfolio", "resample", "completeness", "trading_activity", "series_status"])
+def test_the_columns_of_views_are_listed(name, tables):
+    """The page lists the columns that a query of the view has, with their types."""
+    call = {"resample": "resample('spot', 'BTCUSDT', '1m', '1h')"}.get(name, name)
+    told = [(row["column_name"], row["column_type"]) for row in tables.rows(f"DESCRIBE FROM {call}")]
+    (line,) = (line for line in datasets_md().splitlines() if line.startswith(f"| `{name}` | "))
+    shown = (f"`{column}` {sql.replace('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')}" for column, sql in told)
+    assert line.endswith(f" | {', '.join(shown)} |")

@@ -623,7 +623,7 @@ async def test_the_plan_tells_the_weight_of_a_sweep(desk: TradeDesk) -> None:
     (before,) = await plan_flows(desk.config, ["trading"], state=desk.state)
     probes = {cost.series: cost.requests for cost in before.series}
     assert probes == {"orders by symbol": 0, "symbols never looked at": 6}
-    assert before.weight == 20 + 1 + 20 + 80 + 20 + 6 * 20
+    assert before.weight == 20 + 20 + 1 + 20 + 80 + 20 + 6 * 20  # the listing is asked for too
     assert before.note == (
         "It finds which of 6 symbols are traded. What the account did there comes on top and is known only when it "
         "comes: 20 weight a thousand orders, 20 a thousand fills. Each one found adds 20 to every later run."
