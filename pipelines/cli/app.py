@@ -39,6 +39,7 @@ _VERBS = (
     ("check", "pipelines.cli.check:check", "Run all checks over the lake."),
     ("prove", "pipelines.cli.prove:verb", "State what each month holds, with a hash that anyone can recompute."),
     ("query", "pipelines.cli.query:query", "Query the lake in SQL; read-only."),
+    ("sql", "pipelines.cli.sql:sql", "Open a small read-only SQL shell."),
     ("up", "pipelines.cli.up:up", "Run the flows on their schedules, with Prefect and its UI."),
     ("doctor", "pipelines.cli.doctor:doctor", "Show what is wrong on this machine, and how to fix it."),
     ("simulator", "pipelines.cli.simulator:simulator", "Serve an offline exchange that speaks the same protocol."),

@@ -19,6 +19,8 @@ from schemas.model.errors import UsageProblem
 _UP_TO = Number(gte=1, lte=1_000_000_000)  # DuckDB and Arrow count in 64 bits
 _STDIN = Path("-")
 
+Timeout = Annotated[int | None, Parameter(validator=_UP_TO, help="stop a query after this many seconds")]
+
 
 def query(
     sql: Annotated[
@@ -35,7 +37,7 @@ def query(
         Parameter(name=("--output", "-o"), help="write to a file; .csv, .json, .parquet name the format"),
     ] = None,
     format: Annotated[Format | None, Parameter(help="output format; table unless the file says another")] = None,  # noqa: A002 - the option
-    timeout: Annotated[int | None, Parameter(validator=_UP_TO, help="stop the query after this many seconds")] = None,
+    timeout: Timeout = None,
     max_rows: Annotated[
         int | None, Parameter(validator=_UP_TO, help="write at most this many rows, and say so; a table shows 1,000")
     ] = None,

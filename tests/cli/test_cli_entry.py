@@ -26,7 +26,7 @@ HEAVY = ("pydantic", "pyarrow", "prefect", "duckdb", "deltalake", "aiohttp")
 
 def test_all_verbs_of_the_design_are_there():
     """No command is missing and none is secret."""
-    design = "init demo plan run backfill status check prove query up doctor simulator"
+    design = "init demo plan run backfill status check prove query sql up doctor simulator"
     assert sorted(VERBS) == sorted(design.split())
 
 

@@ -6,18 +6,21 @@ import fcntl
 import os
 import pty
 import struct
+import subprocess
 import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 from unittest.mock import patch
 
 import pyte
 
 from pipelines.cli import main
 
+ROOT = Path(__file__).parents[2]
 ASCII = {"LC_ALL": "C"}
 UTF8 = {"LC_ALL": "C.UTF-8"}
 LOCALES = {"UTF-8": UTF8, "ASCII": ASCII}
@@ -83,3 +86,43 @@ def arriving(end: int) -> Iterator[bytes]:
             yield part
     except OSError:
         return
+
+
+class Typist:
+    """Someone who types at a program on a terminal, and reads the screen before typing on."""
+
+    def __init__(self, *argv: str, width: int = 80, env: Mapping[str, str] = UTF8) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        self._screen = pyte.Screen(width, 200)
+        self._stream = pyte.ByteStream(self._screen)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines", *argv],
+            cwd=ROOT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **env},
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def read_until(self, wanted: Callable[[list[str]], bool]) -> list[str]:
+        """The lines of the screen, as soon as they are as wanted."""
+        while not wanted(self.lines):
+            self._stream.feed(os.read(self._ours, 65536))
+        return self.lines
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display if line.strip()]

@@ -7,6 +7,7 @@ locked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -40,6 +41,7 @@ Answer = tuple[pa.Schema, Iterator[pa.RecordBatch]]
 Shape = Callable[[DuckDBPyRelation], DuckDBPyRelation]
 
 _STREAMED_ROWS = 100_000  # at a time
+_INTERRUPTED_EVERY_S = 0.1
 
 
 def connect(lake: Lake, *, timeout_s: int | None = None, write: Path | None = None) -> DuckDBPyConnection:
@@ -137,19 +139,32 @@ def _going_on(
 
 def _answer(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> Answer:
     with _duckdb_errors():
-        relation = connection.sql(question(connection, sql))
-        reader = (shape(relation) if shape else relation).to_arrow_reader(_STREAMED_ROWS)
-    return reader.schema, _parts(reader)
+        asked = connection.sql(question(connection, sql))
+        relation = shape(asked) if shape else asked
+        reader = _stoppable(connection, lambda: relation.to_arrow_reader(_STREAMED_ROWS))
+    return reader.schema, _parts(connection, reader)
 
 
-def _parts(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _parts(connection: DuckDBPyConnection, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     while True:
         with _duckdb_errors():
-            try:
-                batch = reader.read_next_batch()
-            except StopIteration:
-                return
+            batch = _stoppable(connection, lambda: next(reader, None))
+        if batch is None:
+            return
         yield batch
+
+
+def _stoppable(connection: DuckDBPyConnection, work: Callable[[], Result]) -> Result:
+    """Have DuckDB compute in a thread of its own: there, unlike here, a Ctrl-C can stop it before it is done."""
+    with ThreadPoolExecutor(1) as thread:
+        computing = thread.submit(work)
+        try:
+            return computing.result()
+        except KeyboardInterrupt:
+            while not computing.done():  # it may not have begun
+                connection.interrupt()
+                wait([computing], _INTERRUPTED_EVERY_S)
+            raise
 
 
 @contextmanager
