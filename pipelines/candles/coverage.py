@@ -121,8 +121,9 @@ class Coverage:
         if end <= self.until:
             return Step(rows.slice(0, 0), {})
         rows, times = rows.slice(0, int(np.searchsorted(times, end))), times[times < end]
-        found = self._at_frontier(replace(answer, until=end).missing(grid, times), end)
-        gaps = self._news(self._joined(found, grid.ceil(self.until)), self.until, end, answer.now)
+        first, missing = grid.ceil(self.until), replace(answer, until=end).missing(grid, times)
+        found = self._joined([self._named(gap, first, end) for gap in missing], first)
+        gaps = self._news(found, self.until, end, answer.now)
         return Step(rows, {"until": end, "since": self.since} if self.is_new else {"until": end}, gaps)
 
     def _backward(self, answer: Answer) -> Step:
@@ -158,33 +159,29 @@ class Coverage:
         told = {**gap.evidence, "asked": answer.asked.what} if unasked else gap.evidence
         return Step(rows, {}, (replace(gap, confirmed_at=answer.now, evidence=told),))
 
-    def _at_frontier(self, found: list[Gap], end: int) -> list[Gap]:
-        """The gaps of a page that reaches the frontier: what begins the series is not listed yet, what ends it open."""
-        if self.is_new and found and found[0].reason == "exchange_outage" and _begins(found[0]):
-            found[0] = replace(found[0], reason="not_listed")
-        if found and found[-1].until == end and found[-1].reason in NOTHING_CAME:
-            reason = "delisted" if self.delisted and found[-1].reason == "exchange_outage" else found[-1].reason
-            found[-1] = replace(found[-1], until=None, reason=reason)
-        return found
+    def _named(self, gap: Gap, first: int, end: int) -> Gap:
+        """A gap of a page that reaches the frontier: what begins the series is not listed yet, what ends it open."""
+        if gap.reason not in NOTHING_CAME:
+            return gap
+        begins, ends = self.is_new and gap.since == first, gap.until == end
+        reason = "not_listed" if begins else "delisted" if ends and self.delisted else gap.reason
+        return replace(gap, since=self.since if begins else gap.since, until=None if ends else gap.until, reason=reason)
 
-    def _joined(self, found: list[Gap], first: int) -> list[Gap]:
+    def _joined(self, found: Sequence[Gap], first: int) -> Sequence[Gap]:
         """The gaps of a page, whose first slot is `first`, joined to the open gap before it; edges are evidence too."""
-        before = self.open_gap
-        at_edge = bool(found) and found[0].since <= first
+        before, at_edge = self.open_gap, bool(found) and found[0].since <= first
         if before is None:
-            if at_edge and self.is_new and found[0].reason == "not_listed":
-                found[0] = replace(found[0], since=self.since)
-            elif at_edge and not self.is_new and all(gap.until != self.until for gap in self.gaps.values()):
-                found[0] = _with_edge(found[0], row_before_ends=self.until)
+            if at_edge and not self.is_new and all(gap.until != self.until for gap in self.gaps.values()):
+                return [_with_edge(found[0], row_before_ends=self.until), *found[1:]]
             return found
         if not at_edge:
             reason = "exchange_outage" if before.reason == "delisted" else before.reason  # more came after all
             return [_with_edge(replace(before, until=self.until, reason=reason), row_after_opens=first), *found]
         if found[0].reason not in NOTHING_CAME:
             return [replace(before, until=self.until), *found]
-        joined = found.pop(0)
-        reason = "delisted" if joined.reason == "delisted" else before.reason
-        return [replace(before, until=joined.until, reason=reason, evidence=_both(before, joined)), *found]
+        reason = "delisted" if found[0].reason == "delisted" else before.reason
+        joined = replace(before, until=found[0].until, reason=reason, evidence=_both(before, found[0]))
+        return [joined, *found[1:]]
 
     def _news(self, found: Sequence[Gap], since: int, end: int, now: int) -> tuple[Gap, ...]:
         """The gaps found that say something new, and those of the stretch that turned out filled."""
@@ -211,11 +208,6 @@ def _in_doubt(gap: Gap, unasked: Asked) -> Gap:
 def _keeping(gap: Gap, before: Gap | None) -> Gap:
     """A new version of a gap keeps when it was first seen; a moved end asks for a new second look."""
     return gap if before is None else replace(gap, first_seen=before.first_seen, confirmed_at=None)
-
-
-def _begins(gap: Gap) -> bool:
-    """Whether no row came before a gap."""
-    return gap.evidence.get("row_before_ends") is None
 
 
 def _with_edge(gap: Gap, **edges: int) -> Gap:
