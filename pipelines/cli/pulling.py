@@ -13,7 +13,6 @@ from pipelines.cli.progress import watching
 from pipelines.cli.tables import write_table
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Failure, Receipt, worst
-from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 
 SHOWN_FAILURES = 20
@@ -27,7 +26,7 @@ async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
         for name in names:
             with watching(name) as progress:
                 done = await _attempted(name, pull(name, progress, stop))
-            say(*map(_line, done))
+            say(*(receipt.line() for receipt in done))
             receipts += done
             if stop.is_set():
                 break
@@ -44,18 +43,6 @@ async def _attempted(name: str, pulling: Awaitable[list[Receipt]]) -> list[Recei
         raise  # what is wrong with the file or the lake is wrong for every flow
     except Exception as error:  # noqa: BLE001 - one flow's surprise stops no other
         return [Receipt.of_flow(name, Failure.of(name, error))]
-
-
-def _line(receipt: Receipt) -> str:
-    """One line a dataset, with numbers."""
-    what = " ".join(word for word in (f"{receipt.flow}:", receipt.dataset, receipt.where) if word)
-    if receipt.outcome == "skipped":
-        return f"{what} skipped, {receipt.note}"
-    pulled = f"{counted(receipt.rows, 'row')}, {counted(receipt.requests, 'request')}, weight {receipt.weight:,}, "
-    counts = f"{pulled if receipt.requests else ''}{receipt.seconds:.1f} s"
-    failed = f", {len(receipt.failures)} failed" if receipt.failures else ""
-    note = f" ({receipt.note})" if receipt.note else ""
-    return f"{what} {receipt.outcome}, {counts}{failed}{note}"
 
 
 def _show_failures(failures: Sequence[Failure]) -> None:

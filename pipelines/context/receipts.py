@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pipelines.context.progress import Progress
 from pipelines.context.surprises import told
+from schemas.model.counted import counted
 from schemas.model.redaction import without_keys
 
 Outcome = Literal["done", "failed", "interrupted", "skipped"]
@@ -16,6 +17,7 @@ Outcome = Literal["done", "failed", "interrupted", "skipped"]
 # When several apply, the first of these is the exit code of the whole command.
 _PRECEDENCE = (130, 70, 4, 75, 3, 1, 2)
 _OF_OUTCOME = {"done": 0, "skipped": 0, "interrupted": 130, "failed": 1}
+_SHOWN_FAILURES = 5
 _log = logging.getLogger("binlake")  # silent but under --debug
 
 
@@ -85,6 +87,22 @@ class Receipt:
     @property
     def exit_code(self) -> int:
         return worst([_OF_OUTCOME[self.outcome], *(failure.exit_code for failure in self.failures)])
+
+    def why(self) -> str:
+        """What failed first, and how much more did."""
+        more = f" (And {len(self.failures) - _SHOWN_FAILURES:,} more.)" if len(self.failures) > _SHOWN_FAILURES else ""
+        return " ".join(f"{failure.series}: {failure.why}" for failure in self.failures[:_SHOWN_FAILURES]) + more
+
+    def line(self) -> str:
+        """The receipt in one line, with numbers."""
+        what = " ".join(word for word in (f"{self.flow}:", self.dataset, self.where) if word)
+        if self.outcome == "skipped":
+            return f"{what} skipped, {self.note}"
+        pulled = f"{counted(self.rows, 'row')}, {counted(self.requests, 'request')}, weight {self.weight:,}, "
+        counts = f"{pulled if self.requests else ''}{self.seconds:.1f} s"
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        note = f" ({self.note})" if self.note else ""
+        return f"{what} {self.outcome}, {counts}{failed}{note}"
 
     def after(self, first: Receipt) -> Receipt:
         """This receipt, with what an earlier try of the same unit did counted in."""

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -25,24 +26,27 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
+from connectors.lake import Lake
 from pipelines.context.progress import Progress, Silent
 from pipelines.context.receipts import Receipt, worst
 from pipelines.context.surprises import told
 from pipelines.runs.registry import Unit
 from pipelines.runs.run import Run, run_flow
+from pipelines.service.run_summary import summary
 from pipelines.service.run_watch import run_name
 from pipelines.service.server import SERVED_FILE
 from pipelines.settings.loader import load
+from schemas.config.flows import FlowsFile
 from schemas.model.counted import counted
 from schemas.model.errors import Problem, UsageProblem
 
 ADVANCED = "binlake.dataset.advanced"
 HOST = f"{gethostname()}:"  # before the number of a process
 _FAILED, _INTERRUPTED = Problem.exit_code, 130
-_SHOWN_FAILURES = 5
 
 
 @dataclass(slots=True)
@@ -105,7 +109,7 @@ async def _run(name: str) -> State[None]:
     except Exception as error:  # noqa: BLE001 - its text may hold what is secret, and Prefect would keep it
         watch.error = error
         return Failed(message=told(error)[1])
-    await _summarise(name, watch.receipts)
+    await _summarise(config, name, watch.receipts)
     return _state(watch.receipts)
 
 
@@ -167,6 +171,7 @@ async def _pull(dataset: str, where: str, work: _Work) -> State[_Work]:  # noqa:
     except Exception as error:  # noqa: BLE001 - as above
         work.error = error
         return Failed(message=told(error)[1])
+    get_run_logger().info(receipt.line())
     if receipt.rows:
         _tell(work.run, receipt)
     return _state([receipt], work)
@@ -188,14 +193,9 @@ def _state(receipts: Sequence[Receipt], data: Any = None) -> State[Any]:
     if code == _INTERRUPTED:
         return Cancelled(message=f"Interrupted; what was committed stays.{notes}", data=data)
     if code:
-        return Failed(message=f"{_why(receipts)}{notes}", data=data)
+        why = " ".join(receipt.why() for receipt in receipts if receipt.failures)
+        return Failed(message=f"{why}{notes}", data=data)
     return Completed(message=f"{counted(sum(receipt.rows for receipt in receipts), 'row')}{notes}", data=data)
-
-
-def _why(receipts: Sequence[Receipt]) -> str:
-    sentences = [f"{failure.series}: {failure.why}" for receipt in receipts for failure in receipt.failures]
-    more = f" (And {len(sentences) - _SHOWN_FAILURES} more.)" if len(sentences) > _SHOWN_FAILURES else ""
-    return " ".join(sentences[:_SHOWN_FAILURES]) + more
 
 
 def _tell(run: Run, receipt: Receipt) -> None:
@@ -210,23 +210,11 @@ def _tell(run: Run, receipt: Receipt) -> None:
     )
 
 
-async def _summarise(name: str, receipts: Sequence[Receipt]) -> None:
+async def _summarise(config: FlowsFile, name: str, receipts: Sequence[Receipt]) -> None:
     """Keep one table a run, under a key that gives the flow a history."""
-    table = [
-        {
-            "dataset": receipt.dataset,
-            "of": receipt.where,
-            "outcome": receipt.outcome,
-            "rows": receipt.rows,
-            "requests": receipt.requests,
-            "weight": receipt.weight,
-            "seconds": receipt.seconds,
-            "failed": _why([receipt]),
-            "note": receipt.note,
-        }
-        for receipt in receipts
-    ]
-    await acreate_table_artifact(table=table, key=artifact_key(name), description=f"What flow {name} did")
+    table, checks = await asyncio.to_thread(summary, Lake.at(config.lake), receipts, datetime.now(UTC))
+    description = f"What flow {name} did, and how the lake stands. {checks}"
+    await acreate_table_artifact(table=table, key=artifact_key(name), description=description)
 
 
 def artifact_key(name: str) -> str:

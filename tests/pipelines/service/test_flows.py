@@ -177,9 +177,15 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
         "symbols-spot": "COMPLETED", "klines-spot": "COMPLETED", "prices-spot": "COMPLETED",
     }  # fmt: skip
     (summary,) = await asked(prefect, "artifacts", {"artifacts": {"key": {"any_": ["binlake-main-prices"]}}})
-    assert [(row["dataset"], row["rows"]) for row in json.loads(summary["data"])] == [
-        (each.dataset, each.rows) for each in receipts
-    ]
+    rows = {row["dataset"]: row for row in json.loads(summary["data"])}
+    assert {name: row["new rows"] for name, row in rows.items()} == {each.dataset: each.rows for each in receipts}
+    assert rows["klines"]["covered since"] == "2026-11-01 00:00:00"
+    assert (rows["klines"]["lag s"] > 0, rows["klines"]["open gaps"], rows["klines"]["corrections"]) == (True, 0, 0)
+    assert "No check was run yet" in summary["description"]
+    body = {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}}
+    logged = await until(lambda: asked(prefect, "logs", body), lambda found: len(found) > 3)
+    told = {line["message"] for line in logged if line["task_run_id"]}
+    assert {each.line() for each in receipts} <= told
     wanted = {"filter": {"event": {"name": ["binlake.dataset.advanced"]}}}
     events = await until(lambda: asked(prefect, "events", wanted), lambda found: found["total"] == 3)
     assert {event["resource"]["prefect.resource.id"] for event in events["events"]} == {
