@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.browser import CHROMIUM, browser
 from support.desks import UID
 from support.trade_desk import pull
 
@@ -191,6 +192,21 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
     assert {event["resource"]["prefect.resource.id"] for event in events["events"]} == {
         "binlake.simulator.symbols.spot", "binlake.simulator.klines.spot", "binlake.simulator.prices.spot",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="it needs Debian's chromium, which .ci/run installs")
+@pytest.mark.timeout(300)  # a browser, on a machine that has other work
+async def test_the_artifacts_open_in_a_browser(prefect, run, file, tmp_path):
+    """Prefect's list of artifacts names each flow's summary, and its page shows what the last run did."""
+    await run(file(seen=PRICES), "seen")
+    async with browser(tmp_path) as page:
+        await page.open(f"{prefect.ui}/artifacts")
+        await page.shows("Prefect")
+        await page.evaluate(f"localStorage.setItem('prefect-password', btoa('{prefect.api.password}'))")
+        await page.open(f"{prefect.ui}/artifacts?signed-in")
+        await page.shows("binlake-seen")
+        await page.open(f"{prefect.ui}/artifacts/key/binlake-seen")
+        await page.shows("What flow seen did", "No check was run yet")
 
 
 async def test_each_run_that_ends_is_one_line(prefect, run, file):
