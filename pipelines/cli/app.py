@@ -36,6 +36,8 @@ _VERBS = (
     ("run", "pipelines.cli.run:run", "Fetch what is new."),
     ("backfill", "pipelines.cli.backfill:backfill", "Fetch history from before what the lake holds."),
     ("status", "pipelines.cli.status:status", "Show coverage and lag by dataset."),
+    ("show", "pipelines.cli.show:show", "Draw candles and volume of a symbol."),
+    ("portfolio", "pipelines.cli.portfolio:portfolio", "Show what the accounts hold, and what it is worth."),
     ("check", "pipelines.cli.check:check", "Run all checks over the lake."),
     ("prove", "pipelines.cli.prove:verb", "State what each month holds, with a hash that anyone can recompute."),
     ("query", "pipelines.cli.query:query", "Query the lake in SQL; read-only."),

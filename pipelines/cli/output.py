@@ -23,11 +23,10 @@ _ASCII_LANGUAGES = ("C", "POSIX")
 
 
 def settle_encodings(environment: Mapping[str, str] = os.environ) -> None:
-    """Let no character that a stream cannot spell stop a command, and keep to ASCII on a terminal that asks for it."""
+    """Keep to ASCII on a terminal that asks for it; what it cannot spell is escaped."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            ascii_only = stream.isatty() and _asks_for_ascii(environment)
-            stream.reconfigure(encoding="ascii" if ascii_only else None, errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper) and stream.isatty() and _asks_for_ascii(environment):
+            stream.reconfigure(encoding="ascii", errors="backslashreplace")
 
 
 def _asks_for_ascii(environment: Mapping[str, str]) -> bool:

@@ -59,18 +59,19 @@ def _question(sql: str | None, file: Path | None) -> str:
         raise UsageProblem("The SQL is given twice.", "Name a file with -f or type the SQL, not both.")
     if sql == str(_STDIN) or (sql is None and file is None and not sys.stdin.isatty()):
         file = _STDIN
-    if file is not None:
-        return _read(file)
-    if sql is None:
+    asked = sql if file is None else _read(file)
+    if asked is None or not asked.strip():
         raise UsageProblem("There is no SQL.", "Type it, name a file with -f, or open a shell with `binlake sql`.")
-    return sql
+    return asked
 
 
-def _read(file: Path) -> str:
+def _read(file: Path) -> str | None:
     try:
         data = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
+        if file == _STDIN:
+            return None
         raise UsageProblem(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise UsageProblem(f"{'stdin' if file == _STDIN else file} is not text in UTF-8.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
+from pipelines.cli.coverage_map import write_map
 from pipelines.cli.flow_status import flow_statuses, show_flows
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, write, write_json
@@ -45,6 +47,7 @@ def status(
     series: Annotated[bool, Parameter(negative="", help="one row per series instead of one per dataset")] = False,
     flows: Annotated[bool, Parameter(negative="", help="only the last and the next run of each flow")] = False,
     discovery: Annotated[bool, Parameter(negative="", help="what the search for traded symbols found")] = False,
+    map: Annotated[bool, Parameter(negative="", help="a picture: one block per month and series")] = False,  # noqa: A002 - the option
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
@@ -53,6 +56,10 @@ def status(
     if discovery:
         return _discovery(Lake.at(spec.lake), each=series, json=json)
     connection = connect(Lake.at(spec.lake))
+    if map:
+        if not write_map(connection, datetime.now(UTC), sys.stdout):
+            say("Nothing is covered yet; `binlake run` fetches it.")
+        return 0
     if flows:
         _flows(connection, spec, config, json=json)
         return 0

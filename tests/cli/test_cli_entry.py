@@ -26,7 +26,7 @@ HEAVY = ("pydantic", "pyarrow", "prefect", "duckdb", "deltalake", "aiohttp")
 
 def test_all_verbs_of_the_design_are_there():
     """No command is missing and none is secret."""
-    design = "init demo plan run backfill status check prove query sql up doctor simulator"
+    design = "init demo plan run backfill status show portfolio check prove query sql up doctor simulator"
     assert sorted(VERBS) == sorted(design.split())
 
 
@@ -84,7 +84,7 @@ def test_the_module_is_the_command():
     [
         (["rn"], 'Unknown command "rn"'),
         (["run", "--jsn"], "Unknown option: --jsn. Did you mean --json?"),
-        (["query"], "requires an argument"),
+        (["show"], "requires an argument"),
         (["query", "select 1", "--format", "xml"], "xml"),
         (["init", "--config"], "requires an argument"),
     ],
