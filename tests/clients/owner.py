@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from binance_common.configuration import ConfigurationRestAPI
+from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
@@ -34,6 +35,7 @@ class Stored:
     config: Path
     url: str
     credentials: Any
+    session: DuckDBPyConnection | None = None  # over what the last pull left
 
     @property
     def lake(self) -> Lake:
@@ -44,11 +46,13 @@ class Stored:
         return self.config.parent / "budget.sqlite"
 
     async def pull(self, flow: str) -> None:
+        self.session = None
         receipts = await run_flow(load(self.config), flow, progress=Silent(), stop=asyncio.Event(), state=self.state)
         assert [receipt.outcome for receipt in receipts] == ["done"] * len(receipts)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        return run(connect(self.lake), sql).to_pylist()
+        self.session = self.session or connect(self.lake)
+        return run(self.session, sql).to_pylist()
 
     @property
     def sdk(self) -> ConfigurationRestAPI:
