@@ -8,13 +8,14 @@ import os
 import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from support.beside import API_KEY, SECRET
+from support.commands import Commands, commands
 from support.desks import ROOT
 
 LINES = {
@@ -89,21 +90,14 @@ class House:
             with (folder / path).open("a") as module:
                 module.write(lines)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {**os.environ, "KEY": API_KEY, "SECRET": SECRET}
+
     async def python(self, *words: str) -> Process:
-        environment = {**os.environ, "KEY": API_KEY, "SECRET": SECRET}
         return await asyncio.create_subprocess_exec(
-            sys.executable, *words, cwd=self.folder, env=environment, stdin=PIPE, stdout=PIPE
+            sys.executable, *words, cwd=self.folder, env=self.environment, stdin=PIPE, stdout=PIPE
         )
-
-    async def said(self, *words: str) -> str:
-        """What a module of the copy prints, when all goes well."""
-        process = await self.python("-m", *words)
-        told, _ = await process.communicate()
-        assert process.returncode == 0, told.decode()
-        return told.decode()
-
-    async def told(self, *words: str) -> Any:
-        return json.loads(await self.said("pipelines", *words, "--json"))
 
     async def steer(self, method: str, name: str, order: Any = None) -> Any:
         """Have the simulator do something, or tell what it saw."""
@@ -146,20 +140,32 @@ def test_a_dataset_takes_at_most_25_lines():
     assert max(map(len, lines)) <= 120
 
 
+async def said(copy: Commands, *words: str) -> str:
+    """What a module of the copy prints, when all goes well."""
+    code, printed, complained = await copy.run(*words)
+    assert code in {0, None}, complained
+    return printed
+
+
+async def told(copy: Commands, *words: str) -> Any:
+    return json.loads(await said(copy, "pipelines", *words, "--json"))
+
+
 async def test_those_lines_are_all_it_takes(house: House):
     """With nothing but its lines a dataset is planned, pulled, resumed, checked, shown, queried and documented."""
-    (plan,) = await house.told("plan")
-    assert [(one["series"], one["requests"] > 100) for one in plan["series"]] == [("main/pool_rewards", True)]
-    await house.kill_in_the_middle()
-    (receipt,) = await house.told("run")
-    assert 0 < receipt["rows"] < MOVEMENTS, "the rest of what was killed"
-    (plan,) = await house.told("plan")
-    (receipt,) = await house.told("run")
-    assert (receipt["rows"], receipt["requests"]) == (0, plan["series"][0]["requests"])
-    sql = "SELECT count(*) AS rows, count(DISTINCT reward_id) AS ids FROM pool_rewards"
-    found = json.loads(await house.said("pipelines", "query", sql, "--format", "json"))
-    assert found == [{"rows": MOVEMENTS, "ids": MOVEMENTS}]
-    assert {one["name"] for one in await house.told("check") if "pool_rewards" in one["name"]}
-    assert "pool_rewards" in await house.said("pipelines", "status")
-    assert "## pool_rewards" in await house.said("schemas.derived.docs")
-    assert "pool_rewards" in await house.said("schemas.config.flows")
+    async with commands(house.folder, house.environment) as copy:
+        (plan,) = await told(copy, "plan")
+        assert [(one["series"], one["requests"] > 100) for one in plan["series"]] == [("main/pool_rewards", True)]
+        await house.kill_in_the_middle()
+        (receipt,) = await told(copy, "run")
+        assert 0 < receipt["rows"] < MOVEMENTS, "the rest of what was killed"
+        (plan,) = await told(copy, "plan")
+        (receipt,) = await told(copy, "run")
+        assert (receipt["rows"], receipt["requests"]) == (0, plan["series"][0]["requests"])
+        sql = "SELECT count(*) AS rows, count(DISTINCT reward_id) AS ids FROM pool_rewards"
+        found = json.loads(await said(copy, "pipelines", "query", sql, "--format", "json"))
+        assert found == [{"rows": MOVEMENTS, "ids": MOVEMENTS}]
+        assert {one["name"] for one in await told(copy, "check") if "pool_rewards" in one["name"]}
+        assert "pool_rewards" in await said(copy, "pipelines", "status")
+        assert "## pool_rewards" in await said(copy, "schemas.derived.docs")
+        assert "pool_rewards" in await said(copy, "schemas.config.flows")

@@ -85,10 +85,15 @@ class Desk:
             self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again, pause=no_pause
         )
 
-    async def started(self, *words: str, **variables: str) -> Process:
-        """The command with this config, as a process of its own."""
+    def written(self) -> Path:
+        """A flows.yaml of this config."""
         path = self.folder / "flows.yaml"
         path.write_text(self.config.model_dump_json(exclude_unset=True))
+        return path
+
+    async def started(self, *words: str, **variables: str) -> Process:
+        """The command with this config, as a process of its own."""
+        path = self.written()
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "pipelines", *words, "--config", str(path),
             env={**os.environ, **variables}, cwd=ROOT, stdout=PIPE, stderr=STDOUT,
