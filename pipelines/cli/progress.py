@@ -1,6 +1,7 @@
 """How far the work is: what is done of what is planned, weight used this minute, time to go, and why it waits.
 
-A terminal has a bar that follows it; elsewhere, in a log file say, a long run says a line now and then.
+A terminal has a bar that follows it, with figures below; elsewhere, in a log file say, a long run says a line now and
+then.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from pipelines.cli.output import console, plain, say
+from pipelines.cli.tables import lag
 from pipelines.context import progress
 
+_INDENT = 2
 EVERY_S = 30.0  # between two lines; a run that takes less says only how it ended
 
 
@@ -31,16 +36,31 @@ def watching(title: str) -> Iterator[progress.Progress]:
 
 
 def drawn(on: Console) -> Progress:
+    spinner = "line" if on.options.ascii_only else "dots"
     columns = (
-        SpinnerColumn("dots" if on.encoding.startswith("utf") else "line"),
+        SpinnerColumn(spinner),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[counts]}", markup=False),
-        TextColumn("weight {task.fields[weight]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[why]}", markup=False),
+        TaskProgressColumn(),
     )
-    return Progress(*columns, console=on, transient=True)
+    return _Display(*columns, console=on, transient=True)
+
+
+class _Display(Progress):
+    """A bar for each task and below it, in as many lines as it takes, what is behind it."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        for task in self.tasks:
+            yield self.make_tasks_table([task])
+            facts = [task.fields["counts"], task.fields["weight"], _time_left(task)]
+            for line in (", ".join(filter(None, facts)), task.fields["why"]):
+                if line:
+                    yield Padding(Text(line), (0, 0, 0, _INDENT))
+
+
+def _time_left(task: Task) -> str:
+    seconds = task.time_remaining
+    return "" if seconds is None or task.finished else f"about {lag(int(seconds))} left"
 
 
 class Tally:
@@ -67,12 +87,12 @@ class Tally:
 
 
 class Bar:
-    """One line on a terminal that follows the work."""
+    """A bar on a terminal that follows the work, and only moves back and forth until something is planned."""
 
     def __init__(self, display: Progress, title: str) -> None:
         self._display = display
         self._tally = Tally()
-        self._task: TaskID = display.add_task(plain(title), total=None, counts="", weight="-", why="")
+        self._task: TaskID = display.add_task(plain(title), total=None, counts="", weight="", why="")
 
     def expect(self, **more: int) -> None:
         self._tally.planned.update(more)
@@ -86,7 +106,7 @@ class Bar:
         self._display.update(self._task, why=plain(why or ""))
 
     def pool(self, used: int, usable: int) -> None:
-        self._display.update(self._task, weight=f"{used:,}/{usable:,}")
+        self._display.update(self._task, weight=f"weight {used:,}/{usable:,}")
 
     def _show(self) -> None:
         done, planned = self._tally.steps

@@ -18,7 +18,7 @@ from pipelines.cli.coverage_map import write_map
 from pipelines.cli.flow_status import flow_statuses, show_flows
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, write, write_json
-from pipelines.cli.tables import write_table
+from pipelines.cli.tables import lag, write_table
 from pipelines.service.server import recorder
 from pipelines.settings.loader import load
 from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
@@ -135,14 +135,3 @@ def _show(rows: list[dict[str, Any]]) -> None:
 def _name(row: dict[str, Any]) -> str:
     """The series as a person reads it, such as `spot/BTCUSDT/1m`."""
     return "/".join(row[name] for name in DATASETS[row["dataset"]].series if name in row)
-
-
-def lag(seconds: int | None) -> str:
-    """A length of time in its two largest units."""
-    if seconds is None:
-        return ""
-    minutes, seconds = divmod(max(seconds, 0), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = [f"{count}{unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")) if count]
-    return " ".join(units[:2]) or "0s"

@@ -93,6 +93,17 @@ def shown(value: Any) -> str:
             return text(value)
 
 
+def lag(seconds: int | None) -> str:
+    """A length of time in its two largest units."""
+    if seconds is None:
+        return ""
+    minutes, seconds = divmod(max(seconds, 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [f"{count}{unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")) if count]
+    return " ".join(units[:2]) or "0s"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Column:
     """The cells of a column as text, and whether they are words that may go on in the next line."""

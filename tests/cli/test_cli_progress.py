@@ -1,9 +1,15 @@
 """A bar follows the work on a terminal; elsewhere a long run says a line now and then."""
 
 import io
+import re
 
+import pytest
+from rich.cells import cell_len
 from rich.console import Console
+from support.terminals import LOCALES, UTF8
+from support.terminals import drawn as on_terminal
 
+from pipelines.cli.output import settle_encodings
 from pipelines.cli.progress import EVERY_S, Bar, Lines, drawn, watching
 
 
@@ -14,7 +20,7 @@ def screen(display):
 
 
 def test_the_bar_says_rows_requests_weight_and_why_it_waits():
-    """What was planned, what came, the weight used this minute and the reason for a pause are all in one line."""
+    """What was planned, what came, the weight used this minute and the reason for a pause are all shown."""
     display = drawn(Console(file=io.StringIO(), width=200))
     bar = Bar(display, "prices")
     bar.expect(requests=3, rows=3000)
@@ -84,3 +90,63 @@ def test_an_ascii_terminal_gets_ascii():
     console.print(display.get_renderable())
     file.flush()
     assert "0/3 requests" in file.buffer.getvalue().decode("ascii")
+
+
+def frames(raw: bytes) -> list[str]:
+    """All lines that were ever on the terminal, without colours and movements."""
+    return re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw.decode()))
+
+
+@pytest.mark.parametrize("env", LOCALES.values(), ids=LOCALES)
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_progress_fits_the_terminal(width, env):
+    """However narrow it is, flow, share, counts, weight and the reason for waiting are whole, and gone in the end."""
+
+    def work() -> None:
+        settle_encodings()
+        with watching("prices") as progress:
+            progress.expect(requests=2640, rows=2_640_000, files=12, size=4_500_000)
+            progress.advance(requests=1320, rows=1_320_000, files=6, size=1_000_000)
+            progress.pool(120, 5400)
+            progress.waiting("the weight of this minute is spent; it goes on in 34 s")
+
+    shown = on_terminal(work, width=width, env=env)
+    lines = frames(shown.raw)
+    assert max(map(cell_len, lines)) <= width
+    told = " ".join(" ".join(lines).split())
+    for part in (
+        "prices",
+        " 50%",
+        "6/12 files",
+        "1,320/2,640 requests",
+        "1,320,000/2,640,000 rows",
+        "weight 120/5,400",
+    ):
+        assert part in told
+    assert "the weight of this minute is spent; it goes on in 34 s" in told
+    assert env is UTF8 or shown.raw.isascii()
+    assert str(shown) == ""
+
+
+def test_a_bar_is_not_full_before_anything_is_known():
+    """Until something is planned the bar moves back and forth, without a share; then it says how much is done."""
+    display = drawn(Console(file=io.StringIO(), width=80))
+    bar = Bar(display, "prices")
+    assert (display.tasks[0].total, "%" in screen(display)) == (None, False)
+    bar.expect(requests=4)
+    assert "0%" in screen(display)
+    bar.advance(requests=1)
+    assert "25%" in screen(display)
+
+
+def test_the_time_to_go_is_told():
+    """From the pace so far the bar says about how long the rest takes."""
+    now = [0.0]
+    display = drawn(Console(file=io.StringIO(), width=80))
+    display.get_time = lambda: now[0]
+    bar = Bar(display, "prices")
+    bar.expect(requests=100)
+    for _ in range(4):
+        now[0] += 10.0
+        bar.advance(requests=10)
+    assert "about 1m left" in screen(display)

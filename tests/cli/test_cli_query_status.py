@@ -19,7 +19,7 @@ from support.lakes import filled, price_series, put
 import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
-from pipelines.cli.status import lag
+from pipelines.cli.tables import lag
 from schemas.datasets.journal import RUNS
 from schemas.datasets.market import KLINES, PRICES
 
