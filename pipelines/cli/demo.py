@@ -48,7 +48,7 @@ def what_next(folder: Path, binlake: str) -> Iterator[str]:
     yield f"Nothing is running any more. The lake, the flows, a notebook and Prefect's database are in {folder}. Next:"
     yield f'  {binlake} query --config {flows} "show tables"     # ask the lake of the demo'
     first = "" if FLOWS_FILE.exists() else f"{binlake} init && "
-    yield f"  {first}{binlake} run prices     # pull real prices, as flows.yaml in this folder says; no key is needed"
+    yield f"  {first}{binlake} run     # pull what flows.yaml in this folder says; prices need no key"
     yield f"  {binlake} up     # pull on schedule, with Prefect's UI"
 
 
