@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from connectors.binance.budget import PoolState
+if TYPE_CHECKING:  # what a help text is printed with must not load the exchange
+    from connectors.binance.budget import PoolState
 
 LOOK_S = 0.5  # how often the weight is looked at for whoever watches
 
