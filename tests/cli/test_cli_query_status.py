@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -154,6 +155,27 @@ def test_ctrl_c_ends_an_answer_on_its_way(config):
         _, said = process.communicate()
     assert process.returncode == 130
     assert said.startswith(b"binlake: Interrupted")
+
+
+def test_ctrl_c_ends_a_query_that_computes(config):
+    """An interrupt before the first row ends the query too, though DuckDB looks at no signal while it computes."""
+    sql = f"select count(*) from range({ENDLESS}) t(n) where hash(n) = 1"
+    argv = ["-m", "pipelines", "query", sql, "--config", str(config)]
+    with subprocess.Popen([sys.executable, *argv], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while cpu_s(process.pid) < 4:  # to start takes two at most
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, said[:20]) == (130, b"binlake: Interrupted")
+
+
+def cpu_s(pid: int) -> float:
+    """How long a process has computed so far."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_closed_pipe_is_no_failure(config):
