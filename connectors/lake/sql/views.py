@@ -49,9 +49,18 @@ class Snapshot:
 
 def make_views(connection: DuckDBPyConnection, lake: Lake) -> None:
     """Make all views anew over the newest snapshots."""
+    _derive_once(connection)
     snapshots = {dataset: _table_view(connection, lake, dataset) for dataset in DATASETS.values()}
     connection.register("known_bounds", _known_bounds(snapshots))
     connection.execute(f"CREATE OR REPLACE VIEW bounds AS {_bounds(snapshots)}")
+
+
+def _derive_once(connection: DuckDBPyConnection) -> None:
+    """Make the views that read the tables while these are empty: over files, each would have DuckDB open them all."""
+    connection.register("known_bounds", BOUNDS_SCHEMA.empty_table())
+    connection.execute("CREATE OR REPLACE VIEW bounds AS FROM known_bounds")
+    for dataset in DATASETS.values():
+        leave_out(connection, dataset)
     derive_views(connection)
 
 
