@@ -74,9 +74,11 @@ _MARKET_NEEDS = {name: _needed(DATASETS[name]) for name in MARKET_DATASETS}
 
 
 def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
-    for number, one in enumerate(many):
-        if one in many[:number]:
+    seen = set[_T]()
+    for one in many:
+        if one in seen:
             raise wrong(f"{shown(one)} is listed twice.")
+        seen.add(one)
     return many
 
 
