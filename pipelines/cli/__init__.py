@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -18,12 +19,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if foreign:
         print(f"binlake: {foreign} Install binlake in an environment of its own.", file=sys.stderr)
         return 1
+    if argv is None:
+        sys.meta_path.insert(0, _WithoutPandas())
     from pipelines.cli.app import call  # noqa: PLC0415 - only now is it certain whose `schemas` it imports
 
     code = call(sys.argv[1:] if argv is None else list(argv))
     if argv is None and "prefect" in sys.modules:
         _leave(code)
     return code
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Hides pandas from Arrow, which would spend a second on importing it, and no command hands out a DataFrame."""
+
+    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
 
 
 def _leave(code: int) -> NoReturn:

@@ -21,7 +21,6 @@ from pipelines.cli.output import complain, say, write, write_json
 from pipelines.cli.tables import lag, write_table
 from pipelines.service.server import recorder
 from pipelines.settings.loader import load
-from pipelines.trading.discovery_report import UNKNOWABLE, discoveries, kinds
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
 from schemas.model.errors import CorruptData
@@ -107,6 +106,12 @@ def _read(connection: DuckDBPyConnection, sql: str) -> tuple[pa.Table, dict[str,
 
 def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
     """Symbol discovery, by symbol or as counts per state."""
+    from pipelines.trading.discovery_report import (  # noqa: PLC0415 - it loads the exchange's client
+        UNKNOWABLE,
+        discoveries,
+        kinds,
+    )
+
     rows = discoveries(lake, wall_clock())
     if json:
         write_json([row.to_json() for row in rows])

@@ -15,6 +15,7 @@ from connectors.binance.archive.files import READ_MARKETS
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.endpoints import CLOCKS
+from connectors.binance.key_guard import check_key
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.context.progress import Progress, following
@@ -26,10 +27,10 @@ from pipelines.runs.allocator import reuse_memory
 from pipelines.runs.failed_run import note_failed_run, note_failure
 from pipelines.runs.registry import Task, Unit, Window, units_of
 from pipelines.runs.upkeep import keep_up, tidy
-from pipelines.settings.credentials import admit, keys_for
+from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named
 from pipelines.settings.markets import family_of
-from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
+from schemas.config.flows import TRADED, Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
 from schemas.model.instants import wall_clock
@@ -161,10 +162,17 @@ async def open_run(
         ):
             try:
                 if isinstance(flow, AccountFlow):
-                    run.note = await admit(session, flow, config.accounts[flow.account])
+                    run.note = await _admit(session, flow, config.accounts[flow.account])
                 yield run
             finally:
                 run.unwritten = await asyncio.to_thread(journal.write, lake, run.receipts)
+
+
+async def _admit(session: Session, flow: AccountFlow, account: Account) -> str:
+    """Let only a key in that reads the account it always read. Returns what a person should know about it."""
+    facts = await check_key(session.client, account.allow)
+    await asyncio.to_thread(session.lake.pin, flow.account, facts.uid)
+    return " ".join(facts.warnings)
 
 
 def archive_for(site: Site, flow: Flow, pause: Pause = asyncio.sleep) -> AbstractAsyncContextManager[Archive | None]:

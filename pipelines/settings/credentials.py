@@ -1,12 +1,8 @@
-"""With which key a flow acts, and whether that key may be used."""
+"""With which key a flow acts."""
 
 from __future__ import annotations
 
-import asyncio
-
-from connectors.binance.key_guard import check_key
 from connectors.binance.keys import KeyPair, read_secret
-from pipelines.context.session import Session
 from pipelines.settings.loader import flow_named
 from schemas.config.flows import Account, AccountFlow, Flow, FlowsFile
 from schemas.model.errors import AccessRefused
@@ -40,10 +36,3 @@ def keys_for(config: FlowsFile, flow: Flow) -> KeyPair | None:
         signer = account.secret or account.private_key
         raise AccessRefused(f"The key of account '{flow.account}' is not set.", f"Set {account.api_key} and {signer}.")
     return keys
-
-
-async def admit(session: Session, flow: AccountFlow, account: Account) -> str:
-    """Let only a key in that reads the account it always read. Returns what a person should know about it."""
-    facts = await check_key(session.client, account.allow)
-    await asyncio.to_thread(session.lake.pin, flow.account, facts.uid)
-    return " ".join(facts.warnings)

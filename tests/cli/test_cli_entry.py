@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.lake import Lake
 from pipelines.cli import main, strangers
 from pipelines.cli.app import app
 from pipelines.cli.environment import prepare, take_any_text
@@ -62,6 +63,21 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_a_question_loads_neither_pandas_nor_the_exchange(tmp_path):
+    """Where pandas is installed too, a command does not spend a second on importing it."""
+    place = tmp_path / "flows.yaml"
+    place.write_text("{lake: ./lake, exchange: simulator, flows: {keep: {kind: maintenance}}}")
+    Lake.open(tmp_path / "lake", "simulator")
+    for verb in (["query", "SELECT 1"], ["status"]):
+        script = (
+            f"import sys; sys.argv = ['binlake', *{verb!r}, '--config', {str(place)!r}]; "
+            "from pipelines.cli import main; assert main() == 0; "
+            "print([name for name in ('pandas', 'aiohttp', 'prefect') if name in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_module_is_the_command():
