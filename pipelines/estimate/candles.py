@@ -1,6 +1,8 @@
-"""What a run will request for candles: the very windows that the pull plans, counted."""
+"""What a run will request for candles: the windows that the pull plans, and how many pages are asked in a row."""
 
 from __future__ import annotations
+
+from itertools import islice
 
 from connectors.binance.endpoints import feeding
 from pipelines.candles.state import SeriesState
@@ -14,14 +16,14 @@ BYTES_PER_CANDLE = 60  # as committed, rounded up from simulated and real minute
 
 def cost(state: SeriesState, now: int) -> Cost:
     """The cost of bringing one series up to its end, and back to its start where that lies before its coverage."""
-    windows, in_a_row, rows, note = _wanted(state)
+    windows, runs, rows, note = _wanted(state)
     asked = [one for one in (*state.second_looks(now), *windows) if one.remote is None]
     remotes = [one.remote for one in windows if one.remote is not None]
-    requests, weight = _pages(state.series, in_a_row)
+    pages = [_pages(state.series, run) for run in runs]
     return Cost(
         series=state.series.name,
-        requests=requests + len(asked),
-        weight=weight + sum(one.weight for one in asked),
+        requests=sum(requests for requests, _ in pages) + len(asked),
+        weight=sum(weight for _, weight in pages) + sum(one.weight for one in asked),
         rows=rows,
         files=len(remotes),
         download_bytes=sum(remote.size for remote in remotes),
@@ -29,22 +31,23 @@ def cost(state: SeriesState, now: int) -> Cost:
     )
 
 
-def _wanted(state: SeriesState) -> tuple[list[Window], int, int, str]:
-    """The windows that are planned, how many candles come in a row beside them, how many in all, and what to say."""
+def _wanted(state: SeriesState) -> tuple[list[Window], list[int], int, str]:
+    """The windows that are planned, the candles of each run of pages beside them, how many in all, and what to say."""
     coverage, grid = state.coverage, state.coverage.grid
     frontier, older = grid.floor(state.end), grid.count(state.since, coverage.since)
     ahead = grid.count(coverage.until, frontier)
     if coverage.at_rest and not state.wants_history:
-        return [], 0, 0, "delisted and complete"
+        return [], [], 0, "delisted and complete"
     if state.shelf is not None:
         begins = max(state.since, state.shelf.first_us or state.since)
         spans = (begins, coverage.since), (begins if coverage.is_new else coverage.until, frontier)
         windows = [one for span in spans for one in state.windows(*span)]
         note = f"the archive begins {iso_text(begins)[:10]}" if state.since < begins else ""
-        return windows, 0, sum(grid.count(one.since, one.until) for one in windows), note
+        return windows, [], sum(grid.count(one.since, one.until) for one in windows), note
     if coverage.is_new:
-        return [], max(ahead, 1), ahead, "new series; fewer when it was listed later"
-    return [*state.forward(), *(state.listing() if older else ())], older, older + ahead, ""
+        return [], [max(ahead, 1)], ahead, "new series; fewer when it was listed later"
+    newer = [grid.count(grid.floor(first.ask_since), frontier) for first in islice(state.forward(), 1)]
+    return state.listing() if older else [], [older, *newer], older + ahead, ""
 
 
 def _pages(series: Series, rows: int) -> tuple[int, int]:
