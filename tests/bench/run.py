@@ -19,6 +19,7 @@ import memory
 import restart
 import speed
 import start
+import wide
 from stand import ROOT, Figure, machine, measured, table
 
 BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->"
@@ -82,6 +83,7 @@ def orders(folder: Path, *, versions: int = 1_000_000, months: int = 24) -> list
 
 FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
+    "wide": wide.asked,
     "fetch": speed.fetch,
     "idle": idle.nothing_new,
     "minute": idle.minute_later,

@@ -10,6 +10,7 @@ import memory
 import pytest
 import speed
 import start
+import wide
 from stand import Place, candles, generated, measured, simulator, table
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
@@ -54,3 +55,8 @@ def test_upkeep_keeps_live_files_few(tmp_path: Path):
 def test_short_commands_succeed(tmp_path: Path):
     """The commands whose time is measured do what they are asked."""
     assert len(start.commands(tmp_path, repeat=1)) == 2
+
+
+def test_commands_answer_on_a_lake_of_many_series(tmp_path: Path):
+    """The commands whose CPU is measured do what they are asked of a lake of several series and files."""
+    assert len(wide.asked(tmp_path, series=6, files=2, repeat=1)) == 3
