@@ -28,6 +28,7 @@ from pipelines.store.candles import series_of
 from pipelines.store.gaps import load_gaps
 from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
 from schemas.model.dataset import Kind
+from schemas.model.errors import TryLater
 from schemas.model.instants import micros
 
 _SHOWN = 3  # names that nobody lists
@@ -39,7 +40,7 @@ class _Symbols(NamedTuple):
     names: Sequence[str]
     delisted: frozenset[str]
     forgotten: frozenset[str]
-    unknown: str = ""  # what to say of names that nobody lists
+    unknown: str = ""  # what to say of names that nobody lists, or may not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +100,14 @@ class MarketPlan:
         book = await asyncio.to_thread(self._listing)
         if isinstance(wanted, tuple) and book.rows.keys() >= set(wanted):
             return _Symbols(wanted, book.delisted, book.forgotten(wanted))
-        async with asking(self.config, self.flow, self.lake, self.state) as session:
-            chosen = await choose(session, self.flow, wanted)
+        try:
+            async with asking(self.config, self.flow, self.lake, self.state) as session:
+                chosen = await choose(session, self.flow, wanted)
+        except TryLater as error:
+            if not isinstance(wanted, tuple):
+                raise
+            said = f"Whether the exchange lists each symbol is not known: {error}"
+            return _Symbols(wanted, book.delisted, book.forgotten(wanted), said)
         return _Symbols(chosen.names, chosen.delisted, chosen.forgotten, _named(chosen.unknown))
 
     async def _candles(self, endpoint: Endpoint, symbols: _Symbols) -> Outlook:

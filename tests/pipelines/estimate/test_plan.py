@@ -11,6 +11,7 @@ from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.spot import TIME
 from connectors.lake import Lake
+from connectors.simulator.protocol.faults import Error
 from pipelines.estimate.flow import plan_flows
 from schemas.config.flows import ACCOUNT_DATASETS, MARKET_DATASETS
 from schemas.model.errors import UsageProblem
@@ -115,3 +116,12 @@ async def test_a_lake_of_another_exchange_is_refused(trade_desk: TradeDesk):
     trade_desk.flows = {"one": flow_of("prices", NAMED)}
     with pytest.raises(UsageProblem, match="holds data of live"):
         await plan_flows(trade_desk.config, ["one"], state=trade_desk.state)
+
+
+async def test_without_an_exchange_named_symbols_are_planned(trade_desk: TradeDesk):
+    """While the exchange cannot be asked whether it lists the named symbols, they are priced, and the plan says so."""
+    trade_desk.exchange.inject(Error(code=-1003, status=418, headers={"Retry-After": "86400"}, count=None))
+    trade_desk.flows = {"one": flow_of("klines", NAMED)}
+    (plan,) = await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
+    assert [one.series for one in plan.series] == ["spot/BTCUSDT/1h", "spot/ETHUSDT/1h"]
+    assert plan.note.startswith("Whether the exchange lists each symbol is not known: ")
