@@ -160,7 +160,7 @@ WORDS = [
     (["backfill", "market", "--month", "2026-01", "--until", "2026-02-01"], "Remove --since and --until."),
     (["backfill", "market", "--month", "2026-01", "--reload", "--dry-run"], "Use one of them."),
     (["check", "candel_grid"], "candle_grid"),
-    (["query", ""], "Only a single SELECT is answered"),
+    (["query", ""], "There is no SQL"),
     (["query", "selct * from klines"], "syntax error"),
     (["query", "select nothing from prices"], "nothing"),
     (["query", "select * from klinse"], "There is no table klinse. Did you mean klines?"),
