@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 from collections.abc import MutableMapping
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
 from pipelines.service.proxies import without_loopback
 
@@ -29,8 +26,6 @@ def prepare(environment: MutableMapping[str, str] = os.environ) -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core holds the keys; processes that are started inherit it
     environment.update(without_loopback(environment))
-    for stream in (sys.stdout, sys.stderr):
-        take_any_text(stream)
     for name, value in _PREFECT.items():
         environment.setdefault(name, value)
     # Its database migrates one way, so a home shared with another version of Prefect fails one of the two.
@@ -41,13 +36,3 @@ def state_folder(environment: MutableMapping[str, str] = os.environ) -> Path:
     """Where programs keep what outlives a run and is no one's document."""
     base = environment.get("XDG_STATE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "binlake"
-
-
-def take_any_text(stream: TextIO) -> None:
-    """Have a terminal print `?` for what it cannot show; files and pipes get UTF-8, as CSV and JSON are."""
-    if not isinstance(stream, TextIOWrapper) or stream.encoding.lower().replace("-", "") == "utf8":
-        return
-    if stream.isatty():
-        stream.reconfigure(errors="replace")
-    else:
-        stream.reconfigure(encoding="utf-8")

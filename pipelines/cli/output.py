@@ -23,10 +23,11 @@ _ASCII_LANGUAGES = ("C", "POSIX")
 
 
 def settle_encodings(environment: Mapping[str, str] = os.environ) -> None:
-    """Keep to ASCII on a terminal that asks for it; what it cannot spell is escaped."""
+    """Files and pipes get UTF-8; a terminal gets escapes for what it cannot spell, and ASCII where it asks for it."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper) and stream.isatty() and _asks_for_ascii(environment):
-            stream.reconfigure(encoding="ascii", errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper):
+            asked = "ascii" if _asks_for_ascii(environment) else None
+            stream.reconfigure(encoding=asked if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _asks_for_ascii(environment: Mapping[str, str]) -> bool:

@@ -14,9 +14,10 @@ import pytest
 from connectors.lake import Lake
 from pipelines.cli import main, strangers
 from pipelines.cli.app import app
-from pipelines.cli.environment import prepare, take_any_text
+from pipelines.cli.environment import prepare
 from pipelines.cli.errors import explained
 from pipelines.cli.interrupt import stopping
+from pipelines.cli.output import settle_encodings
 from pipelines.context.receipts import Failure
 from schemas.model.errors import AccessRefused, CorruptData, Problem, TryLater, UsageProblem
 
@@ -209,12 +210,14 @@ def test_a_stranger_of_the_same_name_is_noticed(tmp_path):
 
 
 def test_a_terminal_that_knows_only_ascii(monkeypatch):
-    """What it cannot show is a question mark, no error; what goes into a file is UTF-8 in any locale."""
+    """What it cannot show is an escape, no error; what goes into a file is UTF-8 in any locale."""
     screen, file = (TextIOWrapper(BytesIO(), encoding="ascii") for _ in range(2))
     monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", file)
+    settle_encodings({"LC_ALL": "C"})
     for stream in (screen, file):
-        take_any_text(stream)
         stream.write("币安USDT")
         stream.flush()
-    assert screen.buffer.getvalue() == b"??USDT"
+    assert screen.buffer.getvalue() == rb"\u5e01\u5b89USDT"
     assert file.buffer.getvalue().decode() == "币安USDT"
