@@ -14,6 +14,7 @@ from support.desks import API_KEY, SECRET
 from support.trade_desk import START_S, UID, RunningClock, small_exchange
 
 from connectors.simulator import Exchange
+from connectors.simulator.protocol.faults import NoWeight
 
 B, E, X = "BTCUSDT", "ETHUSDT", "XRPUSDT"
 SEASON_S = 100 * 86_400  # after which an order that ended unfilled is not shown any more
@@ -43,6 +44,7 @@ def _late(exchange: Exchange) -> None:
 def _exchange(*, later: bool) -> Exchange:
     clock = RunningClock(START_S)
     exchange = small_exchange(clock)
+    exchange.inject(NoWeight(count=None))  # every run has the weight of a minute to itself
     _early(exchange)
     if later:
         clock.advance(SEASON_S)
