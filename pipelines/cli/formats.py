@@ -20,6 +20,7 @@ from connectors.lake.sql.session import Shape, stream
 from connectors.lake.sql.texts import csv_lines, json_lines, readable, storable
 from pipelines.cli.output import escaped, say, write
 from pipelines.cli.tables import shown, write_records, write_table
+from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 
 Format = Literal["table", "vertical", "csv", "json", "parquet"]
@@ -44,7 +45,7 @@ def write_answer(
     if head.is_cut:
         say(f"These are the first {head.limit:,} rows; there are more{'' if max_rows else _ALL_ROWS}.")
     elif file or form in _LOOKED_AT:
-        say(f"{head.rows:,} {'row' if head.rows == 1 else 'rows'}{f' in {file}' if file else ''}.")
+        say(f"{counted(head.rows, 'row')}{f' in {file}' if file else ''}.")
 
 
 class _Head:

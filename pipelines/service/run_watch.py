@@ -26,12 +26,13 @@ async def watched(url: str, password: str, since: datetime) -> AsyncIterator[str
     async with httpx.AsyncClient(base_url=url, auth=known, trust_env=False) as client:
         while True:
             try:
-                ended = [run for run in await _ended(client, since) if run["id"] not in seen]
-            except httpx.HTTPError:  # it is busy, or about to end: whoever started it knows
+                new = [run for run in await _ended(client, since) if run["id"] not in seen]
+                ended = [await _settled(client, run) for run in new]
+            except httpx.HTTPError:  # it is busy, and asked again, or about to end, as whoever started it knows
                 ended = []
             for run in ended:
                 seen.add(run["id"])
-                yield line(await _settled(client, run))
+                yield line(run)
             since = max([since, *(_instant(run["end_time"]) - _OVERLAP for run in ended)])
             await asyncio.sleep(EVERY_S)
 
@@ -59,8 +60,8 @@ async def _settled(client: httpx.AsyncClient, run: dict[str, Any]) -> dict[str, 
     due = _instant(run["expected_start_time"])
     url = f"/flow_runs/{run['id']}"
     await client.patch(url, json={"name": run_name(_flow(run), due)})
-    await client.post(f"{url}/set_state", json={"state": state, "force": True})
-    return run | {"state": state}
+    done = await client.post(f"{url}/set_state", json={"state": state, "force": True})
+    return run | {"state": state} if done.is_success else run
 
 
 def run_name(flow: str, due: datetime) -> str:
