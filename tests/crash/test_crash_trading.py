@@ -90,10 +90,13 @@ async def _killed(flows: Path, state: Path, moment: Awaitable[None]) -> None:
     )  # fmt: skip
     assert child.stdout is not None
     assert await child.stdout.readline() == b"ready\n"
-    await moment
-    assert child.returncode is None, "it was to be killed"
-    child.kill()
-    await child.wait()
+    try:
+        await moment
+        assert child.returncode is None, "it was to be killed"
+    finally:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
 
 
 async def _written(lake: Path, more: int) -> None:
@@ -104,7 +107,9 @@ async def _written(lake: Path, more: int) -> None:
 
 
 def _data_files(lake: Path) -> list[Path]:
-    return [path for path in lake.rglob("*.parquet") if path.parent.name != "_delta_log"]
+    """Of a lake that is being written: os.walk passes over a folder that vanishes meanwhile, which rglob does not."""
+    found = ((Path(folder), name) for folder, _, names in os.walk(lake) for name in names if name.endswith(".parquet"))
+    return [folder / name for folder, name in found if folder.name != "_delta_log"]
 
 
 def _left_behind(lake: Path) -> list[Path]:
