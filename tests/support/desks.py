@@ -6,12 +6,14 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from support.commands import commands
 from support.lakes import candle_series
 
 from connectors.lake import Lake
@@ -22,6 +24,8 @@ from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill, run_flow
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
+
+Command = Callable[..., Awaitable[tuple[int | None, str, str]]]
 
 ROOT = Path(__file__).parents[2]
 API_KEY = "k" * 64
@@ -91,19 +95,19 @@ class Desk:
         path.write_text(self.config.model_dump_json(exclude_unset=True))
         return path
 
-    async def started(self, *words: str, **variables: str) -> Process:
+    async def started(self, *words: str) -> Process:
         """The command with this config, as a process of its own."""
         path = self.written()
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pipelines", *words, "--config", str(path),
-            env={**os.environ, **variables}, cwd=ROOT, stdout=PIPE, stderr=STDOUT,
+            sys.executable, "-m", "pipelines", *words, "--config", str(path), cwd=ROOT, stdout=PIPE, stderr=STDOUT
         )  # fmt: skip
 
-    async def command(self, *words: str, **variables: str) -> tuple[int | None, str]:
-        """Run the command to its end: its exit code, and what it said."""
-        process = await self.started(*words, **variables)
-        said, _ = await process.communicate()
-        return process.returncode, said.decode()
+    @asynccontextmanager
+    async def commands(self, **variables: str) -> AsyncIterator[Command]:
+        """Run commands with this config, one after another in one process: exit code, output and complaints of each."""
+        config = str(self.written())
+        async with commands(ROOT, os.environ | variables) as python:
+            yield lambda *words: python.run("pipelines", *words, "--config", config)
 
     async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
         window = Window(instant(since), instant(until) if until else None, tuple(symbols))

@@ -77,11 +77,11 @@ def test_it_is_steered_over_its_port(url: str) -> None:
     assert [each["status"] for each in _call(f"{url}/simulator/requests")] == [503, 200, 200, 200]
 
 
-def test_signatures_are_not_told(url: str) -> None:
+def test_signatures_are_not_told(shared_url: str) -> None:
     """Who reads what was asked of the simulator sees neither signatures nor keys."""
     with pytest.raises(urllib.error.HTTPError):
-        _call(f"{url}/api/v3/account?timestamp=1&signature=c8db56825ae71d6d&recvWindow=5000")
-    (seen,) = _call(f"{url}/simulator/requests")
+        _call(f"{shared_url}/api/v3/account?timestamp=1&signature=c8db56825ae71d6d&recvWindow=5000")
+    seen = _call(f"{shared_url}/simulator/requests")[-1]
     assert seen["target"] == "/api/v3/account?timestamp=1&signature=hidden&recvWindow=5000"
 
 

@@ -321,14 +321,16 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
 
 async def test_a_file_published_anew_replaces_its_rows(archived: Desk):
     """Maintenance finds that a file changed: its rows replace the old ones, which stay in corrections."""
+    archived.market(["BTCUSDT"], ["15m"], since="2026-09-02T10:00")
     archived.flows["upkeep"] = {"kind": "maintenance"}
-    other = broken.Changed(file=MONTHLY, open_ms=1788998400000, values={4: "1.00000000"})
+    month = MONTHLY.replace("1m", "15m")
+    other = broken.Changed(file=month, open_ms=1788998400000, values={4: "1.00000000"})
     archived.exchange.inject(other)
     await archived.run()
     archived.exchange.heal()
     archived.clock.advance(3600)
     await archived.run("upkeep")
-    files = archived.rows("archive_files", path=MONTHLY)
+    files = archived.rows("archive_files", path=month)
     assert [(row["added"], row["removed"], row["changed"]) for row in files] == [(None, None, None), (0, 0, 1)]
     [audit] = archived.rows("check_results", check_name="archive_audit")
     assert audit["passed"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from duckdb import DuckDBPyConnection
 from support.lakes import rows_of, small_lake
 
 from connectors.lake import Lake, Move
@@ -45,14 +46,21 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
+@pytest.fixture(scope="module")
+def session(lake: Lake) -> Iterator[DuckDBPyConnection]:
+    with connect(lake) as session:
+        yield session
+
+
 @pytest.mark.parametrize("dataset", WITH_SERIES, ids=lambda dataset: dataset.name)
-def test_a_rewritten_table_lists_its_series_and_no_other(lake: Lake, dataset: Dataset) -> None:
+def test_a_rewritten_table_lists_its_series_and_no_other(
+    lake: Lake, session: DuckDBPyConnection, dataset: Dataset
+) -> None:
     """The log's own notes of a rewrite are taken for a series by no reader."""
     assert [series.values for series, _ in lake.table(dataset).series()] == [
         {name: SERIES[name] for name in dataset.series}
     ]
-    with connect(lake) as session:
-        found = run(session, f"SELECT revision FROM bounds WHERE dataset = '{dataset.name}'").to_pylist()
+    found = run(session, f"SELECT revision FROM bounds WHERE dataset = '{dataset.name}'").to_pylist()
     assert found == [{"revision": 1}]
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from support.commands import commands
-from support.desks import AS_PRINTED, ROOT, Desk, instant
+from support.desks import AS_PRINTED, Desk, instant
 
 from connectors.lake.sql.session import connect
 from connectors.simulator.market.kline_pages import Wanted
@@ -88,13 +86,11 @@ async def test_the_plan_is_what_is_spent(futures: Desk):
 async def test_it_is_checked_shown_queried_and_proven(futures: Desk):
     """The other commands take the market as any other: all exit 0, and name it."""
     await futures.run("perps")
-    path = str(futures.written())
-    async with commands(ROOT, os.environ) as python:
+    async with futures.commands() as command:
         for words in (("check",), ("status", "--series"), ("prove",), ("query", "select count(*) from klines")):
-            code, printed, said = await python.run("pipelines", *words, "--config", path)
+            code, printed, said = await command(*words)
             assert code == 0, printed + said
-        named = ("query", "select distinct market, symbol from coverage")
-        _, printed, _ = await python.run("pipelines", *named, "--config", path)
+        _, printed, _ = await command("query", "select distinct market, symbol from coverage")
     assert "usdm" in printed
 
 

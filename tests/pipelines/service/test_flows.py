@@ -296,7 +296,8 @@ async def test_a_dataset_that_failed_as_a_whole_is_tried_again(prefect, run, fil
 
 async def test_a_recorded_run_asks_again(prefect, trade_desk):
     """With a Prefect server, `binlake run --again` asks now for what a check names, and a plain run does not."""
-    book, symbol, up = trade_desk.book, "BTCUSDT", {"PREFECT_API_URL": prefect.api.url}
+    book, symbol = trade_desk.book, "BTCUSDT"
+    up = {"PREFECT_API_URL": prefect.api.url, "PREFECT_API_AUTH_STRING": prefect.api.password}
     trade_desk.trading([symbol])
     book.place(symbol, "BUY", 1, 40)
     await pull(trade_desk)
@@ -305,12 +306,11 @@ async def test_a_recorded_run_asks_again(prefect, trade_desk):
     trade_desk.clock.advance(86_400)
     await pull(trade_desk)
     trade_desk.exchange.heal()
-    for words, rows in (((), 0), (("--again",), 1)):
-        code, said = await trade_desk.command(
-            "run", "trading", *words, PREFECT_API_AUTH_STRING=prefect.api.password, **up
-        )
-        assert (code, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
-        assert len(trade_desk.rows("fills")) == rows
+    async with trade_desk.commands(**up) as command:
+        for words, rows in (((), 0), (("--again",), 1)):
+            code, _, said = await command("run", "trading", *words)
+            assert (code, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
+            assert len(trade_desk.rows("fills")) == rows
     assert (await last_run(prefect, "trading"))["state"]["type"] == "COMPLETED"
 
 

@@ -125,10 +125,11 @@ async def test_the_command_asks_again(desk: TradeDesk) -> None:
     desk.clock.advance(DAY_S)
     await pull(desk)
     desk.exchange.heal()
-    for words, left in (((), ["executed_sums"]), (("--again",), [])):
-        code, said = await desk.command("run", "trading", *words)
-        assert code == 0, said
-        assert failing(desk) == left
+    async with desk.commands() as command:
+        for words, left in (((), ["executed_sums"]), (("--again",), [])):
+            code, _, said = await command("run", "trading", *words)
+            assert code == 0, said
+            assert failing(desk) == left
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 
 
