@@ -37,6 +37,18 @@ class _Spend(msgspec.Struct, forbid_unknown_fields=True):
     weight: int
 
 
+class _Key(msgspec.Struct, forbid_unknown_fields=True):
+    """What of a key changes. A new one needs `uid` and either `secret` or `public_key`."""
+
+    api_key: str
+    uid: int | None = None
+    secret: str | None = None
+    public_key: str | None = None
+    permissions: list[str] | None = None
+    addresses: list[str] | None = None
+    trading_until_ms: int | None = None
+
+
 def _inject(exchange: Exchange, body: bytes) -> None:
     exchange.inject(msgspec.json.decode(body, type=AnyFault | AnyArchiveFault))
 
@@ -57,6 +69,22 @@ def _clock(exchange: Exchange, body: bytes) -> None:
 def _balance(exchange: Exchange, body: bytes) -> None:
     order = msgspec.json.decode(body, type=_Balance)
     exchange.set_balance(order.uid, order.asset, order.free, order.locked)
+
+
+def _key(exchange: Exchange, body: bytes) -> None:
+    order = msgspec.json.decode(body, type=_Key)
+    if order.uid is not None:
+        exchange.add_account(order.uid, order.api_key, secret=order.secret, public_key_pem=order.public_key)
+    exchange.change_key(
+        order.api_key,
+        permissions=order.permissions,
+        addresses=order.addresses,
+        trading_until_ms=order.trading_until_ms,
+    )
+
+
+def _delete_key(exchange: Exchange, body: bytes) -> None:
+    exchange.delete_key(msgspec.json.decode(body, type=_Key).api_key)
 
 
 def _spend(exchange: Exchange, body: bytes) -> None:
@@ -89,6 +117,8 @@ _ORDERS: dict[tuple[str, str], Callable[[Exchange, bytes], Any]] = {
     ("POST", "delist"): _delist,
     ("POST", "clock"): _clock,
     ("POST", "balance"): _balance,
+    ("POST", "key"): _key,
+    ("DELETE", "key"): _delete_key,
     ("POST", "spend"): _spend,
     ("GET", "requests"): _requests,
     ("GET", "spent"): _spent,
@@ -103,6 +133,6 @@ async def handle(exchange: Exchange, request: web.BaseRequest) -> web.Response:
         return web.Response(status=404, text=f"no such order; known: {known}\n")
     try:
         result = order(exchange, await request.read())
-    except (msgspec.MsgspecError, KeyError, ArithmeticError) as problem:
+    except (msgspec.MsgspecError, KeyError, ValueError, ArithmeticError) as problem:
         return web.Response(status=400, text=f"{problem}\n")
     return web.Response(body=msgspec.json.encode(result), content_type="application/json")

@@ -147,6 +147,7 @@ class Exchange:
         public_key_pem: str | bytes | None = None,
         balances: Balances | None = None,
         permissions: Collection[str] = accounts.READING,
+        addresses: Collection[str] = (),
         life: Callable[[int], Balances] | None = None,
         orders: Life | None = None,
     ) -> None:
@@ -161,10 +162,31 @@ class Exchange:
         account.balances.update({**opening, **accounts.exact(balances or {})})
         account.life = life or account.life
         verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
-        self.keys[api_key] = Key(account, verify, accounts.rights_of(permissions), created_ms=self.now_ms)
+        self.keys[api_key] = Key(account, verify, accounts.rights_of(permissions), self.now_ms, frozenset(addresses))
         if orders:
             orders.begin(account, self._seed, self._market, self._listings)
             account.book.advance()
+
+    def change_key(
+        self,
+        api_key: str,
+        *,
+        permissions: Collection[str] | None = None,
+        addresses: Collection[str] | None = None,
+        trading_until_ms: int | None = None,
+    ) -> None:
+        """Change what a key may do, from which addresses, or until when it may trade; what is not given stays."""
+        key = self.keys[api_key]
+        self.keys[api_key] = replace(
+            key,
+            rights=key.rights if permissions is None else accounts.rights_of(permissions),
+            addresses=key.addresses if addresses is None else frozenset(addresses),
+            trading_until_ms=key.trading_until_ms if trading_until_ms is None else trading_until_ms,
+        )
+
+    def delete_key(self, api_key: str) -> None:
+        """Know a key no longer, as when its owner deletes it or it expires."""
+        del self.keys[api_key]
 
     def _new_book(self, uid: int) -> Book:
         return Book(uid, self._seed, self.listing, lambda: self.now_ms)

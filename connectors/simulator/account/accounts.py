@@ -39,6 +39,7 @@ RIGHTS = (
     "enableSpotAndMarginTrading",
     "enablePortfolioMarginTrading",
 )
+_TRADING = frozenset({"enableSpotAndMarginTrading", "enableMargin"})
 
 
 @dataclass
@@ -77,17 +78,26 @@ class Account:
 
 @dataclass(frozen=True)
 class Key:
-    """One key of an account, and what it may do."""
+    """One key of an account, what it may do, and from where: `addresses` is empty for a key without an IP list."""
 
     account: Account
     verify: Verify = field(repr=False)
     rights: frozenset[str] = READING
     created_ms: int = 0
+    addresses: frozenset[str] = frozenset()
+    trading_until_ms: int | None = None
 
-    def restrictions(self) -> dict[str, bool | int]:
+    def rights_at(self, now_ms: int) -> frozenset[str]:
+        """What it may do at an instant: the right to trade may end by itself."""
+        ended = self.trading_until_ms is not None and now_ms >= self.trading_until_ms
+        return self.rights - _TRADING if ended else self.rights
+
+    def restrictions(self, now_ms: int) -> dict[str, bool | int]:
         """The key as `apiRestrictions` prints it."""
-        rights = {right: right in self.rights for right in RIGHTS}
-        return {"ipRestrict": False, "createTime": self.created_ms, **rights}
+        held = self.rights_at(now_ms)
+        until = {} if self.trading_until_ms is None else {"tradingAuthorityExpirationTime": self.trading_until_ms}
+        rights = {right: right in held for right in RIGHTS}
+        return {"ipRestrict": bool(self.addresses), "createTime": self.created_ms, **until, **rights}
 
 
 def exact(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:

@@ -12,6 +12,7 @@ from connectors.simulator.protocol.rules import Refusal, missing, pairs_of, recv
 _AHEAD_MS = 1_000
 _DEFAULT_RECV_WINDOW_MS = 5_000.0
 _KEY_LENGTH = 64
+_NOT_ADMITTED = "Invalid API-key, IP, or permissions for action"
 _FIRST_TIMESTAMP_MS = 1_483_228_800_000  # 2017-01-01
 
 
@@ -39,8 +40,10 @@ def check_signed(asked: Asked, keys: Mapping[str, Key], now_us: int) -> Key:
         if not sent.get(name):
             raise missing(name)
     key = keys.get(api_key)
-    if key is None or "enableReading" not in key.rights:
-        raise Refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+    if key is None or "enableReading" not in key.rights_at(now_us // 1000):
+        raise Refusal(-2015, _NOT_ADMITTED + ".", 401)
+    if key.addresses and asked.address not in key.addresses:
+        raise Refusal(-2015, f"{_NOT_ADMITTED}, request ip: {asked.address}", 401)
     _check_time(sent, now_us / 1000)
     if not key.verify(payload, signature or ""):
         raise Refusal(-1022, "Signature for this request is not valid.")

@@ -147,7 +147,7 @@ def _balance(asset: str, free: Decimal, locked: Decimal) -> dict[str, str]:
 
 def _api_restrictions(_exchange: Exchange, call: Call) -> bytes:
     assert call.key is not None  # noqa: S101 - signed
-    return msgspec.json.encode(call.key.restrictions())
+    return msgspec.json.encode(call.key.restrictions(call.now_ms))
 
 
 def _by_symbol(single: int, many: int) -> Callable[[Mapping[str, str]], int]:

@@ -77,6 +77,25 @@ def test_it_is_steered_over_its_port(url: str) -> None:
     assert [each["status"] for each in _call(f"{url}/simulator/requests")] == [503, 200, 200, 200]
 
 
+def test_keys_are_orders_too(url: str) -> None:
+    """A key is made, restricted and deleted over the port; a misspelt right is answered with the right ones."""
+    stamp = f"timestamp={_call(f'{url}/api/v3/time')['serverTime']}"
+    signature = hmac.new(DEMO_SECRET.encode(), stamp.encode(), "sha256").hexdigest()
+    api_key = "k" * 64
+    asked = urllib.request.Request(  # noqa: S310 - loopback
+        f"{url}/sapi/v1/account/apiRestrictions?{stamp}&signature={signature}", headers={"X-MBX-APIKEY": api_key}
+    )
+    order = {"api_key": api_key, "uid": 354937868, "secret": DEMO_SECRET, "addresses": ["127.0.0.1"]}
+    _call(f"{url}/simulator/key", "POST", order)
+    with urllib.request.urlopen(asked) as response:  # noqa: S310 - loopback
+        assert json.load(response)["ipRestrict"] is True
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        _call(f"{url}/simulator/key", "POST", {"api_key": api_key, "permissions": ["enableFlying"]})
+    _call(f"{url}/simulator/key", "DELETE", {"api_key": api_key})
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(asked)  # noqa: S310 - loopback
+
+
 def test_signatures_are_not_told(shared_url: str) -> None:
     """Who reads what was asked of the simulator sees neither signatures nor keys."""
     with pytest.raises(urllib.error.HTTPError):
