@@ -34,8 +34,10 @@ from connectors.binance.endpoints.model import Endpoint, Param, Security
 from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H, TIME
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import UnknownSymbol
-from connectors.binance.keys import KeyPair, read_secret
+from connectors.binance.keys import KeyPair
 from connectors.binance.sites import DEFAULT_SIMULATOR, Site, resolve
+from pipelines.settings.places import read_secret
+from schemas.config.references import Reference
 from schemas.model.errors import Problem
 
 FOLDER = Path(__file__).parent / "cassettes"
@@ -161,7 +163,7 @@ async def record(
 def own_keys() -> KeyPair | None:
     """The key pair named by the environment, if any."""
     refs = [os.environ.get(f"BINLAKE_RECORD_{name}") for name in ("API_KEY", "SECRET", "PRIVATE_KEY")]
-    api_key, secret, private_key = (read_secret(ref) if ref else None for ref in refs)
+    api_key, secret, private_key = (read_secret(Reference.read(ref)) if ref else None for ref in refs)
     if api_key is None:
         return None
     if private_key is not None:

@@ -1,17 +1,14 @@
-"""Keys of the exchange: where they come from, how they sign, and that they never show."""
+"""Keys of the exchange: how they sign, and that they never show."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import os
 import re
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -22,10 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from schemas.model.errors import AccessRefused, UsageProblem
+from schemas.model.errors import AccessRefused
 
-_OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
-_LARGEST_BYTES = 16_384  # an RSA key of 4096 bits in PEM has 3,300
 _GENERATE = "Make one with: openssl genpkey -algorithm ed25519"
 # What people store in place of a private key in PEM, as its text shows, and what to say about it.
 _NO_PRIVATE_KEYS = (
@@ -35,7 +30,7 @@ _NO_PRIVATE_KEYS = (
     (
         r"-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED",
         "encrypted",
-        "Store it without a passphrase, mode 0600: openssl pkey -in ENCRYPTED -out PLAIN",
+        "Write where its passphrase is kept, such as `passphrase: env:NAME`, below `private_key`.",
     ),
     (
         r"-----BEGIN [A-Z ]+-----(\\n|\\r)",
@@ -87,63 +82,9 @@ class KeyPair:
         return cls(api_key, _fingerprint(api_key), signature)
 
     @classmethod
-    def from_pem(cls, api_key: Secret, pem: bytes) -> KeyPair:
+    def from_pem(cls, api_key: Secret, pem: bytes, passphrase: Secret | None = None) -> KeyPair:
         """A key whose secret is a private key in PEM; RSA or Ed25519 is told from the key itself."""
-        return cls(api_key, _fingerprint(api_key), _asymmetric(pem))
-
-
-def read_secret(ref: str) -> Secret | None:
-    """The secret behind `env:NAME` (None when unset or empty) or `file:PATH` (for its owner's eyes only)."""
-    kind, _, where = ref.partition(":")
-    if kind == "env" and where:
-        value = os.environ.get(where, "").strip()
-        return Secret(value) if value else None
-    if kind == "file" and where:
-        return Secret(_read_private(Path(where).expanduser()))
-    raise UsageProblem("A secret is given as a value or in an unknown form.", "Write env:NAME or file:PATH.")
-
-
-def _read_private(path: Path) -> str:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes to would block
-        try:
-            _check_file(path, handle)
-            content = os.read(handle, _LARGEST_BYTES + 1)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        reason = error.strerror
-        raise AccessRefused(f"The key file {path} cannot be read: {reason}.", "Check the path and its owner.") from None
-    if len(content) > _LARGEST_BYTES:
-        raise AccessRefused(f"The key file {path} is larger than any key.", "Name the file that holds the key alone.")
-    return _decoded(content, path)
-
-
-def _check_file(path: Path, handle: int) -> None:
-    """Refuse what is no regular file, and what other users may read, before reading any of it."""
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
-        raise AccessRefused(f"The key file {path} is not a regular file.", "Write the key into a file of mode 0600.")
-    if not mode & _OTHERS_MAY_READ:
-        return
-    if os.fstatvfs(handle).f_flag & os.ST_RDONLY:
-        raise AccessRefused(
-            f"The key file {path} is open to other users, and its file system is read-only.",
-            "Mount it with mode 0400, owned by the user who runs binlake, or give the key as env:NAME.",
-        )
-    raise AccessRefused(f"The key file {path} is open to other users.", f"Run: chmod 600 {path}")
-
-
-def _decoded(content: bytes, path: Path) -> str:
-    try:
-        text = content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise AccessRefused(f"The key file {path} is not text.", "It must hold a PEM key or the key's text.")
-    if not text:
-        raise AccessRefused(f"The key file {path} is empty.", "Put the key into it.")
-    return text
+        return cls(api_key, _fingerprint(api_key), _asymmetric(pem, passphrase))
 
 
 def _plain(secret: Secret, what: str) -> str:
@@ -158,8 +99,8 @@ def _fingerprint(api_key: Secret) -> str:
     return hashlib.sha256(_plain(api_key, "The API key").encode()).hexdigest()[:8]
 
 
-def _asymmetric(pem: bytes) -> Callable[[bytes], str]:
-    key = _load(pem)
+def _asymmetric(pem: bytes, passphrase: Secret | None) -> Callable[[bytes], str]:
+    key = _load(pem, passphrase)
     if isinstance(key, RSAPrivateKey):
         return lambda payload: base64.b64encode(key.sign(payload, PKCS1v15(), SHA256())).decode()
     if isinstance(key, Ed25519PrivateKey):
@@ -167,10 +108,15 @@ def _asymmetric(pem: bytes) -> Callable[[bytes], str]:
     raise AccessRefused("The private key is neither RSA nor Ed25519.", _GENERATE)
 
 
-def _load(pem: bytes) -> object:
+def _load(pem: bytes, passphrase: Secret | None) -> object:
     with suppress(TypeError, ValueError, UnsupportedAlgorithm):
-        return load_pem_private_key(pem, password=None)
+        return load_pem_private_key(pem, passphrase.reveal().encode() if passphrase else None)
     text = pem.decode("utf-8", "replace")
+    if passphrase is not None and "-----BEGIN " in text and "PRIVATE KEY-----" in text:
+        raise AccessRefused(
+            "The passphrase does not open the private key.",
+            "Check the place that `passphrase` names; remove it where the key is not encrypted.",
+        )
     for pattern, what, way_out in _NO_PRIVATE_KEYS:
         if re.search(pattern, text):
             raise AccessRefused(f"The private key is {what}.", way_out)

@@ -147,7 +147,7 @@ async def open_run(
     """
     reuse_memory()
     flow, site = flow_named(config, name), resolve(config.exchange)
-    keys = keys_for(config, flow)
+    keys = await asyncio.to_thread(keys_for, config, flow)  # a command may take its time
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:

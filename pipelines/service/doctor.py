@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
@@ -19,7 +20,7 @@ from connectors.binance.route import proxy_name
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
 from pipelines.service.server import apart, recorder
-from pipelines.settings.credentials import key_of
+from pipelines.settings.credentials import key_of, unset_places
 from pipelines.settings.loader import exposure, load
 from pipelines.settings.markets import family_of
 from schemas.config.flows import Account, FlowsFile, MaintenanceFlow
@@ -157,9 +158,9 @@ async def _clock(site: Site, family: str, budget: Budget) -> Finding:
 async def _key(name: str, account: Account, site: Site, budget: Budget) -> Finding:
     what = f"account {name}"
     try:
-        keys = key_of(account)
+        keys = await asyncio.to_thread(key_of, account)  # a command may take its time
         if keys is None:
-            names = f"{account.api_key} and {account.secret or account.private_key}"
+            names = " and ".join(map(str, unset_places(account)))
             return Finding(what, "warn", "its key is not set, so its flows are skipped", f"Set {names}.")
         async with Client(site, budget, keys) as client:
             facts = await check_key(client, account.allow)

@@ -177,8 +177,8 @@ def _listener(wanted: int | None) -> socket:
 
 def secret_names(config: FlowsFile) -> frozenset[str]:
     """The environment variables in which the keys of the accounts lie."""
-    places = [place for each in config.accounts.values() for place in (each.api_key, each.secret) if place]
-    return frozenset(place.removeprefix("env:") for place in places if place.startswith("env:"))
+    places = (place for account in config.accounts.values() for place in account.places)
+    return frozenset(place.name for place in places if place.place == "env")
 
 
 @contextmanager

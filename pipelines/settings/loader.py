@@ -50,7 +50,12 @@ _Place = tuple[str | int, ...]  # where in the file: keys and positions from the
 
 def load(path: Path = DEFAULT_PATH, *, now: datetime | None = None) -> FlowsFile:
     """The checked content of flows.yaml; UsageProblem says in one sentence where it is wrong and how to mend it."""
-    document = _Document(path)
+    return understood(path, _read(path), now=now)
+
+
+def understood(path: Path, text: str, *, now: datetime | None = None) -> FlowsFile:
+    """The checked content of a text that is in flows.yaml, or is to be written there."""
+    document = _Document(path, text)
     config = _validated(document, {"folder": path.absolute().parent, "now": now or datetime.now(UTC)})
     try:
         resolve(config.exchange)
@@ -73,10 +78,10 @@ def _validated(document: _Document, context: dict[str, Any]) -> FlowsFile:
 class _Document:
     """The file as mappings, lists and text, and the line each part of it stands on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.lines: dict[_Place, int] = {(): 1}
-        root = _compose(path)
+        root = _compose(path, text)
         self.content = {} if root is None else self._plain(root, ())
 
     def _plain(self, node: Node, place: _Place) -> Any:
@@ -112,7 +117,8 @@ class _Document:
         context = error.get("ctx", {})
         place = self._place(error["loc"], context.get("below", ()))
         keys = (*place, error["loc"][-1]) if error["type"] == "missing" else place
-        words = _WORDS.get(error["type"], error["msg"]).format_map(context)
+        template = _WORDS.get(error["type"])
+        words = error["msg"] if template is None else template.format_map(context)
         return self.lines[place], f"{'.'.join(map(str, keys))}: {words}" if keys else words
 
     def _place(self, loc: _Place, below: _Place) -> _Place:
@@ -128,8 +134,7 @@ class _Document:
         return UsageProblem(f"{self.path}, line {line}: {what.rstrip('. ')}.", way_out)
 
 
-def _compose(path: Path) -> Node | None:
-    text = _read(path)
+def _compose(path: Path, text: str) -> Node | None:
     try:
         return cast("Node | None", YAML(typ="safe", pure=True).compose(text))
     except RecursionError:

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from schemas.config import values
+from schemas.config.references import Reference
 from schemas.config.values import OneOf, Written, question, shown, wrong
 from schemas.datasets import DATASETS
 from schemas.derived.queries import check_names
@@ -83,8 +84,7 @@ def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
 
 
 _Many = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), AfterValidator(values.not_a_key)]
-_Secret = Annotated[str, Written(values.secret_reference, r"^(env|file):.+$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), AfterValidator(values.not_a_key)]
 _Symbol = Annotated[str, Written(values.symbol, r"^\S+$")]
 _Address = Annotated[str, OneOf("address", ("spot", "wallet", "usdm", "coinm", "archive", "archive_list", "name"))]
 _Exchange = Annotated[
@@ -116,11 +116,13 @@ class _Part(BaseModel):
 class Account(_Part):
     """A key of the exchange; only where it lies stands here, never the key."""
 
-    api_key: _Secret = Field(description="where the API key lies: env:NAME, or file:PATH of mode 0600")
-    secret: _Secret | None = Field(None, description="where the secret of an HMAC key lies: env:NAME or file:PATH")
-    private_key: Annotated[str, Written(values.file_reference, r"^file:.+$")] | None = Field(
-        None, description="where the PEM of an RSA or Ed25519 key lies: file:PATH, mode 0600"
+    api_key: Reference = Field(
+        description="where the API key is kept: env:NAME, file:PATH of mode 0600, credential:NAME, keyring:NAME or "
+        "command: [PROGRAM, WORD], which prints it"
     )
+    secret: Reference | None = Field(None, description="where the secret of an HMAC key is kept")
+    private_key: Reference | None = Field(None, description="where the PEM of an RSA or Ed25519 key is kept")
+    passphrase: Reference | None = Field(None, description="where the passphrase of an encrypted PEM is kept")
     allow: frozenset[Annotated[str, Written(values.permission, f"^(trade|{values.PERMISSION})$")]] = Field(
         frozenset(),
         description="what the key may be able to do although binlake never does it: trade, or a permission by the "
@@ -131,7 +133,15 @@ class Account(_Part):
     def _one_way_to_sign(self) -> Account:
         if (self.secret is None) == (self.private_key is None):
             raise wrong("an account has either secret (HMAC) or private_key (RSA, Ed25519).")
+        if self.passphrase is not None and self.private_key is None:
+            raise wrong("only an encrypted private_key has one; remove it.", "passphrase")
         return self
+
+    @property
+    def places(self) -> tuple[Reference, ...]:
+        """Where the parts of its key are kept."""
+        every = (self.api_key, self.secret, self.private_key, self.passphrase)
+        return tuple(place for place in every if place is not None)
 
 
 class TopSymbols(_Part):
@@ -306,7 +316,7 @@ def market_part(flow: Flow) -> MarketFlow | None:
 class FlowsFile(_Part):
     """What binlake pulls, from where, and how often."""
 
-    lake: Annotated[Path, AfterValidator(values.placed)] = Field(
+    lake: Annotated[Path, AfterValidator(values.lake_folder)] = Field(
         Path("lake"), description="the folder of the tables, seen from this file", validate_default=True
     )
     exchange: _Exchange = Field(
@@ -317,9 +327,9 @@ class FlowsFile(_Part):
         description="share of the exchange's request weight that binlake may use, such as 90%",
         json_schema_extra={"default": "90%"},
     )
-    accounts: dict[_Name, Account] = Field({}, description="the accounts by the name you give them")
+    accounts: dict[Name, Account] = Field({}, description="the accounts by the name you give them")
     checks: dict[str, _Severity] = Field({}, description="the severity of a check by its name, where yours is another")
-    flows: dict[_Name, Flow] = Field(description="the flows by the name you give them", min_length=1)
+    flows: dict[Name, Flow] = Field(description="the flows by the name you give them", min_length=1)
 
     @field_validator("checks")
     @classmethod

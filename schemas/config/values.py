@@ -1,4 +1,4 @@
-"""The values of flows.yaml: words out of a list, lengths of time, schedules, instants, references to secrets.
+"""The values of flows.yaml: words out of a list, lengths of time, schedules, instants.
 
 Every scalar arrives as the text that stands in the file, so that a symbol named NO or 1e3 is not mistaken for
 something else. What is wrong with a value is said in one sentence with the nearest valid one.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cronsim import CronSim, CronSimError
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -22,9 +22,8 @@ from schemas.model.redaction import without_keys
 
 PERMISSION = r"[A-Za-z][a-z]+[A-Z_][A-Za-z0-9_]*"  # how the exchange spells one
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_FORMS = {"env": "env:NAME", "file": "file:PATH"}
 _SHOWN = 40
-_NO_KEY = "a key itself never stands in this file"
+T = TypeVar("T")
 
 
 def wrong(sentence: str, *below: str) -> PydanticCustomError:
@@ -153,7 +152,7 @@ def past(at: datetime, now: datetime) -> datetime:
 
 def since(value: str, info: ValidationInfo) -> datetime:
     try:
-        return past(instant(value), _context(info, "now", datetime.now(UTC)))
+        return past(instant(value), context(info, "now", datetime.now(UTC)))
     except ValueError as error:
         raise wrong(str(error)) from None
 
@@ -178,37 +177,22 @@ def permission(value: str, _: ValidationInfo) -> str:
 def not_a_key(value: str) -> str:
     """The word, unless it looks like a key: as a name it would be stored and printed."""
     if without_keys(value) != value:
-        raise wrong(f"{shown(value)} looks like a key; {_NO_KEY}, and a name is something else.")
+        raise wrong(
+            f"{shown(value)} looks like a key; a key itself never stands in this file, and a name is something else."
+        )
     return value
 
 
-def placed(path: Path, info: ValidationInfo) -> Path:
-    """A relative path is meant from the folder of the file it stands in."""
-    folder: Path = _context(info, "folder", Path())
+def placed(path: Path, folder: Path) -> Path:
+    """A relative path starts from the folder of the file it stands in."""
     return folder / path.expanduser()
 
 
-def secret_reference(value: str, info: ValidationInfo) -> str:
-    """Where a secret is found. Only that may stand in the file; what stands there instead is never repeated."""
-    return _reference(value, info, "env", "file")
+def lake_folder(path: Path, info: ValidationInfo) -> Path:
+    return placed(path, context(info, "folder", Path()))
 
 
-def file_reference(value: str, info: ValidationInfo) -> str:
-    """The file a private key lies in, with the same discretion."""
-    return _reference(value, info, "file")
-
-
-def _reference(value: str, info: ValidationInfo, *ways: str) -> str:
-    way, _, rest = value.partition(":")
-    if way not in ways or not rest or (way == "env" and not _names_variable(rest)):
-        forms = " or ".join(_FORMS[each] for each in ways)
-        raise wrong(f"{_NO_KEY}; keep it there where {forms} says, and write that.")
-    return f"file:{placed(Path(rest), info)}" if way == "file" else value
-
-
-def _names_variable(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z_]\w*", text) is not None and without_keys(text) == text
-
-
-def _context(info: ValidationInfo, name: str, default: Any) -> Any:
-    return (info.context or {}).get(name, default)
+def context(info: ValidationInfo, name: str, default: T) -> T:
+    """What the reader of the file knows beside its content."""
+    found: T = (info.context or {}).get(name, default)
+    return found

@@ -47,6 +47,9 @@ VALID = {
     "traded, and how hard to look for it": TRADING.replace("traded", "traded\n    discovery: 2%"),
     "orders of some symbols": TRADING.replace("traded", "[BTCUSDT]").replace("orders, fills", "orders"),
     "a PEM": ACCOUNT + "    api_key: file:~/k\n    private_key: file:main.pem\n",
+    "a PEM from elsewhere": ACCOUNT + "    api_key: keyring:binance/main\n    private_key: credential:binance.pem\n",
+    "an encrypted PEM": ACCOUNT
+    + "    api_key: env:K\n    private_key: file:main.pem\n    passphrase: {command: [pass, show, 'binance pem']}\n",
     "a key that can trade": HMAC + "    allow: [trade]\n",
     "a key with a permission by its name": HMAC + "    allow: [enableTimeTravel, EnableCopying]\n",
     "addresses": "exchange: {spot: http://127.0.0.1:1, name: mine}\n" + PRICES,
@@ -172,6 +175,12 @@ INVALID = {
     "unknown account": (HMAC.replace("account: main", "account: mian"), "line 4: flows.b.account: unknown account 'mian'; did you mean main?"),
     "no key": (ACCOUNT + "    secret: env:S\n", "line 7: accounts.main.api_key: it is missing."),
     "no way to sign": (ACCOUNT + "    api_key: env:K\n", "line 7: accounts.main: an account has either secret (HMAC) or"),
+    "braces": (PRICES + "    every: '{x}'\n", "flows.p.every: '{x}' is not a length of time;"),
+    "an unknown place": (HMAC.replace("env:S", "vault:s"), "accounts.main.secret: a key itself never stands in this file; write"),
+    "a name with a path": (HMAC.replace("env:S", "credential:../s"), "write where it is kept: env:NAME, file:PATH,"),
+    "no words": (HMAC.replace("env:S", "{command: []}"), "accounts.main.secret: a key itself never stands"),
+    "a command as one text": (HMAC.replace("env:S", "{command: pass show s}"), "{command: [PROGRAM, WORD]}."),
+    "a passphrase of HMAC": (HMAC + "    passphrase: env:P\n", "accounts.main.passphrase: only an encrypted private_key has"),
     "two ways to sign": (HMAC + "    private_key: file:x\n", "accounts.main: an account has either secret (HMAC) or"),
     "a misspelled permission": (HMAC + "    allow: [tarde]\n", "'tarde' is not a permission to allow; did you mean trade? write trade, or"),
     "a key that can withdraw": (HMAC + "    allow: [withdraw]\n", "line 10: accounts.main.allow.0: 'withdraw' is not a permission to allow; write trade, or a name such as enableMargin."),
@@ -227,6 +236,10 @@ def test_what_the_file_may_not_say(text, sentence, tmp_path):
         HMAC.replace("env:S", f"{CANARY}: x"),
         HMAC.replace("env:S", f"[{CANARY}]"),
         HMAC.replace("secret: env:S", f"private_key: {CANARY}"),
+        HMAC.replace("env:S", f"keyring:{CANARY}"),
+        HMAC.replace("env:S", f"credential:{CANARY}"),
+        HMAC.replace("env:S", f"{{command: [echo, {CANARY}]}}"),
+        HMAC.replace("env:S", f"{{command: [echo], {CANARY}: x}}"),
     ],
 )
 def test_a_key_in_the_file_is_refused_without_repeating_it(text, tmp_path):
@@ -266,8 +279,13 @@ def test_paths_are_meant_from_the_folder_of_the_file(tmp_path, monkeypatch):
     text = ACCOUNT + "    api_key: file:~/k\n    private_key: file:keys/main.pem\n"
     config = load(written(tmp_path, text), now=NOW)
     assert config.lake == tmp_path / "lake"
-    assert config.accounts["main"].api_key == f"file:{tmp_path}/somebody/k"
-    assert config.accounts["main"].private_key == f"file:{tmp_path}/keys/main.pem"
+    assert str(config.accounts["main"].api_key) == f"file:{tmp_path}/somebody/k"
+    assert str(config.accounts["main"].private_key) == f"file:{tmp_path}/keys/main.pem"
+    command = text.replace("file:~/k", "{command: [bin/key, bin/key]}")
+    assert load(written(tmp_path, command), now=NOW).accounts["main"].api_key.words == (
+        f"{tmp_path}/bin/key",
+        "bin/key",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,9 @@
-"""Signing, secrets and where they come from."""
+"""Signing, and secrets that do not show."""
 
 import copy
 import json
-import os
 import pickle
-import subprocess
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -14,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from connectors.binance.keys import KeyPair, Secret, read_secret
-from schemas.model.errors import AccessRefused, UsageProblem
+from connectors.binance.keys import KeyPair, Secret
+from schemas.model.errors import AccessRefused
 
 VECTORS = json.loads((Path(__file__).parent / "signatures.json").read_text())
 API_KEY = Secret(VECTORS["api_key"])
@@ -69,100 +66,6 @@ def test_the_fingerprint_names_a_key_without_telling_it():
     assert KeyPair.from_secret(API_KEY, Secret("s")).fingerprint == "5ba1ed84"
 
 
-def test_secrets_from_the_environment(monkeypatch):
-    """An unset or empty variable is no secret, rather than an empty one."""
-    monkeypatch.setenv("BINLAKE_TEST_KEY", "  value\n")
-    assert read_secret("env:BINLAKE_TEST_KEY").reveal() == "value"
-    monkeypatch.setenv("BINLAKE_TEST_KEY", " ")
-    assert read_secret("env:BINLAKE_TEST_KEY") is None
-    monkeypatch.delenv("BINLAKE_TEST_KEY")
-    assert read_secret("env:BINLAKE_TEST_KEY") is None
-
-
-@pytest.mark.parametrize("ref", ["NhqPtmdSJYdKjVHj", "env:", "file:", "vault:x", ""])
-def test_a_value_in_place_of_a_reference_is_refused_without_repeating_it(ref):
-    """Who pastes the secret itself into flows.yaml is told how to refer to it, and it is not printed."""
-    with pytest.raises(UsageProblem) as problem:
-        read_secret(ref)
-    assert "NhqPtmdSJYdKjVHj" not in str(problem.value)
-
-
-def test_secrets_from_a_private_file(tmp_path):
-    """A file that only its owner can read gives its text without the final newline."""
-    path = tmp_path / "key"
-    path.write_text("value\n")
-    path.chmod(0o600)
-    assert read_secret(f"file:{path}").reveal() == "value"
-
-
-@pytest.mark.parametrize(
-    ("content", "mode", "says"),
-    [
-        (None, 0o600, "cannot be read"),
-        (b"", 0o600, "is empty"),
-        (b" \n", 0o600, "is empty"),
-        (b"value", 0o640, "chmod 600"),
-        (b"value", 0o604, "chmod 600"),
-        (b"\xff\xfe", 0o600, "is not text"),
-        (b"a\0b", 0o600, "is not text"),
-        (b"a" * 20_000, 0o600, "larger than any key"),
-    ],
-)
-def test_a_key_file_that_is_not_one_is_refused_by_name(tmp_path, content, mode, says):
-    """Missing, empty, readable by others or of a wrong type: one sentence that names the file and the way out."""
-    path = tmp_path / "key"
-    if content is not None:
-        path.write_bytes(content)
-        path.chmod(mode)
-    with pytest.raises(AccessRefused, match=says) as problem:
-        read_secret(f"file:{path}")
-    assert str(path) in str(problem.value)
-
-
-def test_a_folder_is_no_key_file(tmp_path):
-    """A folder in place of a file is refused like a missing file."""
-    with pytest.raises(AccessRefused, match="is not a regular file"):
-        read_secret(f"file:{tmp_path}")
-
-
-def test_what_never_ends_is_no_key_file(tmp_path):
-    """A pipe that nobody writes to and a device without end are refused at once, unread."""
-    os.mkfifo(tmp_path / "pipe", 0o600)
-    for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(AccessRefused, match="is not a regular file"):
-            read_secret(f"file:{path}")
-
-
-def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
-    """Editors that put a byte order mark before the text do no harm."""
-    path = tmp_path / "key"
-    path.write_bytes(b"\xef\xbb\xbfvalue\r\n")
-    path.chmod(0o600)
-    assert read_secret(f"file:{path}").reveal() == "value"
-
-
-@pytest.fixture
-def read_only(tmp_path) -> Iterator[Path]:
-    """A read-only file system that holds a key with mode 0444, as containers get their secrets."""
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "none", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("only root may mount a file system")
-    (folder / "key").write_text("value")
-    (folder / "key").chmod(0o444)
-    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-def test_a_read_only_secret_is_not_told_to_change_its_mode(read_only):
-    """Where chmod cannot work the way out is another one: mount it for its owner alone, or use the environment."""
-    with pytest.raises(AccessRefused, match="Mount it with mode 0400") as problem:
-        read_secret(f"file:{read_only / 'key'}")
-    assert "chmod" not in str(problem.value)
-
-
 def _pem(key, encryption=None, form=serialization.PrivateFormat.PKCS8) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, form, encryption or serialization.NoEncryption())
 
@@ -183,8 +86,8 @@ def _public(form, encoding=serialization.Encoding.PEM) -> bytes:
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "not a private key"),
         (_pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA nor Ed25519"),
         (b"-----BEGIN EC PARAMETERS-----\nAAAA\n-----END EC PARAMETERS-----", "neither RSA nor Ed25519"),
-        (_pem(ED25519, PASSPHRASE), "is encrypted.*openssl pkey"),
-        (_pem(rsa.generate_private_key(65537, 2048), PASSPHRASE, OPENSSL), "is encrypted.*openssl pkey"),
+        (_pem(ED25519, PASSPHRASE), "is encrypted.*passphrase: env:NAME"),
+        (_pem(rsa.generate_private_key(65537, 2048), PASSPHRASE, OPENSSL), "is encrypted.*passphrase: env:NAME"),
         (_pem(ED25519, form=serialization.PrivateFormat.OpenSSH), "OpenSSH's own format.*openssl genpkey"),
         (_public(serialization.PublicFormat.SubjectPublicKeyInfo), "the public half.*private half"),
         (_public(serialization.PublicFormat.OpenSSH, serialization.Encoding.OpenSSH), "the public half.*private half"),
@@ -199,6 +102,27 @@ def test_a_wrong_private_key_is_refused(pem, says):
     with pytest.raises(AccessRefused, match=says) as problem:
         KeyPair.from_pem(API_KEY, pem)
     assert problem.value.__context__ is None
+
+
+@pytest.mark.parametrize("key", [ED25519, rsa.generate_private_key(65537, 2048)], ids=["Ed25519", "RSA"])
+@pytest.mark.parametrize("form", [serialization.PrivateFormat.PKCS8, OPENSSL], ids=["PKCS8", "OpenSSL"])
+def test_an_encrypted_private_key_signs_with_its_passphrase(key, form):
+    """PEM keys of both encrypted forms open with their passphrase; a wrong one is refused and not repeated."""
+    if form is OPENSSL and key is ED25519:
+        pytest.skip("OpenSSL's own form knows no Ed25519")
+    pem = _pem(key, PASSPHRASE, form)
+    plain, opened = KeyPair.from_pem(API_KEY, _pem(key)), KeyPair.from_pem(API_KEY, pem, Secret("x"))
+    assert opened.sign(b"payload") == plain.sign(b"payload")
+    with pytest.raises(AccessRefused, match="does not open the private key") as problem:
+        KeyPair.from_pem(API_KEY, pem, Secret("canary-passphrase"))
+    assert "canary" not in str(problem.value)
+    assert problem.value.__context__ is None
+
+
+def test_a_passphrase_without_an_encrypted_key_is_refused():
+    """Whoever believes that the key is encrypted learns that it is not."""
+    with pytest.raises(AccessRefused, match="remove it where the key is not encrypted"):
+        KeyPair.from_pem(API_KEY, _pem(ED25519), Secret("x"))
 
 
 @pytest.mark.parametrize("text", ["two words", "line\nbreak", "schlüssel", "\x00", ""])

@@ -1,0 +1,120 @@
+"""The places where secrets are kept: one function and one row each."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from connectors.binance.keys import Secret
+from pipelines.settings.key_files import LARGEST_BYTES, key_text, read_key_file
+from schemas.config.references import COMMAND, Reference
+from schemas.model.errors import AccessRefused
+
+KEYRING_SERVICE = "binlake"
+COMMAND_LIMIT_S = 30.0  # long enough for a person to unlock a password store
+_CONTAINERS = Path("/run/secrets")
+_TRY_IT = "Run it in a terminal to see why."
+
+
+def read_secret(reference: Reference) -> Secret | None:
+    """The secret that is kept there; None where it is an environment variable that is unset or empty."""
+    return _PLACES[reference.place](reference)
+
+
+def _env(reference: Reference) -> Secret | None:
+    value = os.environ.get(reference.name, "").strip()
+    return Secret(value) if value else None
+
+
+def _file(reference: Reference) -> Secret:
+    return Secret(read_key_file(Path(reference.name)))
+
+
+def _credential(reference: Reference) -> Secret:
+    """A file that systemd or a container puts into a folder of its own."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Secret(read_key_file((Path(folder) if folder else _CONTAINERS) / reference.name))
+
+
+def _keyring(reference: Reference) -> Secret:
+    """An entry of the operating system's store, by the service `binlake`."""
+    where = f"keyring entry '{reference.name}' of service '{KEYRING_SERVICE}'"
+    try:
+        from keyring import get_password  # noqa: PLC0415 - an extra that few install
+        from keyring.errors import KeyringError, NoKeyringError  # noqa: PLC0415
+    except ImportError:
+        raise AccessRefused(f"The {where} needs the keyring library.", "Install binlake[keyring].") from None
+    try:
+        value = get_password(KEYRING_SERVICE, reference.name)
+    except NoKeyringError:
+        raise AccessRefused(f"There is no keyring here for the {where}.", "Keep the key in another place.") from None
+    except KeyringError:
+        raise AccessRefused(f"The {where} cannot be read: the keyring is locked.", "Unlock it.") from None
+    if not value:
+        way_out = f"Make it with: keyring set {KEYRING_SERVICE} {reference.name}"
+        raise AccessRefused(f"There is no {where}.", way_out)
+    return Secret(value.strip())
+
+
+def _command(reference: Reference) -> Secret:
+    """What a command prints: one line, or a PEM. No shell reads its words, and its errors are not ours to show."""
+    source = f"The command '{reference.name}' for a key"
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the owner's own words in flows.yaml
+            reference.words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # so that whatever it started ends with it
+        )
+    except OSError as error:
+        raise AccessRefused(f"{source} cannot be run: {error.strerror}.", "Check its name and PATH.") from None
+    with process:
+        try:
+            content = _printed(process.stdout, time.monotonic() + COMMAND_LIMIT_S)
+            code = process.wait(COMMAND_LIMIT_S) if len(content) <= LARGEST_BYTES else 0
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise AccessRefused(f"{source} did not end within {COMMAND_LIMIT_S:.0f} seconds.", _TRY_IT) from None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if code:
+        raise AccessRefused(f"{source} failed with exit code {code}.", _TRY_IT)
+    return Secret(_one_line_or_pem(key_text(content, f"The output of '{reference.name}'", _TRY_IT), source))
+
+
+def _printed(stream: IO[bytes] | None, until_s: float) -> bytes:
+    """What a command prints up to its end, or a byte more than a key may have."""
+    assert stream is not None  # noqa: S101 - it is a pipe
+    content = b""
+    while len(content) <= LARGEST_BYTES:
+        ready, _, _ = select.select([stream], [], [], max(0.0, until_s - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        part = os.read(stream.fileno(), LARGEST_BYTES + 1)
+        if not part:
+            break
+        content += part
+    return content
+
+
+def _one_line_or_pem(text: str, source: str) -> str:
+    if (count := len(text.splitlines())) > 1 and not text.startswith("-----BEGIN "):
+        raise AccessRefused(f"{source} printed {count} lines.", "Have it print the key alone, in one line.")
+    return text
+
+
+_PLACES: Mapping[str, Callable[[Reference], Secret | None]] = {
+    "env": _env,
+    "file": _file,
+    "credential": _credential,
+    "keyring": _keyring,
+    COMMAND: _command,
+}
