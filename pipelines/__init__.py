@@ -26,4 +26,5 @@ def connect(flows: str | Path = "flows.yaml", *, write: str | Path | None = None
     from connectors.lake.sql import session  # noqa: PLC0415
     from pipelines.settings.loader import load  # noqa: PLC0415
 
-    return session.connect(Lake.at(load(Path(flows)).lake), write=None if write is None else Path(write).expanduser())
+    folder = None if write is None else Path(write).expanduser()
+    return session.connect(Lake.at(load(Path(flows)).lake), write=folder, all_views=True)

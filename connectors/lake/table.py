@@ -32,6 +32,8 @@ from connectors.lake.upkeep.vacuum import vacuum
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
+Parts = list[tuple[Mapping[str, str], list[str]]]  # partitions, each with its files
+
 NOTHING_COMMITTED = "nothing was committed"
 MERGE_PATIENCE_S = 600.0  # merging a large partition takes minutes
 
@@ -64,16 +66,20 @@ class Table:
 
     def bounds(self) -> dict[str, int]:
         """Bounds by `SERIES#since`, `SERIES#until`, `SERIES#revision`, ... A hint for planning."""
-        named = self.dataset.names_bound
-        return self._log.read(lambda log: {id_: value for id_, value in log.bounds.items() if named(id_)}) or {}
+        return self._log.read(self._bounds) or {}
 
     def series(self) -> list[tuple[Series, dict[str, int]]]:
         """Each series that the log knows, with its bounds."""
-        by_series: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for app_id, value in self.bounds().items():
-            series_id, _, bound = app_id.rpartition("#")
-            by_series[series_id][bound] = value
-        return [(Series.with_id(self.dataset, series_id), bounds) for series_id, bounds in by_series.items()]
+        return self._series(self.bounds())
+
+    def newest(self) -> int | None:
+        """The version that the table has now, as far as the names of its log tell, which is not read."""
+        return self._log.newest()
+
+    def as_of(self, version: int | None) -> tuple[Parts, list[tuple[Series, dict[str, int]]]]:
+        """What `parts` and `series` say of the newest version up to this one."""
+        parts, bounds = self._log.read(lambda log: (self._parts(log), self._bounds(log)), version) or ([], {})
+        return parts, self._series(bounds)
 
     def version(self) -> int:
         """The current version of the table; -1 when it was never written."""
@@ -84,12 +90,9 @@ class Table:
         """Absolute paths of the current snapshot's data files."""
         return [path for _, paths in self.parts() for path in paths]
 
-    def parts(self) -> list[tuple[Mapping[str, str], list[str]]]:
+    def parts(self) -> Parts:
         """Absolute paths of the current snapshot's data files, with the partition that the log says they are of."""
-        parts: dict[str, tuple[Mapping[str, str], list[str]]] = {}
-        for path, partition in self._log.read(Snapshot.files) or []:
-            parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self.root / path))
-        return list(parts.values())
+        return self._log.read(self._parts) or []
 
     def scan(self, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """The rows, or those `where` holds, from the files that partition and statistics do not rule out."""
@@ -146,6 +149,23 @@ class Table:
         """How many files upkeep would merge now; every one of them makes every commit slower."""
         now = now or datetime.now(UTC)
         return sum(len(worth_merging(files, self.dataset, now)) for _, files in self._by_partition())
+
+    def _parts(self, log: Snapshot) -> Parts:
+        parts: dict[str, tuple[Mapping[str, str], list[str]]] = {}
+        for path, partition in log.files():
+            parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self.root / path))
+        return list(parts.values())
+
+    def _bounds(self, log: Snapshot) -> dict[str, int]:
+        named = self.dataset.names_bound
+        return {id_: value for id_, value in log.bounds.items() if named(id_)}
+
+    def _series(self, bounds: Mapping[str, int]) -> list[tuple[Series, dict[str, int]]]:
+        by_series: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for app_id, value in bounds.items():
+            series_id, _, bound = app_id.rpartition("#")
+            by_series[series_id][bound] = value
+        return [(Series.with_id(self.dataset, series_id), bounds) for series_id, bounds in by_series.items()]
 
     def _by_partition(self) -> list[tuple[str, list[LiveFile]]]:
         partitions: defaultdict[str, list[LiveFile]] = defaultdict(list)

@@ -78,7 +78,7 @@ def run_checks(
     chosen = _chosen(names)
     results = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
     if chosen:
-        with connect(lake) as connection:
+        with connect(lake, all_views=True) as connection:
             results = run_queries(connection, chosen, schedules, now) + results
     return [replace(one, severity=severities.get(one.name, one.severity)) for one in results]
 

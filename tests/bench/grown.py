@@ -122,7 +122,7 @@ def ask(lake: Lake, symbols: int) -> dict[str, Any]:
         "year": f"FROM resample('spot', '{name}', '1m', '1h')",
         "completeness": "SELECT status, count(*) FROM completeness GROUP BY ALL",
     }
-    with connect(lake) as session:
+    with connect(lake, all_views=True) as session:
         ours = {key: _median(session, sql) for key, sql in questions.items()}
     native = lake.path.parent / "native.duckdb"
     with duckdb.connect(str(native)) as session:

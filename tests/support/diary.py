@@ -130,7 +130,7 @@ class Diary:
 
     def held(self) -> dict[str, Counter[str]]:
         """What the lake holds of everything but its own work: the rows of each dataset as they are now."""
-        with connect(self.lake) as session:
+        with connect(self.lake, all_views=True) as session:
             return {name: self._rows(session, DATASETS[name]) for name in sorted(DATASETS.keys() - _OWN_WORK)}
 
     @staticmethod

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
-from support.lakes import rows_of, small_lake, us
+from support.lakes import rows_of, us
 
+from connectors.lake.sql.catalog import derived
 from connectors.lake.sql.session import run
-from connectors.lake.sql.views import derive_views
 from pipelines.quality.checks import CheckResult, Schedule, run_queries
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks
@@ -78,17 +78,16 @@ def _printed(series: Series) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def _shared_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBPyConnection]:
+def _shared_session() -> Iterator[DuckDBPyConnection]:
     """A session whose tables are empty: making its views takes longer than most of what is asked."""
-    lake = small_lake(tmp_path_factory.mktemp("tables"))
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
         for dataset in DATASETS.values():
             connection.execute(f"CREATE TABLE {dataset.table} AS {empty_rows(dataset)}")
         connection.register("no_bounds", BOUNDS_SCHEMA.empty_table())
         connection.execute("CREATE TABLE bounds AS FROM no_bounds")
-        derive_views(connection)
+        for sql in derived():
+            connection.execute(sql)
         yield connection
 
 

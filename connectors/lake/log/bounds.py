@@ -83,6 +83,10 @@ def checkpoint_path(log: Path, version: int) -> Path:
     return log / f"{version:020}.checkpoint.parquet"
 
 
+def is_entry(path: Path) -> bool:
+    return path.suffix == ".json" and path.stem.isdigit()
+
+
 def number_of(path: Path) -> int:
     """The version in the name of an entry or a checkpoint."""
     return int(path.name.partition(".")[0])

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from connectors.lake.files.data_files import DataFile
 from connectors.lake.files.local_disk import disk_problems, held, read_problems
 from connectors.lake.files.snapshot_files import LiveFile
+from connectors.lake.log.bounds import is_entry, number_of
 from connectors.lake.log.committer import Committer
 from connectors.lake.log.cursor_moves import Move, Refused
 from connectors.lake.log.recovery import examine, recover
@@ -36,10 +37,25 @@ class Log:
         self._snapshot: Snapshot | None = None
         self._committer: Committer | None = None  # once the log was mended, and has every declared column
 
-    def read(self, ask: Callable[[Snapshot], Result]) -> Result | None:
-        """What the newest snapshot says, which is held still meanwhile; None where the table was never written."""
-        with self._reading() as snapshot:
+    def read(self, ask: Callable[[Snapshot], Result], until: int | None = None) -> Result | None:
+        """What the newest snapshot says, which is held still meanwhile; None where the table was never written.
+
+        With `until`, what the newest one up to that version says.
+        """
+        with self._reading() as newest:
+            snapshot = newest
+            if newest and until is not None and newest.version > until:
+                snapshot = Snapshot(self.root, self.dataset, until) if until >= 0 else None
             return ask(snapshot) if snapshot else None
+
+    def newest(self) -> int | None:
+        """The number of the newest entry, found without reading any; -1 without one, None where nobody can say."""
+        try:
+            return max((number_of(path) for path in self.folder.iterdir() if is_entry(path)), default=-1)
+        except FileNotFoundError:
+            return -1
+        except OSError:
+            return None
 
     def commit(
         self,

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from connectors.lake.files.local_disk import sync
 from connectors.lake.log import reported
-from connectors.lake.log.bounds import entry_path, number_of
+from connectors.lake.log.bounds import entry_path, is_entry, number_of
 from schemas.model.errors import CorruptData
 
 HINT = "_last_checkpoint"
@@ -83,7 +83,7 @@ def examine(log: Path) -> Repair:
     base, bad = _newest_good(log, [path for path in names if path.name.endswith(".checkpoint.parquet")], sums)
     good = _good_run(log, base, sums)
     last = good[-1] if good else -1
-    above = [path for path in names if _is_entry(path) and number_of(path) > last]
+    above = [path for path in names if is_entry(path) and number_of(path) > last]
     told = max((number_of(log / name) for name in sums), default=-1)
     if told > last or (bad and not good) or any(number_of(path) > last + 2 for path in above):
         raise _damage(log, last, told)
@@ -99,10 +99,6 @@ def _damage(log: Path, last: int, told: int) -> CorruptData:
         f"The log {log} is damaged below what was reported: entry {last + 1} is missing, or not what was written.",
         way_out,
     )
-
-
-def _is_entry(path: Path) -> bool:
-    return path.suffix == ".json" and path.stem.isdigit()
 
 
 def _newest_good(log: Path, checkpoints: list[Path], sums: Sums) -> tuple[int | None, list[Path]]:

@@ -21,20 +21,25 @@ CHECKPOINT_EVERY = 20  # commits; each commit replays the entries since, 0.1 ms 
 
 
 class Snapshot:
-    """A table that exists, at one version. Whoever has it in hand holds the guard of its `Log`; it takes no lock."""
+    """A table that exists, at one version: the newest, unless an earlier one is asked for.
 
-    def __init__(self, root: Path, dataset: Dataset) -> None:
+    Whoever has it in hand holds the guard of its `Log`; it takes no lock.
+    """
+
+    def __init__(self, root: Path, dataset: Dataset, version: int | None = None) -> None:
         self.root = root
         self.dataset = dataset
         self.folder = root / "_delta_log"
         self._bounds = Bounds(self.folder)
         self._rows: tuple[int, ds.Dataset] | None = None  # as of a version: 3 ms a file to make
-        self.reopen()
+        self.reopen(version)
+        if version is not None:
+            self._bounds.follow(version)
 
-    def reopen(self) -> None:
+    def reopen(self, version: int | None = None) -> None:
         """Start from the newest checkpoint. UsageProblem where another binlake's table lies here."""
         try:
-            self.delta = DeltaTable(self.root.as_uri())
+            self.delta = DeltaTable(self.root.as_uri(), version=version)
         except DeltaError as error:
             raise _unreadable(self.root, error) from error
         new_columns(self.delta, self.dataset, self.root)

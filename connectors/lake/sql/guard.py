@@ -7,12 +7,13 @@ query or a table function that is not known here might write, and is refused bef
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections import defaultdict
+from dataclasses import dataclass
 
 import duckdb
 from duckdb import DuckDBPyConnection, Statement, StatementType
 
-from schemas.derived.queries import views
+from connectors.lake.sql.catalog import names
 from schemas.model.errors import UsageProblem
 
 _KINDS = (StatementType.SELECT, StatementType.EXPLAIN)
@@ -20,25 +21,43 @@ _QUERIES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE",
 
 # Not query() and json_execute_serialized_sql(), which run a text that no check has seen; not those that log, profile,
 # register, or read the memory at a given address.
-_TABLE_FUNCTION = re.compile(
-    "duckdb_(columns|constraints|databases|functions|keywords|memory|schemas|settings|tables|types|variables|views)"
-    "|generate_series|glob|histogram|histogram_values|icu_calendar_names|json_each|json_tree|pg_timezone_names"
-    "|parquet_(bloom_probe|file_metadata|full_metadata|kv_metadata|metadata|scan|schema)"
-    "|pragma_(database_size|platform|table_info|version)|query_table|range|repeat|repeat_row"
+_OF_VALUES_OR_FILES = re.compile(
+    "generate_series|glob|icu_calendar_names|json_each|json_tree|pg_timezone_names"
+    "|parquet_(bloom_probe|file_metadata|full_metadata|kv_metadata|metadata|scan|schema)|range|repeat|repeat_row"
     "|read_(blob|csv|csv_auto|json|json_auto|json_objects|ndjson|ndjson_auto|ndjson_objects|parquet|text)"
     "|sniff_csv|summary|test_all_types|unnest"
+)
+_OF_VIEWS = re.compile(
+    "duckdb_(columns|constraints|databases|functions|keywords|memory|schemas|settings|tables|types|variables|views)"
+    "|histogram|histogram_values|pragma_(database_size|platform|table_info|version)|query_table"
 )
 
 # Every part of a query has a type that ends in _NODE; every table function stands under the name "function".
 _PARTS = r"""
-SELECT key, atom ->> '$' FROM json_tree(json_serialize_sql(?))
+SELECT
+    CASE
+        WHEN key = 'function_name' AND path LIKE '%.function' THEN 'table function'
+        WHEN key = 'key' THEN 'subquery'
+        ELSE key
+    END,
+    atom ->> '$'
+FROM json_tree(json_serialize_sql(?))
 WHERE (key = 'type' AND (atom ->> '$') LIKE '%\_NODE' ESCAPE '\')
-    OR (key = 'function_name' AND path LIKE '%.function')
+    OR key IN ('function_name', 'table_name')
+    OR (key = 'key' AND path LIKE '%.cte\_map.map[%' ESCAPE '\')
 """
 
 
-def question(connection: DuckDBPyConnection, sql: str) -> Statement:
-    """The statement to run for a text. UsageProblem unless it is one SELECT, or EXPLAIN of one, that only reads."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The statement to run for a text, and the names of what it reads: views, macros, and what is none of ours."""
+
+    statement: Statement
+    names: frozenset[str]
+
+
+def question(connection: DuckDBPyConnection, sql: str) -> Question:
+    """What a text asks. UsageProblem unless it is one SELECT, or EXPLAIN of one, that only reads."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type not in _KINDS:
         raise _refusal()
@@ -46,9 +65,9 @@ def question(connection: DuckDBPyConnection, sql: str) -> Statement:
     explain, select = "", statement.query
     if statement.type is StatementType.EXPLAIN:
         explain, select = _explained(select)
-    _check(connection, select)
+    reads = _checked(connection, select)
     # Made anew from what was checked, lest an EXPLAIN that was taken apart wrongly runs something else.
-    return connection.extract_statements(explain + select)[0] if explain else statement
+    return Question(connection.extract_statements(explain + select)[0] if explain else statement, reads)
 
 
 def _explained(text: str) -> tuple[str, str]:
@@ -61,20 +80,22 @@ def _explained(text: str) -> tuple[str, str]:
     return "EXPLAIN ANALYZE " if analyze else "EXPLAIN ", select.decode()
 
 
-def _check(connection: DuckDBPyConnection, select: str) -> None:
-    parts = connection.execute(_PARTS, [select]).fetchall()
-    nodes = {name for key, name in parts if key == "type"}
-    if not nodes or not nodes <= _QUERIES:  # no node at all: the text is no SELECT
+def _checked(connection: DuckDBPyConnection, select: str) -> frozenset[str]:
+    """The names of what a query reads, once it is certain that it only reads."""
+    named = defaultdict[str, set[str]](set)
+    for kind, name in connection.execute(_PARTS, [select]).fetchall():
+        named[kind].add(name)
+    if not named["type"] or not named["type"] <= _QUERIES:  # no node at all: the text is no SELECT
         raise _refusal()
-    for key, name in parts:
-        if key == "function_name" and not (_TABLE_FUNCTION.fullmatch(name.lower()) or name.lower() in _ours()):
-            raise UsageProblem(f"The table function {name} is not available.", "Queries only read the lake.")
-
-
-@cache
-def _ours() -> frozenset[str]:
-    """What schemas/views defines, such as portfolio(quote) and resample(...); no query can define another."""
-    return frozenset(view.name for view in views())
+    ours, called = names(), {name.lower(): name for name in named["table function"]}
+    for name, spelled in called.items():
+        if name not in ours and not (_OF_VALUES_OR_FILES.fullmatch(name) or _OF_VIEWS.fullmatch(name)):
+            raise UsageProblem(f"The table function {spelled} is not available.", "Queries only read the lake.")
+    read, own = ({name.lower() for name in named[kind]} for kind in ("table_name", "subquery"))
+    functions = ours & {name.lower() for name in named["function_name"]}
+    listing = {name for name in called if not _OF_VALUES_OR_FILES.fullmatch(name)}
+    # A subquery may be named like the view that it reads.
+    return frozenset((read - {""} - (own - ours)) | functions | listing)
 
 
 def _refusal() -> UsageProblem:

@@ -1,6 +1,6 @@
 """DuckDB sessions over the current snapshots of a lake: read-only, offline, and unable to reach beyond the lake.
 
-A session is an in-memory database with the views that sql_views makes. It loads no extension and its configuration is
+A session is an in-memory database with the views of sql/views.py. It loads no extension and its configuration is
 locked.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import TypeVar
-from weakref import finalize
+from weakref import WeakKeyDictionary, finalize
 
 import duckdb
 import pyarrow as pa
@@ -22,8 +22,8 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from connectors.lake import Lake
 from connectors.lake.sql.errors import meant, problem, refused, vanished
-from connectors.lake.sql.guard import question
-from connectors.lake.sql.views import literal, make_views
+from connectors.lake.sql.guard import Question, question
+from connectors.lake.sql.views import Views, literal
 from schemas.datasets import DATASETS
 from schemas.model.errors import Problem, UsageProblem
 
@@ -44,8 +44,15 @@ _STREAMED_ROWS = 100_000  # at a time
 _INTERRUPTED_EVERY_S = 0.1
 
 
-def connect(lake: Lake, *, timeout_s: int | None = None, write: Path | None = None) -> DuckDBPyConnection:
+_views: WeakKeyDictionary[DuckDBPyConnection, Views] = WeakKeyDictionary()  # of every session
+
+
+def connect(
+    lake: Lake, *, timeout_s: int | None = None, write: Path | None = None, all_views: bool = False
+) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
+
+    `run` and `stream` make the views that a question needs; `all_views` makes them now, for who asks the connection.
 
     It reaches nothing outside the lake's folder and the folder `write`, which is made where it is missing; it loads
     nothing, and its settings are locked. A statement that takes longer than `timeout_s` is stopped. But it is not
@@ -57,8 +64,9 @@ def connect(lake: Lake, *, timeout_s: int | None = None, write: Path | None = No
     finalize(connection, rmtree, spill, ignore_errors=True)
     connection.execute("SET TimeZone = 'UTC'")  # else months and days would follow the machine's zone
     connection.execute("SET parquet_metadata_cache = true")  # each view over a table would read all its footers again
-    connection.execute("SET VARIABLE lake = ?", [str(lake.path)])
-    make_views(connection, lake)
+    views = _views[connection] = Views(lake)
+    if all_views:
+        views.make_all(connection)
     connection.execute(f"SET max_execution_time = {(timeout_s or 0) * 1000}")  # 0: no end
     folders = [lake.path] if write is None else [lake.path, _beside(lake, write)]
     connection.execute(f"SET allowed_directories = [{', '.join(literal(str(folder)) for folder in folders)}]")
@@ -84,7 +92,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:
     Anything else, and what DuckDB cannot answer, is a UsageProblem of one sentence; a damaged file is CorruptData that
     names it. When maintenance replaces a file under the query, the query runs once more on the newest snapshots.
     """
-    return _on_current_files(connection, _lake(connection), lambda: _whole(connection, sql))
+    return _on_current_files(connection, lambda: _whole(connection, sql))
 
 
 def stream(connection: DuckDBPyConnection, sql: str, shape: Shape | None = None) -> Answer:
@@ -92,29 +100,26 @@ def stream(connection: DuckDBPyConnection, sql: str, shape: Shape | None = None)
 
     A file that maintenance removes after the first part is TryLater: what was handed out cannot be taken back.
     """
-    lake = _lake(connection)
-    schema, batches = _on_current_files(connection, lake, lambda: _begun(connection, sql, shape))
-    return schema, _going_on(connection, lake, batches)
+    schema, batches = _on_current_files(connection, lambda: _begun(connection, sql, shape))
+    return schema, _going_on(connection, batches)
 
 
-def _lake(connection: DuckDBPyConnection) -> Lake:
-    row = connection.execute("SELECT getvariable('lake')").fetchone()
-    assert row is not None
-    return Lake.at(Path(row[0]))
-
-
-def _on_current_files(connection: DuckDBPyConnection, lake: Lake, work: Callable[[], Result]) -> Result:
-    """Do the work, and once more with new views when a file of the old ones has vanished."""
+def _on_current_files(connection: DuckDBPyConnection, work: Callable[[], Result]) -> Result:
+    """Do the work, and once more where a file has vanished, or another table's damage stood in its way."""
+    views = _views.get(connection)
     try:
         return work()
     except duckdb.Error as error:
-        if not vanished(error):
-            raise _problem(error, connection, lake) from None
+        if views is None or refused(error):
+            raise _problem(error, connection) from None
+        if vanished(error):
+            views.renew(connection)
+        elif not views.set_damage_aside(connection):
+            raise _problem(error, connection) from None
     try:
-        make_views(connection, lake)
         return work()
     except duckdb.Error as error:
-        raise _problem(error, connection, lake) from None
+        raise _problem(error, connection) from None
 
 
 def _whole(connection: DuckDBPyConnection, sql: str) -> pa.Table:
@@ -128,21 +133,25 @@ def _begun(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> Ans
     return schema, chain(first, batches)
 
 
-def _going_on(
-    connection: DuckDBPyConnection, lake: Lake, batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _going_on(connection: DuckDBPyConnection, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     try:
         yield from batches
     except duckdb.Error as error:
-        raise _problem(error, connection, lake) from None
+        raise _problem(error, connection) from None
 
 
 def _answer(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> Answer:
     with _duckdb_errors():
-        asked = connection.sql(question(connection, sql))
+        asked = _asked(connection, question(connection, sql))
         relation = shape(asked) if shape else asked
         reader = _stoppable(connection, lambda: relation.to_arrow_reader(_STREAMED_ROWS))
     return reader.schema, _parts(connection, reader)
+
+
+def _asked(connection: DuckDBPyConnection, question: Question) -> DuckDBPyRelation:
+    if connection in _views:
+        _views[connection].make(connection, question.names)
+    return connection.sql(question.statement)
 
 
 def _parts(connection: DuckDBPyConnection, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -176,11 +185,12 @@ def _duckdb_errors() -> Iterator[None]:
         raise meant(error) from None
 
 
-def _problem(error: duckdb.Error, connection: DuckDBPyConnection, lake: Lake) -> Problem:
+def _problem(error: duckdb.Error, connection: DuckDBPyConnection) -> Problem:
     if known := refused(error):
         return known
     tables = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    return problem(error, [name for (name,) in tables], _files(lake))
+    views = _views.get(connection)
+    return problem(error, [name for (name,) in tables], _files(views.lake) if views else [])
 
 
 def _files(lake: Lake) -> list[str]:

@@ -6,7 +6,7 @@ whoever asks it is told what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,28 +14,16 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from connectors.lake import Lake, Table
+from connectors.lake import Lake
+from connectors.lake.sql.catalog import BOUNDS, TABLES, Definition, definitions, needed, variable
 from connectors.lake.sql.errors import first_damaged, refusal, unreadable
+from connectors.lake.table import Parts
 from schemas.datasets import DATASETS
-from schemas.derived.queries import views
-from schemas.derived.sql import (
-    BOUND_COLUMNS,
-    BOUNDS_SCHEMA,
-    empty_rows,
-    intervals,
-    last_versions,
-    quoted,
-    series_views,
-    stored_columns,
-)
-from schemas.model.dataset import Dataset, Kind
+from schemas.derived.sql import BOUND_COLUMNS, BOUNDS_SCHEMA, empty_rows, quoted, stored_columns
+from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.fields import TEXT
 from schemas.model.series import Series
-
-Parts = list[tuple[Mapping[str, str], list[str]]]  # the files of each partition
-
-ATTEMPTS = 2  # since upkeep may remove a file between looking at the log and opening the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,57 +35,109 @@ class Snapshot:
     problem: Problem | None = None
 
 
-def make_views(connection: DuckDBPyConnection, lake: Lake) -> None:
-    """Make all views anew over the newest snapshots."""
-    _derive_once(connection)
-    snapshots = {dataset: _table_view(connection, lake, dataset) for dataset in DATASETS.values()}
-    connection.register("known_bounds", _known_bounds(snapshots))
-    connection.execute(f"CREATE OR REPLACE VIEW bounds AS {_bounds(snapshots)}")
+class Views:
+    """The views of one session. Each is made when a question first needs it; all speak of the logs as they were before.
 
+    It lives as long as its connection, and so does not hold it.
+    """
 
-def _derive_once(connection: DuckDBPyConnection) -> None:
-    """Make the views that read the tables while these are empty: over files, each would have DuckDB open them all."""
-    connection.register("known_bounds", BOUNDS_SCHEMA.empty_table())
-    connection.execute("CREATE OR REPLACE VIEW bounds AS FROM known_bounds")
-    for dataset in DATASETS.values():
-        leave_out(connection, dataset)
-    derive_views(connection)
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._made: set[Definition] = set()
+        self._look()
 
+    def _look(self) -> None:
+        self._versions = {dataset: self.lake.table(dataset).newest() for dataset in DATASETS.values()}
+        self._snapshots: dict[Dataset, Snapshot] = {}
+        self._refusing: set[Dataset] = set()
 
-def derive_views(connection: DuckDBPyConnection) -> None:
-    """Make every view that reads the tables and their bounds."""
-    connection.execute(f"CREATE OR REPLACE VIEW intervals AS {intervals()}")
-    for sql in _definitions():
-        connection.execute(sql)
+    def make(self, connection: DuckDBPyConnection, names: Collection[str]) -> None:
+        """Make the views that a question needs which names these."""
+        self._make(connection, needed(names))
 
+    def _make(self, connection: DuckDBPyConnection, wanted: Iterable[Definition]) -> None:
+        missing = [each for each in wanted if each not in self._made]
+        tables = [TABLES[each.name] for each in missing if each.name in TABLES]
+        for dataset in tables:
+            leave_out(connection, dataset)
+        if any(each.name == BOUNDS for each in missing):
+            self._fill_bounds(connection)
+        for each in missing:
+            connection.execute(each.sql)
+        for dataset in tables:
+            self._fill(connection, dataset)
+        self._made.update(missing)
 
-def _table_view(connection: DuckDBPyConnection, lake: Lake, dataset: Dataset) -> Snapshot:
-    """Make the view of a table over its newest snapshot. A file that cannot be opened leaves one that refuses."""
-    view = f"CREATE OR REPLACE VIEW {dataset.table} AS"
-    for _ in range(ATTEMPTS):
-        snapshot = _snapshot(lake.table(dataset))
-        problem = snapshot.problem
-        if problem:
-            break
+    def make_all(self, connection: DuckDBPyConnection) -> None:
+        """Make every view; what cannot be opened is known of them then."""
+        self._make(connection, definitions())
+        if self.set_damage_aside(connection):  # upkeep may have removed a file between the look at its log and at it
+            self.renew(connection)
+
+    def renew(self, connection: DuckDBPyConnection) -> None:
+        """Have the views that were made read the newest snapshots."""
+        self._look()
+        for each in self._made:
+            if each.name in TABLES:
+                self._fill(connection, TABLES[each.name])
+            elif each.name == BOUNDS:
+                self._fill_bounds(connection)
+        self.set_damage_aside(connection)
+
+    def set_damage_aside(self, connection: DuckDBPyConnection) -> bool:
+        """Have each table whose files cannot be opened refuse whoever asks for it; whether that is news of any."""
+        opened = [TABLES[each.name] for each in self._made if each.name in TABLES]
+        before = len(self._refusing)
+        for dataset in opened:
+            if dataset not in self._refusing and (problem := self._trouble(connection, dataset)):
+                self._refuse(connection, dataset, problem)
+        return len(self._refusing) > before
+
+    def _trouble(self, connection: DuckDBPyConnection, dataset: Dataset) -> Problem | None:
         try:
-            connection.execute(f"{view} {_rows(dataset, lake.path, snapshot.parts)}")
+            connection.sql(f"FROM {dataset.table}")
         except duckdb.Error as error:
-            problem = unreadable(error, [path for _, paths in snapshot.parts for path in paths])
+            return unreadable(error, [path for _, paths in self._snapshot(dataset).parts for path in paths])
+        return None
+
+    def _fill(self, connection: DuckDBPyConnection, dataset: Dataset) -> None:
+        snapshot = self._snapshot(dataset)
+        if snapshot.problem:
+            self._refuse(connection, dataset, snapshot.problem)
         else:
-            return snapshot
-    assert problem is not None
-    columns = ", ".join(f'{_refused_column(problem, sql)} AS "{name}"' for name, sql in stored_columns(dataset).items())
-    connection.execute(f"{view} SELECT {columns} {_refused(problem)}")
-    return snapshot
+            _set_rows(connection, dataset.table, _rows(dataset, self.lake.path, snapshot.parts))
+
+    def _refuse(self, connection: DuckDBPyConnection, dataset: Dataset, problem: Problem) -> None:
+        self._refusing.add(dataset)
+        columns = (f'{_refused_column(problem, sql)} AS "{name}"' for name, sql in stored_columns(dataset).items())
+        _set_rows(connection, dataset.table, f"SELECT {', '.join(columns)} {_refused(problem)}")
+
+    def _fill_bounds(self, connection: DuckDBPyConnection) -> None:
+        snapshots = {dataset: self._snapshot(dataset) for dataset in DATASETS.values()}
+        connection.register("known_bounds", _known_bounds(snapshots))
+        _set_rows(connection, BOUNDS, _bounds(snapshots))
+
+    def _snapshot(self, dataset: Dataset) -> Snapshot:
+        """Files and bounds of one version, lest rows committed in between look uncovered, or coverage look empty."""
+        if dataset not in self._snapshots:
+            try:
+                self._snapshots[dataset] = Snapshot(*self.lake.table(dataset).as_of(self._versions[dataset]))
+            except Problem as problem:
+                self._snapshots[dataset] = Snapshot([], [], problem)
+        return self._snapshots[dataset]
+
+
+def _set_rows(connection: DuckDBPyConnection, name: str, sql: str) -> None:
+    connection.execute(f"SET VARIABLE {variable(name)} = ?", [sql])
 
 
 def leave_out(connection: DuckDBPyConnection, dataset: Dataset) -> None:
-    """Make a table's view anew without any rows. Whoever asks it then has to know that nothing can be known of it."""
-    connection.execute(f"CREATE OR REPLACE VIEW {dataset.table} AS {empty_rows(dataset)}")
+    """Have a table's view show no rows. Whoever asks it then has to know that nothing can be known of it."""
+    _set_rows(connection, dataset.table, empty_rows(dataset))
 
 
 def leave_out_damage(connection: DuckDBPyConnection, lake: Lake, dataset: Dataset) -> bool:
-    """Make a table's view anew without the data files that cannot be read to their end; whether there were any.
+    """Have a table's view show no rows of the data files that cannot be read to their end; whether there were any.
 
     Reads every file. Whoever asks the view then has to know whether what it asks for lies in one that is left out.
     """
@@ -105,20 +145,8 @@ def leave_out_damage(connection: DuckDBPyConnection, lake: Lake, dataset: Datase
     damaged = {path for _, paths in parts for path in paths if first_damaged([path])}
     sound = [(values, [path for path in paths if path not in damaged]) for values, paths in parts]
     rows = _rows(dataset, lake.path, [(values, paths) for values, paths in sound if paths])
-    connection.execute(f"CREATE OR REPLACE VIEW {dataset.table} AS {rows}")
+    _set_rows(connection, dataset.table, rows)
     return bool(damaged)
-
-
-def _snapshot(table: Table) -> Snapshot:
-    """Files and bounds of one version, lest rows committed in between look uncovered, or coverage look empty."""
-    try:
-        while True:
-            version = table.version()
-            parts, series = table.parts(), table.series()
-            if table.version() == version:
-                return Snapshot(parts, series)
-    except Problem as problem:
-        return Snapshot([], [], problem)
 
 
 def _refused(problem: Problem) -> str:
@@ -132,16 +160,6 @@ def _refused_column(problem: Problem, sql: str) -> str:
     DuckDB must not see that it holds no value: it would answer without asking for a row.
     """
     return f"CAST(error({literal(refusal(problem))}) AS {sql})"
-
-
-def _definitions() -> Iterator[str]:
-    """The statement of every view that reads the tables, each after those it reads."""
-    for dataset in DATASETS.values():
-        if dataset.kind is Kind.VERSIONS:
-            yield f"CREATE OR REPLACE VIEW {dataset.name} AS {last_versions(dataset)}"
-    for name, sql in series_views().items():
-        yield f"CREATE OR REPLACE VIEW {name} AS {sql}"
-    yield from (view.sql for view in views())
 
 
 def _rows(dataset: Dataset, lake: Path, parts: Parts) -> str:

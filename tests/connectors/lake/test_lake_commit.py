@@ -18,7 +18,7 @@ from support.lakes import candle_series, order_series, price_series, rows_of, sm
 
 from connectors.lake import Lake, Move, Stale, Table
 from connectors.lake.log.snapshot import CHECKPOINT_EVERY
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import connect, run
 from schemas.datasets.market import KLINES, PRICES
 from schemas.model.cursor import rising
 from schemas.model.series import Series
@@ -154,7 +154,8 @@ def test_fields_that_are_no_longer_declared_are_left_alone(lake: Lake) -> None:
     table.commit(candles("A", range(3, 4)), [move(table, "A", 4)])
     assert dict(table.series())[candle_series("A")] == {"since": 0, "until": 4, "walked_at": 7, "revision": 2}
     with connect(lake) as session:
-        assert session.execute("SELECT epoch_us(until), revision FROM bounds").fetchall() == [(4, 2)]
+        found = run(session, "SELECT epoch_us(until) AS until, revision FROM bounds").to_pylist()
+    assert found == [{"until": 4, "revision": 2}]
 
 
 def test_a_snapshot_must_be_newer(lake: Lake) -> None:

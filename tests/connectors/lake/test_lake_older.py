@@ -12,7 +12,7 @@ from support.lakes import at, rows_of
 from support.old_lake import TABLES, write_old_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import connect, run
 from schemas.datasets import DATASETS
 
 WAS_REQUIRED = {"fills": "quote_qty", "tickers": "quote_volume", "balances": "locked"}
@@ -45,7 +45,7 @@ def by_duckdb(lake: Lake, name: str) -> pa.Table:
 
 
 def by_view(lake: Lake, name: str) -> pa.Table:
-    return connect(lake).sql(f"SELECT * FROM {name}").to_arrow_table()
+    return run(connect(lake), f"SELECT * FROM {name}")
 
 
 def values(rows: pa.Table, name: str) -> list[Decimal | None]:

@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def writing(home: Path) -> DuckDBPyConnection:
     """A session that may write in the folder `results`."""
-    return connect(small_lake(home), write=Path("results"))
+    return connect(small_lake(home), write=Path("results"), all_views=True)
 
 
 def test_results_are_saved_beside_the_lake(home: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_file_of_ones_own_is_joined(home: Path, writing: DuckDBPyConnection) -
 
 def test_data_of_python_is_joined_without_any_folder(home: Path) -> None:
     """What is registered under a name is a table of every connection."""
-    with connect(small_lake(home)) as lake:
+    with connect(small_lake(home), all_views=True) as lake:
         lake.register("mine", pa.table({"symbol": ["BTCUSDT"], "weight": [2]}))
         assert lake.sql("SELECT price * weight FROM prices JOIN mine USING (symbol)").fetchall() == [(14,)]
 

@@ -1,0 +1,91 @@
+"""Every view of a session as a statement, and which of them a question needs. The same for every lake.
+
+The view of a table reads what a variable of the session says. So it costs nothing to make, and those above it neither:
+over files, each would have DuckDB open them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from schemas.datasets import DATASETS
+from schemas.derived.queries import views
+from schemas.derived.sql import intervals, last_versions, series_views
+from schemas.model.dataset import Kind
+
+BOUNDS = "bounds"
+TABLES = {dataset.table: dataset for dataset in DATASETS.values()}
+
+_WORD = re.compile(r"'[^']*'|(\w+)")  # those of a text in quotes name nothing
+_MADE = re.compile(r"CREATE OR REPLACE (?:VIEW|MACRO) (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A view or macro: its name in SQL, the statement that makes it, and the names of the others that it reads."""
+
+    name: str
+    sql: str
+    reads: frozenset[str]
+
+
+@cache
+def definitions() -> tuple[Definition, ...]:
+    """All views and macros, each after those that it reads."""
+    statements = [
+        *(_view(name, f"FROM query(getvariable('{variable(name)}'))") for name in (*TABLES, BOUNDS)),
+        *derived(),
+    ]
+    named = [(_name(sql), sql) for sql in statements]
+    all_names = {name for name, _ in named}
+    return tuple(Definition(name, sql, frozenset(all_names.intersection(_WORD.findall(sql)))) for name, sql in named)
+
+
+@cache
+def names() -> frozenset[str]:
+    """The name of every view and macro."""
+    return frozenset(each.name for each in definitions())
+
+
+def derived() -> Iterator[str]:
+    """The statements of those that read the tables and their bounds."""
+    yield _view("intervals", intervals())
+    for dataset in DATASETS.values():
+        if dataset.kind is Kind.VERSIONS:
+            yield _view(dataset.name, last_versions(dataset))
+    for name, sql in series_views().items():
+        yield _view(name, sql)
+    yield from (view.sql for view in views())
+
+
+def variable(name: str) -> str:
+    """The variable that holds the query for the rows of a table or of the bounds."""
+    return f"{name}_rows"
+
+
+def needed(named: Collection[str]) -> list[Definition]:
+    """What has to be there for a question that names these, each after those it reads.
+
+    That is everything for a name that is none of ours: what stands behind it may list the views, or speak of any.
+    """
+    if not names().issuperset(named):
+        return list(definitions())
+    wanted, found = set(named), list[Definition]()
+    for each in reversed(definitions()):
+        if each.name in wanted:
+            wanted |= each.reads
+            found.append(each)
+    return found[::-1]
+
+
+def _view(name: str, sql: str) -> str:
+    return f"CREATE OR REPLACE VIEW {name} AS {sql}"
+
+
+def _name(sql: str) -> str:
+    made = _MADE.match(sql)
+    assert made is not None, f"this makes no view: {sql}"
+    return made[1]

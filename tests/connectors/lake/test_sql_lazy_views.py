@@ -1,0 +1,103 @@
+"""Views are made as questions need them, which nobody can tell by the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from duckdb import DuckDBPyConnection
+from support.lakes import filled, put, small_lake
+
+from connectors.lake import Lake
+from connectors.lake.sql.session import connect, run
+from schemas.datasets import DATASETS
+from schemas.datasets.market import KLINES, PRICES, TICKERS
+from schemas.derived.queries import views
+
+MINUTE = {
+    "market": "spot",
+    "symbol": "A",
+    "interval": "1m",
+    "open_time": "2026-01-01 00:00",
+    "close_time": "2026-01-01 00:00:59.999",
+}
+SEEN = {"market": "spot", "symbol": "A", "price": 1, "observed_at": "2026-01-01"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = small_lake(tmp_path)
+    put(lake, KLINES, MINUTE)
+    put(lake, PRICES, SEEN, observed_at={"spot": "2026-01-01"})
+    return lake
+
+
+def made(session: DuckDBPyConnection) -> set[str]:
+    """The views that are there, looked up without asking the session's guard."""
+    return {name for (name,) in session.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
+
+
+def test_a_question_makes_only_the_views_that_it_needs(lake: Lake) -> None:
+    """What a question does not read is neither made nor opened for it; what it reads, with all below it, is there."""
+    with connect(lake) as session:
+        run(session, "SELECT 1")
+        assert not made(session)
+        run(session, "SELECT count(*) FROM candles")
+        assert made(session) == {"candles", "klines"}
+        run(session, "SELECT count(*) FROM portfolio_total('BTC')")
+        assert made(session) >= {"latest_balances", "latest_prices", "symbols"}
+        assert "orders" not in made(session)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES",
+        "SELECT table_name AS name FROM information_schema.tables",
+        "SELECT view_name AS name FROM duckdb_views() WHERE NOT internal",
+    ],
+)
+def test_a_question_about_the_views_sees_them_all(lake: Lake, sql: str) -> None:
+    """A list of the views holds every dataset and every view, whatever was asked before."""
+    with connect(lake) as session:
+        listed = set(run(session, sql)["name"].to_pylist())
+    macros = {"bucket", "slot", "slot_start", "is_open", "resample", "portfolio_usdt", "portfolio_total_usdt"}
+    assert listed >= DATASETS.keys() | {"bounds", "intervals"} | ({view.name for view in views()} - macros)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH klines AS (FROM klines) SELECT count(*) AS n FROM klines",
+        "SELECT count(*) AS n FROM KLINES",
+        'SELECT count(*) AS n FROM memory.main."klines"',
+        "SELECT count(*) AS n FROM query_table('kl' || 'ines')",
+        "SELECT (SELECT count(*) FROM klines) AS n",
+        "SELECT count(*) AS n FROM resample('spot', 'A', '1m', '5m')",
+        "SELECT slot(TIMESTAMPTZ '1970-01-01 00:00:01+00', '1m', 1000000, 0) AS n",
+        "SELECT count(*) AS n FROM (DESCRIBE klines) WHERE column_name = 'open_time'",
+    ],
+)
+def test_a_view_is_found_however_it_is_named(lake: Lake, sql: str) -> None:
+    """The first question of a session finds what it names, in whatever spelling and wherever in the question."""
+    with connect(lake) as session:
+        assert run(session, sql)["n"].to_pylist() == [1]
+
+
+def test_a_table_first_asked_later_is_as_the_session_began(lake: Lake) -> None:
+    """Rows, bounds and tables that come after a session began are in none of its answers, whichever it asks first."""
+    with connect(lake) as session:
+        assert run(session, "FROM klines").num_rows == 1
+        put(lake, PRICES, SEEN | {"observed_at": "2026-02-01"}, observed_at={"spot": "2026-02-01"})
+        put(lake, TICKERS, filled(TICKERS, "2026-02-01"))
+        assert run(session, "FROM prices").num_rows == 1
+        assert run(session, "FROM tickers").num_rows == 0
+        assert run(session, "SELECT month(observed_at) AS month FROM bounds")["month"].to_pylist() == [1]
+
+
+def test_whoever_asks_the_connection_finds_every_view(lake: Lake) -> None:
+    """A connection that is handed out has all views, and one over a damaged table costs no other."""
+    Path(lake.table(PRICES).files()[0]).write_bytes(b"not Parquet at all")
+    with connect(lake, all_views=True) as session:
+        assert made(session) >= DATASETS.keys()
+        assert session.sql("FROM series_rows WHERE dataset = 'klines'").fetchall()
