@@ -6,7 +6,9 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from connectors.binance.sites import resolve
@@ -135,6 +138,9 @@ class _Document:
 
 
 def _compose(path: Path, text: str) -> Node | None:
+    with suppress(YAMLError):  # to be said in the words of the other parser, which is ten times as slow
+        if _depth(text) <= MAX_DEPTH:  # with more, libyaml would overflow the stack
+            return cast("Node | None", YAML(typ="safe").compose(text))
     try:
         return cast("Node | None", YAML(typ="safe", pure=True).compose(text))
     except RecursionError:
@@ -146,6 +152,15 @@ def _compose(path: Path, text: str) -> Node | None:
     except YAMLError:
         raise UsageProblem(f"{path} holds characters that YAML does not allow.", "Save it as plain text.") from None
     raise UsageProblem(f"{path}, line {line}: this is not YAML: {said}.", "Check colons, quotes and indentation.")
+
+
+def _depth(text: str) -> int:
+    """How deep mappings and lists lie in one another."""
+    steps = (
+        isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        for event in YAML(typ="safe").parse(text)
+    )
+    return max(accumulate(steps), default=0)
 
 
 def _read(path: Path) -> str:
