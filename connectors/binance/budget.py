@@ -41,11 +41,14 @@ _EVERY_POOL = "*"
 _PRIMARY = 0xFF  # of an extended error code of SQLite, the part that says what kind it is
 _FREE_SPACE = "Free some space there."
 _OTHER_PLACE = "Make its folder writable, or set XDG_STATE_HOME to one that is."
+_ONE_MINUTES_S = 90  # what the exchange counts in one minute was sent within so long: an answer takes 30 s at most
 _LARGEST_LIMIT = 10**12  # what an exchange without limits may print, and what the file can hold
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spent (
     pool TEXT, minute INTEGER, used INTEGER, paced_to_s REAL, PRIMARY KEY (pool, minute)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent (
+    pool TEXT, second INTEGER, weight INTEGER, PRIMARY KEY (pool, second)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS limits (pool TEXT PRIMARY KEY, weight INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed (
     pool TEXT PRIMARY KEY, until_s REAL, banned INTEGER, from_s REAL, lasts_s REAL) WITHOUT ROWID;
@@ -58,6 +61,11 @@ _CHARGE = """
 INSERT INTO spent VALUES (:pool, :minute, :weight, :paced_to_s)
 ON CONFLICT DO UPDATE SET used = used + excluded.used, paced_to_s = excluded.paced_to_s
 """
+_SEND = """
+INSERT INTO sent VALUES (:pool, :second, :weight) ON CONFLICT DO UPDATE SET weight = weight + excluded.weight
+"""
+_FORGET_SENT = "DELETE FROM sent WHERE pool = :pool AND second NOT BETWEEN :second - :kept AND :second"
+_SENT = "SELECT coalesce(sum(weight), 0) FROM sent WHERE pool = ? AND second BETWEEN ? AND ?"
 _CORRECT = """
 INSERT INTO spent VALUES (:pool, :minute, :used, 0)
 ON CONFLICT DO UPDATE SET used = max(used, excluded.used)
@@ -191,6 +199,15 @@ class Budget:
         with suppress(_HeldError), self._transaction() as db:  # the next answer tells again
             db.execute(_CORRECT, {"pool": self._key(pool.name), "minute": minute, "used": used})
 
+    def sent(self, pool: Pool) -> int:
+        """What all processes sent that the exchange may count in the minute of an answer that has just come, at most.
+
+        Measured on the machine's even clock: when exactly the exchange's minute turned does not matter to it.
+        """
+        second = int(self._even_s())
+        ((weight,),) = self._rows(_SENT, self._key(pool.name), second - _ONE_MINUTES_S, second)
+        return int(weight)
+
     def learn(self, pool: Pool, limit: int) -> None:
         """Take over the limit that the exchange prints, unless it cannot be one."""
         if 0 < limit <= _LARGEST_LIMIT and limit != self._limit(pool):
@@ -234,7 +251,11 @@ class Budget:
         row = {"pool": self._key(pool.name), "minute": _minute(minute.now_s)}
         if not minute.used:
             db.execute(_FORGET, {**row, "kept": _KEPT_MINUTES})
-        db.execute(_CHARGE, {**row, "weight": weight, "paced_to_s": self._even_s() + minute.ahead_after(weight)})
+        now_s = self._even_s()
+        db.execute(_CHARGE, {**row, "weight": weight, "paced_to_s": now_s + minute.ahead_after(weight)})
+        sent = {"pool": row["pool"], "second": int(now_s)}
+        db.execute(_FORGET_SENT, {**sent, "kept": _ONE_MINUTES_S})
+        db.execute(_SEND, {**sent, "weight": weight})
 
     def _block_left(self, pool: Pool) -> tuple[float, str] | None:
         """How long the exchange wants to be left alone. What outlasts patience raises."""

@@ -72,6 +72,7 @@ class Request:
     weight: int
     used_weight: int | None
     latency_ms: int | None
+    own_weight: int | None
 
 
 @dataclass(slots=True)
@@ -322,6 +323,7 @@ class Client:
             weight=call.weight,
             used_weight=used,
             latency_ms=round((answer.answered_s - answer.asked_s) * 1000) if answered else None,
+            own_weight=None if used is None else self._budget.sent(call.endpoint.pool),
         )
 
 

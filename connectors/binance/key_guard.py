@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.binance.client import Client
+from connectors.binance.clock import instant_us
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.endpoints.spot import ACCOUNT
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
@@ -51,11 +52,17 @@ Printed = Mapping[str, Any]  # what the exchange prints about a key
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """Whose key it is, what it may do, and what its owner should know."""
+    """Whose key it is, what it may do, and what its owner should know.
+
+    What the exchange does not say, or not in a way that can be read, is None.
+    """
 
     uid: int
     permissions: frozenset[str]
     warnings: tuple[str, ...] = ()
+    ip_restricted: bool | None = None
+    created_us: int | None = None
+    expires_us: int | None = None
 
 
 class _Account(msgspec.Struct):
@@ -73,7 +80,20 @@ async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
     _refuse_trading(printed, allow)
     _refuse_unknown(printed, allow)
     granted = frozenset(name for name in printed.keys() - _NO_PERMISSIONS if _is_permission(name, printed[name]))
-    return KeyFacts(await _uid(client), granted, tuple(_warnings(printed)))
+    restricted = printed.get("ipRestrict")
+    return KeyFacts(
+        await _uid(client),
+        granted,
+        tuple(_warnings(printed)),
+        restricted if isinstance(restricted, bool) else None,
+        _instant(printed, "createTime"),
+        _instant(printed, "tradingAuthorityExpirationTime"),
+    )
+
+
+def _instant(printed: Printed, name: str) -> int | None:
+    value = printed.get(name)
+    return instant_us(value) if type(value) is int else None
 
 
 def asked_of_key() -> tuple[Endpoint, ...]:

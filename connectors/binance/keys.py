@@ -65,6 +65,7 @@ class KeyPair:
 
     api_key: Secret
     fingerprint: str
+    kind: str  # HMAC, RSA or Ed25519
     _signature: Callable[[bytes], str] = field(repr=False)
 
     def sign(self, payload: bytes) -> str:
@@ -79,12 +80,12 @@ class KeyPair:
         def signature(payload: bytes) -> str:
             return hmac.new(shared.reveal().encode(), payload, hashlib.sha256).hexdigest()
 
-        return cls(api_key, _fingerprint(api_key), signature)
+        return cls(api_key, _fingerprint(api_key), "HMAC", signature)
 
     @classmethod
     def from_pem(cls, api_key: Secret, pem: bytes, passphrase: Secret | None = None) -> KeyPair:
         """A key whose secret is a private key in PEM; RSA or Ed25519 is told from the key itself."""
-        return cls(api_key, _fingerprint(api_key), _asymmetric(pem, passphrase))
+        return cls(api_key, _fingerprint(api_key), *_asymmetric(pem, passphrase))
 
 
 def _plain(secret: Secret, what: str) -> str:
@@ -99,12 +100,13 @@ def _fingerprint(api_key: Secret) -> str:
     return hashlib.sha256(_plain(api_key, "The API key").encode()).hexdigest()[:8]
 
 
-def _asymmetric(pem: bytes, passphrase: Secret | None) -> Callable[[bytes], str]:
+def _asymmetric(pem: bytes, passphrase: Secret | None) -> tuple[str, Callable[[bytes], str]]:
+    """The kind of a private key, and how it signs."""
     key = _load(pem, passphrase)
     if isinstance(key, RSAPrivateKey):
-        return lambda payload: base64.b64encode(key.sign(payload, PKCS1v15(), SHA256())).decode()
+        return "RSA", lambda payload: base64.b64encode(key.sign(payload, PKCS1v15(), SHA256())).decode()
     if isinstance(key, Ed25519PrivateKey):
-        return lambda payload: base64.b64encode(key.sign(payload)).decode()
+        return "Ed25519", lambda payload: base64.b64encode(key.sign(payload)).decode()
     raise AccessRefused("The private key is neither RSA nor Ed25519.", _GENERATE)
 
 

@@ -91,6 +91,10 @@ class Lake:
                 self._tables[dataset.table] = Table(self.path / dataset.table, dataset, self.path / ".locks")
             return self._tables[dataset.table]
 
+    def alone(self, task: str) -> AbstractContextManager[None]:
+        """Let one process and thread at a time do a task: what it finds stays true until it has committed."""
+        return held(self.path / ".locks" / task)
+
     def pin(self, account: str, uid: int) -> None:
         """Bind an account's name to the exchange's uid, for life."""
         with disk_problems(self.path, "the account was not pinned"), _label_lock(self.path):

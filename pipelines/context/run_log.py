@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +25,7 @@ class Journal:
 
     flow: str
     run: str = ""
+    account: str | None = None
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,10 +51,11 @@ class Journal:
         return failures
 
     def _request_rows(self) -> pa.Table:
+        process = {"run": self.run, "host": platform.node(), "pid": os.getpid()}
         return rows_of(
             API_REQUESTS,
             [
-                {"run": self.run, "n": n, **{name: getattr(request, name) for name in API_REQUESTS.schema.names[2:]}}
+                {"n": n, "account": self.account if request.key_fingerprint else None, **process, **asdict(request)}
                 for n, request in enumerate(self.requests, start=1)
             ],
         )

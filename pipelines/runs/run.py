@@ -16,8 +16,10 @@ from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.endpoints import CLOCKS
 from connectors.binance.key_guard import check_key
+from connectors.binance.keys import KeyPair
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
+from pipelines.context.key_log import note_key
 from pipelines.context.progress import Progress, following
 from pipelines.context.receipts import Failure, Outcome, Receipt, Tally
 from pipelines.context.run_log import Journal
@@ -30,7 +32,8 @@ from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named
 from pipelines.settings.markets import family_of
-from schemas.config.flows import TRADED, Account, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
+from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
+from schemas.datasets.journal import KEY_FACTS
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
 from schemas.model.instants import wall_clock
@@ -149,7 +152,7 @@ async def open_run(
     flow, site = flow_named(config, name), resolve(config.exchange)
     keys = await asyncio.to_thread(keys_for, config, flow)  # a command may take its time
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
-    journal = Journal(name)
+    journal = Journal(name, account=flow.account if isinstance(flow, AccountFlow) else None)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:
         client = Client(site, budget, keys, on_request=journal.note, sleep=pause, family=family_of(flow))
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop, again=again)
@@ -162,17 +165,23 @@ async def open_run(
         ):
             try:
                 if isinstance(flow, AccountFlow):
-                    run.note = await _admit(session, flow, config.accounts[flow.account])
+                    await _admit(run, flow.account, config.accounts[flow.account].allow, keys)
                 yield run
             finally:
-                run.unwritten = await asyncio.to_thread(journal.write, lake, run.receipts)
+                run.unwritten += await asyncio.to_thread(journal.write, lake, run.receipts)
 
 
-async def _admit(session: Session, flow: AccountFlow, account: Account) -> str:
-    """Let only a key in that reads the account it always read. Returns what a person should know about it."""
-    facts = await check_key(session.client, account.allow)
-    await asyncio.to_thread(session.lake.pin, flow.account, facts.uid)
-    return " ".join(facts.warnings)
+async def _admit(run: Run, account: str, allow: Collection[str], keys: KeyPair | None) -> None:
+    """Let only a key in that reads the account it always read, and write down what is new about it."""
+    session = run.session
+    facts = await check_key(session.client, allow)
+    assert keys is not None  # noqa: S101 - without a key nothing was answered
+    await asyncio.to_thread(session.lake.pin, account, facts.uid)
+    run.note = " ".join(facts.warnings)
+    try:
+        await asyncio.to_thread(note_key, session.lake, account, keys, facts, session.client.now_us())
+    except Exception as error:  # noqa: BLE001 - a damaged journal costs no data
+        run.unwritten.append(Failure.of(KEY_FACTS.table, error))
 
 
 def archive_for(site: Site, flow: Flow, pause: Pause = asyncio.sleep) -> AbstractAsyncContextManager[Archive | None]:

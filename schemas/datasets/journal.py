@@ -1,4 +1,4 @@
-"""What binlake writes down about its own work: gaps, corrections, runs, requests, check results."""
+"""What binlake writes down about its own work: gaps, corrections, runs, requests, keys, check results."""
 
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.fields import EXTRA, FLAG, ID, TEXT, TIME, Column
@@ -95,11 +95,40 @@ API_REQUESTS = Dataset(
         Column("weight", ID, "declared weight"),
         Column("used_weight", ID, "the pool's use this minute after the header", null="without one"),
         Column("latency_ms", ID, "from sending to the last byte", null="when no answer came"),
+        Column("account", TEXT, "the account whose key signed it", null="when public, or of an earlier binlake"),
+        Column("host", TEXT, "name of the machine that sent it", null="of an earlier binlake"),
+        Column("pid", ID, "process that sent it", null="of an earlier binlake"),
+        Column(
+            "own_weight",
+            ID,
+            "what all processes of this user had spent of the pool on this machine in the 90 seconds before the answer",
+            null="without a header, or of an earlier binlake",
+        ),
     ),
     key=("run", "n"),
     kind=Kind.LOG,
     clock="asked_at",
     partition=("month",),
+)
+
+KEY_FACTS = Dataset(
+    name="key_facts",
+    doc="What the exchange says of each API key that a run was let in with; a row whenever something of it changed.",
+    columns=(
+        Column("account", TEXT, "the account's name in flows.yaml"),
+        Column("fingerprint", TEXT, "first 8 hex digits of the SHA-256 of the key"),
+        Column("uid", ID, "the exchange's id of the account"),
+        Column("kind", TEXT, "HMAC, RSA or Ed25519"),
+        Column("permissions", EXTRA, "JSON list of what the key may do, by the exchange's names, sorted"),
+        Column("ip_restricted", FLAG, "whether only some addresses may use it", null="where the exchange does not say"),
+        Column("created", TIME, "when it was made", null="where the exchange does not say"),
+        Column("expires", TIME, "when its permission to trade ends", null="where the exchange names no end"),
+        Column("state", TEXT, "admitted; retired once another key took its place"),
+        Column("seen_at", TIME, "when this version was seen"),
+    ),
+    key=("account", "fingerprint", "seen_at"),
+    kind=Kind.VERSIONS,
+    clock="seen_at",
 )
 
 CHECK_RESULTS = Dataset(

@@ -456,3 +456,18 @@ def test_a_budget_file_that_cannot_be_written_is_told_another_place(tmp_path):
     db.close()
     with pytest.raises(Problem, match=r"Not a directory.*XDG_STATE_HOME"):
         Budget(path / "deeper" / "budget.sqlite", "live")
+
+
+async def test_what_was_sent_is_known_to_all_and_for_as_long_as_it_may_count(tmp_path):
+    """All processes see what each sent of a pool in the last 90 seconds, whatever the exchange counted besides."""
+    time = VirtualTime()
+    ours, other = (Budget(tmp_path / "budget.sqlite", "live", clock=time, sleep=time.sleep) for _ in range(2))
+    await ours.spend(SPOT, 20)
+    await other.spend(SPOT, 5)
+    ours.correct(SPOT, 400, time())
+    assert (ours.sent(SPOT), other.sent(SPOT), ours.sent(sapi_by_ip("/a"))) == (25, 25, 0)
+    time.now_s += 89
+    await ours.spend(SPOT, 1)
+    assert other.sent(SPOT) == 26
+    time.now_s += 2
+    assert other.sent(SPOT) == 1

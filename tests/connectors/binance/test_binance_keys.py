@@ -39,7 +39,7 @@ def test_published_vectors(vector):
 def test_published_signatures_survive_the_wire(vector):
     """Signatures whose keys are unpublished read back the same from a wire form of unreserved characters only."""
     published = VECTORS["wire_only"][vector]
-    wire = KeyPair(API_KEY, "00000000", lambda _: published).sign(b"")
+    wire = KeyPair(API_KEY, "00000000", "RSA", lambda _: published).sign(b"")
     assert unquote(wire) == published
     assert not set(wire) & set("+/=")
 
@@ -47,7 +47,7 @@ def test_published_signatures_survive_the_wire(vector):
 def test_a_published_wire_form_is_ours():
     """The one signature that is published percent-encoded comes out byte for byte."""
     published = VECTORS["wire_only"]["R3"]
-    assert KeyPair(API_KEY, "00000000", lambda _: published).sign(b"") == VECTORS["r3_on_the_wire"]
+    assert KeyPair(API_KEY, "00000000", "RSA", lambda _: published).sign(b"") == VECTORS["r3_on_the_wire"]
 
 
 def test_a_secret_does_not_show():
