@@ -17,7 +17,7 @@ from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, text, write, write_json
 from pipelines.cli.tables import write_table
 from pipelines.quality.checks import CheckResult, record, run_checks
-from pipelines.quality.expectations import schedules
+from pipelines.quality.expectations import key_terms, schedules
 from pipelines.settings.loader import load
 from schemas.derived.queries import Severity
 from schemas.model.errors import CorruptData, Problem
@@ -35,11 +35,11 @@ def check(
     """Run all checks: each is one query for rows that break a promise. The results are recorded."""
     spec, now = load(config), datetime.now(UTC)
     lake = Lake.at(spec.lake)
-    results = run_checks(lake, schedules(spec, lake, now), now, names, spec.checks)
+    results = run_checks(lake, schedules(spec, lake, now), now, names, spec.checks, key_terms(spec))
     if json:
-        write_json([_with_rows(result) for result in results])
+        write_json(as_json(results))
     else:
-        _show(results, [each for each in results if show_all or not each.passed])
+        show_results(results, show_all=show_all)
     try:
         record(lake, results, uuid4().hex, now)
     except Problem as problem:  # such as a lake that may only be read
@@ -48,7 +48,14 @@ def check(
     return CorruptData.exit_code if any(result.breaks(fail_on) for result in results) else 0
 
 
-def _show(results: Sequence[CheckResult], shown: Sequence[CheckResult]) -> None:
+def as_json(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    """The results with their first offending rows."""
+    return [asdict(result) | {"passed": result.passed, "sample": list(map(loads, result.sample))} for result in results]
+
+
+def show_results(results: Sequence[CheckResult], *, show_all: bool = False) -> None:
+    """The checks that do not hold, or all, as a table, and the first offending rows of each."""
+    shown = [each for each in results if show_all or not each.passed]
     if shown:
         header = ("", "check", "offending rows", "what it promises")
         write_table(header, [(_verdict(each), each.name, _count(each), each.promise) for each in shown])
@@ -62,10 +69,6 @@ def summary(results: Sequence[CheckResult]) -> str:
     verdicts = Counter(map(_verdict, results))
     others = [f"{verdicts[name]:,} {said}" for name, said in _VERDICTS.items() if verdicts[name]]
     return f"{verdicts['ok']:,} of {len(results):,} checks passed{'; ' if others else ''}{', '.join(others)}."
-
-
-def _with_rows(result: CheckResult) -> dict[str, Any]:
-    return asdict(result) | {"passed": result.passed, "sample": list(map(loads, result.sample))}
 
 
 def _verdict(result: CheckResult) -> str:

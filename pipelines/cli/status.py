@@ -16,6 +16,7 @@ from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.cli.coverage_map import write_map
 from pipelines.cli.flow_status import flow_statuses, show_flows
+from pipelines.cli.key_status import show_keys
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, write, write_json
 from pipelines.cli.tables import lag, write_table
@@ -72,6 +73,8 @@ def status(
         if not series:
             write("\n")
             _flows(connection, spec, config, json=False)
+            if spec.accounts:
+                damaged |= _keys(connection, spec)
         say(*(f"Flow {row['flow']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
     for name, problem in damaged.items():
         complain(f"The status of {name} cannot be told: {problem}")
@@ -87,6 +90,15 @@ def _flows(connection: DuckDBPyConnection, spec: FlowsFile, config: Path, *, jso
     show_flows(found, now)
     if any(one.due for one in found) and recorder(config) is None:
         say("`binlake up` is not running: flows run when asked.")
+
+
+def _keys(connection: DuckDBPyConnection, spec: FlowsFile) -> dict[str, CorruptData]:
+    """Show the API keys; what of the journal cannot be read."""
+    try:
+        show_keys(connection, spec, datetime.now(UTC))
+    except CorruptData as problem:
+        return {"the API keys": problem}
+    return {}
 
 
 def _read(connection: DuckDBPyConnection, sql: str) -> tuple[pa.Table, dict[str, CorruptData]]:

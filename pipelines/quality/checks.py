@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -23,9 +23,11 @@ from schemas.model.nearest import nearest
 
 SAMPLE_ROWS = 5
 READ_BYTES = 2 * 2**30  # of data files a run, some seconds' worth
+WATCHED = timedelta(days=7)  # how far back the use of keys is looked at
 
 _TEXTS = ("flow", "dataset", "market", "account", "symbol", "interval")
 _SCHEDULES: dict[str, pa.DataType] = dict.fromkeys(_TEXTS, TEXT.arrow) | {"every_s": ID.arrow}
+_KEY_TERMS = {"account": TEXT.arrow, "max_age_s": ID.arrow, "notice_s": ID.arrow}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,15 @@ class Schedule:
     symbol: str | None = None
     interval: str | None = None
     every_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTerms:
+    """How old the key of an account may grow, and how long before its end its owner is to be told."""
+
+    account: str
+    max_age_s: int
+    notice_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +81,44 @@ def run_checks(
     now: datetime,
     names: Sequence[str] | None = None,
     severities: Mapping[str, Severity] = MappingProxyType({}),
+    key_terms: Iterable[KeyTerms] = (),
 ) -> list[CheckResult]:
     """The result of every check, or of those named, on one snapshot of the lake and at one instant.
 
     `severities` has those that flows.yaml sets.
     """
-    chosen = _chosen(names)
+    chosen = chosen_checks(names)
     results = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
     if chosen:
         with connect(lake, all_views=True) as connection:
-            results = run_queries(connection, chosen, schedules, now) + results
+            results = run_queries(connection, chosen, schedules, now, key_terms=key_terms) + results
+    return graded(results, severities)
+
+
+def graded(results: Iterable[CheckResult], severities: Mapping[str, Severity]) -> list[CheckResult]:
+    """The results, each with the severity that flows.yaml sets for its check, if it does."""
     return [replace(one, severity=severities.get(one.name, one.severity)) for one in results]
 
 
 def run_queries(
-    connection: DuckDBPyConnection, chosen: Iterable[Check], schedules: Iterable[Schedule], now: datetime
+    connection: DuckDBPyConnection,
+    chosen: Iterable[Check],
+    schedules: Iterable[Schedule],
+    now: datetime,
+    *,
+    key_terms: Iterable[KeyTerms] = (),
+    watched_since: datetime | None = None,
 ) -> list[CheckResult]:
-    """The results of these checks over the views of a session, at one instant."""
+    """The results of these checks over the views of a session, at one instant; the use of keys since another one."""
     connection.execute("SET VARIABLE checked_at = ?", [now])
-    rows = [asdict(schedule) for schedule in schedules]
-    connection.register("flow_schedules", pa.Table.from_pylist(rows, schema=pa.schema(_SCHEDULES)))
+    connection.execute("SET VARIABLE watched_since = ?", [watched_since or now - WATCHED])
+    connection.register("flow_schedules", _rows(schedules, _SCHEDULES))
+    connection.register("key_terms", _rows(key_terms, _KEY_TERMS))
     return [_result(connection, check) for check in chosen]
+
+
+def _rows(promised: Iterable[Schedule] | Iterable[KeyTerms], schema: Mapping[str, pa.DataType]) -> pa.Table:
+    return pa.Table.from_pylist([asdict(each) for each in promised], schema=pa.schema(list(schema.items())))
 
 
 def record(lake: Lake, results: Iterable[CheckResult], run_id: str, now: datetime) -> None:
@@ -115,7 +143,8 @@ def _recorded(result: CheckResult) -> str:
     return f"[{', '.join([*reason, *result.sample])}]"
 
 
-def _chosen(names: Sequence[str] | None) -> list[Check]:
+def chosen_checks(names: Sequence[str] | None) -> list[Check]:
+    """The checks by these names, or all; UsageProblem for a name that no check has."""
     known = {check.name: check for check in checks()}
     for name in names or ():
         if name not in known and name != FILES_INTACT:

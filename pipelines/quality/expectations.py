@@ -1,4 +1,4 @@
-"""What the flows of a file promise: which series are pulled how often. Lateness is measured against it."""
+"""What a file promises: which series its flows pull how often, and how old the keys of its accounts may grow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import product
 
 from connectors.lake import Lake
-from pipelines.quality.checks import Schedule
+from pipelines.quality.checks import KeyTerms, Schedule
 from pipelines.settings.credentials import unset_secret
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MarketFlow, market_part
 from schemas.datasets import DATASETS
@@ -26,6 +26,16 @@ def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule
                 yield Schedule(flow=name, dataset=dataset, account=flow.account, every_s=every_s)
         if (part := market_part(flow)) is not None:
             yield from _of_market(name, part, every_s)
+
+
+def key_terms(config: FlowsFile) -> Iterator[KeyTerms]:
+    """How old the key of each account may grow."""
+    for name, account in config.accounts.items():
+        yield KeyTerms(
+            account=name,
+            max_age_s=int(account.rotate_every.total_seconds()),
+            notice_s=int(account.expiry_notice.total_seconds()),
+        )
 
 
 def _every_s(flow: Flow, now: datetime) -> int | None:

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,14 @@ from connectors.binance.key_guard import check_key
 from connectors.binance.route import proxy_name
 from connectors.binance.sites import Site, resolve
 from connectors.lake import Lake
+from connectors.lake.sql.session import connect
+from pipelines.quality.key_checks import check_keys, told
 from pipelines.service.server import apart, recorder
 from pipelines.settings.credentials import key_of, unset_places
 from pipelines.settings.loader import exposure, load
 from pipelines.settings.markets import family_of
 from schemas.config.flows import Account, FlowsFile, MaintenanceFlow
-from schemas.model.errors import Problem
+from schemas.model.errors import CorruptData, Problem
 from schemas.model.instants import utc_text
 
 Level = Literal["ok", "warn", "fail"]
@@ -75,6 +78,9 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
                 yield await _key(name, account, site, budget)
     except Problem as problem:
         yield Finding.of("budget", problem)
+    if config.accounts and (config.lake / "lake.json").exists():
+        for finding in _key_use(config):
+            yield finding
 
 
 def _disk(lake: Path) -> Iterator[Finding]:
@@ -102,6 +108,21 @@ def _lake(path: Path, site: Site) -> Iterator[Finding]:
         yield Finding("lake", "warn", f"other users can look into {path}", f"Run: chmod 700 {path}")
     else:
         yield Finding("lake", "ok", f"{path}, bound to {lake.environment}")
+
+
+def _key_use(config: FlowsFile) -> Iterator[Finding]:
+    """What the checks say about how the keys were used, as far as the lake can tell."""
+    try:
+        with connect(Lake.at(config.lake)) as connection:
+            broken = [one for one in check_keys(connection, config, datetime.now(UTC)) if not one.passed]
+    except Problem as problem:
+        yield Finding.of("key use", problem)
+        return
+    for result in broken:
+        failed, fix = result.breaks(), "Run: binlake keys audit"
+        yield Finding("key use", "fail" if failed else "warn", told(result), fix, CorruptData.exit_code * failed)
+    if not broken:
+        yield Finding("key use", "ok", "nothing unusual in the last seven days")
 
 
 async def _prefect(path: Path) -> Finding:

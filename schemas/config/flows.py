@@ -85,6 +85,7 @@ def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
 
 _Many = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_no_repeats)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), AfterValidator(values.not_a_key)]
+_Length = Annotated[timedelta, Written(values.length, "^[1-9][0-9]{0,3}[mhd]$")]
 _Symbol = Annotated[str, Written(values.symbol, r"^\S+$")]
 _Address = Annotated[str, OneOf("address", ("spot", "wallet", "usdm", "coinm", "archive", "archive_list", "name"))]
 _Exchange = Annotated[
@@ -127,6 +128,16 @@ class Account(_Part):
         frozenset(),
         description="what the key may be able to do although binlake never does it: trade, or a permission by the "
         "exchange's name; withdrawals and transfers are never allowed",
+    )
+    rotate_every: _Length = Field(
+        timedelta(days=365),
+        description="the age from which on a check asks for another key, such as 90d",
+        json_schema_extra={"default": "365d"},
+    )
+    expiry_notice: _Length = Field(
+        timedelta(days=14),
+        description="how long before the end of a key a check begins to warn",
+        json_schema_extra={"default": "14d"},
     )
 
     @model_validator(mode="after")
@@ -172,7 +183,7 @@ _TradedSymbols = Annotated[
 
 
 class _Flow(_Part):
-    every: Annotated[timedelta, Written(values.length, "^[1-9][0-9]{0,3}[mhd]$")] | None = Field(
+    every: _Length | None = Field(
         None, description="how often it runs: 5m, 1h, 1d; without every and cron it runs when asked"
     )
     cron: Annotated[str, Written(values.cron, r"^\S+( +\S+){4}$")] | None = Field(

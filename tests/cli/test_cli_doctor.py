@@ -84,6 +84,22 @@ async def test_a_clock_that_is_off(exchange_url, tmp_path):
     assert "this clock is" in found["exchange"].says
 
 
+@pytest.mark.usefixtures("key")
+def test_the_use_of_keys_is_looked_at(config, served, capsys):
+    """What the lake tells about the use of keys is in order, or what is unusual is named with how to see it."""
+    assert main(["run", "wallet", "--config", str(config)]) == 0
+    capsys.readouterr()
+    _, found = findings(capsys, config)
+    assert found["key use"]["level"] == "ok"
+    served.exchange.spend(10_000)
+    assert main(["run", "wallet", "--config", str(config)]) == 0
+    capsys.readouterr()
+    code, found = findings(capsys, config)
+    assert (code, found["key use"]["level"]) == (0, "warn")
+    assert "foreign_weight" in found["key use"]["says"]
+    assert "keys audit" in found["key use"]["fix"]
+
+
 def test_for_people_it_is_a_table(config, capsys):
     """One line a finding: how it stands, and the fix."""
     assert main(["doctor", "--config", str(config)]) == 0

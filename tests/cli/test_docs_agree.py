@@ -10,7 +10,7 @@ from pipelines.context.receipts import _PRECEDENCE
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PLACE = re.compile(r"`([\w/]+/\w+\.py)(?::(\w+))?`")  # of CONTRIBUTING.md: a file, or what it defines
+PLACE = re.compile(r"`([\w/]+/\w+\.py)(?::(\w+))?`")  # a file, or what it defines
 VERBS = [name for name in app if not name.startswith("-")]
 
 if not README.exists():
@@ -44,14 +44,17 @@ def test_every_option_named_in_the_readme_exists():
 
 
 def options(verb):
-    return {name for argument in app[verb].assemble_argument_collection() for name in argument.names}
+    verbs = [app[verb], *(app[verb][name] for name in app[verb] if not name.startswith("-"))]
+    collections = [each.assemble_argument_collection() for each in verbs if each.default_command is not None]
+    return {name for arguments in collections for argument in arguments for name in argument.names}
 
 
-def test_every_place_named_for_contributors_exists():
-    """Files, functions and tests that CONTRIBUTING.md points to can be found there."""
-    named = PLACE.findall((ROOT / "CONTRIBUTING.md").read_text())
+@pytest.mark.parametrize(("page", "least"), [("CONTRIBUTING.md", 40), ("SECURITY.md", 20)])
+def test_every_place_that_a_page_names_exists(page, least):
+    """Files, functions and tests that a page points to can be found there."""
+    named = PLACE.findall((ROOT / page).read_text())
     lost = [f"{file}:{name}" for file, name in named if not defined(ROOT / file, name)]
-    assert len(named) > 40
+    assert len(named) > least
     assert lost == []
 
 

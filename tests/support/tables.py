@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from support.lakes import rows_of, us
 
 from connectors.lake.sql.catalog import derived
 from connectors.lake.sql.session import run
-from pipelines.quality.checks import CheckResult, Schedule, run_queries
+from pipelines.quality.checks import CheckResult, KeyTerms, Schedule, run_queries
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks
 from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows
@@ -63,9 +63,9 @@ class Tables:
         """The same rows, without the names of their columns."""
         return [tuple(row.values()) for row in self.rows(sql)]
 
-    def check(self, name: str, now: datetime, *schedules: Schedule) -> CheckResult:
+    def check(self, name: str, now: datetime, *schedules: Schedule, key_terms: Iterable[KeyTerms] = ()) -> CheckResult:
         """What one check finds."""
-        return run_queries(self._connection, [_CHECKS[name]], schedules, now)[0]
+        return run_queries(self._connection, [_CHECKS[name]], schedules, now, key_terms=key_terms)[0]
 
 
 def offending(result: CheckResult) -> list[dict[str, Any]]:

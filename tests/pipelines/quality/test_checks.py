@@ -12,10 +12,10 @@ import pytest
 from support.lakes import at, filled, put, rows_of, small_lake
 
 from connectors.lake import Lake, Move
-from pipelines.quality.checks import Schedule, record, run_checks
+from pipelines.quality.checks import KeyTerms, Schedule, record, run_checks
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
-from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, RUNS
+from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACTS, RUNS
 from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.derived.queries import FILES_INTACT, checks
@@ -46,8 +46,10 @@ def test_every_check_finds_what_breaks_its_promise_in_a_lake(lake: Lake) -> None
     break_market_data(lake)
     break_orders(lake)
     break_the_journal(lake)
+    break_keys(lake)
     late = Schedule(flow="prices", dataset="prices", market="spot", every_s=300)
-    results = run_checks(lake, [late], NOW)
+    terms = KeyTerms(account="main", max_age_s=86_400, notice_s=86_400)
+    results = run_checks(lake, [late], NOW, key_terms=[terms])
     assert [result.name for result in results if result.not_checked or not result.sample] == []
 
 
@@ -104,6 +106,17 @@ def break_the_journal(lake: Lake) -> None:
     put(lake, API_REQUESTS, *(request | _asked(number) for number in (2, 3)))
     audit = {"check_name": "archive_audit", "passed": False, "checked_at": "2026-02-28", "sample": "[]"}
     put(lake, CHECK_RESULTS, audit)
+
+
+def break_keys(lake: Lake) -> None:
+    """A key that was let in long ago, ended, changed its account and rights, retired and was used; and another one."""
+    first = filled(KEY_FACTS) | {"account": "main", "fingerprint": "a", "seen_at": "2026-02-27"}
+    last = first | {"uid": 8, "ip_restricted": False, "state": "retired", "seen_at": "2026-02-28"}
+    put(lake, KEY_FACTS, first, last)
+    used = {"account": "main", "host": "desk", "asked_at": "2026-03-01", "used_weight": 2, "own_weight": 1}
+    put(lake, API_REQUESTS, used | {"run": "s", "key_fingerprint": "a"})
+    refused = used | {"key_fingerprint": "b", "status": 401}
+    put(lake, API_REQUESTS, *(refused | {"run": "t", "n": number, "asked_at": "2026-02-27"} for number in range(3)))
 
 
 def _asked(number: int) -> dict[str, Any]:
