@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo install notebook test soak lint bench record lock clean
+.PHONY: help demo install notebook test soak lint audit bench record lock clean
 
 help: ## show these lines
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -29,6 +29,9 @@ lint: $(VENV)/dev.stamp ## style, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(VENV)/python.stamp ## known vulnerabilities in the packages of the locks, where a package index answers
+	$(BIN)/python tests/audit.py $(BIN)/uv
 
 bench: $(VENV)/dev.stamp ## the figures of the README, measured here
 	$(BIN)/python tests/bench/run.py
