@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import write_json
-from pipelines.cli.tables import write_table
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pipelines.cli.options import FLOWS_FILE, Config, Json, loaded
+from pipelines.cli.output import say, write_json
+from pipelines.cli.tables import write_records, write_table
 from pipelines.context.receipts import worst
+from schemas.model.errors import UsageProblem
+
+PROBE_FILE = "binlake-probe.json"
 
 
-async def doctor(*, json: Json = False, config: Config = FLOWS_FILE) -> int:
+async def doctor(
+    *,
+    probe: Annotated[
+        bool, Parameter(negative="", help="ask the exchange what nobody has verified, and write the answers to a file")
+    ] = False,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
     """Examine clock, keys, permissions, addresses, disk, budget, Prefect: what is wrong, and how to fix it."""
     from pipelines.service.doctor import examine  # noqa: PLC0415 - `init` needs neither client nor lake
 
+    if probe:
+        return await _probe(config, json=json)
     findings = [finding async for finding in examine(config)]
     if json:
         write_json([finding.to_json() for finding in findings])
@@ -20,3 +37,26 @@ async def doctor(*, json: Json = False, config: Config = FLOWS_FILE) -> int:
             ("", "what", "how it stands", "fix"), [(each.level, each.what, each.says, each.fix) for each in findings]
         )
     return worst(finding.exit_code for finding in findings)
+
+
+async def _probe(config: Path, *, json: bool) -> int:
+    """Make every probe, show what each decides, and write the file that a user can send."""
+    from connectors.binance.probes import NOT_ASKED  # noqa: PLC0415 - see above
+    from pipelines.service import probe  # noqa: PLC0415 - see above
+
+    spec = loaded(config)
+    found = [each async for each in probe.probe(spec)]
+    rows = probe.rows(found)
+    if json:
+        write_json(rows)
+    else:
+        write_records(("statement", "found", "means"), [tuple(row.values()) for row in rows])
+        for statement, why in NOT_ASKED.items():
+            say(f"Not asked: {statement}: {why}.")
+    place = config.parent / PROBE_FILE
+    try:
+        place.write_text(probe.as_file(found, spec), "utf-8")
+    except OSError as error:
+        raise UsageProblem(f"{place} cannot be written: {error.strerror}.", "Make its folder writable.") from None
+    say(f"Wrote {place}: no key, id, amount or traded symbol is in it. Please send it to the authors.")
+    return 0

@@ -106,3 +106,21 @@ def test_for_people_it_is_a_table(config, capsys):
     said = capsys.readouterr().out
     assert "how it stands" in said
     assert "warn" in said
+
+
+@pytest.mark.usefixtures("key")
+def test_a_probe_writes_a_file_to_send(config, capsys):
+    """Each statement is shown with what was found and what it means, and the file beside flows.yaml holds the words."""
+    assert main(["doctor", "--probe", "--config", str(config)]) == 0
+    said = capsys.readouterr()
+    assert "Windows may be a whole day wide." in said.out
+    assert "Not asked: " in said.err
+    written = json.loads((config.parent / "binlake-probe.json").read_text())
+    assert {"probe": "window of 24 hours", "outcome": "accepted"}.items() <= written["findings"][2].items()
+
+
+def test_a_probe_without_a_key(config, capsys):
+    """Without a key nothing is asked or written: exit 4."""
+    assert main(["doctor", "--probe", "--config", str(config)]) == 4
+    assert "needs a key" in capsys.readouterr().err
+    assert not (config.parent / "binlake-probe.json").exists()
