@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# Python keeps what it compiles, also where the environment forbids it: the tests start some hundred processes, and each
+# would spend two seconds on compiling everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo install notebook test soak lint audit bench record lock clean
 
