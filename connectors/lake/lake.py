@@ -76,6 +76,11 @@ class Lake:
         return trial
 
     @property
+    def locks(self) -> Path:
+        """The folder of the files that processes lock, to know of one another."""
+        return _locks(self.path)
+
+    @property
     def environment(self) -> str:
         return self._label.environment
 
@@ -88,7 +93,7 @@ class Lake:
         """The dataset's table. It comes into being with its first commit; until then it reads as empty."""
         with self._guard:
             if dataset.table not in self._tables:
-                self._tables[dataset.table] = Table(self.path / dataset.table, dataset, self.path / ".locks")
+                self._tables[dataset.table] = Table(self.path / dataset.table, dataset, self.locks)
             return self._tables[dataset.table]
 
     def alone(self, task: str) -> AbstractContextManager[None]:
@@ -145,7 +150,11 @@ def _has_tables(path: Path) -> bool:
 
 
 def _label_lock(path: Path) -> AbstractContextManager[None]:
-    return held(path / ".locks" / "lake")
+    return held(_locks(path) / "lake")
+
+
+def _locks(path: Path) -> Path:
+    return path / ".locks"
 
 
 def _write_label(path: Path, label: _Label) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
 from pipelines.runs.failed_run import note_failed_run, note_failure
 from pipelines.runs.registry import Task, Unit, Window, units_of
+from pipelines.runs.unended_runs import noted_as_running
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named
@@ -153,7 +154,8 @@ async def open_run(
     keys = await asyncio.to_thread(keys_for, config, flow)  # a command may take its time
     lake = await asyncio.to_thread(Lake.open, config.lake, site.environment)
     journal = Journal(name, account=flow.account if isinstance(flow, AccountFlow) else None)
-    with Budget(state or default_path(), site.environment, share=config.budget) as budget:
+    with ExitStack() as held, Budget(state or default_path(), site.environment, share=config.budget) as budget:
+        await asyncio.to_thread(held.enter_context, noted_as_running(lake, journal.run))
         client = Client(site, budget, keys, on_request=journal.note, sleep=pause, family=family_of(flow))
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop, again=again)
         run = Run(config, flow, session, units_of(name, flow), window)

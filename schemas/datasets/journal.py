@@ -56,7 +56,7 @@ CORRECTIONS = Dataset(
 RUNS = Dataset(
     name="runs",
     doc="One row per run and dataset: what was asked for, what came, how it ended; and one for a run that failed as a "
-    "whole.",
+    "whole or was killed.",
     columns=(
         Column("run", TEXT, "identifier of the run"),
         Column("flow", TEXT, "its name in flows.yaml"),
@@ -64,7 +64,7 @@ RUNS = Dataset(
         Column("market", TEXT, "", null="where the dataset has none"),
         Column("account", TEXT, "", null="where the dataset has none"),
         Column("started", TIME, "first request, the exchange's time"),
-        Column("ended", TIME, "last commit, the exchange's time"),
+        Column("ended", TIME, "last commit, the exchange's time; `started` again for a run that was killed"),
         Column("outcome", TEXT, "done, failed or interrupted"),
         Column("rows", ID, "rows committed"),
         Column("requests", ID, "requests sent, retries included"),

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -22,6 +23,7 @@ import pipelines
 from connectors.lake import Lake, Move
 from pipelines.cli import main
 from pipelines.cli.tables import lag
+from pipelines.runs.unended_runs import noted_as_running
 from schemas.datasets.journal import RUNS
 from schemas.datasets.market import KLINES, PRICES
 
@@ -264,6 +266,20 @@ def test_status_shows_the_last_and_the_next_run_of_each_flow(config, capsys):
     found = {row["flow"]: row for row in json.loads(capsys.readouterr().out)}
     assert (found["p"]["outcome"], found["p"]["why"]) == ("failed", "spot: No answer.")
     assert datetime.fromisoformat(found["p"]["due"]) == now + timedelta(hours=23)
+
+
+def test_status_tells_a_run_that_goes_on_from_one_that_was_killed(config, capsys):
+    """Neither has a row of `runs` yet; the one says since when it runs, the other what became of it."""
+    lake = Lake.at(config.parent / "lake")
+    ran(lake, "p", "20260101T000000Z-p-000000", datetime(2026, 1, 1, tzinfo=UTC), dataset="prices")
+    with noted_as_running(lake, "20260102T000000Z-p-000000"):
+        assert main(["status", "--flows", "--config", str(config)]) == 0
+        assert re.search(r"p +2026-01-02 00:00:00 .*running", capsys.readouterr().out)
+    (lake.locks / "runs" / "20260103T000000Z-p-000000").touch()
+    assert main(["status", "--flows", "--config", str(config)]) == 0
+    shown = capsys.readouterr()
+    assert re.search(r"p +2026-01-03 00:00:00 .*interrupted", shown.out)
+    assert "Flow p interrupted: The process was killed" in shown.err
 
 
 @pytest.mark.parametrize("damaged", ["klines", "klines/_delta_log/00000000000000000000.json"])

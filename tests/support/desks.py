@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
@@ -68,12 +69,17 @@ class Desk:
 
     @property
     def config(self) -> FlowsFile:
-        return FlowsFile.model_validate({
+        return FlowsFile.model_validate(self.content)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What stands in flows.yaml."""
+        return {
             "lake": str(self.folder / "lake"),
             "exchange": {"spot": self.url, **self.addresses},
             "accounts": {"main": {"api_key": "env:DESK_KEY", "secret": "env:DESK_SECRET"}},
             "flows": self.flows,
-        })  # fmt: skip
+        }
 
     def market(
         self, symbols: Any, intervals: Sequence[str] = ("1m",), since: str = "2026-11-02T10:00", **more: Any
@@ -92,7 +98,7 @@ class Desk:
     def written(self) -> Path:
         """A flows.yaml of this config."""
         path = self.folder / "flows.yaml"
-        path.write_text(self.config.model_dump_json(exclude_unset=True))
+        path.write_text(json.dumps(self.content))
         return path
 
     async def started(self, *words: str) -> Process:
