@@ -32,13 +32,13 @@ from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.gaps import load_gaps
+from pipelines.store.news import ROUNDS
 from pipelines.store.rows import instants, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
-ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -16,10 +16,11 @@ from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
 from pipelines.cli.tables import shown
 from pipelines.settings.loader import load
+from schemas.config.flows import MARKETS
 from schemas.config.values import shown as quoted
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import INTERVALS, LENGTH_US
-from schemas.model.nearest import nearest
+from schemas.model.nearest import did_you_mean
 
 _STORED = "SELECT symbol, \"interval\" FROM coverage WHERE dataset = 'klines' AND market = {market}"
 _LAST = """
@@ -35,7 +36,7 @@ def show(
     symbol: Annotated[str, Parameter(help="such as BTCUSDT")],
     *,
     interval: Annotated[str, Parameter(help="length of a candle, such as 1h; 1M is a month")] = "1d",
-    market: Annotated[str, Parameter(help="spot, usdm or coinm")] = "spot",
+    market: Annotated[str, Parameter(help=" or ".join(MARKETS))] = "spot",
     config: Config = FLOWS_FILE,
 ) -> int:
     """Draw the last candles of a symbol and their volume; where these are not stored, shorter ones make them."""
@@ -56,8 +57,7 @@ def _source(session: DuckDBPyConnection, market: str, symbol: str, interval: str
     stored = run(session, _STORED.format(market=literal(market))).to_pylist()
     symbols = {row["symbol"] for row in stored}
     if symbol not in symbols:
-        close = nearest(symbol, symbols)
-        way_out = f"Did you mean {close}?" if close else "`binlake status --series` lists what it holds."
+        way_out = did_you_mean(symbol, symbols, "`binlake status --series` lists what it holds.")
         raise UsageProblem(f"The lake holds no candles of {quoted(symbol)} on {quoted(market)}.", way_out)
     intervals = {row["interval"] for row in stored if row["symbol"] == symbol}
     if interval in intervals:

@@ -16,7 +16,7 @@ from pipelines.pull.states import last_states, pull_states
 from schemas.datasets import with_role
 from schemas.model.dataset import Role
 from schemas.model.grid import HOUR_US, MINUTE_US
-from schemas.model.nearest import nearest
+from schemas.model.nearest import did_you_mean
 from schemas.model.series import Series
 
 FRESH_US = HOUR_US  # how long a listing is good for
@@ -54,9 +54,8 @@ class Listing:
 
     def unknown(self, market: str, symbol: str) -> Failure:
         """What to say of a name that nobody lists."""
-        close = nearest(symbol, self.rows)
-        hint = f"did you mean {close}?" if close else "see `binlake query 'select symbol from symbols'`."
-        return Failure(f"{market}/{symbol}", f"The exchange lists no symbol {symbol}; {hint}")
+        hint = did_you_mean(symbol, self.rows, "See `binlake query 'select symbol from symbols'`.")
+        return Failure(f"{market}/{symbol}", f"The exchange lists no symbol {symbol}. {hint}")
 
 
 async def listing(session: Session, market: str, wanted: Collection[str] = ()) -> Listing:

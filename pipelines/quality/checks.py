@@ -19,7 +19,7 @@ from schemas.datasets.journal import CHECK_RESULTS
 from schemas.derived.queries import FILES_INTACT, Check, Severity, checks
 from schemas.model.errors import Problem, UsageProblem
 from schemas.model.fields import ID, TEXT
-from schemas.model.nearest import nearest
+from schemas.model.nearest import did_you_mean
 
 SAMPLE_ROWS = 5
 READ_BYTES = 2 * 2**30  # of data files a run, some seconds' worth
@@ -148,8 +148,7 @@ def chosen_checks(names: Sequence[str] | None) -> list[Check]:
     known = {check.name: check for check in checks()}
     for name in names or ():
         if name not in known and name != FILES_INTACT:
-            close = nearest(name, [*known, FILES_INTACT])
-            raise UsageProblem(f"There is no check {name}.", f"Did you mean {close}?" if close else "")
+            raise UsageProblem(f"There is no check {name}.", did_you_mean(name, [*known, FILES_INTACT]))
     return [known[name] for name in names or known if name in known]
 
 

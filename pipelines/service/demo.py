@@ -69,7 +69,7 @@ QUESTIONS = (
         "What does the lake hold?",
         """
         SELECT dataset, symbol, "interval", rows, since, until, open_gaps
-        FROM series_status WHERE dataset = 'klines' ORDER BY ALL
+        FROM series_status WHERE "interval" IS NOT NULL ORDER BY ALL
         """,
     ),
     (

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from connectors.binance.archive.files import READ_MARKETS
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import OnGrid
-from schemas.config.flows import Flow, MarketFlow, TopSymbols
+from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow, TopSymbols
 from schemas.datasets import with_role
 from schemas.model.dataset import Role
 
 
 def family_of(flow: Flow) -> str:
     """The family whose host serves a flow, and whose clock it goes by."""
-    return FEEDING[flow.datasets[0], flow.market].family if isinstance(flow, MarketFlow) else "spot"
+    match flow:
+        case MarketFlow():
+            return FEEDING[flow.datasets[0], flow.market].family
+        case AccountFlow() | MaintenanceFlow():
+            return "spot"  # the wallet's calls live on that host, and there is no other account yet
 
 
 def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from schemas.model.errors import Problem
 from schemas.model.grid import SECOND_US
 from schemas.model.series import Series
 
-ROUNDS = 20  # each lost race means another process got further
+ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
 
 
 @dataclass(frozen=True, slots=True)

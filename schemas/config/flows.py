@@ -43,6 +43,7 @@ def _datasets_of(series: str) -> tuple[str, ...]:
     )
 
 
+MARKETS = ("spot", "usdm")
 MARKET_DATASETS = _datasets_of("market")
 ACCOUNT_DATASETS = _datasets_of("account")
 
@@ -219,9 +220,7 @@ class MarketFlow(_Flow):
     """Pulls what a market prints; needs no key."""
 
     kind: Literal["market"] = Field(description="what the flow pulls")
-    market: Annotated[str, OneOf("market", ("spot", "usdm"))] = Field(
-        description="spot, or usdm: futures margined in USD"
-    )
+    market: Annotated[str, OneOf("market", MARKETS)] = Field(description="spot, or usdm: futures margined in USD")
     datasets: _Many[_MarketDataset] = Field(description="what to pull")
     symbols: _Symbols = Field("all", description="a list of names, all, or {quote: USDT, top: 50}; klines need it")
     intervals: _Many[_Interval] = Field((), description="lengths of the candles; klines alone have them")

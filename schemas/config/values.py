@@ -17,7 +17,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from schemas.model.nearest import nearest
+from schemas.model.nearest import did_you_mean
 from schemas.model.redaction import without_keys
 
 PERMISSION = r"[A-Za-z][a-z]+[A-Z_][A-Za-z0-9_]*"  # how the exchange spells one
@@ -39,9 +39,9 @@ def shown(value: object) -> str:
 
 
 def question(word: str, valid: Iterable[str]) -> str:
-    """The question whether a close valid word was meant; empty when none is close."""
-    found = nearest(word, valid)
-    return f"did you mean {found}? " if found else ""
+    """The question whether a close valid word was meant, to go on a sentence with; empty when none is close."""
+    asked = did_you_mean(word, valid)
+    return f"{asked[0].lower()}{asked[1:]} " if asked else ""
 
 
 @dataclass(frozen=True)

@@ -13,3 +13,9 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
         spelled.setdefault(each.casefold(), each)
     found = get_close_matches(word.casefold(), spelled, n=1)
     return spelled[found[0]] if found else None
+
+
+def did_you_mean(word: str, valid: Iterable[str], otherwise: str = "") -> str:
+    """The question whether the closest valid word was meant; `otherwise` when none is close."""
+    found = nearest(word, valid)
+    return f"Did you mean {found}?" if found else otherwise

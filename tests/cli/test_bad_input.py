@@ -193,7 +193,7 @@ def test_wrong_words_change_nothing(house: House, capsys: pytest.CaptureFixture[
 
 
 RUNS = [
-    ("unknown symbol", 1, lambda h: h.edit("BTCUSDT", "BTCUSTD"), "The exchange lists no symbol BTCUSTD; did you mean BTCUSDT?"),
+    ("unknown symbol", 1, lambda h: h.edit("BTCUSDT", "BTCUSTD"), "The exchange lists no symbol BTCUSTD. Did you mean BTCUSDT?"),
     ("missing key file", 4, lambda h: h.key_file(None), "cannot be read: No such file or directory"),
     ("empty key file", 4, lambda h: h.key_file(""), "is empty"),
     ("world-readable key file", 4, lambda h: h.key_file("x", 0o644), "chmod 600"),

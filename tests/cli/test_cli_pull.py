@@ -106,7 +106,7 @@ def test_one_failing_symbol_stops_no_other(config, capsys):
     assert main(["run", "market", "--config", str(config)]) == 1
     said = capsys.readouterr().err
     assert "spot/BTCUSTD" in said
-    assert "did you mean BTCUSDT?" in said
+    assert "Did you mean BTCUSDT?" in said
     assert set(stored(config, KLINES)["symbol"].to_pylist()) == {"ETHUSDT"}
 
 

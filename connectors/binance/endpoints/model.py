@@ -67,7 +67,7 @@ class ByLimit:
 
     def limit(self, rows: int, page_limit: int) -> int:
         """The largest limit that costs no more than asking for so many rows."""
-        return next((size for size, _ in self.up_to if rows <= size), page_limit)
+        return next((size for size, _ in self.up_to if rows <= size <= page_limit), page_limit)
 
 
 class Unset(StrEnum):

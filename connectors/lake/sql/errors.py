@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.lake.files.data_files import unreadable as unreadable_file
 from schemas.model.errors import CorruptData, Problem, TryLater, UsageProblem
-from schemas.model.nearest import nearest
+from schemas.model.nearest import did_you_mean
 
 _CTRL_C = re.compile(r"INTERRUPT Error: Interrupted!|Query interrupted")
 _NO_TABLE = re.compile(r"Table with name (?P<name>\S+) does not exist")
@@ -103,9 +103,7 @@ def _readable(connection: duckdb.DuckDBPyConnection, path: str) -> bool:
 
 
 def _no_table(name: str, tables: list[str]) -> UsageProblem:
-    close = nearest(name, tables)
-    way_out = f"Did you mean {close}?" if close else f"There are {', '.join(tables)}."
-    return UsageProblem(f"There is no table {name}.", way_out)
+    return UsageProblem(f"There is no table {name}.", did_you_mean(name, tables, f"There are {', '.join(tables)}."))
 
 
 def _sentence(error: duckdb.Error) -> str:

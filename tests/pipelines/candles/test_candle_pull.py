@@ -271,7 +271,7 @@ async def test_one_failing_symbol_stops_no_other(desk: Desk):
     assert {failure.series: failure.why.split(";")[0] for failure in receipt.failures}.keys() == {
         "spot/ETHUSDT/1m", "spot/BTCUSD",
     }  # fmt: skip
-    assert "did you mean BTCUSDT?" in next(one.why for one in receipt.failures if one.series == "spot/BTCUSD")
+    assert "Did you mean BTCUSDT?" in next(one.why for one in receipt.failures if one.series == "spot/BTCUSD")
     assert desk.bounds("BTCUSDT") == (at("2026-11-02T10:00"), at("2026-11-02T12:00"))
     assert desk.bounds("ETHUSDT") is None
 

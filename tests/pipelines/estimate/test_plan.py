@@ -106,7 +106,7 @@ async def test_an_unknown_symbol_is_no_series(trade_desk: TradeDesk):
     for _ in range(2):
         (plan,) = await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
         assert [one.series for one in plan.series] == ["spot/ETHUSDT/1h"]
-        assert plan.note == "The exchange lists no symbol BTCUSTD; did you mean BTCUSDT?"
+        assert plan.note == "The exchange lists no symbol BTCUSTD. Did you mean BTCUSDT?"
         await trade_desk.run("one")
 
 

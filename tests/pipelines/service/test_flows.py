@@ -216,7 +216,7 @@ async def test_each_run_that_ends_is_one_line(prefect, run, file):
     await run(file(bad=PRICES | {"symbols": ["BTCUSTD"]}), "bad")
     good, bad = await lines(prefect, since, 2)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d good: completed in \d+\.\d s: [\d,]+ rows", good)
-    assert re.search(r" bad: failed in .* s: spot/BTCUSTD: The exchange lists no symbol BTCUSTD; did you mean", bad)
+    assert re.search(r" bad: failed in .* s: spot/BTCUSTD: The exchange lists no symbol BTCUSTD. Did you mean", bad)
 
 
 async def lines(prefect, since, count):
@@ -274,8 +274,8 @@ async def test_what_failed_fails_the_run_with_its_sentence(prefect, run, file):
     flow_run = await last_run(prefect, "wrong")
     tasks = await tasks_of(prefect, flow_run)
     assert flow_run["state"]["type"] == tasks["klines-spot"]["state"]["type"] == "FAILED"
-    assert "did you mean BTCUSDT?" in flow_run["state"]["message"]
-    assert "did you mean BTCUSDT?" in tasks["klines-spot"]["state"]["message"]
+    assert "Did you mean BTCUSDT?" in flow_run["state"]["message"]
+    assert "Did you mean BTCUSDT?" in tasks["klines-spot"]["state"]["message"]
     assert tasks["prices-spot"]["state"]["type"] == "COMPLETED"
     assert tasks["klines-spot"]["run_count"] == 1  # what one symbol is to blame for is not tried again
 

@@ -614,7 +614,7 @@ async def test_symbols_may_be_listed(desk: TradeDesk) -> None:
     receipts = await desk.run("trading")
     assert {row["symbol"] for row in [*desk.rows("orders"), *desk.rows("fills")]} == {B}
     assert {failure.why for one in receipts for failure in one.failures} == {
-        "The exchange lists no symbol ETHUSD; did you mean ETHUSDT?"
+        "The exchange lists no symbol ETHUSD. Did you mean ETHUSDT?"
     }
 
 
