@@ -7,6 +7,7 @@ and answered whole or not at all. No exception of aiohttp leaves this file: thei
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ RESYNC_S = 300.0
 RECV_WINDOW_MS = 5000  # a wider window would only hide a wrong clock
 BODY_CAP = 64 * 2**20
 _OK = 200
+_say = logging.getLogger("binlake")
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
 _SHOWN = 100  # of a query, in an error
 
@@ -82,6 +84,7 @@ class Host:
     shows_time: Endpoint
     clock: ExchangeClock
     syncing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    known_silent: bool = False  # people have been told that it does not answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +248,9 @@ class Client:
             await self._cure(call.host, failure, attempt, syncs)
 
     async def _cure(self, host: Host, failure: BinanceError, attempt: int, syncs: int) -> None:
+        if isinstance(failure, Unreachable) and not host.known_silent:
+            host.known_silent = True
+            _say.warning("%s Trying again for some seconds.", failure.what)
         match failure:
             case ClockSkew():
                 await self._sync_again(host, syncs)

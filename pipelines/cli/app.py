@@ -72,16 +72,13 @@ for _verb, _place, _help in _VERBS:
 
 
 @contextmanager
-def _tracebacks(*, shown: bool) -> Iterator[None]:
-    """Print the traceback also of what fails one flow alone, while this command lasts."""
-    if not shown:
-        yield
-        return
+def _logged(*, debug: bool) -> Iterator[None]:
+    """Print what is logged while this command lasts: warnings, or the tracebacks too of what fails one flow alone."""
     log, handler = logging.getLogger("binlake"), logging.StreamHandler()
     handler.setFormatter(PlainFormatter())
     level = log.level
     log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
+    log.setLevel(logging.DEBUG if debug else logging.WARNING)
     try:
         yield
     finally:
@@ -93,7 +90,7 @@ def call(argv: list[str]) -> int:
     """One command from its words to its exit code."""
     debug = "--debug" in argv
     try:
-        with _tracebacks(shown=debug):
+        with _logged(debug=debug):
             prepare()
             settle_encodings()
             code = app([word for word in argv if word != "--debug"])

@@ -410,6 +410,17 @@ async def test_no_network_is_told_without_a_riddle(world):
     assert problem.value.exit_code == 75
 
 
+async def test_whoever_waits_is_told_at_once_that_nobody_answers(world, caplog):
+    """The first try that finds no answer is named before the others are made, once however many there are."""
+    world.url = "http://127.0.0.1:9"
+    with pytest.raises(Unreachable):
+        async with world.client():
+            pass
+    (record,) = caplog.records
+    assert "No answer" in record.getMessage()
+    assert "127.0.0.1" in record.getMessage()
+
+
 async def test_a_silent_server_is_given_up(world, monkeypatch):
     """A server that accepts and never answers does not hold a call for ever."""
     never = asyncio.Event()
