@@ -37,6 +37,7 @@ from connectors.binance.errors import (
     error_from,
     is_error,
 )
+from connectors.binance.key_watch import KeyWatch
 from connectors.binance.keys import KeyPair, Secret
 from connectors.binance.replies import code_in, minute_limit, server_time, weight_in
 from connectors.binance.retry import TRIES, pause_s
@@ -136,10 +137,15 @@ class Client:
         self._home = self._host(family)
         self._sleep = sleep
         self._slots = asyncio.Semaphore(CONNECTIONS)
+        self.key_watch: KeyWatch | None = None
 
     @property
     def site(self) -> Site:
         return self._site
+
+    def watch_key(self, look: Callable[[], Awaitable[object]]) -> None:
+        """From now on have `look` pass before a signed call whenever its last pass is an hour old."""
+        self.key_watch = KeyWatch(look, self._clock)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -182,6 +188,8 @@ class Client:
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
         """The answer to a call: complete JSON that is not an error."""
         call = self._call(endpoint, params)
+        if call.keys is not None and self.key_watch is not None:
+            await self.key_watch.renew()
         if call.host.clock.older_than(RESYNC_S):
             await self._sync_again(call.host, call.host.clock.measurements)
         answer = await self._answer(call)

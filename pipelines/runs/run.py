@@ -167,7 +167,9 @@ async def open_run(
         ):
             try:
                 if isinstance(flow, AccountFlow):
-                    await _admit(run, flow.account, config.accounts[flow.account].allow, keys)
+                    admit = partial(_admit, run, flow.account, config.accounts[flow.account].allow, keys)
+                    await admit()
+                    client.watch_key(admit)
                 yield run
             finally:
                 run.unwritten += await asyncio.to_thread(journal.write, lake, run.receipts)

@@ -1,12 +1,13 @@
 """Which keys are used, and which are refused."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 
 import pytest
 from aiohttp import web
-from support.binance_world import START_S, UID
+from support.binance_world import API_KEY, START_S, UID
 
 from connectors.binance.client import Client
 from connectors.binance.endpoints.spot import ACCOUNT, TIME
@@ -204,3 +205,30 @@ async def test_words_that_are_no_permissions_are_unreadable(world, keys):
     """A list in place of the permissions is told as such."""
     with pytest.raises(Unreadable):
         await checked(world, keys, [1, 2])
+
+
+async def test_a_key_is_looked_at_again_after_an_hour(world, keys):
+    """A key that gains the right to withdraw is used for an hour at most; from then on nothing is signed with it."""
+    async with world.client(keys) as client:
+        await check_key(client, NOTHING)
+        client.watch_key(lambda: check_key(client, NOTHING))
+        world.exchange.change_key(API_KEY, permissions={"enableReading", "enableWithdrawals"})
+        world.clock.advance(3599)
+        await client.body(ACCOUNT)
+        world.clock.advance(1)
+        for _ in range(2):
+            with pytest.raises(AccessRefused, match="may withdraw"):
+                await client.body(ACCOUNT)
+        assert [each.path for each in world.asked].count(ACCOUNT.path) == 2
+        world.exchange.change_key(API_KEY, permissions={"enableReading"})
+        await client.body(ACCOUNT)
+
+
+async def test_many_calls_wait_for_one_look(world, keys):
+    """When the hour is over, calls that are made at once have the key looked at once."""
+    async with world.client(keys) as client:
+        client.watch_key(lambda: check_key(client, NOTHING))
+        world.clock.advance(3600)
+        await asyncio.gather(*(client.body(ACCOUNT) for _ in range(5)))
+        assert [each.path for each in world.asked].count(API_RESTRICTIONS.path) == 1
+        assert [each.path for each in world.asked].count(ACCOUNT.path) == 1 + 5
