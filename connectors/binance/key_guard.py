@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -47,6 +47,7 @@ _SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissio
 _SETTINGS = "Change the key's permissions on the exchange, or make a key that only reads."
 T = TypeVar("T")
 
+Verdict = Literal["needed", "harmless", "allowed", "refused"]
 Printed = Mapping[str, Any]  # what the exchange prints about a key
 
 
@@ -65,6 +66,15 @@ class KeyFacts:
     expires_us: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The facts of a key, what each permission it has means here, and why it is refused, if it is."""
+
+    facts: KeyFacts
+    verdicts: Mapping[str, Verdict]
+    refusal: AccessRefused | None = None
+
+
 class _Account(msgspec.Struct):
     uid: int
 
@@ -72,13 +82,29 @@ class _Account(msgspec.Struct):
 async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
     """Whose key this is, unless it may do more than read and `allow` does not cover that."""
     printed = await _restrictions(client)
+    if printed is not None:
+        _refuse(printed, allow)
+    return await _facts(client, printed)
+
+
+async def examine_key(client: Client, allow: Collection[str]) -> Examined:
+    """What there is to say of a key, also of one that `check_key` refuses."""
+    printed = await _restrictions(client)
+    facts = await _facts(client, printed)
+    if printed is None:
+        return Examined(facts, {})
+    verdicts = {name: _verdict(name, allow) for name in sorted(facts.permissions)}
+    try:
+        _refuse(printed, allow)
+    except AccessRefused as refusal:
+        return Examined(facts, verdicts, refusal)
+    return Examined(facts, verdicts)
+
+
+async def _facts(client: Client, printed: Printed | None) -> KeyFacts:
     if printed is None:
         note = f"The exchange `{client.site.environment}` does not tell what a key may do: not checked."
         return KeyFacts(await _uid(client), frozenset(), (note,))
-    _refuse_unreadable(printed)
-    _refuse_moves(printed)
-    _refuse_trading(printed, allow)
-    _refuse_unknown(printed, allow)
     granted = frozenset(name for name in printed.keys() - _NO_PERMISSIONS if _is_permission(name, printed[name]))
     restricted = printed.get("ipRestrict")
     return KeyFacts(
@@ -89,6 +115,23 @@ async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
         _instant(printed, "createTime"),
         _instant(printed, "tradingAuthorityExpirationTime"),
     )
+
+
+def _refuse(printed: Printed, allow: Collection[str]) -> None:
+    _refuse_unreadable(printed)
+    _refuse_moves(printed)
+    _refuse_trading(printed, allow)
+    _refuse_unknown(printed, allow)
+
+
+def _verdict(name: str, allow: Collection[str]) -> Verdict:
+    """What a permission that is granted means here."""
+    if name == _READING:
+        return "needed"
+    if name == _FIX_READING:
+        return "harmless"
+    allowed = name not in _MOVES_MONEY and (name in allow or (name in _TRADES and TRADE in allow))
+    return "allowed" if allowed else "refused"
 
 
 def _instant(printed: Printed, name: str) -> int | None:

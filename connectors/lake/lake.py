@@ -104,7 +104,7 @@ class Lake:
         """Bind an account's name to the exchange's uid, for life."""
         with disk_problems(self.path, "the account was not pinned"), _label_lock(self.path):
             label = _read_label(self.path)
-            _refuse_mixing(label.accounts, account, uid)
+            refuse_mixing(label.accounts, account, uid)
             if account not in label.accounts:
                 label = msgspec.structs.replace(label, accounts={**label.accounts, account: uid})
                 _write_label(self.path, label)
@@ -123,7 +123,8 @@ def _place(path: Path) -> Path:
     return path
 
 
-def _refuse_mixing(accounts: dict[str, int], account: str, uid: int) -> None:
+def refuse_mixing(accounts: dict[str, int], account: str, uid: int) -> None:
+    """Refuse an account's name, or a uid, that a lake with these accounts knows as another."""
     if accounts.get(account, uid) != uid:
         raise AccessRefused(
             f"The key of account {account} belongs to another exchange account than the one in this lake.",

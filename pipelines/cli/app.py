@@ -43,7 +43,7 @@ _VERBS = (
     ("query", "pipelines.cli.query:query", "Query the lake in SQL; read-only."),
     ("sql", "pipelines.cli.sql:sql", "Open a small read-only SQL shell."),
     ("up", "pipelines.cli.up:up", "Run the flows on their schedules, with Prefect and its UI."),
-    ("keys", "pipelines.cli.keys:app", "Review how the API keys of the accounts are used."),
+    ("keys", "pipelines.cli.keys:app", "Add, check, rotate and review the API keys of the accounts."),
     ("doctor", "pipelines.cli.doctor:doctor", "Show what is wrong on this machine, and how to fix it."),
     ("simulator", "pipelines.cli.simulator:simulator", "Serve an offline exchange that speaks the same protocol."),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from json import loads
 from typing import Annotated, Any
@@ -11,18 +13,51 @@ from cyclopts import App, Parameter
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.cli.check import as_json, show_results, summary
-from pipelines.cli.options import FLOWS_FILE, Config, Json, moment
+from pipelines.cli.options import FLOWS_FILE, Config, Json, loaded, moment
 from pipelines.cli.output import say, write, write_json
-from pipelines.cli.tables import write_table
+from pipelines.cli.tables import write_records, write_table
+from pipelines.context.receipts import worst
+from pipelines.keys.looking import Looked, listed, looked
 from pipelines.quality.key_checks import check_keys
 from pipelines.settings.loader import load
+from schemas.config.flows import FlowsFile
+from schemas.config.values import question, shown
 from schemas.derived.queries import Severity
-from schemas.model.errors import CorruptData
+from schemas.model.errors import CorruptData, UsageProblem
 
-app = App(name="keys", help="Review how the API keys of the accounts are used.", help_format="plaintext")
+app = App(name="keys", help="Add, check, rotate and review the API keys of the accounts.", help_format="plaintext")
+app.command("pipelines.cli.key_changes:add", name="add", help="Give an account its first key.")
+app.command("pipelines.cli.key_changes:rotate", name="rotate", help="Replace an account's key while flows go on.")
+
+AccountNames = Annotated[str, Parameter(help="names of accounts; all accounts of the file if none is given")]
 
 _HEAD = ("account", "key", "state", "first used", "last used", "requests", "refused", "no answer", "runs", "from")
 _SPARE = ("first used", "no answer", "runs")
+
+
+@app.command(name="list")
+def list_keys(*, json: Json = False, config: Config = FLOWS_FILE) -> int:
+    """Show the fingerprint and type of each account's key, and where it is kept; asks nobody."""
+    spec = loaded(config)
+    found = [listed(spec, name) for name in spec.accounts]
+    if json:
+        write_json([asdict(each) for each in found])
+    else:
+        rows = [(each.account, each.fingerprint, each.kind, ", ".join(each.places), each.problem) for each in found]
+        write_table(("account", "key", "type", "kept in", "problem"), rows)
+    return 0
+
+
+@app.command
+async def check(*accounts: AccountNames, json: Json = False, config: Config = FLOWS_FILE) -> int:
+    """Ask the exchange what the key of each account may do, and show what changed since the last look."""
+    spec = loaded(config)
+    found = [await looked(spec, name) for name in _chosen(spec, accounts)]
+    if json:
+        write_json([each.to_json() for each in found])
+    else:
+        write_records(_CHECK_HEAD, [_row(each) for each in found])
+    return worst(each.exit_code for each in found)
 
 
 @app.command
@@ -71,3 +106,38 @@ def _refused(row: dict[str, Any]) -> str:
     """How many requests were refused, and with which codes."""
     codes = ", ".join(f"{count:,} with {code}" for code, count in loads(row["refusals"]).items())
     return f"{row['refused']:,} ({codes})" if codes else "0"
+
+
+def _chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in spec.accounts:
+            hint = f"{question(name, spec.accounts)}it has {', '.join(spec.accounts) or 'none'}"
+            raise UsageProblem(f"There is no account {shown(name)} in the file; {hint}.")
+    return list(dict.fromkeys(names)) or list(spec.accounts)
+
+
+_CHECK_HEAD = (
+    *("account", "key", "type", "exchange account", "permissions", "addresses", "made", "trading ends", "last used"),
+    *("changed", "problem"),
+)
+
+
+def _row(key: Looked) -> tuple[Any, ...]:
+    restricted = {True: "restricted", False: "any: restrict it to yours on the exchange", None: None}
+    return (
+        key.account,
+        key.fingerprint,
+        key.kind,
+        str(key.uid or ""),
+        ", ".join(f"{name} ({verdict})" for name, verdict in key.permissions.items()),
+        restricted[key.ip_restricted],
+        _with_age(key.created),
+        key.expires,
+        key.last_used,
+        "; ".join(key.changes),
+        key.problem,
+    )
+
+
+def _with_age(made: datetime | None) -> str:
+    return "" if made is None else f"{made:%Y-%m-%d} ({(datetime.now(UTC) - made).days:,} days ago)"

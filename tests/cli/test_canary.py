@@ -63,6 +63,36 @@ main(["doctor", "--debug", "--config", config])
 sys.exit(code)
 """
 
+KEYS_DRIVER = """
+import io, json, logging, os, sys, urllib.request
+from pathlib import Path
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+log, url, config, faults = sys.argv[1:]
+logging.basicConfig(level=logging.DEBUG, filename=log)
+from pipelines.cli import main
+state = os.environ["XDG_STATE_HOME"]
+def order(name, method, body=None):
+    body = None if body is None else json.dumps(body).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{url}/simulator/{name}", body, method=method)).close()
+def keys(*words, typed=()):
+    sys.stdin = io.StringIO("".join(f"{line}\\n" for line in typed))
+    return main(["keys", *words, "--debug", "--config", config])
+for number, fault in enumerate(json.loads(faults)):
+    order("faults", "DELETE")
+    os.environ["XDG_STATE_HOME"] = f"{state}/{number}"
+    if fault:
+        path = ("/api/v3/account", "/sapi/v1/account/apiRestrictions")[number % 2]
+        order("faults", "POST", {**fault, "path": path})
+    codes = [keys("add", "main", typed=[os.environ["KEY"], os.environ["SECRET"]])]
+codes += [keys("list"), keys("check"), main(["run", "wallet", "--config", config])]
+keys("rotate", "main", "--generate")
+pem = Path(config).with_name("keys").joinpath("main-2.pem").read_bytes()
+public = load_pem_private_key(pem, None).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+order("key", "POST", {"api_key": os.environ["NEXT"], "uid": 7, "public_key": public.decode()})
+codes += [keys("rotate", "main", "--generate", typed=[os.environ["NEXT"]]), keys("check")]
+sys.exit(max(codes))
+"""
+
 
 @dataclass(frozen=True)
 class Canary:
@@ -140,18 +170,44 @@ def test_no_secret_is_written_whatever_happens(tmp_path: Path, kind: str, faults
     assert [place for place, content in written(house) if b"signature=" in content] == []
 
 
+def test_no_secret_is_written_where_keys_are_changed(tmp_path: Path):
+    """Keys are typed, made here, checked and rotated with --debug and every fault: only the key files hold them."""
+    house, following = tmp_path / "house", API_KEY[::-1]
+    house.mkdir()
+    with Served() as served:
+        served.exchange.add_account(7, API_KEY, secret=SECRET, balances={"BTC": ("1.5", "0")})
+        (house / "flows.yaml").write_text(FLOWS.format(url=served.url).replace("env:KEY", "env:UNSET_KEY"))
+        done = _drive(served.url, house, FAULTS, KEYS_DRIVER, NEXT=following, SECRET=SECRET)
+    assert done.returncode == 0, (house / "said").read_text()
+    made = (house / "keys" / "main-2.pem").read_text()
+    (house / "keys").rename(tmp_path / "keys")
+    assert len(list((tmp_path / "keys").glob("main-*"))) == 4
+    secrets = [API_KEY.encode(), SECRET.encode(), following.encode(), *_lines(made)]
+    assert "DEBUG" in (house / "debug.log").read_text()
+    assert leaks(house, *secrets) == []
+    assert [place for place, content in written(house) if b"signature=" in content] == []
+
+
 def _lines(pem: str) -> list[bytes]:
     """The lines of a private key's text that are not the same for every key."""
     return [line.encode() for line in pem.splitlines() if not line.startswith("-----") and line[:12] != "MIIEvQIBADAN"]
 
 
-def _drive(url: str, house: Path, faults: list[dict[str, Any]]) -> subprocess.CompletedProcess[bytes]:
+def _drive(
+    url: str, house: Path, faults: list[dict[str, Any]], driver: str = DRIVER, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
     """All runs in one process, which says everything it can into the house."""
     with (house / "said").open("wb") as said:
         return subprocess.run(
-            [sys.executable, "-c", DRIVER, house / "debug.log", url, house / "flows.yaml", json.dumps(faults)],
+            [sys.executable, "-c", driver, house / "debug.log", url, house / "flows.yaml", json.dumps(faults)],
             cwd=ROOT,
-            env={**os.environ, "KEY": API_KEY, "PYTHONASYNCIODEBUG": "1", "XDG_STATE_HOME": str(house / "state")},
+            env={
+                **os.environ,
+                "KEY": API_KEY,
+                "PYTHONASYNCIODEBUG": "1",
+                "XDG_STATE_HOME": str(house / "state"),
+                **variables,
+            },
             stdout=said,
             stderr=said,
             timeout=100,

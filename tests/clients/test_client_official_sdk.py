@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from binance_sdk_spot.spot import Spot
 from binance_sdk_wallet.wallet import Wallet
 
 from connectors.simulator.account.account_book import Book
+from pipelines.keys.generations import PRIVATE_KEY, Generation
 
 
 @pytest.fixture
@@ -80,6 +82,19 @@ async def test_the_sdk_reads_what_the_key_may_do(configuration: ConfigurationRes
     rights = await _ask(Wallet(config_rest_api=configuration).rest_api.get_api_key_permission)
     assert rights.additional_properties == {}
     assert [name for name, value in rights.to_dict().items() if value is True] == ["enableReading"]
+
+
+async def test_the_sdk_signs_with_a_key_made_here(served: Any, tmp_path: Path) -> None:
+    """A private key that `binlake keys add --generate` made is one that the official client takes as it is."""
+    made = Generation(tmp_path, "main", 1)
+    made.make_private_key()
+    api_key = "made".ljust(64, "0")
+    served.exchange.add_account(4242, api_key, public_key_pem=made.public_key())
+    configuration = ConfigurationRestAPI(
+        api_key=api_key, base_path=served.url, timeout=10_000, private_key=made.path(PRIVATE_KEY).read_text()
+    )
+    account = await _ask(Spot(config_rest_api=configuration).rest_api.get_account, omit_zero_balances=True)
+    assert account.uid == 4242
 
 
 async def test_the_sdk_knows_every_symbol(configuration: ConfigurationRestAPI, served: Any) -> None:

@@ -73,6 +73,16 @@ def whole_file(target: Path) -> Iterator[Path]:
         publish(draft, target)
 
 
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """A private draft to write; it appears durably and whole, or FileExistsError says that the name is taken."""
+    with draft_in(target.parent, target.suffix) as draft:
+        yield draft
+        sync(draft)
+        target.hardlink_to(draft)
+        sync(target.parent)
+
+
 class Busy(TryLater):
     """Another process holds a lock for longer than anyone should wait; nothing was done."""
 

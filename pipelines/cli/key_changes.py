@@ -1,0 +1,109 @@
+"""`binlake keys add` and `binlake keys rotate`: an account gets its first key, or its next one."""
+
+from __future__ import annotations
+
+import sys
+from getpass import getpass
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from connectors.binance.keys import Secret
+from pipelines.cli.options import FLOWS_FILE, Config
+from pipelines.cli.output import say
+from pipelines.keys.candidate import Given
+from pipelines.keys.changing import Changed, Changing
+from schemas.config.references import FORMS, Reference
+from schemas.model.errors import UsageProblem
+
+Account = Annotated[str, Parameter(help="the account's name in flows.yaml")]
+Generate = Annotated[
+    bool, Parameter(negative="", help="make an Ed25519 pair here; its private key never leaves this machine")
+]
+Place = Annotated[str | None, Parameter(help=f"where it is kept, instead of typing it: {FORMS}")]
+
+
+def add(
+    account: Account,
+    *,
+    generate: Generate = False,
+    api_key: Place = None,
+    secret: Place = None,
+    private_key: Place = None,
+    passphrase: Place = None,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """Give an account its key: typed unseen, made here, or kept elsewhere; flows.yaml names it once it is verified."""
+    given = _given(generate, api_key, secret, private_key, passphrase)
+    changed = Changing(flows=config, given=given, ask=_ask, say=say).add(account)
+    _tell(account, changed)
+    if changed.flows:
+        say(f"Next: `binlake run {changed.flows[0]}`.")
+    else:
+        say(f"No flow uses it yet: add one of kind account with `account: {account}` to {config}.")
+    return 0
+
+
+def rotate(
+    account: Account,
+    *,
+    generate: Generate = False,
+    api_key: Place = None,
+    secret: Place = None,
+    private_key: Place = None,
+    passphrase: Place = None,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """Replace an account's key by another of the same account, in one step, while flows go on."""
+    given = _given(generate, api_key, secret, private_key, passphrase)
+    changed = Changing(flows=config, given=given, ask=_ask, say=say).rotate(account)
+    _tell(account, changed)
+    if changed.before is not None:
+        say(
+            f"Key {changed.before.fingerprint} is retired. Runs that have begun end with it; then delete it on the "
+            f"exchange, and what is kept of it here: {', '.join(changed.places_before)}."
+        )
+    return 0
+
+
+def _given(generate: bool, *places: str | None) -> Given:
+    names = ("api_key", "secret", "private_key", "passphrase")
+    return Given(generate=generate, **{name: _place(name, text) for name, text in zip(names, places, strict=True)})
+
+
+def _place(name: str, text: str | None) -> Any:
+    """A reference as flows.yaml would hold it; a key that was pasted in its place is not repeated."""
+    if text is None:
+        return None
+    option = f"--{name.replace('_', '-')}"
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+        Reference.read(value)
+    except YAMLError:
+        raise UsageProblem(f"{option}: this is no place.", f"Write {FORMS}.") from None
+    except ValueError as error:
+        raise UsageProblem(f"{option}: {error}") from None
+    return value
+
+
+def _ask(what: str) -> Secret:
+    """What the owner types, unseen; a line of a pipe where nobody sits at a terminal."""
+    try:
+        text = getpass(f"{what}: ", stream=sys.stderr) if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError:
+        text = ""
+    if not text.strip():
+        raise UsageProblem(f"No {what} was given.", "Run the same command again.")
+    return Secret(text.strip())
+
+
+def _tell(account: str, changed: Changed) -> None:
+    facts = changed.facts
+    may = ", ".join(sorted(facts.permissions)) or "not told by the exchange"
+    say(
+        f"Account {account} has key {changed.keys.fingerprint} ({changed.keys.kind}) of exchange account {facts.uid}; "
+        f"permissions: {may}.",
+        *facts.warnings,
+    )

@@ -1,0 +1,132 @@
+"""Giving an account its first key, and its next one while the flows go on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from connectors.binance.errors import Denied
+from connectors.binance.key_guard import KeyFacts, examine_key
+from connectors.binance.keys import KeyPair
+from connectors.lake import Lake
+from pipelines.context.key_log import Row, known_keys, note_key
+from pipelines.keys.admission import admitted, lake_of, reached
+from pipelines.keys.candidate import Ask, Given, Say, collect
+from pipelines.keys.flows_file import account_of, write_account
+from pipelines.keys.generations import next_generation
+from pipelines.settings.credentials import key_named, unset_places
+from pipelines.settings.loader import load
+from schemas.config.flows import AccountFlow, FlowsFile, Name
+from schemas.model.errors import AccessRefused, UsageProblem
+from schemas.model.instants import wall_clock
+
+Old = tuple[KeyPair, KeyFacts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What became of an account's key, and which flows use it."""
+
+    keys: KeyPair
+    facts: KeyFacts
+    flows: tuple[str, ...]
+    before: KeyPair | None = None
+    places_before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changing:
+    """A flows.yaml whose keys are changed, and how its owner is asked and told."""
+
+    flows: Path
+    given: Given
+    ask: Ask
+    say: Say
+    state: Path | None = None  # of the shared weight budget
+
+    def add(self, name: str) -> Changed:
+        """Give an account its first key; whatever is refused leaves flows.yaml as it was."""
+        text, config = self._read(name)
+        account = config.accounts.get(name)
+        if account is not None and not unset_places(account):
+            raise UsageProblem(f"Account '{name}' has a key already.", f"`binlake keys rotate {name}` replaces it.")
+        return self._change(text, config, name, None)
+
+    def rotate(self, name: str) -> Changed:
+        """Give an account its next key and note the old one as retired; until the switch the old one stays in use."""
+        text, config = self._read(name)
+        if name not in config.accounts:
+            raise UsageProblem(f"There is no account '{name}' in {self.flows}.", f"`binlake keys add {name}` adds it.")
+        keys, lake = key_named(config, name), lake_of(config)
+        known = known_keys(lake, name) if lake is not None else {}
+        return self._change(text, config, name, (keys, asyncio.run(self._facts_of(config, name, keys, known))))
+
+    def _read(self, name: str) -> tuple[bytes, FlowsFile]:
+        self.given.check()
+        try:
+            TypeAdapter(Name).validate_python(name)
+        except ValidationError:
+            way_out = "Use letters, digits, - and _, at most 64."
+            raise UsageProblem("An account cannot have this name.", way_out) from None
+        config = load(self.flows)
+        return self.flows.read_bytes(), config
+
+    async def _facts_of(self, config: FlowsFile, name: str, keys: KeyPair, known: Mapping[str, Row]) -> KeyFacts:
+        """What the old key may do; of one that the exchange takes no more, what was noted of it."""
+        try:
+            async with reached(config, keys, self.state) as client:
+                return (await examine_key(client, config.accounts[name].allow)).facts
+        except Denied:
+            noted = known.get(keys.fingerprint)
+            if noted is None:
+                raise
+            return KeyFacts(noted["uid"], frozenset(json.loads(noted["permissions"])))
+
+    def _change(self, text: bytes, config: FlowsFile, name: str, old: Old | None) -> Changed:
+        before, lake = config.accounts.get(name), lake_of(config)
+        with next_generation(self.flows, name, before, generate=self.given.generate) as generation:
+            candidate = collect(self.given, generation, self.ask, self.say)
+            if old is not None:
+                _refuse_used(candidate.keys, old[0], known_keys(lake, name) if lake is not None else {})
+            account = account_of(candidate.written, generation.folder.parent, before)
+            wanted = config.model_copy(update={"accounts": {**config.accounts, name: account}})
+            facts = asyncio.run(self._let_in(wanted, name, candidate.keys, old[1] if old else None))
+            candidate.store()
+            write_account(self.flows, text, name, candidate.written, wanted)
+        if lake is not None:
+            _note(lake, name, (candidate.keys, facts), old)
+        return Changed(
+            keys=candidate.keys,
+            facts=facts,
+            flows=tuple(each for each, flow in config.flows.items() if _uses(flow, name)),
+            before=old[0] if old else None,
+            places_before=tuple(map(str, before.places)) if before else (),
+        )
+
+    async def _let_in(self, config: FlowsFile, name: str, keys: KeyPair, before: KeyFacts | None) -> KeyFacts:
+        async with reached(config, keys, self.state) as client:
+            return await admitted(client, config, name, before)
+
+
+def _uses(flow: object, account: str) -> bool:
+    return isinstance(flow, AccountFlow) and flow.account == account
+
+
+def _refuse_used(keys: KeyPair, old: KeyPair, known: Mapping[str, Row]) -> None:
+    """Refuse a key that is no new one: it is in use, or was retired before."""
+    if keys.fingerprint == old.fingerprint:
+        raise UsageProblem(f"Key {keys.fingerprint} is the one in use.", "Make another one on the exchange.")
+    if known.get(keys.fingerprint, {}).get("state") == "retired":
+        raise AccessRefused(f"Key {keys.fingerprint} was retired before.", "Make another one on the exchange.")
+
+
+def _note(lake: Lake, account: str, new: Old, old: Old | None) -> None:
+    now = wall_clock()
+    note_key(lake, account, *new, now, "admitted")
+    if old is not None:
+        note_key(lake, account, *old, now, "retired")
