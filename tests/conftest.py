@@ -33,6 +33,7 @@ def _lean_processes() -> Iterator[None]:
     """Processes that tests start import what those of a user import."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent / "support" / "lean"), prepend=os.pathsep)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # of containers: each would compile all it imports
         yield
 
 

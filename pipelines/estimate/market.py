@@ -117,7 +117,7 @@ class MarketPlan:
         end = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
         covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
         states = [SeriesState.of(one, since, end, self.now) for one in covered]
-        await self._look_at_archive([state for state in states if state.worth_a_look(self.flow.source)])
+        await self._look_at_archive(states)
         costs = tuple(cost(state, self.now) for state in states)
         # Once everything is up to date, each series takes one request.
         steady = len(costs) * endpoint.cost({"limit": endpoint.limit_for(1)})
@@ -130,11 +130,12 @@ class MarketPlan:
             for one in series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
         ]
 
-    async def _look_at_archive(self, far: Sequence[SeriesState]) -> None:
+    async def _look_at_archive(self, states: Sequence[SeriesState]) -> None:
         """See what the archive holds of the series of which much is missing."""
         async with archive_for(resolve(self.config.exchange), self.flow) as archive:
             if archive is None:
                 return
+            far = [state for state in states if state.worth_a_look(self.flow.source)]
             troubles = await asyncio.gather(*(state.look_at(archive) for state in far), return_exceptions=True)
         for state, trouble in zip(far, troubles, strict=True):
             strict = state.coverage.forgotten or self.flow.source == "archive"

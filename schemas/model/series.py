@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote, unquote
 
 from schemas.model.dataset import Dataset
+
+_quoted = cache(partial(quote, safe=""))  # the few names of a lake, in thousands of series each time
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +33,7 @@ class Series:
     def of_row(cls, dataset: Dataset, row: Mapping[str, Any]) -> Series:
         """The series that a row belongs to."""
         values = [row[name] for name in dataset.series]
-        return cls((dataset.name, *values), "/".join(quote(value, safe="") for value in values), dataset)
+        return cls((dataset.name, *values), "/".join(map(_quoted, values)), dataset)
 
     @classmethod
     def with_id(cls, dataset: Dataset, series_id: str) -> Series:
@@ -38,7 +41,7 @@ class Series:
         return cls((dataset.name, *map(unquote, series_id.split("/"))), series_id, dataset)
 
     def __getitem__(self, column: str) -> str:
-        return self.values[column]
+        return self.key[self.dataset.series.index(column) + 1]
 
     @property
     def values(self) -> dict[str, str]:

@@ -79,7 +79,8 @@ def simulator(*options: str) -> Iterator[Simulator]:
 
 def environment(state: Path | None = None) -> dict[str, str]:
     """The environment of a child: this checkout's code, and a weight budget of its own where it needs one."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)} | ({"XDG_STATE_HOME": str(state)} if state else {})
+    users = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**users, "PYTHONPATH": str(ROOT)} | ({"XDG_STATE_HOME": str(state)} if state else {})
 
 
 def begin(script: str, *arguments: object, state: Path | None = None) -> subprocess.Popen[str]:

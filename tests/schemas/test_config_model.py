@@ -1,10 +1,14 @@
 """flows.yaml: what it may say, and the sentence for what it may not."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import Node
 
 from pipelines.settings.loader import MAX_BYTES, load
 from schemas.config.flows import (
@@ -197,8 +201,17 @@ INVALID = {
         "it unfolds to more than flows can mean",
     ),
     "too deep": ("[" * 5000, "is nested too deeply"),
+    "too deep by its indentation": ("- " * 5000 + "x", "is nested too deeply"),
     "control characters": ("lake: \x00\n", "holds characters that YAML does not allow"),
 }  # fmt: skip
+
+
+def printed(node: Node) -> object:
+    """What a node holds, each part with its line."""
+    value = node.value
+    if isinstance(value, list):
+        value = [[printed(part) for part in pair] if isinstance(pair, tuple) else printed(pair) for pair in value]
+    return node.start_mark.line, node.tag, value
 
 
 def written(folder: Path, text: str) -> Path:
@@ -211,6 +224,13 @@ def written(folder: Path, text: str) -> Path:
 def test_what_the_file_may_say(text, tmp_path):
     """Every form the documentation names is accepted."""
     assert load(written(tmp_path, text), now=NOW).flows
+
+
+@pytest.mark.parametrize("text", VALID.values(), ids=VALID)
+def test_the_quick_parser_reads_what_the_exact_one_reads(text):
+    """What libyaml does not refuse, it reads as the same words on the same lines."""
+    with suppress(YAMLError):
+        assert printed(YAML(typ="safe").compose(text)) == printed(YAML(typ="safe", pure=True).compose(text))
 
 
 @pytest.mark.parametrize(("text", "sentence"), INVALID.values(), ids=INVALID)
