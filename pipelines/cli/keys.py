@@ -56,7 +56,10 @@ async def check(*accounts: AccountNames, json: Json = False, config: Config = FL
     if json:
         write_json([each.to_json() for each in found])
     else:
-        write_records(_CHECK_HEAD, [_row(each) for each in found])
+        for number, each in enumerate(found):
+            write("\n" if number else "")
+            told = [(name, value) for name, value in zip(_CHECK_HEAD, _row(each), strict=True) if value]
+            write_records([name for name, _ in told], [[value for _, value in told]])
     return worst(each.exit_code for each in found)
 
 

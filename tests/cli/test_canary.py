@@ -83,7 +83,9 @@ for number, fault in enumerate(json.loads(faults)):
     if fault:
         path = ("/api/v3/account", "/sapi/v1/account/apiRestrictions")[number % 2]
         order("faults", "POST", {**fault, "path": path})
-    codes = [keys("add", "main", typed=[os.environ["KEY"], os.environ["SECRET"]])]
+    keys("add", f"account-{number}", typed=[os.environ["KEY"], os.environ["SECRET"]])
+    keys("check")
+codes = [keys("add", "main", typed=[os.environ["KEY"], os.environ["SECRET"]])]
 codes += [keys("list"), keys("check"), main(["run", "wallet", "--config", config])]
 keys("rotate", "main", "--generate")
 pem = Path(config).with_name("keys").joinpath("main-2.pem").read_bytes()
