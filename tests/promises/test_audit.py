@@ -5,9 +5,10 @@ import stat
 
 import pytest
 
-from tests.audit import LOCKS, main, vulnerable
+from tests.audit import LOCKS, answer, main
 
-SOUND = {"dependencies": [{"name": "uv", "version": "1", "vulns": []}, {"name": "left", "skip_reason": "unknown"}]}
+SOUND = {"dependencies": [{"name": "uv", "version": "1", "vulns": []}]}
+UNKNOWN = {"dependencies": [*SOUND["dependencies"], {"name": "left", "skip_reason": "not found"}]}
 FLAW = {"id": "PYSEC-1", "fix_versions": ["3"], "aliases": [], "description": ""}
 
 
@@ -27,7 +28,14 @@ def tool(tmp_path):
 def test_sound_packages_pass(tool, capsys):
     """Where nothing is known against any package, each lock is named and the exit code is 0."""
     assert main(tool(json.dumps(SOUND))) == 0
-    assert capsys.readouterr().out.count("no known vulnerability") == len(LOCKS)
+    assert capsys.readouterr().out.count("1 of 1 packages audited, no vulnerability known.") == len(LOCKS)
+
+
+def test_what_the_index_does_not_know_is_not_called_sound(tool, capsys):
+    """A package that the index does not know is named, and not counted as audited."""
+    assert main(tool(json.dumps(UNKNOWN))) == 0
+    assert "1 of 2 packages audited" in (said := capsys.readouterr().out)
+    assert "the index does not know left." in said
 
 
 def test_a_vulnerability_fails_by_name(tool, capsys):
@@ -44,4 +52,4 @@ def test_no_answer_is_said_and_is_no_failure(out, tool, capsys):
     said = capsys.readouterr().out
     assert said.count("not audited") == len(LOCKS)
     assert "connection refused" in said
-    assert vulnerable(out) is None
+    assert answer(out) is None
