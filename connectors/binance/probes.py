@@ -134,6 +134,11 @@ def _order_of(time: str, rows_at: str | None, replies: Sequence[Reply]) -> str:
     return "oldest first" if times == sorted(times) else "newest first" if times == sorted(times)[::-1] else "mixed"
 
 
+def _funding_rows(replies: Sequence[Reply]) -> str:
+    rows = str(len(replies[0].body))
+    return rows if rows in {"100", "200"} else "other"
+
+
 def _weighed(name: str, declared: int, **params: Param) -> Probe:
     limit = f"limit {params['limit']}" if params else "no limit"
     return Probe(
@@ -281,6 +286,27 @@ PROBES: tuple[Probe, ...] = (
             "other": "Another value means that there is none, and must be declared.",
         },
     ),
+    Probe(
+        name="balances of wallets",
+        statement="A key that only reads may ask for the balances of all wallets.",
+        calls=((wallet.WALLET_BALANCES, _with()),),
+        read=_accepted,
+        decides={
+            "accepted": "The wallets of an account can be told apart with one call.",
+            "refused": "The call needs a right to transfer, and so is never needed: each wallet is asked by itself.",
+        },
+    ),
+    Probe(
+        name="rows of funding rates",
+        statement="Funding rates without times are the newest 100.",
+        calls=((usdm.FUNDING_RATE, _with(symbol=_SYMBOL)),),
+        read=_funding_rows,
+        decides={
+            "100": "The limit that is documented as the default holds without times too.",
+            "200": "Without times there are 200, whatever the default limit says.",
+            "other": "Neither holds: the limit must always be sent.",
+        },
+    ),
     _weighed("weight of 100 futures candles", 2, limit=100),
     _weighed("weight of 500 futures candles", 5, limit=500),
     _weighed("weight of futures candles without limit", 5),
@@ -296,8 +322,7 @@ NOT_ASKED: Mapping[str, str] = {
     "Whether unencoded parameters are refused on /fapi and /dapi": "binlake encodes all, which is accepted everywhere",
     "Weight pools of options and portfolio margin": "binlake has no call to their hosts",
     "Weight of fiat/orders": "binlake does not make this call",
-    "Rights that wallet/balance needs": "binlake does not make this call",
-    "Rows of fundingRate without times, order of openInterestHist": "binlake does not make these calls yet",
+    "In which order openInterestHist returns its rows": "binlake does not make this call yet",
     "Whether api, api1 to api4 and api-gcp share their limits": "a flows.yaml names one host; they count as one here",
     "Limits and calls of Binance US": "it is another exchange, with keys of its own",
     "Completeness of enumerations, coverage and lag of the archive": "no single call can tell",

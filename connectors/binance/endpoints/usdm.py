@@ -26,6 +26,11 @@ EXCHANGE_INFO = Endpoint(
     never_empty=True,
 )
 
+# Counted by calls, 500 in five minutes, and in no header: charged here too, which can only be too careful.
+FUNDING_RATE = Endpoint(
+    name="fapi/fundingRate", path="/fapi/v1/fundingRate", pool=FUTURES, family="usdm", market="usdm"
+)
+
 KLINES = replace(
     spot.KLINES,  # the same rows
     name="fapi/klines",

@@ -41,6 +41,15 @@ API_RESTRICTIONS = Endpoint(
     security=Security.SIGNED,
 )
 
+WALLET_BALANCES = Endpoint(
+    name="asset/wallet/balance",
+    path=(_WALLETS := "/sapi/v1/asset/wallet/balance"),
+    pool=sapi_by_ip(_WALLETS),
+    family="wallet",
+    weight=60,
+    security=Security.SIGNED,
+)
+
 DEPOSITS = _ledger(
     "capital/deposit/hisrec",
     ledgers.DEPOSITS,

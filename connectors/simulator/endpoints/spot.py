@@ -150,6 +150,34 @@ def _api_restrictions(_exchange: Exchange, call: Call) -> bytes:
     return msgspec.json.encode(call.key.restrictions(call.now_ms))
 
 
+_WALLETS = ("Spot", "Funding", "Cross Margin", "Isolated Margin", "USD-M Futures", "COIN-M Futures", "Earn", "Options")
+
+
+def _wallet_balances(exchange: Exchange, call: Call) -> bytes:
+    """What each wallet is worth in one asset; only spot holds anything, and only pairs with that asset give a value."""
+    assert call.key is not None  # noqa: S101 - signed
+    held = exchange.balances(call.key.account.uid, call.now_ms)
+    worth = sum(
+        (sum(amounts) * _price_in(exchange, call, asset) for asset, amounts in held.items() if any(amounts)), Decimal(0)
+    )
+    return msgspec.json.encode(
+        [
+            {"activate": True, "balance": amount(worth) if wallet == "Spot" else "0", "walletName": wallet}
+            for wallet in _WALLETS
+        ]
+    )
+
+
+def _price_in(exchange: Exchange, call: Call, asset: str) -> Decimal:
+    """What one of an asset is worth, by a pair of the two; nothing where there is none."""
+    quote = call.given.get("quoteAsset", "BTC")
+    for listing in exchange.listed(call.now_ms):
+        if {listing.base, listing.quote} == {asset, quote}:
+            price = Decimal(exchange.tickers.price(listing, call.now_ms)["price"])
+            return price if listing.quote == quote else 1 / price
+    return Decimal(asset == quote)
+
+
 def _by_symbol(single: int, many: int) -> Callable[[Mapping[str, str]], int]:
     return lambda sent: single if "symbol" in sent else many
 
@@ -200,4 +228,12 @@ ENDPOINTS = (
     ),
     Endpoint("/api/v3/account", 20, (Parameter("omitZeroBalances", rules.flag),), _account, Security.SIGNED),
     Endpoint("/sapi/v1/account/apiRestrictions", 1, (), _api_restrictions, Security.SIGNED, "apiRestrictions"),
+    Endpoint(
+        "/sapi/v1/asset/wallet/balance",
+        60,
+        (Parameter("quoteAsset", rules.text),),
+        _wallet_balances,
+        Security.SIGNED,
+        "ip:/sapi/v1/asset/wallet/balance",
+    ),
 )

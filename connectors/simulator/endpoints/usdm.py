@@ -55,6 +55,26 @@ def _klines(exchange: Exchange, call: Call) -> bytes:
     return exchange.futures.charts.page(contract, given["interval"], wanted)
 
 
+def _funding_rates(exchange: Exchange, call: Call) -> bytes:
+    """Every eight hours, at the price of that instant; without times the newest."""
+    given = call.given
+    since, until = given.get("startTime"), given.get("endTime")
+    wanted = Wanted(
+        since_ms=None if since is None else math.ceil(since),
+        until_ms=None if until is None else math.floor(until),
+        limit=min(given.get("limit", 100), 1000),
+        now_ms=call.now_ms,
+    )
+    contract = exchange.futures.listing(given["symbol"], call.now_ms)
+    candles = msgspec.json.decode(exchange.futures.charts.page(contract, "8h", wanted))
+    return msgspec.json.encode(
+        [
+            {"symbol": contract.symbol, "fundingTime": opened, "fundingRate": "0.00010000", "markPrice": price}
+            for opened, price, *_ in candles
+        ]
+    )
+
+
 def _by_limit(sent: Mapping[str, str]) -> int:
     """What candles cost: as documented, which is never less than what was measured."""
     text = sent.get("limit", "")
@@ -95,6 +115,17 @@ ENDPOINTS = tuple(
                 Parameter("limit", _limit),
             ),
             _klines,
+        ),
+        (
+            "fundingRate",
+            0,
+            (
+                Parameter("symbol", rules.symbol_text, mandatory=True),
+                Parameter("startTime", rules.time_ms),
+                Parameter("endTime", rules.time_ms),
+                Parameter("limit", rules.limit),
+            ),
+            _funding_rates,
         ),
     )
 )

@@ -132,6 +132,8 @@ FREE = {
     "/api/v3/account",
     "/api/v3/order/amendments",
     "/fapi/v1/klines",
+    "/fapi/v1/fundingRate",
+    "/sapi/v1/asset/wallet/balance",
     *(ledger.path for ledger in ledgers.ENDPOINTS),
 }  # any may be left out
 

@@ -24,6 +24,7 @@ FILLS, ORDERS, CANDLES = "/api/v3/myTrades", "/api/v3/allOrders", "/api/v3/kline
 FUTURES, INFO, TICKER = "/fapi/v1/klines", "/api/v3/exchangeInfo", "/api/v3/ticker/24hr"
 DEPOSITS, WITHDRAWALS = "/sapi/v1/capital/deposit/hisrec", "/sapi/v1/capital/withdraw/history"
 DIVIDENDS, TRANSFERS = "/sapi/v1/asset/assetDividend", "/sapi/v1/asset/transfer"
+WALLETS, FUNDING = "/sapi/v1/asset/wallet/balance", "/fapi/v1/fundingRate"
 DAY_MS = 86_400_000
 
 World = Callable[[TradeDesk], Any]
@@ -124,6 +125,12 @@ WORLDS: dict[str, dict[str, World]] = {
         "refused": stopping(refusing(CANDLES, -1121)),
     },
     "ids without trades": {"negative": stopping(), "other": stopping(saying(TICKER, NO_TRADES))},
+    "balances of wallets": {"accepted": as_it_is, "refused": refusing(WALLETS, -2015)},
+    "rows of funding rates": {
+        "100": as_it_is,
+        "200": saying(FUNDING, [{"fundingTime": number} for number in range(200)]),
+        "other": saying(FUNDING, [{"fundingTime": 1}]),
+    },
     **{
         f"weight of {which}": {"declared": as_it_is, "more": charging(FUTURES, 1), "less": charging(FUTURES, -1)}
         for which in ("100 futures candles", "500 futures candles", "futures candles without limit")
@@ -184,13 +191,17 @@ async def test_too_little_is_no_answer(name: str, world: World, desk: TradeDesk)
     assert found.outcome == UNDECIDED
 
 
+EVERY = (
+    *(FILLS, ORDERS, CANDLES, FUTURES, INFO, TICKER, DEPOSITS, WITHDRAWALS, DIVIDENDS, TRANSFERS),
+    *(WALLETS, FUNDING),
+)
 STRANGE: list[Any] = [None, {}, [], "words", 7, [[]], [{}], {"symbols": []}, {"rows": [1]}, {"rateLimits": None}]
 
 
 @pytest.mark.parametrize("body", STRANGE, ids=json.dumps)
 async def test_no_answer_ends_the_others(body: Any, desk: TradeDesk) -> None:
     """Whatever the exchange says to one probe, the next one is made, and each has a word that means something."""
-    for path in (FILLS, ORDERS, CANDLES, FUTURES, INFO, TICKER, DEPOSITS, WITHDRAWALS, DIVIDENDS, TRANSFERS):
+    for path in EVERY:
         saying(path, body)(desk)
     found = await learnt(desk)
     assert [each.probe for each in found] == [each.name for each in PROBES]
