@@ -23,6 +23,7 @@ from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from connectors.lake import Lake
 from connectors.lake.sql.errors import meant, problem, refused, vanished
 from connectors.lake.sql.guard import Question, question
+from connectors.lake.sql.read_only_files import PREFIX, ReadOnlyFiles
 from connectors.lake.sql.views import Views, literal
 from schemas.datasets import DATASETS
 from schemas.model.errors import Problem, UsageProblem
@@ -47,29 +48,45 @@ _INTERRUPTED_EVERY_S = 0.1
 _views: WeakKeyDictionary[DuckDBPyConnection, Views] = WeakKeyDictionary()  # of every session
 
 
-def connect(
-    lake: Lake, *, timeout_s: int | None = None, write: Path | None = None, all_views: bool = False
-) -> DuckDBPyConnection:
+def connect(lake: Lake, *, timeout_s: int | None = None, all_views: bool = False) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
 
-    `run` and `stream` make the views that a question needs; `all_views` makes them now, for who asks the connection.
-
-    It reaches nothing outside the lake's folder and the folder `write`, which is made where it is missing; it loads
-    nothing, and its settings are locked. A statement that takes longer than `timeout_s` is stopped. But it is not
-    read-only: the COPY of whoever holds it can overwrite the lake's files. Statements that a person typed go through
-    `run` or `stream`, which only read.
+    `run` and `stream` make the views that a question needs, and run nothing that does more than read; `all_views` makes
+    them now. The session reaches nothing outside the lake's folder, loads nothing, and its settings are locked. A
+    statement that takes longer than `timeout_s` is stopped.
     """
+    connection = _open(timeout_s)
+    _views[connection] = Views(lake)
+    if all_views:
+        _views[connection].make_all(connection)
+    return _locked(connection, [str(lake.path)])
+
+
+def hand_out(lake: Lake, write: Path | None = None) -> DuckDBPyConnection:
+    """A session with all views for code that nobody checks: whatever it runs, it only reads the lake.
+
+    SQL reads and writes in the folder `write`, which is made where it is missing, and nowhere else.
+    """
+    folders = [] if write is None else [str(_beside(lake, write))]
+    connection = _open()
+    connection.register_filesystem(ReadOnlyFiles(lake.path))
+    _views[connection] = Views(lake, PREFIX)
+    _views[connection].make_all(connection)
+    return _locked(connection, [f"{PREFIX}{lake.path}", *folders])
+
+
+def _open(timeout_s: int | None = None) -> DuckDBPyConnection:
     spill = mkdtemp(prefix="binlake-sql-")  # private, and never shared: DuckDB's file names would clash
     connection = duckdb.connect(config=_SETTINGS | {"temp_directory": spill})
     finalize(connection, rmtree, spill, ignore_errors=True)
     connection.execute("SET TimeZone = 'UTC'")  # else months and days would follow the machine's zone
     connection.execute("SET parquet_metadata_cache = true")  # each view over a table would read all its footers again
-    views = _views[connection] = Views(lake)
-    if all_views:
-        views.make_all(connection)
     connection.execute(f"SET max_execution_time = {(timeout_s or 0) * 1000}")  # 0: no end
-    folders = [lake.path] if write is None else [lake.path, _beside(lake, write)]
-    connection.execute(f"SET allowed_directories = [{', '.join(literal(str(folder)) for folder in folders)}]")
+    return connection
+
+
+def _locked(connection: DuckDBPyConnection, folders: list[str]) -> DuckDBPyConnection:
+    connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 

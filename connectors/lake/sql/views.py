@@ -41,8 +41,9 @@ class Views:
     It lives as long as its connection, and so does not hold it.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, prefix: str = "") -> None:
         self.lake = lake
+        self._prefix = prefix  # of the addresses at which the session finds the lake's files
         self._made: set[Definition] = set()
         self._look()
 
@@ -105,7 +106,8 @@ class Views:
         if snapshot.problem:
             self._refuse(connection, dataset, snapshot.problem)
         else:
-            _set_rows(connection, dataset.table, _rows(dataset, self.lake.path, snapshot.parts))
+            parts = [(values, [f"{self._prefix}{path}" for path in paths]) for values, paths in snapshot.parts]
+            _set_rows(connection, dataset.table, _rows(dataset, self.lake.path, parts))
 
     def _refuse(self, connection: DuckDBPyConnection, dataset: Dataset, problem: Problem) -> None:
         self._refusing.add(dataset)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from duckdb import DuckDBPyConnection, PermissionException
+from duckdb import DuckDBPyConnection, Error, PermissionException
 from support.lakes import put, small_lake
 
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.read_only_files import ReadOnlyFiles
+from connectors.lake.sql.session import hand_out
 from pipelines import connect as connect_to
 from schemas.datasets.market import PRICES
 from schemas.model.errors import UsageProblem
@@ -31,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def writing(home: Path) -> DuckDBPyConnection:
     """A session that may write in the folder `results`."""
-    return connect(small_lake(home), write=Path("results"), all_views=True)
+    return hand_out(small_lake(home), Path("results"))
 
 
 def test_results_are_saved_beside_the_lake(home: Path) -> None:
@@ -59,7 +63,7 @@ def test_a_file_of_ones_own_is_joined(home: Path, writing: DuckDBPyConnection) -
 
 def test_data_of_python_is_joined_without_any_folder(home: Path) -> None:
     """What is registered under a name is a table of every connection."""
-    with connect(small_lake(home), all_views=True) as lake:
+    with hand_out(small_lake(home)) as lake:
         lake.register("mine", pa.table({"symbol": ["BTCUSDT"], "weight": [2]}))
         assert lake.sql("SELECT price * weight FROM prices JOIN mine USING (symbol)").fetchall() == [(14,)]
 
@@ -106,3 +110,77 @@ def test_a_folder_that_cannot_be_made_is_named(home: Path) -> None:
     """Where a file stands in the way, one sentence says so."""
     with pytest.raises(UsageProblem, match=r"outside.csv cannot be made: File exists"):
         connect_to(home / "flows.yaml", write="outside.csv")
+
+
+ADDRESSES = ["{home}/lake", "lake", "results/../lake", "results/link", "lake://{home}/lake", "LAKE://{home}/lake"]
+FILES = [
+    "COPY prices TO '{file}'",
+    "COPY prices TO '{file}' (USE_TMP_FILE false)",
+    "COPY prices TO '{file}' (FORMAT csv, USE_TMP_FILE false)",
+    "COPY prices TO '{file}' (FORMAT json)",
+    "ATTACH '{file}' AS x; CREATE TABLE x.y AS SELECT 1",
+    "FROM enable_profiling(save_location := '{file}')",
+]
+FOLDERS = [
+    "COPY prices TO '{folder}/prices' (FORMAT parquet, PARTITION_BY symbol, OVERWRITE)",
+    "COPY prices TO '{folder}/prices' (FORMAT parquet, PARTITION_BY symbol, APPEND)",
+    "COPY prices TO '{folder}/prices' (FORMAT parquet, PER_THREAD_OUTPUT, OVERWRITE_OR_IGNORE)",
+    "EXPORT DATABASE '{folder}/prices'",
+    "EXPORT DATABASE '{folder}'",
+    "COPY prices TO '{folder}/lake.json' (FORMAT csv)",
+    "COPY prices TO '{folder}/new.parquet'",
+    "ATTACH '{folder}/new.duckdb'",
+    "FROM enable_logging(storage := 'file', storage_path := '{folder}/prices')",
+    "SET temp_directory = '{folder}'",
+    "SET secret_directory = '{folder}'",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_nothing_writes_into_the_lake(address: str, home: Path, writing: DuckDBPyConnection) -> None:
+    """However SQL names a place in the lake, and whatever it would write there, every file stays as it was."""
+    (home / "results" / "link").symlink_to(home / "lake")
+    (data,) = small_lake(home).table(PRICES).files()
+    folder, before = address.format(home=home), contents(home / "lake")
+    file = data.replace(str(home / "lake"), folder)
+    for sql in (*FILES, *FOLDERS):
+        with suppress(Error, ValueError):
+            writing.execute(sql.format(file=file.replace("'", "''"), folder=folder.replace("'", "''")))
+        assert contents(home / "lake") == before, sql
+    assert writing.sql("SELECT price FROM prices").fetchall() == [(7,)]
+
+
+def test_nothing_of_python_writes_into_the_lake(home: Path, writing: DuckDBPyConnection) -> None:
+    """Neither do the methods of a relation."""
+    (data,) = small_lake(home).table(PRICES).files()
+    before, prices = contents(home / "lake"), writing.sql("FROM prices")
+    for place in (data, f"lake://{data}"):
+        for method in (prices.write_parquet, prices.write_csv, prices.to_parquet, prices.to_csv):
+            with pytest.raises(Error):
+                method(place)
+    assert contents(home / "lake") == before
+
+
+def test_an_address_of_the_lake_leads_nowhere_else(home: Path, writing: DuckDBPyConnection) -> None:
+    """Neither dots nor a link in the lake's folder open what lies around it."""
+    (home / "lake" / "link.csv").symlink_to(home / "outside.csv")
+    for path in (f"{home}/lake/../outside.csv", f"{home}/lake/link.csv", f"{home}/outside.csv", "/etc/passwd"):
+        quoted = path.replace("'", "''")
+        with pytest.raises(Error):
+            writing.sql(f"FROM read_text('lake://{quoted}')").fetchall()
+
+
+def test_many_threads_read_one_file(tmp_path: Path) -> None:
+    """A file that several threads of DuckDB read at once gives each the bytes that it asked for."""
+    place = tmp_path / "numbers.parquet"
+    pq.write_table(pa.table({"n": range(400_000)}), place, row_group_size=2_000)
+    with duckdb.connect(config={"threads": 8}) as connection:
+        connection.register_filesystem(ReadOnlyFiles(tmp_path))
+        for _ in range(5):
+            rows = connection.execute("SELECT count(*), sum(n) FROM read_parquet(?)", [f"lake://{place}"]).fetchall()
+            assert rows == [(400_000, 79_999_800_000)]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
