@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,13 @@ from schemas.model.dataset import Dataset
 def rows_of(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Plain rows as a table of the dataset; instants are microseconds."""
     return pa.Table.from_pylist(list(rows), schema=dataset.schema)
+
+
+def tables_of(dataset: Dataset, groups: Sequence[Sequence[Mapping[str, Any]]]) -> list[pa.Table]:
+    """Groups of plain rows, one table each; made at once, since each making costs a millisecond whatever its rows."""
+    whole = rows_of(dataset, [row for group in groups for row in group])
+    ends = accumulate(map(len, groups))
+    return [whole.slice(end - len(group), len(group)) for group, end in zip(groups, ends, strict=True)]
 
 
 def with_instants(rows: pa.Table) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from connectors.lake import Lake, Table
@@ -11,7 +13,7 @@ from pipelines.store.exchange_reset import contradiction
 from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
 from pipelines.store.lookup import Key, stored_rows
 from pipelines.store.news import News, commit_news
-from pipelines.store.rows import rows_of, with_instants
+from pipelines.store.rows import tables_of, with_instants
 from schemas.model.dataset import MONTH, Dataset, Lifecycle
 from schemas.model.series import Series
 
@@ -31,13 +33,20 @@ def _overtakes(life: Lifecycle, row: Row, before: Row) -> bool:
     return not reopens or (now is not None and then is not None and now > then)
 
 
+@cache
+def _told_of(names: tuple[str, ...]) -> itemgetter[Any]:
+    """What the exchange told of a state: all but when we saw it and as which version."""
+    return itemgetter(*(name for name in names if name not in _OF_THE_VERSION))
+
+
 def _is_known(life: Lifecycle, row: Row, versions: Sequence[Row]) -> bool:
     """Whether a state was stored already under its own stamp, since the exchange last did not know it.
 
     Two endpoints may print one state differently, and each way is stored once.
     """
+    told = _told_of(tuple(row))
     for before in reversed(versions):
-        if all(value == before[name] for name, value in row.items() if name not in _OF_THE_VERSION):
+        if told(before) == told(row):
             return True
         if before[life.stamp] != row[life.stamp] or before.get("gone_since") is not None:
             return False
@@ -69,7 +78,9 @@ def add_versions(lake: Lake, dataset: Dataset, seen: Sequence[Seen], now: int) -
     def find(bounds: Mapping[str, int]) -> list[News]:
         stored = _stored_versions(table, seen)
         _refuse_others(table, seen, stored, bounds)
-        return [news for one in seen if (news := _news(dataset, one, stored, bounds, now))]
+        found = [news for one in seen if (news := _news(dataset, one, stored, bounds, now))]
+        tables = tables_of(dataset, [rows for _, rows, _ in found])
+        return [News(series, rows, new) for (series, _, new), rows in zip(found, tables, strict=True)]
 
     return Landed(commit_news(table, find))
 
@@ -90,7 +101,10 @@ def by_series(dataset: Dataset, rows: Iterable[Row]) -> dict[Series, list[Row]]:
 _Stored = Mapping[Key, Sequence[Row]]
 
 
-def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int) -> News | None:
+def _news(
+    dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, int], now: int
+) -> tuple[Series, Sequence[Row], Mapping[str, int]] | None:
+    """The series, its new versions, and the bounds they leave; None where nothing of it moves."""
     series = seen.series
     seen_at = max(now, (series.bound("changed_at", bounds) or 0) + 1)
     rows = [
@@ -104,7 +118,7 @@ def _news(dataset: Dataset, seen: Seen, stored: _Stored, bounds: Mapping[str, in
             new |= _open_since(dataset, rows, series.bound("open_since", bounds) or 0)
         if "retained_at" in dataset.remembered:  # just shown: nothing to miss
             new.setdefault("retained_at", series.bound("retained_at", bounds) or seen_at)
-    return News(series, rows_of(dataset, rows), new) if moved(series, new, bounds, also=bool(rows)) else None
+    return (series, rows, new) if moved(series, new, bounds, also=bool(rows)) else None
 
 
 def _refuse_others(table: Table, seen: Sequence[Seen], stored: _Stored, bounds: Mapping[str, int]) -> None:
