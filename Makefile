@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+# One more than the two cores that are always there: some tests wait for other processes.
+JOBS ?= 3
 # Python keeps what it compiles, also where the environment forbids it: the tests start some hundred processes, and each
 # would spend two seconds on compiling everything anew.
 export PYTHONDONTWRITEBYTECODE :=

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def slow(config, served):
-    """A flow of many pages on an exchange that answers slowly."""
-    config.write_text(
-        config.read_text().replace("intervals: [1d]", "intervals: [1m]").replace("2026-10-01", "2026-09-01")
-    )
+    """A flow of twice as many pages as are asked for at once, on an exchange that answers slowly."""
+    since = datetime.now(UTC) - timedelta(days=42)
+    text = config.read_text().replace("intervals: [1d]", "intervals: [1m]")
+    config.write_text(text.replace("2026-10-01", f"{since:%Y-%m-%d}"))
     served.exchange.inject(Latency(path="/api/v3/klines", count=None, seconds=0.2))
     return config
 

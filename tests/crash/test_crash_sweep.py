@@ -13,7 +13,7 @@ from connectors.lake import Lake
 from schemas.datasets.market import KLINES
 
 FEWEST_POINTS = 100  # below that the trace has missed something
-SAMPLE = 15  # every so many of some 150 points
+SAMPLE = 25  # every so many of some 150 points
 Told = tuple[Program, list[Point], list[str]]
 
 

@@ -282,7 +282,7 @@ def _hold(monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
 @pytest.mark.timeout(600)
 def test_one_quiet_run_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any interleaving of life and runs ends with the lake holding what can be had; discovery names the rest."""
-    _hold(monkeypatch, 4)
+    _hold(monkeypatch, 2)
 
 
 @pytest.mark.soak

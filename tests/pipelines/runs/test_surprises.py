@@ -23,6 +23,7 @@ from schemas.datasets.account import BALANCES
 from schemas.model.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from support.desks import Desk
@@ -71,9 +72,18 @@ async def test_an_account_that_was_emptied_holds_nothing(account: Desk):
     assert run(connect(account.lake), "FROM latest_balances WHERE total <> 0").num_rows == 0
 
 
-@pytest.mark.parametrize("endpoint", DATA, ids=lambda endpoint: endpoint.name)
-async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpoint: Any):
-    """Whatever way of saying nothing an endpoint finds, each flow ends with receipts or one sentence."""
+SOME = [(endpoint, (NOTHING[n % len(NOTHING)], NOTHING[(n + 3) % len(NOTHING)])) for n, endpoint in enumerate(DATA)]
+ALL = [pytest.param(endpoint, NOTHING, marks=pytest.mark.soak) for endpoint in DATA]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bodies"), [*SOME, *ALL], ids=lambda one: f"{len(one)} ways" if isinstance(one, tuple) else one.name
+)
+async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpoint: Any, bodies: Sequence[str]):
+    """Whatever way of saying nothing an endpoint finds, each flow ends with receipts or one sentence.
+
+    Two ways are tried of each, other ones of the next; all of all in the soak.
+    """
     trade_desk.addresses["usdm"] = trade_desk.url
     trade_desk.flows["market"] = {
         "kind": "market", "market": endpoint.market, "source": "rest", "symbols": ["BTCUSDT"], "intervals": ["1h"],
@@ -92,7 +102,7 @@ async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpo
         if endpoint.security is Security.SIGNED
         else "market"
     )
-    for number, body in enumerate(NOTHING):
+    for number, body in enumerate(bodies):
         desk = copied(trade_desk, trade_desk.folder / str(number))
         desk.exchange.heal()
         desk.exchange.requests.clear()

@@ -122,7 +122,7 @@ SINGLE_LOOKS: dict[str, Any] = {
 async def test_single_orders_left_unasked_are_asked_later(fault: AnyFault | None, desk: TradeDesk) -> None:
     """Of many orders asked for one by one, those that a failure or a stop leaves out come with the next run."""
     await known(desk)
-    for _ in range(3 * WAVE):
+    for _ in range(2 * WAVE):
         traded(desk, 1)
     desk.clock.advance(3 * DAY_S)
     desk.exchange.inject(Shuffled(path=TRADES, symbol=B, count=1))
@@ -132,7 +132,7 @@ async def test_single_orders_left_unasked_are_asked_later(fault: AnyFault | None
         await desk.run("trading")
     else:
         await desk.stopped_after(len(desk.asked(TRADES)) + 4, TRADES, "trading")
-    assert 0 < len(desk.rows("fills")) < 3 * WAVE
+    assert 0 < len(desk.rows("fills")) < 2 * WAVE
     desk.exchange.heal()
     await pull(desk)
     lacks_nothing(desk)
