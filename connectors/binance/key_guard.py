@@ -23,7 +23,7 @@ from schemas.config.values import PERMISSION
 from schemas.model.errors import AccessRefused
 
 TRADE = "trade"
-_READING = "enableReading"
+READING = "enableReading"
 _FIX_READING = "enableFixReadOnly"
 _MOVES_MONEY = {
     "enableWithdrawals": "withdraw",
@@ -40,7 +40,7 @@ _TRADES = {
 }
 _YOUNG = frozenset({"enablePortfolioMarginTrading", "enableFixApiTrade"})  # not every exchange prints these yet
 _NO_PERMISSIONS = frozenset({"ipRestrict", "createTime", "tradingAuthorityExpirationTime"})
-_KNOWN = frozenset({_READING, _FIX_READING, *_MOVES_MONEY, *_TRADES, *_NO_PERMISSIONS})
+_KNOWN = frozenset({READING, _FIX_READING, *_MOVES_MONEY, *_TRADES, *_NO_PERMISSIONS})
 _RIGHT = re.compile(r"^(?i:can|may|has|is)(?=[A-Z_])|(?i:enable|permit|allow|withdraw|transfer|trad)")
 _INSTANT_MS = 10**12  # 2001, as milliseconds
 _SHOWN_NAMES, _SHOWN_LETTERS = 5, 64  # of what the exchange calls its permissions
@@ -126,7 +126,7 @@ def _refuse(printed: Printed, allow: Collection[str]) -> None:
 
 def _verdict(name: str, allow: Collection[str]) -> Verdict:
     """What a permission that is granted means here."""
-    if name == _READING:
+    if name == READING:
         return "needed"
     if name == _FIX_READING:
         return "harmless"
@@ -169,7 +169,7 @@ def _read(body: bytes, endpoint: Endpoint, kind: type[T]) -> T:
 
 
 def _refuse_unreadable(printed: Printed) -> None:
-    if printed.get(_READING) is not True:
+    if printed.get(READING) is not True:
         raise AccessRefused("This key may not read.", _SETTINGS)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.binance.errors import Denied
-from connectors.binance.key_guard import KeyFacts, examine_key
+from connectors.binance.key_guard import READING, KeyFacts, examine_key
 from connectors.binance.keys import KeyPair
 from connectors.lake import Lake
 from pipelines.context.key_log import Row, known_keys, note_key
@@ -62,9 +62,8 @@ class Changing:
         text, config = self._read(name)
         if name not in config.accounts:
             raise UsageProblem(f"There is no account '{name}' in {self.flows}.", f"`binlake keys add {name}` adds it.")
-        keys, lake = key_named(config, name), lake_of(config)
-        known = known_keys(lake, name) if lake is not None else {}
-        return self._change(text, config, name, (keys, asyncio.run(self._facts_of(config, name, keys, known))))
+        keys = key_named(config, name)
+        return self._change(text, config, name, (keys, asyncio.run(self._facts_of(config, name, keys))))
 
     def _read(self, name: str) -> tuple[bytes, FlowsFile]:
         self.given.check()
@@ -76,16 +75,13 @@ class Changing:
         config = load(self.flows)
         return self.flows.read_bytes(), config
 
-    async def _facts_of(self, config: FlowsFile, name: str, keys: KeyPair, known: Mapping[str, Row]) -> KeyFacts:
-        """What the old key may do; of one that the exchange takes no more, what was noted of it."""
+    async def _facts_of(self, config: FlowsFile, name: str, keys: KeyPair) -> KeyFacts:
+        """What the old key may do; of one that the exchange takes no more, what is known from before."""
         try:
             async with reached(config, keys, self.state) as client:
                 return (await examine_key(client, config.accounts[name].allow)).facts
         except Denied:
-            noted = known.get(keys.fingerprint)
-            if noted is None:
-                raise
-            return KeyFacts(noted["uid"], frozenset(json.loads(noted["permissions"])))
+            return _remembered(lake_of(config), name, keys)
 
     def _change(self, text: bytes, config: FlowsFile, name: str, old: Old | None) -> Changed:
         before, lake = config.accounts.get(name), lake_of(config)
@@ -111,6 +107,19 @@ class Changing:
     async def _let_in(self, config: FlowsFile, name: str, keys: KeyPair, before: KeyFacts | None) -> KeyFacts:
         async with reached(config, keys, self.state) as client:
             return await admitted(client, config, name, before)
+
+
+def _remembered(lake: Lake | None, account: str, keys: KeyPair) -> KeyFacts:
+    """What was noted of a key, or else whose account it was: it is then taken for one that only read."""
+    noted = known_keys(lake, account).get(keys.fingerprint) if lake is not None else None
+    if noted is not None:
+        return KeyFacts(noted["uid"], frozenset(json.loads(noted["permissions"])))
+    if lake is not None and account in lake.accounts:
+        return KeyFacts(lake.accounts[account], frozenset({READING}))
+    raise AccessRefused(
+        f"The exchange takes key {keys.fingerprint} of account '{account}' no more, and no run ever used it here.",
+        f"Remove the account from flows.yaml, then: binlake keys add {account}",
+    )
 
 
 def _uses(flow: object, account: str) -> bool:

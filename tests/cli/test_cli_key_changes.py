@@ -316,3 +316,18 @@ def test_contradicting_options_are_refused(words, says, keys, config):
     code, _, said = keys("add", "main", *words)
     assert (code, says in said, NEW_KEY in said) == (2, True, False), said
     assert (config.read_text(), (config.parent / "keys").exists()) == (before, False)
+
+
+@pytest.mark.usefixtures("added")
+def test_a_key_that_was_deleted_first_is_replaced(keys, typing, config, served):
+    """Whoever had to delete a stolen key at once still rotates it, by what its runs had noted; else it is added anew."""
+    served.exchange.delete_key(API_KEY)
+    typing(NEW_KEY, NEW_SECRET)
+    code, _, said = keys("rotate", "main")
+    assert (code, "binlake keys add main" in said) == (4, True)
+    served.exchange.add_account(7, API_KEY, secret=SECRET)
+    assert main(["run", "wallet", "--config", str(config)]) == 0
+    served.exchange.delete_key(API_KEY)
+    typing(NEW_KEY, NEW_SECRET)
+    assert keys("rotate", "main")[0] == 0
+    assert main(["run", "wallet", "--config", str(config)]) == 0
