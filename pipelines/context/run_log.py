@@ -8,15 +8,17 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from connectors.binance.client import Request
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure, Receipt
 from pipelines.store.rows import rows_of
 from schemas.datasets.journal import API_REQUESTS, RUNS
+
+if TYPE_CHECKING:  # who only looks at runs, as `status` does, must not load the exchange
+    from connectors.binance.client import Request
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ def definitions() -> tuple[Definition, ...]:
 
 
 @cache
-def names() -> frozenset[str]:
+def view_names() -> frozenset[str]:
     """The name of every view and macro."""
     return frozenset(each.name for each in definitions())
 
@@ -71,7 +71,7 @@ def needed(named: Collection[str]) -> list[Definition]:
 
     That is everything for a name that is none of ours: what stands behind it may list the views, or speak of any.
     """
-    if not names().issuperset(named):
+    if not view_names().issuperset(named):
         return list(definitions())
     wanted, found = set(named), list[Definition]()
     for each in reversed(definitions()):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 from duckdb import DuckDBPyConnection, Statement, StatementType
 
-from connectors.lake.sql.catalog import names
+from connectors.lake.sql.catalog import view_names
 from schemas.model.errors import UsageProblem
 
 _KINDS = (StatementType.SELECT, StatementType.EXPLAIN)
@@ -87,7 +87,7 @@ def _checked(connection: DuckDBPyConnection, select: str) -> frozenset[str]:
         named[kind].add(name)
     if not named["type"] or not named["type"] <= _QUERIES:  # no node at all: the text is no SELECT
         raise _refusal()
-    ours, called = names(), {name.lower(): name for name in named["table function"]}
+    ours, called = view_names(), {name.lower(): name for name in named["table function"]}
     for name, spelled in called.items():
         if name not in ours and not (_OF_VALUES_OR_FILES.fullmatch(name) or _OF_VIEWS.fullmatch(name)):
             raise UsageProblem(f"The table function {spelled} is not available.", "Queries only read the lake.")

@@ -15,7 +15,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
-from connectors.lake.sql.catalog import BOUNDS, TABLES, Definition, definitions, needed, variable
+from connectors.lake.sql.catalog import BOUNDS, TABLES, Definition, definitions, needed, variable, view_names
 from connectors.lake.sql.errors import first_damaged, refusal, unreadable
 from connectors.lake.table import Parts
 from schemas.datasets import DATASETS
@@ -53,8 +53,12 @@ class Views:
         self._refusing: set[Dataset] = set()
 
     def make(self, connection: DuckDBPyConnection, names: Collection[str]) -> None:
-        """Make the views that a question needs which names these."""
-        self._make(connection, needed(names))
+        """Make the views that a question needs which names these, besides what was registered with the connection."""
+        others = set(names) - view_names()
+        if others:
+            listed = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+            others &= {name.lower() for (name,) in listed}
+        self._make(connection, needed(set(names) - others))
 
     def _make(self, connection: DuckDBPyConnection, wanted: Iterable[Definition]) -> None:
         missing = [each for each in wanted if each not in self._made]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
 from support.lakes import filled, put, small_lake
@@ -47,6 +48,14 @@ def test_a_question_makes_only_the_views_that_it_needs(lake: Lake) -> None:
         run(session, "SELECT count(*) FROM portfolio_total('BTC')")
         assert made(session) >= {"latest_balances", "latest_prices", "symbols"}
         assert "orders" not in made(session)
+
+
+def test_what_is_registered_is_no_reason_to_make_more(lake: Lake) -> None:
+    """A question that joins what was registered with the connection makes only the views that it needs."""
+    with connect(lake) as session:
+        session.register("Mine", pa.table({"symbol": ["A"]}))
+        assert run(session, "SELECT price FROM mine JOIN prices USING (symbol)").num_rows == 1
+        assert made(session) == {"Mine", "prices"}
 
 
 @pytest.mark.parametrize(
