@@ -18,7 +18,10 @@ _COLLECT_AFTER = 10_000  # new objects; imports make many that stay, and looking
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; everything a person can cause ends in one sentence on stderr."""
+    """Run one command and return its exit code, with which the process ends where it was started for this command.
+
+    Everything a person can cause ends in one sentence on stderr.
+    """
     foreign = strangers(HERE)
     if foreign:
         print(f"binlake: {foreign} Install binlake in an environment of its own.", file=sys.stderr)
