@@ -182,7 +182,12 @@ async def _key(name: str, account: Account, site: Site, budget: Budget) -> Findi
         keys = await asyncio.to_thread(key_of, account)  # a command may take its time
         if keys is None:
             names = " and ".join(map(str, unset_places(account)))
-            return Finding(what, "warn", "its key is not set, so its flows are skipped", f"Set {names}.")
+            return Finding(
+                what,
+                "warn",
+                "its key is not set, so its flows are skipped",
+                f"Set {names}, or `binlake keys add {name}`.",
+            )
         async with Client(site, budget, keys) as client:
             facts = await check_key(client, account.allow)
     except Problem as problem:

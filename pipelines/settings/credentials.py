@@ -45,7 +45,8 @@ def key_named(config: FlowsFile, name: str) -> KeyPair:
     keys = key_of(account)
     if keys is None:
         unset = " and ".join(map(str, unset_places(account)))
-        raise AccessRefused(f"The key of account '{name}' is not set.", f"Set {unset}.")
+        way_out = f"Set {unset}, or give it another: binlake keys add {name}"
+        raise AccessRefused(f"The key of account '{name}' is not set.", way_out)
     return keys
 
 

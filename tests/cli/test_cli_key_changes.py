@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from support.beside import API_KEY, SECRET
+from support.terminals import Typist
 
 from connectors.lake import Lake
 from connectors.simulator.account.accounts import READING
@@ -94,6 +95,17 @@ def test_a_key_is_typed_and_used(keys, typing, config, served):
     assert {stat.S_IMODE(path.stat().st_mode) for path in (config.parent / "keys").glob("main-*")} == {0o600}
     assert (config.parent / "keys" / ".gitignore").read_text() == "*\n"
     assert main(["run", "wallet", "--config", str(config)]) == 0
+
+
+def test_what_is_typed_is_not_shown(config):
+    """At a terminal, neither half of the key appears on the screen."""
+    with Typist("keys", "add", "main", "--config", str(config)) as typist:
+        for asked, typed in (("API key:", API_KEY), ("API secret:", SECRET)):
+            typist.read_until(lambda lines, asked=asked: any(asked in line for line in lines))
+            typist.type(f"{typed}\n")
+        lines = typist.read_until(lambda lines: any("has key" in line for line in lines))
+    assert API_KEY[:10] not in "".join(lines)
+    assert SECRET[:10] not in "".join(lines)
 
 
 def test_a_new_account_joins_the_others(keys, typing, config, served):

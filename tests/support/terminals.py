@@ -102,6 +102,7 @@ class Typist:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
+            start_new_session=True,  # else it would ask for passwords at the terminal of whoever runs the tests
             env={**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **env},
         )
         os.close(theirs)
