@@ -43,13 +43,16 @@ def _show(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
 
 
 def what_next(folder: Path, binlake: str) -> Iterator[str]:
-    """Commands that can be typed as they are, where this one was."""
+    """Commands that can be typed as they are, where this one was; a narrow terminal breaks none at its comment."""
     flows = quote(str(folder / "flows.yaml"))
     yield f"Nothing is running any more. The lake, the flows, a notebook and Prefect's database are in {folder}. Next:"
-    yield f'  {binlake} query --config {flows} "show tables"     # ask the lake of the demo'
+    yield "# Ask the lake of the demo:"
+    yield f'{binlake} query --config {flows} "show tables"'
     first = "" if FLOWS_FILE.exists() else f"{binlake} init && "
-    yield f"  {first}{binlake} run     # pull what flows.yaml in this folder says; prices need no key"
-    yield f"  {binlake} up     # pull on schedule, with Prefect's UI"
+    yield "# Pull what flows.yaml in this folder says; prices need no key:"
+    yield f"{first}{binlake} run"
+    yield "# Pull on schedule, with Prefect's UI:"
+    yield f"{binlake} up"
 
 
 def command() -> str:

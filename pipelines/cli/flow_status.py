@@ -73,7 +73,9 @@ def show_flows(flows: Sequence[FlowStatus], now: datetime) -> None:
     """The flows as a table, and below it why the last run of one failed, or why it does not run."""
     rows = [(one.flow, one.started, _took_s(one), one.outcome, _due(one, now)) for one in flows]
     write_table(_HEAD, rows, spare=("took s",))
-    say(*(f"Flow {one.flow} {one.outcome}: {one.why}" for one in flows if one.why))
+    say(
+        *(f"Flow {one.flow}{'' if one.outcome == 'done' else f' {one.outcome}'}: {one.why}" for one in flows if one.why)
+    )
 
 
 def _took_s(one: FlowStatus) -> float | None:

@@ -36,9 +36,9 @@ FROM series_status WHERE {which} GROUP BY ALL ORDER BY ALL
 _SHOWN = ("dataset", "of", "interval", "series", "rows", "first", "last", "since", "until", "lag", "open_gaps")
 _SPARE = ("last", "first", "until", "since")  # on a narrow terminal; the lag says what `until` says
 _NOTES = """
-SELECT flow, note FROM runs
+SELECT string_agg(DISTINCT flow, ', ' ORDER BY flow) AS flows, note FROM runs
 WHERE note IS NOT NULL AND (flow, run) IN (SELECT (flow, max_by(run, ended)) FROM runs GROUP BY flow)
-ORDER BY ALL
+GROUP BY note ORDER BY ALL
 """
 
 
@@ -75,7 +75,7 @@ def status(
             _flows(connection, spec, config, json=False)
             if spec.accounts:
                 damaged |= _keys(connection, spec)
-        say(*(f"Flow {row['flow']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
+        say(*(f"Flow {row['flows']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
     for name, problem in damaged.items():
         complain(f"The status of {name} cannot be told: {problem}")
     return CorruptData.exit_code if damaged else 0

@@ -268,6 +268,15 @@ def test_status_shows_the_last_and_the_next_run_of_each_flow(config, capsys):
     assert datetime.fromisoformat(found["p"]["due"]) == now + timedelta(hours=23)
 
 
+def test_status_says_once_what_concerns_several_flows(config, capsys):
+    """A note that the last runs of two flows share is one line with both names, and no flow that is done is explained."""
+    lake, now = Lake.at(config.parent / "lake"), datetime.now(UTC)
+    for flow in ("wallet", "p"):
+        ran(lake, flow, f"1 {flow}", now, dataset="prices", note="The key works from any address.")
+    assert main(["status", "--config", str(config)]) == 0
+    assert "Flow p, wallet: The key works from any address.\n" in capsys.readouterr().err
+
+
 def test_status_tells_a_run_that_goes_on_from_one_that_was_killed(config, capsys):
     """Neither has a row of `runs` yet; the one says since when it runs, the other what became of it."""
     lake = Lake.at(config.parent / "lake")
