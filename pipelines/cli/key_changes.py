@@ -22,17 +22,20 @@ Account = Annotated[str, Parameter(help="the account's name in flows.yaml")]
 Generate = Annotated[
     bool, Parameter(negative="", help="make an Ed25519 pair here; its private key never leaves this machine")
 ]
-Place = Annotated[str | None, Parameter(help=f"where it is kept, instead of typing it: {FORMS}")]
+ApiKey = Annotated[str | None, Parameter(help=f"where the API key is kept, instead of typing it: {FORMS}")]
+SharedSecret = Annotated[str | None, Parameter(help="where the secret of an HMAC key is kept, in the same forms")]
+PrivateKey = Annotated[str | None, Parameter(help="where the PEM of an RSA or Ed25519 key is kept")]
+Passphrase = Annotated[str | None, Parameter(help="where the passphrase of an encrypted PEM is kept")]
 
 
 def add(
     account: Account,
     *,
     generate: Generate = False,
-    api_key: Place = None,
-    secret: Place = None,
-    private_key: Place = None,
-    passphrase: Place = None,
+    api_key: ApiKey = None,
+    secret: SharedSecret = None,
+    private_key: PrivateKey = None,
+    passphrase: Passphrase = None,
     config: Config = FLOWS_FILE,
 ) -> int:
     """Give an account its key: typed unseen, made here, or kept elsewhere; flows.yaml names it once it is verified."""
@@ -50,10 +53,10 @@ def rotate(
     account: Account,
     *,
     generate: Generate = False,
-    api_key: Place = None,
-    secret: Place = None,
-    private_key: Place = None,
-    passphrase: Place = None,
+    api_key: ApiKey = None,
+    secret: SharedSecret = None,
+    private_key: PrivateKey = None,
+    passphrase: Passphrase = None,
     config: Config = FLOWS_FILE,
 ) -> int:
     """Replace an account's key by another of the same account, in one step, while flows go on."""

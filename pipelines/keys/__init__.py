@@ -1,0 +1,1 @@
+"""The keys of accounts: how they are looked at, added and replaced."""
