@@ -90,7 +90,7 @@ def run_checks(
     chosen = chosen_checks(names)
     results = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
     if chosen:
-        with connect(lake, all_views=True) as connection:
+        with connect(lake, all_views=not names) as connection:
             results = run_queries(connection, chosen, schedules, now, key_terms=key_terms) + results
     return graded(results, severities)
 

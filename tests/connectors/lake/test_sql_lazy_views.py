@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from support.lakes import filled, put, small_lake
 
 from connectors.lake import Lake
+from connectors.lake.log.snapshot import CHECKPOINT_EVERY
 from connectors.lake.sql.session import connect, run
 from schemas.datasets import DATASETS
 from schemas.datasets.market import KLINES, PRICES, TICKERS
@@ -94,10 +95,12 @@ def test_a_view_is_found_however_it_is_named(lake: Lake, sql: str) -> None:
 
 
 def test_a_table_first_asked_later_is_as_the_session_began(lake: Lake) -> None:
-    """Rows, bounds and tables that come after a session began are in none of its answers, whichever it asks first."""
+    """Rows, bounds and tables that come after a session began are in none of its answers, even after upkeep."""
     with connect(lake) as session:
         assert run(session, "FROM klines").num_rows == 1
-        put(lake, PRICES, SEEN | {"observed_at": "2026-02-01"}, observed_at={"spot": "2026-02-01"})
+        for day in range(1, CHECKPOINT_EVERY + 2):
+            put(lake, PRICES, SEEN | {"observed_at": f"2026-02-{day:02}"}, observed_at={"spot": f"2026-02-{day:02}"})
+        assert lake.table(PRICES).maintain().merged
         put(lake, TICKERS, filled(TICKERS, "2026-02-01"))
         assert run(session, "FROM prices").num_rows == 1
         assert run(session, "FROM tickers").num_rows == 0
