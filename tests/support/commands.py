@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# For each line of words runs a module as `python -m` does, and tells how it ended and what it printed.
+# For each line of words runs a module as `python -m` does, and tells how it ended and what it printed. The command itself
+# is called with its words, since as a module it ends its process at once.
 PROGRAM = """
 import contextlib, io, json, runpy, sys
 for line in sys.stdin:
@@ -19,7 +20,11 @@ for line in sys.stdin:
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+            if sys.argv[0] == "pipelines":
+                from pipelines.cli import main
+                code = main(sys.argv[1:])
+            else:
+                runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         except SystemExit as ended:
             code = ended.code
     print(json.dumps([code, *(each.buffer.getvalue().decode() for each in (out, err))]), flush=True)

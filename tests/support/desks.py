@@ -101,18 +101,19 @@ class Desk:
         path.write_text(json.dumps(self.content))
         return path
 
-    async def started(self, *words: str) -> Process:
+    async def started(self, *words: str, **variables: str) -> Process:
         """The command with this config, as a process of its own."""
         path = self.written()
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pipelines", *words, "--config", str(path), cwd=ROOT, stdout=PIPE, stderr=STDOUT
+            sys.executable, "-m", "pipelines", *words, "--config", str(path),
+            env={**os.environ, **variables}, cwd=ROOT, stdout=PIPE, stderr=STDOUT,
         )  # fmt: skip
 
     @asynccontextmanager
-    async def commands(self, **variables: str) -> AsyncIterator[Command]:
+    async def commands(self) -> AsyncIterator[Command]:
         """Run commands with this config, one after another in one process: exit code, output and complaints of each."""
         config = str(self.written())
-        async with commands(ROOT, os.environ | variables) as python:
+        async with commands(ROOT, os.environ) as python:
             yield lambda *words: python.run("pipelines", *words, "--config", config)
 
     async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:

@@ -306,11 +306,11 @@ async def test_a_recorded_run_asks_again(prefect, trade_desk):
     trade_desk.clock.advance(86_400)
     await pull(trade_desk)
     trade_desk.exchange.heal()
-    async with trade_desk.commands(**up) as command:
-        for words, rows in (((), 0), (("--again",), 1)):
-            code, _, said = await command("run", "trading", *words)
-            assert (code, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
-            assert len(trade_desk.rows("fills")) == rows
+    for words, rows in (((), 0), (("--again",), 1)):
+        process = await trade_desk.started("run", "trading", *words, **up)  # which ends with the run that it recorded
+        said = (await process.communicate())[0].decode()
+        assert (process.returncode, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
+        assert len(trade_desk.rows("fills")) == rows
     assert (await last_run(prefect, "trading"))["state"]["type"] == "COMPLETED"
 
 
