@@ -117,6 +117,15 @@ def test_only_the_key_in_use_ages(tables: Tables) -> None:
     assert found(tables, "key_age") == found(tables, "key_expiry") == []
 
 
+def test_a_key_that_was_refused_is_not_the_one_in_use(tables: Tables) -> None:
+    """The key in use stays the last one that a run let in, whatever other key was tried since."""
+    tables.put(KEY_FACTS, ADMITTED)
+    tables.put(API_REQUESTS, *signed("2026-03-01"), *signed("2026-03-02", key_fingerprint="bbbbbbbb", run="s"))
+    assert tables.tuples("SELECT account, fingerprint, last_used FROM current_keys") == [
+        ("main", "aaaaaaaa", at("2026-03-01"))
+    ]
+
+
 # What was done with it.
 
 
