@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,9 +94,8 @@ class Changing:
             wanted = config.model_copy(update={"accounts": {**config.accounts, name: account}})
             facts = asyncio.run(self._let_in(wanted, name, candidate.keys, old[1] if old else None))
             candidate.store()
-            write_account(self.flows, text, name, candidate.written, wanted)
-        if lake is not None:
-            _note(lake, name, (candidate.keys, facts), old)
+            with _noted(lake, name, (candidate.keys, facts), old):
+                write_account(self.flows, text, name, candidate.written, wanted)
         return Changed(
             keys=candidate.keys,
             facts=facts,
@@ -134,8 +134,21 @@ def _refuse_used(keys: KeyPair, old: KeyPair, known: Mapping[str, Row]) -> None:
         raise AccessRefused(f"Key {keys.fingerprint} was retired before.", "Make another one on the exchange.")
 
 
-def _note(lake: Lake, account: str, new: Old, old: Old | None) -> None:
-    now = wall_clock()
-    note_key(lake, account, *new, now, "admitted")
+@contextmanager
+def _noted(lake: Lake | None, account: str, new: Old, old: Old | None) -> Iterator[None]:
+    """Note which key takes the place of which, and take that back where the switch is refused.
+
+    The note comes first: a kill in between is then seen as the use of a retired key, and not at all otherwise.
+    """
+    if lake is None:
+        yield
+        return
+    note_key(lake, account, *new, wall_clock(), "admitted")
     if old is not None:
-        note_key(lake, account, *old, now, "retired")
+        note_key(lake, account, *old, wall_clock(), "retired")
+    try:
+        yield
+    except BaseException:
+        if old is not None:
+            note_key(lake, account, *old, wall_clock(), "admitted")
+        raise

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.binance.keys import Secret
+from connectors.lake import Lake
+from pipelines.context.key_log import known_keys
 from pipelines.keys.candidate import Given
 from pipelines.keys.changing import Changing
 from pipelines.keys.generations import Generation
@@ -61,6 +63,7 @@ def tell(folder: Path) -> dict[str, Any]:
     config = load(folder / "flows.yaml")
     found = asyncio.run(looked(config, "main", _state(folder)))
     told = {"places": [place.name.rpartition("/")[2] for place in config.accounts["main"].places]}
+    told["states"] = sorted(row["state"] for row in known_keys(Lake.at(config.lake), "main").values())
     told |= {"uid": found.uid, "problem": found.problem, "comment": (folder / "flows.yaml").read_text().count("# the")}
     print(json.dumps(told))
     return told
@@ -72,6 +75,7 @@ def main(folder: Path) -> None:
         draft = folder.with_name(f"flows-{folder.name}.yaml")
         draft.write_text(FLOWS.format(url=os.environ["ROTATION_URL"]))
         draft.replace(flows)
+    Lake.open(folder / "lake", "simulator")
     places = tell(folder)["places"]
     if "ROTATION_KEY" in places:
         changing(folder, generate=False).add("main")

@@ -9,8 +9,10 @@ from support.beside import API_KEY, SECRET, Served
 
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.keys import Secret
+from connectors.lake import Lake
 from connectors.lake.files.local_disk import Busy
 from connectors.simulator.protocol.faults import Error
+from pipelines.context.key_log import known_keys
 from pipelines.context.progress import Silent
 from pipelines.keys.admission import needed
 from pipelines.keys.candidate import Given
@@ -128,9 +130,12 @@ async def test_a_file_that_someone_edits_meanwhile_is_left_alone(flows):
         flows.write_text(written("http://127.0.0.1:1"))
         return Secret({"API key": NEW_KEY, "API secret": NEW_SECRET}[what])
 
+    assert set(await run(load(flows), "wallet")) == {"done"}
+    lake = Lake.at(load(flows).lake)
     with pytest.raises(UsageProblem, match="was changed by someone else"):
         await asyncio.to_thread(Changing(flows=flows, given=Given(), ask=ask, say=lambda *_: None).rotate, "main")
     assert flows.read_text() == written("http://127.0.0.1:1")
+    assert {row["state"] for row in known_keys(lake, "main").values()} == {"admitted"}
 
 
 async def test_a_long_run_looks_at_its_key_again(flows, served):
