@@ -58,7 +58,7 @@ def exchange() -> Iterator[str]:
 def test_the_readme_is_followed(exchange: str, tmp_path: Path) -> None:
     """Where binlake is installed, every command, setting and snippet of the README works in the order it is printed."""
     shutil.copy(ROOT / "flows.yaml", tmp_path)
-    follow(tmp_path, exchange, "", path=Path(sys.executable).parent)
+    follow(tmp_path, exchange, "", Path(sys.executable).parent)
 
 
 @pytest.mark.soak
@@ -78,7 +78,7 @@ def test_the_readme_is_followed_after_uv_tool_install(exchange: str, tmp_path: P
     subprocess.run([uv, "tool", "install", "-q", ROOT], env=os.environ | tools, check=True)
     (tmp_path / "own").mkdir()
     python = tmp_path / "tools" / "binlake" / "bin"
-    follow(tmp_path / "own", exchange, f"PATH={tmp_path / 'bin'!s}:$PATH binlake init\n", path=python)
+    follow(tmp_path / "own", exchange, "binlake init\n", tmp_path / "bin", python)
 
 
 def test_every_exception_is_one() -> None:
@@ -87,9 +87,9 @@ def test_every_exception_is_one() -> None:
     assert [words for words in (*LEFT_OUT, *REWORDED, SET_UP) if words not in page] == []
 
 
-def follow(folder: Path, exchange: str, set_up: str, path: Path | None = None) -> None:
-    """Paste the blocks into a shell that finds binlake on its path, and pull all that flows.yaml names in the end."""
-    places = {"HOME": str(folder.parent), "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
+def follow(folder: Path, exchange: str, set_up: str, *path: Path) -> None:
+    """Paste the blocks into a shell that looks in `path` first, and pull all that flows.yaml names in the end."""
+    places = {"HOME": str(folder.parent), "PATH": ":".join([*map(str, path), os.environ["PATH"]])}
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     script = "\n".join(["set -eux", set_up, pointed(exchange), *map(pasted, BLOCKS), "binlake run", "binlake check"])
     done = subprocess.run(
