@@ -211,9 +211,11 @@ def _tell(run: Run, receipt: Receipt) -> None:
 
 
 async def _summarise(config: FlowsFile, name: str, receipts: Sequence[Receipt]) -> None:
-    """Keep one table a run, under a key that gives the flow a history."""
+    """Keep one table per run, under a key that gives the flow a history. Its description begins with what counts."""
+    brought = counted(sum(receipt.rows for receipt in receipts), "row")
+    ended = "Failed" if worst(receipt.exit_code for receipt in receipts) else "Done"
     table, checks = await asyncio.to_thread(summary, Lake.at(config.lake), receipts, datetime.now(UTC))
-    description = f"What flow {name} did, and how the lake stands. {checks}"
+    description = f"{ended}, {brought}. What flow {name} did, and how the lake stands. {checks}"
     await acreate_table_artifact(table=table, key=artifact_key(name), description=description)
 
 

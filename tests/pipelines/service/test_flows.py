@@ -182,6 +182,8 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
     assert {name: row["new rows"] for name, row in rows.items()} == {each.dataset: each.rows for each in receipts}
     assert rows["klines"]["covered since"] == "2026-11-01 00:00:00"
     assert (rows["klines"]["lag s"] > 0, rows["klines"]["open gaps"], rows["klines"]["corrections"]) == (True, 0, 0)
+    rows_in_all = sum(each.rows for each in receipts)
+    assert summary["description"].startswith(f"Done, {rows_in_all:,} rows. What flow Main_prices did")
     assert "No check was run yet" in summary["description"]
     body = {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}}
     logged = await until(lambda: asked(prefect, "logs", body), lambda found: len(found) > 3)
