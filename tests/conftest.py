@@ -24,8 +24,15 @@ _IN_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3  # noqa: S108 - pytest m
 if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 
+_LONG = [Path(__file__).parent / folder for folder in ("promises", "crash")]
+
 settings.register_profile("binlake", deadline=None)  # how long an example takes is the machine's business
 settings.load_profile("binlake")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of half a minute come first: one that begins last would leave all workers but its own without work."""
+    items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in _LONG))
 
 
 @pytest.fixture(scope="session", autouse=True)
