@@ -321,7 +321,7 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
 
 async def test_a_file_published_anew_replaces_its_rows(archived: Desk):
     """Maintenance finds that a file changed: its rows replace the old ones, which stay in corrections."""
-    archived.market(["BTCUSDT"], ["15m"], since="2026-09-02T10:00")
+    archived.market(["BTCUSDT"], ["15m"], since="2026-09-02T10:00", source="archive")
     archived.flows["upkeep"] = {"kind": "maintenance"}
     month = MONTHLY.replace("1m", "15m")
     other = broken.Changed(file=month, open_ms=1788998400000, values={4: "1.00000000"})
