@@ -34,8 +34,8 @@ lint: $(VENV)/dev.stamp ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: $(VENV)/python.stamp ## known vulnerabilities in the packages of the locks, where a package index answers
-	$(BIN)/python tests/audit.py $(BIN)/uv
+audit: $(VENV)/dev.stamp ## known vulnerabilities in the packages of the locks, where a package index answers
+	$(BIN)/python tests/audit.py
 
 bench: $(VENV)/dev.stamp ## the figures of the README, measured here
 	$(BIN)/python tests/bench/run.py

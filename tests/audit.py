@@ -9,22 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock")
-TOOL = (
-    "tool",
-    "run",
-    "pip-audit",
-    "--disable-pip",
-    "--require-hashes",
-    "--progress-spinner",
-    "off",
-    "--format",
-    "json",
-)
+TOOL = (sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner", "off")
+SHOWN = 5
+LIMIT_S = 120  # a lock; a mirror may be slow about each package
 
 
 @dataclass(frozen=True)
@@ -37,10 +30,11 @@ class Answer:
 
     def __str__(self) -> str:
         asked = f"{self.packages - len(self.unknown)} of {self.packages} packages audited, "
-        return f"{asked}{'; '.join(self.known) or 'no vulnerability known'}{self._beside()}"
+        return f"{asked}{'; '.join(self.known) or 'no vulnerability found'}{self._beside()}"
 
     def _beside(self) -> str:
-        return f"; the index does not know {', '.join(self.unknown)}" if self.unknown else ""
+        shown = [*self.unknown[:SHOWN], *([f"{more} more"] if (more := len(self.unknown) - SHOWN) > 0 else [])]
+        return f"; the index does not know {', '.join(shown)}" if shown else ""
 
 
 def answer(told: str) -> Answer | None:
@@ -57,14 +51,24 @@ def answer(told: str) -> Answer | None:
     return Answer(known, len(packages), [package["name"] for package in packages if "skip_reason" in package])
 
 
-def main(uv: str) -> int:
-    """Audit every lock with this uv; 1 when a vulnerability is known."""
+def asked(tool: Sequence[str], lock: str) -> tuple[str, str]:
+    """What pip-audit prints about a lock, and the last line of what it says beside it."""
+    try:
+        done = subprocess.run(
+            [*tool, "--format", "json", "-r", ROOT / lock], capture_output=True, text=True, check=False, timeout=LIMIT_S
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"it took longer than {LIMIT_S} seconds"
+    return done.stdout, (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+
+
+def main(tool: Sequence[str] = TOOL) -> int:
+    """Audit every lock; 1 when a vulnerability is known."""
     vulnerable = False
     for lock in LOCKS:
-        done = subprocess.run([uv, *TOOL, "-r", ROOT / lock], capture_output=True, text=True, check=False)
-        found = answer(done.stdout)
+        told, reason = asked(tool, lock)
+        found = answer(told)
         if found is None:
-            reason = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
             print(f"{lock}: not audited, since no package index answered: {reason}")
         else:
             vulnerable |= bool(found.known)
@@ -73,4 +77,4 @@ def main(uv: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())
