@@ -23,6 +23,7 @@ from pipelines.settings.loader import load
 from schemas.config.flows import FlowsFile
 from schemas.config.values import question, shown
 from schemas.derived.queries import Severity
+from schemas.model.counted import counted
 from schemas.model.errors import CorruptData, UsageProblem
 
 app = App(name="keys", help="Add, check, rotate and review the API keys of the accounts.", help_format="plaintext")
@@ -98,7 +99,7 @@ def _show(used: list[dict[str, Any]]) -> None:
             *(row[name] for name in ("first_used", "last_used", "requests")),
             _refused(row),
             *(row[name] for name in ("unanswered", "runs")),
-            f"{', '.join(row['hosts'])} ({row['processes']:,} processes)" if row["hosts"] else "",
+            f"{', '.join(row['hosts'])} ({counted(row['processes'], 'process')})" if row["hosts"] else "",
         )
         for row in used
     ]

@@ -3,4 +3,5 @@
 
 def counted(number: int, thing: str) -> str:
     """So many things, in words that agree with their number."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    ending = "es" if thing.endswith("s") else "s"
+    return f"{number:,} {thing}{'' if number == 1 else ending}"

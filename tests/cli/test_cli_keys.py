@@ -30,6 +30,7 @@ def test_the_review_of_good_use(used, capsys):
     assert code == 0
     assert "main" in said.out
     assert "admitted" in said.out
+    assert "(1 process)" in said.out
     assert "8 of 8 checks passed." in said.err
 
 
