@@ -96,7 +96,7 @@ async def test_a_name_is_unknown_only_when_the_archive_has_said_so(archived: Des
     assert "the archive could not be asked" in receipt.failures[0].why
     archived.exchange.heal()
     [receipt] = await archived.run()
-    assert receipt.failures[0].why.startswith("The exchange lists no symbol NANOXUSDT; ")
+    assert receipt.failures[0].why.startswith("The exchange lists no symbol NANOXUSDT. ")
 
 
 async def test_foreign_objects_stop_no_series(archived: Desk, tmp_path: Path):

@@ -212,17 +212,17 @@ def test_the_cost_of_a_series_is_known_before():
 
 
 def test_a_market_has_pages_and_weights_of_its_own():
-    """Futures answer 1,500 candles at once, and a request for few of them is sent, and priced, as a cheap one."""
+    """Futures are asked for pages that weigh 2, and a request for few candles is sent, and priced, as a cheaper one."""
     futures = Series.of(KLINES, market="usdm", symbol="BTCUSDT", interval="1m")
     held = (at(0), at(1440))
     day = cost(state(*held, series=futures), NOW)
-    assert (day.requests, day.weight) == (1, 10)
+    assert (day.requests, day.weight) == (3, 6)
     later = state(at(0), at(1445), held=held, series=futures)
     (window,) = later.forward()
     assert window.limit == 99
     assert (cost(later, NOW).requests, cost(later, NOW).weight, cost(later, NOW).rows) == (1, 1, 5)
     older = state(at(-1600), at(1440), held=held, series=futures)
-    assert (cost(older, NOW).requests, cost(older, NOW).weight) == (3, 1 + 10 + 2)
+    assert (cost(older, NOW).requests, cost(older, NOW).weight) == (5, 1 + 4 * 2)
     assert [window.limit for window in older.listing()] == [1]
 
 
