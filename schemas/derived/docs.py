@@ -59,7 +59,8 @@ def pandas_line(dataset: Dataset) -> str:
     """What the view of a versions dataset shows, read with pandas."""
     still = f'.query("{dataset.retired}.isna()")' if dataset.retired else ""
     return (
-        f'DeltaTable("lake/{dataset.table}").to_pandas(types_mapper=pd.ArrowDtype).sort_values("{dataset.version}")'
+        f'pl.read_delta("lake/{dataset.table}").to_pandas(use_pyarrow_extension_array=True)'
+        f'.sort_values("{dataset.version}")'
         f'.drop_duplicates({_listed(dataset.identity)}, keep="last"){still}'
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import deltalake
 import duckdb
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -69,7 +68,7 @@ def _polars(lake: Lake, asset: str | None) -> list[dict[str, Any]]:
 
 
 def _pandas(lake: Lake, asset: str | None) -> list[dict[str, Any]]:
-    frame = deltalake.DeltaTable(_root(lake)).to_pandas(types_mapper=pd.ArrowDtype)
+    frame = pl.read_delta(_root(lake)).to_pandas(use_pyarrow_extension_array=True)
     chosen = frame if asset is None else frame[frame["asset"] == asset]
     return pa.Table.from_pandas(chosen, preserve_index=False).to_pylist()
 
