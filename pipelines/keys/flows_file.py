@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Mapping
 from io import StringIO
@@ -19,6 +20,7 @@ from schemas.config.flows import Account, FlowsFile
 from schemas.model.errors import Problem, UsageProblem
 
 _PARTS = ("api_key", "secret", "private_key", "passphrase")
+_BEGINNING = r"(?:[#%].*\n|[ \t]*\n)*---[ \t]*(?:#.*)?\n"
 _WIDEST = 4096  # lines of flows.yaml are not broken anew
 Written = Mapping[str, str | dict[str, list[str]]]  # the parts of a key, as flows.yaml holds them
 
@@ -55,19 +57,30 @@ def _meaning(path: Path, text: str) -> FlowsFile | None:
 
 
 def _edited(text: str, name: str, written: Written) -> str:
-    _, indent, offset = load_yaml_guess_indent(text)
+    """The text with these parts of an account's key, its ends of lines as they were; the same text if it cannot be."""
+    ends = "\r\n" if 0 < text.count("\n") == text.count("\r\n") else "\n"
+    plain = text.replace("\r\n", "\n")
+    begin = found[0] if (found := re.match(_BEGINNING, plain)) else ""  # of which the parser drops the comments
+    out = StringIO()
+    try:
+        yaml = _editor(body := plain.removeprefix(begin))
+        document = yaml.load(body)
+        _put(document, name, written)
+        yaml.dump(document, out)
+    except (YAMLError, ValueError):  # the loader takes tabs, and names that look like dates, and this parser does not
+        return text
+    return (begin + out.getvalue()).replace("\n", ends)
+
+
+def _editor(text: str) -> YAML:
+    """A reader and writer of YAML that writes as the text is written."""
+    _, sequence, offset = load_yaml_guess_indent(text)
+    first = re.search(r"^( +)[^\s#-]", text, re.MULTILINE)
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = _WIDEST
-    yaml.indent(mapping=2, sequence=indent or 2, offset=offset or 0)
-    try:
-        document = yaml.load(text)
-        _put(document, name, written)
-        out = StringIO()
-        yaml.dump(document, out)
-    except YAMLError:
-        return text
-    return out.getvalue()
+    yaml.indent(mapping=len(first[1]) if first else 2, sequence=sequence or 2, offset=offset or 0)
+    return yaml
 
 
 def _put(document: CommentedMap, name: str, written: Written) -> None:

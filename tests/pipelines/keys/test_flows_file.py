@@ -87,6 +87,43 @@ def test_a_file_that_would_come_to_mean_something_else_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+FORMS = {
+    "four blanks": "accounts:\n    main:\n        api_key: env:K   # mine\n        secret: env:S\n" + SMALL,
+    "a beginning": "# mine\n---\n" + SMALL + "accounts:\n  main:\n    api_key: env:K\n    secret: env:S\n",
+    "ends of DOS": ("# mine\n" + SMALL + "accounts:\n  main:\n    api_key: env:K\n    secret: env:S # x\n").replace(
+        "\n", "\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_a_form_stays(tmp_path, text):
+    """How deep lines stand, how they end and how the file begins is the owner's; all other lines stay as they are."""
+    path = tmp_path / "flows.yaml"
+    path.write_bytes(text.encode())
+    written(path, "main", {"api_key": "env:OTHER", "secret": "env:S"})
+    before, after = (each.splitlines(keepends=True) for each in (text, path.read_bytes().decode()))
+    assert len(before) == len(after)
+    assert [line.split()[:2] for line in after if line not in before] == [["api_key:", "env:OTHER"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL + "accounts:\n  main:\n    api_key:\tenv:K\n    secret: env:S\n",
+        SMALL + "accounts:\n  2024-02-30: {api_key: env:K, secret: env:S}\n",
+    ],
+    ids=["a tab", "a name like a date"],
+)
+def test_a_file_that_cannot_be_edited_stays(tmp_path, text):
+    """What the loader reads and the editor does not is left alone, with what to write by hand."""
+    path = tmp_path / "flows.yaml"
+    path.write_text(text)
+    with pytest.raises(Problem, match="Write it yourself, below accounts: main"):
+        written(path, "main", MADE)
+    assert path.read_text() == text
+
+
 def test_a_link_stays_a_link_and_a_mode_stays(tmp_path):
     """Whoever keeps flows.yaml elsewhere finds it there, with the mode it had; paths start from the link's folder."""
     (tmp_path / "here").mkdir()
