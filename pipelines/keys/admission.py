@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from connectors.binance.budget import Budget, default_path
@@ -41,6 +42,7 @@ async def admitted(client: Client, config: FlowsFile, name: str, before: KeyFact
     facts = await check_key(client, config.accounts[name].allow)
     if before is not None:
         _refuse_more(facts, before)
+        facts = replace(facts, warnings=(*facts.warnings, *_wider(facts, before)))
     if (lake := lake_of(config)) is not None:
         refuse_mixing(lake.accounts, name, facts.uid)
     now_ms = client.now_us() // 1000
@@ -68,6 +70,12 @@ def _refuse_more(facts: KeyFacts, before: KeyFacts) -> None:
             f"The new key has permissions that the old one has not: {', '.join(more)}.",
             "Switch them off on the exchange, and run the same command again.",
         )
+
+
+def _wider(facts: KeyFacts, before: KeyFacts) -> Iterator[str]:
+    """What the owner may have forgotten to set for the new key: it is no permission, so it is not refused."""
+    if before.ip_restricted and not facts.ip_restricted:
+        yield "The old key worked only from the addresses on its list."
 
 
 def needed(config: FlowsFile, name: str, now_ms: int) -> Mapping[Endpoint, Mapping[str, Param]]:

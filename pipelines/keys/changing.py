@@ -88,8 +88,7 @@ class Changing:
         before, lake = config.accounts.get(name), lake_of(config)
         with next_generation(self.flows, name, before, generate=self.given.generate) as generation:
             candidate = collect(self.given, generation, self.ask, self.say)
-            if old is not None:
-                _refuse_used(candidate.keys, old[0], known_keys(lake, name) if lake is not None else {})
+            _refuse_used(candidate.keys, old[0] if old else None, known_keys(lake, name) if lake is not None else {})
             account = account_of(candidate.written, generation.folder.parent, before)
             wanted = config.model_copy(update={"accounts": {**config.accounts, name: account}})
             facts = asyncio.run(self._let_in(wanted, name, candidate.keys, old[1] if old else None))
@@ -113,7 +112,8 @@ def _remembered(lake: Lake | None, account: str, keys: KeyPair) -> KeyFacts:
     """What was noted of a key, or else whose account it was: it is then taken for one that only read."""
     noted = known_keys(lake, account).get(keys.fingerprint) if lake is not None else None
     if noted is not None:
-        return KeyFacts(noted["uid"], frozenset(json.loads(noted["permissions"])))
+        may = frozenset(json.loads(noted["permissions"]))
+        return KeyFacts(noted["uid"], may, ip_restricted=noted["ip_restricted"])
     if lake is not None and account in lake.accounts:
         return KeyFacts(lake.accounts[account], frozenset({READING}))
     raise AccessRefused(
@@ -126,9 +126,9 @@ def _uses(flow: object, account: str) -> bool:
     return isinstance(flow, AccountFlow) and flow.account == account
 
 
-def _refuse_used(keys: KeyPair, old: KeyPair, known: Mapping[str, Row]) -> None:
+def _refuse_used(keys: KeyPair, old: KeyPair | None, known: Mapping[str, Row]) -> None:
     """Refuse a key that is no new one: it is in use, or was retired before."""
-    if keys.fingerprint == old.fingerprint:
+    if old is not None and keys.fingerprint == old.fingerprint:
         raise UsageProblem(f"Key {keys.fingerprint} is the one in use.", "Make another one on the exchange.")
     if known.get(keys.fingerprint, {}).get("state") == "retired":
         raise AccessRefused(f"Key {keys.fingerprint} was retired before.", "Make another one on the exchange.")

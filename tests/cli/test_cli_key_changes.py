@@ -214,6 +214,21 @@ def test_a_key_is_rotated(keys, typing, config, served):
     served.exchange.add_account(7, API_KEY, secret=SECRET)
     code, _, said = keys("rotate", "main")
     assert (code, "was retired before" in said) == (4, True)
+    config.write_text(FILE.format(url=served.url))
+    code, _, said = keys("add", "main")
+    assert (code, "was retired before" in said) == (4, True)
+    assert config.read_text() == FILE.format(url=served.url)
+
+
+@pytest.mark.usefixtures("added")
+@pytest.mark.parametrize(("before", "after", "told"), [(True, False, True), (True, True, False), (False, False, False)])
+def test_a_lost_restriction_is_told(before, after, told, keys, typing, served):
+    """Whoever forgets the list of addresses for the new key hears that the old one had one."""
+    for key, restricted in ((API_KEY, before), (NEW_KEY, after)):
+        served.exchange.change_key(key, addresses=("127.0.0.1",) if restricted else ())
+    typing(NEW_KEY, NEW_SECRET)
+    code, _, said = keys("rotate", "main")
+    assert (code, "The old key worked only from the addresses on its list." in said) == (0, told)
 
 
 @pytest.mark.usefixtures("added")
