@@ -76,10 +76,11 @@ def _command(reference: Reference) -> Secret:
         )
     except OSError as error:
         raise AccessRefused(f"{source} cannot be run: {error.strerror}.", "Check its name and PATH.") from None
+    until_s = time.monotonic() + COMMAND_LIMIT_S
     with process:
         try:
-            content = _printed(process.stdout, time.monotonic() + COMMAND_LIMIT_S)
-            code = process.wait(COMMAND_LIMIT_S) if len(content) <= LARGEST_BYTES else 0
+            content = _printed(process.stdout, until_s)
+            code = process.wait(max(0.0, until_s - time.monotonic())) if len(content) <= LARGEST_BYTES else 0
         except (TimeoutError, subprocess.TimeoutExpired):
             raise AccessRefused(f"{source} did not end within {COMMAND_LIMIT_S:.0f} seconds.", _TRY_IT) from None
         finally:

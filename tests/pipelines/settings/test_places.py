@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -180,6 +181,15 @@ def test_a_command_that_hangs_is_ended(script, monkeypatch):
     monkeypatch.setattr(places, "COMMAND_LIMIT_S", 0.2)
     with pytest.raises(AccessRefused, match="did not end within"):
         kept({"command": ["sh", "-c", script]})
+
+
+def test_a_command_has_one_limit(monkeypatch):
+    """The time for what it prints and the time for its end are one: closing its output gains none."""
+    monkeypatch.setattr(places, "COMMAND_LIMIT_S", 1.0)
+    began_s = time.monotonic()
+    with pytest.raises(AccessRefused, match="did not end within"):
+        kept({"command": ["sh", "-c", "sleep 0.9; exec >&-; exec sleep 60"]})
+    assert time.monotonic() - began_s < 1.6
 
 
 class Store(KeyringBackend):
