@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from connectors.binance.keys import Secret
-from connectors.lake.files.local_disk import DRAFT, disk_problems, held, make_folder, new_file
+from connectors.lake.files.local_disk import DRAFT, disk_problems, held, make_folder, new_file, whole_file
 from pipelines.settings.key_files import read_key_file
 from schemas.config.flows import Account
 from schemas.model.errors import AccessRefused
@@ -77,14 +77,15 @@ def next_generation(flows: Path, name: str, account: Account | None, *, generate
     It is the unfinished one of an earlier attempt, if there is one, so that a key which the exchange already knows is
     not made a second time.
     """
-    folder = flows.absolute().parent / FOLDER
+    folder, target = flows.absolute().parent / FOLDER, flows.resolve()
     with disk_problems(folder, "no key was stored"):
         make_folder(folder, below=folder.parent)
         with held(folder / ".lock", patience_s=0):
-            for draft in (*folder.glob(f"{DRAFT}*"), *flows.resolve().parent.glob(f"{DRAFT}*{flows.suffix}")):
+            for draft in (*folder.glob(f"{DRAFT}*"), *target.parent.glob(f"{DRAFT}*{target.suffix}")):
                 draft.unlink()  # of a process that died while it held the lock
             if not (ignore := folder / ".gitignore").exists():
-                ignore.write_text("*\n", encoding="ascii")
+                with whole_file(ignore) as draft:  # half of it would let git take the keys
+                    draft.write_text("*\n", encoding="ascii")
             found = Generation(folder, name, _in_use(folder, name, account) + 1)
             while not _may_go_on(found, generate=generate):
                 found = Generation(folder, name, found.number + 1)
