@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import statistics
 import sys
 import time
@@ -22,6 +21,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from peak import peak_mb
 from stand import generated
 
 from connectors.lake import Lake, Move
@@ -169,7 +169,7 @@ def main() -> None:
     lake = Lake.open(options.folder / "lake", "simulator")
     began = time.perf_counter()
     done = WORK[options.work](lake, options.symbols)
-    took = {"wall_s": time.perf_counter() - began, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    took = {"wall_s": time.perf_counter() - began, "peak_mb": peak_mb()}
     json.dump(done | took, sys.stdout)
 
 

@@ -13,7 +13,6 @@ import asyncio
 import io
 import json
 import logging
-import resource
 import tempfile
 import time
 import urllib.request
@@ -22,6 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+
+from peak import peak_mb
 
 ARCHIVE = "https://data.binance.vision"
 PRICES = ["open", "high", "low", "close", "volume"]
@@ -134,8 +135,7 @@ def main() -> None:
         began = time.perf_counter()
         rows = IMPORTERS[options.importer](job, Path(folder) / "import")
         wall_s = time.perf_counter() - began
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"wall_s": wall_s, "rows": rows, "peak_mb": used.ru_maxrss / 1024}))
+    print(json.dumps({"wall_s": wall_s, "rows": rows, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from peak import peak_mb
+
 from pipelines.context.progress import Silent
 from pipelines.runs.registry import Window
 from pipelines.runs.run import run_flow
@@ -30,7 +32,7 @@ async def _passed(options: argparse.Namespace) -> dict[str, object]:
     return {
         "wall_s": time.perf_counter() - began,
         "cpu_s": used.ru_utime + used.ru_stime,
-        "peak_mb": used.ru_maxrss / 1024,
+        "peak_mb": peak_mb(),
         "rows": sum(receipt.rows for receipt in receipts),
         "requests": sum(receipt.requests for receipt in receipts),
         "weight": sum(receipt.weight for receipt in receipts),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import idle
@@ -11,7 +13,7 @@ import pytest
 import speed
 import start
 import wide
-from stand import Place, candles, generated, measured, simulator, table
+from stand import HERE, Place, candles, environment, generated, measured, simulator, table
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
@@ -45,6 +47,14 @@ def test_a_backfill_stays_below_its_memory(tmp_path: Path):
     """A backfill that fills several commits keeps its promise about memory."""
     figures = memory.backfill(tmp_path, rows=300_000, symbols=3)
     assert all(figure.met for figure in figures[:1]), figures
+
+
+def test_a_peak_is_of_the_process_alone():
+    """What a process takes at most does not count what its parent held when it started it."""
+    held = bytearray(300_000_000)
+    held[::4096] = b"1" * len(held[::4096])
+    command = [sys.executable, "-c", "from peak import peak_mb; print(peak_mb())"]
+    assert float(subprocess.check_output(command, cwd=HERE, env=environment())) < 200
 
 
 def test_upkeep_keeps_live_files_few(tmp_path: Path):
