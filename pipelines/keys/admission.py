@@ -99,12 +99,15 @@ def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpo
             for each in (endpoint, *_beside(calls)):
                 yield each, {"limit": 1} if each is calls.order_lists else {"symbol": symbol, "limit": 1}
             yield calls.open_orders, {"symbol": symbol}
+            yield calls.order, {"symbol": symbol, "orderId": 1}
+            if calls.prevented_matches is not None:
+                yield calls.prevented_matches, {"symbol": symbol, "preventedMatchId": 1}
         case _:
             yield endpoint, {}
 
 
 def _beside(calls: TradingCalls) -> Iterator[Endpoint]:
-    """What is read along with orders and fills; prevented matches are asked for by number, and have no first one."""
+    """What is walked along with orders and fills."""
     yield from filter(None, (calls.order_lists, calls.allocations))
 
 

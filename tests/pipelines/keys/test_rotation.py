@@ -88,9 +88,13 @@ async def test_the_new_key_reads_all_that_the_flows_read(flows, served):
     signed = {seen.path for seen in served.exchange.requests if seen.api_key == API_KEY}
     served.exchange.requests.clear()
     await asyncio.to_thread(rotate, flows)
-    read = {seen.path for seen in served.exchange.requests if seen.api_key == NEW_KEY and seen.status == 200}
+    asked = [seen for seen in served.exchange.requests if seen.api_key == NEW_KEY]
+    read = {seen.path for seen in asked if seen.status == 200}
+    no_order = {(seen.path, seen.status) for seen in asked} - {(path, 200) for path in read}
+    assert no_order == {("/api/v3/order", 400)}, "there is no order 1: an answer about the order, not about the key"
     assert signed <= read
-    assert {endpoint.path for endpoint in needed(config, "main", served.exchange.now_ms)} < read
+    assert {endpoint.path for endpoint in needed(config, "main", served.exchange.now_ms)} < read | {"/api/v3/order"}
+    assert "/api/v3/myPreventedMatches" in read
     assert API_RESTRICTIONS.path in read
 
 
