@@ -41,7 +41,7 @@ def test_status_fits_the_terminal(config, width, env):
         assert shown.code == 0
         header, *rows = shown.lines[: lines + 1]
         assert {"dataset", "series", "rows", "lag", "open_gaps"} <= set(header.split())
-        assert all(re.fullmatch(r"klines .* 3? +\d+ .*\d+d( \d+h)? +0|prices .* 1 .*0", row) for row in rows), str(
+        assert all(re.fullmatch(r"klines .* 3? +\d+ .*\d+d( \d+[hms])? +0|prices .* 1 .*0", row) for row in rows), str(
             shown
         )
         left_out = next((line for line in shown.lines if line.startswith("Left out for want of width: ")), "")
