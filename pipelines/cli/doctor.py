@@ -11,7 +11,6 @@ from pipelines.cli.options import FLOWS_FILE, Config, Json, loaded
 from pipelines.cli.output import say, write_json
 from pipelines.cli.tables import write_records, write_table
 from pipelines.context.receipts import worst
-from schemas.model.errors import UsageProblem
 
 PROBE_FILE = "binlake-probe.json"
 
@@ -42,6 +41,7 @@ async def doctor(
 async def _probe(config: Path, *, json: bool) -> int:
     """Make every probe, show what each decides, and write the file that a user can send."""
     from connectors.binance.probes import NOT_ASKED  # noqa: PLC0415 - see above
+    from connectors.lake.files.local_disk import disk_problems, whole_file  # noqa: PLC0415 - see above
     from pipelines.service import probe  # noqa: PLC0415 - see above
 
     spec = loaded(config)
@@ -54,9 +54,7 @@ async def _probe(config: Path, *, json: bool) -> int:
         for statement, why in NOT_ASKED.items():
             say(f"Not asked: {statement}: {why}.")
     place = config.parent / PROBE_FILE
-    try:
-        place.write_text(probe.as_file(found, spec), "utf-8")
-    except OSError as error:
-        raise UsageProblem(f"{place} cannot be written: {error.strerror}.", "Make its folder writable.") from None
+    with disk_problems(place, "the answers were not kept"), whole_file(place) as draft:
+        draft.write_text(probe.as_file(found, spec), "utf-8")
     say(f"Wrote {place}: no key, id, amount or traded symbol is in it. Please send it to the authors.")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from getpass import getpass
 from typing import Annotated, Any
 
@@ -19,28 +20,33 @@ from schemas.config.references import FORMS, Reference
 from schemas.model.errors import UsageProblem
 
 Account = Annotated[str, Parameter(help="the account's name in flows.yaml")]
-Generate = Annotated[
-    bool, Parameter(negative="", help="make an Ed25519 pair here; its private key never leaves this machine")
-]
-ApiKey = Annotated[str | None, Parameter(help=f"where the API key is kept, instead of typing it: {FORMS}")]
-SharedSecret = Annotated[str | None, Parameter(help="where the secret of an HMAC key is kept, in the same forms")]
-PrivateKey = Annotated[str | None, Parameter(help="where the PEM of an RSA or Ed25519 key is kept")]
-Passphrase = Annotated[str | None, Parameter(help="where the passphrase of an encrypted PEM is kept")]
 
 
-def add(
-    account: Account,
-    *,
-    generate: Generate = False,
-    api_key: ApiKey = None,
-    secret: SharedSecret = None,
-    private_key: PrivateKey = None,
-    passphrase: Passphrase = None,
-    config: Config = FLOWS_FILE,
-) -> int:
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """The options that say of a new key whether it is made here, or where its parts are kept."""
+
+    generate: Annotated[
+        bool, Parameter(negative="", help="make an Ed25519 pair here; its private key never leaves this machine")
+    ] = False
+    api_key: Annotated[str | None, Parameter(help=f"where the API key is kept, instead of typing it: {FORMS}")] = None
+    secret: Annotated[str | None, Parameter(help="where the secret of an HMAC key is kept, in the same forms")] = None
+    private_key: Annotated[str | None, Parameter(help="where the PEM of an RSA or Ed25519 key is kept")] = None
+    passphrase: Annotated[str | None, Parameter(help="where the passphrase of an encrypted PEM is kept")] = None
+
+    def given(self) -> Given:
+        places = {name: _place(name, getattr(self, name)) for name in _PLACES}
+        return Given(generate=self.generate, **places)
+
+
+_PLACES = ("api_key", "secret", "private_key", "passphrase")
+_TYPED = NewKey()
+
+
+def add(account: Account, *, new: NewKey = _TYPED, config: Config = FLOWS_FILE) -> int:
     """Give an account its key: typed unseen, made here, or kept elsewhere; flows.yaml names it once it is verified."""
-    given = _given(generate, api_key, secret, private_key, passphrase)
-    changed = Changing(flows=config, given=given, ask=_ask, say=say).add(account)
+    changed = Changing(flows=config, given=new.given(), ask=_ask, say=say).add(account)
     _tell(account, changed)
     if changed.flows:
         say(f"Next: `binlake run {changed.flows[0]}`.")
@@ -49,19 +55,9 @@ def add(
     return 0
 
 
-def rotate(
-    account: Account,
-    *,
-    generate: Generate = False,
-    api_key: ApiKey = None,
-    secret: SharedSecret = None,
-    private_key: PrivateKey = None,
-    passphrase: Passphrase = None,
-    config: Config = FLOWS_FILE,
-) -> int:
+def rotate(account: Account, *, new: NewKey = _TYPED, config: Config = FLOWS_FILE) -> int:
     """Replace an account's key by another of the same account, in one step, while flows go on."""
-    given = _given(generate, api_key, secret, private_key, passphrase)
-    changed = Changing(flows=config, given=given, ask=_ask, say=say).rotate(account)
+    changed = Changing(flows=config, given=new.given(), ask=_ask, say=say).rotate(account)
     _tell(account, changed)
     if changed.before is not None:
         say(
@@ -69,11 +65,6 @@ def rotate(
             f"exchange, and what is kept of it here: {', '.join(changed.places_before)}."
         )
     return 0
-
-
-def _given(generate: bool, *places: str | None) -> Given:
-    names = ("api_key", "secret", "private_key", "passphrase")
-    return Given(generate=generate, **{name: _place(name, text) for name, text in zip(names, places, strict=True)})
 
 
 def _place(name: str, text: str | None) -> Any:

@@ -14,8 +14,8 @@ from pipelines.cli.tables import write_table
 from pipelines.quality.key_checks import check_keys, told
 from schemas.config.flows import FlowsFile
 
-_HEAD = ("account", "key", "kind", "permissions", "addresses", "created", "ends", "last used")
-_SPARE = ("kind", "created", "permissions")
+_HEAD = ("account", "key", "type", "permissions", "addresses", "created", "ends", "last used")
+_SPARE = ("type", "created", "permissions")
 _ADDRESSES = {True: "restricted", False: "any", None: "not known"}
 
 

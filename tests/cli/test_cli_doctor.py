@@ -119,6 +119,17 @@ def test_a_probe_writes_a_file_to_send(config, capsys):
     assert {"probe": "window of 24 hours", "outcome": "accepted"}.items() <= written["findings"][2].items()
 
 
+@pytest.mark.usefixtures("key")
+def test_a_probe_whose_file_cannot_be_written(config, capsys):
+    """What the disk refuses is one sentence that names the file, and no draft stays: exit 1."""
+    place = config.parent / "binlake-probe.json"
+    place.mkdir()
+    before = set(config.parent.iterdir())
+    assert main(["doctor", "--probe", "--config", str(config)]) == 1
+    assert f"Could not write {place} (Is a directory): the answers were not kept." in capsys.readouterr().err
+    assert set(config.parent.iterdir()) == before
+
+
 def test_a_probe_without_a_key(config, capsys):
     """Without a key nothing is asked or written: exit 4."""
     assert main(["doctor", "--probe", "--config", str(config)]) == 4
