@@ -5,9 +5,10 @@ cannot agree with the client's mistakes.
 """
 
 from connectors.simulator.account.trader import Life
+from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.exchange import Exchange, MovableClock
 from connectors.simulator.market.listings import Cycle, Listing
 from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.server import serve
 
-__all__ = ["Cycle", "Exchange", "Life", "Limits", "Listing", "MovableClock", "serve"]
+__all__ = ["Cycle", "Exchange", "Filed", "Leg", "Life", "Limits", "Listing", "MovableClock", "serve"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from connectors.simulator.account import accounts
-from connectors.simulator.account.account_book import Amount, Book
+from connectors.simulator.account.account_book import Amount, Book, Story
 from connectors.simulator.account.accounts import Account, Balances, Key
 from connectors.simulator.account.trader import Life
+from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, checked
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
 from connectors.simulator.archive.store import Archive
 from connectors.simulator.futures import Futures
@@ -148,19 +150,17 @@ class Exchange:
         balances: Balances | None = None,
         permissions: Collection[str] = accounts.READING,
         addresses: Collection[str] = (),
-        life: Callable[[int], Balances] | None = None,
         orders: Life | None = None,
     ) -> None:
         """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account.
 
-        `life` says what the balances are, `orders` what the account trades from then on.
+        `balances` are given to its spot wallet; `orders` says what the account trades from then on.
         """
         if (secret is None) == (public_key_pem is None):
             raise ValueError("a key has either a secret or a public key")
-        account = self._accounts.setdefault(uid, Account(uid, {}, self.now_ms, self._new_book(uid)))
-        opening = orders.opening(self._listings) if orders else {}
-        account.balances.update({**opening, **accounts.exact(balances or {})})
-        account.life = life or account.life
+        account = self._accounts.setdefault(uid, Account(uid, self.now_ms, self._new_book(uid)))
+        for asset, (free, locked) in (balances or {}).items():
+            account.set(asset, Decimal(free), Decimal(locked), self.now_ms)
         verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
         self.keys[api_key] = Key(account, verify, accounts.rights_of(permissions), self.now_ms, frozenset(addresses))
         if orders:
@@ -206,7 +206,7 @@ class Exchange:
         """From now on the account shows this much, until orders move it."""
         self.book(uid)
         account = self._accounts[uid]
-        account.set(asset, Decimal(free), Decimal(locked))
+        account.set(asset, Decimal(free), Decimal(locked), self.now_ms)
         account.updated_ms = self.now_ms
 
     def balances(self, uid: int, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
@@ -214,18 +214,32 @@ class Exchange:
         self.book(uid)
         zero = (Decimal(0), Decimal(0))
         assets = {asset: zero for each in self.listed(now_ms) for asset in (each.base, each.quote)}
-        return {**assets, **self._accounts[uid].held(now_ms)}
+        return {**assets, **self._accounts[uid].held()}
+
+    def wallets(self, uid: int) -> dict[str, Holdings]:
+        """Free and locked of every asset that was ever moved in a wallet, by wallet; spot as in `balances`."""
+        self.book(uid)
+        return {**self._accounts[uid].wallets.all(), "spot": self.balances(uid, self.now_ms)}
+
+    def move(self, uid: int, at_ms: int, legs: Iterable[Leg], rows: Iterable[Filed] = ()) -> None:
+        """Change balances of an account's wallets at an instant and file what the ledgers tell of it, as one act.
+
+        What lies in the future happens when its time has come.
+        """
+        book, account, legs = self.book(uid), self._accounts[uid], [checked(leg) for leg in legs]
+        if at_ms <= self.now_ms:
+            account.move(at_ms, legs, rows)
+        else:
+            book.tell(at_ms, _once(partial(account.move, at_ms, legs, list(rows))))
 
     def movements(self, uid: int, path: str) -> list[tuple[str | None, dict[str, Any]]]:
         """The rows of a ledger of an account, such as `asset/transfer`, each with the value it is found under."""
+        self.book(uid)
         return self._accounts[uid].movements[f"/sapi/v1/{path}"]
 
     def add_movement(self, uid: int, path: str, row: dict[str, Any], of: str | None = None) -> dict[str, Any]:
-        """Add a row to a ledger of an account, such as `asset/transfer`; gives it back, so that a test can change it.
-
-        `of` is the value of the parameter it is found under.
-        """
-        self.movements(uid, path).append((of, row))
+        """File a row of a ledger that moves nothing; gives it back, so that a test can change it."""
+        self.move(uid, self.now_ms, (), [Filed(path, row, of)])
         return row
 
     # Trouble
@@ -248,3 +262,9 @@ class Exchange:
             self.limits.charge(address, "spot", weight, self.now_us / 1e6)
         except Refusal:
             return
+
+
+def _once(act: Callable[[], None]) -> Story:
+    """An act as a story."""
+    act()
+    yield from ()

@@ -6,7 +6,7 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from connectors.simulator.account.account_book import Amount, Book
 from connectors.simulator.account.orders import ZERO
+from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, WalletBooks
 
 Balances = Mapping[str, tuple[Amount, Amount]]  # asset: free and locked
 Verify = Callable[[bytes, str], bool]
@@ -44,32 +45,45 @@ _TRADING = frozenset({"enableSpotAndMarginTrading", "enableMargin"})
 
 @dataclass
 class Account:
-    """What the exchange knows of one user. `life`, when given, says what the balances are at an instant (ms);
-    what the orders of `book` moved comes on top. `movements` are the rows of each ledger, as returned, by its path,
-    each with the value of the parameter it is found under.
+    """What the exchange knows of one user: `wallets` hold what was moved, and what the orders of `book` moved in spot
+    comes on top. `movements` are the rows of each ledger, as returned, by its path, each with the value of the
+    parameter it is found under.
     """
 
     uid: int
-    balances: dict[str, tuple[Decimal, Decimal]]
     updated_ms: int
     book: Book
-    life: Callable[[int], Balances] | None = None
+    wallets: WalletBooks = field(default_factory=WalletBooks)
     movements: defaultdict[str, list[tuple[str | None, dict[str, Any]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
-    def held(self, now_ms: int) -> dict[str, tuple[Decimal, Decimal]]:
-        """Free and locked by asset, at an instant."""
-        held = {**self.balances, **(exact(self.life(now_ms)) if self.life else {})}
+    def move(self, at_ms: int, legs: Iterable[Leg], rows: Iterable[Filed] = ()) -> None:
+        """Change balances at an instant that is not to come, and file what the ledgers tell of it."""
+        self.wallets.post(at_ms, legs)
+        for path, row, of in rows:
+            self.movements[f"/sapi/v1/{path}"].append((of, row))
+
+    def held(self) -> Holdings:
+        """Free and locked by asset, in the spot wallet."""
+        held = self.wallets.held("spot")
         for asset in self.book.assets():
             (free, locked), (more_free, more_locked) = held.get(asset, (ZERO, ZERO)), self._through_orders(asset)
             held[asset] = (free + more_free, locked + more_locked)
         return held
 
-    def set(self, asset: str, free: Decimal, locked: Decimal) -> None:
-        """Have the account show this much now, whatever its orders moved and hold back."""
-        more_free, more_locked = self._through_orders(asset)
-        self.balances[asset] = (free - more_free, locked - more_locked)
+    def free(self, asset: str) -> Decimal:
+        """What of an asset the spot wallet could give away."""
+        return self.wallets.amounts("spot", asset)[0] + self._through_orders(asset)[0]
+
+    def set(self, asset: str, free: Decimal, locked: Decimal, at_ms: int) -> None:
+        """Have the spot wallet show this much, whatever its orders moved and hold back; no ledger tells of it."""
+        (was_free, was_locked), (more_free, more_locked) = (
+            self.wallets.amounts("spot", asset),
+            self._through_orders(asset),
+        )
+        change = Leg("spot", asset, free - more_free - was_free, locked - more_locked - was_locked)
+        self.wallets.post(at_ms, [change])
 
     def _through_orders(self, asset: str) -> tuple[Decimal, Decimal]:
         on_hold = self.book.reserved(asset)
@@ -98,10 +112,6 @@ class Key:
         until = {} if self.trading_until_ms is None else {"tradingAuthorityExpirationTime": self.trading_until_ms}
         rights = {right: right in held for right in RIGHTS}
         return {"ipRestrict": bool(self.addresses), "createTime": self.created_ms, **until, **rights}
-
-
-def exact(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:
-    return {asset: (Decimal(free), Decimal(locked)) for asset, (free, locked) in balances.items()}
 
 
 def rights_of(names: Collection[str]) -> frozenset[str]:

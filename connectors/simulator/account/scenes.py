@@ -130,8 +130,7 @@ class Scene:
         return self.free(asset) >= needed
 
     def free(self, asset: str) -> Decimal:
-        opening, _ = self.account.balances.get(asset, (ZERO, ZERO))
-        return opening + self.book.moved.get(asset, ZERO) - self.book.reserved(asset)
+        return self.account.free(asset)
 
     def fill(self, number: int, price: Decimal, parts: list[Decimal], *, is_maker: bool) -> None:
         """Trade these parts at once: ids ascend, times do not quite."""

@@ -18,6 +18,7 @@ from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
 from connectors.simulator.account.scenarios import STORIES, UNFILLED
 from connectors.simulator.account.scenes import USUAL, Minute, Scene
+from connectors.simulator.account.wallet_books import Leg
 from connectors.simulator.market.candles import Candles
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS
 from connectors.simulator.market.listings import Listing
@@ -66,14 +67,16 @@ class Life:
     traded: Mapping[str, int] = field(default_factory=lambda: TRADED)
     watched: Mapping[str, int] = field(default_factory=lambda: WATCHED)
 
-    def opening(self, listings: Mapping[str, Listing]) -> dict[str, tuple[Decimal, Decimal]]:
+    def opening(self, listings: Mapping[str, Listing]) -> dict[str, Decimal]:
         """What the account begins with."""
         quotes = {listings[symbol].quote for symbol in self.traded if symbol in listings}
         worth = {quote: USUAL.get(quote, USUAL["USDT"]) * _PURSE for quote in quotes}
-        return {asset: (amount, Decimal(0)) for asset, amount in {"BNB": Decimal(20), **worth}.items()}
+        return {"BNB": Decimal(20), **worth}
 
     def begin(self, account: Account, seed: int, market: Market, listings: Mapping[str, Listing]) -> None:
         """Have the account's book live this life."""
+        opening = self.opening(listings)
+        account.move(self.since_ms, [Leg("spot", asset, amount) for asset, amount in opening.items()])
         account.book.tell(self.since_ms, _Author(self, account, seed, market, listings).write())
 
 

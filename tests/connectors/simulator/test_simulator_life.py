@@ -87,14 +87,8 @@ def test_executions_add_up(book: Book, orders: list[Order]) -> None:
 
 def test_balances_are_what_the_executions_left(lived: Exchange, book: Book, fills: list[Execution]) -> None:
     """What an account began with, plus what it received, less what it gave and paid; never below zero."""
-    total = Counter(
-        {
-            asset: amount
-            for asset, (amount, _) in Life()
-            .opening({listing.symbol: listing for listing in lived.listed(lived.now_ms)})
-            .items()
-        }
-    )
+    listings = {listing.symbol: listing for listing in lived.listed(lived.now_ms)}
+    total = Counter(Life().opening(listings))
     for execution in (*fills, *(each for shelf in book.allocations.values() for each in shelf)):
         listing, sign = lived.listing(execution.symbol, lived.now_ms), 1 if execution.is_buyer else -1
         total[listing.base] += sign * execution.qty

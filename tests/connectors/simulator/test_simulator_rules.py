@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from connectors.simulator import Cycle, Exchange, MovableClock
+from connectors.simulator import Cycle, Exchange, Leg, MovableClock
 from connectors.simulator.account.accounts import by_public_key, by_secret
 from connectors.simulator.account.signatures import signed_bytes
 from connectors.simulator.market.listings import plain
@@ -124,14 +124,9 @@ def test_the_account(api_key: str, signed: Signed, get: Get) -> None:
 
 
 def test_balances_change(exchange: Exchange, api_key: str, signed: Signed, get: Get, clock: MovableClock) -> None:
-    """A balance set later, and a life that moves balances, show in the next answer."""
+    """A balance set later, and a movement whose time has come, show in the next answer."""
     exchange.set_balance(7, "BTC", "2")
-    exchange.add_account(
-        7,
-        OTHER,
-        secret=OTHER,
-        life=lambda now_ms: {"ETH": (str(now_ms // 1000 % 60), "0")},
-    )
+    exchange.move(7, exchange.now_ms + 7_000, [Leg("spot", "ETH", 37)])
     clock.advance(7)
     held = get(signed(ACCOUNT, "omitZeroBalances=true"), x_mbx_apikey=api_key)["balances"]
     assert {each["asset"]: each["free"] for each in held}.items() >= {"BTC": "2.00000000", "ETH": "37.00000000"}.items()
