@@ -143,6 +143,10 @@ class Client:
     def site(self) -> Site:
         return self._site
 
+    def at_home(self, endpoint: Endpoint) -> bool:
+        """Whether a call goes to the host that an open client has reached."""
+        return CLOCKS[endpoint.family] is self._home.shows_time
+
     def watch_key(self, look: Callable[[], Awaitable[object]]) -> None:
         """From now on have `look` pass before a signed call whenever its last pass is an hour old."""
         self.key_watch = KeyWatch(look, self._clock)
@@ -225,8 +229,10 @@ class Client:
         """The host of a family; the budget counts the minutes of its pools by its clock."""
         shows_time = CLOCKS[family]
         if shows_time not in self._hosts:
+            followed = {host.shows_time.pool.family for host in self._hosts.values()}
             self._hosts[shows_time] = Host(shows_time, ExchangeClock(self._clock))
-            self._budget.follow(shows_time.pool.family, self._hosts[shows_time].clock.now_s)
+            if shows_time.pool.family not in followed:  # hosts may share a pool: the first one turns its minutes
+                self._budget.follow(shows_time.pool.family, self._hosts[shows_time].clock.now_s)
         return self._hosts[shows_time]
 
     def _call(self, endpoint: Endpoint, params: Mapping[str, Param]) -> Call:

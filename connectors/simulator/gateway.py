@@ -8,14 +8,14 @@ from email.utils import formatdate
 from urllib.parse import unquote
 
 from connectors.simulator.account.signatures import check_signed, parameters_sent
-from connectors.simulator.endpoints import ledgers, orders, spot, usdm
+from connectors.simulator.endpoints import coinm, ledgers, orders, spot, usdm
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.faults import Fault
 from connectors.simulator.protocol.messages import HTML, Answer, Asked, Seen
 from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
 
-ENDPOINTS = {row.path: row for family in (spot, orders, ledgers, usdm) for row in family.ENDPOINTS}
+ENDPOINTS = {(row.method, row.path): row for family in (spot, orders, ledgers, usdm, coinm) for row in family.ENDPOINTS}
 _UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
 _NOT_FOUND = b"<html><body>404 Not found</body></html>"
 
@@ -24,9 +24,9 @@ def answer(exchange: Exchange, asked: Asked) -> Answer:
     """What the exchange says to a request; refused ones cost their weight too."""
     if exchange.archive.serves(asked):
         return _note(exchange, asked, _filed(exchange, asked), exchange.now_us, 0, 0)
-    endpoint = ENDPOINTS.get(asked.path)
+    endpoint = ENDPOINTS.get((asked.method, asked.path))
     now_us = exchange.futures.now_us if endpoint is not None and endpoint.pool == "futures" else exchange.now_us
-    if endpoint is None or asked.method != "GET":
+    if endpoint is None:
         return _note(exchange, asked, Answer(404, _NOT_FOUND, content_type=HTML), now_us, 0, 0)
     sent = parameters_sent(asked.query)
     faults = exchange.faults.matching(asked.path, sent.get("symbol"))

@@ -110,15 +110,15 @@ class _Look:
 
     async def _of_account(self, flow: AccountFlow, units: Sequence[Unit]) -> list[Outlook]:
         found, markets = list[Outlook](), set[str]()
-        for unit in units:
-            match unit.endpoint.walk:
+        for endpoint in (endpoint for unit in units for endpoint in unit.endpoints):
+            match endpoint.walk:
                 case Windows():
-                    found.append(await asyncio.to_thread(ledger_outlook, self.lake, unit.endpoint, flow, self.now))
+                    found.append(await asyncio.to_thread(ledger_outlook, self.lake, endpoint, flow, self.now))
                 case ById():
-                    markets.add(unit.endpoint.market)  # what is walked by id drives one another: planned together
+                    markets.add(endpoint.market)  # what is walked by id drives one another: planned together
                 case _:
-                    weight = unit.endpoint.cost({})
-                    found.append(Outlook(pool=unit.endpoint.pool, once=(weight,), steady=weight))
+                    weight = endpoint.cost({})
+                    found.append(Outlook(pool=endpoint.pool, once=(weight,), steady=weight))
         trading = (
             TradingPlan(config=self.config, lake=self.lake, flow=flow, market=one, state=self.state, now=self.now)
             for one in sorted(markets)

@@ -85,8 +85,8 @@ def needed(config: FlowsFile, name: str, now_ms: int) -> Mapping[Endpoint, Mappi
         if isinstance(flow, AccountFlow) and flow.account == name:
             symbol = flow.symbols[0] if isinstance(flow.symbols, tuple) else _ANY_SYMBOL
             for unit in units_of(flow_name, flow):
-                if unit.account is not None:
-                    asked |= dict(_calls(unit.endpoint, symbol, now_ms))
+                for endpoint in unit.endpoints if unit.account is not None else ():
+                    asked |= dict(_calls(endpoint, symbol, now_ms))
     return asked
 
 

@@ -116,7 +116,8 @@ class LedgerPull:
             params[walk.limit] = self.endpoint.page_limit
         if walk.fan_out is not None:
             params[walk.fan_out.param] = walk.fan_out.values[series[walk.fan_out.column]]
-        known: dict[str, Any] = {**series.values, "version": 0, "gone_since": None, "seen_at": 0}
+        known: dict[str, Any] = {**self.endpoint.constants, **series.values}
+        known |= {"version": 0, "gone_since": None, "seen_at": 0}
         if walk.fan_out is not None and walk.fan_out.returned:
             del known[walk.fan_out.column]
         rows = await self.session.client.rows(self.endpoint, known, **params)

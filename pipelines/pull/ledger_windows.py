@@ -43,9 +43,10 @@ class LedgerWindow:
 def series_of(endpoint: Endpoint, account: str) -> list[Series]:
     """Every series of an account that the endpoint feeds: one, or one per value of its fan-out."""
     dataset, walk = endpoint.feeds, endpoint.walked(Windows)
+    values = {"account": account, **endpoint.constants}
     if walk.fan_out is None:
-        return [Series.of(dataset, account=account)]
-    return [Series.of(dataset, account=account, **{walk.fan_out.column: value}) for value in walk.fan_out.values]
+        return [Series.of(dataset, **values)]
+    return [Series.of(dataset, **values, **{walk.fan_out.column: value}) for value in walk.fan_out.values]
 
 
 def windows_of(

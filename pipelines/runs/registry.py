@@ -39,16 +39,21 @@ class Unit:
         return self.account or self.market or "lake"
 
     @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the dataset is pulled from: each part of it from one of these."""
+        places = (place for place in FEEDING if place[0] == self.dataset and self.market in (None, place[1]))
+        return tuple(row for place in places for row in FEEDING[place])
+
+    @property
     def endpoint(self) -> Endpoint:
-        """Where the dataset is pulled from."""
-        return next(
-            row for (name, market), row in FEEDING.items() if name == self.dataset and self.market in (None, market)
-        )
+        """Where the dataset is pulled from, which is one place, as it is for every dataset of a market."""
+        (row,) = self.endpoints
+        return row
 
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        return self.market is not None and isinstance(self.endpoint.walk, OnGrid)
+        return self.market is not None and isinstance(self.endpoints[0].walk, OnGrid)
 
 
 def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
@@ -88,7 +93,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One dataset to pull, and what its pull may need. `symbols` chooses those that a market flow means."""
+    """One part of a dataset to pull, and what its pull may need. `symbols` chooses those that a market flow means."""
 
     session: Session
     tally: Tally
@@ -99,7 +104,7 @@ class Task:
     budget: float
 
     async def pull(self) -> None:
-        """Pull the dataset; the tally has what is new and what failed, also where the pull itself fails."""
+        """Pull it; the tally has what is new and what failed, also where the pull itself fails."""
         match self.endpoint.walk, self.flow:
             case OnGrid(), MarketFlow() as flow:
                 await self._candles(flow, await self.symbols())

@@ -24,6 +24,7 @@ from pipelines.context.progress import Progress, following
 from pipelines.context.receipts import Failure, Outcome, Receipt, Tally
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
+from pipelines.context.surprises import told
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
 from pipelines.runs.failed_run import note_failed_run, note_failure
@@ -40,6 +41,7 @@ from schemas.model.grid import SECOND_US
 from schemas.model.instants import wall_clock
 
 Pause = Callable[[float], Awaitable[object]]
+_HOPELESS = {TryLater.exit_code, AccessRefused.exit_code}
 
 
 @dataclass(slots=True)
@@ -110,15 +112,31 @@ class Run:
         if flow is None or isinstance(flow, MaintenanceFlow):
             tally.rows += await keep_up(self.session, unit.dataset)
             return
-        await Task(
-            session=self.session,
-            tally=tally,
-            endpoint=unit.endpoint,
-            flow=flow,
-            symbols=self.symbols,
-            window=self.window,
-            budget=self.config.budget,
-        ).pull()
+        for endpoint in unit.endpoints:
+            tally.apart = not self.session.client.at_home(endpoint)
+            task = Task(
+                session=self.session,
+                tally=tally,
+                endpoint=endpoint,
+                flow=flow,
+                symbols=self.symbols,
+                window=self.window,
+                budget=self.config.budget,
+            )
+            await self._part(unit, task)
+            if self.session.stop.is_set():
+                return
+
+    @staticmethod
+    async def _part(unit: Unit, task: Task) -> None:
+        """Pull one part of a dataset; what goes wrong with it stops no other, unless it concerns them all."""
+        try:
+            await task.pull()
+        except Exception as error:
+            concerns_all = not task.tally.apart and told(error)[0] in _HOPELESS
+            if len(unit.endpoints) == 1 or concerns_all:
+                raise
+            task.tally.fail(f"{unit.where}/{task.endpoint.name}", error)
 
     async def symbols(self) -> Chosen:
         """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
@@ -284,4 +302,4 @@ def _no_backfill(flow: Flow) -> str:
 
 def hopeless(receipt: Receipt) -> bool:
     """Whether the exchange would refuse the next dataset just the same."""
-    return receipt.exit_code in {TryLater.exit_code, AccessRefused.exit_code}
+    return any(failure.exit_code in _HOPELESS and not failure.apart for failure in receipt.failures)

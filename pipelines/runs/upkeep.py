@@ -17,7 +17,7 @@ from schemas.model.errors import TryLater
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
-_CANDLES = {dataset for (dataset, _), endpoint in FEEDING.items() if isinstance(endpoint.walk, OnGrid)}
+_CANDLES = {dataset for (dataset, _), rows in FEEDING.items() if isinstance(rows[0].walk, OnGrid)}
 
 
 async def keep_up(session: Session, dataset: str) -> int:

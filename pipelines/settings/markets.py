@@ -16,15 +16,15 @@ def family_of(flow: Flow) -> str:
     """The family whose host serves a flow, and whose clock it goes by."""
     match flow:
         case MarketFlow():
-            return FEEDING[flow.datasets[0], flow.market].family
+            return FEEDING[flow.datasets[0], flow.market][0].family
         case AccountFlow() | MaintenanceFlow():
-            return "spot"  # the wallet's calls live on that host, and there is no other account yet
+            return "spot"  # the key is looked at there; wallets that live elsewhere have clocks of their own
 
 
 def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
     """What the market of a flow does not have: the key that asks for it, what is wrong, and the way out."""
     market = flow.market
-    served = {dataset: endpoint for (dataset, where), endpoint in FEEDING.items() if where == market}
+    served = {dataset: rows[0] for (dataset, where), rows in FEEDING.items() if where == market}
     for dataset in flow.datasets:
         if dataset not in served:
             names = ", ".join(name for name in served if served[name].feeds.series[:1] == ("market",))

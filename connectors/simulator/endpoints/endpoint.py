@@ -46,7 +46,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`weight` is a number, or follows from the parameters as sent (decoded, not yet checked)."""
+    """`weight` is a number, or follows from the parameters as sent (decoded, not yet checked).
+
+    A reading call may be a POST all the same; its parameters are taken from the query, as everywhere.
+    """
 
     path: str
     weight: int | Callable[[Mapping[str, str]], int]
@@ -55,6 +58,7 @@ class Endpoint:
     security: Security = Security.PUBLIC
     pool: str = "spot"
     combinations: Combinations = ANYTHING
+    method: str = "GET"
     known: dict[str, Parameter] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from support.binance_world import START_S
 
 from connectors.binance.client import Client
 from connectors.binance.decode import decode
-from connectors.binance.endpoints import ENDPOINTS, spot, usdm
+from connectors.binance.endpoints import ENDPOINTS, coinm, spot, usdm
 from connectors.binance.errors import UnknownSymbol
 from connectors.binance.pools import FUTURES, SPOT
 from connectors.binance.sites import resolve
@@ -46,6 +46,18 @@ async def test_each_host_has_its_clock(world):
     at = {request.path: request.asked_at / 1e6 - world.clock() for request in world.asked}
     assert abs(at[usdm.KLINES.path] - 60) < 0.002
     assert abs(at[spot.PRICE.path] + 5) < 0.002
+
+
+async def test_hosts_may_share_a_pool(world):
+    """USD-M and COIN-M are asked at hosts of their own and draw on one pool, whose minutes the first of them turns."""
+    async with world.client(usdm=world.url, coinm=world.url) as client:
+        assert client.at_home(spot.PRICE)
+        assert not client.at_home(coinm.TIME)
+        await client.body(usdm.EXCHANGE_INFO)
+        await client.body(coinm.TIME)
+    assert {request.path for request in world.asked} >= {usdm.TIME.path, coinm.TIME.path}
+    assert world.budget.state(FUTURES).used == 6  # two looks at each clock, and one call each
+    assert world.exchange.requests[-1].used == 6
 
 
 async def test_each_pool_has_its_limit(world):
@@ -95,9 +107,10 @@ async def test_a_closed_contract_is_no_bug(world):
 
 def test_the_host_of_a_family_serves_its_market():
     """Every call of futures goes to the host of futures and draws on their pool."""
-    of_futures = [endpoint for endpoint in ENDPOINTS if endpoint.path.startswith("/fapi")]
-    assert {(one.family, one.market, one.pool) for one in of_futures} == {("usdm", "usdm", FUTURES)}
-    assert not [one for one in ENDPOINTS if one.market == "usdm" and one not in of_futures]
+    for prefix, market in (("/fapi", "usdm"), ("/dapi", "coinm")):
+        of_futures = [endpoint for endpoint in ENDPOINTS if endpoint.path.startswith(prefix)]
+        assert {(one.family, one.market, one.pool) for one in of_futures} == {(market, market, FUTURES)}
+        assert not [one for one in ENDPOINTS if one.market == market and one not in of_futures]
 
 
 def test_recorded_contracts_load_whole(recorded):

@@ -15,5 +15,5 @@ def test_the_calls_of_a_market_are_its_own(traded: str) -> None:
     calls = calls_of(traded)
     named = [call for one in fields(calls) if (call := getattr(calls, one.name)) is not None]
     assert {call.market for call in named} == {traded}
-    walked = [endpoint for (_, market), endpoint in FEEDING.items() if market == traded]
+    walked = [endpoint for (_, market), rows in FEEDING.items() if market == traded for endpoint in rows]
     assert {endpoint for endpoint in walked if isinstance(endpoint.walk, ById)} <= {*named}
