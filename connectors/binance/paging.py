@@ -17,6 +17,7 @@ from connectors.binance.errors import BinanceError, WindowTooWide
 
 Fetch = Callable[[int], Awaitable[pa.Table]]
 FetchSpan = Callable[[int, int], Awaitable[pa.Table]]  # both ends inclusive, in milliseconds
+Apart = Callable[[int, int, pa.Table], Awaitable[list[pa.Table]]]  # of a span like that, and its full page
 Key = tuple[Any, ...]
 
 
@@ -45,18 +46,30 @@ async def by_time(
 
 
 async def whole_window(
-    fetch: FetchSpan, start_ms: int, end_ms: int, *, full: Callable[[pa.Table], bool]
+    fetch: FetchSpan,
+    start_ms: int,
+    end_ms: int,
+    *,
+    full: Callable[[pa.Table], bool],
+    unit_ms: int = 1,
+    apart: Apart | None = None,
 ) -> list[pa.Table]:
-    """Everything in [start, end), in order; a window whose answer is full, or that is too wide, is split in two."""
+    """Everything in [start, end), in order; a window whose answer is full, or that is too wide, is split in two.
+
+    Windows begin where a unit does. One that is full and no longer than a unit is told `apart` where that can be.
+    """
     waiting, pages = [(start_ms, end_ms)], []
     while waiting:
         start_ms, end_ms = waiting.pop()
         page = await _narrow_enough(fetch, start_ms, end_ms)
         if page is None or full(page):
-            middle_ms = (start_ms + end_ms) // 2
-            if middle_ms == start_ms:
-                raise Stuck(f"More rows share the millisecond {start_ms} than a page holds.")
-            waiting += [(middle_ms, end_ms), (start_ms, middle_ms)]
+            middle_ms = start_ms + (end_ms - start_ms) // (2 * unit_ms) * unit_ms
+            if middle_ms > start_ms:
+                waiting += [(middle_ms, end_ms), (start_ms, middle_ms)]
+            elif page is None or apart is None:
+                raise Stuck(f"More rows share the instant {start_ms} than a page holds.")
+            else:
+                pages += [one for one in await apart(start_ms, end_ms - 1, page) if one.num_rows]
         elif page.num_rows:
             pages.append(page)
     return pages

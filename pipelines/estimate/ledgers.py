@@ -5,7 +5,8 @@ from __future__ import annotations
 from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.lake import Lake
 from pipelines.estimate.outlook import Cost, Outlook
-from pipelines.pull.ledger_windows import series_of, windows_of
+from pipelines.pull.ledger_series import questions_of
+from pipelines.pull.ledger_windows import windows_of
 from schemas.config.flows import AccountFlow
 from schemas.model.instants import micros
 
@@ -20,7 +21,8 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) 
     """The requests for one ledger, to a pool of its own."""
     bounds, weight = lake.table(endpoint.feeds).bounds(), endpoint.cost({})
     since = micros(flow.since) if flow.since else None
-    asked = sum(window.asks for window in windows_of(endpoint, flow.account, bounds, since, now))
+    series = questions_of(lake, endpoint, flow.account)
+    asked = sum(window.asks for window in windows_of(endpoint, series, bounds, since, now))
     cost = Cost(
         series=f"{flow.account}/{endpoint.feeds.name}",
         requests=asked,
@@ -28,4 +30,4 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) 
         rows=0,
         note=_ON_TOP[endpoint.walked(Windows).inside],
     )
-    return Outlook(pool=endpoint.pool, costs=(cost,), steady=len(series_of(endpoint, flow.account)) * weight)
+    return Outlook(pool=endpoint.pool, costs=(cost,), steady=len(series) * weight)

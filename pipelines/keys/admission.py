@@ -117,6 +117,4 @@ def _last_hour(endpoint: Endpoint, walk: Windows, now_ms: int) -> dict[str, Para
         params[walk.limit] = endpoint.page_limit
     if walk.inside is Inside.PAGES:
         params[walk.page] = 1
-    if walk.fan_out is not None:
-        params[walk.fan_out.param] = next(iter(walk.fan_out.values.values()))
-    return params
+    return params | {fan_out.param: next(iter(fan_out.values.values())) for fan_out in walk.fan_out}

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints.model import Endpoint, Inside, Windows
-from connectors.binance.paging import all_pages, whole_window
+from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Windows
+from connectors.binance.paging import Stuck, all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.ledger_rows import Answered, add_windows
+from pipelines.pull.ledger_series import Questions, questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
 from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.rows import with_instants
@@ -36,11 +38,13 @@ class LedgerPull:
     endpoint: Endpoint
     account: str
     since: int | None = None
+    questions: Questions = field(default_factory=dict)
 
     async def run(self) -> None:
         """Bring every series up to now, and back to where its history is wanted from."""
         table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
-        windows = windows_of(self.endpoint, self.account, await asyncio.to_thread(table.bounds), self.since, now)
+        self.questions = await asyncio.to_thread(questions_of, self.session.lake, self.endpoint, self.account)
+        windows = windows_of(self.endpoint, self.questions, await asyncio.to_thread(table.bounds), self.since, now)
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
@@ -95,6 +99,8 @@ class LedgerPull:
                 since_ms,
                 until_ms,
                 full=self._is_full,
+                unit_ms=walk.unit_ms,
+                apart=partial(self._in_parts, window.series, walk.apart) if walk.apart else None,
             )
         return await all_pages(
             lambda place: self._rows(window.series, since_ms, until_ms - 1, {walk.page: place}),
@@ -102,24 +108,31 @@ class LedgerPull:
             by_offset=walk.inside is Inside.OFFSET,
         )
 
+    async def _in_parts(self, series: Series, by: FanOut, start_ms: int, end_ms: int, page: pa.Table) -> list[pa.Table]:
+        """The rows of a span too short to split, asked for by each value that is known or that a full page shows."""
+        values = sorted({*by.values, *map(str, page[by.column].to_pylist())})
+        pages = [await self._rows(series, start_ms, end_ms, {by.param: by.values.get(each) or each}) for each in values]
+        for value, found in zip(values, pages, strict=True):
+            if self._is_full(found):
+                raise Stuck(f"{self.endpoint.name} has more rows of {value} at {start_ms} than an answer holds.")
+        return pages
+
     def _is_full(self, page: pa.Table) -> bool:
         counted = self.endpoint.walked(Windows).counted_by
         filled = page.num_rows if counted is None else len(pc.unique(page[counted]))
         return filled >= self.endpoint.page_limit
 
     async def _rows(
-        self, series: Series, start_ms: int, end_ms: int, more: Mapping[str, int] | None = None
+        self, series: Series, start_ms: int, end_ms: int, more: Mapping[str, int | str] | None = None
     ) -> pa.Table:
         walk = self.endpoint.walked(Windows)
-        params: dict[str, Any] = {walk.start: start_ms, walk.end: end_ms, **(more or {})}
+        params: dict[str, Any] = {walk.start: start_ms, walk.end: end_ms, **self.questions[series], **(more or {})}
         if walk.limit is not None:
             params[walk.limit] = self.endpoint.page_limit
-        if walk.fan_out is not None:
-            params[walk.fan_out.param] = walk.fan_out.values[series[walk.fan_out.column]]
-        known: dict[str, Any] = {**self.endpoint.constants, **series.values}
+        returned = {fan_out.column for fan_out in walk.fan_out if fan_out.returned}
+        of = {**self.endpoint.constants, **series.values}
+        known: dict[str, Any] = {name: value for name, value in of.items() if name not in returned}
         known |= {"version": 0, "gone_since": None, "seen_at": 0}
-        if walk.fan_out is not None and walk.fan_out.returned:
-            del known[walk.fan_out.column]
         rows = await self.session.client.rows(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
         return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -40,25 +40,14 @@ class LedgerWindow:
         return self.ask_since < self.until
 
 
-def series_of(endpoint: Endpoint, account: str) -> list[Series]:
-    """Every series of an account that the endpoint feeds: one, or one per value of its fan-out."""
-    dataset, walk = endpoint.feeds, endpoint.walked(Windows)
-    values = {"account": account, **endpoint.constants}
-    if walk.fan_out is None:
-        return [Series.of(dataset, **values)]
-    return [Series.of(dataset, **values, **{walk.fan_out.column: value}) for value in walk.fan_out.values]
-
-
 def windows_of(
-    endpoint: Endpoint, account: str, bounds: Mapping[str, int], since: int | None, now: int
+    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], since: int | None, now: int
 ) -> list[LedgerWindow]:
-    """All windows of a run, in the order they are asked for.
+    """All windows of these series in a run, in the order they are asked for.
 
     `since` is where the account's history is wanted from; None means as far back as the exchange returns it.
     """
-    found = (
-        window for series in series_of(endpoint, account) for window in _windows(endpoint, series, bounds, since, now)
-    )
+    found = (window for one in series for window in _windows(endpoint, one, bounds, since, now))
     return sorted(found, key=lambda window: window.rank)
 
 

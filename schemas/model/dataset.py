@@ -86,6 +86,7 @@ class Dataset:
     settles: timedelta | None = None  # an older row no longer changes, nor does a new one appear behind it
     lasting: bool = False  # an answer that covers a row has it, however old it is
     role: Role | None = None
+    names_pairs: tuple[str, ...] = ()  # columns that name pairs of isolated margin beside those of the series
 
     @property
     def table(self) -> str:

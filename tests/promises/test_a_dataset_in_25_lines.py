@@ -39,7 +39,7 @@ _POOLS = FanOut(param="poolType", column="pool", values={"btc": "BTC", "eth": "E
 POOL_REWARDS = _ledger(
     "pool/rewards",
     ledgers.POOL_REWARDS,
-    Windows(days=30, inside=Inside.PAGES, limit="size", page="current", fan_out=_POOLS),
+    Windows(days=30, inside=Inside.PAGES, limit="size", page="current", fan_out=(_POOLS,)),
     page_limit=100,
     rows_at="rows",
     wire={"reward_id": "id", "asset": "coin"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -141,8 +141,13 @@ class FanOut:
 
     param: str
     column: str
-    values: Mapping[str, str]  # what is sent for what the column holds
+    values: Mapping[str, str | None]  # what is sent for what the column holds; None: the parameter is left out
     returned: bool = False  # the rows of an answer repeat it
+    of_pair: str | None = None  # what the column holds, before its name, for each pair of the account's isolated margin
+
+    def sent(self, pairs: Collection[str] = ()) -> dict[str, str | None]:
+        """What is sent for each value of the column, where these are the account's pairs of isolated margin."""
+        return {**self.values, **{f"{self.of_pair}{pair}": pair for pair in pairs if self.of_pair is not None}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +160,10 @@ class Windows:
     inside: Inside = Inside.SPLIT
     limit: str | None = "limit"  # the name of the page's size; None: it is fixed
     page: str = ""  # the name of the page's number or offset
-    fan_out: FanOut | None = None
+    fan_out: tuple[FanOut, ...] = ()  # each combination of their values is a series of its own
     kept: timedelta | None = None  # what is older the exchange does not return
+    unit_ms: int = 1  # the times of rows are cut to it, so that no window is split into less
+    apart: FanOut | None = None  # asks for the rows of one unit in parts, where they are more than an answer holds
     counted_by: str | None = None  # of nested rows, the column whose different values fill an answer
 
 

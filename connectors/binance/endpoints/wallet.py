@@ -18,8 +18,7 @@ def _ledger(path: str, dataset: Dataset, walk: Windows, *, by_uid: bool = False,
     pool = (sapi_by_uid if by_uid else sapi_by_ip)(path)
     name = path.removeprefix("/sapi/v1/")
     held = {walk.start: Holds(str(dataset.cursor), Bound.FROM), walk.end: Holds(str(dataset.cursor), Bound.UP_TO)}
-    if walk.fan_out is not None and walk.fan_out.returned:
-        held[walk.fan_out.param] = Holds(walk.fan_out.column)
+    held |= {fan_out.param: Holds(fan_out.column) for fan_out in walk.fan_out if fan_out.returned}
     return Endpoint(
         name=name,
         path=path,
@@ -101,7 +100,7 @@ TRANSFERS = _ledger(
         inside=Inside.PAGES,
         limit="size",
         page="current",
-        fan_out=FanOut(param="type", column="type", values={each: each for each in TRANSFER_TYPES}, returned=True),
+        fan_out=(FanOut(param="type", column="type", values={each: each for each in TRANSFER_TYPES}, returned=True),),
         kept=6 * _MONTH,
     ),
     page_limit=100,
@@ -127,7 +126,7 @@ FIAT_PAYMENTS = _ledger(
         inside=Inside.PAGES,
         limit="rows",
         page="page",
-        fan_out=FanOut(param="transactionType", column="side", values={"buy": "0", "sell": "1"}),
+        fan_out=(FanOut(param="transactionType", column="side", values={"buy": "0", "sell": "1"}),),
     ),
     page_limit=500,
     rows_at="data",
@@ -139,7 +138,7 @@ DUST = _ledger(
     Windows(
         days=30,
         limit=None,
-        fan_out=FanOut(param="accountType", column="wallet", values={"spot": "SPOT", "margin": "MARGIN"}),
+        fan_out=(FanOut(param="accountType", column="wallet", values={"spot": "SPOT", "margin": "MARGIN"}),),
         counted_by="operation_id",
     ),
     page_limit=100,

@@ -120,8 +120,22 @@ def test_whole_window_narrows_when_told():
 def test_whole_window_says_when_a_millisecond_holds_more_than_a_page():
     """A full window of one millisecond cannot be split."""
     oracle = Oracle(rows([3, 3, 3]), limit=3)
-    with pytest.raises(Stuck, match="millisecond 3"):
+    with pytest.raises(Stuck, match="instant 3"):
         whole(whole_window(oracle.span, 0, 10, full=lambda page: page.num_rows >= 3))
+
+
+def test_whole_window_asks_in_parts_for_what_shares_an_instant():
+    """N1: more rows of one second than an answer holds are asked for in parts, and no window is split below a second."""
+    oracle = Oracle(rows([500, 1000, 1000, 1000, 2500]), limit=3)
+    asked = []
+
+    async def apart(start, end, page) -> list[pa.Table]:
+        asked.append((start, end, page.num_rows))
+        return [oracle.page(oracle.listed[1:3]), oracle.page([]), oracle.page(oracle.listed[3:4])]
+
+    pages = whole_window(oracle.span, 0, 3000, full=lambda page: page.num_rows >= 3, unit_ms=1000, apart=apart)
+    assert whole(pages) == list(range(5))
+    assert asked == [(1000, 1999, 3)]
 
 
 @given(times, limits)

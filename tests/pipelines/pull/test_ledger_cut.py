@@ -22,6 +22,7 @@ from pipelines.context.progress import Silent
 from pipelines.pull.ledger_windows import windows_of
 from pipelines.runs.run import run_flow
 from schemas.datasets import DATASETS
+from schemas.model.series import Series
 
 SINCE = "2022-06-01"
 DAY_MS = 86_400_000
@@ -98,7 +99,7 @@ async def test_a_window_that_a_stop_left_out_is_asked_for_again(
     deposited(trade_desk.exchange, range(5, 1700, 10))
     flow(trade_desk, "deposits", SINCE)
     trade_desk.exchange.inject(Latency(path=DEPOSITS, skip=late, seconds=NEVER_S))
-    windows = len(windows_of(ASKED, ACCOUNT, {}, us(SINCE), trade_desk.now_us()))
+    windows = len(windows_of(ASKED, [Series.of(ASKED.feeds, account=ACCOUNT)], {}, us(SINCE), trade_desk.now_us()))
     watching = StopsAfter(trade_desk, 2 * (windows - 1))  # a page of each, and the empty one behind it
     (receipt,) = await run_flow(
         trade_desk.config, "books", progress=watching, stop=trade_desk.stop, state=trade_desk.state
