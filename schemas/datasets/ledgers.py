@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from schemas.datasets.account import ACCOUNT
 from schemas.model.cursor import TIME_COVERAGE
-from schemas.model.dataset import Dataset, Kind
+from schemas.model.dataset import Dataset, Kind, States
 from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
 
 _STATE = (
@@ -20,11 +20,19 @@ _STATE = (
 
 
 def ledger(
-    name: str, doc: str, *columns: Column, key: tuple[str, ...], time: str, settles: timedelta, of: tuple[str, ...] = ()
+    name: str,
+    doc: str,
+    *columns: Column,
+    key: tuple[str, ...],
+    time: str,
+    settles: timedelta,
+    of: tuple[str, ...] = (),
+    states: tuple[States, ...] = (),
 ) -> Dataset:
     """A list of an account's movements: `key` names one of them, and after `settles` it no longer changes.
 
-    `of` names the columns that are asked for one value at a time; each value is a series of its own.
+    `of` names the columns that are asked for one value at a time; each value is a series of its own. `states` says
+    which words mean that a movement took place; `schemas/ledger` has the movements.
     """
     series = ("account", *of)
     return Dataset(
@@ -39,6 +47,7 @@ def ledger(
         clock=time,
         partition=("account", "month"),
         settles=settles,
+        states=states,
     )
 
 
@@ -47,6 +56,8 @@ _NETWORK = Column("network", TEXT, "the chain, such as ETH", null="where the exc
 _TX_ID = Column("tx_id", TEXT, "on the chain", null="until there is one")
 _ADDRESS = Column("address", TEXT, "on the chain")
 _TRANSFER_TYPE = Column("transfer_type", ID, "0 over a chain, 1 between accounts of the exchange")
+_WALLET_TYPE = Column("wallet_type", ID, "0 spot, 1 funding", null="where the exchange does not say")
+_WALLETS = States("wallet_type", ("0", "1"))
 _COMPLETE_TIME = Column("complete_time", TIME, "when it was done", null="where the exchange does not say")
 
 DEPOSITS = ledger(
@@ -63,11 +74,12 @@ DEPOSITS = ledger(
     Column("insert_time", TIME, "when the exchange saw it"),
     _COMPLETE_TIME,
     _TRANSFER_TYPE,
-    Column("wallet_type", ID, "0 spot, 1 funding", null="where the exchange does not say"),
+    _WALLET_TYPE,
     Column("confirm_times", TEXT, "confirmations, such as 64/6", null="where it does not say"),
     key=("deposit_id",),
     time="insert_time",
     settles=timedelta(days=14),
+    states=(States("status", ("1", "6"), ("0", "2", "7", "8")), _WALLETS),
 )
 
 WITHDRAWALS = ledger(
@@ -78,16 +90,19 @@ WITHDRAWALS = ledger(
     Column("amount", FINE, "sent, the fee not included"),
     Column("transaction_fee", FINE, "kept by the exchange, in the same asset"),
     _NETWORK,
-    Column("status", ID, "0 e-mail sent, 2 awaiting approval, 3 rejected, 4 processing, 6 completed"),
+    Column(
+        "status", ID, "0 e-mail sent, 1 cancelled, 2 awaiting approval, 3 rejected, 4 processing, 5 failed, 6 completed"
+    ),
     _ADDRESS,
     _TX_ID,
     Column("apply_time", TIME, "when it was asked for"),
     _COMPLETE_TIME,
     _TRANSFER_TYPE,
-    Column("wallet_type", ID, "0 spot, 1 funding", null="where the exchange does not say"),
+    _WALLET_TYPE,
     key=("withdrawal_id",),
     time="apply_time",
     settles=timedelta(days=14),
+    states=(States("status", ("0", "2", "4", "6"), ("1", "3", "5")), _WALLETS),
 )
 
 DIVIDENDS = ledger(
@@ -103,6 +118,7 @@ DIVIDENDS = ledger(
     key=("dividend_id",),
     time="div_time",
     settles=timedelta(days=1),
+    states=(States("direction", ("1", "-1")),),
 )
 
 TRANSFERS = ledger(
@@ -118,6 +134,7 @@ TRANSFERS = ledger(
     time="timestamp",
     settles=timedelta(days=2),
     of=("type",),
+    states=(States("status", ("CONFIRMED",), ("PENDING", "FAILED")),),
 )
 
 CONVERSIONS = ledger(
@@ -134,6 +151,7 @@ CONVERSIONS = ledger(
     key=("order_id",),
     time="create_time",
     settles=timedelta(days=2),
+    states=(States("order_status", ("SUCCESS",), ("PROCESS", "ACCEPT_SUCCESS", "FAIL")),),
 )
 
 FIAT_PAYMENTS = ledger(
@@ -155,6 +173,7 @@ FIAT_PAYMENTS = ledger(
     time="create_time",
     settles=timedelta(days=14),
     of=("side",),
+    states=(States("status", ("Completed",), ("Processing", "Failed", "Refunded")),),
 )
 
 DUST = ledger(

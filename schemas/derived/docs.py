@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from schemas.datasets import DATASETS
-from schemas.derived.queries import checks, views
+from schemas.derived.queries import checks, movements, views
 from schemas.derived.view_columns import Columns, view_columns
 from schemas.model import fields
 from schemas.model.dataset import MONTH, Dataset, Kind
@@ -35,14 +36,19 @@ _GIVEN = {
     "series_rows": "How many rows each series has, and its first and last instant.",
     "series_reached": "How far each series reaches, by instants, by ids, or by its last snapshot.",
     "series_gaps": "How many gaps of each series are open.",
+    "unknown_states": "Rows of which a word is not known to say whether they moved anything, so that they move nothing "
+    "in `ledger`.",
 }
+
+_LEDGER_HEAD = "The view `ledger` has every movement of every wallet; these are the datasets that they come from.\n"
+_KIND = re.compile(r"'(\w+)' AS kind")
 
 _TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]
 
 
 def datasets_md() -> str:
     """The page: types, every dataset with its columns, views, checks."""
-    sections = [_HEAD, _types(), *map(_dataset, DATASETS.values()), _views(), _checks()]
+    sections = [_HEAD, _types(), *map(_dataset, DATASETS.values()), _ledger(), _views(), _checks()]
     return "\n".join(sections)
 
 
@@ -102,6 +108,14 @@ def _month(dataset: Dataset) -> str:
         return ""
     yearly = f"; `YYYY` for {dataset.yearly[0]} {', '.join(sorted(dataset.yearly[1]))}" if dataset.yearly else ""
     return f" (`{MONTH}` is derived: `YYYY-MM` of `{dataset.clock}`{yearly})"
+
+
+def _ledger() -> str:
+    rows = [
+        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(dict.fromkeys(_KIND.findall(each.sql))))
+        for each in movements()
+    ]
+    return "## Ledger\n\n" + _LEDGER_HEAD + "\n" + _table(("Dataset", "Movements", "Wallets", "Kinds"), rows)
 
 
 def _views() -> str:

@@ -9,11 +9,17 @@ from importlib.resources import files
 from typing import Literal, cast
 
 from schemas.derived.sql import expectations, promises
+from schemas.model.fields import FINE
 
 Severity = Literal["error", "warn"]
 
 FILES_INTACT = "files_intact"  # the one check that is no query: it reads the files themselves
 
+_LEDGER = (
+    "Every movement of an asset in a wallet, signed; `dataset` and `key` lead back to the row that it comes from. No "
+    "movement is there twice, although several lists of the exchange may tell of it."
+)
+_WALLETS = re.compile(r"wallets: (.+)\n")
 _NAME = re.compile(r"[a-z_]+")
 _SEVERITY = re.compile(r"severity: (error|warn)\n")
 
@@ -23,6 +29,16 @@ class View:
     """A view or macro: its name, what it shows, and the one statement that makes it."""
 
     name: str
+    doc: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """How the rows of a dataset move balances: the wallets that they may move, in words what they do, and the query."""
+
+    dataset: str
+    wallets: tuple[str, ...]
     doc: str
     sql: str
 
@@ -40,8 +56,14 @@ class Check:
 def views() -> list[View]:
     """The views of `schemas/views`, each after those that it reads."""
     found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
+    found["ledger"] = View("ledger", _LEDGER, f"CREATE OR REPLACE VIEW ledger AS\n{_ledger()}")
     reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
     return [found[name] for name in TopologicalSorter(reads).static_order()]
+
+
+def movements() -> list[Movements]:
+    """The files of `schemas/ledger`, one for each dataset whose rows are movements."""
+    return [_movements(name, head, sql) for name, head, sql in _files("ledger")]
 
 
 def checks() -> list[Check]:
@@ -54,6 +76,21 @@ def checks() -> list[Check]:
 def check_names() -> tuple[str, ...]:
     """The name of every check, of the one over files too."""
     return (*(check.name for check in checks()), FILES_INTACT)
+
+
+def _movements(name: str, head: str, sql: str) -> Movements:
+    wallets = _WALLETS.match(head)
+    assert wallets is not None, f"{name}.sql does not say which wallets it moves"
+    return Movements(name, tuple(wallets[1].split(", ")), head[wallets.end() :].replace("\n", " "), sql)
+
+
+def _ledger() -> str:
+    """All movements, each with the dataset that it comes from."""
+    return "\nUNION ALL\n".join(
+        f"SELECT account, wallet, asset, time, amount::{FINE.sql} AS amount, kind, '{each.dataset}' AS dataset, key, "
+        f"note\nFROM (\n{each.sql}\n)"
+        for each in movements()
+    )
 
 
 def _check(name: str, head: str, sql: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -10,6 +11,8 @@ from schemas.datasets import DATASETS
 from schemas.model.dataset import MONTH, Dataset, Lifecycle
 from schemas.model.fields import TEXT, TIME
 from schemas.model.grid import LENGTH_US, Grid
+
+_ASSET_COLUMN = re.compile("asset|currency|coin")
 
 SERIES_COLUMNS = tuple(dict.fromkeys(name for dataset in DATASETS.values() for name in dataset.series))
 """Every column that names a series of some dataset: market, symbol, interval, account, wallet."""
@@ -68,8 +71,13 @@ def _equals(dataset: Dataset, name: str) -> str:
 
 
 def series_views() -> dict[str, str]:
-    """The queries over all series, by the name of their view."""
-    return {"series_rows": series_rows(), "series_reached": series_reached(), "series_gaps": series_gaps()}
+    """The queries over all datasets, by the name of their view."""
+    return {
+        "series_rows": series_rows(),
+        "series_reached": series_reached(),
+        "series_gaps": series_gaps(),
+        "unknown_states": unknown_states(),
+    }
 
 
 def series_rows() -> str:
@@ -138,6 +146,24 @@ def known_status(dataset: Dataset, life: Lifecycle) -> str:
     words = ", ".join(f"'{word}'" for word in (*life.open, *life.final))
     columns = quoted((*dataset.identity, life.status, life.stamp))
     return f'SELECT {columns} FROM {dataset.name} WHERE "{life.status}" IS NULL OR "{life.status}" NOT IN ({words})'
+
+
+def unknown_states() -> str:
+    """The movements of all ledgers of which a word does not say whether they took place, and the assets they name."""
+    return "\nUNION ALL BY NAME\n".join(_unknown_of(dataset) for dataset in DATASETS.values() if dataset.states)
+
+
+def _unknown_of(dataset: Dataset) -> str:
+    """A row that is gone moves nothing, whatever it says; a column that may be NULL may be silent."""
+    assets = [column.name for column in dataset.columns if column.type is TEXT and _ASSET_COLUMN.search(column.name)]
+    key = [name for name in dataset.identity if name != "account"]
+    said = ", ".join(f"'{each.column}', \"{each.column}\"::VARCHAR" for each in dataset.states)
+    unknown = " OR ".join(f'"{each.column}"::VARCHAR NOT IN ({str(each.words)[1:-1]})' for each in dataset.states)
+    return (
+        f"SELECT '{dataset.name}' AS dataset, account, \"{dataset.clock}\" AS time, [{quoted(assets)}] AS assets, "
+        f"concat_ws('/', {quoted(key)}) AS key, concat_ws(' ', {said}) AS state\n"
+        f"FROM {dataset.name} WHERE gone_since IS NULL AND ({unknown})"
+    )
 
 
 def promises() -> Iterator[tuple[str, str, str]]:

@@ -62,6 +62,20 @@ class Lifecycle:
         return not done and changed_us < self.kept_since_us(now_us)
 
 
+@dataclass(frozen=True, slots=True)
+class States:
+    """The words of a column that says whether a movement took place. Any other word moves nothing, and is told of."""
+
+    column: str
+    moved: tuple[str, ...]
+    unmoved: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """Those that are known."""
+        return [*self.moved, *self.unmoved]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)  # there is one of each; to hash all that it declares takes 0.1 ms
 class Dataset:
     """One logical table: its columns, key, kind, series and partition."""
@@ -84,6 +98,7 @@ class Dataset:
     amounts: tuple[str, ...] = ()  # a snapshot leaves out what is zero in all of these, unless it was not before
     valued_by: str | None = None  # the dataset of the spot market that says what they are worth
     settles: timedelta | None = None  # an older row no longer changes, nor does a new one appear behind it
+    states: tuple[States, ...] = ()  # of movements: what says whether one took place
     lasting: bool = False  # an answer that covers a row has it, however old it is
     role: Role | None = None
     names_pairs: tuple[str, ...] = ()  # columns that name pairs of isolated margin beside those of the series

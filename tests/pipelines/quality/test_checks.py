@@ -16,6 +16,7 @@ from pipelines.quality.checks import KeyTerms, Schedule, record, run_checks
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
 from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACTS, RUNS
+from schemas.datasets.ledgers import DEPOSITS
 from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.derived.queries import FILES_INTACT, checks
@@ -45,6 +46,7 @@ def test_every_check_finds_what_breaks_its_promise_in_a_lake(lake: Lake) -> None
         break_what_follows_from_the_declaration(lake, dataset)
     break_market_data(lake)
     break_orders(lake)
+    put(lake, DEPOSITS, filled(DEPOSITS) | {"status": 99, "gone_since": None})
     break_the_journal(lake)
     break_keys(lake)
     late = Schedule(flow="prices", dataset="prices", market="spot", every_s=300)
