@@ -4,6 +4,7 @@ It imports nothing of `connectors.binance`; its rules are written from the refer
 cannot agree with the client's mistakes.
 """
 
+from connectors.simulator.account.cashflow.life import Cashflow
 from connectors.simulator.account.trader import Life
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.exchange import Exchange, MovableClock
@@ -11,4 +12,4 @@ from connectors.simulator.market.listings import Cycle, Listing
 from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.server import serve
 
-__all__ = ["Cycle", "Exchange", "Filed", "Leg", "Life", "Limits", "Listing", "MovableClock", "serve"]
+__all__ = ["Cashflow", "Cycle", "Exchange", "Filed", "Leg", "Life", "Limits", "Listing", "MovableClock", "serve"]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from connectors.simulator.account import accounts
 from connectors.simulator.account.account_book import Amount, Book, Story
 from connectors.simulator.account.accounts import Account, Balances, Key
+from connectors.simulator.account.cashflow.life import Cashflow
 from connectors.simulator.account.trader import Life
 from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, checked
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
@@ -151,10 +152,11 @@ class Exchange:
         permissions: Collection[str] = accounts.READING,
         addresses: Collection[str] = (),
         orders: Life | None = None,
+        money: Cashflow | None = None,
     ) -> None:
         """Give a user a key (HMAC by `secret`, else RSA or Ed25519); the same uid again adds a key to the account.
 
-        `balances` are given to its spot wallet; `orders` says what the account trades from then on.
+        `balances` are given to its spot wallet; `orders` says what the account trades, `money` what moves beside it.
         """
         if (secret is None) == (public_key_pem is None):
             raise ValueError("a key has either a secret or a public key")
@@ -163,9 +165,11 @@ class Exchange:
             account.set(asset, Decimal(free), Decimal(locked), self.now_ms)
         verify = accounts.by_secret(secret) if secret else accounts.by_public_key(public_key_pem or "")
         self.keys[api_key] = Key(account, verify, accounts.rights_of(permissions), self.now_ms, frozenset(addresses))
+        if money:
+            money.begin(account, self._seed)
         if orders:
             orders.begin(account, self._seed, self._market, self._listings)
-            account.book.advance()
+        account.book.advance()
 
     def change_key(
         self,
@@ -235,7 +239,7 @@ class Exchange:
     def movements(self, uid: int, path: str) -> list[tuple[str | None, dict[str, Any]]]:
         """The rows of a ledger of an account, such as `asset/transfer`, each with the value it is found under."""
         self.book(uid)
-        return self._accounts[uid].movements[f"/sapi/v1/{path}"]
+        return self._accounts[uid].movements[accounts.whole_path(path)]
 
     def add_movement(self, uid: int, path: str, row: dict[str, Any], of: str | None = None) -> dict[str, Any]:
         """File a row of a ledger that moves nothing; gives it back, so that a test can change it."""

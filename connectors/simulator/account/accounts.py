@@ -62,7 +62,7 @@ class Account:
         """Change balances at an instant that is not to come, and file what the ledgers tell of it."""
         self.wallets.post(at_ms, legs)
         for path, row, of in rows:
-            self.movements[f"/sapi/v1/{path}"].append((of, row))
+            self.movements[whole_path(path)].append((of, row))
 
     def held(self) -> Holdings:
         """Free and locked by asset, in the spot wallet."""
@@ -112,6 +112,11 @@ class Key:
         until = {} if self.trading_until_ms is None else {"tradingAuthorityExpirationTime": self.trading_until_ms}
         rights = {right: right in held for right in RIGHTS}
         return {"ipRestrict": bool(self.addresses), "createTime": self.created_ms, **until, **rights}
+
+
+def whole_path(path: str) -> str:
+    """Of a ledger that is named shortly, such as `asset/transfer`."""
+    return path if path.startswith("/") else f"/sapi/v1/{path}"
 
 
 def rights_of(names: Collection[str]) -> frozenset[str]:

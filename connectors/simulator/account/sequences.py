@@ -7,7 +7,15 @@ from hashlib import blake2b
 from connectors.simulator.market.random_field import key_of
 
 _FIRST_BELOW = 4_000_000_000
-_GAPS = {"order": 40_000, "trade": 3_000, "list": 900, "allocation": 5, "prevented": 40, "execution": 2_000}
+_GAPS = {
+    "order": 40_000,
+    "trade": 3_000,
+    "list": 900,
+    "allocation": 5,
+    "prevented": 40,
+    "execution": 2_000,
+    "movement": 900,
+}
 _MULTIPLIER, _BITS = 6_364_136_223_846_793_005, (1 << 64) - 1
 
 

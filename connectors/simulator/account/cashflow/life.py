@@ -1,0 +1,70 @@
+"""Years of an account's money, a pure function of seed and user, planned a season at a time as its trading is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+
+import numpy as np
+
+from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.accounts import Account
+from connectors.simulator.account.cashflow import wallet
+from connectors.simulator.account.cashflow.scene import Scene
+from connectors.simulator.account.sequences import Numbers
+from connectors.simulator.market.intervals import DAY_MS
+from connectors.simulator.market.random_field import key_of, uniform
+
+_SEASON_DAYS = 91
+_DICE = 24  # numbers a story may use
+_OPENED_MS = int(datetime(2022, 11, 1, tzinfo=UTC).timestamp()) * 1000
+
+STORIES: dict[Callable[[Scene], Story], float] = {**wallet.STORIES}
+
+
+@dataclass(frozen=True)
+class Cashflow:
+    """When the first money came in, and how much goes on: `busy` times as often as usual each of the stories."""
+
+    since_ms: int = _OPENED_MS
+    busy: float = 1.0
+    stories: Mapping[Callable[[Scene], Story], float] = field(default_factory=lambda: STORIES)  # how many a day
+
+    def begin(self, account: Account, seed: int) -> None:
+        """Have the account live this life."""
+        account.book.tell(self.since_ms, _Author(self, account, seed, Numbers(seed, account.uid)).write())
+
+
+@dataclass(frozen=True)
+class _Author:
+    life: Cashflow
+    account: Account
+    seed: int
+    numbers: Numbers
+
+    def write(self) -> Story:
+        """Open the account, then plan season after season, each when it begins."""
+        wallet.open_account(Scene(self.account, self.numbers, self._dice("opening", 0, 1)[0]))
+        for season in count():
+            for story, a_day in self.life.stories.items():
+                self._season(story, season, a_day * self.life.busy * _SEASON_DAYS)
+            yield self._begins(season + 1)
+
+    def _season(self, story: Callable[[Scene], Story], season: int, expected: float) -> None:
+        """The stories of one kind that begin in a season."""
+        whole, rest = divmod(expected, 1)
+        chance, *dice = self._dice(story.__name__, season, int(whole) + 2)
+        for roll in dice[: int(whole) + (chance() < rest)]:
+            at_ms = self._begins(season) + int(roll() * _SEASON_DAYS * DAY_MS)
+            self.account.book.tell(at_ms, story(Scene(self.account, self.numbers, roll)))
+
+    def _begins(self, season: int) -> int:
+        return self.life.since_ms + season * _SEASON_DAYS * DAY_MS
+
+    def _dice(self, kind: str, season: int, number: int) -> list[Callable[[], float]]:
+        """The same for the same kind and season, however many there are."""
+        key = key_of(self.seed, self.account.uid, kind, "cashflow", season)
+        rolls = uniform(key, np.arange(number * _DICE, dtype=np.int64)).reshape(number, _DICE).tolist()
+        return [iter(each).__next__ for each in rolls]
