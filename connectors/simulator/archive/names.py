@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, LENGTH_MS, Interval
 from connectors.simulator.market.listings import Listing
@@ -114,6 +114,12 @@ def files(listing: Listing, interval: str, monthly: bool, now_ms: int, rules: Pu
     while period.since_ms <= end_ms and period.published_ms(grid, rules) <= now_ms:
         yield File(listing.symbol, interval, period)
         period = period.next()
+
+
+@lru_cache(maxsize=256)
+def stems(listing: Listing, interval: str, monthly: bool, now_ms: int, rules: Publication) -> tuple[str, ...]:
+    """The names of those files without their ending; a folder is listed more often than the clock moves."""
+    return tuple(file.stem for file in files(listing, interval, monthly, now_ms, rules))
 
 
 @cache

@@ -38,7 +38,7 @@ _ABOVE = {
     **dict.fromkeys((f"data/spot/{DAILY}", f"data/spot/{MONTHLY}"), ("klines/",)),
 }
 _SERIES = ("symbol", "interval")  # the folders below these
-_ZIPS_KEPT = 32
+_zips = Kept(32)  # of all exchanges: those of one market publish the same
 _ALL = 10**9
 _BYTES_A_ROW, _BYTES_A_ZIP = 96, 1024  # what every zip fits into
 _AT, _AT_END = -6, -2  # where the end record says at which byte the directory begins
@@ -61,7 +61,6 @@ class Archive:
         self.rules = Publication()
         self._charts = charts
         self._listings = listings
-        self._zips = Kept(_ZIPS_KEPT)
         self._spoiled: dict[str, list[ArchiveFault]] = {}
         self._touched_ms: dict[str, int] = {}
         self._replayed: dict[str, Path] = {}
@@ -118,7 +117,8 @@ class Archive:
     def _below(self, prefix: str, now_ms: int) -> list[str]:
         """What lies right in the folder a prefix names, of which the prefix may be the beginning of a name."""
         folder = prefix[: prefix.rfind("/") + 1]
-        made = {folder + name for name in self._names(folder.split("/")[:-1], now_ms)}
+        begun = prefix.removeprefix(folder)
+        made = {folder + name for name in self._names(folder.split("/")[:-1], now_ms) if name.startswith(begun)}
         shown = {path for path in self._replayed if path.startswith(folder)}
         found = made | {folder + _first(path.removeprefix(folder)) for path in shown}
         return sorted(path for path in found if path.startswith(prefix))
@@ -148,12 +148,14 @@ class Archive:
         if listing is None or interval is None:
             return
         folder = names.folder(monthly, symbol, interval)
-        for file in names.files(listing, interval, monthly, now_ms, self.rules):
-            name = f"{file.stem}.zip"
-            faults = self._spoiled.get(folder + name, [])
-            if not any(isinstance(fault, NoFile) for fault in faults):
+        for stem in names.stems(listing, interval, monthly, now_ms, self.rules):
+            name = f"{stem}.zip"
+            faults = self._spoiled.get(folder + name)
+            if not faults:
+                yield from (name, name + CHECKSUM)
+            elif not any(isinstance(fault, NoFile) for fault in faults):
                 yield name
-                if not faults or _checksum(faults, b"", file.stem) is not None:
+                if _checksum(faults, b"", stem) is not None:
                     yield name + CHECKSUM
 
     def _listing(self, symbol: str) -> Listing | None:
@@ -188,7 +190,8 @@ class Archive:
         etag = hashlib.md5(f"{file.path}{faults}{self.rules}".encode()).hexdigest()  # noqa: S324 - as S3 does
 
         def body() -> bytes:
-            return self._zips.get(etag, lambda: self._made(listing, file, faults, size, now_ms))
+            market = self._charts.market(file.symbol, file.interval)
+            return _zips.get((market, listing, etag), lambda: self._made(listing, file, faults, size, now_ms))
 
         return Stored(f'"{etag}"', modified_ms, (lambda: len(body())) if faults else (lambda: size), body)
 
