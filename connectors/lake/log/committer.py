@@ -45,13 +45,13 @@ class Committer:
     def create(cls, root: Path, dataset: Dataset) -> Self:
         """Make the table, durably."""
         make_folder(root, below=root.parent)
-        DeltaTable.create(
+        created = DeltaTable.create(
             root.as_uri(),
             schema=dataset.stored_schema,
             partition_by=list(dataset.partition),
             configuration=CONFIGURATION,
         )
-        committer = cls(Snapshot(root, dataset), durable=-1)
+        committer = cls(Snapshot(root, dataset, opened=created), durable=-1)
         committer._make_durable()
         sync(root)
         return committer

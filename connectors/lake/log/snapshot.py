@@ -26,20 +26,22 @@ class Snapshot:
     Whoever has it in hand holds the guard of its `Log`; it takes no lock.
     """
 
-    def __init__(self, root: Path, dataset: Dataset, version: int | None = None) -> None:
+    def __init__(
+        self, root: Path, dataset: Dataset, version: int | None = None, *, opened: DeltaTable | None = None
+    ) -> None:
         self.root = root
         self.dataset = dataset
         self.folder = root / "_delta_log"
         self._bounds = Bounds(self.folder)
         self._rows: tuple[int, ds.Dataset] | None = None  # as of a version: 3 ms a file to make
-        self.reopen(version)
+        self.reopen(version, opened)
         if version is not None:
             self._bounds.follow(version)
 
-    def reopen(self, version: int | None = None) -> None:
+    def reopen(self, version: int | None = None, opened: DeltaTable | None = None) -> None:
         """Start from the newest checkpoint. UsageProblem where another binlake's table lies here."""
         try:
-            self.delta = DeltaTable(self.root.as_uri(), version=version)
+            self.delta = opened or DeltaTable(self.root.as_uri(), version=version)
         except DeltaError as error:
             raise _unreadable(self.root, error) from error
         new_columns(self.delta, self.dataset, self.root)
@@ -47,23 +49,25 @@ class Snapshot:
 
     def refresh(self) -> None:
         """Go on to the newest version, and read the bounds up to it."""
-        if self._is_newest():
-            return
+        if not self._is_newest():
+            self._go_on()
+        self._bounds.follow(self.version)
+
+    def _go_on(self) -> None:
         try:
             self.delta.update_incremental()
         except DeltaError as error:
             raise _unreadable(self.root, error) from error
         if self.version > self._opened + CHECKPOINT_EVERY:  # it replays all since the checkpoint it started from
             self.reopen()
-        self._bounds.follow(self.version)
 
     def _is_newest(self) -> bool:
-        """Whether nothing was committed since the last refresh; to have Delta look takes ten times as long.
+        """Whether nothing was committed since Delta looked; to have it look again takes ten times as long.
 
         Entries go from the oldest on: where this version's is there, a later one was not cleaned up.
         """
         own, later = (entry_path(self.folder, self.version + ahead) for ahead in (0, 1))
-        return self.version == self._bounds.version and not later.exists() and own.exists()
+        return not later.exists() and own.exists()
 
     @property
     def version(self) -> int:
