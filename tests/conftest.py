@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ _RECORDED_AT = Path(os.environ.get(_RECORDED) or Path(__file__).parents[2] / "sh
 _IN_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3  # noqa: S108 - pytest makes a private folder in it
 if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
+
+# JupyterLab brings it along: a parser that Prefect, which nobody needs it for, would build for two seconds on import.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 _LONG = [Path(__file__).parent / folder for folder in ("promises", "crash")]
 
