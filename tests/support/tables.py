@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -77,9 +78,9 @@ def _printed(series: Series) -> dict[str, Any]:
     return {"dataset": series.dataset.name} | series.values
 
 
-@pytest.fixture(scope="session")
-def _shared_session() -> Iterator[DuckDBPyConnection]:
-    """A session whose tables are empty: making its views takes longer than most of what is asked."""
+@contextmanager
+def empty_session() -> Iterator[DuckDBPyConnection]:
+    """A session whose tables are empty."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for dataset in DATASETS.values():
@@ -88,6 +89,13 @@ def _shared_session() -> Iterator[DuckDBPyConnection]:
         connection.execute("CREATE TABLE bounds AS FROM no_bounds")
         for sql in derived():
             connection.execute(sql)
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def _shared_session() -> Iterator[DuckDBPyConnection]:
+    """One for all tests: making its views takes longer than most of what is asked."""
+    with empty_session() as connection:
         yield connection
 
 

@@ -41,7 +41,7 @@ class Book:
         self.amendments: defaultdict[str, Shelf[Amendment]] = defaultdict(Shelf)
         self.lists: Shelf[OrderList] = Shelf()
         self.moved: defaultdict[str, Decimal] = defaultdict(Decimal)  # by asset, through executions and fees
-        self._numbers = Numbers(seed, uid)
+        self.numbers = Numbers(seed, uid)
         self._listing = listing
         self._clock = clock
         self._open: dict[tuple[str, int], Order] = {}
@@ -114,12 +114,12 @@ class Book:
         """A new order; `terms` are further fields of `Order`. Gives its id."""
         now_ms = self.now_ms
         self._must_trade(symbol, now_ms)
-        number = self._numbers.next("order", symbol)
+        number = self.numbers.next("order", symbol)
         given: dict[str, Any] = {"side": side, "qty": qty, "price": price, **terms}
         exact = {name: Decimal(value) if name in _MONEY else value for name, value in given.items()}
         default: dict[str, Any] = {
             "type": "LIMIT" if Decimal(price) else "MARKET",
-            "client_order_id": self._numbers.client("order", symbol, number),
+            "client_order_id": self.numbers.client("order", symbol, number),
             "time_ms": now_ms,
         }
         order = Order(symbol=symbol, order_id=number, at_ms=now_ms, update_ms=now_ms, **{**default, **exact})
@@ -129,7 +129,7 @@ class Book:
 
     def place_list(self, contingency: str, symbol: str, *legs: Mapping[str, Any]) -> list[int]:
         """An OCO of two orders, or an OTO of a working and a pending one, each as for `place`; gives their ids."""
-        list_id = self._numbers.next("list", "")
+        list_id = self.numbers.next("list", "")
         pending = {"status": "PENDING_NEW"} if contingency == "OTO" else {}
         terms = [dict(leg) if place == 0 else {**leg, **pending} for place, leg in enumerate(legs)]
         numbers = [self.place(symbol, order_list_id=list_id, **leg) for leg in terms]
@@ -139,7 +139,7 @@ class Book:
             at_ms=now_ms,
             list_id=list_id,
             contingency=contingency,
-            client_id=self._numbers.client("list", symbol, list_id),
+            client_id=self.numbers.client("list", symbol, list_id),
             time_ms=now_ms,
             symbol=symbol,
             legs=tuple(zip(numbers, clients, strict=True)),
@@ -192,8 +192,8 @@ class Book:
         order, qty = self._open_order(symbol, order_id), Decimal(qty)
         if not order.executed < qty < order.qty:
             raise Refusal(-2038, "The requested quantity is not below the order's, or not above what is filled.")
-        now_ms, number = self.now_ms, self._numbers.next("execution", symbol)
-        client = client_order_id or self._numbers.client("amended", symbol, number)
+        now_ms, number = self.now_ms, self.numbers.next("execution", symbol)
+        client = client_order_id or self.numbers.client("amended", symbol, number)
         amendment = Amendment(
             at_ms=now_ms,
             symbol=symbol,
@@ -214,7 +214,7 @@ class Book:
         if taker.stp_mode not in _EXPIRING:
             raise Refusal(-2010, f"Self-trade prevention {taker.stp_mode} lets neither order expire.")
         quantity = min(taker.left, maker.left) if qty is None else Decimal(qty)
-        number, now_ms = self._numbers.next("prevented", symbol), self.now_ms
+        number, now_ms = self.numbers.next("prevented", symbol), self.now_ms
         match = PreventedMatch(
             at_ms=now_ms,
             symbol=symbol,
@@ -312,7 +312,7 @@ class Book:
         return Execution(
             at_ms=now_ms,
             symbol=order.symbol,
-            number=self._numbers.next(kind, order.symbol),
+            number=self.numbers.next(kind, order.symbol),
             order_id=order.order_id,
             order_list_id=order.order_list_id,
             price=at_price,

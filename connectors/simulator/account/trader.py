@@ -16,9 +16,10 @@ import numpy as np
 
 from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
+from connectors.simulator.account.cashflow.scene import MoneyScene
+from connectors.simulator.account.cashflow.wallet import credit
 from connectors.simulator.account.scenarios import STORIES, UNFILLED
 from connectors.simulator.account.scenes import USUAL, Minute, Scene
-from connectors.simulator.account.wallet_books import Leg
 from connectors.simulator.market.candles import Candles
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS
 from connectors.simulator.market.listings import Listing
@@ -75,9 +76,14 @@ class Life:
 
     def begin(self, account: Account, seed: int, market: Market, listings: Mapping[str, Listing]) -> None:
         """Have the account's book live this life."""
-        opening = self.opening(listings)
-        account.move(self.since_ms, [Leg("spot", asset, amount) for asset, amount in opening.items()])
+        account.book.tell(self.since_ms, _deposited(account, self.opening(listings)))
         account.book.tell(self.since_ms, _Author(self, account, seed, market, listings).write())
+
+
+def _deposited(account: Account, amounts: Mapping[str, Decimal]) -> Story:
+    for asset, amount in amounts.items():
+        credit(MoneyScene(account), asset, amount)
+    yield from ()
 
 
 @dataclass(frozen=True)

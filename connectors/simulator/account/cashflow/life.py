@@ -12,8 +12,7 @@ import numpy as np
 from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
 from connectors.simulator.account.cashflow import wallet
-from connectors.simulator.account.cashflow.scene import Scene
-from connectors.simulator.account.sequences import Numbers
+from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.market.random_field import key_of, uniform
 
@@ -21,7 +20,7 @@ _SEASON_DAYS = 91
 _DICE = 24  # numbers a story may use
 _OPENED_MS = int(datetime(2022, 11, 1, tzinfo=UTC).timestamp()) * 1000
 
-STORIES: dict[Callable[[Scene], Story], float] = {**wallet.STORIES}
+STORIES: dict[Callable[[MoneyScene], Story], float] = {**wallet.STORIES}
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class Cashflow:
 
     since_ms: int = _OPENED_MS
     busy: float = 1.0
-    stories: Mapping[Callable[[Scene], Story], float] = field(default_factory=lambda: STORIES)  # how many a day
+    stories: Mapping[Callable[[MoneyScene], Story], float] = field(default_factory=lambda: STORIES)  # how many a day
 
     def begin(self, account: Account, seed: int) -> None:
         """Have the account live this life."""
-        account.book.tell(self.since_ms, _Author(self, account, seed, Numbers(seed, account.uid)).write())
+        account.book.tell(self.since_ms, _Author(self, account, seed).write())
 
 
 @dataclass(frozen=True)
@@ -42,23 +41,22 @@ class _Author:
     life: Cashflow
     account: Account
     seed: int
-    numbers: Numbers
 
     def write(self) -> Story:
         """Open the account, then plan season after season, each when it begins."""
-        wallet.open_account(Scene(self.account, self.numbers, self._dice("opening", 0, 1)[0]))
+        wallet.open_account(MoneyScene(self.account, self._dice("opening", 0, 1)[0]))
         for season in count():
             for story, a_day in self.life.stories.items():
                 self._season(story, season, a_day * self.life.busy * _SEASON_DAYS)
             yield self._begins(season + 1)
 
-    def _season(self, story: Callable[[Scene], Story], season: int, expected: float) -> None:
+    def _season(self, story: Callable[[MoneyScene], Story], season: int, expected: float) -> None:
         """The stories of one kind that begin in a season."""
         whole, rest = divmod(expected, 1)
         chance, *dice = self._dice(story.__name__, season, int(whole) + 2)
         for roll in dice[: int(whole) + (chance() < rest)]:
             at_ms = self._begins(season) + int(roll() * _SEASON_DAYS * DAY_MS)
-            self.account.book.tell(at_ms, story(Scene(self.account, self.numbers, roll)))
+            self.account.book.tell(at_ms, story(MoneyScene(self.account, roll)))
 
     def _begins(self, season: int) -> int:
         return self.life.since_ms + season * _SEASON_DAYS * DAY_MS

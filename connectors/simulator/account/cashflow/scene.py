@@ -10,7 +10,6 @@ from itertools import accumulate
 from typing import Any, TypeVar
 
 from connectors.simulator.account.accounts import Account
-from connectors.simulator.account.sequences import Numbers
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.protocol.rules import Refusal
 
@@ -27,12 +26,11 @@ UNIT = Decimal("1e-8")
 
 
 @dataclass(frozen=True)
-class Scene:
+class MoneyScene:
     """Whatever acts here acts at the instant at which its story has been resumed."""
 
     account: Account
-    numbers: Numbers
-    roll: Callable[[], float]  # the next number in [0, 1)
+    roll: Callable[[], float] = float  # the next number in [0, 1); 0 for what is not left to chance
 
     @property
     def now_ms(self) -> int:
@@ -53,11 +51,11 @@ class Scene:
 
     def id(self, kind: str) -> int:
         """The next id of a kind; each is given once."""
-        return self.numbers.next("movement", kind)
+        return self.account.book.numbers.next("movement", kind)
 
     def text_id(self, kind: str) -> str:
         """An id as long as those of transactions, in hexadecimal."""
-        return self.numbers.client("movement", kind, self.id(kind))
+        return self.account.book.numbers.client("movement", kind, self.id(kind))
 
     def in_minutes(self, most: float) -> int:
         """An instant at most so many minutes from now."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.simulator.account.account_book import Story
-from connectors.simulator.account.cashflow.scene import UNIT, USUAL, Scene, text_time
+from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene, text_time
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS
 
@@ -55,19 +55,19 @@ _DIRECTIONS = {
 _HELD = {"UMFUTURE": ("USDT",), "CMFUTURE": ("BTC", "ETH"), "OPTION": ("USDT",)}  # else all that is usual
 
 
-def open_account(scene: Scene) -> None:
+def open_account(scene: MoneyScene) -> None:
     """The first money: some of each asset, deposited."""
     for asset, usual in USUAL.items():
         credit(scene, asset, usual * _PURSE)
 
 
-def credit(scene: Scene, asset: str, amount: Decimal) -> None:
+def credit(scene: MoneyScene, asset: str, amount: Decimal) -> None:
     """A deposit that is credited at once."""
     row = _deposit_row(scene, asset, amount, status=1, **_credited(scene))
     scene.move([Leg("spot", asset, amount)], Filed(DEPOSITS, row))
 
 
-def _deposit_row(scene: Scene, asset: str, amount: Decimal, **more: Any) -> dict[str, Any]:
+def _deposit_row(scene: MoneyScene, asset: str, amount: Decimal, **more: Any) -> dict[str, Any]:
     number = scene.id("deposit")
     return {
         "id": f"{number:018}",
@@ -88,11 +88,11 @@ def _deposit_row(scene: Scene, asset: str, amount: Decimal, **more: Any) -> dict
     }
 
 
-def _credited(scene: Scene) -> dict[str, Any]:
+def _credited(scene: MoneyScene) -> dict[str, Any]:
     return {"completeTime": scene.now_ms} if scene.now_ms >= _COMPLETE_SINCE_MS else {}
 
 
-def _deposit(scene: Scene) -> Story:
+def _deposit(scene: MoneyScene) -> Story:
     """Pending, then credited but locked, then free to go out again; or never credited."""
     asset, wallet_type = scene.pick(list(USUAL)), int(scene.chance(0.2))
     amount = scene.usual(asset, 3)
@@ -107,7 +107,7 @@ def _deposit(scene: Scene) -> Story:
     row.update(status=1, confirmTimes="12/12")
 
 
-def _withdrawal(scene: Scene) -> Story:
+def _withdrawal(scene: MoneyScene) -> Story:
     """Gone with its fee when it is asked for; completed within hours, or rejected and given back."""
     asset = scene.pick(list(USUAL))
     amount, fee = scene.usual(asset, 2), _FEES[asset]
@@ -140,7 +140,7 @@ def _withdrawal(scene: Scene) -> Story:
     row.update(status=6, completeTime=text_time(scene.now_ms), txId=f"0x{scene.text_id('chain')}", confirmNo=12)
 
 
-def _transfer(scene: Scene) -> Story:
+def _transfer(scene: MoneyScene) -> Story:
     """From one wallet to another, at once; now and then it is pending for a while, or fails and moves nothing."""
     source, target = scene.weighted(_DIRECTIONS)
     held = list(_HELD.get(target, _HELD.get(source, tuple(USUAL))))
@@ -162,7 +162,7 @@ def _transfer(scene: Scene) -> Story:
         row.update(status="CONFIRMED")
 
 
-def _dividend(scene: Scene) -> Story:
+def _dividend(scene: MoneyScene) -> Story:
     """A distribution of one to three assets under one number."""
     shared = scene.id("distribution")
     for _ in range(1 + int(scene.roll() * 3)):
@@ -173,7 +173,7 @@ def _dividend(scene: Scene) -> Story:
     yield from ()
 
 
-def _recovery(scene: Scene) -> Story:
+def _recovery(scene: MoneyScene) -> Story:
     """Something given by mistake is taken back; before `direction` came, the text alone told of it."""
     asset = scene.pick(_CRUMBS)
     amount = scene.must_have("spot", asset, Decimal(int(scene.roll() * 9_000) + 1) * UNIT * 1000)
@@ -181,7 +181,7 @@ def _recovery(scene: Scene) -> Story:
     yield from ()
 
 
-def _distribute(scene: Scene, asset: str, amount: Decimal, shared: int, why: str, sign: int = 1) -> None:
+def _distribute(scene: MoneyScene, asset: str, amount: Decimal, shared: int, why: str, sign: int = 1) -> None:
     row = {
         "id": scene.id("dividend"),
         "amount": str(amount.normalize()),  # small ones as 4.5E-7
@@ -195,7 +195,7 @@ def _distribute(scene: Scene, asset: str, amount: Decimal, shared: int, why: str
     scene.move([Leg("spot", asset, sign * amount)], Filed(DIVIDENDS, row))
 
 
-def _dust(scene: Scene) -> Story:
+def _dust(scene: MoneyScene) -> Story:
     """All crumbs are changed into BNB in one operation, less a charge."""
     crumbs = {asset: amount for asset in _CRUMBS if (amount := scene.free("spot", asset)) > 0}
     if not crumbs:
@@ -226,7 +226,7 @@ def _dust(scene: Scene) -> Story:
     yield from ()
 
 
-def _conversion(scene: Scene) -> Story:
+def _conversion(scene: MoneyScene) -> Story:
     """One asset for another at a quoted price; or the quote had run out."""
     source = scene.pick(list(USUAL))
     target = scene.pick([asset for asset in USUAL if asset != source])
@@ -250,7 +250,7 @@ def _conversion(scene: Scene) -> Story:
     yield from ()
 
 
-def _payment(scene: Scene) -> Story:
+def _payment(scene: MoneyScene) -> Story:
     """Crypto bought with a card, or sold: processed for up to a day, then completed or failed."""
     buys, asset = scene.chance(0.7), scene.pick(["BTC", "ETH", "BNB"])
     amount = scene.usual(asset, 2)
@@ -276,7 +276,7 @@ def _payment(scene: Scene) -> Story:
     row.update(status="Completed" if done else "Failed", updateTime=scene.now_ms)
 
 
-STORIES: dict[Callable[[Scene], Story], float] = {
+STORIES: dict[Callable[[MoneyScene], Story], float] = {
     _deposit: 0.08,
     _withdrawal: 0.05,
     _transfer: 0.25,
