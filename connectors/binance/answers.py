@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Param
-from connectors.binance.errors import Mismatched
+from connectors.binance.errors import Mismatched, Unreadable
 from schemas.model.fields import DECIMALS, Column
 
 _SHOWN = 60
@@ -94,3 +95,55 @@ def _each_once(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any])
 
 def _mismatched(endpoint: Endpoint, what: str) -> Mismatched:
     return Mismatched(f"{endpoint.name} {what}.", "It was not stored; run again.", path=endpoint.path)
+
+
+NOT_STORED = "It was not stored. Run again; if it stays so, update binlake, or report it."
+
+_MISTYPED = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<came>[^`]+)`(?: - at `(?P<place>[^`]+)`)?")
+_ABSENT = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
+_PARTS = re.compile(r"\.?([^.\[\]$]+)")
+_TYPES = {
+    "bool": "true or false",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number with decimals",
+    "array": "a list",
+    "object": "an object",
+}
+
+
+def misprint(endpoint: Endpoint, error: Exception) -> Unreadable:
+    """The parser's complaint about an answer, as a person reads it."""
+    of = f" of {endpoint.dataset.name}" if endpoint.dataset is not None else ""
+    return Unreadable(
+        f"The answer of {endpoint.name} does not match the declaration{of}: {_complaint(endpoint, str(error))}.",
+        NOT_STORED,
+        path=endpoint.path,
+    )
+
+
+def _complaint(endpoint: Endpoint, told: str) -> str:
+    if absent := _ABSENT.search(told):
+        return f"the field {absent['name']} is missing"
+    if wrong := _MISTYPED.search(told):
+        return (
+            f"{_field(endpoint, wrong['place'] or '')} is {_words(wrong['came'])} instead of {_words(wrong['wanted'])}"
+        )
+    return told
+
+
+def _field(endpoint: Endpoint, place: str) -> str:
+    """The field at a place such as `$[0].price`, or `$[0][4]` where rows are lists."""
+    names = [part for part in _PARTS.findall(place) if part != "..."]
+    if not names:
+        return "the whole of it"
+    if not names[-1].isdigit():
+        return f"the field {names[-1]}"
+    if isinstance(endpoint.wire, tuple) and len(names) > 1:
+        return f"the field {endpoint.wire[int(names[-1])]}"
+    return "a row"
+
+
+def _words(types: str) -> str:
+    """Types of JSON in words."""
+    return " or ".join(_TYPES.get(one, one) for one in types.split(" | "))

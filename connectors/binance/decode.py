@@ -19,11 +19,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.answers import plausible
+from connectors.binance.answers import NOT_STORED, misprint, plausible
 from connectors.binance.clock import EARLIEST_US, LATEST_US, MICROSECONDS_FROM, MILLISECONDS_FROM
 from connectors.binance.endpoints.model import Endpoint, Unset, Windows
 from connectors.binance.errors import Unreadable
-from connectors.binance.misprints import NOT_STORED, misprint
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 from schemas.model.instants import micros
 

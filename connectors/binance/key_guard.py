@@ -12,13 +12,13 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from connectors.binance.answers import misprint
 from connectors.binance.client import Client
 from connectors.binance.clock import instant_us
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.endpoints.spot import ACCOUNT
 from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import NoSuchCall
-from connectors.binance.misprints import misprint
 from schemas.config.values import PERMISSION
 from schemas.model.errors import AccessRefused
 

@@ -14,6 +14,7 @@ from schemas.datasets.archive import ARCHIVE_FILES
 
 Row = Mapping[str, Any]
 Said = tuple[str | None, str | None, int]  # what tells a file from its last version: digest, reason, rows
+_AS_FETCHED = ("path", "sha256", "etag", "size", "dropped_duplicates", "detail")
 _FIRST_LOAD = {"added": None, "removed": None, "changed": None}
 
 
@@ -49,21 +50,14 @@ def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None 
     """A file's row; `difference` counts what it changed against the version before."""
     file = fetched.file
     return {
-        "path": file.path,
         "dataset": file.series.dataset.name,
-        "market": file.market,
-        "symbol": file.symbol,
-        "interval": file.interval,
+        **file.series.values,
+        **{name: getattr(fetched, name) for name in _AS_FETCHED},
         "since": file.since_us,
         "until": file.until_us,
-        "sha256": fetched.sha256,
-        "etag": fetched.etag,
-        "size": fetched.size,
         "modified": fetched.modified_us,
         "rows": fetched.rows.num_rows if fetched.rows is not None else 0,
-        "dropped_duplicates": fetched.dropped_duplicates,
         "reason": str(fetched.reason) if fetched.reason else None,
-        "detail": fetched.detail,
         **(difference or _FIRST_LOAD),
         "holes": json.dumps(fetched.holes) if fetched.holes else None,
         "seen_at": seen_at,

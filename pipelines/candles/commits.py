@@ -6,6 +6,7 @@ another process moved meanwhile is dropped from the commit and reported, the oth
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,10 @@ from connectors.binance.archive.client import Fetched
 from connectors.lake import Lake, Move, Stale, Table
 from pipelines.archive.provenance import Looks
 from pipelines.candles.coverage import Step
+from pipelines.context.receipts import Tally
 from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.gaps import Gap, write_gaps
+from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 FLUSH_ROWS = 500_000  # some 90 MB of Arrow; a commit this large is dominated by encoding, not by the log
@@ -132,3 +135,40 @@ def _merged(steps: Sequence[Step]) -> dict[str, int]:
 def _says(steps: Sequence[Step]) -> bool:
     """Whether there is anything to commit: a step without rows and bounds only looked."""
     return any(step.bounds or step.rows.num_rows for step in steps)
+
+
+@dataclass(slots=True)
+class Landing:
+    """Lands what is gathered in `batch`, in order, and counts the rows that each batch added.
+
+    A batch that failed is kept, so that no later one lands with a hole before it. A run that is cancelled leaves a
+    commit alone, and waits for it before it ends.
+    """
+
+    commits: Commits
+    tally: Tally
+    batch: Batch = field(default_factory=Batch)
+    _before: asyncio.Future[int] | None = None
+
+    async def flush(self, now: int) -> None:
+        """Begin to commit what was gathered, once the batch before has landed."""
+        await self._settle()
+        batch, self.batch = self.batch, Batch()
+        self._before = asyncio.get_running_loop().run_in_executor(None, self.commits.land, batch, now)
+
+    async def rest(self, now: int, over: BaseException | None) -> Problem | None:
+        """Land all there is. After an exception that is `over` the work, a problem of landing is returned beside it."""
+        try:
+            await self.flush(now)
+            await self._settle()
+        except Problem as problem:
+            if over is None:
+                raise
+            return None if problem is over else problem
+        return None
+
+    async def _settle(self) -> None:
+        if self._before is not None:
+            await asyncio.wait({self._before})  # which does not cancel it
+            self.tally.rows += self._before.result()
+            self._before = None

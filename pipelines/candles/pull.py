@@ -20,8 +20,7 @@ from connectors.binance.archive.files import Remote
 from pipelines.archive.load import Loaded
 from pipelines.archive.provenance import last_looks
 from pipelines.candles.answer import LAG_US, Answer
-from pipelines.candles.background import Landing
-from pipelines.candles.commits import Commits
+from pipelines.candles.commits import Commits, Landing
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.overlap import not_stored, read_stored

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from pipelines.cli.environment import prepare
 from pipelines.cli.errors import explained
@@ -24,29 +24,25 @@ Exit codes: 0 done, 1 a run failed while others went on, 2 usage, 3 a check fail
 4 access refused, 70 a bug, 75 try later, 130 interrupted.
 """
 
-# name, function, summary. The summary is here so that --help imports none of them.
-_VERBS = (
-    ("init", "pipelines.cli.init:init", "Write an annotated flows.yaml."),
-    (
-        "demo",
-        "pipelines.cli.demo:demo",
-        "Show everything offline, in about a minute; leaves nothing running.",
-    ),
-    ("plan", "pipelines.cli.plan:plan", "Show what a run would fetch, and what that costs."),
-    ("run", "pipelines.cli.run:run", "Fetch what is new."),
-    ("backfill", "pipelines.cli.backfill:backfill", "Fetch history from before what the lake holds."),
-    ("status", "pipelines.cli.status:status", "Show coverage and lag by dataset."),
-    ("show", "pipelines.cli.show:show", "Draw candles and volume of a symbol."),
-    ("portfolio", "pipelines.cli.portfolio:portfolio", "Show what the accounts hold, and what it is worth."),
-    ("check", "pipelines.cli.check:check", "Run all checks over the lake."),
-    ("prove", "pipelines.cli.prove:verb", "State what each month holds, with a hash that anyone can recompute."),
-    ("query", "pipelines.cli.query:query", "Query the lake in SQL; read-only."),
-    ("sql", "pipelines.cli.sql:sql", "Open a small read-only SQL shell."),
-    ("up", "pipelines.cli.up:up", "Run the flows on their schedules, with Prefect and its UI."),
-    ("keys", "pipelines.cli.keys:app", "Add, check, rotate and review the API keys of the accounts."),
-    ("doctor", "pipelines.cli.doctor:doctor", "Show what is wrong on this machine, and how to fix it."),
-    ("simulator", "pipelines.cli.simulator:simulator", "Serve an offline exchange that speaks the same protocol."),
-)
+# Each is a function of its name in a module of its name, which is imported when it is called: --help needs none.
+_VERBS = {
+    "init": "Write an annotated flows.yaml.",
+    "demo": "Show everything offline, in about a minute; leaves nothing running.",
+    "plan": "Show what a run would fetch, and what that costs.",
+    "run": "Fetch what is new.",
+    "backfill": "Fetch history from before what the lake holds.",
+    "status": "Show coverage and lag by dataset.",
+    "show": "Draw candles and volume of a symbol.",
+    "portfolio": "Show what the accounts hold, and what it is worth.",
+    "check": "Run all checks over the lake.",
+    "prove": "State what each month holds, with a hash that anyone can recompute.",
+    "query": "Query the lake in SQL; read-only.",
+    "sql": "Open a small read-only SQL shell.",
+    "up": "Run the flows on their schedules, with Prefect and its UI.",
+    "keys": "Add, check, rotate and review the API keys of the accounts.",
+    "doctor": "Show what is wrong on this machine, and how to fix it.",
+    "simulator": "Serve an offline exchange that speaks the same protocol.",
+}
 
 
 def _version() -> str:
@@ -66,9 +62,10 @@ app = App(
     exit_on_error=False,
     suppress_keyboard_interrupt=False,
     result_action="return_value",
+    default_parameter=Parameter(negative=""),  # an option says what it does; few have an opposite
 )
-for _verb, _place, _help in _VERBS:
-    app.command(_place, name=_verb, help=_help)
+for _verb, _help in _VERBS.items():
+    app.command(f"pipelines.cli.{_verb}:{_verb}", name=_verb, help=_help)
 
 
 @contextmanager

@@ -29,11 +29,9 @@ async def backfill(
     ] = None,
     until: Annotated[str | None, Parameter(help="first instant no longer wanted; now if not given")] = None,
     month: Annotated[str | None, Parameter(help="this month, YYYY-MM, instead of --since and --until")] = None,
-    symbol: Annotated[tuple[str, ...], Parameter(negative="", help="only this symbol; can be repeated")] = (),
-    reload: Annotated[
-        bool, Parameter(negative="", help="fetch again what the lake holds, and replace what differs")
-    ] = False,
-    dry_run: Annotated[bool, Parameter(negative="", help="show what it would cost; fetch nothing")] = False,
+    symbol: Annotated[tuple[str, ...], Parameter(help="only this symbol; can be repeated")] = (),
+    reload: Annotated[bool, Parameter(help="fetch again what the lake holds, and replace what differs")] = False,
+    dry_run: Annotated[bool, Parameter(help="show what it would cost; fetch nothing")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:

@@ -27,7 +27,7 @@ _VERDICTS = {"FAILED": "failed", "warning": "warned", "not checked": "could not 
 
 def check(
     *names: Annotated[str, Parameter(help="names of checks; all checks if none is given")],
-    show_all: Annotated[bool, Parameter(name="--all", negative="", help="also show the checks that hold")] = False,
+    show_all: Annotated[bool, Parameter(name="--all", help="also show the checks that hold")] = False,
     fail_on: Annotated[Severity, Parameter(help="exit with 3 from this severity on")] = "error",
     json: Json = False,
     config: Config = FLOWS_FILE,

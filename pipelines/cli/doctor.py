@@ -18,7 +18,7 @@ PROBE_FILE = "binlake-probe.json"
 async def doctor(
     *,
     probe: Annotated[
-        bool, Parameter(negative="", help="ask the exchange what nobody has verified, and write the answers to a file")
+        bool, Parameter(help="ask the exchange what nobody has verified, and write the answers to a file")
     ] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
@@ -30,7 +30,7 @@ async def doctor(
         return await _probe(config, json=json)
     findings = [finding async for finding in examine(config)]
     if json:
-        write_json([finding.to_json() for finding in findings])
+        write_json(findings)
     else:
         write_table(
             ("", "what", "how it stands", "fix"), [(each.level, each.what, each.says, each.fix) for each in findings]

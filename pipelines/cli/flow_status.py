@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,9 +43,6 @@ class FlowStatus:
     due: datetime | None
     why: str
     keyless: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def flow_statuses(connection: DuckDBPyConnection, spec: FlowsFile, now: datetime) -> Iterator[FlowStatus]:

@@ -25,7 +25,7 @@ _SCHEMA = Path(schemas.__path__[0]) / "flows.schema.json"
 def init(
     *,
     simulator: Annotated[
-        bool, Parameter(negative="", help="for the offline exchange of `binlake simulator`, with its published key")
+        bool, Parameter(help="for the offline exchange of `binlake simulator`, with its published key")
     ] = False,
     config: Config = FLOWS_FILE,
 ) -> int:

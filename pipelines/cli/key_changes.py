@@ -28,7 +28,7 @@ class NewKey:
     """The options that say of a new key whether it is made here, or where its parts are kept."""
 
     generate: Annotated[
-        bool, Parameter(negative="", help="make an Ed25519 pair here; its private key never leaves this machine")
+        bool, Parameter(help="make an Ed25519 pair here; its private key never leaves this machine")
     ] = False
     api_key: Annotated[str | None, Parameter(help=f"where the API key is kept, instead of typing it: {FORMS}")] = None
     secret: Annotated[str | None, Parameter(help="where the secret of an HMAC key is kept, in the same forms")] = None

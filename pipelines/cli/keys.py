@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from json import loads
 from typing import Annotated, Any
@@ -13,22 +11,20 @@ from cyclopts import App, Parameter
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.cli.check import as_json, show_results, summary
-from pipelines.cli.options import FLOWS_FILE, Config, Json, loaded, moment
+from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen_of, loaded, moment
 from pipelines.cli.output import say, write, write_json
 from pipelines.cli.tables import write_records, write_table
 from pipelines.context.receipts import worst
 from pipelines.keys.looking import Looked, listed, looked
 from pipelines.quality.key_checks import check_keys
 from pipelines.settings.loader import load
-from schemas.config.flows import FlowsFile
-from schemas.config.values import question, shown
 from schemas.derived.queries import Severity
 from schemas.model.counted import counted
-from schemas.model.errors import CorruptData, UsageProblem
+from schemas.model.errors import CorruptData
 
-app = App(name="keys", help="Add, check, rotate and review the API keys of the accounts.", help_format="plaintext")
-app.command("pipelines.cli.key_changes:add", name="add", help="Give an account its first key.")
-app.command("pipelines.cli.key_changes:rotate", name="rotate", help="Replace an account's key while flows go on.")
+keys = App(name="keys", help="Add, check, rotate and review the API keys of the accounts.", help_format="plaintext")
+keys.command("pipelines.cli.key_changes:add", name="add", help="Give an account its first key.")
+keys.command("pipelines.cli.key_changes:rotate", name="rotate", help="Replace an account's key while flows go on.")
 
 AccountNames = Annotated[str, Parameter(help="names of accounts; all accounts of the file if none is given")]
 
@@ -36,26 +32,26 @@ _HEAD = ("account", "key", "state", "first used", "last used", "requests", "refu
 _SPARE = ("first used", "no answer", "runs")
 
 
-@app.command(name="list")
+@keys.command(name="list")
 def list_keys(*, json: Json = False, config: Config = FLOWS_FILE) -> int:
     """Show the fingerprint and type of each account's key, and where it is kept; asks nobody."""
     spec = loaded(config)
     found = [listed(spec, name) for name in spec.accounts]
     if json:
-        write_json([asdict(each) for each in found])
+        write_json(found)
     else:
         rows = [(each.account, each.fingerprint, each.kind, ", ".join(each.places), each.problem) for each in found]
         write_table(("account", "key", "type", "kept in", "problem"), rows)
     return 0
 
 
-@app.command
+@keys.command
 async def check(*accounts: AccountNames, json: Json = False, config: Config = FLOWS_FILE) -> int:
     """Ask the exchange what the key of each account may do, and show what changed since the last look."""
     spec = loaded(config)
-    found = [await looked(spec, name) for name in _chosen(spec, accounts)]
+    found = [await looked(spec, name) for name in chosen_of(spec.accounts, accounts, "account")]
     if json:
-        write_json([each.to_json() for each in found])
+        write_json(found)
     else:
         for number, each in enumerate(found):
             write("\n" if number else "")
@@ -64,7 +60,7 @@ async def check(*accounts: AccountNames, json: Json = False, config: Config = FL
     return worst(each.exit_code for each in found)
 
 
-@app.command
+@keys.command
 def audit(
     *,
     since: Annotated[str, Parameter(help="a date, or how long ago, such as 30d")] = "30d",
@@ -78,8 +74,8 @@ def audit(
     used = run(connection, f"FROM key_activity_since('{begin.isoformat()}')").to_pylist()
     results = check_keys(connection, spec, now, begin)
     if json:
-        keys = [row | {"refusals": loads(row["refusals"])} for row in used]
-        write_json({"since": begin, "keys": keys, "checks": as_json(results)})
+        activity = [row | {"refusals": loads(row["refusals"])} for row in used]
+        write_json({"since": begin, "keys": activity, "checks": as_json(results)})
     else:
         _show(used)
         write("\n")
@@ -110,14 +106,6 @@ def _refused(row: dict[str, Any]) -> str:
     """How many requests were refused, and with which codes."""
     codes = ", ".join(f"{count:,} with {code}" for code, count in loads(row["refusals"]).items())
     return f"{row['refused']:,} ({codes})" if codes else "0"
-
-
-def _chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:
-    for name in names:
-        if name not in spec.accounts:
-            hint = f"{question(name, spec.accounts)}it has {', '.join(spec.accounts) or 'none'}"
-            raise UsageProblem(f"There is no account {shown(name)} in the file; {hint}.")
-    return list(dict.fromkeys(names)) or list(spec.accounts)
 
 
 _CHECK_HEAD = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.output import say
-from pipelines.settings.loader import exposure, flow_named, load
+from pipelines.settings.loader import exposure, load, named
 from schemas.config.flows import FlowsFile
 from schemas.config.values import instant_or_ago, past, shown
 from schemas.model.errors import UsageProblem
@@ -20,7 +20,7 @@ FLOWS_FILE = Path("flows.yaml")
 
 FlowNames = Annotated[str, Parameter(help="names of flows; all flows of the file if none is given")]
 Config = Annotated[Path, Parameter(name="--config", help="path of flows.yaml")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON")]
+Json = Annotated[bool, Parameter(name="--json", help="print JSON")]
 
 
 def loaded(config: Path) -> FlowsFile:
@@ -32,9 +32,14 @@ def loaded(config: Path) -> FlowsFile:
 
 def chosen(spec: FlowsFile, names: Sequence[str]) -> list[str]:
     """The flows asked for by name, or all of them in the order of the file."""
+    return chosen_of(spec.flows, names, "flow")
+
+
+def chosen_of(known: Mapping[str, object], names: Sequence[str], kind: str) -> list[str]:
+    """Those asked for by name, or all that are known."""
     for name in names:
-        flow_named(spec, name)
-    return list(dict.fromkeys(names)) or list(spec.flows)
+        named(known, name, kind)
+    return list(dict.fromkeys(names)) or list(known)
 
 
 def moment(text: str, option: str) -> datetime:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import TextIOWrapper
@@ -91,7 +92,12 @@ def write(data: str, stream: TextIO | None = None) -> None:
 
 
 def write_json(value: Any) -> None:
-    sys.stdout.write(f"{escaped(json.dumps(value, indent=2, ensure_ascii=not draws(sys.stdout), default=text))}\n")
+    """A value as JSON; one of a dataclass as an object of its fields."""
+    sys.stdout.write(f"{escaped(json.dumps(value, indent=2, ensure_ascii=not draws(sys.stdout), default=_plain))}\n")
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else text(value)
 
 
 def escaped(encoded: str) -> str:

@@ -15,7 +15,7 @@ from pipelines.estimate.flow import FlowPlan, plan_flows
 
 async def plan(
     *flows: FlowNames,
-    series: Annotated[bool, Parameter(negative="", help="one row per series instead of one per flow")] = False,
+    series: Annotated[bool, Parameter(help="one row per series instead of one per flow")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
@@ -28,7 +28,7 @@ async def plan(
 
 def show_plans(plans: Sequence[FlowPlan], *, series: bool, json: bool) -> None:
     if json:
-        write_json([plan.to_json() for plan in plans])
+        write_json(plans)
     elif series:
         header = ("flow", "series", "files", "download MB", "requests", "weight", "rows", "note")
         write_table(header, _series_rows(plans))

@@ -86,7 +86,7 @@ class Tally:
                 yield f"{self.done['size'] / 1e6:,.1f}/{self.planned['size'] / 1e6:,.1f} MB"
 
 
-class Bar:
+class Bar(progress.Progress):
     """A bar on a terminal that follows the work, and only moves back and forth until something is planned."""
 
     def __init__(self, display: Progress, title: str) -> None:
@@ -113,8 +113,8 @@ class Bar:
         self._display.update(self._task, completed=done, total=planned or None, counts=str(self._tally))
 
 
-class Lines:
-    """A line now and then, for whoever reads a log."""
+class Lines(progress.Progress):
+    """A line now and then, for whoever reads a log, which has the weight in `api_requests`."""
 
     def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._title = title
@@ -133,9 +133,6 @@ class Lines:
     def waiting(self, why: str | None) -> None:
         self._why = f"; {why}" if why else ""
         self._show()
-
-    def pool(self, used: int, usable: int) -> None:
-        """The weight is the bar's; a log has it in `api_requests`."""
 
     def _show(self) -> None:
         if self._clock() >= self._next:

@@ -18,7 +18,8 @@ from pipelines.cli.output import complain, escaped, say
 from pipelines.cli.tables import write_table
 from pipelines.quality.month_counts import CANDLES, Key, Want, wants
 from pipelines.quality.statement_diff import Difference, absent, differences, load
-from pipelines.quality.statements import Statement, prove
+from pipelines.quality.statements import Statement
+from pipelines.quality.statements import prove as statements
 from pipelines.settings.loader import load as load_flows
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
@@ -38,12 +39,12 @@ _LOST = {
 Damaged = Mapping[Key | str, Problem]  # what could not be examined: months, and tables by their names
 
 
-def verb(
+def prove(
     *flows: Annotated[str, Parameter(help="names of flows; everything in the lake if none is given")],
-    symbol: Annotated[tuple[str, ...], Parameter(negative="", help="only this symbol; can be repeated")] = (),
-    month: Annotated[tuple[str, ...], Parameter(negative="", help="only this month, YYYY-MM; can be repeated")] = (),
+    symbol: Annotated[tuple[str, ...], Parameter(help="only this symbol; can be repeated")] = (),
+    month: Annotated[tuple[str, ...], Parameter(help="only this month, YYYY-MM; can be repeated")] = (),
     candles: Annotated[
-        bool, Parameter(negative="", help="with the hash of every candle, so that others can name those that differ")
+        bool, Parameter(help="with the hash of every candle, so that others can name those that differ")
     ] = False,
     against: Annotated[Path | None, Parameter(help="name what differs from the statements in a file")] = None,
     json: Json = False,
@@ -64,11 +65,11 @@ def verb(
 
     damaged: dict[Key | str, Problem] = {}
     if against is None:
-        stated = prove(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
+        stated = statements(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
         return _show(stated, damaged, json=json)
     theirs = {key: one for key, one in load(against).items() if pick(key)}
     named = {key for key, one in theirs.items() if one.candles is not None}
-    stated = prove(
+    stated = statements(
         lake, wanted, now, pick=theirs.__contains__, detailed=named.__contains__, on_damage=damaged.__setitem__
     )
     return _compare(stated, theirs, damaged, json=json)

@@ -31,7 +31,7 @@ async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
             if stop.is_set():
                 break
     if json:
-        write_json([receipt.to_json() for receipt in receipts])
+        write_json(receipts)
     _show_failures([failure for receipt in receipts for failure in receipt.failures])
     return worst([*(receipt.exit_code for receipt in receipts), INTERRUPTED if stop.is_set() else 0])
 

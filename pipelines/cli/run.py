@@ -20,9 +20,7 @@ from pipelines.settings.credentials import unset_secret
 
 async def run(
     *flows: FlowNames,
-    again: Annotated[
-        bool, Parameter(negative="", help="request at once the orders and fills that checks found missing")
-    ] = False,
+    again: Annotated[bool, Parameter(help="request at once the orders and fills that checks found missing")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:

@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
-from pipelines.cli.candle_chart import room_for, write_candles
+from pipelines.cli.charts import room_for, write_candles
 from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
 from pipelines.cli.tables import shown

@@ -18,11 +18,13 @@ def simulator(
     seed: Annotated[int, Parameter(help="the same seed gives the same market")] = 1,
     latency_ms: Annotated[NonNegativeFloat, Parameter(help="delay of every answer")] = 0.0,
     symbols: Annotated[NonNegativeInt, Parameter(help="number of extra symbols")] = 0,
-    limits: Annotated[bool, Parameter(help="answer 429 and 418 as the exchange does")] = True,
+    limits: Annotated[bool, Parameter(negative="--no-limits", help="answer 429 and 418 as the exchange does")] = True,
     archive: Annotated[
         ExistingDirectory | None, Parameter(help="also serve the files below data/ of this folder as its archive")
     ] = None,
-    demo_account: Annotated[bool, Parameter(help="have an account with the key of the documentation")] = True,
+    demo_account: Annotated[
+        bool, Parameter(negative="--no-demo-account", help="have an account with the key of the documentation")
+    ] = True,
     max_seconds: Annotated[PositiveFloat | None, Parameter(help="stop after this many seconds")] = None,
 ) -> int:
     """Serve an exchange that speaks the same protocol, offline; `exchange: simulator` in flows.yaml uses it."""

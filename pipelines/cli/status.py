@@ -44,10 +44,10 @@ GROUP BY note ORDER BY ALL
 
 def status(
     *,
-    series: Annotated[bool, Parameter(negative="", help="one row per series instead of one per dataset")] = False,
-    flows: Annotated[bool, Parameter(negative="", help="only the last and the next run of each flow")] = False,
-    discovery: Annotated[bool, Parameter(negative="", help="what the search for traded symbols found")] = False,
-    map: Annotated[bool, Parameter(negative="", help="a picture: one block per month and series")] = False,  # noqa: A002 - the option
+    series: Annotated[bool, Parameter(help="one row per series instead of one per dataset")] = False,
+    flows: Annotated[bool, Parameter(help="only the last and the next run of each flow")] = False,
+    discovery: Annotated[bool, Parameter(help="what the search for traded symbols found")] = False,
+    map: Annotated[bool, Parameter(help="a picture: one block per month and series")] = False,  # noqa: A002 - the option
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
@@ -85,7 +85,7 @@ def _flows(connection: DuckDBPyConnection, spec: FlowsFile, config: Path, *, jso
     now = datetime.now(UTC)
     found = list(flow_statuses(connection, spec, now))
     if json:
-        write_json([one.to_json() for one in found])
+        write_json(found)
         return
     show_flows(found, now)
     if any(one.due for one in found) and recorder(config) is None:
@@ -118,7 +118,7 @@ def _read(connection: DuckDBPyConnection, sql: str) -> tuple[pa.Table, dict[str,
 
 def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
     """Symbol discovery, by symbol or as counts per state."""
-    from pipelines.trading.discovery_report import (  # noqa: PLC0415 - it loads the exchange's client
+    from pipelines.trading.symbol_discovery import (  # noqa: PLC0415 - it loads the exchange's client
         UNKNOWABLE,
         discoveries,
         kinds,
@@ -126,7 +126,7 @@ def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
 
     rows = discoveries(lake, wall_clock())
     if json:
-        write_json([row.to_json() for row in rows])
+        write_json(rows)
         return 0
     if each:
         header = ("account", "market", "symbol", "state", "looked at up to", "due", "gone")

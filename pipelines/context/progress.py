@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what a help text is printed with must not load the exchange
     from connectors.binance.budget import PoolState
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # what a help text is printed with must not load the exchange
 LOOK_S = 0.5  # how often the weight is looked at for whoever watches
 
 
-class Progress(Protocol):
+class Progress:
     """Told by the work as it goes; `pipelines.cli.progress` shows it. `size` is that of the files, in bytes."""
 
     def expect(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None:
@@ -29,16 +29,8 @@ class Progress(Protocol):
         """Request weight used this minute, and how much of it may be used."""
 
 
-class Silent:
+class Silent(Progress):
     """Nobody watches."""
-
-    def expect(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None: ...
-
-    def advance(self, *, requests: int = 0, rows: int = 0, files: int = 0, size: int = 0) -> None: ...
-
-    def waiting(self, why: str | None) -> None: ...
-
-    def pool(self, used: int, usable: int) -> None: ...
 
 
 @asynccontextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from pipelines.context.progress import Progress
 from pipelines.context.surprises import told
@@ -116,9 +116,6 @@ class Receipt:
             seconds=round(first.seconds + self.seconds, 3),
             note=first.note or self.note,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def worst(codes: Iterable[int]) -> int:

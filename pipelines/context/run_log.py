@@ -64,18 +64,5 @@ class Journal:
 
     def _run(self, receipt: Receipt, started: int, ended: int) -> dict[str, Any]:
         why = "; ".join(f"{failure.series}: {failure.why}" for failure in receipt.failures)
-        return {
-            "run": self.run,
-            "flow": receipt.flow,
-            "dataset": receipt.dataset,
-            "market": receipt.market,
-            "account": receipt.account,
-            "started": started,
-            "ended": ended,
-            "outcome": receipt.outcome,
-            "rows": receipt.rows,
-            "requests": receipt.requests,
-            "weight": receipt.weight,
-            "error": why or None,
-            "note": receipt.note or None,
-        }
+        times = {"started": started, "ended": ended}
+        return asdict(receipt) | {"run": self.run, **times, "error": why or None, "note": receipt.note or None}

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from connectors.binance.endpoints.model import ById, Windows
 from connectors.binance.key_guard import asked_of_key
 from connectors.lake import Lake
-from pipelines.estimate.candles import BYTES_PER_CANDLE
 from pipelines.estimate.ledgers import ledger_outlook
-from pipelines.estimate.market import MarketPlan
+from pipelines.estimate.market import BYTES_PER_CANDLE, MarketPlan
 from pipelines.estimate.outlook import Cost, Outlook, minutes
 from pipelines.estimate.trading import TradingPlan
 from pipelines.estimate.trial import trial_lake
@@ -43,9 +41,6 @@ class FlowPlan:
     steady_weight: int
     note: str = ""  # what comes on top that cannot be known yet
     warning: str = ""  # that a run takes longer than the schedule allows
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 async def plan_flows(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from connectors.binance.key_guard import KeyFacts, Verdict, examine_key
 from connectors.binance.keys import KeyPair
@@ -50,9 +49,6 @@ class Looked:
     changes: tuple[str, ...] = ()
     problem: str = ""
     exit_code: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def listed(config: FlowsFile, name: str) -> Listed:

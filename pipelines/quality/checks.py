@@ -124,15 +124,9 @@ def _rows(promised: Iterable[Schedule] | Iterable[KeyTerms], schema: Mapping[str
 def record(lake: Lake, results: Iterable[CheckResult], run_id: str, now: datetime) -> None:
     """Append the results to `check_results`."""
     rows = [
-        {
-            "run": run_id,
-            "check_name": result.name,
-            "severity": result.severity,
-            "passed": result.passed,
-            "offending_rows": result.offending_rows,
-            "sample": None if result.passed else _recorded(result),
-            "checked_at": now,
-        }
+        asdict(result)
+        | {"run": run_id, "check_name": result.name, "passed": result.passed, "checked_at": now}
+        | {"sample": None if result.passed else _recorded(result)}
         for result in results
     ]
     lake.table(CHECK_RESULTS).commit(pa.Table.from_pylist(rows, schema=CHECK_RESULTS.schema), [])
@@ -154,20 +148,15 @@ def chosen_checks(names: Sequence[str] | None) -> list[Check]:
 
 def _result(connection: DuckDBPyConnection, check: Check) -> CheckResult:
     """What a check found; data that it needs and cannot read leaves it unanswered, and stops no other check."""
-    try:
-        return _found(connection, check)
-    except Problem as problem:  # damage, or a disk that does not give the file
-        return CheckResult(name=check.name, severity=check.severity, promise=check.promise, not_checked=str(problem))
-
-
-def _found(connection: DuckDBPyConnection, check: Check) -> CheckResult:
+    result = CheckResult(name=check.name, severity=check.severity, promise=check.promise)
     offending = f"FROM (\n{check.sql}\n) AS offending"
-    count = run(connection, f"SELECT count(*) AS rows {offending}").to_pylist()[0]["rows"]
     first = f"SELECT to_json(offending)::VARCHAR AS row {offending} LIMIT {SAMPLE_ROWS}"
-    sample = [row["row"] for row in run(connection, first).to_pylist()] if count else []
-    return CheckResult(
-        name=check.name, severity=check.severity, promise=check.promise, offending_rows=count, sample=tuple(sample)
-    )
+    try:
+        count = run(connection, f"SELECT count(*) AS rows {offending}").to_pylist()[0]["rows"]
+        sample = [row["row"] for row in run(connection, first).to_pylist()] if count else []
+    except Problem as problem:  # damage, or a disk that does not give the file
+        return replace(result, not_checked=str(problem))
+    return replace(result, offending_rows=count, sample=tuple(sample))
 
 
 def _files_result(lake: Lake, now: datetime) -> CheckResult:

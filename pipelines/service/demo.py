@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from textwrap import dedent
+from string import Template
 from typing import Any
 
 from connectors.lake import Lake
@@ -35,101 +36,6 @@ NOTEBOOK = "notebook.ipynb"
 _MARK = ".binlake-demo"
 _KEY, _SECRET = "BINLAKE_DEMO_API_KEY", "BINLAKE_DEMO_API_SECRET"
 
-_FLOWS = """\
-# Written by `binlake demo` for its simulated exchange; `binlake init` writes one for the real one.
-lake: ./lake
-exchange: {{spot: "{url}"}}
-accounts:
-  demo: {{api_key: env:{key}, secret: env:{secret}}}
-flows:
-  prices:
-    kind: market
-    market: spot
-    datasets: [symbols, klines, prices, tickers]
-    symbols: [BTCUSDT, ETHUSDT, BNBUSDT, SHIBUSDT, XRPUSDT, 币安人生USDT]
-    intervals: [1m, 1h]
-    since: {since:%Y-%m-%d}
-    every: 5m
-  balances:
-    kind: account
-    account: demo
-    datasets: [balances]
-    every: 15m
-  orders:
-    kind: account
-    account: demo
-    datasets: [orders, fills]
-    symbols: [BTCUSDT, ETHUSDT, BNBUSDT] # or traded: whatever the account ever traded
-    every: 10m
-"""
-
-# What is asked of the lake in the end, and the SQL that a person would type.
-QUESTIONS = (
-    (
-        "What does the lake hold?",
-        """
-        SELECT dataset, symbol, "interval", rows, since, until, open_gaps
-        FROM series_status WHERE "interval" IS NOT NULL ORDER BY ALL
-        """,
-    ),
-    (
-        "What is missing inside it, and why?",
-        """
-        SELECT symbol, "interval", since, until, reason FROM gaps ORDER BY ALL
-        """,
-    ),
-    (
-        "What are the last prices?",
-        """
-        SELECT symbol, price, observed_at FROM latest_prices ORDER BY symbol LIMIT 6
-        """,
-    ),
-    (
-        "What is the account worth?",
-        """
-        SELECT asset, total, price, value, why FROM portfolio('USDT') ORDER BY value DESC NULLS LAST
-        """,
-    ),
-    (
-        "What is that in total, and what is left out?",
-        """
-        SELECT value, quote_asset, assets, unvalued, unvalued_assets FROM portfolio_total
-        """,
-    ),
-    (
-        "Which orders came last?",
-        """
-        SELECT time, symbol, side, type, status, price, orig_qty, executed_qty FROM orders ORDER BY time DESC LIMIT 5
-        """,
-    ),
-    (
-        "Which fills, and what did each cost?",
-        """
-        SELECT time, symbol, if(is_buyer, 'BUY', 'SELL') AS side, price, qty, commission, commission_asset, fee_value
-        FROM fills_with_fees ORDER BY time DESC LIMIT 5
-        """,
-    ),
-    (
-        "What did the last four weeks of trading cost?",
-        """
-        SELECT quote_asset, count(*) AS fills, sum(fee_value) AS fees, count(*) FILTER (fee_value IS NULL) AS unvalued
-        FROM fills_with_fees WHERE time > now() - INTERVAL 28 DAY GROUP BY quote_asset ORDER BY fills DESC
-        """,
-    ),
-    (
-        "Candles of six hours, made of minutes?",
-        """
-        SELECT open_time, open, high, low, close, volume, complete
-        FROM resample('spot', 'BTCUSDT', '1m', '6h') ORDER BY open_time DESC LIMIT 4
-        """,
-    ),
-)
-CHART = (
-    "How did BTCUSDT close, hour by hour?",
-    """
-    SELECT open_time, close FROM candles WHERE symbol = 'BTCUSDT' AND "interval" = '1h' ORDER BY open_time
-    """,
-)
 _RUNS = ("flow", "dataset", "outcome", "rows", "requests", "weight", "seconds")
 _HISTORY = ("flow", "started", "state", "message")
 _CHECKS = ("check", "severity", "offending rows", "promise")
@@ -171,7 +77,12 @@ def make_fresh(folder: Path) -> None:
         raise UsageProblem(f"{folder} holds something else than an earlier demo.", "Name another with --folder.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / _MARK).touch()
-    (folder / NOTEBOOK).write_bytes(files("pipelines.service").joinpath(NOTEBOOK).read_bytes())
+    (folder / NOTEBOOK).write_bytes(_beside(NOTEBOOK).read_bytes())
+
+
+def _beside(name: str) -> Traversable:
+    """A file that comes with this module."""
+    return files("pipelines.service").joinpath(name)
 
 
 def _variables(folder: Path) -> dict[str, str]:
@@ -205,8 +116,9 @@ async def _simulator(folder: Path) -> AsyncIterator[str]:
 def write_flows(folder: Path, url: str) -> Path:
     """A flows.yaml for the exchange at that address."""
     path = folder / "flows.yaml"
-    since = datetime.now(UTC) - HISTORY
-    path.write_text(_FLOWS.format(url=url, key=_KEY, secret=_SECRET, since=since), encoding="utf-8")
+    since = (datetime.now(UTC) - HISTORY).date()
+    text = Template(_beside("demo.yaml").read_text("utf-8"))
+    path.write_text(text.substitute(url=url, key=_KEY, secret=_SECRET, since=since), encoding="utf-8")
     return path
 
 
@@ -248,9 +160,15 @@ def check(lake: Lake, show: Show) -> None:
         raise CorruptData("A check of the demo failed.", "Please report it.")
 
 
+def questions() -> list[tuple[str, str]]:
+    """Each question with the SQL that a person would type; a line answers the last one."""
+    _, *blocks = _beside("demo.sql").read_text("utf-8").split("\n\n")
+    return [(block.partition("\n")[0].removeprefix("-- "), block.partition("\n")[2].strip()) for block in blocks]
+
+
 def draw(lake: Lake, show: Show, chart: Chart) -> None:
     """Show the question that a line answers, its SQL and the line."""
-    question, statement = CHART[0], dedent(CHART[1]).strip()
+    question, statement = questions()[-1]
     with sql.connect(lake) as connection:
         rows = sql.run(connection, statement).to_pylist()
     show(f"{question}\n{statement}", (), ())
@@ -260,7 +178,6 @@ def draw(lake: Lake, show: Show, chart: Chart) -> None:
 def answer(lake: Lake, show: Show) -> None:
     """Show each question, its SQL and the answer."""
     with sql.connect(lake) as connection:
-        for question, asked in QUESTIONS:
-            statement = dedent(asked).strip()
+        for question, statement in questions()[:-1]:
             rows = sql.run(connection, statement)
             show(f"{question}\n{statement}", rows.column_names, [tuple(row.values()) for row in rows.to_pylist()])

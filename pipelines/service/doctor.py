@@ -8,10 +8,10 @@ import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
@@ -50,9 +50,6 @@ class Finding:
     @classmethod
     def of(cls, what: str, problem: Problem) -> Finding:
         return cls(what, "fail", problem.what, problem.way_out, problem.exit_code)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Finding]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -48,6 +48,7 @@ _WORDS = {
     "union_tag_invalid": "'{tag}' is not a kind of flow; valid: {expected_tags}",
 }
 
+T = TypeVar("T")
 _Place = tuple[str | int, ...]  # where in the file: keys and positions from the top
 
 
@@ -197,7 +198,12 @@ def _others_write(status: os.stat_result) -> bool:
 
 def flow_named(config: FlowsFile, name: str) -> Flow:
     """The flow of that name; UsageProblem with the nearest one otherwise."""
-    if name not in config.flows:
-        hint = f"{question(name, config.flows)}it has {', '.join(config.flows)}"
-        raise UsageProblem(f"There is no flow {shown(name)} in the file; {hint}.")
-    return config.flows[name]
+    return named(config.flows, name, "flow")
+
+
+def named(known: Mapping[str, T], name: str, kind: str) -> T:
+    """What the file has under that name; UsageProblem with the nearest one otherwise."""
+    if name not in known:
+        hint = f"{question(name, known)}it has {', '.join(known) or 'none'}"
+        raise UsageProblem(f"There is no {kind} {shown(name)} in the file; {hint}.")
+    return known[name]

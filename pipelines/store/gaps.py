@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import pyarrow.compute as pc
@@ -65,15 +65,8 @@ def load_gaps(lake: Lake, dataset: Dataset) -> dict[Series, dict[int, Gap]]:
     stored = lake.table(GAPS).scan(where=pc.field("dataset") == dataset.name)
     found: dict[Series, dict[int, Gap]] = defaultdict(dict)
     for row in with_instants(stored.sort_by("seen_at")):
-        found[Series.of_row(dataset, row)][row["since"]] = Gap(
-            since=row["since"],
-            until=row["until"],
-            reason=row["reason"],
-            evidence=json.loads(row["evidence"]),
-            first_seen=row["first_seen"],
-            confirmed_at=row["confirmed_at"],
-            filled_at=row["filled_at"],
-        )
+        told = {each.name: row[each.name] for each in fields(Gap)} | {"evidence": json.loads(row["evidence"])}
+        found[Series.of_row(dataset, row)][row["since"]] = Gap(**told)
     return {
         series: {since: gap for since, gap in gaps.items() if gap.filled_at is None} for series, gaps in found.items()
     }
@@ -85,13 +78,8 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
         {
             "dataset": series.dataset.name,
             **series.values,
-            "since": gap.since,
-            "until": gap.until,
-            "reason": gap.reason,
+            **asdict(gap),
             "evidence": as_json(gap.evidence),
-            "first_seen": gap.first_seen,
-            "confirmed_at": gap.confirmed_at,
-            "filled_at": gap.filled_at,
             "seen_at": seen_at,
         }
         for series, gap in gaps

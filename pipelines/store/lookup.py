@@ -5,6 +5,7 @@ Answers are held against it. Fills never vanish, and neither do orders, except t
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -16,9 +17,9 @@ from connectors.lake import Table
 from pipelines.store.filters import near_instants, with_ids, within
 from pipelines.store.id_cursor import symbol_of
 from pipelines.store.rows import column, last_of, with_instants
-from schemas.model.dataset import MONTH, Dataset
+from schemas.model.dataset import MONTH, Dataset, Lifecycle
 from schemas.model.errors import Problem
-from schemas.model.grid import MINUTE_US
+from schemas.model.grid import DAY_US, MINUTE_US
 from schemas.model.series import Series
 
 LAG_US = 10 * MINUTE_US  # how far an answer may lie behind what happened
@@ -121,3 +122,43 @@ def _instants(table: Table, series: Collection[Series], keys: Collection[Key]) -
     rows = table.scan(["symbol", name, clock], where)
     stored = zip(column(rows, "symbol"), column(rows, name), column(rows, clock), strict=True)
     return {(symbol, one): instant for symbol, one, instant in stored if (symbol, one) in keys}
+
+
+_Row = Mapping[str, Any]
+
+
+def contradiction(
+    table: Table, series: Series, rows: Sequence[_Row], stored: Mapping[Key, Sequence[_Row]], until_id: int
+) -> ResetSeen | None:
+    """Why these states of a series, whose ids were walked up to one, cannot be of what is stored."""
+    dataset, name, life = table.dataset, table.dataset.id_column, table.dataset.life
+    fresh = dict[int, int]()
+    for row in rows:
+        versions = stored.get((symbol_of(series), row[name]))
+        if versions and _is_other(life, row, versions[-1]):
+            return other_thing(series, row[name])
+        if not versions and row[name] < until_id:
+            fresh[row[name]] = row[str(dataset.clock)]
+    return _out_of_order(table, series, fresh) if fresh and life.start else None
+
+
+def _is_other(life: Lifecycle, row: _Row, before: _Row) -> bool:
+    """Whether something differs that never changes, or it began long after the stored one changed last."""
+    for name, pattern in life.fixed.items():
+        parts = {frozenset(re.findall(pattern, state[name] or "")) for state in (row, before)}
+        if len(parts - {frozenset()}) > 1:
+            return True
+    return life.start is not None and row[life.start] > max(before[life.start], before[life.stamp] or 0) + DAY_US
+
+
+def _out_of_order(table: Table, series: Series, things: Mapping[int, int]) -> ResetSeen | None:
+    """The refusal of things, given by id with the instants they began, long after stored ones with higher ids."""
+    name, clock = table.dataset.id_column, str(table.dataset.clock)
+    rows = table.scan([name, clock], within([series]) & (pc.field(name) > min(things)))
+    later = list(zip(column(rows, name), column(rows, clock), strict=True))
+    for one, placed in things.items():
+        if placed > min((instant for number, instant in later if number > one), default=placed) + DAY_US:
+            return ResetSeen(
+                f"Id {one} of {table.dataset.name} of {series.name} is younger than higher ids that the lake holds."
+            )
+    return None

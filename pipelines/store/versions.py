@@ -9,9 +9,8 @@ from operator import itemgetter
 from typing import Any
 
 from connectors.lake import Lake, Table
-from pipelines.store.exchange_reset import contradiction
 from pipelines.store.id_cursor import Landed, Page, frontier, moved, symbol_of
-from pipelines.store.lookup import Key, stored_rows
+from pipelines.store.lookup import Key, contradiction, stored_rows
 from pipelines.store.news import News, commit_news
 from pipelines.store.rows import tables_of, with_instants
 from schemas.model.dataset import MONTH, Dataset, Lifecycle

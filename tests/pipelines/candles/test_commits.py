@@ -11,8 +11,7 @@ from support.lakes import candle_series, rows_of, small_lake, us
 from connectors.binance.archive.client import Fetched
 from connectors.binance.archive.files import KlineFile
 from connectors.lake import Lake
-from pipelines.candles.background import Landing
-from pipelines.candles.commits import Batch, Commits
+from pipelines.candles.commits import Batch, Commits, Landing
 from pipelines.candles.coverage import Step
 from pipelines.context.progress import Silent
 from pipelines.context.receipts import Tally

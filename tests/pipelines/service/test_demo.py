@@ -39,11 +39,11 @@ def test_the_demo_answers_and_leaves_nothing_running(tmp_path):
         [sys.executable, "-m", "pipelines", "demo"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert all(question in done.stdout for question, _ in demo.QUESTIONS)
+    assert all(question in done.stdout for question, _ in demo.questions()[:-1])
     assert "checks pass." in done.stdout
     assert done.stdout.count("Completed") == 6
     assert "exchange_outage" in done.stdout
-    assert demo.CHART[0] in done.stdout
+    assert demo.questions()[-1][0] in done.stdout
     assert "┤" in done.stdout
     assert "binlake-demo" in done.stderr
     assert "Traceback" not in done.stderr
@@ -111,11 +111,11 @@ async def test_every_question_of_the_demo_has_an_answer(tmp_path, monkeypatch):
     demo.check(lake, lambda title, _header, rows: shown.update({title: rows}))
     assert [title for title in shown if title.endswith("checks pass.")]
     demo.answer(lake, lambda title, _header, rows: shown.update({title.partition("\n")[0]: rows}))
-    assert all(shown[question] for question, _ in demo.QUESTIONS)
+    assert all(shown[question] for question, _ in demo.questions()[:-1])
     drawn = []
     demo.draw(lake, lambda title, _header, _rows: drawn.append(title), lambda *line: drawn.append(line))
     title, (times, closes) = drawn
-    assert title.startswith(demo.CHART[0])
+    assert title.startswith(demo.questions()[-1][0])
     assert len(times) == len(closes) > 24 * 28
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from support.desks import API_KEY, SECRET, no_pause
+from support.probe_files import read_file
 from support.trade_desk import UID, TradeDesk
 
 from connectors.binance.endpoints.model import Security
 from connectors.binance.errors import Throttled
 from connectors.binance.probes import NOT_ASKED, PROBES, UNDECIDED
 from connectors.simulator.protocol.faults import Body, Drift, Error, NoWeight
-from pipelines.service.probe import Learnt, as_file, meaning, probe, read_file, rows
+from pipelines.service.probe import Learnt, as_file, meaning, probe, rows
 from schemas.model.errors import AccessRefused, CorruptData
 
 SENT = sorted((Path(__file__).parents[2] / "probes").glob("*.json"))  # files that were written with a key
