@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -55,6 +56,23 @@ class Committed:
     rows: int
 
 
+class _Stands:
+    """Where each series stands at one version of the log, taken apart once: a run asks about thousands many times."""
+
+    def __init__(self, dataset: Dataset, log: Snapshot) -> None:
+        self.version = log.version
+        self.bounds = {id_: value for id_, value in log.bounds.items() if dataset.names_bound(id_)}
+        self._dataset = dataset
+
+    @cached_property
+    def series(self) -> list[tuple[Series, Mapping[str, int]]]:
+        by_series: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for app_id, value in self.bounds.items():
+            series_id, _, bound = app_id.rpartition("#")
+            by_series[series_id][bound] = value
+        return [(Series.with_id(self._dataset, series_id), bounds) for series_id, bounds in by_series.items()]
+
+
 class Table:
     """One dataset's rows and bounds in a lake. Safe to use from several threads and processes."""
 
@@ -63,23 +81,25 @@ class Table:
         self.root = root
         self._rewrite_lock = locks / f"{dataset.table}.rewrite"
         self._log = Log(root, dataset, locks / f"{dataset.table}.commit")
+        self._last: _Stands | None = None
 
     def bounds(self) -> dict[str, int]:
         """Bounds by `SERIES#since`, `SERIES#until`, `SERIES#revision`, ... A hint for planning."""
-        return self._log.read(self._bounds) or {}
+        stands = self._log.read(self._stands)
+        return dict(stands.bounds) if stands else {}
 
-    def series(self) -> list[tuple[Series, dict[str, int]]]:
+    def series(self) -> list[tuple[Series, Mapping[str, int]]]:
         """Each series that the log knows, with its bounds."""
-        return self._series(self.bounds())
+        stands = self._log.read(self._stands)
+        return stands.series if stands else []
 
     def newest(self) -> int | None:
         """The version that the table has now, as far as the names of its log tell, which is not read."""
         return self._log.newest()
 
-    def as_of(self, version: int | None) -> tuple[Parts, list[tuple[Series, dict[str, int]]]]:
+    def as_of(self, version: int | None) -> tuple[Parts, list[tuple[Series, Mapping[str, int]]]]:
         """What `parts` and `series` say of the newest version up to this one."""
-        parts, bounds = self._log.read(lambda log: (self._parts(log), self._bounds(log)), version) or ([], {})
-        return parts, self._series(bounds)
+        return self._log.read(lambda log: (self._parts(log), self._stands(log).series), version) or ([], [])
 
     def version(self) -> int:
         """The current version of the table; -1 when it was never written."""
@@ -156,16 +176,10 @@ class Table:
             parts.setdefault(folder_name(partition), (partition, []))[1].append(str(self.root / path))
         return list(parts.values())
 
-    def _bounds(self, log: Snapshot) -> dict[str, int]:
-        named = self.dataset.names_bound
-        return {id_: value for id_, value in log.bounds.items() if named(id_)}
-
-    def _series(self, bounds: Mapping[str, int]) -> list[tuple[Series, dict[str, int]]]:
-        by_series: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for app_id, value in bounds.items():
-            series_id, _, bound = app_id.rpartition("#")
-            by_series[series_id][bound] = value
-        return [(Series.with_id(self.dataset, series_id), bounds) for series_id, bounds in by_series.items()]
+    def _stands(self, log: Snapshot) -> _Stands:
+        if self._last is None or self._last.version != log.version:
+            self._last = _Stands(self.dataset, log)
+        return self._last
 
     def _by_partition(self) -> list[tuple[str, list[LiveFile]]]:
         partitions: defaultdict[str, list[LiveFile]] = defaultdict(list)

@@ -31,7 +31,7 @@ class Snapshot:
     """What one version of a log says, or why nobody can say it."""
 
     parts: Parts
-    series: list[tuple[Series, dict[str, int]]]  # each with its bounds
+    series: list[tuple[Series, Mapping[str, int]]]  # each with its bounds
     problem: Problem | None = None
 
 
