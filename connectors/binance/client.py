@@ -24,7 +24,7 @@ from connectors.binance.budget import Budget
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import Refused, decode, decode_readable
 from connectors.binance.endpoints import ALLOWED, CLOCKS
-from connectors.binance.endpoints.model import Endpoint, Param, Security
+from connectors.binance.endpoints.model import Endpoint, Param, Security, Whole
 from connectors.binance.errors import (
     BinanceError,
     ClockSkew,
@@ -43,6 +43,7 @@ from connectors.binance.replies import code_in, minute_limit, server_time, weigh
 from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
+from connectors.binance.whole_list import whole_list
 from schemas.model.errors import AccessRefused
 
 CONNECTIONS = 20
@@ -183,11 +184,17 @@ class Client:
         self, read: Reader, endpoint: Endpoint, constants: Constants, params: Mapping[str, Param]
     ) -> tuple[pa.Table, list[Refused]]:
         """The rows of an answer that agrees with its question: one that does not may be an accident on the way."""
-        rows, refused = read(await self.body(endpoint, **params), endpoint, constants)
+        rows, refused = read(await self._list(endpoint, params), endpoint, constants)
         with suppress(Mismatched):
             return held(rows, endpoint, constants, params), refused
-        rows, refused = read(await self.body(endpoint, **params), endpoint, constants)
+        rows, refused = read(await self._list(endpoint, params), endpoint, constants)
         return held(rows, endpoint, constants, params), refused
+
+    async def _list(self, endpoint: Endpoint, params: Mapping[str, Param]) -> bytes:
+        """The answer that holds a list, or all its pages as one."""
+        if isinstance(endpoint.walk, Whole) and (pages := endpoint.walk.pages) is not None:
+            return await whole_list(lambda asked: self.body(endpoint, **params, **asked), endpoint, pages)
+        return await self.body(endpoint, **params)
 
     async def body(self, endpoint: Endpoint, **params: Param) -> bytes:
         """The answer to a call: complete JSON that is not an error."""
@@ -200,6 +207,13 @@ class Client:
         if endpoint.tells_limits and (limit := minute_limit(answer.body)) is not None:
             self._budget.learn(endpoint.pool, limit)
         return answer.body
+
+    async def time_us(self, endpoint: Endpoint) -> int:
+        """The time of the host of an endpoint, measured first where it was not of late."""
+        host = self._host(endpoint.family)
+        if host.clock.older_than(RESYNC_S):
+            await self._sync_again(host, host.clock.measurements)
+        return int(host.clock.now_s() * 1e6)
 
     async def sync(self) -> None:
         """Measure the exchange's clock; once more when what it shows cannot be."""

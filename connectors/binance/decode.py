@@ -143,7 +143,14 @@ def _is(value: object, expected: type) -> bool:
 
 
 def _rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
-    """The list an answer holds: the whole of it, under a name, or one lone object."""
+    """The list an answer holds: the whole of it, under a name, or one lone object; reshaped where its row says so."""
+    if endpoint.reshape is not None:
+        printed = _printed_rows(body, endpoint, dict[str, msgspec.Raw])
+        return msgspec.json.decode(msgspec.json.encode(list(endpoint.reshape(printed))), type=list[row])
+    return _printed_rows(body, endpoint, row)
+
+
+def _printed_rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
     if endpoint.rows_at is not None and endpoint.nested is not None:
         return msgspec.json.decode(_unnested(body, endpoint.rows_at, endpoint.nested), type=list[row])
     if endpoint.rows_at is not None:

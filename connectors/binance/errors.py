@@ -79,6 +79,10 @@ class Fact(BinanceError):
     """An answer about the thing asked for, not about us."""
 
 
+class NotThere(Fact):
+    """The account has nothing of the kind, such as no margin account."""
+
+
 class UnknownSymbol(Fact):
     """The exchange does not know the symbol (any more)."""
 
@@ -134,7 +138,8 @@ _BY_CODE: dict[int, Advice] = {
     **dict.fromkeys((-1003, -1034, -4005, -6009), _SLOW_DOWN),
     **dict.fromkeys((-1021, -5028), _CLOCK),
     **dict.fromkeys((-1127, -4047, -6021, -6073), _SPLIT),
-    **dict.fromkeys((-1220, -2013, -2026, -2043, -3003), _FACT),
+    **dict.fromkeys((-1220, -2013, -2026, -2043), _FACT),
+    -3003: Advice(NotThere, "the account has none"),
     -1121: Advice(UnknownSymbol),
     -4141: Advice(UnknownSymbol),  # of futures: the contract is closed, and none of its history is served
     -1002: Advice(Denied, "the key may not make this call", "Check the key's permissions on the exchange."),

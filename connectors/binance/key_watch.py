@@ -33,5 +33,10 @@ class KeyWatch:
             finally:
                 self._looker = None
 
+    async def look_again(self) -> None:
+        """Look at the key now, however fresh the last look is; raise what the look raises."""
+        self._looked_s = float("-inf")
+        await self.renew()
+
     def _is_fresh(self) -> bool:
         return self._clock() - self._looked_s < self.every_s

@@ -8,14 +8,16 @@ from email.utils import formatdate
 from urllib.parse import unquote
 
 from connectors.simulator.account.signatures import check_signed, parameters_sent
-from connectors.simulator.endpoints import coinm, ledgers, orders, spot, usdm
+from connectors.simulator.endpoints import coinm, ledgers, orders, spot, usdm, wallets
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.faults import Fault
 from connectors.simulator.protocol.messages import HTML, Answer, Asked, Seen
 from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
 
-ENDPOINTS = {(row.method, row.path): row for family in (spot, orders, ledgers, usdm, coinm) for row in family.ENDPOINTS}
+ENDPOINTS = {
+    (row.method, row.path): row for family in (spot, orders, ledgers, usdm, coinm, wallets) for row in family.ENDPOINTS
+}
 _UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
 _NOT_FOUND = b"<html><body>404 Not found</body></html>"
 

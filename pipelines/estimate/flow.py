@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.binance.endpoints.model import ById, Windows
+from connectors.binance.endpoints.model import ById, Endpoint, Windows
 from connectors.binance.key_guard import asked_of_key
+from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.market import BYTES_PER_CANDLE, MarketPlan
@@ -17,6 +18,8 @@ from pipelines.estimate.outlook import Cost, Outlook, minutes
 from pipelines.estimate.trading import TradingPlan
 from pipelines.estimate.trial import trial_lake
 from pipelines.estimate.upkeep import upkeep_outlooks
+from pipelines.pull.absence import due
+from pipelines.pull.snapshot import fixed_series
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
@@ -111,7 +114,7 @@ class _Look:
                     found.append(await asyncio.to_thread(ledger_outlook, self.lake, endpoint, flow, self.now))
                 case ById():
                     markets.add(endpoint.market)  # what is walked by id drives one another: planned together
-                case _:
+                case _ if await asyncio.to_thread(self._is_due, endpoint, flow):
                     weight = endpoint.cost({})
                     found.append(Outlook(pool=endpoint.pool, once=(weight,), steady=weight))
         trading = (
@@ -119,6 +122,12 @@ class _Look:
             for one in sorted(markets)
         )
         return [*found, *[await one.outlook() for one in trading]]
+
+    def _is_due(self, endpoint: Endpoint, flow: AccountFlow) -> bool:
+        """Whether a snapshot is asked for: not where there is no address, nor what was not there within a day."""
+        bounds = self.lake.table(endpoint.feeds).bounds()
+        series = fixed_series(endpoint, {"account": flow.account})
+        return endpoint.family in resolve(self.config.exchange).urls and due(series, bounds, self.now)
 
 
 def _warning(flow: Flow, steady: int, minutes: float) -> str:

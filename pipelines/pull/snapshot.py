@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +15,14 @@ from connectors.lake import Table
 from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
-from pipelines.store.news import commit_snapshot
+from pipelines.store.news import commit_snapshots
 from pipelines.store.rows import rows_of, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
+_EACH = ":*"  # ends the name of series of which there is one for each pair
 
 
 def question(endpoint: Endpoint, symbols: Collection[str] | None) -> dict[str, Param]:
@@ -46,25 +47,54 @@ async def pull_snapshot(
     if symbols is not None and not symbols:
         return
     session.progress.expect(requests=1, rows=0)
-    series, observed_at = Series.of(endpoint.feeds, **{**endpoint.constants, **of}), session.client.now_us()
+    known, observed_at = {**endpoint.constants, **of}, await session.client.time_us(endpoint)
     asked = question(endpoint, symbols)
-    rows = await session.client.rows(endpoint, {**series.values, "observed_at": observed_at}, **asked)
+    rows = await session.client.rows(endpoint, {**known, "observed_at": observed_at}, **asked)
     session.progress.advance(requests=1)
     if symbols is not None:
         rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
-    table, now = session.lake.table(endpoint.feeds), session.client.now_us()
-    if endpoint.feeds.amounts:
-        rows = await asyncio.to_thread(_what_counts, table, series, rows, observed_at)
-    tally.add(await asyncio.to_thread(commit_snapshot, table, series, observed_at, now, lambda: rows))
+    table, now = session.lake.table(endpoint.feeds), await session.client.time_us(endpoint)
+    spoken_of = await asyncio.to_thread(_spoken_of, table, endpoint, of, rows)
+
+    def found(due: Sequence[Series]) -> pa.Table:
+        return pa.concat_tables(_what_counts(table, one, _of(one, rows), observed_at) for one in due)
+
+    tally.add(await asyncio.to_thread(commit_snapshots, table, spoken_of, observed_at, now, found))
     if traded:
-        tally.failures += _lacking(endpoint, series, rows, traded, named=symbols is not None)
+        tally.failures += _lacking(endpoint, spoken_of[0].name, rows, traded, named=symbols is not None)
 
 
-def _lacking(
-    endpoint: Endpoint, series: Series, rows: pa.Table, traded: Collection[str], *, named: bool
-) -> list[Failure]:
+def fixed_series(endpoint: Endpoint, of: Mapping[str, str]) -> list[Series]:
+    """The series that an answer speaks of in any case; of those that come by pair, the one that stands for all."""
+    dataset, known = endpoint.feeds, {**endpoint.constants, **of}
+    if not (named := endpoint.walked(Whole).speaks_of):
+        return [Series.of(dataset, **known)]
+    return [Series.of(dataset, **known, **{dataset.series[-1]: value.removesuffix(_EACH)}) for value in named]
+
+
+def _spoken_of(table: Table, endpoint: Endpoint, of: Mapping[str, str], rows: pa.Table) -> list[Series]:
+    """The series of which an answer holds all there is: those it names, and those it no longer names."""
+    dataset, named = endpoint.feeds, endpoint.walked(Whole).speaks_of
+    by_pair = tuple(value.removesuffix("*") for value in named if value.endswith(_EACH))
+    fixed = [one for one, value in zip(fixed_series(endpoint, of), named or ("",), strict=True) if value[-1:] != "*"]
+    if not by_pair:
+        return fixed
+    column, known = dataset.series[-1], {**endpoint.constants, **of}
+    stored = [one for one, bounds in table.series() if "observed_at" in bounds and known.items() <= one.values.items()]
+    before = {one[column] for one in stored if one[column].startswith(by_pair)}
+    values = sorted(before.union(map(str, rows[column].to_pylist())))
+    return [*fixed, *(Series.of(dataset, **known, **{column: value}) for value in values)]
+
+
+def _of(series: Series, rows: pa.Table) -> pa.Table:
+    """The rows of one series, out of those of an answer about several."""
+    column = series.dataset.series[-1]
+    return rows.filter(pc.equal(rows[column], series[column]))
+
+
+def _lacking(endpoint: Endpoint, where: str, rows: pa.Table, traded: Collection[str], *, named: bool) -> list[Failure]:
     """What the answer should have held."""
-    where, lacking = series.name, sorted({*traded} - {*rows["symbol"].to_pylist()})
+    lacking = sorted({*traded} - {*rows["symbol"].to_pylist()})
     if named:
         why = f"{endpoint.name} answered without it, although it trades; the other symbols are stored."
         return [Failure(f"{where}/{symbol}", why) for symbol in lacking]
@@ -77,7 +107,10 @@ def _what_counts(table: Table, series: Series, rows: pa.Table, observed_at: int)
 
     The answer states everything, so what it no longer names is zero as well.
     """
-    dataset, before = table.dataset, _held_before(table, series)
+    dataset = table.dataset
+    if not dataset.amounts:
+        return rows
+    before = _held_before(table, series)
     named = _keys(dataset, rows)
     kept = [key in before or nonzero for key, nonzero in zip(named, _nonzero(dataset, rows), strict=True)]
     gone = [_emptied(dataset, before[key], observed_at) for key in sorted(before.keys() - {*named})]

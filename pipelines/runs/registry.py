@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, Whole, Windows
@@ -13,8 +14,9 @@ from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
+from pipelines.pull.absence import unless_absent
 from pipelines.pull.ledger import LedgerPull
-from pipelines.pull.snapshot import pull_snapshot
+from pipelines.pull.snapshot import fixed_series, pull_snapshot
 from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen
 from pipelines.store.candles import series_of
@@ -23,6 +25,7 @@ from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
 from schemas.model.instants import micros
+from schemas.model.wallets import WALLETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Unit:
     dataset: str
     market: str | None = None
     account: str | None = None
+    wallets: tuple[str, ...] = ()  # of an account's, those that are meant where each is a series
 
     @property
     def where(self) -> str:
@@ -42,7 +46,12 @@ class Unit:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where the dataset is pulled from: each part of it from one of these."""
         places = (place for place in FEEDING if place[0] == self.dataset and self.market in (None, place[1]))
-        return tuple(row for place in places for row in FEEDING[place])
+        return tuple(row for place in places for row in FEEDING[place] if self._means(row))
+
+    def _means(self, row: Endpoint) -> bool:
+        speaks_of = row.walk.speaks_of if isinstance(row.walk, Whole) else ()
+        named = {*speaks_of, *filter(None, [row.constants.get("wallet")])}
+        return not self.wallets or not named or any(not named.isdisjoint(WALLETS[word]) for word in self.wallets)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -73,7 +82,7 @@ def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
         if dataset.name in flow.datasets:
             for market in (market for fed, market in FEEDING if fed == dataset.name):
                 where = market if "market" in dataset.series else None
-                yield Unit(name, dataset.name, market=where, account=flow.account)
+                yield Unit(name, dataset.name, market=where, account=flow.account, wallets=flow.chosen_wallets)
             if dataset.valued_by and flow.valuation:
                 yield from units_of(name, flow.valuation)
 
@@ -116,7 +125,9 @@ class Task:
                 of = {"market": flow.market}
                 await pull_snapshot(self.session, self.tally, self.endpoint, of, chosen.listed, chosen.traded)
             case Whole(), AccountFlow() as flow:
-                await pull_snapshot(self.session, self.tally, self.endpoint, {"account": flow.account})
+                of = {"account": flow.account}
+                pull = partial(pull_snapshot, self.session, self.tally, self.endpoint, of)
+                await unless_absent(self.session, fixed_series(self.endpoint, of), self.endpoint, pull)
             case Windows(), AccountFlow() as flow:
                 since = micros(flow.since) if flow.since else None
                 await LedgerPull(

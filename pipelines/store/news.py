@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -41,16 +41,29 @@ def commit_news(table: Table, find: Callable[[Mapping[str, int]], Sequence[News]
 
 def commit_snapshot(table: Table, series: Series, at: int, now: int, rows: Callable[[], pa.Table]) -> int:
     """Commit what was seen of a series at an instant; where another process has a newer look already, nothing is."""
-    previous = series.bound("observed_at", table.bounds())
-    if previous is not None and previous >= at:
-        if previous <= now + SPREAD_S * SECOND_US:  # two readings of one clock differ
-            return 0
-        raise Problem(
-            f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
-        )
+    return commit_snapshots(table, [series], at, now, lambda _: rows())
+
+
+def commit_snapshots(
+    table: Table, series: Iterable[Series], at: int, now: int, rows: Callable[[Sequence[Series]], pa.Table]
+) -> int:
+    """The same of several series that one answer speaks of; of those that stand newer already, nothing is."""
+    bounds = table.bounds()
+    due = [one for one in series if _is_older(one, one.bound("observed_at", bounds), at, now)]
+    moves = [Move(one, {"observed_at": one.bound("observed_at", bounds)}, {"observed_at": at}) for one in due]
     with suppress(Stale):
-        return table.commit(rows(), [Move(series, {"observed_at": previous}, {"observed_at": at})]).rows
+        return table.commit(rows(due), moves).rows if due else 0
     return 0
+
+
+def _is_older(series: Series, previous: int | None, at: int, now: int) -> bool:
+    if previous is None or previous < at:
+        return True
+    if previous <= now + SPREAD_S * SECOND_US:  # two readings of one clock differ
+        return False
+    raise Problem(
+        f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
+    )
 
 
 def note(table: Table, moves: Sequence[Move]) -> None:

@@ -33,6 +33,7 @@ from schemas.datasets import DATASETS
 from schemas.derived.queries import check_names
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
+from schemas.model.wallets import WALLETS
 
 _T = TypeVar("_T")
 
@@ -51,6 +52,9 @@ _WITH_INTERVALS = {name for name in MARKET_DATASETS if "interval" in DATASETS[na
 _WITH_HISTORY = {name for name in MARKET_DATASETS if DATASETS[name].kind is Kind.APPEND}
 _TRADED = tuple(name for name in ACCOUNT_DATASETS if "symbol" in DATASETS[name].series)
 _VALUED = {name: valued_by for name in ACCOUNT_DATASETS if (valued_by := DATASETS[name].valued_by)}
+_BY_WALLET = tuple(
+    name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "wallet" and DATASETS[name].amounts
+)
 
 # The keys of a market's flow that only these datasets have.
 _ONLY = {"intervals": _WITH_INTERVALS, "since": _WITH_HISTORY, "source": _WITH_HISTORY, "delisted": _WITH_HISTORY}
@@ -183,6 +187,13 @@ _TradedSymbols = Annotated[
 ]
 
 
+_Wallets = Annotated[
+    Annotated[Literal["all"], BeforeValidator(OneOf("choice of wallets", ("all",)).check), Tag("<all>")]
+    | Annotated[_Many[Annotated[str, OneOf("wallet", tuple(WALLETS))]], Tag("<list>")],
+    Discriminator(lambda raw: "<list>" if isinstance(raw, (list, tuple)) else "<all>"),
+]
+
+
 class _Flow(_Part):
     every: _Length | None = Field(
         None, description="how often it runs: 5m, 1h, 1d; without every and cron it runs when asked"
@@ -257,6 +268,12 @@ class AccountFlow(_Flow):
     kind: Literal["account"] = Field(description="what the flow pulls")
     account: str = Field(description="a name under accounts")
     datasets: _Many[_AccountDataset] = Field(description="what to pull; fills need orders, which drive them")
+    wallets: _Wallets = Field(
+        ("spot",),
+        description="whose balances: all, or some of spot, funding, earn (both kinds), margin (cross and isolated, "
+        "with their debts), usdm, coinm; what the account or the key does not have is no failure",
+        json_schema_extra={"default": ["spot"]},
+    )
     symbols: _TradedSymbols | None = Field(
         None, description="a list of names, or traded: whatever the account ever traded; orders and fills have them"
     )
@@ -289,10 +306,18 @@ class AccountFlow(_Flow):
             raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
             raise wrong("it applies only to symbols: traded; remove it.", "discovery")
+        if not set(_BY_WALLET) & set(self.datasets) and "wallets" in self.model_fields_set:
+            names = " and ".join(_BY_WALLET)
+            raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "wallets")
         if not _VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
             names = " and ".join(_VALUED)
             raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "prices")
         return self
+
+    @property
+    def chosen_wallets(self) -> tuple[str, ...]:
+        """The wallets whose balances are meant."""
+        return self.wallets if isinstance(self.wallets, tuple) else tuple(WALLETS)
 
     @property
     def valuation(self) -> MarketFlow | None:

@@ -51,3 +51,7 @@ ID_COVERAGE = (
     rising("resume_id", "id from which the next run asks again, since an answer may lag behind what happened", ID),
 )
 SNAPSHOTS = (rising("observed_at", "instant of the last snapshot"),)
+ABSENCE = (
+    rising("absent_at", "when the exchange last said that the account or its key has nothing of it"),
+    free("absent_code", "the code by which it said so, without the minus; 0 where flows.yaml gives no address", ID),
+)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connectors.binance.endpoints import coinm, spot, usdm, wallet
+from connectors.binance.endpoints import coinm, spot, usdm, wallet, wallets
 from connectors.binance.endpoints.model import Endpoint
 from schemas.datasets import with_role
 from schemas.model.dataset import Role
 from schemas.model.series import Series
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    row for family in (spot, wallet, usdm, coinm) for row in vars(family).values() if isinstance(row, Endpoint)
+    row for family in (spot, wallet, usdm, coinm, wallets) for row in vars(family).values() if isinstance(row, Endpoint)
 )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from connectors.binance.pools import Pool
 from schemas.model.dataset import Dataset
 from schemas.model.grid import INTERVALS
 
 Param = str | int | list[str] | None
+Printed = Mapping[str, msgspec.Raw]  # a row as it came, field by field
 
 
 class Security(StrEnum):
@@ -119,9 +122,22 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """A list that one answer holds whole: a snapshot, or the full state of things kept as versions."""
+class Pages:
+    """A list in pages numbered from 1, which mean something only together."""
 
+    id: str  # the field that tells two rows apart
+    page: str = "current"
+    limit: str = "size"
+    rows: int = 100  # of a full page
+    total: str = "total"  # the field of an answer that says how many rows there are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A list that is asked for whole: a snapshot, or the full state of things kept as versions."""
+
+    pages: Pages | None = None  # one answer holds the list where there are none
+    speaks_of: tuple[str, ...] = ()  # several series at once: values of the last column that names one, or `PREFIX*`
     by_name: int = 0  # up to so many symbols are asked for by name; 0: the list is never asked for in part
     groups: Groups | None = None
     idle: tuple[str, ...] = ()  # any number of things with such a status may vanish; most others at once is an error
@@ -188,6 +204,7 @@ class Endpoint:
     tells_limits: bool = False
     dataset: Dataset | None = None
     rows_at: str | None = None  # the name of the list inside an answer; a ledger may leave an empty one out
+    reshape: Callable[[Sequence[Printed]], Iterable[Mapping[str, Any]]] | None = None  # of the list, before it is read
     nested: str | None = None  # the list inside each row: its rows count, with the fields around as `parent.NAME`
     # Wire names are the columns' names in camelCase: the exceptions, or the columns in order of rows that are arrays.
     wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.simulator import Exchange, MovableClock, gateway
 from connectors.simulator.account.account_book import Book
-from connectors.simulator.endpoints import ledgers
+from connectors.simulator.endpoints import ledgers, wallets
 from connectors.simulator.endpoints.endpoint import Security
 from connectors.simulator.gateway import ENDPOINTS
 from connectors.simulator.market.intervals import DAY_MS
@@ -135,6 +135,7 @@ FREE = {
     "/fapi/v1/fundingRate",
     "/sapi/v1/asset/wallet/balance",
     *(ledger.path for ledger in ledgers.ENDPOINTS),
+    *(wallet.path for wallet in wallets.ENDPOINTS),
 }  # any may be left out
 
 
