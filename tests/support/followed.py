@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,24 @@ from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.lake import Lake
 from connectors.simulator import Cashflow, Life, serve
+from connectors.simulator.account.cashflow import earn, futures, margin, payments
+from connectors.simulator.account.cashflow import wallet as transfers
 from connectors.simulator.protocol.faults import AnyFault
 from schemas.config.flows import ACCOUNT_DATASETS
 from schemas.datasets import DATASETS
+from schemas.derived.queries import movements
 from schemas.model.dataset import Dataset, Kind
 
 DAY_MS = 86_400_000
+_LISTS = {
+    transfers: "transfers",
+    payments: "c2c_trades",
+    margin: "margin_loans",
+    futures: "income",
+    earn: "earn_rewards",
+}
+_KNOWN = {each.dataset for each in movements()}
+STORIES = {story: often for of, name in _LISTS.items() if name in _KNOWN for story, often in of.STORIES.items()}
 PAST_DAYS, BUSY = 60, 6
 TRADED = {"BTCUSDT": 3, "ETHUSDT": 2, "ETHBTC": 1}
 SETTLED_S = 15 * 60  # the frontier of a ledger stays ten minutes behind
@@ -74,7 +87,9 @@ async def follow(folder: Path, days: Sequence[int], faults: Mapping[int, Sequenc
     exchange = small_exchange(clock)
     since_ms = exchange.now_ms - PAST_DAYS * DAY_MS
     trading = Life(since_ms, stories_a_day=3, traded=TRADED, watched={})
-    exchange.add_account(UID, API_KEY, secret=SECRET, money=Cashflow(since_ms, busy=BUSY), orders=trading)
+    exchange.add_account(
+        UID, API_KEY, secret=SECRET, money=Cashflow(since_ms, busy=BUSY, stories=STORIES), orders=trading
+    )
     async with serve(exchange) as url:
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
@@ -100,12 +115,12 @@ class Books:
     def residuals(self) -> Residuals:
         """What balances changed by between two moments, less the movements, where that is not nothing."""
         found: Residuals = {}
-        for number, (before, after) in enumerate(zip(self.moments, self.moments[1:], strict=False), 1):
-            rows = self.connection.execute(_MOVED, [before.at, after.at]).fetchall()
-            moved = {(wallet, asset): amount for wallet, asset, amount in rows}
-            for place in {*before.held, *after.held, *moved}:
+        rows = self.connection.execute(_MOVED, [[moment.at for moment in self.moments]]).fetchall()
+        moved = {(number, wallet, asset): amount for number, wallet, asset, amount in rows}
+        for number, (before, after) in enumerate(pairwise(self.moments), 1):
+            for place in {*before.held, *after.held, *((wallet, asset) for _, wallet, asset in moved)}:
                 changed = after.held.get(place, Decimal(0)) - before.held.get(place, Decimal(0))
-                if residual := changed - moved.get(place, Decimal(0)):
+                if residual := changed - moved.get((number, *place), Decimal(0)):
                     found[number, *place] = residual
         return found
 
@@ -141,7 +156,10 @@ def _identity(dataset: Dataset) -> tuple[str, ...]:
     return dataset.identity if dataset.kind is Kind.VERSIONS else dataset.key
 
 
-_MOVED = "SELECT wallet, asset, sum(amount) FROM ledger WHERE time > ? AND time <= ? GROUP BY ALL"
+_MOVED = """
+SELECT len(list_filter(?::TIMESTAMPTZ[], lambda moment: moment < time)) AS number, wallet, asset, sum(amount)
+FROM ledger GROUP BY ALL
+"""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def _rows(exchange: Exchange, path: str, uid: int = UID) -> list[dict[str, Any]]
 
 
 def test_no_wallet_ever_gave_what_it_had_not() -> None:
-    """Month by month, nothing but debts and what futures lost is below zero, also where orders take from the same money."""
+    """Month by month, nothing but debts is below zero, also where orders take from the same money."""
     clock = MovableClock(NOW_S - 300 * 86_400)
     exchange = Exchange(clock=clock)
     began_ms = exchange.now_ms
@@ -57,6 +58,10 @@ AWKWARD: dict[str, Callable[[Exchange], Iterator[bool]]] = {
     "dividends taken back": lambda exchange: (
         row.get("direction") == -1 for row in _rows(exchange, "asset/assetDividend")
     ),
+    "numbers beyond 64 bits": lambda exchange: (
+        int(row["orderNumber"]) >= 2**64 for row in _rows(exchange, "c2c/orderMatch/listUserOrderHistory")
+    ),
+    "times as text": lambda exchange: (" " in row["applyTime"] for row in _rows(exchange, "capital/withdraw/history")),
     "conversions that came to nothing": lambda exchange: (
         row["orderStatus"] == "FAIL" for row in _rows(exchange, "convert/tradeFlow")
     ),
@@ -73,6 +78,30 @@ def test_a_distribution_gives_its_number_to_several_rows(lived: Exchange) -> Non
     """The tranId of dividends is no key (C9)."""
     rows = _rows(lived, "asset/assetDividend")
     assert len({row["tranId"] for row in rows}) < len({row["id"] for row in rows}) == len(rows)
+
+
+def test_income_repeats_its_numbers(lived: Exchange) -> None:
+    """Profit and commission share a tranId across types, and rows may agree in everything (C9, D6)."""
+    rows = _rows(lived, "/fapi/v1/income")
+    kinds: defaultdict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        kinds[row["tranId"]].add(row["incomeType"])
+    trades = {row["tradeId"] for row in rows if row["incomeType"] == "REALIZED_PNL"}
+    assert {f"90031{trade}" for trade in trades} <= {str(number) for number in kinds}
+    counted = Counter(tuple(sorted(row.items())) for row in rows)
+    assert max(counted.values()) == 2
+
+
+def test_a_movement_stands_in_several_ledgers(lived: Exchange) -> None:
+    """A transfer to futures or margin is told of by their ledgers as well, under the same number (C10)."""
+    moved = {row["tranId"]: row["type"] for row in _rows(lived, "asset/transfer") if row["status"] != "FAILED"}
+    for path, name, number in (
+        ("/fapi/v1/income", "UMFUTURE", "tranId"),
+        ("/dapi/v1/income", "CMFUTURE", "tranId"),
+        ("margin/transfer", "MARGIN", "txId"),
+    ):
+        told = [int(row[number]) for row in _rows(lived, path) if row.get("incomeType", "TRANSFER") == "TRANSFER"]
+        assert {each for each, kind in moved.items() if name in kind} <= set(told)
 
 
 def test_states_change_for_days() -> None:

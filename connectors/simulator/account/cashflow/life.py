@@ -11,7 +11,7 @@ import numpy as np
 
 from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
-from connectors.simulator.account.cashflow import wallet
+from connectors.simulator.account.cashflow import earn, futures, margin, payments, wallet
 from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.market.random_field import key_of, uniform
@@ -20,7 +20,13 @@ _SEASON_DAYS = 91
 _DICE = 24  # numbers a story may use
 _OPENED_MS = int(datetime(2022, 11, 1, tzinfo=UTC).timestamp()) * 1000
 
-STORIES: dict[Callable[[MoneyScene], Story], float] = {**wallet.STORIES}
+STORIES: dict[Callable[[MoneyScene], Story], float] = {
+    **wallet.STORIES,
+    **payments.STORIES,
+    **earn.STORIES,
+    **margin.STORIES,
+    **futures.STORIES,
+}
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.cashflow import futures, margin
 from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene, text_time
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS
@@ -157,9 +158,34 @@ def _transfer(scene: MoneyScene) -> Story:
     }
     legs = [Leg(_WALLETS[source], asset, -amount), Leg(_WALLETS[target], asset, amount)]
     scene.move([] if fails else legs, Filed(TRANSFERS, row, kind))
+    if not fails:
+        _witnessed(scene, row, _WALLETS[source], -amount)
+        _witnessed(scene, row, _WALLETS[target], amount)
     if pends and not fails:
         yield scene.in_minutes(20)
         row.update(status="CONFIRMED")
+
+
+def _witnessed(scene: MoneyScene, transfer: Mapping[str, Any], wallet: str, amount: Decimal) -> None:
+    """The ledgers of margin and futures tell of a transfer as well, each from its own side."""
+    asset, number = transfer["asset"], transfer["tranId"]
+    if wallet == "margin":
+        ends = ("SPOT", "CROSS_MARGIN") if amount > 0 else ("CROSS_MARGIN", "SPOT")
+        row = {
+            "amount": f"{abs(amount):f}",
+            "asset": asset,
+            "status": "CONFIRMED",
+            "timestamp": scene.now_ms,
+            "txId": number,
+            "type": "ROLL_IN" if amount > 0 else "ROLL_OUT",
+            "transFrom": ends[0],
+            "transTo": ends[1],
+        }
+        scene.file(margin.TRANSFERS, row)
+        margin.file_flow(scene, None, asset, "TRANSFER", amount, [], number)
+    elif wallet in ("usdm", "coinm"):
+        path = futures.USDM if wallet == "usdm" else futures.COINM
+        scene.file(path, futures.income_row(scene, path, "TRANSFER", amount, number, asset))
 
 
 def _dividend(scene: MoneyScene) -> Story:
