@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.endpoints.model import Bound, Endpoint, Param
+from connectors.binance.endpoints.model import Bound, Endpoint, Inside, Param, Windows
 from connectors.binance.errors import Mismatched, Unreadable
 from schemas.model.fields import DECIMALS, Column
 
@@ -32,6 +32,24 @@ def held(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any], param
             _hold(rows, endpoint, name, asked)
     rows = plausible(rows, endpoint)
     return rows if endpoint.page_limit else _each_once(rows, endpoint, constants)
+
+
+def refuse_short(rows: pa.Table, endpoint: Endpoint, total: int | None, params: Mapping[str, Param]) -> None:
+    """Mismatched when an answer holds fewer rows than belong on it by the total that it tells itself."""
+    before = _before(endpoint, params)
+    if total is not None and rows.num_rows < min(total - before, endpoint.page_limit):
+        raise _mismatched(endpoint, f"says that its list has {total} rows, and returned {rows.num_rows} after {before}")
+
+
+def _before(endpoint: Endpoint, params: Mapping[str, Param]) -> int:
+    """How many rows of a list come before the page that is asked for."""
+    match endpoint.walk:
+        case Windows(inside=Inside.PAGES, page=name):
+            return (int(str(params[name])) - 1) * endpoint.page_limit
+        case Windows(inside=Inside.OFFSET, page=name):
+            return int(str(params[name]))
+        case _:
+            return 0
 
 
 def plausible(rows: pa.Table, endpoint: Endpoint) -> pa.Table:

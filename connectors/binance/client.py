@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 from yarl import URL
 
-from connectors.binance.answers import held
+from connectors.binance.answers import held, refuse_short
 from connectors.binance.budget import Budget
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import Refused, decode, decode_readable
@@ -39,7 +39,7 @@ from connectors.binance.errors import (
 )
 from connectors.binance.key_watch import KeyWatch
 from connectors.binance.keys import KeyPair, Secret
-from connectors.binance.replies import code_in, minute_limit, server_time, weight_in
+from connectors.binance.replies import code_in, minute_limit, server_time, total_in, weight_in
 from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
@@ -184,11 +184,17 @@ class Client:
         self, read: Reader, endpoint: Endpoint, constants: Constants, params: Mapping[str, Param]
     ) -> tuple[pa.Table, list[Refused]]:
         """The rows of an answer that agrees with its question: one that does not may be an accident on the way."""
-        rows, refused = read(await self._list(endpoint, params), endpoint, constants)
-        with suppress(Mismatched):
+
+        async def ask() -> tuple[pa.Table, list[Refused]]:
+            body = await self._list(endpoint, params)
+            rows, refused = read(body, endpoint, constants)
+            if endpoint.total is not None:
+                refuse_short(rows, endpoint, total_in(body, endpoint.total), params)
             return held(rows, endpoint, constants, params), refused
-        rows, refused = read(await self._list(endpoint, params), endpoint, constants)
-        return held(rows, endpoint, constants, params), refused
+
+        with suppress(Mismatched):
+            return await ask()
+        return await ask()
 
     async def _list(self, endpoint: Endpoint, params: Mapping[str, Param]) -> bytes:
         """The answer that holds a list, or all its pages as one."""

@@ -25,6 +25,7 @@ from connectors.binance.endpoints.model import Endpoint, Unset, Windows
 from connectors.binance.errors import Unreadable
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME, Column
 from schemas.model.instants import micros
+from schemas.model.personal import is_personal
 
 REST = "extra"  # the column that takes every field no other column knows
 _SHOWN = 60
@@ -119,6 +120,8 @@ def _printed(body: bytes, endpoint: Endpoint, constants: frozenset[str]) -> tupl
         misfits = _without_misfits(printed, endpoint)
         known = frozenset(row.__struct_encode_fields__)
         fields = _rows(body, endpoint, dict[str, msgspec.Raw])
+        if isinstance(endpoint.walk, Windows):
+            fields = [_impersonal(one, known) for one in fields]
         printed[REST] = [_rest(one, known - misfits.get(place, set())) for place, one in enumerate(fields)]
     return printed, len(rows)
 
@@ -130,11 +133,12 @@ def _without_misfits(printed: dict[str, Values], endpoint: Endpoint) -> dict[int
     for column in dataset.columns:
         if column.name in printed and dataset.may_misfit(column):
             values, expected = printed[column.name], _WIRE_TYPES[column.type.name]
+            if expected is str and isinstance(endpoint.walk, Windows):
+                values = _as_texts(values)
             places = [place for place, value in enumerate(values) if not _is(value, expected)]
             for place in places:
                 misfits.setdefault(place, set()).add(wire[column.name])
-            if places:
-                printed[column.name] = [value if _is(value, expected) else None for value in values]
+            printed[column.name] = [value if _is(value, expected) else None for value in values] if places else values
     return misfits
 
 
@@ -154,29 +158,35 @@ def _printed_rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
     if endpoint.rows_at is not None and endpoint.nested is not None:
         return msgspec.json.decode(_unnested(body, endpoint.rows_at, endpoint.nested), type=list[row])
     if endpoint.rows_at is not None:
-        envelope = msgspec.json.decode(body, type=_envelope(endpoint.rows_at, row, isinstance(endpoint.walk, Windows)))
-        return envelope.rows  # type: ignore[no-any-return]
+        return _inside(body, endpoint.rows_at, row, isinstance(endpoint.walk, Windows))
     if body.lstrip().startswith(b"{"):
         return [msgspec.json.decode(body, type=row)]
     return msgspec.json.decode(body, type=list[row])
 
 
+def _inside(body: bytes, rows_at: str, row: Any, may_lack_it: bool) -> list[Any]:
+    """The list at a path of names such as `data.rows`."""
+    *outer, name = rows_at.split(".")
+    for one in outer:
+        body = bytes(msgspec.json.decode(body, type=_envelope(one, msgspec.Raw, may_lack_it)).inner or b"{}")
+    return msgspec.json.decode(body, type=_envelope(name, list[row], may_lack_it)).inner or []
+
+
 @cache
-def _envelope(rows_at: str, row: Any, may_lack_it: bool) -> Any:
+def _envelope(name: str, inner: Any, may_lack_it: bool) -> Any:
     """The object around a list. The lists of movements are left out where they are empty; no other may be."""
-    rows: tuple[str, Any] | tuple[str, Any, Any] = ("rows", list[row])
-    if may_lack_it:
-        rows = (*rows, msgspec.field(default_factory=list))
-    return msgspec.defstruct("Envelope", [rows], rename={"rows": rows_at})
+    optional = inner if inner is msgspec.Raw else inner | None
+    field = ("inner", optional, None) if may_lack_it else ("inner", inner)
+    return msgspec.defstruct("Envelope", [field], rename={"inner": name})
 
 
 def _unnested(body: bytes, rows_at: str, nested: str) -> bytes:
     """The inner rows as one array, each with the fields of the row around it as `parent.NAME`."""
-    envelope = msgspec.json.decode(body, type=_envelope(rows_at, dict[str, msgspec.Raw], may_lack_it=True))
+    outers = _inside(body, rows_at, dict[str, msgspec.Raw], may_lack_it=True)
     return msgspec.json.encode(
         [
             {**{f"parent.{name}": value for name, value in outer.items() if name != nested}, **inner}
-            for outer in envelope.rows
+            for outer in outers
             for inner in msgspec.json.decode(outer.get(nested, b"null"), type=list[dict[str, msgspec.Raw]])
         ]
     )
@@ -205,8 +215,8 @@ def _wire(endpoint: Endpoint) -> Mapping[str, str]:
 
 def _field(column: Column, endpoint: Endpoint) -> tuple[str, Any] | tuple[str, Any, Any]:
     wire_type: Any = _WIRE_TYPES[column.type.name]
-    if wire_type is int and isinstance(endpoint.walk, Windows):
-        wire_type = int | str  # ledgers return some times and ids as text
+    if column.type in {TIME, ID, TEXT} and isinstance(endpoint.walk, Windows):
+        wire_type = int | str  # ledgers return some times and ids as text, and others of a kind as numbers
     if not column.nullable:
         return column.name, wire_type
     return column.name, wire_type if wire_type is msgspec.Raw else wire_type | None, None
@@ -215,6 +225,11 @@ def _field(column: Column, endpoint: Endpoint) -> tuple[str, Any] | tuple[str, A
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))
+
+
+def _impersonal(fields: Mapping[str, msgspec.Raw], known: frozenset[str]) -> Mapping[str, msgspec.Raw]:
+    """The fields of a row, of which those that no column knows speak of nobody else."""
+    return {name: value for name, value in fields.items() if name in known or not is_personal(name, bytes(value))}
 
 
 def _rest(fields: Mapping[str, msgspec.Raw], known: frozenset[str]) -> msgspec.Raw | None:
@@ -253,10 +268,16 @@ def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
             return pa.array([_compact(value) for value in values], EXTRA.arrow)
         case kind if kind is ID:
             return _whole(column, _numbers(column, values, endpoint), kind.arrow, endpoint)
-        case kind if kind is TEXT and column.nullable and isinstance(endpoint.walk, Windows):
-            return pa.array([value or None for value in values], kind.arrow)
+        case kind if kind is TEXT and isinstance(endpoint.walk, Windows):
+            texts = _as_texts(values)
+            return pa.array([text or None for text in texts] if column.nullable else texts, kind.arrow)
         case kind:
             return _whole(column, values, kind.arrow, endpoint)
+
+
+def _as_texts(values: Values) -> Values:
+    """Texts, of which some are printed as numbers: an id is either, and may have more digits than ID holds."""
+    return [str(value) if type(value) is int else value for value in values]
 
 
 def _numbers(column: Column, values: Values, endpoint: Endpoint) -> Values:

@@ -198,7 +198,7 @@ def error_from(
     )
     meaning = f"{advice.meaning}{_address_seen(text)}" if advice.meaning else text
     return advice.kind(
-        _sentence(status, code, f"{endpoint.name} {asked}".rstrip(), meaning),
+        _sentence(status, _told_code(told.code), f"{endpoint.name} {asked}".rstrip(), meaning),
         advice.way_out,
         path=endpoint.path,
         status=status,
@@ -217,6 +217,12 @@ def is_error(told_code: object) -> bool:
 def _number(told_code: object) -> int | None:
     """A code as the exchange has them; any other number is none of its own, and may be too long to keep."""
     return told_code if type(told_code) is int and abs(told_code) <= _LARGEST_CODE else None
+
+
+def _told_code(told_code: object) -> object:
+    """The code for people: some lists have texts of digits."""
+    is_text = isinstance(told_code, str) and re.fullmatch(r"[\w-]{1,20}", told_code)
+    return told_code if is_text else _number(told_code)
 
 
 def _told(body: bytes) -> _Told:
@@ -240,7 +246,7 @@ def _advice(status: int, code: int | None, text: str) -> Advice:
     return _STRANGE if 400 <= status < 500 else _RETRY  # noqa: PLR2004 - HTTP
 
 
-def _sentence(status: int, code: int | None, asked: str, meaning: str) -> str:
+def _sentence(status: int, code: object, asked: str, meaning: str) -> str:
     number = f"HTTP {status}" if code is None else f"HTTP {status}, code {code}"
     return f"The exchange answered {asked} with {number}{': ' if meaning else ''}{meaning.rstrip('.')}."
 

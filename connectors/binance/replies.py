@@ -64,6 +64,15 @@ def code_in(body: bytes) -> object:
     return None
 
 
+def total_in(body: bytes, path: str) -> int | None:
+    """How many rows a whole list has, at a path of names such as `data.total`; None where the answer does not say."""
+    at = msgspec.Raw(body)
+    for name in path.split("."):
+        at = msgspec.json.decode(at, type=dict[str, msgspec.Raw]).get(name, msgspec.Raw(b""))
+    text = bytes(at).strip(b'"').decode()
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
 def weight_in(header: str) -> int | None:
     """The number in a used-weight header; None for what no minute can hold."""
     return int(header) if re.fullmatch(r"[0-9]{1,9}", header) else None

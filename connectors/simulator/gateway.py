@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from email.utils import formatdate
+from importlib import import_module
+from pkgutil import iter_modules
 from urllib.parse import unquote
 
+from connectors.simulator import endpoints
 from connectors.simulator.account.signatures import check_signed, parameters_sent
-from connectors.simulator.endpoints import coinm, ledgers, orders, spot, usdm, wallets
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.faults import Fault
@@ -16,7 +18,9 @@ from connectors.simulator.protocol.messages import HTML, Answer, Asked, Seen
 from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
 
 ENDPOINTS = {
-    (row.method, row.path): row for family in (spot, orders, ledgers, usdm, coinm, wallets) for row in family.ENDPOINTS
+    (row.method, row.path): row
+    for module in iter_modules(endpoints.__path__)
+    for row in getattr(import_module(f"{endpoints.__name__}.{module.name}"), "ENDPOINTS", ())
 }
 _UNITS = {"MILLISECOND": False, "millisecond": False, "MICROSECOND": True, "microsecond": True}
 _NOT_FOUND = b"<html><body>404 Not found</body></html>"

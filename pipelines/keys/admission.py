@@ -117,4 +117,5 @@ def _last_hour(endpoint: Endpoint, walk: Windows, now_ms: int) -> dict[str, Para
         params[walk.limit] = endpoint.page_limit
     if walk.inside is Inside.PAGES:
         params[walk.page] = 1
-    return params | {fan_out.param: next(iter(fan_out.values.values())) for fan_out in walk.fan_out}
+    fan_outs = {fan_out.param: next(iter(fan_out.values.values())) for fan_out in walk.fan_out}
+    return {**params, **walk.fixed, **fan_outs}

@@ -23,6 +23,7 @@ from pipelines.pull.ledger_series import Questions, questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
 from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.rows import with_instants
+from schemas.model.dataset import ORDINAL
 from schemas.model.errors import Problem
 from schemas.model.series import Series
 
@@ -87,7 +88,8 @@ class LedgerPull:
             return Answered(window, ())
         pages = await self._pages(window)
         rows = [row for page in pages for row in with_instants(page)]
-        self._refuse_contradictions(rows)
+        if not self.endpoint.feeds.counted:
+            self._refuse_contradictions(rows)
         return Answered(window, rows)
 
     async def _pages(self, window: LedgerWindow) -> list[pa.Table]:
@@ -133,6 +135,8 @@ class LedgerPull:
         of = {**self.endpoint.constants, **series.values}
         known: dict[str, Any] = {name: value for name, value in of.items() if name not in returned}
         known |= {"version": 0, "gone_since": None, "seen_at": 0}
+        if self.endpoint.feeds.counted:
+            known[ORDINAL] = 0
         rows = await self.session.client.rows(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
         return rows

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain, count
 from operator import or_
 from typing import Any
 
@@ -15,8 +17,8 @@ from connectors.lake import Lake
 from pipelines.pull.ledger_windows import LedgerWindow
 from pipelines.store.filters import between, within
 from pipelines.store.news import News, commit_news
-from pipelines.store.rows import last_by_identity, rows_of
-from schemas.model.dataset import Dataset
+from pipelines.store.rows import as_json, last_by_identity, rows_of
+from schemas.model.dataset import ORDINAL, Dataset
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
@@ -79,6 +81,8 @@ def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.
     """The rows of a series that lie in these windows, or have the key of one that came."""
     time, id_ = str(dataset.cursor), dataset.identity[-1]
     inside = [between(time, one.window.ask_since, one.window.until) for one in answers]
+    if time in dataset.identity:
+        return within([series]) & reduce(or_, inside)
     ids = sorted({row[id_] for one in answers for row in one.rows})
     returned = pc.field(id_).isin(pa.array(ids, dataset.schema.field(id_).type))
     return within([series]) & (reduce(or_, inside) | returned)
@@ -87,7 +91,8 @@ def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.
 def _news(dataset: Dataset, answer: Answered, stored: dict[Key, Row], now: int) -> list[Row]:
     """The new versions that one window gives; `stored` takes them up."""
     time, window = str(dataset.cursor), answer.window
-    returned = {dataset.identity_of(row): row for row in answer.rows}
+    rows = _numbered(dataset, answer.rows, stored) if dataset.counted else answer.rows
+    returned = {dataset.identity_of(row): row for row in rows}
     inside = [key for key, row in stored.items() if window.ask_since <= row[time] < window.until]
     news = [
         _version(row, stored.get(key), None, now)
@@ -97,16 +102,47 @@ def _news(dataset: Dataset, answer: Answered, stored: dict[Key, Row], now: int) 
     news += [
         _version(stored[key], stored[key], now, now)
         for key in inside
-        if key not in returned and stored[key]["gone_since"] is None
+        if key not in returned and not _is_gone(stored[key])
     ]
     stored.update((dataset.identity_of(row), row) for row in news)
     return news
 
 
+def _numbered(dataset: Dataset, rows: Iterable[Row], stored: Mapping[Key, Row]) -> list[Row]:
+    """Rows without a name of their own under the ordinals of those that are stored: counts are matched, not sets."""
+    ordinals, groups = defaultdict[Key, dict[int, Row]](dict), defaultdict[Key, list[Row]](list)
+    for (*key, ordinal), row in stored.items():
+        ordinals[tuple(key)][ordinal] = row
+    for row in sorted(rows, key=as_json):
+        groups[dataset.identity_of(row)[:-1]].append(row)
+    return [row for key, group in groups.items() for row in _matched(group, ordinals[key])]
+
+
+def _matched(group: Iterable[Row], stored: Mapping[int, Row]) -> Iterator[Row]:
+    """Rows that agree in their key: each is the stored one that it equals, else one that is left over, else new."""
+    left, others = dict(stored), list[Row]()
+    for row in group:
+        same = min(((_is_gone(left[each]), each) for each in left if _agree(row, left[each])), default=None)
+        if same is None:
+            others.append(row)
+        else:
+            del left[same[1]]
+            yield {**row, ORDINAL: same[1]}
+    changed = sorted(each for each in left if not _is_gone(left[each]))
+    for row, ordinal in zip(others, chain(changed, count(max(stored, default=0) + 1)), strict=False):
+        yield {**row, ORDINAL: ordinal}
+
+
+def _is_gone(row: Row) -> bool:
+    return row["gone_since"] is not None
+
+
+def _agree(row: Row, before: Row) -> bool:
+    return all(value == before[name] for name, value in row.items() if name not in {*_OF_THE_VERSION, ORDINAL})
+
+
 def _differs(row: Row, before: Row) -> bool:
-    return before["gone_since"] is not None or any(
-        value != before[name] for name, value in row.items() if name not in _OF_THE_VERSION
-    )
+    return _is_gone(before) or not _agree(row, before)
 
 
 def _version(row: Row, before: Row | None, gone_since: int | None, now: int) -> Row:

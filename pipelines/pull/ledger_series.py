@@ -38,10 +38,11 @@ def isolated_pairs(lake: Lake, account: str) -> list[str]:
 def _question(
     endpoint: Endpoint, account: str, values: Collection[tuple[str, str | None]]
 ) -> tuple[Series, dict[str, str]]:
-    fan_outs = endpoint.walked(Windows).fan_out
+    walk = endpoint.walked(Windows)
+    fan_outs = walk.fan_out
     columns = {fan_out.column: value for fan_out, (value, _) in zip(fan_outs, values, strict=True)}
     sent = {fan_out.param: sent for fan_out, (_, sent) in zip(fan_outs, values, strict=True) if sent is not None}
-    return Series.of(endpoint.feeds, account=account, **endpoint.constants, **columns), sent
+    return Series.of(endpoint.feeds, account=account, **endpoint.constants, **columns), {**walk.fixed, **sent}
 
 
 def _of_series(table: Table, account: str) -> Iterator[str]:

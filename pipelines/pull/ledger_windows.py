@@ -55,15 +55,15 @@ def _windows(
     endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int
 ) -> Iterator[LedgerWindow]:
     walk, settles_us = endpoint.walked(Windows), _microseconds(endpoint.feeds.settles)
-    kept_us = _microseconds(walk.kept)
-    reachable = _whole_ms(max(BEGINNING_US, now - kept_us if kept_us else 0))
+    begins = micros(walk.begins) if walk.begins else BEGINNING_US
+    reachable = _whole_s(max(begins, now - _microseconds(walk.kept) if walk.kept else 0))
     since, until = series.bound("since", bounds), series.bound("until", bounds)
     begin = reachable if wanted is None else wanted
-    end = _whole_ms(now - LAG_US)
+    end = _whole_s(now - LAG_US)
     if since is None or until is None:
         yield from _cut(walk, series, begin, end, reachable)
         return
-    yield from _cut(walk, series, max(since, until - settles_us), end, reachable, attached=until)
+    yield from _cut(walk, series, _whole_s(max(since, until - settles_us)), end, reachable, attached=until)
     if begin < since:
         yield from _cut(walk, series, begin, since, reachable, backward=True)
 
@@ -92,5 +92,6 @@ def _microseconds(length: timedelta | None) -> int:
     return 0 if length is None else length_us(length)
 
 
-def _whole_ms(instant: int) -> int:
-    return instant // 1000 * 1000
+def _whole_s(instant: int) -> int:
+    """Some lists are printed in seconds: a window that began within one would miss what happened in the rest of it."""
+    return instant // SECOND_US * SECOND_US

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from schemas.datasets.account import ACCOUNT
 from schemas.model.cursor import TIME_COVERAGE
-from schemas.model.dataset import Dataset, Kind, States
+from schemas.model.dataset import ORDINAL, Dataset, Kind, States
 from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
 
 _STATE = (
@@ -28,18 +28,22 @@ def ledger(
     settles: timedelta,
     of: tuple[str, ...] = (),
     states: tuple[States, ...] = (),
+    counted: bool = False,
 ) -> Dataset:
     """A list of an account's movements: `key` names one of them, and after `settles` it no longer changes.
 
-    `of` names the columns that are asked for one value at a time; each value is a series of its own. `states` says
-    which words mean that a movement took place; `schemas/ledger` has the movements.
+    `of` names the columns that are asked for one value at a time, or from one endpoint each; each value is a series of
+    its own. `states` says which words mean that a movement took place; `schemas/ledger` has the movements. Where the
+    exchange gives no id, rows are `counted`: by the key, which has their time, and their place among those that agree
+    in it.
     """
     series = ("account", *of)
+    ordinal = (Column(ORDINAL, ID, "1, 2, 3, ... among rows that agree in the rest of the key"),) if counted else ()
     return Dataset(
         name=name,
         doc=doc,
-        columns=(ACCOUNT, *columns, *_STATE),
-        key=(*series, *key, "version"),
+        columns=(ACCOUNT, *columns, *ordinal, *_STATE),
+        key=(*series, *key, *(column.name for column in ordinal), "version"),
         kind=Kind.VERSIONS,
         series=series,
         cursor=time,
@@ -51,7 +55,7 @@ def ledger(
     )
 
 
-_ASSET = Column("asset", TEXT, "such as BNB")
+ASSET = Column("asset", TEXT, "such as BNB")
 _NETWORK = Column("network", TEXT, "the chain, such as ETH", null="where the exchange does not say")
 _TX_ID = Column("tx_id", TEXT, "on the chain", null="until there is one")
 _ADDRESS = Column("address", TEXT, "on the chain")
@@ -64,7 +68,7 @@ DEPOSITS = ledger(
     "deposits",
     "Everything paid in over a chain or from another account of the exchange, in every state it was seen in.",
     Column("deposit_id", TEXT, "given by the exchange"),
-    _ASSET,
+    ASSET,
     Column("amount", FINE, "credited"),
     _NETWORK,
     Column("status", ID, "0 pending, 1 success, 2 rejected, 6 credited but locked, 7 wrong, 8 to be confirmed by you"),
@@ -86,7 +90,7 @@ WITHDRAWALS = ledger(
     "withdrawals",
     "Everything paid out, in every state it was seen in; the balance falls by amount and transaction_fee.",
     Column("withdrawal_id", TEXT, "given by the exchange"),
-    _ASSET,
+    ASSET,
     Column("amount", FINE, "sent, the fee not included"),
     Column("transaction_fee", FINE, "kept by the exchange, in the same asset"),
     _NETWORK,
@@ -109,7 +113,7 @@ DIVIDENDS = ledger(
     "dividends",
     "Airdrops, rewards and other distributions.",
     Column("dividend_id", ID, "given by the exchange"),
-    _ASSET,
+    ASSET,
     Column("amount", FINE, "distributed; `direction` says which way", signed=True),
     Column("div_time", TIME, "when it was distributed"),
     Column("en_info", TEXT, "what it was", null="where the exchange does not say"),
@@ -126,7 +130,7 @@ TRANSFERS = ledger(
     "Movements between the account's own wallets; only CONFIRMED ones moved anything.",
     Column("type", TEXT, "from where to where, such as MAIN_UMFUTURE"),
     Column("tran_id", ID, "given by the exchange"),
-    _ASSET,
+    ASSET,
     Column("amount", FINE, "moved"),
     Column("status", TEXT, "PENDING, CONFIRMED or FAILED"),
     Column("timestamp", TIME, "when it was made"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import fill
 
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks, movements, views
@@ -12,6 +13,7 @@ from schemas.derived.view_columns import Columns, view_columns
 from schemas.model import fields
 from schemas.model.dataset import MONTH, Dataset, Kind
 from schemas.model.fields import FieldType
+from schemas.model.personal import RULE
 
 _HEAD = """# Datasets
 
@@ -20,6 +22,7 @@ Generated from `schemas/` by `python -m schemas.derived.docs > DATASETS.md`; do 
 Each dataset is a Delta table in the lake's folder and a view of its name in `binlake query`. Instants are UTC. Column
 names are the exchange's in snake_case. A column that may be NULL says what NULL means; no other is ever NULL. Cursor
 fields are what the log of a table remembers of each series; the view `bounds` shows them.
+
 """
 
 _KINDS = {
@@ -48,7 +51,14 @@ _TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]
 
 def datasets_md() -> str:
     """The page: types, every dataset with its columns, views, checks."""
-    sections = [_HEAD, _types(), *map(_dataset, DATASETS.values()), _ledger(), _views(), _checks()]
+    sections = [
+        _HEAD + fill(RULE, 120) + "\n",
+        _types(),
+        *map(_dataset, DATASETS.values()),
+        _ledger(),
+        _views(),
+        _checks(),
+    ]
     return "\n".join(sections)
 
 

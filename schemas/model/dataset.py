@@ -18,6 +18,7 @@ from schemas.model.fields import FLAG, ID, TEXT, Column
 from schemas.model.instants import length_us
 
 MONTH = "month"
+ORDINAL = "ordinal"  # tells rows apart that agree in all else they could be named by
 
 
 class Kind(StrEnum):
@@ -137,6 +138,11 @@ class Dataset:
     def identity_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """Which thing a row is a version of."""
         return tuple(row[name] for name in self.identity)
+
+    @property
+    def counted(self) -> bool:
+        """Whether its rows have no name of their own, so that equal ones count."""
+        return ORDINAL in self.key
 
     @property
     def version(self) -> str:

@@ -36,7 +36,7 @@ POOL_REWARDS = ledger(
 """,
     "connectors/binance/endpoints/wallet.py": """
 _POOLS = FanOut(param="poolType", column="pool", values={"btc": "BTC", "eth": "ETH"})
-POOL_REWARDS = _ledger(
+POOL_REWARDS = ledger(
     "pool/rewards",
     ledgers.POOL_REWARDS,
     Windows(days=30, inside=Inside.PAGES, limit="size", page="current", fan_out=(_POOLS,)),
@@ -46,8 +46,8 @@ POOL_REWARDS = _ledger(
 )
 """,
     "connectors/simulator/endpoints/ledgers.py": """
-_ROW = {"size": "size", "page": "current", "of": "poolType", "wrapped": _with_total}
-ENDPOINTS += (_ledger("pool/rewards", "paidTime", days=30, most=100, usual=10, **_ROW),)
+_ROW = {"size": "size", "page": "current", "of": "poolType", "wrapped": with_total}
+ENDPOINTS += (ledger("pool/rewards", "paidTime", days=30, most=100, usual=10, **_ROW),)
 """,
 }
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 
-from connectors.binance.endpoints import coinm, spot, usdm, wallet, wallets
+from connectors.binance.endpoints import coinm, spot, usdm
 from connectors.binance.endpoints.model import Endpoint
 from schemas.datasets import with_role
 from schemas.model.dataset import Role
 from schemas.model.series import Series
 
+_FIRST = ("spot", "wallet")  # as a reader meets them; other modules follow by name
+
+
+def _modules() -> Iterator[ModuleType]:
+    """The modules beside this file: an endpoint that stands there may be asked."""
+    found = {module.name for module in iter_modules(__path__)}
+    return (import_module(f"{__name__}.{name}") for name in (*_FIRST, *sorted(found - {*_FIRST})))
+
+
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    row for family in (spot, wallet, usdm, coinm, wallets) for row in vars(family).values() if isinstance(row, Endpoint)
+    dict.fromkeys(row for module in _modules() for row in vars(module).values() if isinstance(row, Endpoint))
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -179,6 +179,8 @@ class Windows:
     fan_out: tuple[FanOut, ...] = ()  # each combination of their values is a series of its own
     kept: timedelta | None = None  # what is older the exchange does not return
     unit_ms: int = 1  # the times of rows are cut to it, so that no window is split into less
+    begins: datetime | None = None  # nor what is from before this
+    fixed: Mapping[str, str] = field(default_factory=dict)  # parameters that are always sent
     apart: FanOut | None = None  # asks for the rows of one unit in parts, where they are more than an answer holds
     counted_by: str | None = None  # of nested rows, the column whose different values fill an answer
 
@@ -203,8 +205,9 @@ class Endpoint:
     constants: Mapping[str, str] = field(default_factory=dict)  # columns that follow from the path
     tells_limits: bool = False
     dataset: Dataset | None = None
-    rows_at: str | None = None  # the name of the list inside an answer; a ledger may leave an empty one out
+    rows_at: str | None = None  # the list inside an answer, such as `data.rows`; a ledger may leave an empty one out
     reshape: Callable[[Sequence[Printed]], Iterable[Mapping[str, Any]]] | None = None  # of the list, before it is read
+    total: str | None = None  # where an answer says how many rows the whole list has
     nested: str | None = None  # the list inside each row: its rows count, with the fields around as `parent.NAME`
     # Wire names are the columns' names in camelCase: the exceptions, or the columns in order of rows that are arrays.
     wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)

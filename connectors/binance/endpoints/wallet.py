@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from connectors.binance.endpoints.model import Bound, Endpoint, FanOut, Holds, Inside, Security, Windows
-from connectors.binance.pools import sapi_by_ip, sapi_by_uid
+from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Security, Windows
+from connectors.binance.endpoints.sapi import ledger
+from connectors.binance.pools import sapi_by_ip
 from schemas.datasets import ledgers
-from schemas.model.dataset import Dataset
 
 _MONTH = timedelta(days=30)
-
-
-def _ledger(path: str, dataset: Dataset, walk: Windows, *, by_uid: bool = False, **row: Any) -> Endpoint:
-    path = f"/sapi/v1/{path}"
-    pool = (sapi_by_uid if by_uid else sapi_by_ip)(path)
-    name = path.removeprefix("/sapi/v1/")
-    held = {walk.start: Holds(str(dataset.cursor), Bound.FROM), walk.end: Holds(str(dataset.cursor), Bound.UP_TO)}
-    held |= {fan_out.param: Holds(fan_out.column) for fan_out in walk.fan_out if fan_out.returned}
-    return Endpoint(
-        name=name,
-        path=path,
-        pool=pool,
-        family="wallet",
-        security=Security.SIGNED,
-        dataset=dataset,
-        walk=walk,
-        held=held,
-        **row,
-    )
 
 
 API_RESTRICTIONS = Endpoint(
@@ -49,7 +29,7 @@ WALLET_BALANCES = Endpoint(
     security=Security.SIGNED,
 )
 
-DEPOSITS = _ledger(
+DEPOSITS = ledger(
     "capital/deposit/hisrec",
     ledgers.DEPOSITS,
     Windows(days=89, inside=Inside.OFFSET, page="offset"),
@@ -57,7 +37,7 @@ DEPOSITS = _ledger(
     wire={"deposit_id": "id", "asset": "coin"},
 )
 
-WITHDRAWALS = _ledger(
+WITHDRAWALS = ledger(
     "capital/withdraw/history",
     ledgers.WITHDRAWALS,
     Windows(days=89, inside=Inside.OFFSET, page="offset"),
@@ -67,7 +47,7 @@ WITHDRAWALS = _ledger(
     wire={"withdrawal_id": "id", "asset": "coin"},
 )
 
-DIVIDENDS = _ledger(
+DIVIDENDS = ledger(
     "asset/assetDividend",
     ledgers.DIVIDENDS,
     Windows(days=180),
@@ -92,7 +72,7 @@ TRANSFER_TYPES = tuple(
     for target in targets.split()
 )
 
-TRANSFERS = _ledger(
+TRANSFERS = ledger(
     "asset/transfer",
     ledgers.TRANSFERS,
     Windows(
@@ -107,7 +87,7 @@ TRANSFERS = _ledger(
     rows_at="rows",
 )
 
-CONVERSIONS = _ledger(
+CONVERSIONS = ledger(
     "convert/tradeFlow",
     ledgers.CONVERSIONS,
     Windows(days=30),
@@ -117,7 +97,7 @@ CONVERSIONS = _ledger(
     rows_at="list",
 )
 
-FIAT_PAYMENTS = _ledger(
+FIAT_PAYMENTS = ledger(
     "fiat/payments",
     ledgers.FIAT_PAYMENTS,
     Windows(
@@ -132,7 +112,7 @@ FIAT_PAYMENTS = _ledger(
     rows_at="data",
 )
 
-DUST = _ledger(
+DUST = ledger(
     "asset/dribblet",
     ledgers.DUST,
     Windows(

@@ -19,36 +19,36 @@ from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter, Refusal
 
 Movement = Mapping[str, Any]
-Wrapped = Callable[[Sequence[Movement], Mapping[str, Any], bool], Any]  # the rows, what was asked, whether more follow
+Wrapped = Callable[[Sequence[Movement], Mapping[str, Any], int], Any]  # the rows, what was asked, how many there are
 
 
-def _bare(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
+def bare(rows: Sequence[Movement], _given: Mapping[str, Any], _total: int) -> Any:
     return rows
 
 
-def _with_total(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
-    return {"rows": rows, "total": len(rows)} if rows else {"total": 0}  # an empty list is left out
+def with_total(rows: Sequence[Movement], _given: Mapping[str, Any], total: int) -> Any:
+    return {"rows": rows, "total": total} if rows else {"total": total}  # an empty list is left out
 
 
-def _dividends(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
-    return {"rows": rows, "total": len(rows)}
-
-
-def _conversions(rows: Sequence[Movement], given: Mapping[str, Any], more: bool) -> Any:
-    asked = {"startTime": int(given["startTime"]), "endTime": int(given["endTime"]), "limit": given.get("limit", 100)}
-    return {"list": rows, **asked, "moreData": more}
-
-
-def _dust(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
-    return {"total": len(rows), "userAssetDribblets": rows}
-
-
-def _fiat(rows: Sequence[Movement], _given: Mapping[str, Any], _more: bool) -> Any:
-    told = {"code": "000000", "message": "success", "total": len(rows), "success": True}
+def enveloped(rows: Sequence[Movement], _given: Mapping[str, Any], total: int) -> Any:
+    told = {"code": "000000", "message": "success", "total": total, "success": True}
     return {**told, "data": rows} if rows else told  # an empty list is left out
 
 
-def _ledger(
+def _dividends(rows: Sequence[Movement], _given: Mapping[str, Any], total: int) -> Any:
+    return {"rows": rows, "total": total}
+
+
+def _conversions(rows: Sequence[Movement], given: Mapping[str, Any], total: int) -> Any:
+    asked = {"startTime": int(given["startTime"]), "endTime": int(given["endTime"]), "limit": given.get("limit", 100)}
+    return {"list": rows, **asked, "moreData": total > len(rows)}
+
+
+def _dust(rows: Sequence[Movement], _given: Mapping[str, Any], total: int) -> Any:
+    return {"total": total, "userAssetDribblets": rows}
+
+
+def ledger(
     path: str,
     time: str,
     *,
@@ -57,7 +57,7 @@ def _ledger(
     usual: int,
     weight: int = 1,
     by_uid: bool = False,
-    wrapped: Wrapped = _bare,
+    wrapped: Wrapped = bare,
     size: str | None = "limit",
     page: str | None = None,
     of: str | None = None,
@@ -66,19 +66,24 @@ def _ledger(
     default_days: int = 0,
     both_ends: bool = False,
     start: str = "startTime",
+    end: str = "endTime",
+    begins_ms: int = 0,
+    version: str = "v1",
+    too_wide: int = -4047,
 ) -> Endpoint:
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
-    `of` is a parameter whose value each row was added under. Without times the last `default_days` are meant.
+    `of` is a parameter whose value each row was added under. Without times the last `default_days` are meant. A window
+    that is wider than it may be is refused with the code `too_wide`.
     """
-    path = f"/sapi/v1/{path}"
+    path = f"/sapi/{version}/{path}"
 
     def answer(_exchange: Exchange, call: Call) -> bytes:
         assert call.key is not None  # noqa: S101 - signed
         given = call.given
-        since_ms, until_ms = _window(given.get(start), given.get("endTime"), call.now_ms, days, default_days or days)
-        if kept_days is not None:
-            since_ms = max(since_ms, call.now_ms - kept_days * DAY_MS)
+        asked = given.get(start), given.get(end)
+        since_ms, until_ms = _window(*asked, call.now_ms, days, default_days or days, too_wide)
+        since_ms = max(since_ms, begins_ms, call.now_ms - kept_days * DAY_MS if kept_days else 0)
         rows = [
             row
             for group, row in call.key.account.movements[path]
@@ -88,17 +93,19 @@ def _ledger(
         limit = min(given.get(size, usual) if size else most, most)
         skipped = _skipped(given, page, limit)
         shown = rows[skipped : skipped + limit]
-        return msgspec.json.encode(wrapped(shown, given, len(rows) > skipped + limit))
+        return msgspec.json.encode(wrapped(shown, given, len(rows)))
 
     optional = (Parameter(size, rules.limit),) if size else ()
     paged = (Parameter(page, rules.number),) if page else ()
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
-    times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, "endTime"))
+    times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
     known = (*times, *optional, *paged, *grouped)
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
 
 
-def _window(since: float | None, until: float | None, now_ms: int, days: int, default_days: int) -> tuple[int, int]:
+def _window(
+    since: float | None, until: float | None, now_ms: int, days: int, default_days: int, too_wide: int
+) -> tuple[int, int]:
     """The milliseconds asked for; both ends count. One end alone reaches as far as a window may."""
     if since is None:
         until_ms = now_ms if until is None else int(until)
@@ -107,7 +114,7 @@ def _window(since: float | None, until: float | None, now_ms: int, days: int, de
     if until_ms < since:
         raise Refusal(-1023, "Start time is greater than end time.")
     if until_ms - since >= days * DAY_MS:
-        raise Refusal(-4047, f"Time interval must be within 0-{days} days")
+        raise Refusal(too_wide, f"Time interval must be within 0-{days} days")
     return int(since), until_ms
 
 
@@ -125,25 +132,25 @@ def _time_ms(printed: int | str) -> int:
 
 
 ENDPOINTS = (
-    _ledger("capital/deposit/hisrec", "insertTime", days=90, most=1000, usual=1000, page="offset"),
-    _ledger(
+    ledger("capital/deposit/hisrec", "insertTime", days=90, most=1000, usual=1000, page="offset"),
+    ledger(
         "capital/withdraw/history", "applyTime", days=90, most=1000, usual=1000, page="offset", weight=18_000,
         by_uid=True,
     ),
-    _ledger("asset/assetDividend", "divTime", days=180, most=500, usual=20, weight=10, wrapped=_dividends),
-    _ledger(
+    ledger("asset/assetDividend", "divTime", days=180, most=500, usual=20, weight=10, wrapped=_dividends),
+    ledger(
         "asset/transfer", "timestamp", days=180, most=100, usual=10, size="size", page="current", of="type",
-        kept_days=183, default_days=7, wrapped=_with_total,
+        kept_days=183, default_days=7, wrapped=with_total,
     ),
-    _ledger(
+    ledger(
         "convert/tradeFlow", "createTime", days=30, most=1000, usual=100, weight=3000, by_uid=True, both_ends=True,
         wrapped=_conversions,
     ),
-    _ledger(
+    ledger(
         "fiat/payments", "createTime", days=90, most=500, usual=100, size="rows", page="page", of="transactionType",
-        default_days=30, start="beginTime", wrapped=_fiat,
+        default_days=30, start="beginTime", wrapped=enveloped,
     ),
-    _ledger(
+    ledger(
         "asset/dribblet", "operateTime", days=366, most=100, usual=100, size=None, of="accountType", of_default="SPOT",
         both_ends=True, wrapped=_dust,
     ),

@@ -1,0 +1,197 @@
+"""Lists of movements as the exchange prints them: every field of every row is stored, or speaks of somebody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.binance.answers import refuse_short
+from connectors.binance.decode import decode
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import Endpoint, Inside, Windows
+from connectors.binance.endpoints.payments import C2C_TRADES, FIAT_ORDERS, PAY_TRANSACTIONS, REBATES
+from connectors.binance.endpoints.wallet import DEPOSITS, TRANSFERS, WITHDRAWALS
+from connectors.binance.errors import Mismatched
+from connectors.binance.replies import total_in
+from schemas.model.dataset import ORDINAL
+from schemas.model.fields import DECIMALS, EXTRA, TIME
+from schemas.model.personal import WORDS
+
+LEDGERS = [row for row in ENDPOINTS if isinstance(row.walk, Windows)]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+RECORDED = {
+    "real-account-A/api_deposit_hisrec_2023-08-18_2023-12-23.json": DEPOSITS,
+    "real-account-A/api_withdraw_history_2023-04-20_2023-07-15.json": WITHDRAWALS,
+    "real-account-A/api_fiat_orders_deposit.json": FIAT_ORDERS,
+    "real-account-A/api_fiat_orders_withdraw.json": FIAT_ORDERS,
+    "live_rows_fiat_card_2022.json": FIAT_ORDERS,
+    "live_rows_pay.json": PAY_TRANSACTIONS,
+}  # fmt: skip
+
+
+def known(endpoint: Endpoint) -> dict[str, Any]:
+    """What the pull knows of the rows that it asks for."""
+    walk, dataset = endpoint.walked(Windows), endpoint.feeds
+    of = {fan_out.column: "asked" for fan_out in walk.fan_out if not fan_out.returned}
+    counted = {ORDINAL: 0} if dataset.counted else {}
+    return {"account": "main", **endpoint.constants, **of, **counted, "version": 0, "gone_since": None, "seen_at": 0}
+
+
+def listed(answer: Any, path: str | None) -> list[dict[str, Any]]:
+    for name in path.split(".") if path else ():
+        answer = answer[name]
+    return list(answer)
+
+
+def fields(answer: Any, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+    """The fields of each row; of nested ones with those around them."""
+    for row in listed(answer, endpoint.rows_at):
+        if endpoint.nested is None:
+            yield row
+        else:
+            around = {f"parent.{name}": value for name, value in row.items() if name != endpoint.nested}
+            yield from ({**around, **inner} for inner in row[endpoint.nested])
+
+
+def instant(printed: int | str) -> datetime:
+    if isinstance(printed, str) and not printed.isdigit():
+        return datetime.strptime(printed, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    number = int(printed)
+    return EPOCH + (timedelta(milliseconds=number) if number >= 10**11 else timedelta(seconds=number))
+
+
+def is_stored(endpoint: Endpoint, stored: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Whether a field of a row is in its column, to the last digit, or in `extra`, or speaks of somebody else."""
+    wire = dict(endpoint.wire) if isinstance(endpoint.wire, Mapping) else {}
+    names = {wire.get(column.name, camel(column.name)): column for column in endpoint.feeds.columns}
+    extra = json.loads(stored["extra"] or "{}", parse_float=Decimal)
+    if name in extra:
+        return bool(extra[name] == value)
+    if name not in names or names[name].name == "extra":
+        return "@" in json.dumps(value) or any(word in name.lower() for word in WORDS)
+    held = stored[names[name].name]
+    if value in ("", None) or held is None:
+        return bool(value in ("", None, 0, -1) and held is None)
+    if names[name].type in DECIMALS:
+        return bool(held == Decimal(value))
+    if names[name].type is TIME:
+        return bool(held == instant(value))
+    return bool(json.loads(held) == value if names[name].type is EXTRA else str(held) == str(value))
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def lost(endpoint: Endpoint, answer: Any) -> list[tuple[str, Any]]:
+    """The fields of an answer that are not stored."""
+    stored = decode(json.dumps(answer, default=str).encode(), endpoint, known(endpoint)).to_pylist()
+    printed = list(fields(answer, endpoint))
+    assert len(stored) == len(printed) > 0
+    return [
+        (name, value)
+        for row, fields_of in zip(stored, printed, strict=True)
+        for name, value in fields_of.items()
+        if not is_stored(endpoint, row, name, value)
+    ]
+
+
+@pytest.mark.parametrize("endpoint", LEDGERS, ids=lambda endpoint: endpoint.name)
+def test_the_documented_answer_is_stored_whole(recorded: Path, endpoint: Endpoint) -> None:
+    """The answer that the documentation gives of each list of movements loses no field."""
+    samples = json.loads((recorded / "account/doc_examples_account_endpoints.json").read_text())
+    assert lost(endpoint, samples[endpoint.path]["answer"]) == []
+
+
+@pytest.mark.parametrize(("name", "endpoint"), RECORDED.items(), ids=RECORDED)
+def test_recorded_rows_are_stored_whole(recorded: Path, name: str, endpoint: Endpoint) -> None:
+    """Rows that the exchange returned for real accounts lose no field but those that name others (D9, D10, D12)."""
+    answer = json.loads((recorded / "account" / name).read_text())
+    answer = (
+        answer
+        if "data" in answer
+        else [row for rows in answer.values() for row in rows]
+        if name.count("pay")
+        else answer
+    )
+    if isinstance(answer, list) and endpoint.rows_at:
+        answer = {endpoint.rows_at: answer}
+    assert lost(endpoint, answer) == []
+
+
+def test_the_answers_of_a_made_up_account_are_stored_whole(recorded: Path) -> None:
+    """Lists of another project's tests, with rows that lack what the documentation has, lose no field either."""
+    answers = json.loads((recorded / "account/synthetic-account-B/answers_by_endpoint.json").read_text())
+    by_path = {endpoint.path: endpoint for endpoint in (FIAT_ORDERS, TRANSFERS)}
+    found = {name: endpoint for name in answers if (endpoint := by_path.get(name.partition("?")[0])) is not None}
+    assert {*found.values()} == {*by_path.values()}
+    assert {name: lost(endpoint, answers[name]) for name, endpoint in found.items()} == {name: [] for name in found}
+
+
+def c2c(**more: Any) -> dict[str, Any]:
+    row = {
+        "orderNumber": "20219644646554779648", "advNo": "1", "tradeType": "SELL", "asset": "BUSD", "fiat": "CNY",
+        "amount": "5", "totalPrice": "33", "unitPrice": "6.6", "orderStatus": "COMPLETED", "createTime": 1619361369000,
+    }  # fmt: skip
+    return {"code": "000000", "data": [row | more], "total": 1}
+
+
+@pytest.mark.parametrize("printed", [20219644646554779648, "20219644646554779648"], ids=["number", "text"])
+def test_an_id_is_kept_as_text_whichever_way_it_is_printed(printed: object) -> None:
+    """An id beyond 64 bits, which one product prints as a number and another as text, is kept to the last digit."""
+    (row,) = decode(
+        json.dumps(c2c(orderNumber=printed, advNo=printed)).encode(), C2C_TRADES, known(C2C_TRADES)
+    ).to_pylist()
+    assert (row["order_number"], row["adv_no"]) == ("20219644646554779648",) * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("counterPartNickName", "ab***"),
+        ("payerInfo", {"name": "Jack"}),
+        ("receiver_info", {"name": "Alan"}),
+        ("phoneNumber", "8057651210"),
+        ("info", "gift of jack@example.com"),
+        ("note", {"of": ["jack@example.com"]}),
+    ],
+)
+def test_what_names_somebody_is_not_stored(name: str, value: object) -> None:
+    """A field that no column knows and that speaks of another person stands nowhere; the others do (D9, D10, D12)."""
+    body = json.dumps(c2c(**{name: value}, additionalKycVerify=0)).encode()
+    (row,) = decode(body, C2C_TRADES, known(C2C_TRADES)).to_pylist()
+    assert json.loads(row["extra"]) == {"additionalKycVerify": 0}
+
+
+@pytest.mark.parametrize("body", [{}, {"data": {"totalRecords": 0}}, {"data": {"data": None, "totalRecords": 0}}])
+def test_an_empty_list_may_be_left_out(body: dict[str, Any]) -> None:
+    """Where a list has no rows, the exchange leaves it out or prints null (L17)."""
+    assert decode(json.dumps(body).encode(), REBATES, known(REBATES)).num_rows == 0
+
+
+@pytest.mark.parametrize("printed", [3, "3"], ids=["number", "text"])
+def test_fewer_rows_than_the_total_are_no_answer(printed: object) -> None:
+    """A list that says it has three rows and holds one is refused, by name: two are missing."""
+    answer = c2c()
+    body = json.dumps({**answer, "total": printed}).encode()
+    rows = decode(body, C2C_TRADES, known(C2C_TRADES))
+    with pytest.raises(Mismatched, match=r"listUserOrderHistory says that its list has 3 rows, and returned 1 after 0"):
+        refuse_short(rows, C2C_TRADES, total_in(body, "total"), {})
+    refuse_short(rows, C2C_TRADES, total_in(json.dumps(answer).encode(), "total"), {})
+
+
+@pytest.mark.parametrize("endpoint", LEDGERS, ids=lambda endpoint: endpoint.name)
+def test_rows_without_an_id_come_in_one_answer(endpoint: Endpoint) -> None:
+    """Rows that are told apart by their count are never read page by page, where one could be counted twice."""
+    dataset = endpoint.feeds
+    if dataset.counted:
+        assert dataset.cursor in dataset.key
+        assert endpoint.walked(Windows).inside is Inside.SPLIT

@@ -1,0 +1,109 @@
+"""What each row of a product's ledger moved, and in which wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from support.lakes import filled
+from support.tables import Tables
+
+from schemas.datasets import DATASETS
+from schemas.datasets.ledgers import DIVIDENDS
+from schemas.datasets.payments import REBATES
+
+Legs = list[tuple[str, str, str, str]]  # wallet, asset, amount, kind
+
+ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
+    "fiat deposit": (
+        "fiat_orders",
+        {"direction": "deposit", "status": "Successful", "fiat_currency": "EUR", "amount": "9.5", "total_fee": "0.5"},
+        [("spot", "EUR", "9.5", "fiat")],
+    ),
+    "fiat withdrawal": (
+        "fiat_orders",
+        {"direction": "withdrawal", "status": "Finished", "fiat_currency": "EUR", "amount": "9.5", "total_fee": "0.5"},
+        [("spot", "EUR", "-9.5", "fiat"), ("spot", "EUR", "-0.5", "fee")],
+    ),
+    "fiat order that failed": ("fiat_orders", {"direction": "deposit", "status": "Expired"}, []),
+    "fiat order of an unknown state": ("fiat_orders", {"direction": "deposit", "status": "Somewhere"}, []),
+    "bought of somebody": (
+        "c2c_trades",
+        {
+            "trade_type": "BUY", "order_status": "COMPLETED", "asset": "BUSD", "amount": "50", "commission": "0.1",
+            "advertisement_role": "MAKER",
+        },
+        [("funding", "BUSD", "50", "c2c"), ("funding", "BUSD", "-0.1", "fee")],
+    ),
+    "sold to somebody": (
+        "c2c_trades",
+        {
+            "trade_type": "SELL", "order_status": "COMPLETED", "asset": "BUSD", "amount": "50", "commission": "0.1",
+            "taker_commission": "0.2", "advertisement_role": "TAKER",
+        },
+        [("funding", "BUSD", "-50", "c2c"), ("funding", "BUSD", "-0.2", "fee")],
+    ),
+    "trade in appeal": ("c2c_trades", {"trade_type": "SELL", "order_status": "IN_APPEAL"}, []),
+    "payment out of two wallets": (
+        "pay_transactions",
+        {
+            "amount": "-23", "currency": "BNB", "wallet_type": 1,
+            "funds_detail": '[{"currency":"USDT","amount":"1.2","walletAssetCost":{"1":"0.7","2":"0.5"}},'
+            '{"currency":"ETH","amount":"0.0001","walletAssetCost":[{"1":"0.00004"},{"2":"0.00006"}]}]',
+        },
+        [
+            ("funding", "ETH", "-0.00004", "pay"), ("funding", "USDT", "-0.7", "pay"),
+            ("spot", "ETH", "-0.00006", "pay"), ("spot", "USDT", "-0.5", "pay"),
+        ],
+    ),
+    "payment whose details name no wallet": (
+        "pay_transactions",
+        {"amount": "5", "currency": "USDT", "wallet_type": 2, "funds_detail": '[{"currency":"USDT","amount":"5"}]'},
+        [("spot", "USDT", "5", "pay")],
+    ),
+    "payment without details": (
+        "pay_transactions",
+        {"amount": "-4.5", "currency": "USDT", "wallet_type": None, "funds_detail": None},
+        [("funding", "USDT", "-4.5", "pay")],
+    ),
+    "payment by card": (
+        "pay_transactions", {"amount": "-4.5", "currency": "EUR", "wallet_type": 6, "funds_detail": "[]"}, [],
+    ),
+}  # fmt: skip
+
+
+def legs(tables: Tables, dataset: str, row: Mapping[str, Any]) -> Legs:
+    """What one row moved."""
+    declared = DATASETS[dataset]
+    decimals = {column.name for column in declared.columns if column.name in row and column.type.name == "FINE"}
+    exact = {name: Decimal(value) if name in decimals and value is not None else value for name, value in row.items()}
+    tables.put(declared, {**filled(declared), "gone_since": None, **exact})
+    found = tables.rows(f"SELECT * FROM ledger WHERE dataset = '{dataset}' ORDER BY wallet, asset, amount")
+    return [(one["wallet"], one["asset"], f"{one['amount'].normalize():f}", one["kind"]) for one in found]
+
+
+@pytest.mark.parametrize(("dataset", "row", "moved"), ROWS.values(), ids=ROWS)
+def test_a_row_moves_what_it_says(tables: Tables, dataset: str, row: dict[str, Any], moved: Legs) -> None:
+    """Each row of a ledger changes the wallets it names, by exactly its amounts; what came to nothing moves nothing."""
+    assert sorted(legs(tables, dataset, row)) == sorted(moved)
+
+
+def test_a_rebate_that_dividends_tell_of_is_counted_once(tables: Tables) -> None:
+    """Of three equal rebates of a day, of which the distributions tell twice, one is a movement of its own (C10)."""
+    rebate = {"asset": "USDT", "type": 1, "amount": Decimal("0.5"), "gone_since": None}
+    tables.put(REBATES, *({**filled(REBATES), **rebate, "ordinal": ordinal} for ordinal in (1, 2, 3)))
+    told = {"asset": "USDT", "amount": Decimal("0.5"), "direction": 1, "gone_since": None}
+    tables.put(DIVIDENDS, *({**filled(DIVIDENDS), **told, "dividend_id": number} for number in (1, 2)))
+    assert tables.tuples("SELECT dataset, count(*) FROM ledger GROUP BY dataset ORDER BY dataset") == [
+        ("dividends", 2), ("rebates", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dataset", "row", "moved"), ROWS.values(), ids=ROWS)
+def test_what_the_exchange_no_longer_returns_moved_nothing(
+    tables: Tables, dataset: str, row: dict[str, Any], moved: Legs
+) -> None:
+    """A row that left its list counts as never having moved anything."""
+    assert legs(tables, dataset, {**row, "gone_since": "2026-01-02"}) == [] or not moved
