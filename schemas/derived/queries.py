@@ -8,8 +8,11 @@ from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Literal, cast
 
+from schemas.datasets import DATASETS
 from schemas.derived.sql import expectations, promises
+from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE
+from schemas.model.instants import length_us
 
 Severity = Literal["error", "warn"]
 
@@ -18,6 +21,10 @@ FILES_INTACT = "files_intact"  # the one check that is no query: it reads the fi
 _LEDGER = (
     "Every movement of an asset in a wallet, signed; `dataset` and `key` lead back to the row that it comes from. No "
     "movement is there twice, although several lists of the exchange may tell of it."
+)
+_LEDGERS = (
+    "The datasets that movements come from: the wallets that each may move, the dataset that brings it, and how long a "
+    "row may still appear or change."
 )
 _WALLETS = re.compile(r"wallets: (.+)\n")
 _NAME = re.compile(r"[a-z_]+")
@@ -57,6 +64,7 @@ def views() -> list[View]:
     """The views of `schemas/views`, each after those that it reads."""
     found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
     found["ledger"] = View("ledger", _LEDGER, f"CREATE OR REPLACE VIEW ledger AS\n{_ledger()}")
+    found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
     reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
     return [found[name] for name in TopologicalSorter(reads).static_order()]
 
@@ -91,6 +99,23 @@ def _ledger() -> str:
         f"note\nFROM (\n{each.sql}\n)"
         for each in movements()
     )
+
+
+def _ledgers() -> str:
+    """The datasets of movements as rows."""
+    rows = (
+        f"('{each.dataset}', {list(each.wallets)}, '{dataset.comes_with or dataset.name}', {_settles_us(dataset)})"
+        for each in movements()
+        for dataset in (DATASETS[each.dataset],)
+    )
+    return (
+        "SELECT dataset, wallets, pulled_with, to_microseconds(settles_us) AS settles\n"
+        f"FROM (VALUES {', '.join(rows)}) AS ledgers(dataset, wallets, pulled_with, settles_us)"
+    )
+
+
+def _settles_us(dataset: Dataset) -> int:
+    return length_us(dataset.settles) if dataset.settles is not None else 0
 
 
 def _check(name: str, head: str, sql: str) -> Check:

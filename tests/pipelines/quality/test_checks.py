@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.lakes import at, filled, put, rows_of, small_lake
+from support.lakes import at, filled, put, rows_of, small_lake, us
 
 from connectors.lake import Lake, Move
 from pipelines.quality.checks import KeyTerms, Schedule, record, run_checks
@@ -19,7 +19,7 @@ from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACT
 from schemas.datasets.ledgers import DEPOSITS
 from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
-from schemas.derived.queries import FILES_INTACT, checks
+from schemas.derived.queries import FILES_INTACT, checks, movements
 from schemas.model.dataset import Dataset
 from schemas.model.errors import UsageProblem
 from schemas.model.series import Series
@@ -47,6 +47,7 @@ def test_every_check_finds_what_breaks_its_promise_in_a_lake(lake: Lake) -> None
     break_market_data(lake)
     break_orders(lake)
     put(lake, DEPOSITS, filled(DEPOSITS) | {"status": 99, "gone_since": None})
+    break_the_books(lake)
     break_the_journal(lake)
     break_keys(lake)
     late = Schedule(flow="prices", dataset="prices", market="spot", every_s=300)
@@ -99,6 +100,18 @@ def break_orders(lake: Lake) -> None:
     put(lake, FILLS, *(fill | {"trade_id": order_id, "order_id": order_id} for order_id in (9, 12)))
     run = {"run": "r", "flow": "account", "dataset": "fills", "account": "main", "outcome": "done"}
     put(lake, RUNS, run | {"started": "2026-01-02", "ended": "2026-01-02"})
+
+
+def break_the_books(lake: Lake) -> None:
+    """A balance from nowhere, although every ledger was pulled from its beginning to its end."""
+    put(lake, BALANCES, filled(BALANCES) | {"account": "main", "wallet": "spot", "asset": "BTC"})
+    for dataset in (DATASETS[each.dataset] for each in movements()):
+        run = {"run": "books", "flow": "account", "dataset": dataset.name, "account": "main", "outcome": "done"}
+        put(lake, RUNS, run | {"started": "2026-02-01", "ended": "2026-02-01"})
+        if dataset.settles is not None:
+            series = Series.of_row(dataset, dict.fromkeys(dataset.series, "x") | {"account": "main"})
+            move = Move.of(series, {"since": us("2017-07-01"), "until": us("2026-02-01")}, {})
+            lake.table(dataset).commit(rows_of(dataset), [move])
 
 
 def break_the_journal(lake: Lake) -> None:

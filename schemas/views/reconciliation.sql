@@ -1,0 +1,156 @@
+-- Whether each change of a balance is the sum of the movements between two snapshots: `residual` is what is left of the
+-- change, `explained` when that is zero. It is `not_comparable` where a ledger of the wallet does not reach over the
+-- interval, or a symbol of the asset was never asked about; else `unexplained`. `causes` is a JSON list of guesses,
+-- which change no number. A movement within five seconds of a snapshot counts on that side of it on which the
+-- intervals before and after add up (`in_flight`). Before the first snapshot, `since` is NULL.
+CREATE OR REPLACE VIEW reconciliation AS
+WITH summed AS (
+    SELECT
+        *,
+        observed - expected AS raw,
+        sum(observed - expected) OVER history AS left_over,
+        lead(since) OVER history = until AS followed,
+        list_reverse(list_sort(ending)) AS before,
+        list_sort(lead(starting) OVER history) AS after
+    FROM balance_changes
+    WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)
+),
+-- What else would be left over up to here, were the last movements before the snapshot after it, or the first ones
+-- after it before it.
+placeable AS (
+    SELECT
+        * EXCLUDE (starting, ending, before, after, followed),
+        list_concat(
+            [left_over + list_sum([each.amount for each in before[1:n]]) for n in range(1, len(before) + 1)],
+            CASE WHEN followed
+                THEN [left_over - list_sum([each.amount for each in after[1:n]]) for n in range(1, len(after) + 1)]
+            END
+        ) AS places
+    FROM summed
+),
+neighbours AS (
+    SELECT
+        *,
+        lag(left_over) OVER history AS left_over_before,
+        lag(places) OVER history AS places_before,
+        lead(left_over) OVER history AS left_over_after,
+        lead(places) OVER history AS places_after
+    FROM placeable
+    WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)
+),
+placed AS (
+    SELECT
+        *,
+        CASE
+            WHEN len(places) > 0
+                THEN coalesce([
+                    place for place in list_prepend(left_over, places)
+                    if (left_over_before IS NULL OR coalesce(list_contains(places_before, place), false)
+                        OR left_over_before = place)
+                    AND (left_over_after IS NULL OR coalesce(list_contains(places_after, place), false)
+                        OR left_over_after = place)
+                ][1], left_over)
+            ELSE left_over
+        END AS place
+    FROM neighbours
+),
+compared AS (
+    SELECT
+        account,
+        wallet,
+        asset,
+        since,
+        until,
+        balance_before,
+        balance_after,
+        observed,
+        place - coalesce(lag(place) OVER history, 0) AS residual,
+        raw <> residual AS in_flight
+    FROM placed
+    WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)
+),
+reach AS (
+    SELECT account, wallet, list(ledger_reach) AS ledgers FROM ledger_reach GROUP BY ALL
+),
+strange AS (
+    SELECT account, list(unknown_states) AS strange FROM unknown_states GROUP BY ALL
+),
+ended AS (
+    SELECT base_asset AS asset, list({'symbol': symbol, 'gone_since': gone_since}) AS ended
+    FROM symbols
+    WHERE gone_since IS NOT NULL
+    GROUP BY ALL
+),
+guessed AS (
+    SELECT
+        compared.*,
+        [each.dataset for each in ledgers
+            if each.until IS NULL OR each.since > coalesce(compared.since, TIMESTAMPTZ '2017-07-01 00:00:00+00')]
+            AS not_pulled,
+        [each.dataset for each in ledgers if each.until < compared.until] AS behind,
+        [each.dataset for each in ledgers if each.until < compared.until + each.settles] AS late,
+        [each.dataset for each in ledgers
+            if len([1 for part in each.lost
+                if part.since < compared.until AND part.until > coalesce(compared.since, part.since)]) > 0]
+            AS not_retained,
+        CASE WHEN wallet = 'spot' THEN symbols[1:5] END AS symbol_never_probed,
+        [concat(each.dataset, ' ', each.key, ' ', each.state) for each in strange
+            if each.time <= compared.until
+                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')
+                AND (len(each.assets) = 0 OR list_contains(each.assets, asset))] AS unknown_state,
+        [each.symbol for each in ended
+            if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
+    FROM compared
+    LEFT JOIN reach USING (account, wallet)
+    LEFT JOIN strange USING (account)
+    LEFT JOIN ended USING (asset)
+    LEFT JOIN unprobed_symbols USING (account, asset)
+    WHERE residual <> 0
+),
+caused AS (
+    SELECT
+        *,
+        [each for each in [
+            {'cause': 'not_pulled', 'names': not_pulled},
+            {'cause': 'not_retained', 'names': not_retained},
+            {'cause': 'late', 'names': late},
+            {'cause': 'symbol_never_probed', 'names': symbol_never_probed},
+            {'cause': 'unknown_state', 'names': unknown_state},
+            {'cause': 'asset_event', 'names': asset_event}
+        ] if len(each.names) > 0] AS causes
+    FROM guessed
+)
+SELECT
+    account,
+    wallet,
+    asset,
+    since,
+    until,
+    balance_before,
+    balance_after,
+    observed,
+    observed - residual AS expected,
+    residual,
+    CASE
+        WHEN len(not_pulled) + len(behind) + len(not_retained) + len(coalesce(symbol_never_probed, [])) > 0
+            THEN 'not_comparable'
+        ELSE 'unexplained'
+    END AS status,
+    CASE WHEN len(causes) > 0 THEN to_json(causes) ELSE '[{"cause":"none_known","names":[]}]' END::VARCHAR AS causes
+FROM caused
+UNION ALL
+SELECT
+    account,
+    wallet,
+    asset,
+    since,
+    until,
+    balance_before,
+    balance_after,
+    observed,
+    observed AS expected,
+    residual,
+    'explained' AS status,
+    CASE WHEN in_flight THEN '[{"cause":"in_flight","names":[]}]' ELSE '[]' END AS causes
+FROM compared
+WHERE residual = 0

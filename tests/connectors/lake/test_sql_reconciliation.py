@@ -1,0 +1,288 @@
+"""Every change of a balance is held against the movements between two snapshots, and what is left over is shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from support.lakes import at, us
+from support.tables import Tables, offending
+
+from schemas.datasets import DATASETS
+from schemas.datasets.account import BALANCES
+from schemas.datasets.journal import GAPS, RUNS
+from schemas.datasets.ledgers import DEPOSITS
+from schemas.datasets.market import SYMBOLS
+from schemas.datasets.orders import FILLS
+from schemas.derived.queries import movements
+from schemas.model.series import Series
+
+DAYS = [f"2026-01-{day:02} 12:00" for day in range(1, 10)]
+END = "2026-02-15"
+
+Found = tuple[Any, ...]
+
+
+def held(tables: Tables, *amounts: str | None, asset: str = "BTC", wallet: str = "spot", locked: str = "0") -> None:
+    """A snapshot a day; None where the asset is in none."""
+    row = {"account": "main", "wallet": wallet, "asset": asset, "locked": locked}
+    days = zip(DAYS, amounts, strict=False)
+    tables.put(BALANCES, *(row | {"free": free, "observed_at": day} for day, free in days if free is not None))
+
+
+def deposit(tables: Tables, number: int, amount: str, instant: Any, asset: str = "BTC", **values: Any) -> None:
+    row = {"account": "main", "deposit_id": str(number), "version": 1, "asset": asset, "amount": amount, "status": 1}
+    tables.put(DEPOSITS, row | {"insert_time": instant, "seen_at": instant} | values)
+
+
+def pulled(tables: Tables, until: str = END, since: str = "2017-07-01", without: tuple[str, ...] = ()) -> None:
+    """Every ledger of every wallet was pulled to its end and back to its beginning."""
+    for each in movements():
+        dataset = DATASETS[each.dataset]
+        if dataset.name in without:
+            continue
+        run = {"run": dataset.name, "flow": "books", "dataset": dataset.name, "account": "main", "outcome": "done"}
+        tables.put(RUNS, run | {"started": until, "ended": until, "market": None})
+        if dataset.settles is not None:
+            values = dict.fromkeys(dataset.series, "x") | {"account": "main"}
+            tables.note(Series.of(dataset, **values), since=us(since), until=us(until))
+
+
+def intervals(tables: Tables, columns: str = "observed, expected, residual, status") -> list[Found]:
+    return tables.tuples(f"SELECT {columns} FROM reconciliation WHERE since IS NOT NULL ORDER BY wallet, asset, until")
+
+
+def causes(tables: Tables) -> list[dict[str, list[str]]]:
+    """The causes of each interval that does not add up, by name."""
+    told = tables.tuples("SELECT causes FROM reconciliation WHERE residual <> 0 ORDER BY until")
+    return [{each["cause"]: each["names"] for each in json.loads(text)} for (text,) in told]
+
+
+def test_a_change_that_adds_up_is_explained(tables: Tables) -> None:
+    """Between two snapshots the change is the sum of what moved after the first and up to the second."""
+    pulled(tables)
+    held(tables, "1", "3.5", "3.5", "4")
+    deposit(tables, 1, "2", "2026-01-01 13:00")
+    deposit(tables, 2, "0.5", DAYS[1])
+    deposit(tables, 3, "0.5", "2026-01-04 11:00")
+    assert intervals(tables) == [
+        (Decimal("2.5"), Decimal("2.5"), Decimal(0), "explained"),
+        (Decimal(0), Decimal(0), Decimal(0), "explained"),
+        (Decimal("0.5"), Decimal("0.5"), Decimal(0), "explained"),
+    ]
+    assert intervals(tables, "balance_before, balance_after") == [
+        (Decimal(1), Decimal("3.5")), (Decimal("3.5"), Decimal("3.5")), (Decimal("3.5"), Decimal(4)),
+    ]  # fmt: skip
+
+
+def test_a_change_that_does_not_add_up_is_shown(tables: Tables) -> None:
+    """What is left over stays where it arose, in its own asset and interval, and the next one is not blamed for it."""
+    pulled(tables)
+    held(tables, "1", "3", "3", locked="0.5")
+    held(tables, "7", "7", "7", asset="ETH")
+    deposit(tables, 1, "1.75", "2026-01-01 13:00")
+    residuals = [("BTC", Decimal("0.25"), "unexplained"), ("BTC", Decimal(0), "explained")]
+    assert intervals(tables, "asset, residual, status")[:2] == residuals
+    assert {row[1:] for row in intervals(tables, "asset, residual, status")[2:]} == {(Decimal(0), "explained")}
+    assert causes(tables)[-1] == {"none_known": []}
+
+
+def test_an_asset_that_is_in_no_snapshot_has_none_of_it(tables: Tables) -> None:
+    """A zero is written once; what was gained and spent between two snapshots adds up, what was only gained does not."""
+    pulled(tables)
+    held(tables, "1", "1", "1", "1", asset="ETH")
+    held(tables, "2", "0", None, "3")
+    deposit(tables, 1, "-2", "2026-01-02 11:00")
+    deposit(tables, 2, "5", "2026-01-02 13:00")
+    deposit(tables, 3, "-5", "2026-01-02 14:00")
+    deposit(tables, 4, "4", "2026-01-04 11:00")
+    btc = "SELECT balance_before, observed, expected, residual FROM reconciliation WHERE asset = 'BTC' AND since IS NOT NULL"
+    assert tables.tuples(f"{btc} ORDER BY until") == [
+        (Decimal(2), Decimal(-2), Decimal(-2), Decimal(0)),
+        (Decimal(0), Decimal(0), Decimal(0), Decimal(0)),
+        (Decimal(0), Decimal(3), Decimal(4), Decimal(-1)),
+    ]
+
+
+def test_receipts_are_not_counted(tables: Tables) -> None:
+    """LDBTC in spot is BTC in simple earn, which has a wallet of its own; LDO is an asset."""
+    pulled(tables)
+    held(tables, "1", "2", asset="LDBTC")
+    held(tables, "1", "2", asset="LDO")
+    assert {asset for (asset,) in tables.tuples("SELECT asset FROM reconciliation")} == {"LDO"}
+
+
+# In flight.
+
+
+@pytest.mark.parametrize("seconds", [-5, -1, 0, 1, 5])
+def test_a_movement_in_flight_counts_where_both_sides_add_up(seconds: int, tables: Tables) -> None:
+    """A snapshot may or may not show what happened within five seconds of it."""
+    pulled(tables)
+    instant = at(DAYS[1]) + timedelta(seconds=seconds)
+    late = seconds <= 0  # it counts before the snapshot, which does not show it; else the other way round
+    held(tables, "1", "1" if late else "3", "3")
+    deposit(tables, 1, "2", instant)
+    assert intervals(tables, "observed, residual, status") == [
+        (Decimal(0 if late else 2), Decimal(0), "explained"),
+        (Decimal(2 if late else 0), Decimal(0), "explained"),
+    ]
+    assert {each for (each,) in intervals(tables, "causes")} == {'[{"cause":"in_flight","names":[]}]'}
+
+
+@pytest.mark.parametrize("seconds", [-6, 6])
+def test_what_is_farther_off_is_not_in_flight(seconds: int, tables: Tables) -> None:
+    """A movement farther from a snapshot is on its own side, and both intervals show what is left over."""
+    pulled(tables)
+    held(tables, "1", "1" if seconds < 0 else "3", "3")
+    deposit(tables, 1, "2", at(DAYS[1]) + timedelta(seconds=seconds))
+    assert [abs(residual) for (residual,) in intervals(tables, "residual")] == [Decimal(2), Decimal(2)]
+
+
+def test_movements_in_flight_at_each_snapshot(tables: Tables) -> None:
+    """An account that never rests adds up: of several movements around each snapshot, the first few are shown by it."""
+    pulled(tables)
+    balance, shown = 0, []
+    for day in range(6):
+        for step in range(4):
+            deposit(tables, 10 * day + step, str(1 + step), at(DAYS[day]) + timedelta(seconds=step - 2))
+        shown.append(str(balance + 1 + (2 if day % 2 else 0)))
+        balance += 10
+    held(tables, *shown)
+    assert {residual for (residual,) in intervals(tables, "residual")} == {Decimal(0)}
+
+
+def test_a_movement_in_flight_hides_nothing(tables: Tables) -> None:
+    """Where something else is missing, a movement next to the snapshot does not take its place."""
+    pulled(tables)
+    held(tables, "1", "3", "3", "3")
+    deposit(tables, 1, "2", at(DAYS[1]) + timedelta(seconds=600))
+    deposit(tables, 2, "2", at(DAYS[2]) - timedelta(seconds=1))
+    assert sum(residual for (residual,) in intervals(tables, "residual")) == Decimal(-2)
+
+
+def test_nothing_is_ever_lost(tables: Tables) -> None:
+    """However movements are placed, residuals sum to the whole change less the sum of all movements."""
+    pulled(tables)
+    held(tables, "1", "4", "4", "9", "9.5", "12")
+    for number, (day, seconds) in enumerate([(1, -2), (1, 3), (2, 1), (3, -4), (4, 0), (4, 4), (5, -1)]):
+        deposit(tables, number, str(number + 1), at(DAYS[day]) + timedelta(seconds=seconds))
+    assert sum(residual for (residual,) in intervals(tables, "residual")) == Decimal(12 - 1 - sum(range(1, 8)))
+
+
+# Who was asked.
+
+
+def test_what_nobody_asked_is_not_unexplained(tables: Tables) -> None:
+    """With balances and fills alone no change is held against an account; the ledgers that nobody pulls are named."""
+    held(tables, "1", "3")
+    run = {"run": "r", "flow": "orders", "dataset": "fills", "account": "main", "market": "spot", "outcome": "done"}
+    tables.put(RUNS, run | {"started": END, "ended": END})
+    assert intervals(tables, "residual, status") == [(Decimal(2), "not_comparable")]
+    names = causes(tables)[-1]["not_pulled"]
+    assert {"deposits", "withdrawals", "transfers"} <= set(names)
+    assert "fills" not in names
+    assert offending(tables.check("unexplained_balance", at(END))) == []
+
+
+@pytest.mark.parametrize(
+    ("without", "until", "since", "cause"),
+    [
+        (("dust",), END, "2017-07-01", "not_pulled"),
+        ((), DAYS[0], "2017-07-01", "late"),
+        ((), END, DAYS[1], "not_pulled"),
+    ],
+)
+def test_an_interval_that_a_ledger_does_not_reach_over_is_not_compared(
+    without: tuple[str, ...], until: str, since: str, cause: str, tables: Tables
+) -> None:
+    """A ledger that was never pulled, or not that far, or not back to there, leaves open what happened."""
+    pulled(tables, until, since, without)
+    held(tables, "1", "3")
+    assert intervals(tables, "residual, status") == [(Decimal(2), "not_comparable")]
+    assert set(without) <= set(causes(tables)[-1][cause])
+
+
+def test_a_ledger_of_which_a_run_failed_is_not_held(tables: Tables) -> None:
+    """Coverage of some series is no coverage of a ledger whose pull never went to its end."""
+    pulled(tables, without=("transfers",))
+    tables.note(Series.of(DATASETS["transfers"], account="main", type="MAIN_FUNDING"), since=0, until=us(END))
+    run = {"run": "r", "flow": "f", "dataset": "transfers", "account": "main", "outcome": "failed", "market": None}
+    tables.put(RUNS, run | {"started": END, "ended": END})
+    held(tables, "1", "3")
+    assert causes(tables)[-1]["not_pulled"] == ["transfers"]
+
+
+def test_ledgers_of_another_wallet_do_not_matter(tables: Tables) -> None:
+    """The funding wallet is compared without the fills, which move spot alone."""
+    pulled(tables, without=("fills", "allocations", "dividends", "fiat_payments"))
+    held(tables, "1", "3", wallet="funding")
+    assert intervals(tables, "status") == [("unexplained",)]
+
+
+def test_what_is_not_retained_is_named(tables: Tables) -> None:
+    """A stretch that the exchange no longer returned leaves open what happened in it, and nothing after it."""
+    pulled(tables)
+    gap = {"dataset": "transfers", "account": "main", "reason": "not_retained", "filled_at": None}
+    tables.put(GAPS, gap | {"since": "2025-01-01", "until": "2026-01-01 18:00", "first_seen": END, "seen_at": END})
+    held(tables, "1", "3", "4")
+    assert intervals(tables, "status") == [("not_comparable",), ("unexplained",)]
+    assert causes(tables)[-2]["not_retained"] == ["transfers"]
+
+
+def test_a_symbol_that_was_never_asked_about_is_named(tables: Tables) -> None:
+    """A trade in it may have changed the asset; once it was looked at, it is no excuse."""
+    pulled(tables)
+    listed = {"market": "spot", "quote_asset": "USDT", "valid_from": DAYS[0]}
+    tables.put(SYMBOLS, *(listed | {"symbol": f"{base}USDT", "base_asset": base} for base in ("BTC", "ETH")))
+    looked = {"account": "main", "market": "spot"}
+    tables.note(Series.of(FILLS, **looked, symbol="ETHUSDT"), probed_at=us(END))
+    held(tables, "1", "3")
+    held(tables, "1", "3", asset="ETH")
+    assert intervals(tables, "asset, status") == [("BTC", "not_comparable"), ("ETH", "unexplained")]
+    told = "SELECT causes FROM reconciliation WHERE asset = 'BTC'"
+    assert all('{"cause":"symbol_never_probed","names":["BTCUSDT"]}' in text for (text,) in tables.tuples(told))
+    tables.note(Series.of(FILLS, **looked, symbol="BTCUSDT"), probed_at=us(END))
+    assert intervals(tables, "status") == [("unexplained",), ("unexplained",)]
+
+
+def test_a_word_that_nobody_knows_is_a_cause(tables: Tables) -> None:
+    """The row with it moves nothing, and is named for the assets that it speaks of."""
+    pulled(tables)
+    held(tables, "1", "3")
+    held(tables, "1", "3", asset="ETH")
+    deposit(tables, 5, "2", "2026-01-01 13:00", status=99)
+    assert intervals(tables, "asset, residual, status")[0] == ("BTC", Decimal(2), "unexplained")
+    told = tables.tuples("SELECT causes FROM reconciliation WHERE since IS NOT NULL ORDER BY asset")
+    assert ["unknown_state" in text for (text,) in told] == [True, False]
+
+
+def test_the_first_snapshot_is_held_against_the_whole_history(tables: Tables) -> None:
+    """It adds up where all of it is held; else it is not comparable, and says which ledger does not reach back."""
+    pulled(tables)
+    held(tables, "2")
+    deposit(tables, 1, "2", "2020-01-01")
+    first = "SELECT since, residual, status FROM reconciliation"
+    assert tables.tuples(first) == [(None, Decimal(0), "explained")]
+    deposit(tables, 2, "1", "2020-01-02")
+    assert tables.tuples(first) == [(None, Decimal(-1), "unexplained")]
+    gap = {"dataset": "transfers", "account": "main", "reason": "not_retained", "filled_at": None}
+    tables.put(GAPS, gap | {"since": "2017-07-01", "until": "2019-01-01", "first_seen": END, "seen_at": END})
+    assert tables.tuples(first) == [(None, Decimal(-1), "not_comparable")]
+
+
+# The check.
+
+
+def test_an_unexplained_balance_fails(tables: Tables) -> None:
+    """The check names account, wallet, asset and interval; what is below the limit for dust is not worth a failure."""
+    pulled(tables)
+    held(tables, "1", "1.00000002")
+    held(tables, "1", "1.00000001", asset="ETH")
+    (found,) = [row for row in offending(tables.check("unexplained_balance", at(END))) if row["since"]]
+    assert (found["account"], found["wallet"], found["asset"]) == ("main", "spot", "BTC")
+    assert Decimal(str(found["residual"])) == Decimal("0.00000002")
+    assert found["causes"]
