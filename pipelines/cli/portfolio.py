@@ -17,7 +17,7 @@ from pipelines.cli.tables import shown, write_table
 from pipelines.settings.loader import load
 
 _ASSETS = """
-SELECT *, coalesce((value / sum(value) OVER (PARTITION BY account))::DOUBLE, 0) AS share
+SELECT *, coalesce((value / nullif(sum(value) OVER (PARTITION BY account), 0))::DOUBLE, 0) AS share
 FROM (
     SELECT account, asset, sum(total) AS total, any_value(price) AS price, sum(value) AS value
     FROM portfolio({quote}) GROUP BY ALL
@@ -66,7 +66,8 @@ def _show(quote: str, total: dict[str, Any], assets: list[dict[str, Any]]) -> No
 
 
 def _bar(share: float) -> str:
-    """A share as a bar of blocks."""
+    """A share as a bar of blocks; what debts take away has none."""
+    share = min(max(share, 0.0), 1.0)
     screen = console(sys.stdout)
     bar = "".join(segment.text for segment in screen.render(Bar(1, 0, share, width=_BAR_WIDTH))).rstrip()
     return bar if draws(sys.stdout) else bar.translate(_ASCII).rstrip()

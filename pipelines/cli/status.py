@@ -40,6 +40,11 @@ SELECT string_agg(DISTINCT flow, ', ' ORDER BY flow) AS flows, note FROM runs
 WHERE note IS NOT NULL AND (flow, run) IN (SELECT (flow, max_by(run, ended)) FROM runs GROUP BY flow)
 GROUP BY note ORDER BY ALL
 """
+_NOT_THERE = """
+SELECT strftime(as_of, '%Y-%m-%d %H:%M UTC') AS as_of,
+    string_agg(concat_ws('/', dataset, account, wallet) || ' (code -' || code || ')', ', ' ORDER BY ALL) AS names
+FROM not_there GROUP BY 1 ORDER BY 1
+"""
 
 
 def status(
@@ -76,6 +81,7 @@ def status(
             if spec.accounts:
                 damaged |= _keys(connection, spec)
         say(*(f"Flow {row['flows']}: {row['note']}" for row in run(connection, _NOTES).to_pylist()))
+        say(*(f"Not there as of {row['as_of']}: {row['names']}." for row in run(connection, _NOT_THERE).to_pylist()))
     for name, problem in damaged.items():
         complain(f"The status of {name} cannot be told: {problem}")
     return CorruptData.exit_code if damaged else 0

@@ -7,6 +7,7 @@ WITH series AS (
         CASE "interval" WHEN '1M' THEN INTERVAL 1 MONTH ELSE to_microseconds(coalesce(length_us, 0)) END AS still_open
     FROM bounds
     LEFT JOIN intervals USING ("interval")
+    WHERE bounds.absent_at IS NULL OR bounds.absent_at <= coalesce(bounds.until, bounds.observed_at)
     UNION ALL BY NAME
     -- What is walked by id has no instant that it reaches; it is as fresh as its last whole run.
     SELECT dataset, account, max(ended) AS reached, INTERVAL 0 SECONDS AS still_open

@@ -78,6 +78,18 @@ def _needed(dataset: Dataset) -> tuple[str, ...]:
 
 _MARKET_NEEDS = {name: _needed(DATASETS[name]) for name in MARKET_DATASETS}
 
+GROUPS = {
+    "trading": _TRADED,
+    "movements": tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].settles is not None),
+    "all": ACCOUNT_DATASETS,
+}
+"""Names for many datasets of an account at once."""
+
+
+def _each(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The datasets that these names and groups mean, each once."""
+    return tuple(dict.fromkeys(name for one in names for name in GROUPS.get(one, (one,))))
+
 
 def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
     seen = set[_T]()
@@ -101,7 +113,7 @@ _Exchange = Annotated[
 _Severity = Annotated[Literal["error", "warn"], BeforeValidator(OneOf("severity", ("error", "warn")).check)]
 _Interval = Annotated[str, OneOf("interval (1m is a minute, 1M a month)", INTERVALS)]
 _MarketDataset = Annotated[str, OneOf("market dataset", MARKET_DATASETS, _ELSEWHERE["market"])]
-_AccountDataset = Annotated[str, OneOf("account dataset", ACCOUNT_DATASETS, _ELSEWHERE["account"])]
+_AccountDataset = Annotated[str, OneOf("account dataset", (*ACCOUNT_DATASETS, *GROUPS), _ELSEWHERE["account"])]
 
 
 class _Part(BaseModel):
@@ -267,7 +279,10 @@ class AccountFlow(_Flow):
 
     kind: Literal["account"] = Field(description="what the flow pulls")
     account: str = Field(description="a name under accounts")
-    datasets: _Many[_AccountDataset] = Field(description="what to pull; fills need orders, which drive them")
+    datasets: Annotated[_Many[_AccountDataset], AfterValidator(_each)] = Field(
+        description="what to pull; trading means orders and fills, movements every ledger, all everything of an "
+        "account; fills need orders, which drive them"
+    )
     wallets: _Wallets = Field(
         ("spot",),
         description="whose balances: all, or some of spot, funding, earn (both kinds), margin (cross and isolated, "

@@ -3,7 +3,8 @@
 -- pair that is gone, or has any status but TRADING and HALT, is no value: `price` and `value` are NULL then, as they are
 -- without a path, and `why` says so; a value through a pair that only pauses (HALT) is there, and `why` names the pair.
 -- `priced_at` is the exchange's own time of the price where it tells one, `price_seen_at` when it was asked for. `price`
--- and `value` are derived: computed as DOUBLE, the value rounded once at the end.
+-- and `value` are derived: computed as DOUBLE, the value rounded once at the end. What debts owe counts below zero.
+-- Receipts for flexible earn (LD...) are left out where that wallet is known, and else have no value.
 CREATE OR REPLACE MACRO portfolio(quote) AS TABLE
 WITH pairs AS (
     SELECT
@@ -84,3 +85,11 @@ SELECT
 FROM latest_balances
 LEFT JOIN best USING (asset)
 WHERE total <> 0
+    AND NOT (
+        wallet = 'spot'
+        AND is_receipt(asset)
+        AND account IN (
+            SELECT account FROM bounds
+            WHERE dataset = 'balances' AND wallet = 'earn_flexible' AND observed_at IS NOT NULL
+        )
+    )

@@ -13,6 +13,7 @@ from ruamel.yaml.nodes import Node
 from pipelines.settings.loader import MAX_BYTES, load
 from schemas.config.flows import (
     ACCOUNT_DATASETS,
+    GROUPS,
     MARKET_DATASETS,
     AccountFlow,
     FlowsFile,
@@ -50,6 +51,9 @@ VALID = {
     "whatever is traded": TRADING,
     "traded, and how hard to look for it": TRADING.replace("traded", "traded\n    discovery: 2%"),
     "orders of some symbols": TRADING.replace("traded", "[BTCUSDT]").replace("orders, fills", "orders"),
+    "every wallet": HMAC.replace("[balances]", "[balances]\n    wallets: all"),
+    "some wallets": HMAC.replace("[balances]", "[balances]\n    wallets: [earn, usdm]"),
+    "groups of datasets": HMAC.replace("[balances]", "[trading, movements]\n    symbols: traded"),
     "a PEM": ACCOUNT + "    api_key: file:~/k\n    private_key: file:main.pem\n",
     "a PEM from elsewhere": ACCOUNT + "    api_key: keyring:binance/main\n    private_key: credential:binance.pem\n",
     "an encrypted PEM": ACCOUNT
@@ -61,7 +65,8 @@ VALID = {
 }
 
 _VALID = {
-    kind: f"valid: {', '.join(names)}." for kind, names in (("market", MARKET_DATASETS), ("account", ACCOUNT_DATASETS))
+    "market": f"valid: {', '.join(MARKET_DATASETS)}.",
+    "account": f"valid: {', '.join((*ACCOUNT_DATASETS, *GROUPS))}.",
 }
 INVALID = {
     "empty": ("", "line 1: flows: it is missing."),
@@ -75,6 +80,18 @@ INVALID = {
     ),
     "unknown kind": (PRICES.replace("kind: market", "kind: markte"), "line 2: flows.p: 'markte' is not a kind of flow; valid:"),
     "no kind": (PRICES.replace("    kind: market\n", ""), "flows.p: kind is missing: market, account or maintenance"),
+    "unknown wallet": (
+        HMAC.replace("[balances]", "[balances]\n    wallets: [earnn]"),
+        "line 6: flows.b.wallets.0: 'earnn' is not a valid wallet; did you mean earn?",
+    ),
+    "a choice of wallets that is none": (
+        HMAC.replace("[balances]", "[balances]\n    wallets: al"),
+        "line 6: flows.b.wallets: 'al' is not a valid choice of wallets; did you mean all?",
+    ),
+    "wallets without balances": (
+        HMAC.replace("[balances]", "[deposits]\n    wallets: all"),
+        "line 6: flows.b.wallets: only balances use this key; add balances to datasets, or remove it.",
+    ),
     "unknown market": (PRICES.replace("spot", "Spott"), "line 4: flows.p.market: 'Spott' is not a valid market; did you mean spot?"),
     "unknown dataset": (
         PRICES.replace("prices", "klnies"),
@@ -291,6 +308,24 @@ def test_values_come_as_what_they_mean(tmp_path):
     top = load(written(tmp_path, KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 5}")), now=NOW).flows["p"]
     assert isinstance(top, MarketFlow)
     assert top.symbols == TopSymbols(quote="USDT", top=5)
+
+
+def test_groups_are_the_datasets_they_name(tmp_path):
+    """A group of datasets means each of them once, whatever else names it; wallets are spot unless more are named."""
+    text = HMAC.replace("[balances]", "[balances, deposits, GROUP]\n    symbols: traded")
+    every = load(written(tmp_path, text.replace("GROUP", "all")), now=NOW).flows["b"]
+    assert isinstance(every, AccountFlow)
+    assert sorted(every.datasets) == sorted(ACCOUNT_DATASETS)
+    assert every.chosen_wallets == ("spot",)
+    trading = load(written(tmp_path, text.replace("GROUP", "trading")), now=NOW).flows["b"]
+    assert isinstance(trading, AccountFlow)
+    assert trading.datasets == ("balances", "deposits", "orders", "fills")
+    assert {*GROUPS["movements"]} >= {"deposits", "withdrawals", "transfers", "dust"}
+    assert {*GROUPS["movements"]}.isdisjoint({"balances", *GROUPS["trading"]})
+    chosen = load(
+        written(tmp_path, text.replace(", GROUP]", "]\n    wallets: all").replace("    symbols: traded", "")), now=NOW
+    )
+    assert len(chosen.flows["b"].chosen_wallets) == 6
 
 
 def test_paths_are_meant_from_the_folder_of_the_file(tmp_path, monkeypatch):

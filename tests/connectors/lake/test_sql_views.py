@@ -386,6 +386,21 @@ def test_a_total_says_what_it_leaves_out(wallet: Tables) -> None:
     ) == [("main", "USDT", Decimal(38322), 12, 6, ["DEAD", "HALF", "LDBTC", "WORD", "XMR", "ZERO"])]
 
 
+def test_receipts_are_left_out_where_the_earn_wallet_is_known(wallet: Tables) -> None:
+    """LDBTC stands for bitcoin in flexible earn, which is counted there; LDO is an asset like any other."""
+    earned = balance("BTC", "2") | {"wallet": "earn_flexible"}
+    owed = balance("USDT", "-100") | {"wallet": "margin_debt"}
+    later = {"main/spot": "2026-03-02", "main/earn_flexible": "2026-03-01", "main/margin_debt": "2026-03-01"}
+    spot = [balance(asset, "2", observed_at="2026-03-02") for asset in ("LDBTC", "LDO")]
+    wallet.put(BALANCES, *spot, earned, owed, observed_at=later)
+    assert wallet.tuples("SELECT wallet, asset, value FROM portfolio ORDER BY ALL") == [
+        ("earn_flexible", "BTC", Decimal(100_000)),
+        ("margin_debt", "USDT", Decimal(-100)),
+        ("spot", "LDO", None),
+    ]
+    assert wallet.tuples("SELECT value, unvalued_assets FROM portfolio_total") == [(Decimal(99_900), ["LDO"])]
+
+
 def test_a_total_of_nothing_valued_is_unknown(tables: Tables) -> None:
     """An account of which nothing has a price is not worth zero."""
     tables.put(BALANCES, balance("LDBTC", "2"), observed_at={"main/spot": "2026-03-01"})

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from support.desks import API_KEY, SECRET, UID
 
+from connectors.lake.sql.session import connect, run
 from connectors.simulator.account.wallet_books import Leg
-from connectors.simulator.protocol.faults import Body, Error
+from connectors.simulator.protocol.faults import Body, Error, Latency
 from pipelines.estimate.flow import plan_flows
 from schemas.datasets import DATASETS
 from schemas.model.grid import DAY_US, SECOND_US
@@ -142,6 +143,9 @@ async def test_a_wallet_that_is_not_there_is_no_failure(account: Desk, fault: Er
     assert (first.outcome, newest(account)) == ("done", held(wallet, f"{wallet}_debt"))
     assert f"main/{wallet}" in first.note
     assert f"code {fault.code}" in first.note
+    with connect(account.lake) as lake:
+        told = run(lake, "SELECT dataset, account, wallet, code FROM not_there").to_pylist()
+    assert {"dataset": "balances", "account": "main", "wallet": wallet, "code": -fault.code} in told
     asked = len(account.asked(fault.path))
     account.clock.advance(3600)
     (second,) = await account.run("balances")
@@ -195,3 +199,32 @@ async def test_a_site_without_an_address_goes_on_with_the_rest(account: Desk):
     account.clock.advance(60)
     await account.run("balances")
     assert newest(account) == held()
+
+
+async def test_a_run_that_is_killed_between_wallets_is_made_good_by_the_next(account: Desk):
+    """Each wallet is stored by itself: after a kill the next run stores them all, and no row twice."""
+    account.exchange.inject(Latency(path="/fapi/v3/balance", seconds=600.0))
+    process = await account.started("run", "balances")
+    await account.exchange_saw(1, "/fapi/v3/balance")
+    process.kill()
+    await process.wait()
+    assert newest(account) == held("usdm", "coinm")
+    account.clock.advance(60)
+    await account.run("balances")
+    assert newest(account) == held()
+    assert len(account.rows("balances")) == 2 * len(HELD) - 2
+
+
+async def test_positions_are_read_page_by_page(account: Desk):
+    """More positions than a page holds are all summed, and a list that changes between its pages fails that wallet."""
+    account.flows["balances"]["wallets"] = ["earn"]
+    many = [Leg("earn_locked", f"A{number}", 0, "0.00000001") for number in range(150)]
+    account.exchange.move(UID, account.exchange.now_ms, many)
+    await account.run("balances")
+    assert len(account.rows("balances", wallet="earn_locked")) == 151
+    assert len(account.asked("locked/position")) == 3, "two pages, and the first once more"
+    moved = '{"rows": [{"positionId": 1, "asset": "BNB", "amount": "1"}], "total": 1}'
+    account.exchange.inject(Body(text=moved, path="/sapi/v1/simple-earn/locked/position", skip=2))
+    account.clock.advance(60)
+    (receipt,) = await account.run("balances")
+    assert failed([receipt]) == ["main/simple-earn/locked/position"]

@@ -182,11 +182,14 @@ def test_a_candle_that_closes_at_the_wrong_time_fails(interval: str, good: str, 
 
 @pytest.mark.parametrize("broken", [{"free": "-0.000000000001"}, {"locked": "-1"}])
 def test_a_negative_balance_fails(broken: dict[str, Any], tables: Tables) -> None:
-    """No part of a balance is below zero."""
+    """No part of a balance is below zero, but of debts and of futures."""
     balance = {"account": "main", "wallet": "spot", "asset": "BTC", "observed_at": "2026-01-01", "locked": "0"}
     tables.put(BALANCES, balance)
     assert tables.check("negative_balances", NOW).passed
     tables.put(BALANCES, balance | broken)
+    tables.put(
+        BALANCES, *(balance | broken | {"wallet": owed} for owed in ("margin_debt", "isolated_margin_debt:X", "usdm"))
+    )
     assert tables.check("negative_balances", NOW).offending_rows == 1
 
 
