@@ -5,7 +5,8 @@ from pkgutil import iter_modules
 
 from schemas.model.dataset import Dataset, Role
 
-_FIRST = ("market", "account", "orders", "ledgers", "payments")  # as a reader meets them; other modules follow by name
+# As a reader meets them; other modules follow by name.
+_FIRST = ("market", "account", "orders", "ledgers", "payments", "margin", "futures_account")
 
 _found = {module.name for module in iter_modules(__path__)}
 

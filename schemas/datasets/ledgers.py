@@ -29,6 +29,8 @@ def ledger(
     of: tuple[str, ...] = (),
     states: tuple[States, ...] = (),
     counted: bool = False,
+    told_by: str | None = None,
+    names_pairs: tuple[str, ...] = (),
 ) -> Dataset:
     """A list of an account's movements: `key` names one of them, and after `settles` it no longer changes.
 
@@ -52,6 +54,8 @@ def ledger(
         partition=("account", "month"),
         settles=settles,
         states=states,
+        told_by=told_by,
+        names_pairs=names_pairs,
     )
 
 

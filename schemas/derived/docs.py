@@ -44,7 +44,8 @@ _GIVEN = {
 }
 
 _LEDGER_HEAD = "The view `ledger` has every movement of every wallet; these are the datasets that they come from.\n"
-_KIND = re.compile(r"'(\w+)' AS kind")
+_KIND = re.compile(r"(?:'\w+'|CASE\b(?:(?!\bCASE\b).)*END) AS kind", re.DOTALL)
+_WORD = re.compile(r"(?:THEN |ELSE |^)'(\w+)'")
 
 _TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]
 
@@ -98,6 +99,8 @@ def _facts(dataset: Dataset) -> Iterator[str]:
     yield f"Kind: {dataset.kind.value}, {_KINDS[dataset.kind]}."
     if dataset.comes_with:
         yield f"Pulled along with `{dataset.comes_with}`."
+    if dataset.told_by:
+        yield f"Moves nothing in `ledger`, where `{dataset.told_by}` has what its rows moved."
     if dataset.valued_by:
         prices = dataset.valued_by
         yield f"Brings the `{prices}` of every spot symbol along, unless the flow says `{prices}: false`."
@@ -122,10 +125,14 @@ def _month(dataset: Dataset) -> str:
 
 def _ledger() -> str:
     rows = [
-        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(dict.fromkeys(_KIND.findall(each.sql))))
-        for each in movements()
+        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(_movement_kinds(each.sql))) for each in movements()
     ]
     return "## Ledger\n\n" + _LEDGER_HEAD + "\n" + _table(("Dataset", "Movements", "Wallets", "Kinds"), rows)
+
+
+def _movement_kinds(sql: str) -> dict[str, None]:
+    """The kinds that a query gives to movements, each once."""
+    return dict.fromkeys(word for expression in _KIND.findall(sql) for word in _WORD.findall(expression))
 
 
 def _views() -> str:

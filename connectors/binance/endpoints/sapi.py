@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Holds, Security, Windows
@@ -10,13 +11,20 @@ from schemas.model.dataset import Dataset
 
 
 def ledger(
-    path: str, dataset: Dataset, walk: Windows, *, by_uid: bool = False, version: str = "v1", **row: Any
+    path: str,
+    dataset: Dataset,
+    walk: Windows,
+    *,
+    by_uid: bool = False,
+    version: str = "v1",
+    held: Mapping[str, Holds] | None = None,
+    **row: Any,
 ) -> Endpoint:
     """A list of movements found by time, whose rows must lie in the window that was asked for."""
     name, path = path, f"/sapi/{version}/{path}"
     pool = (sapi_by_uid if by_uid else sapi_by_ip)(path)
-    held = {walk.start: Holds(str(dataset.cursor), Bound.FROM), walk.end: Holds(str(dataset.cursor), Bound.UP_TO)}
-    held |= {fan_out.param: Holds(fan_out.column) for fan_out in walk.fan_out if fan_out.returned}
+    bounds = {walk.start: Holds(str(dataset.cursor), Bound.FROM), walk.end: Holds(str(dataset.cursor), Bound.UP_TO)}
+    returned = {fan_out.param: Holds(fan_out.column) for fan_out in walk.fan_out if fan_out.returned}
     return Endpoint(
         name=name,
         path=path,
@@ -25,6 +33,6 @@ def ledger(
         security=Security.SIGNED,
         dataset=dataset,
         walk=walk,
-        held=held,
+        held=bounds | returned | dict(held or {}),
         **row,
     )

@@ -18,6 +18,8 @@ from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter, Refusal
 
+_SECONDS_UNTIL = 10**11  # a number of milliseconds is larger, and one of seconds is not
+
 Movement = Mapping[str, Any]
 Wrapped = Callable[[Sequence[Movement], Mapping[str, Any], int], Any]  # the rows, what was asked, how many there are
 
@@ -62,6 +64,7 @@ def ledger(
     page: str | None = None,
     of: str | None = None,
     of_default: str | None = None,
+    pair: str | None = None,
     kept_days: int | None = None,
     default_days: int = 0,
     both_ends: bool = False,
@@ -73,8 +76,9 @@ def ledger(
 ) -> Endpoint:
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
-    `of` is a parameter whose value each row was added under. Without times the last `default_days` are meant. A window
-    that is wider than it may be is refused with the code `too_wide`.
+    `of` is a parameter whose value each row was added under; one of a pair of isolated margin, which `pair` asks for,
+    was added under that, behind what `of` says: `BORROW/BTCUSDT`. Without times the last `default_days` are meant. A
+    window that is wider than it may be is refused with the code `too_wide`.
     """
     path = f"/sapi/{version}/{path}"
 
@@ -84,10 +88,11 @@ def ledger(
         asked = given.get(start), given.get(end)
         since_ms, until_ms = _window(*asked, call.now_ms, days, default_days or days, too_wide)
         since_ms = max(since_ms, begins_ms, call.now_ms - kept_days * DAY_MS if kept_days else 0)
+        wanted = _joined(given.get(of, of_default) if of else None, given.get(pair) if pair else None)
         rows = [
             row
             for group, row in call.key.account.movements[path]
-            if since_ms <= _time_ms(row[time]) <= until_ms and group == (given.get(of, of_default) if of else None)
+            if since_ms <= _time_ms(row[time]) <= until_ms and group == wanted
         ]
         rows.sort(key=lambda row: _time_ms(row[time]), reverse=True)
         limit = min(given.get(size, usual) if size else most, most)
@@ -98,8 +103,9 @@ def ledger(
     optional = (Parameter(size, rules.limit),) if size else ()
     paged = (Parameter(page, rules.number),) if page else ()
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
+    paired = (Parameter(pair, rules.symbol_text),) if pair else ()
     times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
-    known = (*times, *optional, *paged, *grouped)
+    known = (*times, *optional, *paged, *grouped, *paired)
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
 
 
@@ -118,6 +124,10 @@ def _window(
     return int(since), until_ms
 
 
+def _joined(*parts: str | None) -> str | None:
+    return "/".join(part for part in parts if part is not None) or None
+
+
 def _skipped(given: Mapping[str, Any], page: str | None, limit: int) -> int:
     if page is None:
         return 0
@@ -127,7 +137,7 @@ def _skipped(given: Mapping[str, Any], page: str | None, limit: int) -> int:
 
 def _time_ms(printed: int | str) -> int:
     if isinstance(printed, int):
-        return printed
+        return printed if printed > _SECONDS_UNTIL else printed * 1000
     return int(datetime.strptime(printed, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()) * 1000
 
 
