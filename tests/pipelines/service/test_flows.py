@@ -28,7 +28,7 @@ from pipelines.context.progress import Progress, Silent
 from pipelines.context.receipts import Receipt
 from pipelines.service.processes import free_port
 from pipelines.service.run_watch import watched
-from pipelines.service.server import Api, recorder, server
+from pipelines.service.server import Api, recorder
 from pipelines.settings.loader import load
 from schemas.datasets.account import BALANCES
 from schemas.datasets.journal import RUNS
@@ -50,13 +50,13 @@ BALANCE = {"kind": "account", "account": "main", "datasets": ["balances"], "pric
 
 
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory):
+def prefect(tmp_path_factory, quick_server):
     """A real Prefect server with a home of its own."""
     homes = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
         patch.setenv("PREFECT_HOME", str(homes / "client"))
         stack = AsyncExitStack()
-        yield runner.run(stack.enter_async_context(server(homes / "server", free_port())))
+        yield runner.run(stack.enter_async_context(quick_server(homes / "server")))
         runner.run(stack.aclose())
     gc.collect()  # what Prefect's clients leave unclosed warns here, and not in somebody else's test
 
@@ -296,10 +296,11 @@ async def test_a_dataset_that_failed_as_a_whole_is_tried_again(prefect, run, fil
     ]
 
 
-async def test_a_recorded_run_asks_again(prefect, trade_desk):
+async def test_a_recorded_run_asks_again(prefect, trade_desk, monkeypatch):
     """With a Prefect server, `binlake run --again` asks now for what a check names, and a plain run does not."""
     book, symbol = trade_desk.book, "BTCUSDT"
-    up = {"PREFECT_API_URL": prefect.api.url, "PREFECT_API_AUTH_STRING": prefect.api.password}
+    monkeypatch.setenv("PREFECT_API_URL", prefect.api.url)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", prefect.api.password)
     trade_desk.trading([symbol])
     book.place(symbol, "BUY", 1, 40)
     await pull(trade_desk)
@@ -308,11 +309,11 @@ async def test_a_recorded_run_asks_again(prefect, trade_desk):
     trade_desk.clock.advance(86_400)
     await pull(trade_desk)
     trade_desk.exchange.heal()
-    for words, rows in (((), 0), (("--again",), 1)):
-        process = await trade_desk.started("run", "trading", *words, **up)  # which ends with the run that it recorded
-        said = (await process.communicate())[0].decode()
-        assert (process.returncode, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
-        assert len(trade_desk.rows("fills")) == rows
+    async with trade_desk.commands() as run:
+        for words, rows in (((), 0), (("--again",), 1)):
+            code, _, said = await run("run", "trading", *words)
+            assert (code, f"Recorded by Prefect at {prefect.api.url}" in said) == (0, True), said
+            assert len(trade_desk.rows("fills")) == rows
     assert (await last_run(prefect, "trading"))["state"]["type"] == "COMPLETED"
 
 

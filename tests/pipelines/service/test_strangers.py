@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipelines.service.processes import listening
-from pipelines.service.server import server
 
 NOBODY = 65534
 
@@ -56,13 +55,13 @@ print(json.dumps({{
 
 
 @pytest.fixture(scope="module")
-def prefect():
+def prefect(quick_server):
     """A running server whose home lies where everybody may look, and was given seen from the working folder."""
     with TemporaryDirectory() as folder, asyncio.Runner() as runner:
         Path(folder).chmod(0o755)
         stack = AsyncExitStack()
         with chdir(folder):
-            started = runner.run(stack.enter_async_context(server(Path("home"))))
+            started = runner.run(stack.enter_async_context(quick_server(Path("home"))))
         yield started
         runner.run(stack.aclose())
 
