@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,20 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = [dataset for dataset in DATASETS.values() if dataset.kind is Kind.VERSIONS]
 
 
+@cache
+def page() -> str:
+    return datasets_md()
+
+
 def test_the_page_of_datasets_is_generated() -> None:
     """DATASETS.md is what the declarations say: `python -m schemas.derived.docs > DATASETS.md`."""
-    assert (ROOT / "DATASETS.md").read_text("utf-8") == datasets_md()
+    assert (ROOT / "DATASETS.md").read_text("utf-8") == page()
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_the_page_has_every_cursor_field(dataset: Dataset) -> None:
     """Each cursor field stands under its dataset with its type, the way it moves, and what it means."""
-    section = datasets_md().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
+    section = page().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
     for each in dataset.cursor_fields:
         assert f"| `{each.name}` | {each.type.name} | {each.direction} | {each.doc} |" in section
 
@@ -47,7 +53,7 @@ def test_what_is_walked_declares_its_coverage(dataset: Dataset) -> None:
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_the_page_has_every_column(dataset: Dataset) -> None:
     """Each column stands under its dataset with its type and what it means, and NULL is explained where it may be."""
-    section = datasets_md().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
+    section = page().split(f"\n## {dataset.name}\n")[1].split("\n## ")[0]
     for column in dataset.columns:
         assert f"| `{column.name}` | {column.type.name} | {column.doc} |" in section
         assert ("NULL" in column.doc) == column.nullable
@@ -103,6 +109,6 @@ def test_the_columns_of_views_are_listed(name, tables):
     """The page lists the columns that a query of the view has, with their types."""
     call = {"resample": "resample('spot', 'BTCUSDT', '1m', '1h')"}.get(name, name)
     told = [(row["column_name"], row["column_type"]) for row in tables.rows(f"DESCRIBE FROM {call}")]
-    (line,) = (line for line in datasets_md().splitlines() if line.startswith(f"| `{name}` | "))
+    (line,) = (line for line in page().splitlines() if line.startswith(f"| `{name}` | "))
     shown = (f"`{column}` {sql.replace('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')}" for column, sql in told)
     assert line.endswith(f" | {', '.join(shown)} |")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import duckdb
 from duckdb import DuckDBPyConnection, Statement, StatementType
@@ -65,7 +66,7 @@ def question(connection: DuckDBPyConnection, sql: str) -> Question:
     explain, select = "", statement.query
     if statement.type is StatementType.EXPLAIN:
         explain, select = _explained(select)
-    reads = _checked(connection, select)
+    reads = _checked(select)
     # Made anew from what was checked, lest an EXPLAIN that was taken apart wrongly runs something else.
     return Question(connection.extract_statements(explain + select)[0] if explain else statement, reads)
 
@@ -80,10 +81,16 @@ def _explained(text: str) -> tuple[str, str]:
     return "EXPLAIN ANALYZE " if analyze else "EXPLAIN ", select.decode()
 
 
-def _checked(connection: DuckDBPyConnection, select: str) -> frozenset[str]:
+@cache
+def _parser() -> DuckDBPyConnection:
+    return duckdb.connect()
+
+
+@lru_cache(maxsize=1000)  # checks ask the same in every session, and to take a text apart costs as much as its answer
+def _checked(select: str) -> frozenset[str]:
     """The names of what a query reads, once it is certain that it only reads."""
     named = defaultdict[str, set[str]](set)
-    for kind, name in connection.execute(_PARTS, [select]).fetchall():
+    for kind, name in _parser().cursor().execute(_PARTS, [select]).fetchall():
         named[kind].add(name)
     if not named["type"] or not named["type"] <= _QUERIES:  # no node at all: the text is no SELECT
         raise _refusal()
