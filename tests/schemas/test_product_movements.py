@@ -71,6 +71,38 @@ ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
     "payment by card": (
         "pay_transactions", {"amount": "-4.5", "currency": "EUR", "wallet_type": 6, "funds_detail": "[]"}, [],
     ),
+    "flexible subscription from two accounts": (
+        "earn_subscriptions",
+        {
+            "product": "flexible", "status": "SUCCESS", "asset": "USDT", "amount": "100", "amt_from_spot": "30",
+            "amt_from_funding": "70", "source_account": "SPOTANDFUNDING",
+        },
+        [("earn_flexible", "USDT", "100", "earn_in"), ("funding", "USDT", "-70", "earn_in"), ("spot", "USDT", "-30", "earn_in")],
+    ),
+    "locked subscription that does not say from where": (
+        "earn_subscriptions", {"product": "locked", "status": "SUCCESS", "asset": "BNB", "amount": "2"},
+        [("earn_locked", "BNB", "2", "earn_in"), ("spot", "BNB", "-2", "earn_in")],
+    ),
+    "subscription under way": ("earn_subscriptions", {"product": "locked", "status": "PURCHASING"}, []),
+    "flexible redemption": (
+        "earn_redemptions",
+        {"product": "flexible", "status": "PAID", "asset": "USDT", "amount": "10.54", "dest_account": "FUNDING"},
+        [("earn_flexible", "USDT", "-10.54", "earn_out"), ("funding", "USDT", "10.54", "earn_out")],
+    ),
+    "locked redemption that was early": (
+        "earn_redemptions",
+        {"product": "locked", "status": "PAID", "asset": "BNB", "amount": "9.9", "original_amount": "10"},
+        [("earn_locked", "BNB", "-10", "earn_out"), ("spot", "BNB", "9.9", "earn_out")],
+    ),
+    "redemption under way": ("earn_redemptions", {"product": "flexible", "status": "CREATED"}, []),
+    "reward that grows the position": (
+        "earn_rewards", {"product": "flexible", "type": "REALTIME", "asset": "USDT", "amount": "0.00006408"},
+        [("earn_flexible", "USDT", "0.00006408", "reward")],
+    ),
+    "reward that nothing else tells of": (
+        "earn_rewards", {"product": "locked", "type": "Locked Rewards", "asset": "BNB", "amount": "0.5"},
+        [("spot", "BNB", "0.5", "reward")],
+    ),
 }  # fmt: skip
 
 

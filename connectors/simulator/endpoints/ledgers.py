@@ -73,14 +73,16 @@ def ledger(
     begins_ms: int = 0,
     version: str = "v1",
     too_wide: int = -4047,
+    filters: tuple[str, ...] = (),
 ) -> Endpoint:
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
     `of` is a parameter whose value each row was added under; one of a pair of isolated margin, which `pair` asks for,
     was added under that, behind what `of` says: `BORROW/BTCUSDT`. Without times the last `default_days` are meant. A
-    window that is wider than it may be is refused with the code `too_wide`.
+    window that is wider than it may be is refused with the code `too_wide`. `filters` are parameters named as fields of
+    the rows: those with another value are left out, unless it is ALL.
     """
-    path = f"/sapi/{version}/{path}"
+    kept, path = f"/sapi/v1/{path}", f"/sapi/{version}/{path}"
 
     def answer(_exchange: Exchange, call: Call) -> bytes:
         assert call.key is not None  # noqa: S101 - signed
@@ -91,8 +93,10 @@ def ledger(
         wanted = _joined(given.get(of, of_default) if of else None, given.get(pair) if pair else None)
         rows = [
             row
-            for group, row in call.key.account.movements[path]
-            if since_ms <= _time_ms(row[time]) <= until_ms and group == wanted
+            for group, row in call.key.account.movements[kept]
+            if since_ms <= _time_ms(row[time]) <= until_ms
+            and group == wanted
+            and all(given.get(name, "ALL") in {"ALL", str(row.get(name))} for name in filters)
         ]
         rows.sort(key=lambda row: _time_ms(row[time]), reverse=True)
         limit = min(given.get(size, usual) if size else most, most)
@@ -105,7 +109,8 @@ def ledger(
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
     paired = (Parameter(pair, rules.symbol_text),) if pair else ()
     times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
-    known = (*times, *optional, *paged, *grouped, *paired)
+    filtered = (Parameter(name, rules.text) for name in filters)
+    known = (*times, *optional, *paged, *grouped, *paired, *filtered)
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
 
 

@@ -14,6 +14,7 @@ import pytest
 from connectors.binance.answers import refuse_short
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.earn import REDEMPTIONS, REWARDS, SUBSCRIPTIONS
 from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.binance.endpoints.payments import C2C_TRADES, FIAT_ORDERS, PAY_TRANSACTIONS, REBATES
 from connectors.binance.endpoints.wallet import DEPOSITS, TRANSFERS, WITHDRAWALS
@@ -130,7 +131,7 @@ def test_recorded_rows_are_stored_whole(recorded: Path, name: str, endpoint: End
 def test_the_answers_of_a_made_up_account_are_stored_whole(recorded: Path) -> None:
     """Lists of another project's tests, with rows that lack what the documentation has, lose no field either."""
     answers = json.loads((recorded / "account/synthetic-account-B/answers_by_endpoint.json").read_text())
-    by_path = {endpoint.path: endpoint for endpoint in (FIAT_ORDERS, TRANSFERS)}
+    by_path = {endpoint.path: endpoint for endpoint in (FIAT_ORDERS, TRANSFERS, SUBSCRIPTIONS, REDEMPTIONS, REWARDS)}
     found = {name: endpoint for name in answers if (endpoint := by_path.get(name.partition("?")[0])) is not None}
     assert {*found.values()} == {*by_path.values()}
     assert {name: lost(endpoint, answers[name]) for name, endpoint in found.items()} == {name: [] for name in found}

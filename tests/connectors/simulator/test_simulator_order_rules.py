@@ -132,7 +132,7 @@ FREE = {
     "/api/v3/order/amendments",
     "/fapi/v1/klines",
     "/fapi/v1/fundingRate",
-    *(path for path in ENDPOINTS if path.startswith("/sapi/")),
+    *(path for _, path in ENDPOINTS if path.startswith("/sapi/")),
 }  # any may be left out
 
 

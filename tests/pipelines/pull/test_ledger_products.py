@@ -11,6 +11,7 @@ from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.simulator.protocol.faults import Body
+from schemas.datasets import DATASETS
 
 DAY_MS = 86_400_000
 REBATES = "rebate/taxQuery"
@@ -147,6 +148,34 @@ async def test_payments_of_years_are_stored_with_what_they_moved(trade_desk: Tra
         '[{"currency":"USDT","amount":"1.2","walletAssetCost":{"1":"0.6","2":"0.6"}}]',
         '{"uid":7,"walletTypes":["1"]}',
     )
+
+
+async def test_both_products_of_earn_feed_one_dataset(trade_desk: TradeDesk):
+    """Flexible and locked rewards are series of one dataset; 30 days are asked for at once, and all kinds (N18)."""
+    for number in range(130):
+        paid = {"asset": "BUSD", "rewards": "0.5", "projectId": "BUSD001", "type": ("BONUS", "REALTIME")[number % 2]}
+        add(trade_desk, "simple-earn/flexible/history/rewardsRecord", "time", 40 + number // 2 / 10, paid)
+    locked = {"positionId": 123123, "asset": "BNB", "lockPeriod": "30", "amount": "0.25", "type": "Locked Rewards"}
+    add(trade_desk, "simple-earn/locked/history/rewardsRecord", "time", 3, locked)
+    flow(trade_desk, "earn_rewards", since="2026-08-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (131, 0)
+    rows = trade_desk.rows("earn_rewards")
+    assert {(row["product"], row["source_id"], row["lock_period"]) for row in rows} == {
+        ("flexible", "BUSD001", None), ("locked", "123123", "30"),
+    }  # fmt: skip
+    assert trade_desk.lake.table(DATASETS["earn_rewards"]).bounds().keys() >= {
+        f"main/{product}#{bound}" for product in ("flexible", "locked") for bound in ("since", "until")
+    }
+
+
+async def test_an_id_may_be_a_number_in_one_product_and_text_in_the_other(trade_desk: TradeDesk):
+    """Subscriptions of both products are kept under their ids as text, also where both use the same one."""
+    row = {"asset": "USDT", "amount": "100", "type": "AUTO", "sourceAccount": "SPOT", "status": "SUCCESS"}
+    for product, number in {"flexible": 26055, "locked": "26055"}.items():
+        add(trade_desk, f"simple-earn/{product}/history/subscriptionRecord", "time", 3, {**row, "purchaseId": number})
+    flow(trade_desk, "earn_subscriptions", since="2026-10-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (2, 0)
+    assert [row["purchase_id"] for row in trade_desk.rows("earn_subscriptions")] == ["26055", "26055"]
 
 
 async def test_fiat_orders_are_asked_for_in_both_directions(trade_desk: TradeDesk):
