@@ -46,6 +46,16 @@ def test_nothing_is_left_over(account: Books) -> None:
     assert account.residuals() == {}
 
 
+def test_the_balances_are_those_of_the_account(followed: Follower, account: Books) -> None:
+    """The last snapshot of every wallet that flows can name shows what the account holds there, debts below zero."""
+    assert followed.now is not None
+    told = account.connection.execute(
+        "SELECT wallet, asset, free + coalesce(locked, 0) FROM latest_balances"
+    ).fetchall()
+    held = {place: amount for place, amount in followed.now.held.items() if amount and place[0] != "options"}
+    assert {(wallet, asset): amount for wallet, asset, amount in told if amount} == held
+
+
 @pytest.mark.parametrize("dataset", [each.dataset for each in movements()])
 def test_a_missing_row_shows(account: Books, dataset: str) -> None:
     """Without any one row of a ledger, exactly what it moved is left over, in the interval in which it moved."""

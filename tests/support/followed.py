@@ -20,6 +20,7 @@ from support.trade_desk import START_S, UID, UNLIMITED, RunningClock, TradeDesk,
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.lake import Lake
+from connectors.lake.sql import session as sql
 from connectors.simulator import Cashflow, Life, serve
 from connectors.simulator.account.cashflow import earn, futures, margin, payments
 from connectors.simulator.account.cashflow import wallet as transfers
@@ -62,6 +63,7 @@ class Follower:
 
     desk: TradeDesk
     moments: list[Moment] = field(default_factory=list)
+    now: Moment | None = None  # at the end of the last run
 
     async def run(self, *faults: AnyFault) -> None:
         """Note what the account holds; run when that has settled, whatever goes wrong."""
@@ -71,6 +73,7 @@ class Follower:
             self.desk.exchange.inject(fault)
         receipts = await self.desk.run("trading")
         self.desk.exchange.heal()
+        self.now = self._moment()
         failures = [failure for receipt in receipts for failure in receipt.failures]
         assert faults or not failures, failures
 
@@ -93,7 +96,7 @@ async def follow(folder: Path, days: Sequence[int], faults: Mapping[int, Sequenc
     async with serve(exchange) as url:
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
-        desk.trading("traded", datasets=list(ACCOUNT_DATASETS), since=f"{since:%Y-%m-%d}")
+        desk.trading("traded", datasets=list(ACCOUNT_DATASETS), wallets="all", since=f"{since:%Y-%m-%d}")
         budget = Budget(desk.state, "simulator")
         for pool in {endpoint.pool for endpoint in ENDPOINTS}:
             budget.learn(pool, UNLIMITED)
@@ -168,5 +171,8 @@ def books(lake: Lake, moments: Sequence[Moment]) -> Iterator[Books]:
     with empty_session() as connection:
         for dataset in DATASETS.values():
             Tables(connection).insert(dataset, lake.table(dataset).scan())
+        with sql.connect(lake) as stored:
+            connection.register("known", sql.run(stored, "FROM bounds"))
+        connection.execute("INSERT INTO bounds BY NAME FROM known")
         connection.execute("CREATE TABLE whole AS SELECT wallet, asset, time, amount, key FROM ledger")
         yield Books(connection, moments)
