@@ -1,14 +1,14 @@
-"""An account whose money moves for a month through every wallet, followed by a lake; and what it really held when."""
+"""An account whose money moves through every wallet, followed by a lake from a cold start on."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from schemas.datasets import DATASETS
 from schemas.derived.queries import movements
 from schemas.model.dataset import Dataset, Kind
 
-DAY_MS = 86_400_000
 _LISTS = {
     transfers: "transfers",
     payments: "c2c_trades",
@@ -40,59 +39,63 @@ _LISTS = {
 }
 _KNOWN = {each.dataset for each in movements()}
 STORIES = {story: often for of, name in _LISTS.items() if name in _KNOWN for story, often in of.STORIES.items()}
-PAST_DAYS, BUSY = 60, 6
 TRADED = {"BTCUSDT": 3, "ETHUSDT": 2, "ETHBTC": 1}
-SETTLED_S = 15 * 60  # the frontier of a ledger stays ten minutes behind
+DAY_S = 86_400
 
-Held = Mapping[tuple[str, str], Decimal]  # by wallet and asset
-Place = tuple[int, str, str]  # the moment with which an interval ends, wallet and asset
+Place = tuple[datetime, str, str]  # the snapshot with which an interval ends, wallet and asset
 Residuals = dict[Place, Decimal]
+Faults = Sequence[AnyFault]
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What an account held at an instant."""
+class Day:
+    """A run, so many days after the one before it, with this going wrong; `cut` after so many requests by one that is
+    killed, then run again.
+    """
 
-    at: datetime
-    held: Held
+    after: float
+    faults: Faults = ()
+    cut: int | None = None
 
 
 @dataclass
 class Follower:
-    """Runs the flow of an account, day after day, while its money moves."""
+    """Runs the flow of an account while its money moves."""
 
     desk: TradeDesk
-    moments: list[Moment] = field(default_factory=list)
-    now: Moment | None = None  # at the end of the last run
+    held: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # by wallet and asset, after the last run
 
-    async def run(self, *faults: AnyFault) -> None:
-        """Note what the account holds; run when that has settled, whatever goes wrong."""
-        self.moments.append(self._moment())
-        self.desk.clock.advance(SETTLED_S)
-        for fault in faults:
+    async def live(self, day: Day) -> None:
+        """Let time pass, then run."""
+        self.desk.clock.advance(day.after * DAY_S)
+        for fault in day.faults:
             self.desk.exchange.inject(fault)
+        if day.cut is not None:
+            await self._cut_after(day.cut)
         receipts = await self.desk.run("trading")
         self.desk.exchange.heal()
-        self.now = self._moment()
         failures = [failure for receipt in receipts for failure in receipt.failures]
-        assert faults or not failures, failures
+        assert day.faults or not failures, failures
+        wallets = self.desk.exchange.wallets(UID)
+        self.held = {(wallet, asset): sum(amounts) for wallet in wallets for asset, amounts in wallets[wallet].items()}
 
-    def _moment(self) -> Moment:
-        exchange = self.desk.exchange
-        wallets = exchange.wallets(UID)
-        held = {(wallet, asset): sum(amounts) for wallet in wallets for asset, amounts in wallets[wallet].items()}
-        return Moment(datetime.fromtimestamp(exchange.now_us / 1e6, UTC), held)
+    async def _cut_after(self, requests: int) -> None:
+        """A run that is ended at once when the exchange saw so many requests of it."""
+        running = asyncio.ensure_future(self.desk.run("trading"))
+        seen = asyncio.ensure_future(self.desk.exchange_saw(len(self.desk.exchange.requests) + requests, part=""))
+        await asyncio.wait([seen, running], return_when=asyncio.FIRST_COMPLETED)
+        for task in (seen, running):
+            task.cancel()
+        await asyncio.gather(seen, running, return_exceptions=True)
 
 
-async def follow(folder: Path, days: Sequence[int], faults: Mapping[int, Sequence[AnyFault]]) -> Follower:
-    """Follow an account from a cold start on, each run so many days after the one before it; the last has no trouble."""
+async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: float = 6.0) -> Follower:
+    """Follow an account with a past from a cold start on."""
     clock = RunningClock(START_S)
-    exchange = small_exchange(clock)
-    since_ms = exchange.now_ms - PAST_DAYS * DAY_MS
-    trading = Life(since_ms, stories_a_day=3, traded=TRADED, watched={})
-    exchange.add_account(
-        UID, API_KEY, secret=SECRET, money=Cashflow(since_ms, busy=BUSY, stories=STORIES), orders=trading
-    )
+    exchange = small_exchange(clock, {})
+    since_ms = exchange.now_ms - past_days * DAY_S * 1000
+    money, trading = Cashflow(since_ms, busy, STORIES), Life(since_ms, stories_a_day=3, traded=TRADED, watched={})
+    exchange.add_account(UID, API_KEY, secret=SECRET, money=money, orders=trading)
     async with serve(exchange) as url:
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
@@ -101,57 +104,45 @@ async def follow(folder: Path, days: Sequence[int], faults: Mapping[int, Sequenc
         for pool in {endpoint.pool for endpoint in ENDPOINTS}:
             budget.learn(pool, UNLIMITED)
         follower = Follower(desk)
-        await follower.run()
-        for number, passed in enumerate(days):
-            clock.advance(passed * 86_400)
-            await follower.run(*faults.get(number, ()))
+        for day in days:
+            await follower.live(day)
     return follower
 
 
 @dataclass(frozen=True)
 class Books:
-    """The tables of a lake in memory, where rows can be taken away, beside what the account held."""
+    """The tables of a lake in memory, where rows can be taken away. The ledgers have passed all snapshots but the last."""
 
     connection: DuckDBPyConnection
-    moments: Sequence[Moment]
+
+    def unexplained(self) -> list[tuple[Any, ...]]:
+        """The intervals that do not add up."""
+        return self.connection.execute(_UNEXPLAINED).fetchall()
 
     def residuals(self) -> Residuals:
-        """What balances changed by between two moments, less the movements, where that is not nothing."""
-        found: Residuals = {}
-        rows = self.connection.execute(_MOVED, [[moment.at for moment in self.moments]]).fetchall()
-        moved = {(number, wallet, asset): amount for number, wallet, asset, amount in rows}
-        for number, (before, after) in enumerate(pairwise(self.moments), 1):
-            for place in {*before.held, *after.held, *((wallet, asset) for _, wallet, asset in moved)}:
-                changed = after.held.get(place, Decimal(0)) - before.held.get(place, Decimal(0))
-                if residual := changed - moved.get((number, *place), Decimal(0)):
-                    found[number, *place] = residual
-        return found
+        """What balances changed by between two snapshots, less the movements, where that is not nothing."""
+        rows = self.connection.execute(_RESIDUALS).fetchall()
+        return {(until, wallet, asset): amount for until, wallet, asset, amount in rows}
 
     def identities(self, dataset: Dataset) -> list[tuple[Any, ...]]:
-        """What names each row that a dataset holds of the time between the first and the last moment."""
+        """What names each row that a dataset holds."""
         names = ", ".join(f'"{name}"' for name in _identity(dataset))
-        condition = f'"{dataset.clock}" > ? AND "{dataset.clock}" <= ?'
-        between = [self.moments[0].at, self.moments[-1].at]
-        asked = f"SELECT DISTINCT {names} FROM {dataset.table} WHERE {condition} ORDER BY ALL"
-        return self.connection.execute(asked, between).fetchall()
+        return self.connection.execute(f"SELECT DISTINCT {names} FROM {dataset.table} ORDER BY ALL").fetchall()
 
     @contextmanager
     def without(self, dataset: Dataset, identity: tuple[Any, ...]) -> Iterator[Residuals]:
         """As if a row had never been stored, in any of its versions: what should be left over then."""
-        condition = " AND ".join(f'"{name}" = ?' for name in _identity(dataset))
+        condition = " AND ".join(f'"{name}" IS NOT DISTINCT FROM ?' for name in _identity(dataset))
         self.connection.begin()
         self.connection.execute(f"DELETE FROM {dataset.table} WHERE {condition}", identity)
         yield self._lost()
         self.connection.rollback()
 
     def _lost(self) -> Residuals:
-        """What is in the ledger no more."""
+        """What is in the ledger no more, by the interval in which it moved."""
         found: defaultdict[Place, Decimal] = defaultdict(Decimal)
-        lost = self.connection.execute("FROM whole EXCEPT ALL SELECT wallet, asset, time, amount, key FROM ledger")
-        for wallet, asset, instant, amount, _ in lost.fetchall():
-            later = [number for number, moment in enumerate(self.moments) if instant <= moment.at]
-            if later and later[0] > 0:
-                found[later[0], wallet, asset] += amount
+        for until, wallet, asset, amount in self.connection.execute(_LOST).fetchall():
+            found[until, wallet, asset] += amount
         return {place: amount for place, amount in found.items() if amount}
 
 
@@ -159,14 +150,23 @@ def _identity(dataset: Dataset) -> tuple[str, ...]:
     return dataset.identity if dataset.kind is Kind.VERSIONS else dataset.key
 
 
-_MOVED = """
-SELECT len(list_filter(?::TIMESTAMPTZ[], lambda moment: moment < time)) AS number, wallet, asset, sum(amount)
-FROM ledger GROUP BY ALL
+_PASSED = "until < (SELECT max(observed_at) FROM balances)"
+_UNEXPLAINED = f"SELECT * FROM reconciliation WHERE status <> 'explained' AND {_PASSED}"
+_RESIDUALS = f"""
+SELECT until, wallet, asset, observed - expected FROM balance_changes WHERE observed <> expected AND {_PASSED}
+"""
+_LOST = f"""
+WITH taken AS (SELECT DISTINCT wallet, observed_at AS until FROM balances),
+lost AS (FROM whole EXCEPT ALL SELECT wallet, asset, time, amount, key FROM ledger)
+SELECT until, lost.wallet, asset, sum(amount)
+FROM lost ASOF JOIN taken ON lost.wallet = taken.wallet AND time <= until
+WHERE {_PASSED}
+GROUP BY ALL
 """
 
 
 @contextmanager
-def books(lake: Lake, moments: Sequence[Moment]) -> Iterator[Books]:
+def books(lake: Lake) -> Iterator[Books]:
     """The books of a lake."""
     with empty_session() as connection:
         for dataset in DATASETS.values():
@@ -175,4 +175,4 @@ def books(lake: Lake, moments: Sequence[Moment]) -> Iterator[Books]:
             connection.register("known", sql.run(stored, "FROM bounds"))
         connection.execute("INSERT INTO bounds BY NAME FROM known")
         connection.execute("CREATE TABLE whole AS SELECT wallet, asset, time, amount, key FROM ledger")
-        yield Books(connection, moments)
+        yield Books(connection)

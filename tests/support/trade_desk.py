@@ -183,12 +183,14 @@ async def pull(desk: TradeDesk) -> dict[str, Any]:
     return {name: asked.count(name) for name in asked} | {"rows": sum(one.rows for one in receipts)}
 
 
-def small_exchange(clock: MovableClock) -> Exchange:
-    """An exchange of few symbols and no limits, with an account that holds enough to trade all of them."""
+_RICH = dict.fromkeys(("USDT", "BTC", "ETH", "XRP", "ZAR", "币安人生"), ("1000000", "0"))
+
+
+def small_exchange(clock: MovableClock, balances: Mapping[str, tuple[str, str]] = _RICH) -> Exchange:
+    """An exchange of few symbols and no limits, with an account that holds enough to trade all of them, or this."""
     exchange = Exchange(seed=1, clock=clock, limits=Limits(enforced=False, weight=UNLIMITED))
     for listing in exchange.listed(exchange.now_ms):
         if listing.symbol not in KEPT:
             exchange.remove(listing.symbol)
-    rich = dict.fromkeys(("USDT", "BTC", "ETH", "XRP", "ZAR", "币安人生"), ("1000000", "0"))
-    exchange.add_account(UID, API_KEY, secret=SECRET, balances=rich)
+    exchange.add_account(UID, API_KEY, secret=SECRET, balances=balances)
     return exchange
