@@ -135,6 +135,8 @@ class Books:
         condition = " AND ".join(f'"{name}" IS NOT DISTINCT FROM ?' for name in _identity(dataset))
         self.connection.begin()
         self.connection.execute(f"DELETE FROM {dataset.table} WHERE {condition}", identity)
+        self.connection.execute(f"DELETE FROM told WHERE dataset = '{dataset.name}'")
+        self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[dataset.name]}")
         yield self._lost()
         self.connection.rollback()
 
@@ -150,6 +152,7 @@ def _identity(dataset: Dataset) -> tuple[str, ...]:
     return dataset.identity if dataset.kind is Kind.VERSIONS else dataset.key
 
 
+_MOVEMENTS = {each.dataset: f"SELECT *, '{each.dataset}' AS dataset FROM ({each.sql})" for each in movements()}
 _PASSED = "until < (SELECT max(observed_at) FROM balances)"
 _UNEXPLAINED = f"SELECT * FROM reconciliation WHERE status <> 'explained' AND {_PASSED}"
 _RESIDUALS = f"""
@@ -157,7 +160,7 @@ SELECT until, wallet, asset, observed - expected FROM balance_changes WHERE obse
 """
 _LOST = f"""
 WITH taken AS (SELECT DISTINCT wallet, observed_at AS until FROM balances),
-lost AS (FROM whole EXCEPT ALL SELECT wallet, asset, time, amount, key FROM ledger)
+lost AS (FROM whole EXCEPT ALL FROM told)
 SELECT until, lost.wallet, asset, sum(amount)
 FROM lost ASOF JOIN taken ON lost.wallet = taken.wallet AND time <= until
 WHERE {_PASSED}
@@ -174,5 +177,7 @@ def books(lake: Lake) -> Iterator[Books]:
         with sql.connect(lake) as stored:
             connection.register("known", sql.run(stored, "FROM bounds"))
         connection.execute("INSERT INTO bounds BY NAME FROM known")
-        connection.execute("CREATE TABLE whole AS SELECT wallet, asset, time, amount, key FROM ledger")
+        for table in ("whole", "told"):
+            connection.execute(f"CREATE TABLE {table} AS FROM ledger")
+        connection.execute("CREATE OR REPLACE VIEW ledger AS FROM told")  # made anew only where a row is taken away
         yield Books(connection)

@@ -11,6 +11,7 @@ from connectors.simulator.account.cashflow.scene import UNIT, MoneyScene
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import HOUR_MS
 
+SMALL_DEBTS = "margin/exchange-small-liability-history"
 LOANS, INTEREST, FLOWS, TRANSFERS = (
     "margin/borrow-repay",
     "margin/interestHistory",
@@ -19,7 +20,7 @@ LOANS, INTEREST, FLOWS, TRANSFERS = (
 )
 PAIR = "BTCUSDT"
 _RATE = Decimal("0.00012")  # a day
-_HOURS = 6
+_HOURS, _LONG_HOURS = 6, 400  # that loans last at most; one in four is a long one
 
 
 def _loan(scene: MoneyScene) -> Story:
@@ -44,6 +45,25 @@ def _liquidation(scene: MoneyScene) -> Story:
         yield scene.in_minutes(5)
 
 
+def _small_debt(scene: MoneyScene) -> Story:
+    """A debt that is too small to bother is paid with another asset."""
+    owed, paid = Decimal("0.5"), scene.must_have("margin", "BNB", Decimal("0.001"))
+    _book_loan(
+        scene, None, "BORROW", owed, Decimal(0), [Leg("margin", "USDT", owed), Leg("margin_debt", "USDT", -owed)]
+    )
+    yield scene.in_minutes(300)
+    row = {
+        "asset": "USDT",
+        "amount": f"{owed}",
+        "targetAsset": "BNB",
+        "targetAmount": f"{paid}",
+        "bizType": "EXCHANGE_SMALL_LIABILITY",
+        "timestamp": scene.now_ms,
+    }
+    scene.move([Leg("margin_debt", "USDT", owed)], Filed(SMALL_DEBTS, row))
+    file_flow(scene, None, "BNB", "SMALL_CONVERT", -paid, [Leg("margin", "BNB", -paid)])
+
+
 def _borrowed(scene: MoneyScene, pair: str | None) -> Generator[int, None, Decimal]:
     """Gives the interest that was paid in the end."""
     wallet, debt = _wallets(pair)
@@ -52,7 +72,7 @@ def _borrowed(scene: MoneyScene, pair: str | None) -> Generator[int, None, Decim
         scene, pair, "BORROW", principal, Decimal(0), [Leg(wallet, "USDT", principal), Leg(debt, "USDT", -principal)]
     )
     owed = _charge(scene, pair, principal, "ON_BORROW")
-    for _ in range(1 + int(scene.roll() * _HOURS)):
+    for _ in range(1 + int(scene.roll() * (_LONG_HOURS if scene.chance(0.25) else _HOURS))):
         yield (scene.now_ms // HOUR_MS + 1) * HOUR_MS
         owed += _charge(scene, pair, principal, "PERIODIC")
     yield scene.in_minutes(50)
@@ -150,4 +170,9 @@ def _roll(scene: MoneyScene, amount: Decimal, kind: str) -> None:
     file_flow(scene, PAIR, "USDT", "TRANSFER", signed, [], number)
 
 
-STORIES: dict[Callable[[MoneyScene], Story], float] = {_loan: 0.05, _isolated: 0.02, _liquidation: 0.02}
+STORIES: dict[Callable[[MoneyScene], Story], float] = {
+    _loan: 0.05,
+    _isolated: 0.02,
+    _small_debt: 0.01,
+    _liquidation: 0.02,
+}
