@@ -23,7 +23,7 @@ from pipelines.store.candles import series_of
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
-from schemas.model.dataset import Kind
+from schemas.model.dataset import Dataset, Kind
 from schemas.model.instants import micros
 from schemas.model.wallets import WALLETS
 
@@ -77,14 +77,21 @@ def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
 
 
 def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
-    """The datasets of an account, and right after those that have a value the prices that say which."""
-    for dataset in DATASETS.values():
+    """The datasets of an account, and right after those that have a value the prices that say which.
+
+    What is walked by id comes last: a change of a balance that nothing explains has it look for unknown symbols.
+    """
+    for dataset in sorted(DATASETS.values(), key=_is_by_id):
         if dataset.name in flow.datasets:
             for market in (market for fed, market in FEEDING if fed == dataset.name):
                 where = market if "market" in dataset.series else None
                 yield Unit(name, dataset.name, market=where, account=flow.account, wallets=flow.chosen_wallets)
             if dataset.valued_by and flow.valuation:
                 yield from units_of(name, flow.valuation)
+
+
+def _is_by_id(dataset: Dataset) -> bool:
+    return any(isinstance(row.walk, ById) for (fed, _), rows in FEEDING.items() if fed == dataset.name for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Trading:
         lake, account = self.session.lake, self.flow.account
         book = await listing.listing(self.session, self.market)
         before = await self._known()
-        await asyncio.to_thread(residue.look, lake, account, self.market, book)
+        await asyncio.to_thread(residue.look, lake, account, self.market)
         now = self.session.client.now_us()
         archived = await self._archived(now)
         found = await asyncio.to_thread(survey, lake, account, self.market, now, archived)

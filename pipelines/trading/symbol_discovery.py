@@ -99,7 +99,7 @@ def survey(lake: Lake, account: str, market: str, now: int, archived: Collection
     book = known(lake, market)
     filled = stands_of(lake, FILLS, account, market)
     traded = known_symbols(lake, account, market)
-    doubt = suspicion(lake, account, market, book)
+    doubt = suspicion(lake, account, market)
     ground = _Ground(book, filled, traded, doubt, held_assets(lake, account), now)
     listed = book.rows.keys() | covered(lake, market) | set(archived)
     seen_by_any = (traded_symbols(lake, one, market) for one in lake.accounts)
