@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,21 @@ import msgspec
 from cyclopts import Parameter
 
 from connectors.lake import Lake
+from pipelines.cli.account_tables import show_accounts
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen
 from pipelines.cli.options import month as month_begun
 from pipelines.cli.output import complain, escaped, say
 from pipelines.cli.tables import write_table
+from pipelines.quality.account_statements import (
+    AccountStatement,
+    LedgerMonth,
+    MonthKey,
+    Wanted,
+    prove_accounts,
+    wanted_ledgers,
+)
 from pipelines.quality.month_counts import CANDLES, Key, Want, wants
-from pipelines.quality.statement_diff import Difference, absent, differences, load
+from pipelines.quality.statement_diff import Difference, absent, differences, ledger_differences, load
 from pipelines.quality.statements import Statement
 from pipelines.quality.statements import prove as statements
 from pipelines.settings.loader import load as load_flows
@@ -26,6 +36,7 @@ from schemas.datasets.journal import GAPS
 from schemas.model.counted import counted
 from schemas.model.errors import CorruptData, Problem, UsageProblem
 
+LEDGER = "ledger"
 _HEAD = ("series", "month", "rows", "expected", "explained", "missing", "", "sources", "checks", "sha256")
 _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
 _SHOWN_DIGITS = 16
@@ -34,6 +45,7 @@ _LOST = {
     CANDLES.name: "so nothing is proven",
     GAPS.name: "so months that lack candles are not stated, and of the others no gaps",
     ARCHIVE_FILES.name: "so the sources of candles are not stated",
+    LEDGER: "so nothing of accounts is stated",
 }
 
 Damaged = Mapping[Key | str, Problem]  # what could not be examined: months, and tables by their names
@@ -54,39 +66,57 @@ def prove(
     for each in month:
         month_begun(each)
     spec = load_flows(config)
-    wanted = wants(spec, chosen(spec, flows))
-    if not wanted and flows:
-        raise UsageProblem("These flows pull no candles.", "Candles are what can be proven.")
-    wanted += [] if flows else [Want()]
-    lake, now = Lake.at(spec.lake), datetime.now(UTC)
+    names, lake, now = chosen(spec, flows), Lake.at(spec.lake), datetime.now(UTC)
+    wanted = [*wants(spec, names), *([] if flows else [Want()])]
+    ledgers = {} if symbol else wanted_ledgers(spec, names, lake)
+    if not wanted and not ledgers:
+        raise UsageProblem("These flows pull neither candles nor ledgers.", "Those are what can be proven.")
 
     def pick(key: Key) -> bool:
         return (not symbol or key.symbol in symbol) and (not month or key.month in month)
 
     damaged: dict[Key | str, Problem] = {}
+    of_accounts = _of_accounts(lake, ledgers, now, month, damaged)
     if against is None:
         stated = statements(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
-        return _show(stated, damaged, json=json)
-    theirs = {key: one for key, one in load(against).items() if pick(key)}
+        return _show(stated if wanted else iter(()), of_accounts, damaged, json=json)
+    in_file, months = load(against)
+    theirs = {key: one for key, one in in_file.items() if pick(key)}
     named = {key for key, one in theirs.items() if one.candles is not None}
     stated = statements(
         lake, wanted, now, pick=theirs.__contains__, detailed=named.__contains__, on_damage=damaged.__setitem__
     )
-    return _compare(stated, theirs, damaged, json=json)
+    ours = {one.key: one for one in of_accounts if isinstance(one, LedgerMonth)}
+    meant = (
+        {} if LEDGER in damaged or symbol else {key: one for key, one in months.items() if not month or key[2] in month}
+    )
+    return _compare(stated if wanted else iter(()), theirs, (ours, meant), damaged, json=json)
 
 
-def _show(stated: Iterator[Statement], damaged: Damaged, *, json: bool) -> int:
-    """Print each statement as soon as it is made, or all of them as a table; then what could not be examined.
+def _of_accounts(
+    lake: Lake, ledgers: Wanted, now: datetime, month: Sequence[str], damaged: dict[Key | str, Problem]
+) -> list[AccountStatement]:
+    """What is stated of accounts; of single months, whether assets add up is not."""
+    try:
+        stated = list(prove_accounts(lake, ledgers, now))
+    except Problem as problem:
+        damaged[LEDGER] = problem
+        return []
+    return [one for one in stated if not month or (isinstance(one, LedgerMonth) and one.month in month)]
+
+
+def _show(stated: Iterator[Statement], of_accounts: Sequence[AccountStatement], damaged: Damaged, *, json: bool) -> int:
+    """Print each statement as soon as it is made, or all of them as tables; then what could not be examined.
 
     `damaged` is complete once `stated` has ended.
     """
     kept: list[Statement] = []
     sound: bool | None = None
-    for statement in stated:
+    for statement in chain(stated, of_accounts):
         sound = statement.sound and sound is not False
         if json:
             sys.stdout.write(f"{escaped(msgspec.json.encode(statement).decode())}\n")
-        else:
+        elif isinstance(statement, Statement):
             kept.append(statement)
     if sound is None and not damaged:
         raise UsageProblem("The lake covers nothing of these.", "`binlake status` says what it covers.")
@@ -94,6 +124,8 @@ def _show(stated: Iterator[Statement], damaged: Damaged, *, json: bool) -> int:
     if kept:
         write_table(_HEAD, map(_row, sorted(kept, key=lambda one: (one.market, one.symbol, one.interval, one.month))))
         _explain(kept)
+    if of_accounts and not json:
+        show_accounts(of_accounts)
     return 0 if sound and not damaged else CorruptData.exit_code
 
 
@@ -102,7 +134,7 @@ def _name(damaged: Damaged) -> None:
         if isinstance(what, Key):
             complain(f"{what.series.name} of {what.month} cannot be proven: {problem}")
         else:
-            complain(f"The table {what} cannot be examined, {_LOST[what]}: {problem}")
+            complain(f"The {'view' if what == LEDGER else 'table'} {what} cannot be examined, {_LOST[what]}: {problem}")
 
 
 def _row(one: Statement) -> tuple[object, ...]:
@@ -120,7 +152,14 @@ def _explain(kept: list[Statement]) -> None:
         say(f"{gaps:,} {reach} into these months; --json shows each with its evidence, and whole hashes.")
 
 
-def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], damaged: Damaged, *, json: bool) -> int:
+def _compare(
+    stated: Iterator[Statement],
+    theirs: Mapping[Key, Statement],
+    ledgers: tuple[Mapping[MonthKey, LedgerMonth], Mapping[MonthKey, LedgerMonth]],
+    damaged: Damaged,
+    *,
+    json: bool,
+) -> int:
     """Print what differs; whatever is incomplete or damaged here is said too."""
     found: list[Difference] = []
     seen: set[Key] = set()
@@ -131,13 +170,15 @@ def _compare(stated: Iterator[Statement], theirs: Mapping[Key, Statement], damag
         found += differences(statement, theirs[statement.key])
     missed = set(theirs) if CANDLES.name in damaged else theirs.keys() & damaged.keys()
     found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in missed]
+    found += ledger_differences(*ledgers)
     _name(damaged)
     if json:
         sys.stdout.writelines(f"{escaped(msgspec.json.encode(one).decode())}\n" for one in found)
     elif found:
         write_table(_DIFFERENCES, map(_difference, found))
     months = len({(one.series, one.month) for one in found})
-    say(f"{counted(len(theirs) - len(missed), 'month')} compared, {months:,} {'differs' if months == 1 else 'differ'}.")
+    compared = len(theirs) - len(missed) + len(ledgers[1])
+    say(f"{counted(compared, 'month')} compared, {months:,} {'differs' if months == 1 else 'differ'}.")
     if any(one.what == "day" for one in found):
         say("`binlake prove --json --candles` there writes statements that name the candles too.")
     return 0 if sound and not found and not damaged else CorruptData.exit_code

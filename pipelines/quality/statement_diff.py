@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from pipelines.quality.account_statements import AccountStatement, LedgerMonth, MonthKey
 from pipelines.quality.month_counts import Key
 from pipelines.quality.statements import Statement
 from schemas.derived.canonical import FORM
@@ -30,25 +31,56 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
 
 
-def load(path: Path) -> dict[Key, Statement]:
-    """The statements of a file of JSON lines; UsageProblem where it is none, or of another form."""
-    decoder = msgspec.json.Decoder(Statement)
-    statements = {}
+class _OfAnAccount(msgspec.Struct):
+    account: str | None = None
+
+
+def load(path: Path) -> tuple[dict[Key, Statement], dict[MonthKey, LedgerMonth]]:
+    """The statements of a file of JSON lines about candles, and those about months of ledgers.
+
+    UsageProblem where a line is none, or of another form.
+    """
+    candles, ledgers = dict[Key, Statement](), dict[MonthKey, LedgerMonth]()
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read: {error.strerror}.") from None
     for number, line in enumerate(lines, 1):
         try:
-            statement = decoder.decode(line)
+            if msgspec.json.decode(line, type=_OfAnAccount).account is None:
+                statement = msgspec.json.decode(line, type=Statement)
+                candles[statement.key] = statement
+            elif isinstance(one := msgspec.json.decode(line, type=AccountStatement), LedgerMonth):
+                ledgers[one.key] = one
+                continue
+            else:
+                continue  # whether an asset adds up is each lake's own
         except msgspec.DecodeError as error:
             raise UsageProblem(
                 f"Line {number} of {path} is not a statement: {error}.", "`binlake prove --json` writes them."
             ) from None
         if statement.form != FORM:
             raise UsageProblem(f"{path} has statements of form {statement.form}, this binlake makes form {FORM}.")
-        statements[statement.key] = statement
-    return statements
+    return candles, ledgers
+
+
+def ledger_differences(
+    here: Mapping[MonthKey, LedgerMonth], there: Mapping[MonthKey, LedgerMonth]
+) -> Iterator[Difference]:
+    """The months of ledgers that are not the same, where both cover the same part of them; or are only there."""
+    for key, theirs in there.items():
+        ours = here.get(key)
+        if ours is None or ours.sha256 != theirs.sha256:
+            same_part = ours is None or (ours.since, ours.until) == (theirs.since, theirs.until)
+            if same_part:
+                yield Difference(
+                    series=f"{theirs.account}/{theirs.dataset}",
+                    month=theirs.month,
+                    what="month",
+                    since=f"{theirs.since:%Y-%m-%d}",
+                    until=f"{theirs.until:%Y-%m-%d}",
+                    place="only there" if ours is None else "differs",
+                )
 
 
 def differences(here: Statement, there: Statement) -> Iterator[Difference]:

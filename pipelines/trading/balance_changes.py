@@ -14,6 +14,7 @@ from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from pipelines.store.filters import within
 from pipelines.store.news import note
+from pipelines.store.rows import column
 from schemas.datasets.account import BALANCES
 from schemas.model.errors import CorruptData
 from schemas.model.grid import DAY_US
@@ -106,7 +107,8 @@ def _unexplained(lake: Lake, account: str, market: str, since: int, until: int) 
     where = f"account = {literal(account)} AND wallet = {literal(WALLET[market])}"
     try:
         with connect(lake) as session:
-            return set(run(session, _LEFT_OVER.format(where=where, since=since, until=until))["asset"].to_pylist())
+            left = run(session, _LEFT_OVER.format(where=where, since=since, until=until))
+            return set(column(left, "asset"))
     except CorruptData:  # its own pull and the checks tell of it
         return set()
 

@@ -1,6 +1,7 @@
--- Which ledgers may move each wallet that has snapshots, and the stretch over which each is held: [since, until), NULL
--- where it never was pulled to its end. `settles` is for how long after that a row may still appear or change, and
--- `lost` has the stretches that the exchange no longer returned when they were asked for.
+-- Which ledgers may move each kind of wallet of an account, and the stretch over which each is held: [since, until),
+-- NULL where it never was pulled to its end. `settles` is for how long after that a row may still appear or change,
+-- `lost` has the stretches that the exchange no longer returned when they were asked for, and `absent_code` is the code
+-- by which it said that the account or its key has nothing of it.
 CREATE OR REPLACE VIEW ledger_reach AS
 WITH done AS (
     SELECT account, dataset, market, max(started) AS started
@@ -9,9 +10,14 @@ WITH done AS (
     GROUP BY ALL
 ),
 walked AS (
-    SELECT account, dataset, max(since) AS since, min(until) AS until
+    SELECT
+        account,
+        dataset,
+        max(since) AS since,
+        min(greatest(until, absent_at)) AS until,
+        max(absent_code) FILTER (absent_at > coalesce(until, '-infinity'::TIMESTAMPTZ)) AS absent_code
     FROM bounds
-    WHERE until IS NOT NULL AND account IS NOT NULL
+    WHERE greatest(until, absent_at) IS NOT NULL AND account IS NOT NULL
     GROUP BY ALL
 ),
 forgotten AS (
@@ -20,23 +26,25 @@ forgotten AS (
     WHERE reason = 'not_retained' AND account IS NOT NULL
     GROUP BY ALL
 ),
-wallets AS (
-    SELECT DISTINCT account, wallet, replace(split_part(wallet, ':', 1), 'isolated_', '') AS market FROM balances
+moving AS (
+    SELECT account, dataset, pulled_with, settles, unnest(wallets) AS wallet
+    FROM ledgers
+    CROSS JOIN (SELECT account FROM runs WHERE account IS NOT NULL UNION SELECT account FROM balances)
 )
 SELECT
-    wallets.account,
+    moving.account,
+    moving.dataset,
     wallet,
-    ledgers.dataset,
     -- What is walked by id is held from the first one on, up to when it was last asked for.
     CASE WHEN started IS NOT NULL THEN coalesce(walked.since, TIMESTAMPTZ '1970-01-01 00:00:00+00') END AS since,
     CASE WHEN started IS NOT NULL THEN coalesce(walked.until, started) END AS until,
     settles,
-    coalesce(lost, []) AS lost
-FROM wallets
-JOIN ledgers ON list_contains(ledgers.wallets, split_part(wallet, ':', 1))
+    coalesce(lost, []) AS lost,
+    absent_code
+FROM moving
 LEFT JOIN done
-    ON done.account = wallets.account
-    AND done.dataset = ledgers.pulled_with
-    AND (done.market IS NULL OR done.market = wallets.market)
-LEFT JOIN walked ON walked.account = wallets.account AND walked.dataset = ledgers.dataset
-LEFT JOIN forgotten ON forgotten.account = wallets.account AND forgotten.dataset = ledgers.dataset
+    ON done.account = moving.account
+    AND done.dataset = pulled_with
+    AND (done.market IS NULL OR done.market = replace(wallet, 'isolated_', ''))
+LEFT JOIN walked ON walked.account = moving.account AND walked.dataset = moving.dataset
+LEFT JOIN forgotten ON forgotten.account = moving.account AND forgotten.dataset = moving.dataset

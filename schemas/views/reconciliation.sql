@@ -70,7 +70,7 @@ compared AS (
     WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)
 ),
 reach AS (
-    SELECT account, wallet, list(ledger_reach) AS ledgers FROM ledger_reach GROUP BY ALL
+    SELECT account, wallet AS wallet_kind, list(ledger_reach) AS ledgers FROM ledger_reach GROUP BY ALL
 ),
 strange AS (
     SELECT account, list(unknown_states) AS strange FROM unknown_states GROUP BY ALL
@@ -94,17 +94,20 @@ guessed AS (
                 if part.since < compared.until AND part.until > coalesce(compared.since, part.since)]) > 0]
             AS not_retained,
         CASE WHEN wallet = 'spot' THEN symbols[1:5] END AS symbol_never_probed,
+        [format('{} ({})', each.dataset, each.absent_code) for each in ledgers
+            if each.absent_code IS NOT NULL] AS not_readable,
         [concat(each.dataset, ' ', each.key, ' ', each.state) for each in strange
             if each.time <= compared.until
                 AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')
-                AND (len(each.assets) = 0 OR list_contains(each.assets, asset))] AS unknown_state,
+                AND (len(each.assets) = 0 OR list_contains(each.assets, compared.asset))] AS unknown_state,
         [each.symbol for each in ended
             if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
     FROM compared
-    LEFT JOIN reach USING (account, wallet)
-    LEFT JOIN strange USING (account)
-    LEFT JOIN ended USING (asset)
-    LEFT JOIN unprobed_symbols USING (account, asset)
+    LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(wallet, ':', 1)
+    LEFT JOIN strange ON strange.account = compared.account
+    LEFT JOIN ended ON ended.asset = compared.asset
+    LEFT JOIN unprobed_symbols
+        ON unprobed_symbols.account = compared.account AND unprobed_symbols.asset = compared.asset
     WHERE residual <> 0
 ),
 caused AS (
@@ -112,6 +115,7 @@ caused AS (
         *,
         [each for each in [
             {'cause': 'not_pulled', 'names': not_pulled},
+            {'cause': 'not_readable', 'names': not_readable},
             {'cause': 'not_retained', 'names': not_retained},
             {'cause': 'late', 'names': late},
             {'cause': 'symbol_never_probed', 'names': symbol_never_probed},

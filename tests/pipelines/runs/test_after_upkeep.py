@@ -17,7 +17,7 @@ from schemas.datasets import DATASETS
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.derived.sql import SERIES_COLUMNS
 from schemas.model.dataset import Dataset
-from schemas.model.fields import TIME
+from schemas.model.fields import TEXT, TIME
 from schemas.model.series import Series
 
 SERIES = dict.fromkeys(SERIES_COLUMNS, "x") | {
@@ -38,7 +38,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     for dataset in WITH_SERIES:
         table, series = lake.table(dataset), Series.of_row(dataset, SERIES)
         instants = {column.name: "2026-01-01" for column in dataset.columns if column.type is TIME}
-        row = instants | SERIES
+        texts = {column.name for column in dataset.columns if column.type is TEXT}
+        row = instants | {name: value for name, value in SERIES.items() if name in texts}
         table.commit(rows_of(dataset, row), [Move.of(series, {}, table.bounds())])
         for _ in range(FEWEST):
             table.commit(rows_of(dataset, row), [])
