@@ -1,4 +1,4 @@
-"""What an account lent to the exchange's products of simple earn, and what they paid."""
+"""What an account lent to products of simple earn and to yields on chains, and what they paid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.model.dataset import States
 from schemas.model.fields import FINE, FLAG, TEXT, TIME, Column
 
 _UNSAID = "where the exchange does not say"
-_PRODUCT = Column("product", TEXT, "flexible or locked")
+_PRODUCT = Column("product", TEXT, "flexible, locked or onchain")
 _SOURCE = Column("project_id", TEXT, "the product, such as USDT001 or Axs*90", null=_UNSAID)
 _POSITION = Column("position_id", TEXT, "the position of a locked product", null="of flexible ones")
 _PERIOD = Column("lock_period", TEXT, "days, of a locked product", null="of flexible ones")
@@ -69,7 +69,7 @@ EARN_REWARDS = ledger(
     Column("source_id", TEXT, "the flexible product, or the position of a locked one"),
     ASSET,
     Column("amount", FINE, "paid"),
-    Column("type", TEXT, "REALTIME, BONUS, REWARDS; Locked Rewards"),
+    Column("type", TEXT, "REALTIME, BONUS, REWARDS; Locked Rewards; On-chain"),
     Column("time", TIME, "when it was paid"),
     _PERIOD,
     key=("asset", "type", "source_id", "time"),

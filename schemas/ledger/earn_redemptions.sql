@@ -1,6 +1,6 @@
 -- wallets: spot, funding, earn_flexible, earn_locked
 -- A redemption takes from earn what was asked back, and gives what was paid, less where it was early, to the account
--- that it names.
+-- that it names. What a chain held for the account was in no wallet.
 WITH done AS (
     SELECT
         * REPLACE (coalesce(deliver_date, time) AS time),
@@ -18,6 +18,7 @@ SELECT
     key,
     type AS note
 FROM done
+WHERE product <> 'onchain'
 UNION ALL BY NAME
 SELECT
     account,

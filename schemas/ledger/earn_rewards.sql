@@ -11,12 +11,6 @@ WITH paid AS (
         ) AS nth
     FROM earn_rewards
     WHERE gone_since IS NULL
-),
-told AS (
-    SELECT account, asset, amount, div_time::DATE AS day, count(*) AS times
-    FROM dividends
-    WHERE gone_since IS NULL AND coalesce(direction, 1) = 1
-    GROUP BY ALL
 )
 SELECT
     account,
@@ -28,5 +22,5 @@ SELECT
     concat_ws('/', product, asset, type, source_id, epoch_us(time), ordinal) AS key,
     CASE WHEN grows THEN type ELSE 'only earn_rewards tells of it' END AS note
 FROM paid
-LEFT JOIN told USING (account, asset, amount, day)
+LEFT JOIN distributions_by_day USING (account, asset, amount, day)
 WHERE grows OR nth > coalesce(times, 0)

@@ -1,6 +1,6 @@
 -- wallets: spot, funding, earn_flexible, earn_locked
 -- A subscription takes from spot and funding what it says it took of each, and gives it to earn. Where it does not say,
--- all is of the account it names.
+-- all is of the account it names. What a chain holds for the account is in no wallet.
 WITH done AS (
     SELECT
         *,
@@ -13,6 +13,7 @@ WITH done AS (
 legs AS (
     SELECT *, 'earn_' || product AS wallet, amount AS moved
     FROM done
+    WHERE product <> 'onchain'
     UNION ALL BY NAME
     SELECT *, 'spot' AS wallet, CASE WHEN is_split THEN -amt_from_spot WHEN NOT of_funding THEN -amount END AS moved
     FROM done

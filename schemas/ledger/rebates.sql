@@ -7,12 +7,6 @@ WITH paid AS (
         row_number() OVER (PARTITION BY account, asset, amount, update_time::DATE ORDER BY update_time, ordinal) AS nth
     FROM rebates
     WHERE gone_since IS NULL
-),
-told AS (
-    SELECT account, asset, amount, div_time::DATE AS day, count(*) AS times
-    FROM dividends
-    WHERE gone_since IS NULL AND coalesce(direction, 1) = 1
-    GROUP BY ALL
 )
 SELECT
     account,
@@ -24,5 +18,5 @@ SELECT
     concat_ws('/', asset, type, epoch_us(update_time), ordinal) AS key,
     'only rebates tells of it' AS note
 FROM paid
-LEFT JOIN told USING (account, asset, amount, day)
+LEFT JOIN distributions_by_day USING (account, asset, amount, day)
 WHERE nth > coalesce(times, 0)

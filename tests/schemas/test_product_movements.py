@@ -103,6 +103,76 @@ ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
         "earn_rewards", {"product": "locked", "type": "Locked Rewards", "asset": "BNB", "amount": "0.5"},
         [("spot", "BNB", "0.5", "reward")],
     ),
+    "coin that was staked": (
+        "staking_subscriptions",
+        {
+            "product": "eth", "status": "SUCCESS", "asset": "ETH", "amount": "2", "distribute_asset": "WBETH",
+            "distribute_amount": "1.9",
+        },
+        [("spot", "ETH", "-2", "stake"), ("spot", "WBETH", "1.9", "stake")],
+    ),
+    "coin that is being staked": ("staking_subscriptions", {"product": "eth", "status": "PENDING"}, []),
+    "liquid coin given back": (
+        "staking_redemptions",
+        {
+            "product": "sol", "status": "PENDING", "asset": "BNSOL", "amount": "2", "distribute_asset": "SOL",
+            "distribute_amount": "2.1",
+        },
+        [("spot", "BNSOL", "-2", "unstake")],
+    ),
+    "coin that came back": (
+        "staking_redemptions",
+        {
+            "product": "sol", "status": "SUCCESS", "asset": "BNSOL", "amount": "2", "distribute_asset": "SOL",
+            "distribute_amount": "2.1",
+        },
+        [("spot", "BNSOL", "-2", "unstake"), ("spot", "SOL", "2.1", "unstake")],
+    ),
+    "coin that was wrapped": (
+        "staking_wraps",
+        {
+            "direction": "wrap", "status": "SUCCESS", "from_asset": "BETH", "from_amount": "2", "to_asset": "WBETH",
+            "to_amount": "1.9",
+        },
+        [("spot", "BETH", "-2", "convert"), ("spot", "WBETH", "1.9", "convert")],
+    ),
+    "growth of a liquid coin": ("staking_rewards", {"product": "eth", "amount": "0.2"}, []),
+    "boost": (
+        "staking_rewards", {"product": "sol_boost", "asset": "JTO", "amount": "0.2"},
+        [("spot", "JTO", "0.2", "reward")],
+    ),
+    "reward for what lies in spot": (
+        "soft_staking_rewards", {"asset": "BNB", "reward_asset": "SOL", "rewards": "0.00000557"},
+        [("spot", "SOL", "0.00000557", "reward")],
+    ),
+    "token with a yield": (
+        "yield_subscriptions",
+        {
+            "product": "bfusd", "status": "SUCCESS", "asset": "USDT", "amount": "100", "receive_asset": "BFUSD",
+            "receive_amount": "100",
+        },
+        [("spot", "BFUSD", "100", "earn_in"), ("spot", "USDT", "-100", "earn_in")],
+    ),
+    "token given back": (
+        "yield_redemptions",
+        {
+            "product": "bfusd", "status": "SUCCESS", "asset": "BFUSD", "amount": "51", "receive_asset": "USDT",
+            "receive_amount": "50", "fee": "1",
+        },
+        [("spot", "BFUSD", "-51", "earn_out"), ("spot", "USDT", "50", "earn_out")],
+    ),
+    "reward of a token": (
+        "yield_rewards", {"product": "rwusd", "reward_asset": "RWUSD", "rewards_amount": "1"},
+        [("spot", "RWUSD", "1", "reward")],
+    ),
+    "given to a yield on a chain": (
+        "earn_subscriptions", {"product": "onchain", "status": "SUCCESS", "asset": "BTC", "amount": "2"},
+        [("spot", "BTC", "-2", "earn_in")],
+    ),
+    "came back from a yield on a chain": (
+        "earn_redemptions", {"product": "onchain", "status": "PAID", "asset": "BTC", "amount": "2"},
+        [("spot", "BTC", "2", "earn_out")],
+    ),
 }  # fmt: skip
 
 

@@ -59,6 +59,11 @@ def test_only_reading_calls_are_on_the_list():
     assert len(ALLOWED) == len(ENDPOINTS) == len({endpoint.name for endpoint in ENDPOINTS})
 
 
+def test_a_get_that_changes_something_is_not_on_the_list():
+    """Soft staking is switched by a GET: that it is a GET does not make it one that reads."""
+    assert not [path for _, path in ALLOWED if path.endswith("/set")]
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_a_row_speaks_of_columns_that_exist(endpoint):
     """Exceptions, sentinels and cut times name columns of the endpoint's dataset; JSON columns need none."""

@@ -36,6 +36,43 @@ RECORDED = {
     "live_rows_pay.json": PAY_TRANSACTIONS,
 }  # fmt: skip
 
+_MINUTE_MS = 1_575_018_510_000
+_TOKENS: dict[str, dict[str, Any]] = {
+    "subscriptionHistory": {
+        "time": _MINUTE_MS, "asset": "USDT", "amount": "100", "receiveAsset": "BFUSD", "receiveAmount": "100",
+        "status": "SUCCESS",
+    },
+    "redemptionHistory": {
+        "time": _MINUTE_MS, "asset": "BFUSD", "amount": "51", "receiveAsset": "USDT", "receiveAmount": "50", "fee": "1",
+        "arrivalTime": _MINUTE_MS, "status": "SUCCESS",
+    },
+    "rewardsHistory": {
+        "time": _MINUTE_MS, "rewardAsset": "BFUSD", "rewardsAmount": "1", "BFUSDPosition": "100",
+        "annualPercentageRate": "0.0418",
+    },
+}  # fmt: skip
+_ON_CHAIN: dict[str, dict[str, Any]] = {
+    "subscriptionRecord": {
+        "positionId": "123123", "purchaseId": "26055", "projectId": "Solv-60d", "clientId": "ABC", "time": _MINUTE_MS,
+        "asset": "BTC", "amount": "21312.23223", "lockPeriod": "30", "type": "AUTO", "sourceAccount": "SPOT",
+        "amtFromSpot": "30", "amtFromFunding": "70", "status": "SUCCESS",
+    },
+    "redemptionRecord": {
+        "positionId": "123123", "redeemId": 40607, "time": _MINUTE_MS, "asset": "BTC", "lockPeriod": "30",
+        "amount": "21312.23223", "type": "MATURE", "deliverDate": str(_MINUTE_MS), "status": "PAID",
+    },
+    "rewardsRecord": {
+        "positionId": "123123", "time": _MINUTE_MS, "asset": "BNB", "lockPeriod": "30", "amount": "21312.23223",
+    },
+}  # fmt: skip
+SAMPLES = {
+    f"/sapi/v1/{token}/history/{name}": {"rows": [row], "total": 1}
+    for token in ("bfusd", "rwusd")
+    for name, row in _TOKENS.items()
+} | {
+    f"/sapi/v1/onchain-yields/locked/history/{name}": {"rows": [row], "total": 1} for name, row in _ON_CHAIN.items()
+}  # of the documentation, where the official clients have none
+
 
 def known(endpoint: Endpoint) -> dict[str, Any]:
     """What the pull knows of the rows that it asks for."""
@@ -109,7 +146,7 @@ def lost(endpoint: Endpoint, answer: Any) -> list[tuple[str, Any]]:
 def test_the_documented_answer_is_stored_whole(recorded: Path, endpoint: Endpoint) -> None:
     """The answer that the documentation gives of each list of movements loses no field."""
     samples = json.loads((recorded / "account/doc_examples_account_endpoints.json").read_text())
-    assert lost(endpoint, samples[endpoint.path]["answer"]) == []
+    assert lost(endpoint, SAMPLES.get(endpoint.path) or samples[endpoint.path]["answer"]) == []
 
 
 @pytest.mark.parametrize(("name", "endpoint"), RECORDED.items(), ids=RECORDED)

@@ -178,6 +178,31 @@ async def test_an_id_may_be_a_number_in_one_product_and_text_in_the_other(trade_
     assert [row["purchase_id"] for row in trade_desk.rows("earn_subscriptions")] == ["26055", "26055"]
 
 
+async def test_a_row_without_an_id_may_change(trade_desk: TradeDesk):
+    """A redemption that arrives is the next version of the one that was pending; its twin stays as it is (C20)."""
+    row = {"asset": "BNSOL", "amount": "2", "distributeAsset": "SOL", "distributeAmount": "2.1", "status": "PENDING"}
+    path = "sol-staking/sol/history/redemptionHistory"
+    asked = add(trade_desk, path, "time", 3, {**row, "arrivalTime": 0, "exchangeRate": "1.05"})
+    trade_desk.exchange.add_movement(UID, path, dict(asked))
+    flow(trade_desk, "staking_redemptions", since="2026-10-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (2, 0)
+    asked.update(status="SUCCESS", arrivalTime=asked["time"] + DAY_MS)
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (1, 0)
+    states = [(row["version"], row["status"]) for row in trade_desk.rows("staking_redemptions")]
+    assert sorted(states) == [(1, "PENDING"), (1, "PENDING"), (2, "SUCCESS")]
+
+
+async def test_times_in_seconds_lie_in_the_window_that_was_asked_for(trade_desk: TradeDesk):
+    """A boost, whose time is printed in seconds, is found in windows that begin on whole ones (C12)."""
+    second_s = trade_desk.exchange.now_ms // 1000 - 3 * 86_400
+    boost = {"time": second_s, "token": "JTO", "amount": "1.2", "bnsolHolding": "2.09", "status": "SUCCESS"}
+    trade_desk.exchange.add_movement(UID, "sol-staking/sol/history/boostRewardsHistory", boost)
+    flow(trade_desk, "staking_rewards", since="2026-10-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (1, 0)
+    (stored,) = trade_desk.rows("staking_rewards")
+    assert (stored["product"], stored["time"].timestamp()) == ("sol_boost", second_s)
+
+
 async def test_fiat_orders_are_asked_for_in_both_directions(trade_desk: TradeDesk):
     """Two orders under one number, one paid in and one out, are two; a state that changes is a version (N20)."""
     row = {
