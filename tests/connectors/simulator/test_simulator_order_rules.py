@@ -132,6 +132,8 @@ FREE = {
     "/api/v3/order/amendments",
     "/fapi/v1/klines",
     "/fapi/v1/fundingRate",
+    "/fapi/v1/income",
+    "/dapi/v1/income",
     *(path for _, path in ENDPOINTS if path.startswith("/sapi/")),
 }  # any may be left out
 
