@@ -9,6 +9,8 @@ from support.binance_world import START_S
 from connectors.binance.answers import held
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.futures_account import COINM_INCOME, USDM_INCOME
+from connectors.binance.endpoints.margin import FLOWS, INTEREST, LOANS
 from connectors.binance.endpoints.model import OnGrid, Windows
 from connectors.binance.endpoints.spot import (
     ACCOUNT,
@@ -95,6 +97,15 @@ WRONG = [
     (MY_ALLOCATIONS, OF | {"fromAllocationId": 8}, {"allocation_id": 7}, "answered allocation_id 7"),
     (MY_PREVENTED_MATCHES, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (MY_PREVENTED_MATCHES, OF | {"preventedMatchId": 8}, {"prevented_match_id": 7}, "answered prevented_match_id 7"),
+    (FLOWS, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    *(
+        (margin, {"isolatedSymbol": "BTCUSDT"}, {"isolated_symbol": "ETHUSDT"}, "answered isolated_symbol ETHUSDT")
+        for margin in (LOANS, INTEREST)
+    ),
+    *(
+        (income, {"incomeType": "COMMISSION"}, {}, "asked for incomeType COMMISSION")
+        for income in (USDM_INCOME, COINM_INCOME)
+    ),
     (TRANSFERS, {"type": "MAIN_FUNDING"}, {"type": "FUNDING_MAIN"}, "asked for type MAIN_FUNDING"),
     *((ledger, {ledger.walked(Windows).start: AT_MS + 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
     *((ledger, {ledger.walked(Windows).end: AT_MS - 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
