@@ -30,4 +30,4 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) 
         rows=0,
         note=_ON_TOP[endpoint.walked(Windows).inside],
     )
-    return Outlook(pool=endpoint.pool, costs=(cost,), steady=len(series) * weight)
+    return Outlook(pool=endpoint.pool, costs=(cost,) if series else (), steady=len(series) * weight)

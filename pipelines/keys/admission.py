@@ -93,6 +93,8 @@ def needed(config: FlowsFile, name: str, now_ms: int) -> Mapping[Endpoint, Mappi
 def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpoint, Mapping[str, Param]]]:
     match endpoint.walk:
         case Windows() as walk:
+            if not all(fan_out.values for fan_out in walk.fan_out):
+                return  # of pairs, which a key says nothing of
             yield endpoint, _last_hour(endpoint, walk, now_ms)
         case ById():
             calls = calls_of(endpoint.market)

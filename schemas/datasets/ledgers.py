@@ -132,7 +132,7 @@ DIVIDENDS = ledger(
 TRANSFERS = ledger(
     "transfers",
     "Movements between the account's own wallets; only CONFIRMED ones moved anything.",
-    Column("type", TEXT, "from where to where, such as MAIN_UMFUTURE"),
+    Column("type", TEXT, "from where to where, such as MAIN_UMFUTURE, or MARGIN_ISOLATEDMARGIN:BTCUSDT with the pair"),
     Column("tran_id", ID, "given by the exchange"),
     ASSET,
     Column("amount", FINE, "moved"),

@@ -1,10 +1,11 @@
--- wallets: spot, funding, margin, usdm, coinm, options, portfolio_margin
+-- wallets: spot, funding, margin, isolated_margin, usdm, coinm, options, portfolio_margin
 -- A transfer between two wallets of the account takes from the one and gives to the other; `type` names both.
 WITH names AS (
     SELECT MAP {
         'MAIN': 'spot',
         'FUNDING': 'funding',
         'MARGIN': 'margin',
+        'ISOLATEDMARGIN': 'isolated_margin',
         'UMFUTURE': 'usdm',
         'CMFUTURE': 'coinm',
         'OPTION': 'options',
@@ -14,7 +15,8 @@ WITH names AS (
 moved AS (
     SELECT
         *,
-        regexp_extract(type, '^(PORTFOLIO_MARGIN|[A-Z]+)_(.+)$', ['source', 'target']) AS ends,
+        regexp_extract(split_part(type, ':', 1), '^(PORTFOLIO_MARGIN|[A-Z]+)_(.+)$', ['source', 'target']) AS ends,
+        concat('isolated_margin:', split_part(type, ':', 2)) AS isolated,
         concat_ws('/', type, tran_id) AS key
     FROM transfers
     CROSS JOIN names
@@ -22,7 +24,7 @@ moved AS (
 )
 SELECT
     account,
-    wallets[ends.source] AS wallet,
+    replace(wallets[ends.source], 'isolated_margin', isolated) AS wallet,
     asset,
     timestamp AS time,
     -amount AS amount,
@@ -34,7 +36,7 @@ WHERE wallet IS NOT NULL
 UNION ALL BY NAME
 SELECT
     account,
-    wallets[ends.target] AS wallet,
+    replace(wallets[ends.target], 'isolated_margin', isolated) AS wallet,
     asset,
     timestamp AS time,
     amount,

@@ -8,6 +8,7 @@ import pytest
 from support.tables import Tables
 
 from schemas.datasets.futures_account import INCOME
+from schemas.datasets.ledgers import TRANSFERS
 from schemas.datasets.margin import (
     MARGIN_FLOWS,
     MARGIN_INTEREST,
@@ -84,6 +85,16 @@ MOVED: list[tuple[Dataset, dict[str, Any], list[Leg]]] = [
     (MARGIN_TRANSFERS, moved(trans_from="SPOT", trans_to="CROSS_MARGIN"), []),
     (MARGIN_TRANSFERS, moved(trans_from="CROSS_MARGIN", trans_to="ISOLATED_MARGIN", to_symbol="BTCUSDT"), []),
     *((MARGIN_TRANSFERS, moved(to_symbol="BTCUSDT", **INTO | {"status": word}), []) for word in ("PENDING", "FAILED")),
+    (
+        TRANSFERS,
+        {"tran_id": 7, "amount": "5", "status": "CONFIRMED", "type": "MARGIN_ISOLATEDMARGIN:BTCUSDT"},
+        [("margin", "-5", "transfer_out"), (PAIR, "5", "transfer_in")],
+    ),
+    (
+        TRANSFERS,
+        {"tran_id": 7, "amount": "5", "status": "CONFIRMED", "type": "ISOLATEDMARGIN_MARGIN:BTCUSDT"},
+        [(PAIR, "-5", "transfer_out"), ("margin", "5", "transfer_in")],
+    ),
     (INCOME, income("TRANSFER"), []),
     (INCOME, income("COMMISSION"), [("usdm", "-3", "fee")]),
     (INCOME, income("REALIZED_PNL", market="coinm"), [("coinm", "-3", "realized_pnl")]),

@@ -57,7 +57,6 @@ DIVIDENDS = ledger(
     wire={"dividend_id": "id"},
 )
 
-# Those from and to isolated margin are asked for by pair, which is not known here: they are left out.
 TRANSFER_TYPES = tuple(
     f"{source}_{target}"
     for source, targets in {
@@ -72,20 +71,35 @@ TRANSFER_TYPES = tuple(
     for target in targets.split()
 )
 
-TRANSFERS = ledger(
-    "asset/transfer",
-    ledgers.TRANSFERS,
-    Windows(
-        days=30,
-        inside=Inside.PAGES,
-        limit="size",
-        page="current",
-        fan_out=(FanOut(param="type", column="type", values={each: each for each in TRANSFER_TYPES}, returned=True),),
-        kept=6 * _MONTH,
-    ),
-    page_limit=100,
-    rows_at="rows",
+
+def _transfers(fan_out: FanOut, **fixed: str) -> Endpoint:
+    return ledger(
+        "asset/transfer",
+        ledgers.TRANSFERS,
+        Windows(
+            days=30,
+            inside=Inside.PAGES,
+            limit="size",
+            page="current",
+            fan_out=(fan_out,),
+            kept=6 * _MONTH,
+            fixed=fixed,
+        ),
+        page_limit=100,
+        rows_at="rows",
+    )
+
+
+def _by_pair(kind: str, param: str) -> Endpoint:
+    """Transfers of a type that is asked for pair by pair; from pair to pair they are in the transfers of margin."""
+    return _transfers(FanOut(param=param, column="type", values={}, of_pair=f"{kind}:"), type=kind)
+
+
+TRANSFERS = _transfers(
+    FanOut(param="type", column="type", values={each: each for each in TRANSFER_TYPES}, returned=True)
 )
+TRANSFERS_TO_PAIRS = _by_pair("MARGIN_ISOLATEDMARGIN", "toSymbol")
+TRANSFERS_FROM_PAIRS = _by_pair("ISOLATEDMARGIN_MARGIN", "fromSymbol")
 
 CONVERSIONS = ledger(
     "convert/tradeFlow",

@@ -64,7 +64,7 @@ def ledger(
     page: str | None = None,
     of: str | None = None,
     of_default: str | None = None,
-    pair: str | None = None,
+    pairs: tuple[str, ...] = (),
     kept_days: int | None = None,
     default_days: int = 0,
     both_ends: bool = False,
@@ -77,7 +77,7 @@ def ledger(
 ) -> Endpoint:
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
-    `of` is a parameter whose value each row was added under; one of a pair of isolated margin, which `pair` asks for,
+    `of` is a parameter whose value each row was added under; one of a pair of isolated margin, which `pairs` ask for,
     was added under that, behind what `of` says: `BORROW/BTCUSDT`. Without times the last `default_days` are meant. A
     window that is wider than it may be is refused with the code `too_wide`. `filters` are parameters named as fields of
     the rows: those with another value are left out, unless it is ALL.
@@ -90,7 +90,7 @@ def ledger(
         asked = given.get(start), given.get(end)
         since_ms, until_ms = _window(*asked, call.now_ms, days, default_days or days, too_wide)
         since_ms = max(since_ms, begins_ms, call.now_ms - kept_days * DAY_MS if kept_days else 0)
-        wanted = _joined(given.get(of, of_default) if of else None, given.get(pair) if pair else None)
+        wanted = _joined(given.get(of, of_default) if of else None, *map(given.get, pairs))
         rows = [
             row
             for group, row in call.key.account.movements[kept]
@@ -107,7 +107,7 @@ def ledger(
     optional = (Parameter(size, rules.limit),) if size else ()
     paged = (Parameter(page, rules.number),) if page else ()
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
-    paired = (Parameter(pair, rules.symbol_text),) if pair else ()
+    paired = (Parameter(pair, rules.symbol_text) for pair in pairs)
     times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
     filtered = (Parameter(name, rules.text) for name in filters)
     known = (*times, *optional, *paged, *grouped, *paired, *filtered)
@@ -155,7 +155,7 @@ ENDPOINTS = (
     ledger("asset/assetDividend", "divTime", days=180, most=500, usual=20, weight=10, wrapped=_dividends),
     ledger(
         "asset/transfer", "timestamp", days=180, most=100, usual=10, size="size", page="current", of="type",
-        kept_days=183, default_days=7, wrapped=with_total,
+        pairs=("fromSymbol", "toSymbol"), kept_days=183, default_days=7, wrapped=with_total,
     ),
     ledger(
         "convert/tradeFlow", "createTime", days=30, most=1000, usual=100, weight=3000, by_uid=True, both_ends=True,

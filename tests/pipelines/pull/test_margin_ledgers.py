@@ -68,6 +68,21 @@ async def test_loans_are_asked_for_by_operation_and_a_pair_once_it_is_seen(trade
     assert await pulled(trade_desk) == 0
 
 
+async def test_transfers_with_a_pair_are_asked_for_by_its_name(trade_desk: TradeDesk):
+    """L15: those between cross margin and a pair that something names are a list for each direction and pair."""
+    for number, kind in enumerate(("MARGIN_ISOLATEDMARGIN", "ISOLATEDMARGIN_MARGIN")):
+        row = {"asset": "USDT", "amount": "10", "type": kind, "status": "CONFIRMED", "tranId": number}
+        at_ms = trade_desk.exchange.now_ms - 20 * DAY_MS
+        trade_desk.exchange.add_movement(UID, "asset/transfer", row | {"timestamp": at_ms}, f"{kind}/BTCUSDT")
+    loan(trade_desk, 1, 20, "BORROW")
+    trade_desk.exchange.movements(UID, "margin/borrow-repay")[0][1]["isolatedSymbol"] = "BTCUSDT"
+    flow(trade_desk, "margin_loans", "transfers")
+    assert await pulled(trade_desk) + await pulled(trade_desk) == 3
+    assert [(row["type"], row["tran_id"]) for row in trade_desk.rows("transfers")] == [
+        ("ISOLATEDMARGIN_MARGIN:BTCUSDT", 1), ("MARGIN_ISOLATEDMARGIN:BTCUSDT", 0),
+    ]  # fmt: skip
+
+
 async def test_hourly_interest_is_stored_to_the_last_digit(trade_desk: TradeDesk):
     """D7: interest comes newest first in pages, under a time that the exchange misspells, with ids of 19 digits."""
     for hour in range(250):
