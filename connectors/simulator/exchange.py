@@ -14,6 +14,7 @@ from connectors.simulator.account import accounts
 from connectors.simulator.account.account_book import Amount, Book, Story
 from connectors.simulator.account.accounts import Account, Balances, Key
 from connectors.simulator.account.cashflow.life import Cashflow
+from connectors.simulator.account.futures_book import FuturesBook
 from connectors.simulator.account.trader import Life
 from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, checked
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
@@ -79,6 +80,7 @@ class Exchange:
         self._infos: dict[str, dict[str, Any]] = {}
         self._accounts: dict[int, Account] = {}
         self.keys: dict[str, Key] = {}
+        self._futures_books: dict[tuple[int, str], FuturesBook] = {}
 
     # Time and symbols
 
@@ -199,10 +201,26 @@ class Exchange:
         """Forget all that accounts ever traded, as a testnet does: ids begin anew."""
         for account in self._accounts.values():
             account.book = self._new_book(account.uid)
+        self._futures_books.clear()
 
     def book(self, uid: int) -> Book:
         """The orders of an account up to now, to look at, and to trade by hand in a test."""
         book = self._accounts[uid].book
+        book.advance()
+        return book
+
+    def contract(self, market: str, symbol: str, now_ms: int) -> Listing:
+        """A contract of a market of futures."""
+        return self.futures.listing(symbol, now_ms, market)
+
+    def futures_book(self, uid: int, market: str = "usdm") -> FuturesBook:
+        """The orders of an account in a market of futures up to now, to look at, and to trade by hand in a test."""
+        self.book(uid)
+        if (uid, market) not in self._futures_books:
+            listing = partial(self.contract, market)
+            clock = lambda: self.futures.now_us // 1000  # noqa: E731 - read whenever it is asked
+            self._futures_books[uid, market] = FuturesBook(self._accounts[uid], market, self._seed, listing, clock)
+        book = self._futures_books[uid, market]
         book.advance()
         return book
 

@@ -76,6 +76,14 @@ CONTRACTS = (
              step_decimals=1, listed_ms=day_ms("2020-09-07T07:00"), delisted_ms=day_ms("2026-06-11T09:00")),
 )  # fmt: skip
 
+# Of COIN-M: paid in coins, counted in contracts.
+INVERSE = (
+    Contract(symbol="BTCUSD_PERP", base="BTC", quote="USD", price=640_500, turnover=40_000,
+             tick_decimals=1, step_decimals=0, listed_ms=day_ms("2020-08-10")),
+    Contract(symbol="ETHUSD_PERP", base="ETH", quote="USD", price=320_400, turnover=600_000,
+             tick_decimals=2, step_decimals=0, listed_ms=day_ms("2020-08-14")),
+)  # fmt: skip
+
 
 class Futures:
     """The contracts, what they traded, and the clock of their host: `skew_s` is added to the one it is given."""
@@ -85,6 +93,7 @@ class Futures:
         self.skew_s = 0.0
         self.charts = Charts(History(Market(f"{seed}/usdm")), padded=False)
         self._listings: dict[str, Listing] = {contract.symbol: contract for contract in CONTRACTS}
+        self._inverse: dict[str, Listing] = {contract.symbol: contract for contract in INVERSE}
 
     @property
     def now_us(self) -> int:
@@ -94,8 +103,9 @@ class Futures:
         """All contracts known at an instant."""
         return [listing for listing in self._listings.values() if listing.listed_ms <= now_ms]
 
-    def listing(self, symbol: str, now_ms: int) -> Listing:
-        listing = self._listings.get(symbol)
+    def listing(self, symbol: str, now_ms: int, market: str = "usdm") -> Listing:
+        listings = self._listings if market == "usdm" else self._inverse
+        listing = listings.get(symbol)
         if listing is None or listing.listed_ms > now_ms:
             raise Refusal(-1121, "Invalid symbol.")
         return listing

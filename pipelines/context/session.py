@@ -25,7 +25,9 @@ class Session:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     again: bool = False  # ask now for what is otherwise asked for again at a slow rate
     notes: list[str] = field(default_factory=list)
-    reset: Problem | None = None  # why nothing more of the account's trading may be stored
+    resets: dict[str, Problem] = field(
+        default_factory=dict
+    )  # why nothing more of the trading of a market may be stored
 
     def note(self, sentence: str) -> None:
         """Have a person told something that is no failure, once."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.binance.endpoints.model import ById, Endpoint, Windows
+from connectors.binance.endpoints.model import ById, Endpoint, SymbolWindows, Windows
 from connectors.binance.key_guard import asked_of_key
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
@@ -112,8 +112,8 @@ class _Look:
             match endpoint.walk:
                 case Windows():
                     found.append(await asyncio.to_thread(ledger_outlook, self.lake, endpoint, flow, self.now))
-                case ById():
-                    markets.add(endpoint.market)  # what is walked by id drives one another: planned together
+                case ById() | SymbolWindows():
+                    markets.add(endpoint.market)  # orders and fills drive one another: planned together
                 case _ if await asyncio.to_thread(self._is_due, endpoint, flow):
                     weight = endpoint.cost({})
                     found.append(Outlook(pool=endpoint.pool, once=(weight,), steady=weight))

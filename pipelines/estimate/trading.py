@@ -12,18 +12,22 @@ from pathlib import Path
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
+from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.trial import asking
 from pipelines.pull.symbol_selection import asked_to_choose
+from pipelines.pull.symbol_windows import windows_due
 from pipelines.pull.symbols import listing
 from pipelines.trading.calls import TradingCalls, calls_of
-from pipelines.trading.cursors import walked_symbols
+from pipelines.trading.cursors import known_symbols, walked_symbols
 from pipelines.trading.flow import UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
 from pipelines.trading.symbol_discovery import COLD_US, WARM_US, Heat, Survey, survey
 from schemas.config.flows import TRADED, AccountFlow, FlowsFile
+from schemas.model.series import Series
 
 _ON_TOP = "what is found comes on top"
+_NAMED = "Symbols that the ledgers name for the first time come on top, with three months of windows each."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class TradingPlan:
 
     async def outlook(self) -> Outlook:
         """What a run will ask for each symbol. Asks the exchange for its listing when the stored one is old."""
+        if self._calls.named_by:
+            return await asyncio.to_thread(self._of_ledgers)
         named = self.flow.symbols if isinstance(self.flow.symbols, tuple) else ()
         listed = bool(named) and self.flow.valuation is not None  # counted where the prices are planned
         due = await asyncio.to_thread(asked_to_choose, self.lake, self.market, named, self.now, listed=listed)
@@ -49,6 +55,25 @@ class TradingPlan:
             await listing(session, self.market)
             now = session.client.now_us()
         return await asyncio.to_thread(self._of_traded, once, now)
+
+    def _of_ledgers(self) -> Outlook:
+        """What is named is known only to the ledgers; the lake knows what they named so far."""
+        named = self.flow.symbols if isinstance(self.flow.symbols, tuple) else None
+        symbols = known_symbols(self.lake, self.flow.account, self.market) if named is None else {*named}
+        walks = (self._calls.orders, self._calls.fills)
+        costs, steady = list[Cost](), len(symbols) * self._calls.orders.cost({})
+        for walk in walks:
+            series = [
+                Series.of(walk.feeds, account=self.flow.account, market=self.market, symbol=one) for one in symbols
+            ]
+            bounds = self.lake.table(walk.feeds).bounds()
+            due = [one for one in series if walk is self._calls.orders or one.bound("until", bounds) is None]
+            costs += _some(f"{walk.feeds.name} in windows", windows_due(walk, due, bounds, self.now), walk, _ON_TOP)
+        ledgers = () if named is not None else self._calls.named_by
+        asked = [ledger_outlook(self.lake, each, self.flow, self.now) for each in ledgers]
+        once = [weight for each in asked for weight in each.once]
+        costs += [cost for each in asked for cost in each.costs]
+        return self._outlook(once, costs, steady + sum(each.steady for each in asked), _NAMED if ledgers else "")
 
     def _of_named(self, once: Sequence[int]) -> Outlook:
         flow, symbols = self.flow, self.flow.symbols or ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
-from connectors.binance.endpoints.model import ById, Endpoint, Inside, Param, Windows
+from connectors.binance.endpoints.model import ById, Endpoint, Inside, Param, SymbolWindows, Windows
 from connectors.binance.errors import Fact
 from connectors.binance.key_guard import KeyFacts, check_key
 from connectors.binance.keys import KeyPair
@@ -96,7 +96,7 @@ def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpo
             if not all(fan_out.values for fan_out in walk.fan_out):
                 return  # of pairs, which a key says nothing of
             yield endpoint, _last_hour(endpoint, walk, now_ms)
-        case ById():
+        case ById() | SymbolWindows():
             calls = calls_of(endpoint.market)
             for each in (endpoint, *_beside(calls)):
                 yield each, {"limit": 1} if each is calls.order_lists else {"symbol": symbol, "limit": 1}

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, Whole, Windows
+from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, SymbolWindows, Whole, Windows
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
@@ -83,7 +83,7 @@ def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
     """
     for dataset in sorted(DATASETS.values(), key=_is_by_id):
         if dataset.name in flow.datasets:
-            for market in (market for fed, market in FEEDING if fed == dataset.name):
+            for market in _markets_of(dataset, flow):
                 where = market if "market" in dataset.series else None
                 yield Unit(name, dataset.name, market=where, account=flow.account, wallets=flow.chosen_wallets)
             if dataset.valued_by and flow.valuation:
@@ -92,6 +92,12 @@ def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
 
 def _is_by_id(dataset: Dataset) -> bool:
     return any(isinstance(row.walk, ById) for (fed, _), rows in FEEDING.items() if fed == dataset.name for row in rows)
+
+
+def _markets_of(dataset: Dataset, flow: AccountFlow) -> list[str]:
+    """Where a dataset of an account is pulled from: what is traded, in the markets of the flow's wallets alone."""
+    markets = [market for fed, market in FEEDING if fed == dataset.name]
+    return [one for one in markets if "symbol" not in dataset.series or one in flow.trading_markets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ class Task:
                 await LedgerPull(
                     session=self.session, tally=self.tally, endpoint=self.endpoint, account=flow.account, since=since
                 ).run()
-            case ById(), AccountFlow() as flow:
+            case ById() | SymbolWindows(), AccountFlow() as flow:
                 await Trading(self.session, self.tally, self.endpoint.market, flow, self.budget).pull(
                     self.endpoint.feeds
                 )

@@ -262,7 +262,7 @@ async def run_flow(
 async def _tidied(run: Run, told: Collection[str]) -> list[Failure]:
     """Merge small files; what went wrong with that or with the journal, and is not told already."""
     run.session.progress.waiting("merging small files")
-    untidy = await asyncio.to_thread(tidy, run.session.lake, [unit.dataset for unit in run.units])
+    untidy = await asyncio.to_thread(tidy, run.session.lake, list(dict.fromkeys(unit.dataset for unit in run.units)))
     run.session.progress.waiting(None)
     return [*{one.why: one for one in [*untidy, *run.unwritten] if one.why not in told}.values()]
 

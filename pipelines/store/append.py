@@ -33,7 +33,7 @@ def add_rows(lake: Lake, dataset: Dataset, pages: Sequence[Page]) -> Landed:
         stored = _stored(table, pages, bounds)
         _refuse_others(dataset, pages, stored)
         beyond.clear()
-        beyond.update(page.series for page in pages if not page.tail and _reaches_beyond(page, bounds))
+        beyond.update(page.series for page in pages if not page.in_turn and _reaches_beyond(page, bounds))
         return _news(pages, stored, bounds)
 
     return Landed(commit_news(table, find), beyond)
@@ -54,12 +54,14 @@ def _places_of_new(page: Page, stored: _Stored, until: float) -> list[int]:
     """Where the rows stand that are not stored; those of a page out of turn only where the walk has been."""
     symbol = symbol_of(page.series)
     news = ((place, one) for place, one in enumerate(page.ids) if (symbol, one) not in stored)
-    return [place for place, one in news if page.tail or one < until]
+    return [place for place, one in news if page.in_turn or one < until]
 
 
 def _until(series: Series, bounds: Mapping[str, int]) -> float:
-    """No row of a series is stored from this id on."""
-    return series.bound("until_id", bounds) or 0 if series.dataset.cursor else inf
+    """No row of a series is stored from this id on; ids say nothing where it is walked by time."""
+    if not series.dataset.cursor or series.bound("until", bounds) is not None:
+        return inf
+    return series.bound("until_id", bounds) or 0
 
 
 def _reaches_beyond(page: Page, bounds: Mapping[str, int]) -> bool:

@@ -37,6 +37,12 @@ class Page:
     tail: Tail = ()  # what the next run asks for again; without it the page came out of turn, and moves no frontier
     memos: Mapping[str, int] = field(default_factory=dict)
     refused: Sequence[int] = ()  # the ids of rows that could not be read
+    span: tuple[int, int] | None = None  # of what is walked by time: the instants up to which it is whole
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether a walk came by it."""
+        return bool(self.tail) or self.span is not None
 
     @property
     def ids(self) -> Sequence[int]:
@@ -80,6 +86,11 @@ def frontier(page: Page, bounds: Mapping[str, int]) -> dict[str, int]:
         new["since_id"] = series.bound("since_id", bounds) or 0
         new["until_id"] = max(until, page.answered[-1] + 1)
         new["resume_id"] = resume if whole else max(resume, page.tail[0][0])
+    if page.span is not None:
+        since, until = page.span
+        known_since, known_until = (series.bound(name, bounds) for name in ("since", "until"))
+        new["since"] = since if known_since is None else min(since, known_since)
+        new["until"] = max(until, known_until or 0)
     return new
 
 

@@ -98,9 +98,7 @@ def must_show(table: Table, series: Series, ids: Collection[int], now: int) -> d
 
 def _may_be_absent(dataset: Dataset, row: Mapping[str, Any], now: int) -> bool:
     life = dataset.lifecycle
-    if life is None or life.done is None:
-        return False
-    return row[_GONE] is not None or life.may_vanish(row[life.done], row[life.stamp] or row[str(dataset.clock)], now)
+    return life is not None and life.done is not None and (row[_GONE] is not None or life.may_vanish(row, now))
 
 
 def lacks_rows(what: str, series: Series, ids: Collection[int]) -> ResetSeen:

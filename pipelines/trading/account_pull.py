@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
+from connectors.binance.endpoints.model import Endpoint, SymbolWindows
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
+from pipelines.pull.by_id import IdWalk
+from pipelines.pull.symbol_windows import WindowWalk
+from pipelines.pull.waves import Store, Waves
 from pipelines.store.id_cursor import constants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.calls import TradingCalls, calls_of
@@ -27,10 +32,19 @@ class AccountPull:
     tally: Tally
     account: str
     market: str
+    since: int | None = None  # where history is wanted from, in a market whose exchange forgets it
 
     @property
     def calls(self) -> TradingCalls:
         return calls_of(self.market)
+
+    def walk_of(self, endpoint: Endpoint, store: Store, **more: Any) -> Waves[Any]:
+        """A walk of a list of this market, in the way that its endpoint declares."""
+        if isinstance(endpoint.walk, SymbolWindows):
+            return WindowWalk(
+                session=self.session, tally=self.tally, endpoint=endpoint, store=store, wanted=self.since, **more
+            )
+        return IdWalk(session=self.session, tally=self.tally, endpoint=endpoint, store=store, **more)
 
     async def stands(self, dataset: Dataset) -> Stands:
         """Where each symbol stands."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connectors.binance.endpoints import spot
+from connectors.binance.endpoints import futures_account, futures_trading, spot, wallets
 from connectors.binance.endpoints.model import Endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingCalls:
-    """The calls of one market; None where it has none. `orders` and `fills` are walked by id, symbol by symbol."""
+    """The calls of one market; None where it has none. `orders` and `fills` are walked symbol by symbol."""
 
     order: Endpoint
     open_orders: Endpoint
@@ -19,6 +19,8 @@ class TradingCalls:
     order_lists: Endpoint | None = None
     allocations: Endpoint | None = None
     prevented_matches: Endpoint | None = None
+    wallet: Endpoint | None = None  # tells whether the account has to do with the market; None: each account has
+    named_by: tuple[Endpoint, ...] = ()  # ledgers that name whatever is traded; without one, symbols are probed
 
 
 _OF_MARKET = {
@@ -30,7 +32,23 @@ _OF_MARKET = {
         order_lists=spot.ALL_ORDER_LISTS,
         allocations=spot.MY_ALLOCATIONS,
         prevented_matches=spot.MY_PREVENTED_MATCHES,
-    )
+    ),
+    "usdm": TradingCalls(
+        order=futures_trading.USDM_ORDER,
+        open_orders=futures_trading.USDM_OPEN_ORDERS,
+        orders=futures_trading.USDM_ALL_ORDERS,
+        fills=futures_trading.USDM_USER_TRADES,
+        wallet=wallets.USDM,
+        named_by=(futures_account.USDM_INCOME,),
+    ),
+    "coinm": TradingCalls(
+        order=futures_trading.COINM_ORDER,
+        open_orders=futures_trading.COINM_OPEN_ORDERS,
+        orders=futures_trading.COINM_ALL_ORDERS,
+        fills=futures_trading.COINM_USER_TRADES,
+        wallet=wallets.COINM,
+        named_by=(futures_account.COINM_INCOME,),
+    ),
 }
 
 MARKETS = tuple(_OF_MARKET)

@@ -6,20 +6,26 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.binance.endpoints.model import Endpoint, Windows
 from connectors.lake import Lake, Move
 from pipelines.store.filters import within
 from pipelines.store.id_cursor import symbol_of
 from pipelines.store.news import note
 from pipelines.store.rows import column, last_of, with_instants
+from pipelines.trading.calls import calls_of
 from schemas.datasets.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
 from schemas.model.dataset import Dataset
+from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 _UNSETTLED = ("unsettled_id", "unsettled_until_id")
+
+_STATE = ("time", "update_time", "executed_qty")
 
 Stand = Mapping[str, int]  # the bounds of one series by name
 Stands = Mapping[str, Stand]  # of all series of an account, by symbol
@@ -35,6 +41,11 @@ class OpenOrder:
     update_time: int
     executed_qty: Decimal
 
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What is known of it, as its row names it."""
+        return {"market": self.series["market"], **{name: getattr(self, name) for name in _STATE}}
+
 
 def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
     """The bounds of every series of an account, by symbol."""
@@ -49,10 +60,24 @@ def stands_by_series(lake: Lake, dataset: Dataset, account: str, market: str) ->
 
 
 def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
-    """The symbols that the account is known to have traded: by an order, a list of orders, or a fill."""
+    """The symbols that the account is known to have traded: by an order, a list of orders, a fill, or a ledger."""
     lists = Series.of(ORDER_LISTS, account=account, market=market)
     listed = lake.table(ORDER_LISTS).scan(["symbol"], within([lists]))
-    return traded_symbols(lake, account, market) | set(column(listed, "symbol"))
+    named = (_named(lake, endpoint, account, market) for endpoint in calls_of(market).named_by)
+    return traded_symbols(lake, account, market).union(column(listed, "symbol"), *named)
+
+
+def _named(lake: Lake, endpoint: Endpoint, account: str, market: str) -> set[str]:
+    """The symbols that a ledger names as far back as its rows are returned: of older ones no trade is, either."""
+    ledger, kept = lake.table(endpoint.feeds), endpoint.walked(Windows).kept
+    series = [
+        one for one, _ in ledger.series() if (one["account"], one.values.get("market", market)) == (account, market)
+    ]
+    reached = max((bounds.get("until", 0) for _, bounds in ledger.series()), default=0)
+    if not series:
+        return set()
+    since = reached - length_us(kept) if kept is not None else None
+    return {symbol for symbol in column(ledger.scan(["symbol"], within(series, since)), "symbol") if symbol}
 
 
 def traded_symbols(lake: Lake, account: str, market: str) -> set[str]:

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
-from connectors.binance.endpoints.model import ById, Endpoint
+from connectors.binance.endpoints.model import ById, Endpoint, SymbolWindows
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
-from pipelines.pull.by_id import WAVE, IdWalk
+from pipelines.pull.symbol_windows import WindowWalk
+from pipelines.pull.waves import WAVE, Waves
 from pipelines.store.append import add_rows
 from pipelines.store.id_cursor import Landed, Page, constants, page_of
 from pipelines.store.lookup import LAG_US
@@ -26,6 +28,7 @@ from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
 from schemas.datasets.orders import FILLS
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
+from schemas.model.grid import MINUTE_US
 from schemas.model.series import Series
 
 
@@ -42,7 +45,7 @@ class FillPull(AccountPull):
         unanswered |= await self.walk(sorted(first | short.keys()), first)
         if self.calls.allocations is not None:
             routed = {one for one, _ in await asyncio.to_thread(_routed, lake, series)}
-            unanswered |= await self._follow(self._walk(self.calls.allocations), sorted(routed))
+            unanswered |= await self._follow(self._walk_of(self.calls.allocations), sorted(routed))
         for endpoint, wanted in _looks(self.calls):
             unanswered |= await self._one_by_one(endpoint, await asyncio.to_thread(wanted, lake, series))
         answered = [one for one in series if one.series not in unanswered]
@@ -67,7 +70,7 @@ class FillPull(AccountPull):
         """
         stands = await self.stands(FILLS)
         known = {"probed_at": self.session.client.now_us() - LAG_US}
-        walk = self._walk(self.calls.fills)
+        walk = self._walk_of(self.calls.fills)
         walk.memos, walk.at_end = back_again(stands), lambda one: known if one in probed else {}
         unanswered = await self._follow(walk, series)
         gone = {"gone_at": self.session.client.now_us()}
@@ -76,11 +79,10 @@ class FillPull(AccountPull):
         )
         return unanswered
 
-    def _walk(self, endpoint: Endpoint) -> IdWalk:
-        store = partial(add_rows, self.session.lake, endpoint.feeds)
-        return IdWalk(session=self.session, tally=self.tally, endpoint=endpoint, store=store)
+    def _walk_of(self, endpoint: Endpoint) -> Waves[Any]:
+        return self.walk_of(endpoint, partial(add_rows, self.session.lake, endpoint.feeds))
 
-    async def _follow(self, walk: IdWalk, series: Sequence[Series]) -> set[Series]:
+    async def _follow(self, walk: Waves[Any], series: Sequence[Series]) -> set[Series]:
         """Walk these series, and return those that did not come to their end."""
         asked = {one.in_dataset(walk.dataset): one for one in series}
         await walk.run(asked)
@@ -104,6 +106,12 @@ class FillPull(AccountPull):
     async def _of_order(self, endpoint: Endpoint, asked: tuple[Series, Told]) -> Page:
         """All rows of one order, page by page until they add up, or nothing follows."""
         (series, order), dataset = asked, endpoint.feeds
+        walk = self._walk_of(endpoint) if isinstance(endpoint.walk, SymbolWindows) else None
+        if isinstance(walk, WindowWalk):
+            until = min(order.changed + MINUTE_US, self.session.client.now_us())
+            rows, refused = await walk.between(series, order.time, until, orderId=order.order_id)
+            walk.tell(series, refused)
+            return page_of(series.in_dataset(dataset), rows)
         known, named = constants(dataset, series.values, 0), {"symbol": series["symbol"], **_named(endpoint, order)}
         pages = [await self.session.client.rows(endpoint, known, **named)]
         while pages[-1].num_rows and not _adds_up(pages, order):

@@ -12,6 +12,8 @@ from connectors.lake import Lake
 from pipelines.context.receipts import Failure, Tally
 from pipelines.context.session import Session
 from pipelines.pull import symbols as listing
+from pipelines.pull.absence import unless_absent
+from pipelines.pull.snapshot import fixed_series
 from pipelines.pull.symbol_selection import in_archive
 from pipelines.store.lookup import ResetSeen
 from pipelines.trading import balance_changes as residue
@@ -23,6 +25,7 @@ from pipelines.trading.symbol_discovery import archive_due, note_archive, probes
 from schemas.config.flows import TRADED, AccountFlow
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.dataset import Dataset
+from schemas.model.instants import micros
 from schemas.model.series import Series
 
 UNSCHEDULED = timedelta(hours=1)  # how much of the budget is shared out to a run that has no schedule
@@ -39,12 +42,16 @@ class Trading:
     budget: float  # the share of the exchange's weight that binlake uses
 
     async def pull(self, dataset: Dataset) -> None:
-        """Bring one of the two up to date."""
-        await (self.orders() if dataset is ORDERS else self.fills())
+        """Bring one of the two up to date, unless the account has nothing to do with the market."""
+        work, wallet = self.orders if dataset is ORDERS else self.fills, calls_of(self.market).wallet
+        if wallet is None:
+            await work()
+        else:
+            await unless_absent(self.session, fixed_series(wallet, {"account": self.flow.account}), wallet, work)
 
     async def orders(self) -> None:
         """Bring orders and lists of orders up to date."""
-        self.session.reset = None
+        self.session.resets.pop(self.market, None)
         with self._seeing_a_reset():
             await self._order_pull(self._named, self.tally).run()
         self.tally.failures += [*self._refused, *await self._unknown(ORDERS)]
@@ -54,12 +61,20 @@ class Trading:
 
         The orders of what is found come with it and count among the orders, not among the fills.
         """
-        pull = FillPull(session=self.session, tally=self.tally, account=self.flow.account, market=self.market)
+        pull = FillPull(
+            session=self.session,
+            tally=self.tally,
+            account=self.flow.account,
+            market=self.market,
+            since=self._since,
+        )
         orders = self._order_pull(None, Tally(self.session.progress))
-        if self.session.reset is None:  # else the orders of this run showed that nothing of it may be stored
+        if (
+            self.market not in self.session.resets
+        ):  # else the orders of this run showed that nothing of it may be stored
             with self._seeing_a_reset():
                 await pull.run(await self._known() if self._named is None else self._named)
-                if self._named is None:
+                if self._named is None and not calls_of(self.market).named_by:
                     await self._discover(pull, orders)
         self.tally.failures += [*orders.tally.failures, *self._refused, *await self._unknown(FILLS)]
 
@@ -73,12 +88,13 @@ class Trading:
         try:
             yield
         except ResetSeen as problem:
-            self.session.reset = problem
+            self.session.resets[self.market] = problem
 
     @property
     def _refused(self) -> list[Failure]:
         where = f"{self.flow.account}/{self.market}"
-        return [Failure.of(where, self.session.reset)] if self.session.reset else []
+        reset = self.session.resets.get(self.market)
+        return [Failure.of(where, reset)] if reset else []
 
     async def _discover(self, pull: FillPull, orders: OrderPull) -> None:
         """Probe what the account may trade, and pull the orders of what turned out to be traded."""
@@ -111,6 +127,10 @@ class Trading:
         if not survey(lake, self.flow.account, self.market, now).suspects:
             residue.clear(lake, self.flow.account, self.market)
 
+    @property
+    def _since(self) -> int | None:
+        return micros(self.flow.since) if self.flow.since else None
+
     async def _known(self) -> set[str]:
         return await asyncio.to_thread(known_symbols, self.session.lake, self.flow.account, self.market)
 
@@ -121,8 +141,10 @@ class Trading:
 
     async def _unknown(self, dataset: Dataset) -> list[Failure]:
         """A failure for each name that the exchange neither lists nor answers about."""
-        named = self._named or ()
-        book = await listing.listing(self.session, self.market, named)
+        if not (named := self._named or ()):
+            return []
+        probed = not calls_of(self.market).named_by
+        book = await listing.listing(self.session, self.market, named) if probed else listing.Listing({})
         stands = await asyncio.to_thread(stands_of, self.session.lake, dataset, self.flow.account, self.market)
         silent = {symbol for symbol, stand in stands.items() if stand.get("gone_at") and not is_traded(stand)}
         return [book.unknown(self.market, one) for one in named if one not in book.rows and one in silent]
@@ -133,6 +155,7 @@ class Trading:
             tally=tally,
             account=self.flow.account,
             market=self.market,
+            since=self._since,
             symbols=None if symbols is None else frozenset(symbols),
         )
 

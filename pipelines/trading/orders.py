@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 
-from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.model import ById
 from connectors.binance.errors import Fact, UnknownSymbol
 from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure, Tally
-from pipelines.pull.by_id import WAVE, IdWalk, Store
+from pipelines.pull.ledger import LedgerPull
+from pipelines.pull.waves import WAVE
 from pipelines.store.id_cursor import Landed, Page
 from pipelines.store.lookup import LAG_US, lacks_rows
 from pipelines.store.rows import with_instants
@@ -59,6 +59,7 @@ class OrderPull(AccountPull):
         await self.walk(wanted)
         await self._settle()
         await self._lists()
+        await self._bring_names()
         known = await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)
         await self.walk((known if self.symbols is None else set(self.symbols)) - wanted)
         await self._note_dropped()
@@ -70,26 +71,35 @@ class OrderPull(AccountPull):
         series = [self._series(symbol) for symbol in ordered]
         since = self.session.client.now_us() - ASK_AGAIN_US
         known = [one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since]
-        walk = self._walk(self.calls.orders, self._store_orders, memos=back_again(stands))
+        walk = self.walk_of(self.calls.orders, self._store_orders, memos=back_again(stands))
         await walk.run(known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
         await self.add_orders(gone)
 
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
-        walk = self._walk(self.calls.orders, self._hold_against, tally=Tally(self.session.progress))
+        walk = self.walk_of(self.calls.orders, self._hold_against)
+        walk.tally = Tally(self.session.progress)
         await walk.run([self._series(symbol)])
 
     async def _lists(self) -> None:
         if self.calls.order_lists is None:
             return
-        walk = self._walk(self.calls.order_lists, self._store_lists, pinned=_executing)
+        walk = self.walk_of(self.calls.order_lists, self._store_lists, pinned=_executing)
         await walk.run([Series.of(ORDER_LISTS, account=self.account, market=self.market)])
 
-    def _walk(self, endpoint: Endpoint, store: Store, **more: Any) -> IdWalk:
-        return IdWalk(**{"session": self.session, "tally": self.tally, "endpoint": endpoint, "store": store, **more})
+    async def _bring_names(self) -> None:
+        """Bring the ledgers up to date that name whatever is traded, where that is wanted."""
+        for endpoint in self.calls.named_by if self.symbols is None else ():
+            tally = Tally(self.session.progress)
+            await LedgerPull(
+                session=self.session, tally=tally, endpoint=endpoint, account=self.account, since=self.since
+            ).run()
+            self.tally.failures += tally.failures
 
     async def _note_dropped(self) -> None:
+        if not isinstance(self.calls.orders.walk, ById):
+            return  # what is not shown any more is a gap
         look = Retention(
             session=self.session, tally=self.tally, account=self.account, market=self.market, symbols=self.symbols
         )
@@ -164,9 +174,7 @@ class OrderPull(AccountPull):
                 match answer:
                     case Fact() if order.time > now - LAG_US and not isinstance(answer, UnknownSymbol):
                         pass  # the answer lags behind its placing; the next run asks again
-                    case Fact() if answer.code == NO_SUCH_ORDER and not ORDERS.life.may_vanish(
-                        order.executed_qty, order.update_time, now
-                    ):
+                    case Fact() if answer.code == NO_SUCH_ORDER and not ORDERS.life.may_vanish(order.state, now):
                         raise lacks_rows(self.calls.order.name, order.series, [order.order_id])
                     case Fact():
                         unknown[order.series][order.order_id] = order.time

@@ -16,7 +16,7 @@ from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from pipelines.concurrency import prefetch
-from pipelines.pull.by_id import WAVE
+from pipelines.pull.waves import WAVE
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.account_pull import AccountPull

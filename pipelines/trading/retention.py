@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from connectors.binance.errors import Fact, UnknownSymbol
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
-from pipelines.store.filters import timestamp, within
+from pipelines.store.filters import within
 from pipelines.store.id_cursor import symbol_of
 from pipelines.store.lookup import ResetSeen, held_ids, lacks_rows, must_show
 from pipelines.store.rows import column, last_of, with_instants
@@ -30,6 +30,7 @@ from schemas.datasets.orders import ORDER_LIFE, ORDERS
 from schemas.model.errors import Problem
 from schemas.model.fields import MONEY
 from schemas.model.grid import DAY_US
+from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 LOOK_AGAIN_US = 7 * DAY_US  # how often a symbol is looked at
@@ -150,16 +151,18 @@ class Retention(AccountPull):
 
 def _ended_unfilled(lake: Lake, series: Sequence[Series], now: int) -> dict[Series, dict[int, int]]:
     """The instants, by series and id, of orders that ended unfilled and the exchange may have dropped."""
-    before = ORDER_LIFE.kept_since_us(now)
+    kept = ORDER_LIFE.kept.get(series[0]["market"])
+    if kept is None:
+        return {}
     nothing: Any = pa.scalar(0, MONEY.arrow)
     ended = (pc.field("executed_qty") == nothing) & pc.field("status").isin(ORDER_LIFE.final)
-    where = within(series, until=before) & ended
-    columns = ["symbol", "order_id", "version", "time", "update_time", "gone_since"]
+    where = within(series, until=now - length_us(kept.undone)) & ended
+    columns = ["market", "symbol", "order_id", "version", "executed_qty", "time", "update_time", "gone_since"]
     rows = last_of(ORDERS, lake.table(ORDERS).scan(columns, where))
-    ended_at = pc.coalesce(rows["update_time"], rows["time"])
-    rows = rows.filter(pc.and_(pc.less(ended_at, timestamp(before)), pc.is_null(rows["gone_since"])))
+    rows = rows.filter(pc.is_null(rows["gone_since"]))
     by_symbol = {symbol_of(one): one for one in series}
     found: dict[Series, dict[int, int]] = {}
     for row in with_instants(rows):
-        found.setdefault(by_symbol[row["symbol"]], {})[row["order_id"]] = row["time"]
+        if ORDER_LIFE.may_vanish(row, now):
+            found.setdefault(by_symbol[row["symbol"]], {})[row["order_id"]] = row["time"]
     return found

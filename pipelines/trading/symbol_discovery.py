@@ -19,8 +19,8 @@ from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake, Move
 from pipelines.pull.symbols import Listing, covered, known
 from pipelines.store.news import note
-from pipelines.trading.balance_changes import Suspicion, held_assets, suspicion
-from pipelines.trading.calls import MARKETS
+from pipelines.trading.balance_changes import WALLET, Suspicion, held_assets, suspicion
+from pipelines.trading.calls import MARKETS, calls_of
 from pipelines.trading.cursors import Stands, known_symbols, stands_of, traded_symbols
 from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
 from schemas.model.grid import DAY_US
@@ -96,13 +96,14 @@ class Survey:
 
 def survey(lake: Lake, account: str, market: str, now: int, archived: Collection[str] = ()) -> Survey:
     """What the lake says about each symbol that the account may trade, those that only the archive names included."""
-    book = known(lake, market)
+    named = bool(calls_of(market).named_by)  # then nothing else is looked at
+    book = Listing({}) if named else known(lake, market)
     filled = stands_of(lake, FILLS, account, market)
     traded = known_symbols(lake, account, market)
-    doubt = suspicion(lake, account, market)
+    doubt = suspicion(lake, account, market) if market in WALLET else None
     ground = _Ground(book, filled, traded, doubt, held_assets(lake, account), now)
-    listed = book.rows.keys() | covered(lake, market) | set(archived)
-    seen_by_any = (traded_symbols(lake, one, market) for one in lake.accounts)
+    listed = set() if named else book.rows.keys() | covered(lake, market) | set(archived)
+    seen_by_any = (traded_symbols(lake, one, market) for one in ([account] if named else lake.accounts))
     symbols = listed.union(filled, traded, *seen_by_any)
     return Survey(
         account=account,

@@ -13,6 +13,7 @@ JOIN pulled USING (account)
 LEFT JOIN (FROM bounds WHERE dataset = 'orders') AS walked USING (account, market, symbol)
 ANTI JOIN orders USING (account, market, symbol, order_id)
 WHERE order_id >= coalesce(until_id, 0)
+    AND (until IS NULL OR time >= until) -- where orders are walked by time
     AND time < pulled.started - INTERVAL 1 HOUR -- answers may lag
 GROUP BY ALL
 ORDER BY ALL

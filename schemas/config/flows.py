@@ -33,7 +33,7 @@ from schemas.datasets import DATASETS
 from schemas.derived.queries import check_names
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
-from schemas.model.wallets import WALLETS
+from schemas.model.wallets import TRADING, WALLETS
 
 _T = TypeVar("_T")
 
@@ -285,8 +285,9 @@ class AccountFlow(_Flow):
     )
     wallets: _Wallets = Field(
         ("spot",),
-        description="whose balances: all, or some of spot, funding, earn (both kinds), margin (cross and isolated, "
-        "with their debts), usdm, coinm; what the account or the key does not have is no failure",
+        description="whose balances, and of spot, usdm and coinm whose orders and fills: all, or some of spot, "
+        "funding, earn (both kinds), margin (cross and isolated, with their debts), usdm, coinm; what the account or "
+        "the key does not have is no failure",
         json_schema_extra={"default": ["spot"]},
     )
     symbols: _TradedSymbols | None = Field(
@@ -321,18 +322,32 @@ class AccountFlow(_Flow):
             raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
             raise wrong("it applies only to symbols: traded; remove it.", "discovery")
-        if not set(_BY_WALLET) & set(self.datasets) and "wallets" in self.model_fields_set:
-            names = " and ".join(_BY_WALLET)
-            raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "wallets")
+        if not {*_BY_WALLET, *_TRADED} & set(self.datasets) and "wallets" in self.model_fields_set:
+            names = ", ".join([*_BY_WALLET, *_TRADED])
+            raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", "wallets")
         if not _VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
             names = " and ".join(_VALUED)
             raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "prices")
         return self
 
+    @model_validator(mode="after")
+    def _where_it_trades(self) -> AccountFlow:
+        if self.symbols is not None and not self.trading_markets:
+            raise wrong(f"orders and fills are of {', '.join(TRADING)}; add one of these.", "wallets")
+        if isinstance(self.symbols, tuple) and len(self.trading_markets) > 1:
+            markets = ", ".join(self.trading_markets)
+            raise wrong(f"a list of names is of one market, these wallets of {markets}; write traded.", "symbols")
+        return self
+
     @property
     def chosen_wallets(self) -> tuple[str, ...]:
-        """The wallets whose balances are meant."""
+        """The wallets that are meant."""
         return self.wallets if isinstance(self.wallets, tuple) else tuple(WALLETS)
+
+    @property
+    def trading_markets(self) -> tuple[str, ...]:
+        """The markets whose orders and fills are meant."""
+        return tuple(market for market in TRADING if market in self.chosen_wallets)
 
     @property
     def valuation(self) -> MarketFlow | None:

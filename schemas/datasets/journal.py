@@ -55,8 +55,8 @@ CORRECTIONS = Dataset(
 
 RUNS = Dataset(
     name="runs",
-    doc="One row per run and dataset: what was asked for, what came, how it ended; and one for a run that failed as a "
-    "whole or was killed.",
+    doc="One row per run, dataset and market: what was asked for, what came, how it ended; and one for a run that "
+    "failed as a whole or was killed.",
     columns=(
         Column("run", TEXT, "identifier of the run"),
         Column("flow", TEXT, "its name in flows.yaml"),
@@ -72,7 +72,7 @@ RUNS = Dataset(
         Column("error", TEXT, "what failed and why, one sentence", null="when done"),
         Column("note", TEXT, "what a person should know all the same", null="when there is nothing"),
     ),
-    key=("run", "dataset"),
+    key=("run", "dataset", "market"),
     kind=Kind.LOG,
     clock="ended",
 )

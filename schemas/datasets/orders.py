@@ -5,8 +5,8 @@ from typing import Any
 
 from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
-from schemas.model.cursor import ID_COVERAGE, free, rising
-from schemas.model.dataset import Dataset, Kind, Lifecycle
+from schemas.model.cursor import ID_COVERAGE, TIME_COVERAGE, free, rising
+from schemas.model.dataset import Dataset, Kept, Kind, Lifecycle
 from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 
 _ORDER_ID = Column("order_id", ID, "unique within the symbol, not beyond it")
@@ -26,10 +26,13 @@ _TRADE = (
 )
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
 _IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book", null="when misprinted")
+_POSITION_SIDE = Column("position_side", TEXT, "BOTH, or LONG and SHORT in hedge mode", null="outside of futures")
 _STP_MODE = Column("self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...", null="in answers older than it")
 
 _GONE_AT = free("gone_at", "when the exchange was last seen not to know the symbol; 1970 once it knows it again")
 
+# From when it was placed, however late it was canceled.
+_BY_FUTURES = Kept(undone=timedelta(days=3), from_start=True, done=timedelta(days=90))
 ORDER_LIFE = Lifecycle(
     stamp="update_time",
     status="status",
@@ -38,7 +41,11 @@ ORDER_LIFE = Lifecycle(
     fixed={"side": ".+"},
     start="time",
     done="executed_qty",
-    kept=timedelta(days=90),
+    kept={
+        "spot": Kept(undone=timedelta(days=90)),
+        "usdm": _BY_FUTURES,
+        "coinm": _BY_FUTURES,
+    },
 )
 _LIST_LIFE = Lifecycle(
     stamp="transaction_time",
@@ -73,7 +80,7 @@ ORDERS = Dataset(
             "cumulative_quote_qty",
             MONEY,
             "filled so far, in the quote asset",
-            null="where the exchange does not know it any more",
+            null="where the exchange does not know it any more; of futures it stands in extra, rounded",
         ),
         Column("orig_quote_order_qty", MONEY, "wanted, in the quote asset", null="when asked for otherwise"),
         Column("iceberg_qty", MONEY, "the part shown on the book", null="when all of it is"),
@@ -89,6 +96,8 @@ ORDERS = Dataset(
         Column("trailing_delta", ID, "of a trailing stop, in basis points", null="for other orders"),
         Column("trailing_time", TIME, "when the trailing began", null="before and for other orders"),
         Column("expiry_reason", TEXT, "why it expired", null="where the exchange does not say"),
+        _POSITION_SIDE,
+        Column("reduce_only", FLAG, "it may only make a position smaller", null="outside of futures"),
         Column("time", TIME, "when it was placed"),
         Column("update_time", TIME, "when it last changed", null="where the exchange does not say"),
         _EXTRA,
@@ -100,6 +109,7 @@ ORDERS = Dataset(
     series=("account", "market", "symbol"),
     cursor_fields=(
         *ID_COVERAGE,
+        *TIME_COVERAGE,
         rising("changed_at", "when a version was last added"),
         free("open_since", "when the oldest order that may be open was placed; 1970 when none may be"),
         _GONE_AT,
@@ -164,17 +174,24 @@ def _appended(name: str, doc: str, *columns: Column, clock: str = "time", **more
 
 FILLS = _appended(
     "fills",
-    "Every trade of the account, from the first one on, with its fee in its own asset.",
+    "Every trade of the account with its fee in its own asset; of futures, the exchange returns three months.",
     Column("trade_id", ID, "unique within the symbol, not beyond it"),
     *_TRADE,
     Column("time", TIME, "when it was made; not always ascending with trade_id"),
     _IS_BUYER,
     _IS_MAKER,
     Column("is_best_match", FLAG, "as printed", null="where the exchange does not say"),
+    _POSITION_SIDE,
+    Column(
+        "realized_pnl", MONEY, "the profit of what it closed, before the fee", null="outside of futures", signed=True
+    ),
+    Column("margin_asset", TEXT, "in which the profit is paid", null="where the exchange does not say"),
+    Column("base_qty", MONEY, "in the base asset, where qty counts contracts", null="elsewhere"),
     needs="orders",
     cursor="trade_id",
     cursor_fields=(
         *ID_COVERAGE,
+        *TIME_COVERAGE,
         rising("probed_at", "up to when the symbol was looked at for a first fill"),
         rising("matched_at", "the last change of orders up to which fills were compared with them"),
         rising("reconciled_at", "when all orders of the symbol were last compared with its fills"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -38,6 +38,21 @@ class Role(StrEnum):
     RANKING = "ranking"  # how much each symbol is traded
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How long a thing is returned after it ended with nothing done, and `done` things after they began."""
+
+    undone: timedelta
+    from_start: bool = False  # also what ended undone is counted from when it began
+    done: timedelta | None = None  # None: for good
+
+    def drops(self, done: Decimal, began_us: int, changed_us: int, now_us: int) -> bool:
+        """Whether the exchange may have dropped a thing, as far as is known of it."""
+        if self.done is not None and began_us < now_us - length_us(self.done):
+            return True
+        return not done and (began_us if self.from_start else changed_us) < now_us - length_us(self.undone)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lifecycle:
     """How a thing changes and ends.
@@ -52,15 +67,14 @@ class Lifecycle:
     fixed: Mapping[str, str]  # columns, each with a pattern: what matches it is the same in all states of a thing
     start: str | None = None  # the instant at which a thing began, which ascends with its id
     done: str | None = None  # an amount that never falls
-    kept: timedelta | None = None  # how long a thing that ended with nothing done is returned; all others for good
+    kept: Mapping[str, Kept] = field(default_factory=dict)  # by market; where none is named, for good
 
-    def kept_since_us(self, now_us: int) -> int:
-        """The instant from which on also what ended with nothing done is still returned."""
-        return now_us - length_us(self.kept) if self.kept is not None else 0
-
-    def may_vanish(self, done: Decimal, changed_us: int, now_us: int) -> bool:
-        """Whether the exchange may have dropped a thing: nothing done as far as is known, and unchanged for so long."""
-        return not done and changed_us < self.kept_since_us(now_us)
+    def may_vanish(self, row: Mapping[str, Any], now_us: int) -> bool:
+        """Whether the exchange may have dropped a thing that was last seen in this state."""
+        if self.done is None or (kept := self.kept.get(row["market"])) is None:
+            return False
+        began_us = row[str(self.start)]
+        return kept.drops(row[self.done], began_us, row[self.stamp] or began_us, now_us)
 
 
 @dataclass(frozen=True, slots=True)

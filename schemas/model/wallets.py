@@ -12,3 +12,6 @@ WALLETS = {
     "coinm": ("coinm",),
 }
 """The words of flows.yaml, and the wallets that each means; `*` stands for any pair."""
+
+TRADING = ("spot", "usdm", "coinm")
+"""Those of the words that are markets too, whose orders and fills are pulled."""

@@ -90,7 +90,7 @@ INVALID = {
     ),
     "wallets without balances": (
         HMAC.replace("[balances]", "[deposits]\n    wallets: all"),
-        "line 6: flows.b.wallets: only balances use this key; add balances to datasets, or remove it.",
+        "line 6: flows.b.wallets: only balances, orders, fills use this key; add one of these to datasets, or remove it.",
     ),
     "unknown market": (PRICES.replace("spot", "Spott"), "line 4: flows.p.market: 'Spott' is not a valid market; did you mean spot?"),
     "unknown dataset": (

@@ -185,7 +185,16 @@ class Windows:
     counted_by: str | None = None  # of nested rows, the column whose different values fill an answer
 
 
-Walk = TypeVar("Walk", ById, OnGrid, Whole, Windows)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolWindows:
+    """The trading of one symbol, asked for in windows of time; a full answer hides rows, so its window is halved."""
+
+    width: timedelta  # at most
+    kept: timedelta  # what is older the exchange does not return
+    undone: timedelta | None = None  # nor, after so long already, what ended with nothing done
+
+
+Walk = TypeVar("Walk", ById, OnGrid, SymbolWindows, Whole, Windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -200,7 +209,9 @@ class Endpoint:
     weight: int | BySymbols | ByParams | ByLimit = 1
     security: Security = Security.PUBLIC
     page_limit: int = 0  # the most rows that one answer of a long list holds
-    walk: ById | OnGrid | Whole | Windows | None = None  # how the dataset is pulled from here; None: single questions
+    walk: ById | OnGrid | SymbolWindows | Whole | Windows | None = (
+        None  # how the dataset is pulled from here; None: single questions
+    )
     market: str = "spot"  # where its rows belong
     constants: Mapping[str, str] = field(default_factory=dict)  # columns that follow from the path
     tells_limits: bool = False

@@ -5,15 +5,22 @@ from dataclasses import fields
 import pytest
 
 from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import ById
+from connectors.binance.endpoints.model import ById, SymbolWindows
 from pipelines.trading.calls import MARKETS, calls_of
+from schemas.model.wallets import TRADING
 
 
 @pytest.mark.parametrize("traded", MARKETS)
 def test_the_calls_of_a_market_are_its_own(traded: str) -> None:
-    """Each call speaks of the market it is named for, and whatever is walked by id there is among them."""
+    """Each call speaks of the market it is named for, and whatever is walked symbol by symbol is among them."""
     calls = calls_of(traded)
-    named = [call for one in fields(calls) if (call := getattr(calls, one.name)) is not None]
+    values = [getattr(calls, one.name) for one in fields(calls)]
+    named = [call for value in values for call in (value if isinstance(value, tuple) else [value]) if call is not None]
     assert {call.market for call in named} == {traded}
     walked = [endpoint for (_, market), rows in FEEDING.items() if market == traded for endpoint in rows]
-    assert {endpoint for endpoint in walked if isinstance(endpoint.walk, ById)} <= {*named}
+    assert {endpoint for endpoint in walked if isinstance(endpoint.walk, ById | SymbolWindows)} <= {*named}
+
+
+def test_flows_name_the_markets_that_have_calls() -> None:
+    """The wallets of flows.yaml that stand for a market to trade in are the markets that there are calls for."""
+    assert MARKETS == TRADING

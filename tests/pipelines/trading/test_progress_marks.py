@@ -8,7 +8,7 @@ import pytest
 from support.trade_desk import TradeDesk, pull
 
 from connectors.simulator.protocol.faults import AnyFault, Body, Error, ShortPage, Shuffled
-from pipelines.pull.by_id import WAVE
+from pipelines.pull.waves import WAVE
 
 B = "BTCUSDT"
 DAY_S = 86_400

@@ -1,0 +1,166 @@
+"""An account's trading of many symbols, walked in windows of time where ids do not reach all that is returned.
+
+The log keeps from when to when each series is whole. What the exchange no longer returned when a walk came by is
+a gap, not covered by silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+import pyarrow as pa
+
+from connectors.binance.decode import Refused
+from connectors.binance.endpoints.model import Endpoint, SymbolWindows
+from connectors.binance.paging import whole_window
+from pipelines.pull.ledger import NOT_RETAINED
+from pipelines.pull.waves import Waves
+from pipelines.store.filters import within
+from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.id_cursor import OVERLAP_US, Landed, Page, constants, once, symbol_of
+from pipelines.store.rows import column
+from schemas.model.grid import SECOND_US
+from schemas.model.instants import length_us
+from schemas.model.series import Series
+
+_LAG_US = 10 * SECOND_US  # what happened since may be missing from an answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where a series stands: whole in [since, until), and to be asked for from `at` on up to `end`."""
+
+    series: Series
+    since: int
+    until: int
+    at: int
+    end: int
+    forgotten: Sequence[tuple[int, int, timedelta]] = ()  # wanted, but not returned after so long
+
+
+def windows_due(endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], now: int) -> int:
+    """In how many windows these series will be asked for."""
+    walk, found = endpoint.walked(SymbolWindows), 0
+    for one in series:
+        since = max(one.bound("until", bounds) or 0, now - length_us(walk.kept))
+        found += -((since - now) // length_us(walk.width))
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class WindowWalk(Waves[_Stand]):
+    """One walk of many symbols; `wanted` is where their history is wanted from, None for as far back as there is."""
+
+    wanted: int | None = None
+
+    @property
+    def _by(self) -> SymbolWindows:
+        return self.endpoint.walked(SymbolWindows)
+
+    def _stands(self, series: Sequence[Series]) -> list[_Stand]:
+        now = self.session.client.now_us()
+        bounds = self.session.lake.table(self.dataset).bounds()
+        return [self._stand(one, bounds, _whole_ms(now)) for one in series]
+
+    def _stand(self, series: Series, bounds: Mapping[str, int], now: int) -> _Stand:
+        since, until = (series.bound(name, bounds) for name in ("since", "until"))
+        reachable, end = self._reachable(now), now - _LAG_US
+        if since is None or until is None:
+            lost = self._lost(reachable if self.wanted is None else self.wanted, now)
+            return _Stand(series, reachable, reachable, reachable, end, lost)
+        return _Stand(series, since, until, max(until - OVERLAP_US, reachable), end, self._lost(until, now))
+
+    def _lost(self, since: int, now: int) -> list[tuple[int, int, timedelta]]:
+        """What is not returned any more of what happened since an instant."""
+        limits = [self._by.kept, *([self._by.undone] if self._by.undone else [])]
+        spans = [
+            (max(since, now - length_us(more)), now - length_us(kept), kept)
+            for more, kept in zip([timedelta(days=36500), *limits], limits, strict=False)
+        ]
+        return [span for span in spans if span[0] < span[1]]
+
+    def _reachable(self, now: int) -> int:
+        return now - length_us(self._by.kept)
+
+    async def _page(self, stand: _Stand) -> Page:
+        now = self.session.client.now_us()
+        end = min(stand.at + length_us(self._by.width), stand.end)
+        found, refused = await self.between(stand.series, stand.at, end)
+        self.tell(stand.series, refused)
+        rows = once(found, self.dataset.id_column)
+        instants = dict(zip(column(rows, self.dataset.id_column), column(rows, str(self.dataset.clock)), strict=True))
+        last = end >= stand.end
+        shown = {*instants, *(one.id for one in refused)}
+        lagging = last and await self._lacks(stand.series, self._held(stand, end, shown), now)
+        whole = last and not lagging and stand.series not in self._unreadable
+        halted = lagging or stand.series in self._unreadable  # the next run asks from there on again
+        return Page(
+            series=stand.series,
+            rows=rows,
+            instants=instants,
+            refused=[one.id for one in refused if one.id is not None],
+            last=last,
+            lagging=lagging,
+            span=(stand.since, stand.until if halted else max(end, stand.until)),
+            memos={**self.memos(stand.series), **(self.at_end(stand.series) if whole else {})},
+        )
+
+    def _behind(self, stand: _Stand, page: Page) -> _Stand:
+        assert page.span is not None  # noqa: S101 - every page of this walk has one
+        at = min(stand.at + length_us(self._by.width), stand.end)
+        return replace(stand, until=page.span[1], at=at, forgotten=())
+
+    def _commit(self, pages: Sequence[Page], stands: Mapping[Series, _Stand]) -> Landed:
+        now = self.session.client.now_us()
+        lost = [(page.series, span) for page in pages for span in stands[page.series].forgotten]
+        write_gaps(self.session.lake, [(series, self._gap(*span, now)) for series, span in lost], now)
+        return self.store(pages)
+
+    def _gap(self, since: int, until: int, kept: timedelta, now: int) -> Gap:
+        """There is nothing that a second look could find."""
+        evidence: dict[str, str | int] = {"endpoint": self.endpoint.name, "kept_days": kept.days}
+        if kept == self._by.undone:
+            evidence["only"] = "what ended with nothing done"
+        return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=evidence, first_seen=now, confirmed_at=now)
+
+    def _held(self, stand: _Stand, end: int, shown: set[int | None]) -> list[int]:
+        """The stored ids of the last window that an answer lacks."""
+        table = self.session.lake.table(self.dataset)
+        stored = table.scan([self.dataset.id_column], within([stand.series], stand.at, end))
+        return sorted({*column(stored, self.dataset.id_column)} - shown)
+
+    async def between(self, series: Series, since: int, until: int, **named: int) -> tuple[pa.Table, list[Refused]]:
+        """All rows of [since, until) that can be read, each as often as it was answered, and those that cannot."""
+        refused, width = list[Refused](), length_us(self._by.width)
+        empty = self.dataset.schema.empty_table()
+        pages, ask = [empty], partial(self._ask, series, named, refused)
+        for start in range(max(since, self._reachable(until)), until, width):
+            end = min(start + width, until)
+            pages += await whole_window(
+                ask, start // 1000, end // 1000, full=lambda page: page.num_rows >= self.endpoint.page_limit
+            )
+        return pa.concat_tables(pages), refused
+
+    async def _ask(
+        self, series: Series, named: Mapping[str, int], refused: list[Refused], start_ms: int, end_ms: int
+    ) -> pa.Table:
+        known = constants(self.dataset, series.values, self.session.client.now_us())
+        rows, unreadable = await self.session.client.readable_rows(
+            self.endpoint,
+            known,
+            symbol=symbol_of(series),
+            startTime=start_ms,
+            endTime=end_ms,
+            limit=self.endpoint.page_limit,
+            **named,
+        )
+        self.session.progress.advance(requests=1)
+        refused += unreadable
+        return rows
+
+
+def _whole_ms(instant: int) -> int:
+    return instant // 1000 * 1000
