@@ -45,7 +45,7 @@ def test_a_sound_lake_passes(pulled, capsys):
 def test_offending_rows_are_shown(pulled, capsys):
     """A check of severity error that fails ends with 3 and shows the first offending rows."""
     spoil(pulled)
-    assert main(["check", "--config", str(pulled)]) == 3
+    assert main(["check", "ohlc_sane", "freshness", "--config", str(pulled)]) == 3
     said = capsys.readouterr().out
     assert "FAILED" in said
     assert "ohlc_sane: 1 of 1 offending rows" in said
@@ -59,7 +59,7 @@ def test_offending_rows_are_shown(pulled, capsys):
 def test_lateness_is_a_warning(pulled, capsys):
     """A symbol that the file promises and the lake lacks is named; a warning does not change the exit code."""
     promise_more(pulled)
-    assert main(["check", "--config", str(pulled)]) == 0
+    assert main(["check", "ohlc_sane", "freshness", "--config", str(pulled)]) == 0
     shown = capsys.readouterr()
     assert next(line.split()[:2] for line in shown.out.splitlines() if "freshness" in line) == ["warning", "freshness"]
     assert "BNBUSDT" in shown.out
@@ -74,10 +74,10 @@ def promise_more(config):
 
 def test_a_warning_may_fail(pulled, capsys):
     """With `--fail-on warn` a warning ends with 3, and a lake without one with 0."""
-    words = ["check", "--fail-on", "warn", "--config", str(pulled)]
-    assert main(words) == 0
+    words = ["--fail-on", "warn", "--config", str(pulled)]
+    assert main(["check", *words]) == 0
     promise_more(pulled)
-    assert main(words) == 3
+    assert main(["check", "freshness", *words]) == 3
     assert "1 warned" in capsys.readouterr().err
 
 
@@ -110,7 +110,7 @@ def test_an_unknown_check(pulled, capsys):
 def test_results_that_cannot_be_recorded_are_still_shown(pulled, capsys):
     """A lake that takes no more rows is checked all the same: what was found is shown, and that it is not recorded."""
     (pulled.parent / "lake" / CHECK_RESULTS.table).write_text("in the way")
-    assert main(["check", "--all", "--config", str(pulled)]) == 0
+    assert main(["check", "--all", "files_intact", "--config", str(pulled)]) == 0
     shown = capsys.readouterr()
     assert "files_intact" in shown.out
     assert "The results were not recorded: Could not write" in shown.err
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_not_checked(pulled, capsys):
     """Exit 3; the checks that need a missing file say so with its name, in the table, as JSON and in check_results."""
     path = Path(Lake.at(pulled.parent / "lake").table(PRICES).files()[0])
     path.unlink()
-    assert main(["check", "--config", str(pulled)]) == 3
+    assert main(["check", "prices_unique_key", "ohlc_sane", "--config", str(pulled)]) == 3
     said = capsys.readouterr().out
     verdicts = {line.split("  ")[0] for line in said.splitlines() if "prices_unique_key" in line and "  " in line}
     assert verdicts == {"not checked"}

@@ -93,10 +93,10 @@ def candles(served: Served) -> list[list[Any]]:
 
 @pytest.fixture
 def book(served: Served) -> Book:
-    """The orders of the account, which has traded two symbols for four months, and now trades one by hand."""
+    """The orders of the account, which has traded three symbols for six weeks, and now trades one by hand."""
     exchange = served.exchange
     life = Life(
-        since_ms=exchange.now_ms - 120 * 86_400_000,
+        since_ms=exchange.now_ms - 42 * 86_400_000,
         stories_a_day=5,
         traded={"BTCUSDT": 4, "币安人生USDT": 1, "BTCZAR": 1},
         watched={},

@@ -37,7 +37,7 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture
 async def history(stored: Stored, book: Book) -> Book:
-    """Four months of an account in a lake: pulled, and pulled again after what was open went on."""
+    """Six weeks of an account in a lake: pulled, and pulled again after what was open went on."""
     await stored.pull("trading")
     (amended,) = book.orders["ETHBTC"]
     book.fill("ETHBTC", amended.order_id, "0.25", fee=("-0.00000002", "ETH"))

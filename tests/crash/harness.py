@@ -31,7 +31,7 @@ CALLS += ["rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlink
 _CALL = re.compile(r"^(?P<thread>\d+)\s+(?P<name>\w+)\((?P<rest>.*)")
 _VARIED = re.compile(r"=[^/]+|[0-9a-f-]*[0-9][0-9a-f-]*")
 ROOT = Path(__file__).parents[2]
-WORKERS = 2
+WORKERS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2  # the cores are taken by the others
 NEVER = 50  # of so many points one may never be met
 TRIES = 6  # for a point that a run came to in another thread, or one call earlier or later
 

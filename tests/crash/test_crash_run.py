@@ -18,7 +18,7 @@ from connectors.simulator.protocol.faults import NoWeight, Wrong
 NOON = datetime(2026, 10, 14, 12, 0, 12, tzinfo=UTC)
 NOON_MS = int(NOON.replace(second=0).timestamp()) * 1000
 GAPS = {"not_listed", "exchange_outage"}
-SAMPLE, SOAK_SAMPLE = 60, 2  # every so many of some 260 points
+SAMPLE, SOAK_SAMPLE = 130, 2  # every so many of some 260 points
 Found = tuple[Program, list[Point], str]
 
 

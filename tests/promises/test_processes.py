@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.beside import Served
 from support.desks import AS_PRINTED
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
+from connectors.simulator import Exchange
 
 ROOT = Path(__file__).parents[2]
 TOGETHER = 3
@@ -80,17 +82,13 @@ class Desktop:
 
 @pytest.fixture
 def desktop(tmp_path: Path) -> Iterator[Desktop]:
-    """An exchange as a process of its own, which keeps its limits, and two days to pull from it."""
-    argv = [sys.executable, "-m", "connectors.simulator", "--port", "0", "--latency-ms", "10", "--max-seconds", "110"]
+    """An exchange that keeps its limits, and two days to pull from it."""
     since = (datetime.now(UTC) - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
-    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as exchange:
-        assert exchange.stdout is not None
-        url = exchange.stdout.readline().strip()
+    with Served(Exchange(latency_s=0.01)) as served:
         config = tmp_path / "flows.yaml"
         symbols = json.dumps(SYMBOLS, ensure_ascii=False)
-        config.write_text(FLOWS.format(url=url, symbols=symbols, since=f"{since:%Y-%m-%dT%H:%M}"))
-        yield Desktop(config, url, int(since.timestamp()) * 1000)
-        exchange.terminate()
+        config.write_text(FLOWS.format(url=served.url, symbols=symbols, since=f"{since:%Y-%m-%dT%H:%M}"))
+        yield Desktop(config, served.url, int(since.timestamp()) * 1000)
 
 
 def finished(process: subprocess.Popen[str]) -> list[dict[str, Any]]:

@@ -86,7 +86,7 @@ DAYS: dict[str, Callable[[Diary], None]] = {
     "2026-11-05": day_of_a_delisting,
     "2026-11-06": day_of_an_amendment,
 }
-SOME_DAYS = ("2026-10-28", "2026-10-30", "2026-11-03", "2026-11-05")
+SOME_DAYS = ("2026-10-28", "2026-11-03", "2026-11-05")
 WEEKEND = "2026-11-01T10:00"
 BACKFILL = f"backfill prices --since 2026-10-13 --symbol {X}"
 

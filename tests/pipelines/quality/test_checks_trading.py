@@ -20,6 +20,7 @@ from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS,
 from schemas.model.series import Series
 
 NOW = at("2026-03-01 12:00")
+HALF_A_YEAR_MS = 182 * 86_400_000
 SERIES = {"account": "main", "market": "spot", "symbol": "BTCUSDT"}
 
 
@@ -248,12 +249,14 @@ def test_an_unknown_status_warns(tables: Tables) -> None:
 
 
 async def test_what_an_account_lived_passes_every_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two years of orders of every kind, pulled once, break no promise, and each fill has an order that says so."""
+    """Half a year of orders of every kind, pulled once, break no promise, and each fill has an order that says so."""
     monkeypatch.setenv("DESK_KEY", API_KEY)
     monkeypatch.setenv("DESK_SECRET", SECRET)
     clock = RunningClock(START_S)
     exchange = Exchange(seed=1, clock=clock, limits=Limits(enforced=False, weight=UNLIMITED))
-    exchange.add_account(UID, API_KEY, secret=SECRET, orders=Life(stories_a_day=2))
+    exchange.add_account(
+        UID, API_KEY, secret=SECRET, orders=Life(since_ms=exchange.now_ms - HALF_A_YEAR_MS, stories_a_day=3)
+    )
     async with serve(exchange) as url:
         desk = TradeDesk(tmp_path, url, exchange, clock)
         receipts = await desk.run("trading")

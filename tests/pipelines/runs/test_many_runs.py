@@ -39,7 +39,7 @@ async def test_a_process_keeps_nothing_of_its_runs(trade_desk: TradeDesk) -> Non
     trade_desk.flows["upkeep"] = {"kind": "maintenance"}
     trade_desk.book.place("BTCUSDT", "BUY", 1, 50)
     alive = []
-    for _ in range(6):
+    for _ in range(5):
         for flow in FLOWS:
             assert {receipt.outcome for receipt in await trade_desk.run(flow)} == {"done"}
         trade_desk.clock.advance(300)
