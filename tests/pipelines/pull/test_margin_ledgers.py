@@ -8,6 +8,8 @@ from typing import Any
 
 from support.trade_desk import ACCOUNT, UID, TradeDesk
 
+from connectors.simulator.account.wallet_books import Leg
+
 DAY_MS = 86_400_000
 SINCE = "2026-10-01"
 PAIR = "isolated_margin:BTCUSDT"
@@ -66,6 +68,15 @@ async def test_loans_are_asked_for_by_operation_and_a_pair_once_it_is_seen(trade
         (PAIR, "borrow", "BTCUSDT"), (PAIR, "repay", "BTCUSDT"), ("margin", "borrow", None), ("margin", "repay", None),
     ]  # fmt: skip
     assert await pulled(trade_desk) == 0
+
+
+async def test_a_pair_that_balances_show_is_asked_for_in_the_same_run(trade_desk: TradeDesk):
+    """What balances name of isolated margin is asked for at once, also before any movement names it."""
+    trade_desk.exchange.move(UID, trade_desk.exchange.now_ms, [Leg("isolated_margin:ETHUSDT", "ETH", "2")])
+    loan(trade_desk, 1, 20, "BORROW/ETHUSDT")
+    flow(trade_desk, "balances", "margin_loans", wallets=["margin"], prices=False)
+    assert await pulled(trade_desk) > 1
+    assert [row["wallet"] for row in trade_desk.rows("margin_loans")] == ["isolated_margin:ETHUSDT"]
 
 
 async def test_transfers_with_a_pair_are_asked_for_by_its_name(trade_desk: TradeDesk):
