@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from connectors.simulator.account.cashflow.life import Cashflow
 from connectors.simulator.account.trader import Life
 from connectors.simulator.exchange import Exchange
+from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.server import serve
 
@@ -20,6 +22,7 @@ DEFAULT_PORT = 8390
 DEMO_UID = 354937868
 DEMO_API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 DEMO_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"  # noqa: S105 - published
+_TRADED = {"BTCUSDT": 20, "ETHUSDT": 12, "BNBUSDT": 8}
 _LOOK_S = 0.5
 
 
@@ -43,7 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--symbols", type=int, default=0, help="so many more symbols")
     parser.add_argument("--archive", type=Path, help="serve the archive files of this folder (data/...) too")
     parser.add_argument(
-        "--demo-account", action="store_true", help="an account with a past, under the documentation's HMAC key"
+        "--demo-account",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="DAYS",
+        help="an account with a past of years, or of so many days, under the documentation's HMAC key",
     )
     parser.add_argument("--max-seconds", type=float, default=None, help="stop by itself")
     return parser
@@ -58,10 +66,18 @@ def _exchange(options: argparse.Namespace) -> Exchange:
     )
     if options.archive:
         exchange.replay_archive(options.archive)
-    if options.demo_account:
-        balances = {"BNB": ("12.5", "0"), "ETH": ("1.75", "0.25"), "SHIB": ("1000000", "0")}
-        exchange.add_account(DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances=balances, orders=Life())
+    if options.demo_account is not None:
+        add_demo_account(exchange, options.demo_account)
     return exchange
+
+
+def add_demo_account(exchange: Exchange, days: int = 0) -> None:
+    """An account with years of past; or one with so many days, all of which the exchange still tells of."""
+    money, orders = Cashflow(), Life()
+    if days:
+        since_ms = (exchange.now_ms // DAY_MS - days) * DAY_MS
+        money, orders = Cashflow(since_ms, busy=4), Life(since_ms, traded=_TRADED, watched={})
+    exchange.add_account(DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, money=money, orders=orders)
 
 
 async def _run(exchange: Exchange, port: int, max_seconds: float | None, greet: Callable[[str], None]) -> None:

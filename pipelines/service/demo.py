@@ -106,7 +106,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 async def _simulator(folder: Path) -> AsyncIterator[str]:
     """A simulated exchange with an account, in a process of its own; gives its address."""
     port, log = str(free_port()), folder / "simulator.log"
-    argv = ["-m", "connectors.simulator", "--port", port, "--demo-account"]
+    argv = ["-m", "connectors.simulator", "--port", port, "--demo-account", str(HISTORY.days)]
     async with running(argv, env=os.environ, log=log) as process:
         url = f"http://{LOOPBACK}:{port}"
         await answering(f"{url}/api/v3/time", process, within_s=START_S, log=log)

@@ -27,6 +27,13 @@ FROM fills_with_fees ORDER BY time DESC LIMIT 5
 SELECT quote_asset, count(*) AS fills, sum(fee_value) AS fees, count(*) FILTER (fee_value IS NULL) AS unvalued
 FROM fills_with_fees WHERE time > now() - INTERVAL 28 DAY GROUP BY quote_asset ORDER BY fills DESC
 
+-- What moved the account's balances last?
+SELECT time, wallet, asset, amount, kind, dataset FROM ledger ORDER BY time DESC, wallet, asset LIMIT 8
+
+-- Is every balance the sum of its movements, from the first day on?
+SELECT wallet, status, count(*) AS changes, sum(abs(residual)) AS left_over, list(DISTINCT asset) FILTER (residual <> 0) AS of
+FROM reconciliation GROUP BY wallet, status ORDER BY wallet, status
+
 -- Candles of six hours, made of minutes?
 SELECT open_time, open, high, low, close, volume, complete
 FROM resample('spot', 'BTCUSDT', '1m', '6h') ORDER BY open_time DESC LIMIT 4

@@ -22,23 +22,12 @@ from connectors.binance.endpoints import ENDPOINTS
 from connectors.lake import Lake
 from connectors.lake.sql import session as sql
 from connectors.simulator import Cashflow, Life, serve
-from connectors.simulator.account.cashflow import earn, futures, margin, payments
-from connectors.simulator.account.cashflow import wallet as transfers
 from connectors.simulator.protocol.faults import AnyFault
 from schemas.config.flows import ACCOUNT_DATASETS
 from schemas.datasets import DATASETS
 from schemas.derived.queries import movements
 from schemas.model.dataset import Dataset, Kind
 
-_LISTS = {
-    transfers: "transfers",
-    payments: "c2c_trades",
-    margin: "margin_loans",
-    futures: "income",
-    earn: "earn_rewards",
-}
-_KNOWN = {each.dataset for each in movements()}
-STORIES = {story: often for of, name in _LISTS.items() if name in _KNOWN for story, often in of.STORIES.items()}
 TRADED = {"BTCUSDT": 3, "ETHUSDT": 2, "ETHBTC": 1}
 DAY_S = 86_400
 
@@ -94,7 +83,7 @@ async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: f
     clock = RunningClock(START_S)
     exchange = small_exchange(clock, {})
     since_ms = exchange.now_ms - past_days * DAY_S * 1000
-    money, trading = Cashflow(since_ms, busy, STORIES), Life(since_ms, stories_a_day=3, traded=TRADED, watched={})
+    money, trading = Cashflow(since_ms, busy), Life(since_ms, stories_a_day=3, traded=TRADED, watched={})
     exchange.add_account(UID, API_KEY, secret=SECRET, money=money, orders=trading)
     async with serve(exchange) as url:
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})

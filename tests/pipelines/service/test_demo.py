@@ -4,15 +4,14 @@ import asyncio
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from connectors.lake import Lake
 from connectors.simulator import Exchange, serve
-from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET, DEMO_UID
-from connectors.simulator.account.trader import Life
+from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET, add_demo_account
 from pipelines import connect
 from pipelines.cli import main
 from pipelines.cli.demo import command, what_next
@@ -22,11 +21,6 @@ from pipelines.service import demo
 from pipelines.settings.loader import load
 from schemas.config.flows import FlowsFile
 
-LAST_MONTHS = Life(
-    since_ms=int((datetime.now(UTC) - timedelta(days=90)).timestamp()) * 1000,
-    traded=dict.fromkeys(("BTCUSDT", "ETHUSDT", "BNBUSDT"), 1),
-    watched={},
-)
 ROOT = Path(__file__).parents[3]
 
 
@@ -98,9 +92,7 @@ async def test_every_question_of_the_demo_has_an_answer(tmp_path, monkeypatch):
     monkeypatch.setenv("BINLAKE_DEMO_API_KEY", DEMO_API_KEY)
     monkeypatch.setenv("BINLAKE_DEMO_API_SECRET", DEMO_SECRET)
     exchange = Exchange()
-    exchange.add_account(
-        DEMO_UID, DEMO_API_KEY, secret=DEMO_SECRET, balances={"ETH": ("1.75", "0.25")}, orders=LAST_MONTHS
-    )
+    add_demo_account(exchange, demo.HISTORY.days)
     async with serve(exchange) as url:
         config = load(demo.write_flows(tmp_path, url))
         for name in config.flows:
