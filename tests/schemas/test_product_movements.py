@@ -173,6 +173,48 @@ ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
         "earn_redemptions", {"product": "onchain", "status": "PAID", "asset": "BTC", "amount": "2"},
         [("spot", "BTC", "2", "earn_out")],
     ),
+    "loan": (
+        "loan_borrows",
+        {
+            "status": "SUCCESS", "loan_coin": "USDT", "initial_loan_amount": "100", "collateral_coin": "BNB",
+            "initial_collateral_amount": "2",
+        },
+        [
+            ("loan", "BNB", "2", "transfer_in"), ("loan_debt", "USDT", "-100", "borrow"),
+            ("spot", "BNB", "-2", "transfer_out"), ("spot", "USDT", "100", "borrow"),
+        ],
+    ),
+    "loan that was refused": ("loan_borrows", {"status": "FAILED"}, []),
+    "loan that was repaid": (
+        "loan_repayments",
+        {
+            "repay_status": "REPAID", "loan_coin": "USDT", "repay_amount": "101", "collateral_coin": "BNB",
+            "collateral_return": "2",
+        },
+        [
+            ("loan", "BNB", "-2", "transfer_out"), ("loan_debt", "USDT", "101", "repay"),
+            ("spot", "BNB", "2", "transfer_in"), ("spot", "USDT", "-101", "repay"),
+        ],
+    ),
+    "more collateral": (
+        "loan_adjustments", {"direction": "ADDITIONAL", "collateral_coin": "BNB", "collateral_amount": "5.235"},
+        [("loan", "BNB", "5.235", "transfer_in"), ("spot", "BNB", "-5.235", "transfer_out")],
+    ),
+    "less collateral": (
+        "loan_adjustments", {"direction": "REDUCED", "collateral_coin": "BNB", "collateral_amount": "5.235"},
+        [("loan", "BNB", "-5.235", "transfer_out"), ("spot", "BNB", "5.235", "transfer_in")],
+    ),
+    "loan that was liquidated": (
+        "loan_liquidations",
+        {
+            "status": "Liquidated", "loan_coin": "USDT", "liquidation_debt": "100", "collateral_coin": "BNB",
+            "liquidation_collateral_amount": "2", "return_collateral_amount": "0.2",
+        },
+        [
+            ("loan", "BNB", "-2", "liquidation"), ("loan_debt", "USDT", "100", "liquidation"),
+            ("spot", "BNB", "0.2", "liquidation"),
+        ],
+    ),
 }  # fmt: skip
 
 
