@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Inside, Param, Windows
 from connectors.binance.errors import Mismatched, Unreadable
-from schemas.model.fields import DECIMALS, Column
+from schemas.model.fields import DECIMALS
 
 _SHOWN = 60
 _ZERO = {kind.name: pa.scalar(0, pa.int64()).cast(kind.arrow) for kind in DECIMALS}
@@ -54,8 +54,11 @@ def _before(endpoint: Endpoint, params: Mapping[str, Param]) -> int:
 
 def plausible(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
     """The rows; Mismatched when an amount is below zero that cannot be."""
-    for column in _unsigned(endpoint):
-        _refuse_negative(rows, endpoint, column)
+    for column in endpoint.feeds.columns:
+        if column.type in DECIMALS and not column.signed:
+            values = rows[column.name]
+            if (culprit := _first(values, pc.less(values, _ZERO[column.type.name]))) is not None:
+                raise _mismatched(endpoint, f"printed {culprit} for {column.name}, which is never below zero")
     return rows
 
 
@@ -77,16 +80,6 @@ def _plain(values: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
         return values
     milliseconds: pa.ChunkedArray[Any] = pc.divide(values.cast(pa.int64()), 1000)
     return milliseconds
-
-
-def _unsigned(endpoint: Endpoint) -> Iterator[Column]:
-    return (column for column in endpoint.feeds.columns if column.type in DECIMALS and not column.signed)
-
-
-def _refuse_negative(rows: pa.Table, endpoint: Endpoint, column: Column) -> None:
-    values = rows[column.name]
-    if (culprit := _first(values, pc.less(values, _ZERO[column.type.name]))) is not None:
-        raise _mismatched(endpoint, f"printed {culprit} for {column.name}, which is never below zero")
 
 
 def _first(values: pa.ChunkedArray[Any], wrong: Any) -> str | None:

@@ -118,7 +118,8 @@ async def _facts(client: Client, printed: Printed | None) -> KeyFacts:
 
 
 def _refuse(printed: Printed, allow: Collection[str]) -> None:
-    _refuse_unreadable(printed)
+    if printed.get(READING) is not True:
+        raise AccessRefused("This key may not read.", _SETTINGS)
     _refuse_moves(printed)
     _refuse_trading(printed, allow)
     _refuse_unknown(printed, allow)
@@ -166,11 +167,6 @@ def _read(body: bytes, endpoint: Endpoint, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
         raise misprint(endpoint, error) from None
-
-
-def _refuse_unreadable(printed: Printed) -> None:
-    if printed.get(READING) is not True:
-        raise AccessRefused("This key may not read.", _SETTINGS)
 
 
 def _refuse_moves(printed: Printed) -> None:

@@ -126,10 +126,7 @@ class Commits:
 
 
 def _merged(steps: Sequence[Step]) -> dict[str, int]:
-    bounds: dict[str, int] = {}
-    for step in steps:
-        bounds.update(step.bounds)
-    return bounds
+    return {name: value for step in steps for name, value in step.bounds.items()}
 
 
 def _says(steps: Sequence[Step]) -> bool:

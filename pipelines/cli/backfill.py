@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -19,6 +18,7 @@ from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
 from pipelines.runs.run import backfill as pull_history
 from schemas.model.errors import UsageProblem
+from schemas.model.grid import next_month
 
 
 async def backfill(
@@ -60,7 +60,7 @@ def _window(since: str | None, until: str | None, month: str | None) -> Window:
         if since is not None or until is not None:
             raise UsageProblem("--month says both ends.", "Remove --since and --until.")
         first = month_begun(month)
-        return Window(first, (first + timedelta(days=32)).replace(day=1))
+        return Window(first, next_month(first))
     if since is None:
         raise UsageProblem("No start is given.", "Add --since YYYY-MM-DD, or --month YYYY-MM.")
     window = Window(moment(since, "--since"), moment(until, "--until") if until else None)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.endpoints import feeding
@@ -22,7 +21,7 @@ from pipelines.context.receipts import Failure
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.trial import asking
 from pipelines.pull.snapshot import question
-from pipelines.pull.symbol_selection import Wanted, asked_to_choose, choose
+from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, choose
 from pipelines.pull.symbols import Listing, known
 from pipelines.runs.registry import Unit, Window
 from pipelines.runs.run import archive_for
@@ -35,15 +34,6 @@ from schemas.model.instants import iso_text, micros
 from schemas.model.series import Series
 
 _SHOWN = 3  # names that nobody lists
-
-
-class _Symbols(NamedTuple):
-    """The symbols meant, and which of them are delisted, or known to the archive alone, as far as that was seen."""
-
-    names: Sequence[str]
-    delisted: frozenset[str]
-    forgotten: frozenset[str]
-    unknown: str = ""  # what to say of names that nobody lists, or may not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +65,7 @@ class MarketPlan:
 
     def _choosing(self, units: Sequence[Unit]) -> list[Endpoint]:
         """What the choice of symbols asks for, unless the listing is pulled right before."""
-        before = [_is_listing(unit) for unit in units]
+        before = [unit.endpoint.feeds.kind is Kind.VERSIONS for unit in units]
         if all(before):
             return []
         return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, listed=before[0])
@@ -98,22 +88,21 @@ class MarketPlan:
     def _listing(self) -> Listing:
         return known(self.lake, self.flow.market)
 
-    async def _symbols(self) -> _Symbols:
+    async def _symbols(self) -> Chosen:
         wanted = self._wanted
         book = await asyncio.to_thread(self._listing)
         if isinstance(wanted, tuple) and book.rows.keys() >= set(wanted):
-            return _Symbols(wanted, book.delisted, book.forgotten(wanted))
+            return Chosen(wanted, book)
         try:
             async with asking(self.config, self.flow, self.lake, self.state) as session:
-                chosen = await choose(session, self.flow, wanted)
+                return await choose(session, self.flow, wanted)
         except TryLater as error:
             if not isinstance(wanted, tuple):
                 raise
             said = f"Whether the exchange lists each symbol is not known: {error}"
-            return _Symbols(wanted, book.delisted, book.forgotten(wanted), said)
-        return _Symbols(chosen.names, chosen.delisted, chosen.forgotten, _named(chosen.unknown))
+            return Chosen(wanted, book, unknown=(Failure(self.flow.market, said),))
 
-    async def _candles(self, endpoint: Endpoint, symbols: _Symbols) -> Outlook:
+    async def _candles(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
         moment = self.window.since if self.window else self.flow.since
         assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
         since = micros(moment)
@@ -124,14 +113,13 @@ class MarketPlan:
         costs = tuple(cost(state, self.now) for state in states)
         # Once everything is up to date, each series takes one request.
         steady = len(costs) * endpoint.cost({"limit": endpoint.limit_for(1)})
-        return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=symbols.unknown)
+        return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=_named(symbols.unknown))
 
-    def _covered(self, endpoint: Endpoint, symbols: _Symbols, begin: int) -> list[Coverage]:
+    def _covered(self, endpoint: Endpoint, symbols: Chosen, begin: int) -> list[Coverage]:
         bounds, gaps = self.lake.table(endpoint.feeds).bounds(), load_gaps(self.lake, endpoint.feeds)
-        return [
-            Coverage.of(one, begin, bounds, gaps, delisted=symbols.delisted, forgotten=symbols.forgotten)
-            for one in series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
-        ]
+        who = {"delisted": symbols.delisted, "forgotten": symbols.forgotten}
+        series = series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
+        return [Coverage.of(one, begin, bounds, gaps, **who) for one in series]
 
     async def _look_at_archive(self, states: Sequence[SeriesState]) -> None:
         """See what the archive holds of the series of which much is missing."""
@@ -150,10 +138,6 @@ def _named(unknown: Sequence[Failure]) -> str:
     """What to say of the first of the names that nobody lists, and how many more there are."""
     more = len(unknown) - _SHOWN
     return " ".join(one.why for one in unknown[:_SHOWN]) + (f" (And {more:,} more.)" if more > 0 else "")
-
-
-def _is_listing(unit: Unit) -> bool:
-    return unit.endpoint.feeds.kind is Kind.VERSIONS
 
 
 BYTES_PER_CANDLE = 60  # as committed, rounded up from simulated and real minutes; upkeep leaves two thirds of it

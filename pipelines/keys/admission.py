@@ -17,7 +17,7 @@ from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from connectors.lake.lake import refuse_mixing
 from pipelines.runs.registry import units_of
-from pipelines.trading.calls import TradingCalls, calls_of
+from pipelines.trading.calls import calls_of
 from schemas.config.flows import AccountFlow, FlowsFile
 from schemas.model.errors import AccessRefused
 
@@ -42,7 +42,9 @@ async def admitted(client: Client, config: FlowsFile, name: str, before: KeyFact
     facts = await check_key(client, config.accounts[name].allow)
     if before is not None:
         _refuse_more(facts, before)
-        facts = replace(facts, warnings=(*facts.warnings, *_wider(facts, before)))
+        if before.ip_restricted and not facts.ip_restricted:  # no permission, so it is not refused
+            forgotten = "The old key worked only from the addresses on its list."
+            facts = replace(facts, warnings=(*facts.warnings, forgotten))
     if (lake := lake_of(config)) is not None:
         refuse_mixing(lake.accounts, name, facts.uid)
     now_ms = client.now_us() // 1000
@@ -72,12 +74,6 @@ def _refuse_more(facts: KeyFacts, before: KeyFacts) -> None:
         )
 
 
-def _wider(facts: KeyFacts, before: KeyFacts) -> Iterator[str]:
-    """What the owner may have forgotten to set for the new key: it is no permission, so it is not refused."""
-    if before.ip_restricted and not facts.ip_restricted:
-        yield "The old key worked only from the addresses on its list."
-
-
 def needed(config: FlowsFile, name: str, now_ms: int) -> Mapping[Endpoint, Mapping[str, Param]]:
     """A small call to each endpoint that the flows of an account read."""
     asked: dict[Endpoint, Mapping[str, Param]] = {}
@@ -98,7 +94,7 @@ def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpo
             yield endpoint, _last_hour(endpoint, walk, now_ms)
         case ById() | SymbolWindows():
             calls = calls_of(endpoint.market)
-            for each in (endpoint, *_beside(calls)):
+            for each in filter(None, (endpoint, calls.order_lists, calls.allocations)):
                 yield each, {"limit": 1} if each is calls.order_lists else {"symbol": symbol, "limit": 1}
             yield calls.open_orders, {"symbol": symbol}
             yield calls.order, {"symbol": symbol, "orderId": 1}
@@ -106,11 +102,6 @@ def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpo
                 yield calls.prevented_matches, {"symbol": symbol, "preventedMatchId": 1}
         case _:
             yield endpoint, {}
-
-
-def _beside(calls: TradingCalls) -> Iterator[Endpoint]:
-    """What is walked along with orders and fills."""
-    yield from filter(None, (calls.order_lists, calls.allocations))
 
 
 def _last_hour(endpoint: Endpoint, walk: Windows, now_ms: int) -> dict[str, Param]:

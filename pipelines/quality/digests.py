@@ -35,7 +35,9 @@ class Digest:
 
     @property
     def days(self) -> dict[str, str]:
-        return {_day(number): day.hexdigest()[:DAY_DIGITS] for number, day in self._days.items()}
+        return {
+            f"{_EPOCH + timedelta(days=number)}": day.hexdigest()[:DAY_DIGITS] for number, day in self._days.items()
+        }
 
     def add(self, words: Words) -> None:
         """Take the records of the next rows, ascending."""
@@ -58,7 +60,3 @@ class Digest:
         starts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
         for start, end in pairwise(starts):
             self._days.setdefault(int(days[start]), hashlib.sha256()).update(words[start:end].data)
-
-
-def _day(number: int) -> str:
-    return (_EPOCH + timedelta(days=number)).isoformat()

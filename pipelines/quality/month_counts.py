@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import duckdb
@@ -24,7 +24,7 @@ from schemas.datasets.journal import GAPS, RUNS
 from schemas.derived.queries import checks
 from schemas.model.dataset import Dataset, Role
 from schemas.model.errors import Problem
-from schemas.model.grid import Grid
+from schemas.model.grid import Grid, next_month
 from schemas.model.instants import micros
 from schemas.model.series import Series
 
@@ -158,18 +158,13 @@ def _asked(wanted: Iterable[Want], held: Collection[Series]) -> dict[Series, dat
 def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, until: datetime) -> None:
     """Add that everything from `since` until coverage begins is missing."""
     while since < until:
-        end = min(until, _next_month(since))
+        end = min(until, next_month(since))
         key = Key(series["market"], series["interval"], f"{since:%Y-%m}", series["symbol"])
         if lacks := Grid.of(key.interval).count(micros(since), micros(end)):
             held = months.get(key) or _empty(key, end)
             counts = {name: held[name] + lacks for name in ("expected_rows", "missing_rows")}
             months[key] = held | counts | {"since": since, "status": "missing"}
         since = end
-
-
-def _next_month(moment: datetime) -> datetime:
-    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)
 
 
 def _empty(key: Key, until: datetime) -> dict[str, Any]:

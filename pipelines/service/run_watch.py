@@ -15,6 +15,7 @@ _MOST = 200  # runs an answer may hold
 _REFUSED = "Deployment concurrency limit reached."  # Prefect's word for a run that was due while the one before ran
 _SKIPPED = "The run before was still going on; the next one does its work."
 _NO_WORD = "ended without a word"
+_instant = datetime.fromisoformat
 
 
 async def watched(url: str, password: str, since: datetime) -> AsyncIterator[str]:
@@ -71,7 +72,3 @@ def run_name(flow: str, due: datetime) -> str:
 
 def _flow(run: dict[str, Any]) -> str:
     return str(run["parameters"].get("flow", run["name"]))
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -32,7 +32,7 @@ USUAL_PORT = 4200
 START_S = 120.0
 SERVED_FILE = "BINLAKE_SERVED_FILE"  # the variable that tells our own processes which flows.yaml, and nobody else
 _PASSWORD_BYTES = 24
-_WORD, _LOCK = "up.json", "up.lock"
+_WORD, _LOCK, _FLOWS_LOG = "up.json", "up.lock", "flows.log"
 _SERVE = "from pipelines.service.deployments import main; main()"  # with -m its flows would be __main__'s
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -144,11 +144,7 @@ async def server(home: Path, port: int | None = None, *, secrets: Collection[str
 def _flows(path: Path, prefect: Server, home: Path) -> AbstractAsyncContextManager[Process]:
     """The process that runs the flows of a file on their schedules."""
     env = {**os.environ, **prefect.settings, SERVED_FILE: str(path.absolute())}
-    return running(["-c", _SERVE], env=env, log=_flows_log(home))
-
-
-def _flows_log(home: Path) -> Path:
-    return home / "flows.log"
+    return running(["-c", _SERVE], env=env, log=home / _FLOWS_LOG)
 
 
 def _place(home: Path, url: str, password: str) -> dict[str, str]:
@@ -229,7 +225,7 @@ def _announcement(prefect: Server, config: FlowsFile, home: Path) -> Iterator[st
     for name, flow in config.flows.items():
         account = unset_secret(config, name)
         yield f"  {name}: {f'not served, the key of account {account} is not set' if account else schedule(flow)}"
-    yield f"The flows' log is {_flows_log(home)}."
+    yield f"The flows' log is {home / _FLOWS_LOG}."
     yield "Ctrl-C ends all of it. A line for each run that ends:"
 
 

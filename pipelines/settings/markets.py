@@ -32,17 +32,10 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
         elif isinstance(walk := served[dataset].walk, OnGrid):
             for interval in flow.intervals:
                 if interval not in walk.intervals:
-                    yield (
-                        "intervals",
-                        f"{market} has no {dataset} of {interval}",
-                        f"It has {', '.join(walk.intervals)}.",
-                    )
+                    has = f"It has {', '.join(walk.intervals)}."
+                    yield "intervals", f"{market} has no {dataset} of {interval}", has
     if isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
-        yield (
-            "symbols",
-            f"{market} has no {ranking} to choose the top symbols by",
-            "Name the symbols, or write all.",
-        )
+        yield "symbols", f"{market} has no {ranking} to choose the top symbols by", "Name the symbols, or write all."
     if market not in READ_MARKETS and flow.source == "archive":
         yield "source", f"the public archive of {market} is not read yet", "Write source: rest."
     if market not in READ_MARKETS and flow.delisted:

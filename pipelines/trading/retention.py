@@ -78,10 +78,13 @@ class Retention(AccountPull):
         try:
             async with prefetch(asked, self._dropped, self.session.stop, limit=AT_ONCE) as answers:
                 async for doubt, answer in answers:
-                    if isinstance(answer, Problem):
-                        self._note(doubt, answer)
-                    else:
-                        seen.append(self._looked_at(doubt, answer))
+                    match answer:
+                        case UnknownSymbol():
+                            pass  # removed since it was walked, which the next walk notes
+                        case Problem():
+                            self.tally.fail(doubt.series.name, answer)
+                        case _:
+                            seen.append(self._looked_at(doubt, answer))
         except ResetSeen:
             seen.clear()
             raise
@@ -90,13 +93,6 @@ class Retention(AccountPull):
 
     def _looked_at(self, doubt: Doubt, dropped: Mapping[int, int]) -> Seen:
         return Seen(series=doubt.series, unknown=dropped, memos={"retained_at": self.session.client.now_us()})
-
-    def _note(self, doubt: Doubt, problem: Problem) -> None:
-        match problem:
-            case UnknownSymbol():
-                pass  # removed since it was walked, which the next walk notes
-            case _:
-                self.tally.fail(doubt.series.name, problem)
 
     async def _dropped(self, doubt: Doubt) -> dict[int, int]:
         """The orders that are missing where they would be listed. A page speaks of the ids up to its last one."""

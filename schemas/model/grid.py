@@ -90,6 +90,11 @@ class Grid:
         return max(0, (last - first) // self.length_us)
 
 
+def next_month(instant: datetime) -> datetime:
+    """The first instant of the month after."""
+    return moment(_month_start(_month_of(micros(instant)) + 1))
+
+
 def _month_of(instant_us: int) -> int:
     when = moment(instant_us)
     return when.year * 12 + when.month - 1

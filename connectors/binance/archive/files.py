@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from schemas.datasets.market import KLINES
-from schemas.model.grid import INTERVALS
+from schemas.model.grid import INTERVALS, Grid
 from schemas.model.instants import micros, moment
 from schemas.model.series import Series
 
@@ -80,13 +80,13 @@ class KlineFile:
     @property
     def since_us(self) -> int:
         """The first instant of its day or month."""
-        return _us(date.fromisoformat(self.first_day))
+        return micros(datetime.fromisoformat(self.first_day).replace(tzinfo=UTC))
 
     @property
     def until_us(self) -> int:
         """The first instant after its day or month."""
-        first = date.fromisoformat(self.first_day)
-        return _us((first.replace(day=1) + timedelta(days=32)).replace(day=1) if self.is_monthly else _next(first))
+        step = Grid.of("1M" if self.is_monthly else "1d").step
+        return step(self.since_us, 1)
 
     @property
     def first_day(self) -> str:
@@ -130,11 +130,3 @@ def _is_date(day: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _next(day: date) -> date:
-    return day + timedelta(days=1)
-
-
-def _us(day: date) -> int:
-    return micros(datetime(day.year, day.month, day.day, tzinfo=UTC))

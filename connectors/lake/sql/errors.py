@@ -75,7 +75,9 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
     if isinstance(error, duckdb.InterruptException):
         return UsageProblem("The query took longer than it may.", "Ask for less, or allow more with --timeout.")
     if unknown := _NO_TABLE.match(text):
-        return _no_table(unknown["name"], sorted(tables))
+        name, there = unknown["name"], sorted(tables)
+        way_out = did_you_mean(name, there, f"There are {', '.join(there)}.")
+        return UsageProblem(f"There is no table {name}.", way_out)
     path = _named_file(error, files)
     if path is None and _REMOVED.search(str(error)):
         return TryLater("Maintenance replaced a file under the query.", "Ask again.")
@@ -100,10 +102,6 @@ def _readable(connection: duckdb.DuckDBPyConnection, path: str) -> bool:
     except duckdb.Error:
         return False
     return True
-
-
-def _no_table(name: str, tables: list[str]) -> UsageProblem:
-    return UsageProblem(f"There is no table {name}.", did_you_mean(name, tables, f"There are {', '.join(tables)}."))
 
 
 def _sentence(error: duckdb.Error) -> str:

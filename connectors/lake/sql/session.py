@@ -109,7 +109,8 @@ def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:
     Anything else, and what DuckDB cannot answer, is a UsageProblem of one sentence; a damaged file is CorruptData that
     names it. When maintenance replaces a file under the query, the query runs once more on the newest snapshots.
     """
-    return _on_current_files(connection, lambda: _whole(connection, sql))
+    schema, batches = _on_current_files(connection, lambda: _gathered(_answer(connection, sql, None)))
+    return pa.Table.from_batches(batches, schema)
 
 
 def stream(connection: DuckDBPyConnection, sql: str, shape: Shape | None = None) -> Answer:
@@ -117,7 +118,7 @@ def stream(connection: DuckDBPyConnection, sql: str, shape: Shape | None = None)
 
     A file that maintenance removes after the first part is TryLater: what was handed out cannot be taken back.
     """
-    schema, batches = _on_current_files(connection, lambda: _begun(connection, sql, shape))
+    schema, batches = _on_current_files(connection, lambda: _gathered(_answer(connection, sql, shape), 1))
     return schema, _going_on(connection, batches)
 
 
@@ -139,15 +140,10 @@ def _on_current_files(connection: DuckDBPyConnection, work: Callable[[], Result]
         raise _problem(error, connection) from None
 
 
-def _whole(connection: DuckDBPyConnection, sql: str) -> pa.Table:
-    schema, batches = _answer(connection, sql, None)
-    return pa.Table.from_batches(batches, schema)
-
-
-def _begun(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> Answer:
-    schema, batches = _answer(connection, sql, shape)
-    first = list(islice(batches, 1))
-    return schema, chain(first, batches)
+def _gathered(answer: Answer, most: int | None = None) -> Answer:
+    """An answer of which so many parts have come already, or all."""
+    schema, batches = answer
+    return schema, chain(list(islice(batches, most)), batches)
 
 
 def _going_on(connection: DuckDBPyConnection, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -192,13 +192,11 @@ def _hive_parts(dataset: Dataset, parts: Parts) -> str:
 def _each_part(dataset: Dataset, parts: Parts) -> str:
     """Every partition on its own, which takes DuckDB longer to plan where there are hundreds."""
     return " UNION ALL BY NAME ".join(
-        f"SELECT *, {_constants(dataset, partition)} FROM {_files(paths, 'hive_partitioning = false')}"
+        "SELECT *, "
+        + ", ".join(f'{literal(partition[name])} AS "{name}"' for name in dataset.partition)
+        + f" FROM {_files(paths, 'hive_partitioning = false')}"
         for partition, paths in parts
     )
-
-
-def _constants(dataset: Dataset, partition: Mapping[str, str]) -> str:
-    return ", ".join(f'{literal(partition[name])} AS "{name}"' for name in dataset.partition)
 
 
 def _files(paths: Iterable[str], options: str) -> str:
