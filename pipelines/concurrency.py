@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -18,21 +18,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@asynccontextmanager
-async def prefetch(
+def prefetch(
     items: Iterable[Item],
     fetch: Callable[[Item], Awaitable[Result]],
     stop: asyncio.Event,
     *,
     limit: int = AHEAD,
-) -> AsyncIterator[AsyncGenerator[tuple[Item, Result | Problem], None]]:
+) -> AbstractAsyncContextManager[AsyncGenerator[tuple[Item, Result | Problem], None]]:
     """Fetch many items at once; the block gets them in order, each with its result or its problem.
 
     A fatal problem is raised in its place. Once `stop` is set nothing more is asked, and what is on its way gets a
     moment to arrive. What does not come in that moment is left out, and what came behind it is handed out all the same.
     """
-    async with aclosing(_in_order(items, fetch, stop, limit)) as answers:
-        yield answers
+    return aclosing(_in_order(items, fetch, stop, limit))
 
 
 async def _in_order(

@@ -139,6 +139,21 @@ def _funding_rows(replies: Sequence[Reply]) -> str:
     return rows if rows in {"100", "200"} else "other"
 
 
+def _from_the_first(call: str, endpoint: Endpoint, thing: str, *, param: str, id_: str) -> Probe:
+    from_zero: Mapping[str, Param] = {"symbol": _SYMBOL, param: 0, "limit": 1}
+    return Probe(
+        name=f"{thing}s from id 0",
+        statement=f"{call} with {param}=0 begins with the first {thing}.",
+        calls=((endpoint, _with(symbol=_SYMBOL, limit=2)), (endpoint, _with(**from_zero))),
+        read=partial(_from_zero, id_),
+        decides={
+            "oldest": f"{thing.capitalize()}s can be walked from id 0 on.",
+            "newest": "Id 0 counts as no id: a walk must begin with id 1.",
+            "nothing": "Id 0 finds nothing: a walk must begin with id 1.",
+        },
+    )
+
+
 def _weighed(name: str, declared: int, **params: Param) -> Probe:
     limit = f"limit {params['limit']}" if params else "no limit"
     return Probe(
@@ -184,34 +199,8 @@ def _anchored(interval: str, otherwise: str) -> Probe:
 _STOPPED = (spot.EXCHANGE_INFO, _with(symbolStatus="BREAK"))
 
 PROBES: tuple[Probe, ...] = (
-    Probe(
-        name="fills from id 0",
-        statement="myTrades with fromId=0 begins with the first fill.",
-        calls=(
-            (spot.MY_TRADES, _with(symbol=_SYMBOL, limit=2)),
-            (spot.MY_TRADES, _with(symbol=_SYMBOL, fromId=0, limit=1)),
-        ),
-        read=partial(_from_zero, "id"),
-        decides={
-            "oldest": "Fills can be walked from id 0 on.",
-            "newest": "Id 0 counts as no id: a walk must begin with id 1.",
-            "nothing": "Id 0 finds nothing: a walk must begin with id 1.",
-        },
-    ),
-    Probe(
-        name="orders from id 0",
-        statement="allOrders with orderId=0 begins with the first order.",
-        calls=(
-            (spot.ALL_ORDERS, _with(symbol=_SYMBOL, limit=2)),
-            (spot.ALL_ORDERS, _with(symbol=_SYMBOL, orderId=0, limit=1)),
-        ),
-        read=partial(_from_zero, "orderId"),
-        decides={
-            "oldest": "Orders can be walked from id 0 on.",
-            "newest": "Id 0 counts as no id: a walk must begin with id 1.",
-            "nothing": "Id 0 finds nothing: a walk must begin with id 1.",
-        },
-    ),
+    _from_the_first("myTrades", spot.MY_TRADES, "fill", param="fromId", id_="id"),
+    _from_the_first("allOrders", spot.ALL_ORDERS, "order", param="orderId", id_="orderId"),
     Probe(
         name="window of 24 hours",
         statement="A window of exactly 24 hours is within the limit of 24 hours.",

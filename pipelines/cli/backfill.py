@@ -16,7 +16,7 @@ from pipelines.context.progress import Progress
 from pipelines.context.receipts import Receipt
 from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
-from pipelines.runs.run import backfill as pull_history
+from pipelines.runs.run import run_flow
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import next_month
 
@@ -50,7 +50,7 @@ async def backfill(
         return 0
 
     async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
-        return await pull_history(spec, name, window, progress=progress, stop=stop)
+        return await run_flow(spec, name, window=window, progress=progress, stop=stop)
 
     return await pull_each([name], pull, json=json)
 

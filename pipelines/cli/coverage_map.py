@@ -90,9 +90,13 @@ def _lines(session: DuckDBPyConnection, now: datetime) -> list[_Line]:
 
 
 def _name(row: dict[str, Any]) -> tuple[str, str]:
-    """The dataset and the series, such as `spot/BTCUSDT/1m`."""
+    return row["dataset"], series_name(row)
+
+
+def series_name(row: dict[str, Any]) -> str:
+    """The series of a row as a person reads it, such as `spot/BTCUSDT/1m`."""
     names = DATASETS[row["dataset"]].series if row["dataset"] in DATASETS else ()
-    return row["dataset"], "/".join(row[name] for name in names if row.get(name))
+    return "/".join(row[name] for name in names if row.get(name))
 
 
 def _blocks(since: datetime, now: datetime, room: int) -> tuple[int, list[datetime]]:

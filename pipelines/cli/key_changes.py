@@ -16,6 +16,7 @@ from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
 from pipelines.keys.candidate import Given
 from pipelines.keys.changing import Changed, Changing
+from pipelines.keys.flows_file import PARTS
 from schemas.config.references import FORMS, Reference
 from schemas.model.errors import UsageProblem
 
@@ -36,11 +37,10 @@ class NewKey:
     passphrase: Annotated[str | None, Parameter(help="where the passphrase of an encrypted PEM is kept")] = None
 
     def given(self) -> Given:
-        places = {name: _place(name, getattr(self, name)) for name in _PLACES}
+        places = {part: _place(part, getattr(self, part)) for part in PARTS}
         return Given(generate=self.generate, **places)
 
 
-_PLACES = ("api_key", "secret", "private_key", "passphrase")
 _TYPED = NewKey()
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -175,14 +176,10 @@ def _compare(
     if json:
         sys.stdout.writelines(f"{escaped(msgspec.json.encode(one).decode())}\n" for one in found)
     elif found:
-        write_table(_DIFFERENCES, map(_difference, found))
+        write_table(_DIFFERENCES, map(attrgetter("series", "month", "what", "since", "until", "count", "place"), found))
     months = len({(one.series, one.month) for one in found})
     compared = len(theirs) - len(missed) + len(ledgers[1])
     say(f"{counted(compared, 'month')} compared, {months:,} {'differs' if months == 1 else 'differ'}.")
     if any(one.what == "day" for one in found):
         say("`binlake prove --json --candles` there writes statements that name the candles too.")
     return 0 if sound and not found and not damaged else CorruptData.exit_code
-
-
-def _difference(one: Difference) -> tuple[object, ...]:
-    return one.series, one.month, one.what, one.since, one.until, one.count, one.place

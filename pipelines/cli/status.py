@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from pipelines.cli.coverage_map import write_map
+from pipelines.cli.coverage_map import series_name, write_map
 from pipelines.cli.flow_status import flow_statuses, show_flows
 from pipelines.cli.key_status import show_keys
 from pipelines.cli.options import FLOWS_FILE, Config, Json
@@ -149,12 +149,7 @@ def _discovery(lake: Lake, *, each: bool, json: bool) -> int:
 def _show(rows: list[dict[str, Any]]) -> None:
     """The rows as a table, whatever names a series in one column."""
     each_series = "series" not in (rows or [{}])[0]
-    named = [row | {"lag": lag(row["lag_s"])} | ({"series": _name(row)} if each_series else {}) for row in rows]
+    named = [row | {"lag": lag(row["lag_s"])} | ({"series": series_name(row)} if each_series else {}) for row in rows]
     shown = [name for name in _SHOWN if name != "interval"] if each_series else _SHOWN
     header = [name for name in shown if all(name in row for row in named)]
     write_table(header, [[row[name] for name in header] for row in named], spare=_SPARE)
-
-
-def _name(row: dict[str, Any]) -> str:
-    """The series as a person reads it, such as `spot/BTCUSDT/1m`."""
-    return "/".join(row[name] for name in DATASETS[row["dataset"]].series if name in row)

@@ -19,7 +19,7 @@ from pipelines.settings.loader import understood
 from schemas.config.flows import Account, FlowsFile
 from schemas.model.errors import Problem, UsageProblem
 
-_PARTS = ("api_key", "secret", "private_key", "passphrase")
+PARTS = ("api_key", "secret", "private_key", "passphrase")
 _BEGINNING = r"(?:[#%].*\n|[ \t]*\n)*---[ \t]*(?:#.*)?\n"
 _WIDEST = 4096  # lines of flows.yaml are not broken anew
 Written = Mapping[str, str | dict[str, list[str]]]  # the parts of a key, as flows.yaml holds them
@@ -27,7 +27,7 @@ Written = Mapping[str, str | dict[str, list[str]]]  # the parts of a key, as flo
 
 def account_of(written: Written, folder: Path, before: Account | None) -> Account:
     """The account with a new key; what else the file says of it stays."""
-    kept = before.model_dump(exclude=set(_PARTS), exclude_unset=True) if before else {}
+    kept = before.model_dump(exclude=set(PARTS), exclude_unset=True) if before else {}
     account = Account.model_validate(dict(written), context={"folder": folder})
     return account.model_copy(update=kept)
 
@@ -89,7 +89,7 @@ def _put(document: CommentedMap, name: str, written: Written) -> None:
         accounts = document["accounts"] = CommentedMap()
     account = accounts.setdefault(name, CommentedMap())
     # What changes only its value keeps its place and its comment; what is new takes both from what it replaces.
-    gone = [part for part in _PARTS if part in account and part not in written]
+    gone = [part for part in PARTS if part in account and part not in written]
     comments = [account.ca.items.pop(part, None) for part in gone]
     for part in gone:
         del account[part]

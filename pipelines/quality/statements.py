@@ -67,14 +67,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in SOUND and not any(self.checks.values())
 
 
-def everything(_: Key) -> bool:
-    return True
-
-
-def nothing(_: Key) -> bool:
-    return False
-
-
 def _raise(_: Key | str, problem: Problem) -> None:
     raise problem
 
@@ -84,8 +76,8 @@ def prove(
     wanted: Sequence[Want],
     now: datetime,
     *,
-    pick: Callable[[Key], bool] = everything,
-    detailed: Callable[[Key], bool] = nothing,
+    pick: Callable[[Key], bool] = lambda _: True,
+    detailed: Callable[[Key], bool] = lambda _: False,
     on_damage: Damage = _raise,
     piece_rows: int = PIECE_ROWS,
 ) -> Iterator[Statement]:
@@ -97,9 +89,8 @@ def prove(
     lacks candles where the gaps cannot be read, has no statement.
     """
     try:
-        version = lake.table(
-            CANDLES
-        ).version()  # before what is counted, lest rows committed meanwhile look like damage
+        # Before what is counted, lest rows committed meanwhile look like damage.
+        version = lake.table(CANDLES).version()
         with connect(lake) as session:
             counted = known(session, lake, wanted, now)
     except TryLater:

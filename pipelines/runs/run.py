@@ -233,11 +233,13 @@ async def run_flow(
     pause: Pause = asyncio.sleep,
     pull: Step = Run.pull,
 ) -> list[Receipt]:
-    """One pass of a flow. A dataset that fails stops no other, unless the exchange refuses us.
+    """One pass of a flow, or with a window of its history, which UsageProblem says where it has none.
 
-    `pull` is what a scheduler puts around the pulling of a unit.
+    A dataset that fails stops no other, unless the exchange refuses us. `pull` is what a scheduler puts around the
+    pulling of a unit.
     """
     started = wall_clock()
+    config = config if window is None else _with_history(config, name, window)
     opened = open_run(config, name, progress=progress, stop=stop, window=window, state=state, again=again, pause=pause)
     try:
         async with opened as run:
@@ -267,23 +269,13 @@ async def _tidied(run: Run, told: Collection[str]) -> list[Failure]:
     return [*{one.why: one for one in [*untidy, *run.unwritten] if one.why not in told}.values()]
 
 
-async def backfill(
-    config: FlowsFile,
-    name: str,
-    window: Window,
-    *,
-    progress: Progress,
-    stop: asyncio.Event,
-    state: Path | None = None,
-    pause: Pause = asyncio.sleep,
-) -> list[Receipt]:
-    """Pull the history of a flow's candles back to `window.since`. UsageProblem where a flow has none."""
+def _with_history(config: FlowsFile, name: str, window: Window) -> FlowsFile:
+    """The file with that flow alone, and of it what can be pulled back to `window.since`."""
     flow = flow_named(config, name)
     candles = tuple(unit.dataset for unit in history_of(name, flow))
     if window.until is not None and window.until <= window.since:
         raise UsageProblem(f"--since {window.since:%Y-%m-%d} is not before --until {window.until:%Y-%m-%d}.")
-    only = config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": candles})}})
-    return await run_flow(only, name, progress=progress, stop=stop, window=window, state=state, pause=pause)
+    return config.model_copy(update={"flows": {name: flow.model_copy(update={"datasets": candles})}})
 
 
 def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from operator import attrgetter
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -63,10 +64,13 @@ async def _pull(folder: Path, show: Show, watch: Watch, stop: asyncio.Event) -> 
     async with _simulator(folder) as url, server(home, free_port(), secrets=(_KEY, _SECRET)) as prefect:
         path = write_flows(folder, url)
         for title in ("The first run pulls everything.", "The second pulls what is new; no candle comes twice."):
-            show(title, _RUNS, [_row(receipt) for receipt in await _run(path, prefect.api, watch, stop)])
+            receipts = await _run(path, prefect.api, watch, stop)
+            show(title, _RUNS, list(map(attrgetter(*_RUNS), receipts)))
             if stop.is_set():
                 return
-        show("What Prefect recorded:", _HISTORY, await _history(prefect.api))
+        from pipelines.service.recorder import history  # noqa: PLC0415 - as below
+
+        show("What Prefect recorded:", _HISTORY, await history(prefect.api))
 
 
 def make_fresh(folder: Path) -> None:
@@ -136,16 +140,6 @@ async def _run(path: Path, api: Api, watch: Watch, stop: asyncio.Event) -> list[
     if failures:
         raise Problem(f"A flow of the demo failed: {failures[0]}", "Please report it.")
     return receipts
-
-
-async def _history(api: Api) -> list[tuple[object, ...]]:
-    from pipelines.service.recorder import history  # noqa: PLC0415 - as above
-
-    return [(run.flow, run.started, run.state, run.message) for run in await history(api)]
-
-
-def _row(receipt: Receipt) -> tuple[object, ...]:
-    return tuple(getattr(receipt, name) for name in _RUNS)
 
 
 def check(lake: Lake, show: Show) -> None:

@@ -63,7 +63,7 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
     warning = exposure(path)
     says = f"{len(config.flows)} flows on {site.environment}"
     yield Finding("flows.yaml", "warn" if warning else "ok", says, warning)
-    for finding in (*_disk(config.lake), *_lake(config.lake, site), await _prefect(path)):
+    for finding in (_disk(config.lake), _lake(config.lake, site), await _prefect(path)):
         yield finding
     try:
         families = _families(config)
@@ -80,31 +80,25 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
             yield finding
 
 
-def _disk(lake: Path) -> Iterator[Finding]:
+def _disk(lake: Path) -> Finding:
     folder = next(each for each in (lake, *lake.parents) if each.exists())
     free = shutil.disk_usage(folder).free
     says, fix = f"{free / 1e9:.1f} GB free at {folder}", "Make room, or put the lake on another disk."
     if free < DISK_FAIL_BYTES:
-        yield Finding("disk", "fail", says, fix, exit_code=1)
-    elif free < DISK_WARN_BYTES:
-        yield Finding("disk", "warn", says, fix)
-    else:
-        yield Finding("disk", "ok", says)
+        return Finding("disk", "fail", says, fix, exit_code=1)
+    return Finding("disk", "warn", says, fix) if free < DISK_WARN_BYTES else Finding("disk", "ok", says)
 
 
-def _lake(path: Path, site: Site) -> Iterator[Finding]:
+def _lake(path: Path, site: Site) -> Finding:
     if not (path / "lake.json").exists():
-        yield Finding("lake", "ok", f"none yet at {path}; the first run makes it")
-        return
+        return Finding("lake", "ok", f"none yet at {path}; the first run makes it")
     try:
         lake = Lake.open(path, site.environment)
     except Problem as problem:
-        yield Finding.of("lake", problem)
-        return
+        return Finding.of("lake", problem)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Finding("lake", "warn", f"other users can look into {path}", f"Run: chmod 700 {path}")
-    else:
-        yield Finding("lake", "ok", f"{path}, bound to {lake.environment}")
+        return Finding("lake", "warn", f"other users can look into {path}", f"Run: chmod 700 {path}")
+    return Finding("lake", "ok", f"{path}, bound to {lake.environment}")
 
 
 def _key_use(config: FlowsFile) -> Iterator[Finding]:
@@ -133,9 +127,8 @@ async def _prefect(path: Path) -> Finding:
         from pipelines.service.deployments import close_zombies  # noqa: PLC0415 - Prefect takes a second or two to import
 
         closed = await close_zombies(api)
-    return Finding(
-        "Prefect", "ok", f"records runs at {api.url}" + (f"; closed {closed} that were killed" if closed else "")
-    )
+    killed = f"; closed {closed} that were killed" if closed else ""
+    return Finding("Prefect", "ok", f"records runs at {api.url}{killed}")
 
 
 def _families(config: FlowsFile) -> list[str]:
@@ -167,9 +160,8 @@ async def _clock(site: Site, family: str, budget: Budget) -> Finding:
     off = f"{abs(ahead_s):.3f} s {'ahead' if ahead_s > 0 else 'behind'}"
     says = f"{site.url(family)} answers{through}; this clock is {off}"
     if abs(ahead_s) > CLOCK_WARN_S:
-        return Finding(
-            "exchange", "warn", says, "binlake corrects for it; others may not: let the machine set its clock."
-        )
+        fix = "binlake corrects for it; others may not: let the machine set its clock."
+        return Finding("exchange", "warn", says, fix)
     return Finding("exchange", "ok", says)
 
 
@@ -179,12 +171,8 @@ async def _key(name: str, account: Account, site: Site, budget: Budget) -> Findi
         keys = await asyncio.to_thread(key_of, account)  # a command may take its time
         if keys is None:
             names = " and ".join(map(str, unset_places(account)))
-            return Finding(
-                what,
-                "warn",
-                "its key is not set, so its flows are skipped",
-                f"Set {names}, or `binlake keys add {name}`.",
-            )
+            fix = f"Set {names}, or `binlake keys add {name}`."
+            return Finding(what, "warn", "its key is not set, so its flows are skipped", fix)
         async with Client(site, budget, keys) as client:
             facts = await check_key(client, account.allow)
     except Problem as problem:

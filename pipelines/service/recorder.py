@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -66,22 +65,12 @@ async def sent() -> None:
         await worker.drain_all(timeout=SENT_S, at_exit=False)  # type: ignore[misc]  # a coroutine inside a loop
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A flow run as Prefect remembers it."""
-
-    flow: str
-    started: datetime | None
-    state: str
-    message: str
-
-
-async def history(api: Api) -> list[Recorded]:
-    """The flow runs that the server at `api` has recorded, in the order they began."""
+async def history(api: Api) -> list[tuple[str, datetime | None, str, str]]:
+    """Flow, start, state and message of each flow run that the server at `api` recorded, in the order they began."""
     with asking(api):
         async with get_client() as client:
             runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_ASC)
     return [
-        Recorded(run.parameters["flow"], run.start_time, run.state_name or "", (run.state and run.state.message) or "")
+        (run.parameters["flow"], run.start_time, run.state_name or "", (run.state and run.state.message) or "")
         for run in runs
     ]

@@ -32,7 +32,7 @@ USUAL_PORT = 4200
 START_S = 120.0
 SERVED_FILE = "BINLAKE_SERVED_FILE"  # the variable that tells our own processes which flows.yaml, and nobody else
 _PASSWORD_BYTES = 24
-_WORD, _LOCK, _FLOWS_LOG = "up.json", "up.lock", "flows.log"
+_WORD, _LOCK, _FLOWS_LOG = "up.json", "up.lock", "flows.log"  # the word is for its owner's eyes only
 _SERVE = "from pipelines.service.deployments import main; main()"  # with -m its flows would be __main__'s
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -68,13 +68,6 @@ class Server:
     @property
     def ui(self) -> str:
         return self.api.url.removesuffix("/api")
-
-
-class _Word(msgspec.Struct, frozen=True):
-    """up.json: where the server of a running `up` is, for its owner's eyes only."""
-
-    url: str
-    password: str
 
 
 def recorder(path: Path) -> Api | None:
@@ -196,7 +189,7 @@ def _alone(home: Path) -> Iterator[None]:
 def _word_left(home: Path, api: Api) -> Iterator[None]:
     """Leave word where the server is and what its password is, for as long as this block."""
     with private_file(home / _WORD) as file:
-        file.write(msgspec.json.encode(_Word(api.url, api.password or "")))
+        file.write(msgspec.json.encode(api))
     try:
         yield
     finally:
@@ -206,8 +199,8 @@ def _word_left(home: Path, api: Api) -> Iterator[None]:
 def _api_of_up(home: Path) -> Api | None:
     """The server of a running `up`; one that was killed has left its word but no lock."""
     try:
-        word = msgspec.json.decode((home / _WORD).read_bytes(), type=_Word)
-        return Api(word.url, word.password) if held_by_another(home / _LOCK) else None
+        api = msgspec.json.decode((home / _WORD).read_bytes(), type=Api)
+        return api if held_by_another(home / _LOCK) else None
     except (OSError, msgspec.DecodeError):
         return None
 

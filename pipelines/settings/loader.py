@@ -33,12 +33,8 @@ MAX_DEPTH = 20
 # What pydantic's own words would not say to a person who writes YAML.
 _WORDS = {
     "missing": "it is missing",
-    "dict_type": "it must be a mapping",
-    "model_type": "it must be a mapping",
-    "model_attributes_type": "it must be a mapping",
-    "list_type": "it must be a list",
-    "tuple_type": "it must be a list",
-    "frozen_set_type": "it must be a list",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "it must be a mapping"),
+    **dict.fromkeys(("list_type", "tuple_type", "frozen_set_type"), "it must be a list"),
     "string_type": "it must be text",
     "too_short": "it must not be empty",
     "int_parsing": "it must be a whole number",

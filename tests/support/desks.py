@@ -22,7 +22,7 @@ from connectors.simulator import Exchange, MovableClock
 from pipelines.context.progress import Silent
 from pipelines.context.receipts import Receipt
 from pipelines.runs.registry import Window
-from pipelines.runs.run import backfill, run_flow
+from pipelines.runs.run import run_flow
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
 
@@ -118,8 +118,8 @@ class Desk:
 
     async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
         window = Window(instant(since), instant(until) if until else None, tuple(symbols))
-        return await backfill(
-            self.config, "prices", window, progress=Silent(), stop=self.stop, state=self.state, pause=no_pause
+        return await run_flow(
+            self.config, "prices", window=window, progress=Silent(), stop=self.stop, state=self.state, pause=no_pause
         )
 
     @property

@@ -6,7 +6,6 @@ All columns or none: a column with values but without bounds makes some readers 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,37 +15,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-@dataclass(slots=True)
-class _Column:
-    low: Any = None
-    high: Any = None
-    nulls: int = 0
-
-    def add(self, values: pa.ChunkedArray[Any]) -> None:
-        self.nulls += values.null_count
-        bounds = pc.min_max(values)
-        lows = [value for value in (self.low, bounds["min"].as_py()) if value is not None]
-        highs = [value for value in (self.high, bounds["max"].as_py()) if value is not None]
-        self.low, self.high = min(lows, default=None), max(highs, default=None)
-
-
 class Statistics:
     """Row count, bounds and null counts of the rows seen so far."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
-        self._columns = {name: _Column() for name in schema.names}
+        self._low: dict[str, Any] = dict.fromkeys(schema.names)
+        self._high: dict[str, Any] = dict.fromkeys(schema.names)
+        self._nulls = dict.fromkeys(schema.names, 0)
 
     def add(self, rows: pa.Table) -> None:
         self.rows += rows.num_rows
-        for name, column in self._columns.items():
-            column.add(rows[name])
+        for name, nulls in self._nulls.items():
+            bounds = pc.min_max(rows[name]).as_py()
+            self._nulls[name] = nulls + rows[name].null_count
+            if bounds["min"] is not None:
+                first = self._low[name] is None
+                self._low[name] = bounds["min"] if first else min(self._low[name], bounds["min"])
+                self._high[name] = bounds["max"] if first else max(self._high[name], bounds["max"])
 
     def json(self) -> str:
         """What was seen, as Delta's log writes it."""
-        low = {name: column.low for name, column in self._columns.items()}
-        high = {name: column.high for name, column in self._columns.items()}
-        return statistics_json(self.rows, low, high, {name: column.nulls for name, column in self._columns.items()})
+        return statistics_json(self.rows, self._low, self._high, self._nulls)
 
 
 def statistics_json(rows: int, low: Mapping[str, Any], high: Mapping[str, Any], nulls: Mapping[str, int]) -> str:

@@ -18,7 +18,7 @@ from connectors.simulator.protocol.faults import Error
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
-from pipelines.runs.run import backfill
+from pipelines.runs.run import run_flow
 from schemas.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
 
     async def pulled() -> Counting:
         counting, stop = Counting(), archived.stop
-        await backfill(archived.config, "prices", window, progress=counting, stop=stop, state=archived.state)
+        await run_flow(archived.config, "prices", window=window, progress=counting, stop=stop, state=archived.state)
         return counting
 
     whole = await planned()

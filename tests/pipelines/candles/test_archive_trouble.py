@@ -15,7 +15,7 @@ from connectors.simulator.protocol.faults import Body, Error, Fault, Html, Redir
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
-from pipelines.runs.run import backfill
+from pipelines.runs.run import run_flow
 from schemas.datasets.market import KLINES
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ async def test_a_pull_that_lists_a_folder_compares_its_files(archived: Desk):
 async def reloaded(desk: Desk, month: str, **more: Any) -> Any:
     first = instant(f"{month}-01")
     window = Window(first, (first + timedelta(days=32)).replace(day=1), again=True, **more)
-    [receipt] = await backfill(
-        desk.config, "prices", window, progress=Silent(), stop=desk.stop, state=desk.state, pause=no_pause
+    [receipt] = await run_flow(
+        desk.config, "prices", window=window, progress=Silent(), stop=desk.stop, state=desk.state, pause=no_pause
     )
     return receipt
 

@@ -21,7 +21,7 @@ from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
 from pipelines.quality.expectations import schedules
 from pipelines.runs.registry import Window
-from pipelines.runs.run import backfill, run_flow
+from pipelines.runs.run import run_flow
 from pipelines.store.id_cursor import OVERLAP_ROWS
 from pipelines.trading.symbol_discovery import Heat
 from schemas.model.errors import UsageProblem
@@ -694,7 +694,7 @@ async def test_there_is_no_backfill_of_what_is_walked_by_id(desk: TradeDesk) -> 
     """Asked for the history of orders, binlake says that each run has it complete."""
     window = Window(instant("2026-01-01"))
     with pytest.raises(UsageProblem, match="complete from the first one on"):
-        await backfill(desk.config, "trading", window, progress=Silent(), stop=desk.stop, state=desk.state)
+        await run_flow(desk.config, "trading", window=window, progress=Silent(), stop=desk.stop, state=desk.state)
 
 
 async def test_status_speaks_of_what_was_found(desk: TradeDesk) -> None:
