@@ -5,7 +5,6 @@ All but the tables are written as the rows come, so that an answer may be larger
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
+from connectors.lake.files.local_disk import whole_file
 from connectors.lake.sql.session import Shape, stream
 from connectors.lake.sql.texts import csv_lines, json_lines, readable, storable
 from pipelines.cli.output import escaped, say, write
@@ -71,19 +71,14 @@ class _Head:
 def replacing(file: Path) -> Iterator[TextIO]:
     """A file that takes the place of another when all is written; what is no file, such as a pipe, is written to."""
     special = file.exists() and not file.is_file()
-    path = file if special else file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with path.open("w", encoding="utf-8", newline="") as stream:
+        draft = nullcontext(file) if special else whole_file(file)
+        with draft as path, path.open("w", encoding="utf-8", newline="") as stream:
             yield stream
-        if not special:
-            path.replace(file)
     except BrokenPipeError:
         raise  # which is no failure
     except OSError as error:
         raise UsageProblem(f"{file} cannot be written: {error.strerror}.", "Name another file with -o.") from None
-    finally:
-        if not special:
-            path.unlink(missing_ok=True)
 
 
 def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: TextIO) -> None:

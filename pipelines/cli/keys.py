@@ -29,6 +29,18 @@ keys.command("pipelines.cli.key_changes:rotate", name="rotate", help="Replace an
 AccountNames = Annotated[str, Parameter(help="names of accounts; all accounts of the file if none is given")]
 
 _HEAD = ("account", "key", "state", "first used", "last used", "requests", "refused", "no answer", "runs", "from")
+_USED = (
+    "account",
+    "fingerprint",
+    "state",
+    "first_used",
+    "last_used",
+    "requests",
+    "refused",
+    "unanswered",
+    "runs",
+    "from",
+)
 _SPARE = ("first used", "no answer", "runs")
 
 
@@ -55,8 +67,8 @@ async def check(*accounts: AccountNames, json: Json = False, config: Config = FL
     else:
         for number, each in enumerate(found):
             write("\n" if number else "")
-            told = [(name, value) for name, value in zip(_CHECK_HEAD, _row(each), strict=True) if value]
-            write_records([name for name, _ in told], [[value for _, value in told]])
+            facts = _facts(each)
+            write_records(list(facts), [list(facts.values())])
     return worst(each.exit_code for each in found)
 
 
@@ -88,18 +100,11 @@ def _show(used: list[dict[str, Any]]) -> None:
     if not used:
         say("No request was signed with an API key since then.")
         return
-    rows = [
-        (
-            *(row[name] for name in ("account", "fingerprint")),
-            row["state"] or "never admitted",
-            *(row[name] for name in ("first_used", "last_used", "requests")),
-            _refused(row),
-            *(row[name] for name in ("unanswered", "runs")),
-            f"{', '.join(row['hosts'])} ({counted(row['processes'], 'process')})" if row["hosts"] else "",
-        )
-        for row in used
-    ]
-    write_table(_HEAD, rows, spare=_SPARE)
+    for row in used:
+        row["state"] = row["state"] or "never admitted"
+        row["refused"] = _refused(row)
+        row["from"] = f"{', '.join(row['hosts'])} ({counted(row['processes'], 'process')})" if row["hosts"] else ""
+    write_table(_HEAD, [[row[name] for name in _USED] for row in used], spare=_SPARE)
 
 
 def _refused(row: dict[str, Any]) -> str:
@@ -108,27 +113,23 @@ def _refused(row: dict[str, Any]) -> str:
     return f"{row['refused']:,} ({codes})" if codes else "0"
 
 
-_CHECK_HEAD = (
-    *("account", "key", "type", "exchange account", "permissions", "addresses", "made", "trading ends", "last used"),
-    *("changed", "problem"),
-)
-
-
-def _row(key: Looked) -> tuple[Any, ...]:
+def _facts(key: Looked) -> dict[str, Any]:
+    """What is known of a key."""
     restricted = {True: "restricted", False: "any: restrict it to yours on the exchange", None: None}
-    return (
-        key.account,
-        key.fingerprint,
-        key.kind,
-        str(key.uid or ""),
-        ", ".join(f"{name} ({verdict})" for name, verdict in key.permissions.items()),
-        restricted[key.ip_restricted],
-        _with_age(key.created),
-        key.expires,
-        key.last_used,
-        "; ".join(key.changes),
-        key.problem,
-    )
+    facts = {
+        "account": key.account,
+        "key": key.fingerprint,
+        "type": key.kind,
+        "exchange account": str(key.uid or ""),
+        "permissions": ", ".join(f"{name} ({verdict})" for name, verdict in key.permissions.items()),
+        "addresses": restricted[key.ip_restricted],
+        "made": _with_age(key.created),
+        "trading ends": key.expires,
+        "last used": key.last_used,
+        "changed": "; ".join(key.changes),
+        "problem": key.problem,
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _with_age(made: datetime | None) -> str:

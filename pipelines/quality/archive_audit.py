@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -58,10 +58,9 @@ async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | N
     """
     now = session.client.now_us()
     pages = await asyncio.to_thread(due_pages, session.lake, now, weight)
-    compared = await _compared(session, pages)
-    if not compared.pages or (session.stop.is_set() and not compared.found):
+    compared, found = await _compared(session, pages)
+    if not compared or (session.stop.is_set() and not found):
         return None
-    found = tuple(compared.found)
     result = CheckResult(
         name=NAME, severity="warn", promise=PROMISE, offending_rows=len(found), sample=found[:SAMPLE_ROWS]
     )
@@ -69,33 +68,28 @@ async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | N
     return result
 
 
-@dataclass(slots=True)
-class Compared:
-    """How many pages were held against REST, and the candles that differ, each once and as JSON."""
+async def _compared(session: Session, pages: Iterable[Page]) -> tuple[int, tuple[str, ...]]:
+    """Hold pages against REST: how many, and the candles that differ, each once and as JSON.
 
-    pages: int = 0
-    found: dict[str, None] = field(default_factory=dict)
-
-
-async def _compared(session: Session, pages: Iterable[Page]) -> Compared:
-    """Hold pages against REST. One that gets no answer is told and left out; the others are compared all the same."""
-    compared = Compared()
+    One that gets no answer is told and left out; the others are compared all the same.
+    """
+    compared, found = 0, dict[str, None]()
     for page in pages:
         if session.stop.is_set():
             break
         try:
-            compared.found |= dict.fromkeys(await _held_against(session, page))
+            found |= dict.fromkeys(await _held_against(session, page))
         except UnknownSymbol:
             continue  # forgotten since it was last listed
         except Problem as problem:
-            if problem.fatal and not compared.found:
+            if problem.fatal and not found:
                 raise
             if problem.fatal:
                 break  # what differs is known, and worth telling
             session.note(f"{page.series.name} was not audited: {problem}")
             continue
-        compared.pages += 1
-    return compared
+        compared += 1
+    return compared, tuple(found)
 
 
 def due_pages(lake: Lake, now: int, weight: int) -> list[Page]:
