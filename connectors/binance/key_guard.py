@@ -82,8 +82,8 @@ class _Account(msgspec.Struct):
 async def check_key(client: Client, allow: Collection[str]) -> KeyFacts:
     """Whose key this is, unless it may do more than read and `allow` does not cover that."""
     printed = await _restrictions(client)
-    if printed is not None:
-        _refuse(printed, allow)
+    if printed is not None and (refusal := next(_refusals(printed, allow), None)):
+        raise refusal
     return await _facts(client, printed)
 
 
@@ -94,11 +94,7 @@ async def examine_key(client: Client, allow: Collection[str]) -> Examined:
     if printed is None:
         return Examined(facts, {})
     verdicts = {name: _verdict(name, allow) for name in sorted(facts.permissions)}
-    try:
-        _refuse(printed, allow)
-    except AccessRefused as refusal:
-        return Examined(facts, verdicts, refusal)
-    return Examined(facts, verdicts)
+    return Examined(facts, verdicts, next(_refusals(printed, allow), None))
 
 
 async def _facts(client: Client, printed: Printed | None) -> KeyFacts:
@@ -117,12 +113,27 @@ async def _facts(client: Client, printed: Printed | None) -> KeyFacts:
     )
 
 
-def _refuse(printed: Printed, allow: Collection[str]) -> None:
+def _refusals(printed: Printed, allow: Collection[str]) -> Iterator[AccessRefused]:
+    """Every reason to refuse a key, the gravest first. Its owner may allow trading as a whole or each kind by name."""
     if printed.get(READING) is not True:
-        raise AccessRefused("This key may not read.", _SETTINGS)
-    _refuse_moves(printed)
-    _refuse_trading(printed, allow)
-    _refuse_unknown(printed, allow)
+        yield AccessRefused("This key may not read.", _SETTINGS)
+    yield from _unsaid(printed, _MOVES_MONEY, "")
+    if moves := _granted(printed, _MOVES_MONEY):
+        yield AccessRefused(f"This key may {', '.join(moves.values())}: it is never used here.", _SETTINGS)
+    limited = {} if TRADE in allow else {name: what for name, what in _TRADES.items() if name not in allow}
+    anyway = f" To use it all the same: `allow: [{TRADE}]`."
+    if trades := _granted(printed, limited):
+        yield AccessRefused(f"This key may {', '.join(trades.values())}.", f"{_SETTINGS}{anyway}")
+    yield from _unsaid(printed, {name: what for name, what in limited.items() if name not in _YOUNG}, anyway)
+    if unknown := [name for name in _unknown(printed) if name not in allow]:
+        what = f"This key has permissions unknown to binlake: {_listed(unknown)}."
+        yield AccessRefused(what, f"{_SETTINGS} {_allowing(unknown)}")
+
+
+def _unsaid(printed: Printed, decisive: Mapping[str, str], otherwise: str) -> Iterator[AccessRefused]:
+    if unsaid := [what for name, what in decisive.items() if name not in printed]:
+        what = f"The exchange does not say whether this key may {', '.join(unsaid)}."
+        yield AccessRefused(what, f"It is not used.{otherwise}")
 
 
 def _verdict(name: str, allow: Collection[str]) -> Verdict:
@@ -167,44 +178,6 @@ def _read(body: bytes, endpoint: Endpoint, kind: type[T]) -> T:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
         raise misprint(endpoint, error) from None
-
-
-def _refuse_moves(printed: Printed) -> None:
-    _refuse_unsaid(printed, _MOVES_MONEY, "")
-    moves = _granted(printed, _MOVES_MONEY)
-    if moves:
-        raise AccessRefused(f"This key may {', '.join(moves.values())}: it is never used here.", _SETTINGS)
-
-
-def _refuse_trading(printed: Printed, allow: Collection[str]) -> None:
-    """The owner may allow trading as a whole or each kind by its name."""
-    if TRADE in allow:
-        return
-    limited = {name: what for name, what in _TRADES.items() if name not in allow}
-    trades = _granted(printed, limited)
-    if trades:
-        raise AccessRefused(
-            f"This key may {', '.join(trades.values())}.", f"{_SETTINGS} To use it all the same: `allow: [{TRADE}]`."
-        )
-    decisive = {name: what for name, what in limited.items() if name not in _YOUNG}
-    _refuse_unsaid(printed, decisive, f" To use it all the same: `allow: [{TRADE}]`.")
-
-
-def _refuse_unsaid(printed: Printed, decisive: Mapping[str, str], otherwise: str) -> None:
-    unsaid = [what for name, what in decisive.items() if name not in printed]
-    if unsaid:
-        raise AccessRefused(
-            f"The exchange does not say whether this key may {', '.join(unsaid)}.", f"It is not used.{otherwise}"
-        )
-
-
-def _refuse_unknown(printed: Printed, allow: Collection[str]) -> None:
-    unknown = [name for name in _unknown(printed) if name not in allow]
-    if unknown:
-        raise AccessRefused(
-            f"This key has permissions unknown to binlake: {_listed(unknown)}.",
-            f"{_SETTINGS} {_allowing(unknown)}",
-        )
 
 
 def _allowing(unknown: Sequence[str]) -> str:
