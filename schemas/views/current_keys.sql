@@ -1,13 +1,7 @@
 -- The API key that each account used last of those that a run let in, as `key_facts` has it, and when that was.
 CREATE OR REPLACE VIEW current_keys AS
-WITH used AS (
-    SELECT account, key_fingerprint AS fingerprint, max(asked_at) AS last_used
-    FROM api_requests
-    WHERE account IS NOT NULL
-    GROUP BY ALL
-)
 SELECT key_facts.*, last_used
 FROM key_facts
-JOIN used USING (account, fingerprint)
+JOIN key_activity USING (account, fingerprint)
 QUALIFY last_used = max(last_used) OVER (PARTITION BY account)
 ORDER BY account
