@@ -16,6 +16,7 @@ from schemas.model.dataset import Dataset
 from schemas.model.errors import AccessRefused, CorruptData, UsageProblem
 
 FORMAT = 1
+_LABEL, _LOCKS = "lake.json", ".locks"
 
 
 class _Label(msgspec.Struct, frozen=True):
@@ -45,7 +46,7 @@ class Lake:
                 for draft in path.glob(f"{DRAFT}*"):
                     if draft.is_file():  # of a process that died while it held the lock; folders are of others
                         draft.unlink()
-                if not _label_path(path).exists() and not _has_tables(path):
+                if not (path / _LABEL).exists() and not _has_tables(path):
                     if not has_links(path):
                         raise UsageProblem(f"The disk of {path} has no hard links, which commits need.", OTHER_DISK)
                     _write_label(path, _Label(FORMAT, environment))
@@ -78,7 +79,7 @@ class Lake:
     @property
     def locks(self) -> Path:
         """The folder of the files that processes lock, to know of one another."""
-        return _locks(self.path)
+        return self.path / _LOCKS
 
     @property
     def environment(self) -> str:
@@ -98,7 +99,7 @@ class Lake:
 
     def alone(self, task: str) -> AbstractContextManager[None]:
         """Let one process and thread at a time do a task: what it finds stays true until it has committed."""
-        return held(self.path / ".locks" / task)
+        return held(self.locks / task)
 
     def pin(self, account: str, uid: int) -> None:
         """Bind an account's name to the exchange's uid, for life."""
@@ -142,38 +143,28 @@ def _existing(folder: Path) -> Path:
     return folder if folder.is_dir() else _existing(folder.parent)
 
 
-def _label_path(path: Path) -> Path:
-    return path / "lake.json"
-
-
 def _has_tables(path: Path) -> bool:
     return any(path.glob("*/_delta_log"))
 
 
 def _label_lock(path: Path) -> AbstractContextManager[None]:
-    return held(_locks(path) / "lake")
-
-
-def _locks(path: Path) -> Path:
-    return path / ".locks"
+    return held(path / _LOCKS / "lake")
 
 
 def _write_label(path: Path, label: _Label) -> None:
-    with whole_file(_label_path(path)) as draft:
+    with whole_file(path / _LABEL) as draft:
         draft.write_bytes(msgspec.json.format(msgspec.json.encode(label)) + b"\n")
 
 
 def _read_label(path: Path) -> _Label:
     try:
-        label = msgspec.json.decode(_label_path(path).read_bytes(), type=_Label)
+        label = msgspec.json.decode((path / _LABEL).read_bytes(), type=_Label)
     except FileNotFoundError:
         if _has_tables(path):
-            raise CorruptData(
-                f"{_label_path(path)} is missing, and tables are there.", "Restore it from a copy."
-            ) from None
+            raise CorruptData(f"{path / _LABEL} is missing, and tables are there.", "Restore it from a copy.") from None
         raise UsageProblem(f"There is no lake at {path}.", "`binlake run` makes one.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptData(f"{_label_path(path)} is damaged: {error}.", "Restore it from a copy.") from None
+        raise CorruptData(f"{path / _LABEL} is damaged: {error}.", "Restore it from a copy.") from None
     if label.format > FORMAT:
         raise UsageProblem(
             f"The lake {path} has format {label.format}; this binlake knows formats up to {FORMAT}.",

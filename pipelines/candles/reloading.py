@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.archive.inventory import shelf_of
 from pipelines.archive.load import Loaded
 from pipelines.archive.provenance import Looks
 from pipelines.candles.answer import LAG_US
-from pipelines.candles.fetching import Fetcher
+from pipelines.candles.pull import Pull
 from pipelines.candles.renewal import renew
-from pipelines.context.receipts import Tally
-from pipelines.context.session import Session
 from pipelines.store.gaps import Asked
-from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.grid import Grid
 from schemas.model.series import Series
@@ -29,55 +26,50 @@ class Reload:
     the exchange has forgotten, and with `source: archive`.
     """
 
-    session: Session
-    tally: Tally
-    dataset: Dataset
-    series: Sequence[Series]
-    fetcher: Fetcher
-    since: int
+    pull: Pull  # of the series, from an instant on
     until: int
 
     async def run(self) -> None:
         """Load each series again; one that fails stops no other, unless the next would fail as well."""
-        bounds = await asyncio.to_thread(self.session.lake.table(self.dataset).bounds)
-        for one in self.series:
+        bounds = await asyncio.to_thread(self.pull.session.lake.table(self.pull.dataset).bounds)
+        for one in self.pull.series:
             covered = one.bound("since", bounds), one.bound("until", bounds)
             if covered[0] is None or covered[1] is None:
                 continue
-            since, until = max(self.since, covered[0]), min(self.until, covered[1])
+            since, until = max(self.pull.since, covered[0]), min(self.until, covered[1])
             try:
                 for month in _months(since, until):
-                    if not self.session.stop.is_set():
+                    if not self.pull.session.stop.is_set():
                         await self._month(one, *month)
             except Exception as error:  # one series' surprise stops no other
                 if isinstance(error, Problem) and error.fatal:
                     raise
-                self.tally.fail(one.name, error)
+                self.pull.tally.fail(one.name, error)
 
     async def _month(self, series: Series, since: int, until: int) -> None:
         loaded = await self._asked_again(series, since, until)
-        now = self.session.client.now_us()
+        now = self.pull.session.client.now_us()
         renewed = await asyncio.to_thread(
-            renew, self.session.lake, series, loaded.rows, since, min(until, now - LAG_US), now, loaded.asked
+            renew, self.pull.session.lake, series, loaded.rows, since, min(until, now - LAG_US), now, loaded.asked
         )
         if renewed is None:
             raise Problem("Another process moved this series meanwhile; run the same command again.")
         if loaded.files:
-            await asyncio.to_thread(Looks(self.session.lake).write, loaded.files, now)
+            await asyncio.to_thread(Looks(self.pull.session.lake).write, loaded.files, now)
         if renewed.removed and not loaded.asked.unanswered:
-            self.session.note(f"{series.name}: {renewed.removed:,} stored candles did not come again, and stay.")
-        self.tally.rows += renewed.rows
+            self.pull.session.note(f"{series.name}: {renewed.removed:,} stored candles did not come again, and stay.")
+        self.pull.tally.rows += renewed.rows
         for gap in loaded.asked.unanswered[:1]:
             told = gap.evidence
             raise Problem(f"{told['asked']} is {gap.reason} ({told['reason']}): {told['detail']}.")
 
     async def _asked_again(self, series: Series, since: int, until: int) -> Loaded:
-        archive = self.session.archive
-        if archive is None or not self.fetcher.strict(series):
-            rows = await self.fetcher.returned(series, since, until)
+        archive = self.pull.session.archive
+        if archive is None or not self.pull.fetcher.strict(series):
+            rows = await self.pull.fetcher.returned(series, since, until)
             return Loaded(rows, Asked.of_exchange(series))
         shelf = await shelf_of(archive, series, since, only=True)
-        return await self.fetcher.from_shelf(shelf, since, until)
+        return await self.pull.fetcher.from_shelf(shelf, since, until)
 
 
 def _months(since: int, until: int) -> Iterator[tuple[int, int]]:

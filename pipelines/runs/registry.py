@@ -169,6 +169,6 @@ class Task:
         self.tally.failures += chosen.unknown
         if self.window and self.window.again:
             until = pull.until or self.session.client.now_us()
-            await Reload(self.session, self.tally, pull.dataset, pull.series, pull.fetcher, pull.since, until).run()
+            await Reload(pull, until).run()
         else:
             await pull.run()

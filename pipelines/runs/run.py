@@ -27,9 +27,8 @@ from pipelines.context.session import Session
 from pipelines.context.surprises import told
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
-from pipelines.runs.failed_run import note_failed_run, note_failure
 from pipelines.runs.registry import Task, Unit, Window, units_of
-from pipelines.runs.unended_runs import noted_as_running
+from pipelines.runs.unended_runs import note_failed_run, note_failure, noted_as_running
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named

@@ -1,7 +1,8 @@
 """Which runs go on, and which ended without a word: their process was killed, or the machine lost power.
 
 A run holds a lock file under its identifier and removes it in the end. The system lets go of the lock with the process,
-so a file that is there and not held is of a run that was killed.
+so a file that is there and not held is of a run that was killed. What failed beside the datasets of a run, or before it
+came to them, is written down here too.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
+from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from connectors.lake.files.local_disk import held, held_by_another, make_folder, sync
 from pipelines.context.receipts import Failure, Receipt
 from pipelines.context.run_log import Journal
+from schemas.config.flows import FlowsFile
 from schemas.datasets.journal import RUNS
 from schemas.model.errors import Problem
-from schemas.model.instants import micros
+from schemas.model.instants import micros, wall_clock
 
 KILLED = (
     "The process was killed, or the machine lost power. What was committed stays, and the next run goes on from there."
@@ -97,3 +100,16 @@ def _is_written(lake: Lake, one: UnendedRun) -> bool:
 def _write(lake: Lake, one: UnendedRun) -> bool:
     receipt = replace(Receipt.of_flow(one.flow, Failure(one.flow, KILLED)), outcome="interrupted")
     return not Journal(one.flow, one.run).write(lake, [(receipt, micros(one.started), micros(one.started))])
+
+
+def note_failed_run(config: FlowsFile, name: str, error: Exception, started: int) -> None:
+    """Write a row of `runs` with the reason, in a lake that is there and belongs to this exchange."""
+    with suppress(Problem):  # such as a lake that cannot be read: what failed the flow is told all the same
+        lake = Lake.at(config.lake)
+        if lake.environment == resolve(config.exchange).environment:
+            note_failure(lake, Journal(name), Receipt.of_flow(name, Failure.of(name, error)), started)
+
+
+def note_failure(lake: Lake, journal: Journal, receipt: Receipt, started: int) -> None:
+    """Write such a receipt as a row of `runs`, under the run of a journal whose rows are written already."""
+    Journal(journal.flow, journal.run).write(lake, [(receipt, started, max(started, wall_clock()))])
