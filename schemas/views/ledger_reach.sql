@@ -13,6 +13,7 @@ walked AS (
     SELECT
         account,
         dataset,
+        market,
         max(since) AS since,
         min(greatest(until, absent_at)) AS until,
         max(absent_code) FILTER (absent_at > coalesce(until, '-infinity'::TIMESTAMPTZ)) AS absent_code
@@ -21,7 +22,7 @@ walked AS (
     GROUP BY ALL
 ),
 forgotten AS (
-    SELECT account, dataset, list({'since': since, 'until': until}) AS lost
+    SELECT account, dataset, market, list({'since': since, 'until': until}) AS lost
     FROM gaps
     WHERE reason = 'not_retained' AND account IS NOT NULL
     GROUP BY ALL
@@ -46,5 +47,11 @@ LEFT JOIN done
     ON done.account = moving.account
     AND done.dataset = pulled_with
     AND (done.market IS NULL OR done.market = replace(wallet, 'isolated_', ''))
-LEFT JOIN walked ON walked.account = moving.account AND walked.dataset = moving.dataset
-LEFT JOIN forgotten ON forgotten.account = moving.account AND forgotten.dataset = moving.dataset
+LEFT JOIN walked
+    ON walked.account = moving.account
+    AND walked.dataset = moving.dataset
+    AND (walked.market IS NULL OR walked.market = wallet)
+LEFT JOIN forgotten
+    ON forgotten.account = moving.account
+    AND forgotten.dataset = moving.dataset
+    AND (forgotten.market IS NULL OR forgotten.market = wallet)

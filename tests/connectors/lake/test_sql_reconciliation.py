@@ -223,6 +223,20 @@ def test_ledgers_of_another_wallet_do_not_matter(tables: Tables) -> None:
     assert intervals(tables, "status") == [("unexplained",)]
 
 
+def test_the_trades_of_futures_do_not_shorten_those_of_spot(tables: Tables) -> None:
+    """Futures are walked by time, and the exchange forgets them: fills of spot reach back to the first one all the same."""
+    pulled(tables)
+    perpetual = {"account": "main", "market": "usdm", "symbol": "BTCUSDT"}
+    tables.note(Series.of(FILLS, **perpetual), since=us("2026-01-02"), until=us("2026-01-03"))
+    lost = {"since": "2025-01-01", "until": "2026-01-02", "reason": "not_retained", "evidence": "{}"}
+    tables.put(GAPS, {"dataset": "fills", **perpetual, **lost, "first_seen": END, "seen_at": END})
+    held(tables, "1", "1", "3")
+    deposit(tables, 1, "2", "2026-01-03 11:00")
+    assert {row[3] for row in intervals(tables)} == {"explained"}
+    reached = tables.tuples("SELECT year(since), lost FROM ledger_reach WHERE dataset = 'fills' AND wallet = 'spot'")
+    assert reached == [(1970, [])]
+
+
 def test_what_is_not_retained_is_named(tables: Tables) -> None:
     """A stretch that the exchange no longer returned leaves open what happened in it, and nothing after it."""
     pulled(tables)
