@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib.resources import files
@@ -26,6 +27,74 @@ _LEDGERS = (
     "The datasets that movements come from: the wallets that each may move, the dataset that brings it, and how long a "
     "row may still appear or change."
 )
+_WITNESSES = (
+    "What one list tells of that another one owns: `matched` with a movement of the owner by wallet, asset, amount and "
+    "time, each with one. What is left is counted in `ledger` once the owner is held over that instant (`closed`)."
+)
+_WITNESS = re.compile(r"owners: (?P<owners>.+)\nwithin: (?P<within>.+)\n")
+
+# Two lists tell of the same where equal movements follow one another closely; how many of each there are is counted.
+_MATCHED = """WITH told AS (
+{told}
+),
+owned AS (
+{owned}
+),
+pairs AS (
+    SELECT * FROM (VALUES {pairs}) AS pairs(dataset, owner, within)
+),
+reached AS (
+    SELECT pairs.dataset, account, max(since) AS since, min(until - settles) AS until, count(*) = count(until) AS held
+    FROM pairs
+    JOIN ledger_reach ON ledger_reach.dataset = owner
+    GROUP BY ALL
+),
+events AS (
+    SELECT told.*, within, true AS tells
+    FROM told
+    JOIN (SELECT DISTINCT dataset, within FROM pairs) AS tolerances USING (dataset)
+    UNION ALL BY NAME
+    SELECT owned.* REPLACE (pairs.dataset AS dataset), within, false AS tells
+    FROM owned
+    JOIN pairs ON owner = owned.dataset
+),
+spaced AS (
+    SELECT
+        *,
+        time - lag(time) OVER (PARTITION BY dataset, account, wallet, asset, amount ORDER BY time) > within AS apart
+    FROM events
+),
+grouped AS (
+    SELECT
+        *,
+        count(*) FILTER (apart) OVER (
+            PARTITION BY dataset, account, wallet, asset, amount ORDER BY time ROWS UNBOUNDED PRECEDING
+        ) AS cluster
+    FROM spaced
+),
+numbered AS (
+    SELECT
+        *,
+        count(*) FILTER (NOT tells) OVER (PARTITION BY dataset, account, wallet, asset, amount, cluster) AS partners,
+        row_number() OVER (
+            PARTITION BY dataset, account, wallet, asset, amount, cluster, tells ORDER BY time, key
+        ) AS nth
+    FROM grouped
+)
+SELECT
+    numbered.account,
+    wallet,
+    asset,
+    time,
+    amount,
+    kind,
+    numbered.dataset,
+    key,
+    nth <= partners AS matched,
+    coalesce(held AND time >= since AND time < until, false) AS closed
+FROM numbered
+LEFT JOIN reached ON reached.dataset = numbered.dataset AND reached.account = numbered.account
+WHERE tells"""
 _WALLETS = re.compile(r"wallets: (.+)\n")
 _NAME = re.compile(r"[a-z_]+")
 _SEVERITY = re.compile(r"severity: (error|warn)\n")
@@ -64,6 +133,7 @@ def views() -> list[View]:
     """The views of `schemas/views`, each after those that it reads."""
     found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
     found["ledger"] = View("ledger", _LEDGER, f"CREATE OR REPLACE VIEW ledger AS\n{_ledger()}")
+    found["witnesses"] = View("witnesses", _WITNESSES, f"CREATE OR REPLACE VIEW witnesses AS\n{_witnesses()}")
     found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
     reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
     return [found[name] for name in TopologicalSorter(reads).static_order()]
@@ -93,12 +163,37 @@ def _movements(name: str, head: str, sql: str) -> Movements:
 
 
 def _ledger() -> str:
-    """All movements, each with the dataset that it comes from."""
+    """All movements, each with the dataset that it comes from; of what only another list tells, that list's."""
+    told = "SELECT account, wallet, asset, time, amount, kind, dataset, key, format('only {} tells of it', dataset)\n"
+    return f"{_owned(movements())}\nUNION ALL\n{told}FROM witnesses WHERE NOT matched AND closed"
+
+
+def _owned(owners: Iterable[Movements]) -> str:
     return "\nUNION ALL\n".join(
         f"SELECT account, wallet, asset, time, amount::{FINE.sql} AS amount, kind, '{each.dataset}' AS dataset, key, "
         f"note\nFROM (\n{each.sql}\n)"
-        for each in movements()
+        for each in owners
     )
+
+
+def _witnesses() -> str:
+    """What the lists of `schemas/witnesses` tell of, each beside the movements of the lists that own it."""
+    files = {name: (_WITNESS.match(head), sql) for name, head, sql in _files("witnesses")}
+    named = {name: (found["owners"].split(", "), found["within"], sql) for name, (found, sql) in files.items() if found}
+    assert named.keys() == files.keys(), f"{files.keys() - named.keys()} do not say who owns what they tell of"
+    owners = {owner for owned_by, _, _ in named.values() for owner in owned_by}
+    pairs = ", ".join(
+        f"('{name}', '{owner}', INTERVAL '{within}')"
+        for name, (owned_by, within, _) in named.items()
+        for owner in owned_by
+    )
+    told = "\nUNION ALL\n".join(
+        f"SELECT account, wallet, asset, time, amount::{FINE.sql} AS amount, kind, '{name}' AS dataset, key\n"
+        f"FROM (\n{sql}\n)"
+        for name, (_, _, sql) in named.items()
+    )
+    owned = _owned(each for each in movements() if each.dataset in owners)
+    return _MATCHED.format(told=told, owned=owned, pairs=pairs)
 
 
 def _ledgers() -> str:

@@ -75,6 +75,9 @@ reach AS (
 strange AS (
     SELECT account, list(unknown_states) AS strange FROM unknown_states GROUP BY ALL
 ),
+told AS (
+    SELECT account, wallet, asset, list(witnesses) AS told FROM witnesses WHERE NOT matched GROUP BY ALL
+),
 ended AS (
     SELECT base_asset AS asset, list({'symbol': symbol, 'gone_since': gone_since}) AS ended
     FROM symbols
@@ -93,17 +96,25 @@ guessed AS (
             if len([1 for part in each.lost
                 if part.since < compared.until AND part.until > coalesce(compared.since, part.since)]) > 0]
             AS not_retained,
-        CASE WHEN wallet = 'spot' THEN symbols[1:5] END AS symbol_never_probed,
+        CASE WHEN compared.wallet = 'spot' THEN symbols[1:5] END AS symbol_never_probed,
         [format('{} ({})', each.dataset, each.absent_code) for each in ledgers
             if each.absent_code IS NOT NULL] AS not_readable,
         [concat(each.dataset, ' ', each.key, ' ', each.state) for each in strange
             if each.time <= compared.until
                 AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')
                 AND (len(each.assets) = 0 OR list_contains(each.assets, compared.asset))] AS unknown_state,
+        [concat(each.dataset, ' ', each.key) for each in told
+            if NOT each.closed AND each.time <= compared.until
+                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS owner_pending,
+        [concat(each.dataset, ' ', each.key) for each in told
+            if each.closed AND each.time <= compared.until
+                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS only_witness,
         [each.symbol for each in ended
             if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
     FROM compared
-    LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(wallet, ':', 1)
+    LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(compared.wallet, ':', 1)
+    LEFT JOIN told
+        ON told.account = compared.account AND told.wallet = compared.wallet AND told.asset = compared.asset
     LEFT JOIN strange ON strange.account = compared.account
     LEFT JOIN ended ON ended.asset = compared.asset
     LEFT JOIN unprobed_symbols
@@ -119,6 +130,8 @@ caused AS (
             {'cause': 'not_retained', 'names': not_retained},
             {'cause': 'late', 'names': late},
             {'cause': 'symbol_never_probed', 'names': symbol_never_probed},
+            {'cause': 'owner_pending', 'names': owner_pending},
+            {'cause': 'only_witness', 'names': only_witness},
             {'cause': 'unknown_state', 'names': unknown_state},
             {'cause': 'asset_event', 'names': asset_event}
         ] if len(each.names) > 0] AS causes
@@ -136,7 +149,8 @@ SELECT
     observed - residual AS expected,
     residual,
     CASE
-        WHEN len(not_pulled) + len(behind) + len(not_retained) + len(coalesce(symbol_never_probed, [])) > 0
+        WHEN len(not_pulled) + len(behind) + len(not_retained) + len(coalesce(symbol_never_probed, []))
+            + len(coalesce(owner_pending, [])) > 0
             THEN 'not_comparable'
         ELSE 'unexplained'
     END AS status,
