@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import ccxt.async_support
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from owner import FLOWS, Stored
+from owner import FLOWS, Stored, ccxt_clients
 from pointing import OPTIONS, pointed_at
 from support.trade_desk import UNLIMITED
 
@@ -134,6 +133,6 @@ def stored(tmp_path: Path, served: Served, credentials: Credentials) -> Stored:
 async def ccxt_client(stored: Stored) -> AsyncIterator[Any]:
     """The third client, ccxt, with the same key at the same exchange."""
     settings = {"apiKey": stored.credentials.api_key, "secret": stored.credentials.secret, "options": OPTIONS}
-    client = pointed_at(stored.url, ccxt.async_support.binance(settings))
+    client = pointed_at(stored.url, ccxt_clients().async_support.binance(settings))
     yield client
     await client.close()

@@ -28,6 +28,27 @@ flows:
 """
 
 
+# Each worker of the suite imports every test; these clients take two seconds of that, and one worker needs them.
+
+
+def spot_api(configuration: ConfigurationRestAPI) -> Any:
+    from binance_sdk_spot.spot import Spot  # noqa: PLC0415 - as above
+
+    return Spot(config_rest_api=configuration).rest_api
+
+
+def wallet_api(configuration: ConfigurationRestAPI) -> Any:
+    from binance_sdk_wallet.wallet import Wallet  # noqa: PLC0415 - as above
+
+    return Wallet(config_rest_api=configuration).rest_api
+
+
+def ccxt_clients() -> Any:
+    import ccxt.async_support  # noqa: PLC0415 - as above
+
+    return ccxt
+
+
 @dataclass
 class Stored:
     """A lake that a key's owner filled, the exchange it came from, and that exchange's hands-on clients."""

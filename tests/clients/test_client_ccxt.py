@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import ccxt
-import ccxt.async_support
 import pytest
+from owner import ccxt_clients
 from pointing import OPTIONS, pointed_at
 
 from connectors.simulator.account.account_book import Book
@@ -32,11 +31,11 @@ async def call(request: pytest.FixtureRequest, served: Any, credentials: Any) ->
     """Call a method of ccxt by name: in this event loop, or blocking in a thread."""
     settings = {"apiKey": credentials.api_key, "secret": credentials.secret, "options": OPTIONS}
     if request.param == "async":
-        client = pointed_at(served.url, ccxt.async_support.binance(settings))
+        client = pointed_at(served.url, ccxt_clients().async_support.binance(settings))
         yield lambda method, *args, **more: getattr(client, method)(*args, **more)
         await client.close()
     else:
-        client = pointed_at(served.url, ccxt.binance(settings))
+        client = pointed_at(served.url, ccxt_clients().binance(settings))
         yield lambda method, *args, **more: asyncio.to_thread(getattr(client, method), *args, **more)
         client.session.close()
 

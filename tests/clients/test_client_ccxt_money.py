@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import ccxt.async_support
 import pytest
 from conftest import HMAC_SECRET, UID
+from owner import ccxt_clients
 from pointing import OPTIONS, pointed_at
 
 from connectors.simulator import Cashflow
@@ -30,7 +30,7 @@ def rows(served: Any) -> Any:
 async def client(served: Any) -> AsyncIterator[Any]:
     """A client with the HMAC key."""
     settings = {"apiKey": "hmac".ljust(64, "0"), "secret": HMAC_SECRET, "options": OPTIONS}
-    client = pointed_at(served.url, ccxt.async_support.binance(settings))
+    client = pointed_at(served.url, ccxt_clients().async_support.binance(settings))
     yield client
     await client.close()
 

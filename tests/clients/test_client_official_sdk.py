@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from binance_common.configuration import ConfigurationRestAPI
-from binance_sdk_spot.spot import Spot
-from binance_sdk_wallet.wallet import Wallet
+from owner import spot_api, wallet_api
 
 from connectors.simulator.account.account_book import Book
 from pipelines.keys.generations import PRIVATE_KEY, Generation
@@ -37,14 +36,14 @@ async def _ask(method: Any, **parameters: Any) -> Any:
 
 async def test_the_sdk_reads_the_same_candles(configuration: ConfigurationRestAPI, candles: list[list[Any]]) -> None:
     """A hundred minutes of a symbol with a non-ASCII name, to the last digit."""
-    spot = Spot(config_rest_api=configuration).rest_api
+    spot = spot_api(configuration)
     rows = await _ask(spot.klines, symbol="币安人生USDT", interval="1m", start_time=candles[0][0], limit=100)
     assert [[_plain(value) for value in row] for row in rows] == candles
 
 
 async def test_the_sdk_reads_the_same_prices(configuration: ConfigurationRestAPI, served: Any) -> None:
     """One, several and all prices are the exchange's at the instant they were asked."""
-    spot, exchange = Spot(config_rest_api=configuration).rest_api, served.exchange
+    spot, exchange = spot_api(configuration), served.exchange
     one = await _ask(spot.ticker_price, symbol="BTCUSDT")
     assert _pairs([one.actual_instance]) == _prices(exchange, ["BTCUSDT"])
     two = await _ask(spot.ticker_price, symbols=["BTCUSDT", "币安人生USDT"])
@@ -57,7 +56,7 @@ async def test_the_sdk_reads_the_same_prices(configuration: ConfigurationRestAPI
 
 async def test_the_sdk_reads_the_same_ticker(configuration: ConfigurationRestAPI, served: Any) -> None:
     """Every field of the rolling day."""
-    spot, exchange = Spot(config_rest_api=configuration).rest_api, served.exchange
+    spot, exchange = spot_api(configuration), served.exchange
     ticker = (await _ask(spot.ticker24hr, symbol="ETHBTC")).actual_instance
     at_ms = exchange.requests[-1].at_ms
     expected = exchange.tickers.day(exchange.listing("ETHBTC", at_ms), at_ms, micro=False, mini=False)
@@ -67,7 +66,7 @@ async def test_the_sdk_reads_the_same_ticker(configuration: ConfigurationRestAPI
 
 async def test_the_sdk_reads_the_account(configuration: ConfigurationRestAPI) -> None:
     """Balances and uid come through the signature of each key type; the model knows every field."""
-    account = await _ask(Spot(config_rest_api=configuration).rest_api.get_account, omit_zero_balances=True)
+    account = await _ask(spot_api(configuration).get_account, omit_zero_balances=True)
     assert account.uid == 4242
     assert account.additional_properties == {}
     assert [(each.asset, each.free, each.locked) for each in account.balances] == [
@@ -79,7 +78,7 @@ async def test_the_sdk_reads_the_account(configuration: ConfigurationRestAPI) ->
 
 async def test_the_sdk_reads_what_the_key_may_do(configuration: ConfigurationRestAPI) -> None:
     """The wallet client reads every field of the restrictions."""
-    rights = await _ask(Wallet(config_rest_api=configuration).rest_api.get_api_key_permission)
+    rights = await _ask(wallet_api(configuration).get_api_key_permission)
     assert rights.additional_properties == {}
     assert [name for name, value in rights.to_dict().items() if value is True] == ["enableReading"]
 
@@ -93,13 +92,13 @@ async def test_the_sdk_signs_with_a_key_made_here(served: Any, tmp_path: Path) -
     configuration = ConfigurationRestAPI(
         api_key=api_key, base_path=served.url, timeout=10_000, private_key=made.path(PRIVATE_KEY).read_text()
     )
-    account = await _ask(Spot(config_rest_api=configuration).rest_api.get_account, omit_zero_balances=True)
+    account = await _ask(spot_api(configuration).get_account, omit_zero_balances=True)
     assert account.uid == 4242
 
 
 async def test_the_sdk_knows_every_symbol(configuration: ConfigurationRestAPI, served: Any) -> None:
     """The model of exchangeInfo accepts all symbols with no field left over."""
-    info = await _ask(Spot(config_rest_api=configuration).rest_api.exchange_info)
+    info = await _ask(spot_api(configuration).exchange_info)
     shown = [each.symbol for each in served.exchange.listed(served.exchange.now_ms) if "SPOT" in each.groups]
     assert [each.symbol for each in info.symbols] == shown
     assert {str(each.additional_properties) for each in info.symbols} == {"{}"}
@@ -107,13 +106,13 @@ async def test_the_sdk_knows_every_symbol(configuration: ConfigurationRestAPI, s
 
 async def test_the_sdk_understands_the_server_time(configuration: ConfigurationRestAPI, served: Any) -> None:
     """The time is the exchange's."""
-    now = await _ask(Spot(config_rest_api=configuration).rest_api.time)
+    now = await _ask(spot_api(configuration).time)
     assert now.server_time == served.exchange.requests[-1].at_ms
 
 
 async def test_the_sdk_reads_the_same_fills(configuration: ConfigurationRestAPI, book: Book) -> None:
     """Page by page from the first, to the last digit; the model knows every field."""
-    spot, walked = Spot(config_rest_api=configuration).rest_api, []
+    spot, walked = spot_api(configuration), []
     while page := await _ask(spot.my_trades, symbol="BTCUSDT", from_id=walked[-1].id + 1 if walked else 0, limit=200):
         walked += page
     assert _rows(walked) == [fill.as_fill(int) for fill in book.fills["BTCUSDT"]]
@@ -124,7 +123,7 @@ async def test_the_sdk_reads_the_same_fills(configuration: ConfigurationRestAPI,
 
 async def test_the_sdk_reads_the_same_orders(configuration: ConfigurationRestAPI, served: Any, book: Book) -> None:
     """Every order that is still shown of every symbol, and those that are open; the model knows every field."""
-    spot, now_ms = Spot(config_rest_api=configuration).rest_api, served.exchange.now_ms
+    spot, now_ms = spot_api(configuration), served.exchange.now_ms
     for symbol in ("BTCUSDT", "币安人生USDT", "ETHBTC", "BTCZAR"):
         shown = [order.printed(int) for order in book.orders[symbol] if not order.gone(now_ms)]
         assert _rows(await _ask(spot.all_orders, symbol=symbol, order_id=0, limit=1000)) == shown
@@ -136,7 +135,7 @@ async def test_the_sdk_reads_the_same_orders(configuration: ConfigurationRestAPI
 
 async def test_the_sdk_reads_lists_and_amendments(configuration: ConfigurationRestAPI, book: Book) -> None:
     """Order lists, and what was amended."""
-    spot = Spot(config_rest_api=configuration).rest_api
+    spot = spot_api(configuration)
     lists = [row.printed(int) for row in book.lists]
     assert _rows(await _ask(spot.all_order_list, from_id=0, limit=1000)) == lists
     assert _rows(await _ask(spot.open_order_list)) == [row for row in lists if row["listOrderStatus"] == "EXECUTING"]
@@ -149,7 +148,7 @@ async def test_the_sdk_reads_lists_and_amendments(configuration: ConfigurationRe
 
 async def test_the_sdk_reads_what_was_routed_and_prevented(configuration: ConfigurationRestAPI, book: Book) -> None:
     """Allocations by id, prevented matches by order."""
-    spot = Spot(config_rest_api=configuration).rest_api
+    spot = spot_api(configuration)
     allocations = [row.as_allocation(int) for row in book.allocations["BTCUSDT"]]
     assert allocations
     assert _rows(await _ask(spot.my_allocations, symbol="BTCUSDT", limit=1000)) == allocations

@@ -8,9 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from binance_sdk_spot.spot import Spot
-from binance_sdk_wallet.wallet import Wallet
-from owner import Stored, ask
+from owner import Stored, ask, spot_api, wallet_api
 from support.desks import AS_PRINTED
 
 from connectors.binance.budget import Budget
@@ -43,7 +41,7 @@ async def test_the_lake_holds_what_the_clients_read_of_the_market(
     await stored.pull("market")
     candles = [list(row.values()) for row in stored.rows(AS_PRINTED)]
     assert len(candles) >= 119
-    spot = Spot(config_rest_api=stored.sdk).rest_api
+    spot = spot_api(stored.sdk)
     window = {"start_time": candles[0][0], "end_time": candles[-1][6], "limit": 1000}
     official = await ask(spot.klines, symbol=SYMBOL, interval="1m", **window)
     assert [[_plain(value) for value in row] for row in official] == candles
@@ -83,14 +81,14 @@ async def test_the_lake_holds_what_the_clients_read_of_the_account(stored: Store
     await stored.pull("wallet")
     held = {row["asset"]: (row["free"], row["locked"]) for row in stored.rows("SELECT * FROM balances")}
 
-    account = await ask(Spot(config_rest_api=stored.sdk).rest_api.get_account, omit_zero_balances=True)
+    account = await ask(spot_api(stored.sdk).get_account, omit_zero_balances=True)
     assert {each.asset: (Decimal(each.free), Decimal(each.locked)) for each in account.balances} == held
     assert stored.lake.accounts == {"main": account.uid}
     floating = await ccxt_client.fetch_balance()
     nonzero = {asset: value for asset, value in floating["free"].items() if value or floating["used"][asset]}
     assert nonzero == {asset: float(free) for asset, (free, _) in held.items()}
 
-    rights = await ask(Wallet(config_rest_api=stored.sdk).rest_api.get_api_key_permission)
+    rights = await ask(wallet_api(stored.sdk).get_api_key_permission)
     granted = {name for name, value in rights.to_dict().items() if value is True}
     config = load(stored.config)
     budget = Budget(stored.state, "simulator")

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from binance_sdk_spot.spot import Spot
-from owner import Stored, ask
+from owner import Stored, ask, spot_api
 
 from connectors.simulator.account.account_book import Book
 
@@ -75,7 +74,7 @@ async def _read_by_ccxt(stored: Stored, client: Any) -> None:
 
 
 async def _read_by_the_sdk(stored: Stored) -> None:
-    spot = Spot(config_rest_api=stored.sdk).rest_api
+    spot = spot_api(stored.sdk)
     assert {row["symbol"] for row in stored.rows("SELECT symbol FROM orders UNION SELECT symbol FROM fills")} == SYMBOLS
     for symbol in SYMBOLS:
         orders = _wire(await ask(spot.all_orders, symbol=symbol, order_id=0, limit=PAGE))
