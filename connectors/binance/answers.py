@@ -44,10 +44,9 @@ def refuse_short(rows: pa.Table, endpoint: Endpoint, total: int | None, params: 
 def _before(endpoint: Endpoint, params: Mapping[str, Param]) -> int:
     """How many rows of a list come before the page that is asked for."""
     match endpoint.walk:
-        case Windows(inside=Inside.PAGES, page=name):
-            return (int(str(params[name])) - 1) * endpoint.page_limit
-        case Windows(inside=Inside.OFFSET, page=name):
-            return int(str(params[name]))
+        case Windows(inside=inside, page=name) if name in params:
+            place = int(str(params[name]))
+            return place if inside is Inside.OFFSET else (place - 1) * endpoint.page_limit
         case _:
             return 0
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Windows
-from connectors.binance.paging import Stuck, all_pages, whole_window
+from connectors.binance.paging import Apart, Stuck, all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
@@ -28,6 +28,7 @@ from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 NOT_RETAINED = "not_retained"
+_MOST_PAGES = 100  # of one instant: a list that ignores the number of a page has no end
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,13 +103,30 @@ class LedgerPull:
                 until_ms,
                 full=self._is_full,
                 unit_ms=walk.unit_ms,
-                apart=partial(self._in_parts, window.series, walk.apart) if walk.apart else None,
+                apart=self._crowded(window.series, walk),
             )
         return await all_pages(
             lambda place: self._rows(window.series, since_ms, until_ms - 1, {walk.page: place}),
             key=dataset.identity,
             by_offset=walk.inside is Inside.OFFSET,
         )
+
+    def _crowded(self, series: Series, walk: Windows) -> Apart | None:
+        """How the rows of a span are read that is too short to split, where there is a way."""
+        if walk.apart is not None:
+            return partial(self._in_parts, series, walk.apart)
+        return partial(self._on_pages, series) if walk.page else None
+
+    async def _on_pages(self, series: Series, start_ms: int, end_ms: int, first: pa.Table) -> list[pa.Table]:
+        """The rows of such a span page by page, from a list that stayed the same meanwhile."""
+        walk, pages = self.endpoint.walked(Windows), [first]
+        while self._is_full(pages[-1]):
+            pages.append(await self._rows(series, start_ms, end_ms, {walk.page: len(pages) + 1}))
+            if len(pages) > _MOST_PAGES:
+                raise Stuck(f"{self.endpoint.name} has no last page of what happened at {start_ms}.")
+        if not (await self._rows(series, start_ms, end_ms)).equals(first):
+            raise Stuck(f"The first page of {self.endpoint.name} changed while the others were read.", "Run again.")
+        return pages
 
     async def _in_parts(self, series: Series, by: FanOut, start_ms: int, end_ms: int, page: pa.Table) -> list[pa.Table]:
         """The rows of a span too short to split, asked for by each value that is known or that a full page shows."""

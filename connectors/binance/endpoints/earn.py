@@ -18,7 +18,7 @@ def _history(product: str, name: str, dataset: Dataset, sent: Mapping[str, str] 
     return ledger(
         f"{_PLACES[product]}/history/{name}",
         dataset,
-        Windows(days=30, limit="size", fixed=sent or {}),
+        Windows(days=30, limit="size", page="current", fixed=sent or {}),
         weight=50 if product == "onchain" else 150,
         page_limit=100,
         rows_at="rows",

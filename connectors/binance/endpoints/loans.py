@@ -12,7 +12,7 @@ def _history(name: str, dataset: Dataset) -> Endpoint:
     return ledger(
         f"loan/flexible/{name}/history",
         dataset,
-        Windows(days=90),
+        Windows(days=90, page="current"),
         version="v2",
         weight=400,
         page_limit=100,

@@ -57,7 +57,7 @@ PAY_TRANSACTIONS = ledger(
 REBATES = ledger(
     "rebate/taxQuery",
     payments.REBATES,
-    Windows(days=30, limit=None, begins=datetime(2020, 6, 10, tzinfo=UTC)),
+    Windows(days=30, limit=None, page="page", begins=datetime(2020, 6, 10, tzinfo=UTC)),
     by_uid=True,
     weight=12_000,
     page_limit=200,

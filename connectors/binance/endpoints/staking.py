@@ -10,12 +10,12 @@ from schemas.datasets import staking
 from schemas.model.dataset import Dataset
 
 
-def _history(path: str, dataset: Dataset, weight: int = 150, **of: Any) -> Endpoint:
+def _history(path: str, dataset: Dataset, weight: int = 150, unit_ms: int = 1, **of: Any) -> Endpoint:
     wire = of.pop("wire", {})
     return ledger(
         path,
         dataset,
-        Windows(days=30, limit="size"),
+        Windows(days=30, limit="size", page="current", unit_ms=unit_ms),
         weight=weight,
         page_limit=100,
         rows_at="rows",
@@ -46,6 +46,7 @@ SOL_REWARDS = _history(
 SOL_BOOSTS = _history(
     "sol-staking/sol/history/boostRewardsHistory",
     staking.STAKING_REWARDS,
+    unit_ms=1000,
     product="sol_boost",
     wire={"asset": "token", "holding": "bnsolHolding"},
 )

@@ -12,6 +12,7 @@ from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.futures_account import COINM_INCOME, USDM_INCOME
 from connectors.binance.endpoints.margin import FLOWS, INTEREST, LOANS
 from connectors.binance.endpoints.model import OnGrid, Windows
+from connectors.binance.endpoints.payments import C2C_TRADES
 from connectors.binance.endpoints.spot import (
     ACCOUNT,
     ALL_ORDER_LISTS,
@@ -63,7 +64,9 @@ def answer(endpoint, *rows: dict):
         printed = [{names[name]: value for name, value in (fillers | row).items()} for row in rows]
     if endpoint.nested is not None:
         printed = [{"transId": 7, endpoint.nested: printed}]
-    return json.dumps({endpoint.rows_at: printed} if endpoint.rows_at else printed)
+    for name in reversed(endpoint.rows_at.split(".") if endpoint.rows_at else []):
+        printed = {name: printed}
+    return json.dumps(printed)
 
 
 def read(endpoint, body, **params: object):
@@ -106,6 +109,7 @@ WRONG = [
         (income, {"incomeType": "COMMISSION"}, {}, "asked for incomeType COMMISSION")
         for income in (USDM_INCOME, COINM_INCOME)
     ),
+    (C2C_TRADES, {"tradeType": "BUY"}, {"trade_type": "SELL"}, "asked for tradeType BUY"),
     (TRANSFERS, {"type": "MAIN_FUNDING"}, {"type": "FUNDING_MAIN"}, "asked for type MAIN_FUNDING"),
     *((ledger, {ledger.walked(Windows).start: AT_MS + 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
     *((ledger, {ledger.walked(Windows).end: AT_MS - 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),
@@ -133,7 +137,7 @@ AMOUNTS = [
     (endpoint, column.name, column.signed)
     for endpoint in DATA
     for column in endpoint.dataset.columns
-    if column.type in DECIMALS
+    if column.type in DECIMALS and endpoint.reshape is None
 ]
 
 

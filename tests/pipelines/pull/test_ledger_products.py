@@ -178,6 +178,17 @@ async def test_an_id_may_be_a_number_in_one_product_and_text_in_the_other(trade_
     assert [row["purchase_id"] for row in trade_desk.rows("earn_subscriptions")] == ["26055", "26055"]
 
 
+async def test_more_rows_of_one_instant_than_an_answer_holds_are_read_by_page(trade_desk: TradeDesk):
+    """Rewards of one millisecond cannot be split: they are read page by page, each as often as it is there (L3, L16)."""
+    path = "simple-earn/flexible/history/rewardsRecord"
+    paid = {"asset": "BUSD", "rewards": "0.5", "projectId": "BUSD001", "type": "REALTIME"}
+    one = add(trade_desk, path, "time", 3, paid)
+    for number in range(249):
+        trade_desk.exchange.add_movement(UID, path, {**one, "rewards": f"0.{5 + number // 200}"})
+    flow(trade_desk, "earn_rewards", since="2026-10-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (250, 0)
+
+
 async def test_a_row_without_an_id_may_change(trade_desk: TradeDesk):
     """A redemption that arrives is the next version of the one that was pending; its twin stays as it is (C20)."""
     row = {"asset": "BNSOL", "amount": "2", "distributeAsset": "SOL", "distributeAmount": "2.1", "status": "PENDING"}
