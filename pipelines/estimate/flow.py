@@ -108,7 +108,8 @@ class _Look:
 
     async def _of_account(self, flow: AccountFlow, units: Sequence[Unit]) -> list[Outlook]:
         found, markets = list[Outlook](), set[str]()
-        for endpoint in (endpoint for unit in units for endpoint in unit.endpoints):
+        served = resolve(self.config.exchange).urls
+        for endpoint in (endpoint for unit in units for endpoint in unit.endpoints if endpoint.family in served):
             match endpoint.walk:
                 case Windows():
                     found.append(await asyncio.to_thread(ledger_outlook, self.lake, endpoint, flow, self.now))
@@ -124,10 +125,10 @@ class _Look:
         return [*found, *[await one.outlook() for one in trading]]
 
     def _is_due(self, endpoint: Endpoint, flow: AccountFlow) -> bool:
-        """Whether a snapshot is asked for: not where there is no address, nor what was not there within a day."""
+        """Whether a snapshot is asked for: not what was not there within a day."""
         bounds = self.lake.table(endpoint.feeds).bounds()
         series = fixed_series(endpoint, {"account": flow.account})
-        return endpoint.family in resolve(self.config.exchange).urls and due(series, bounds, self.now)
+        return due(series, bounds, self.now)
 
 
 def _warning(flow: Flow, steady: int, minutes: float) -> str:

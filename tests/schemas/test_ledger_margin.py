@@ -140,3 +140,15 @@ def test_equal_income_moves_twice(tables: Tables) -> None:
     tables.put(INCOME, *(one(INCOME, **income("COMMISSION", ordinal=number)) for number in (1, 2)))
     assert legs(tables) == [("usdm", "-3", "fee")] * 2
     assert len(set(tables.tuples("SELECT key FROM ledger"))) == 2
+
+
+def test_repaying_what_was_borrowed_leaves_the_interest(tables: Tables) -> None:
+    """D7: a repayment pays interest first, so that of a debt of 5 some is left after 5 were repaid."""
+    tables.put(MARGIN_LOANS, one(MARGIN_LOANS, **loan()))
+    tables.put(MARGIN_INTEREST, one(MARGIN_INTEREST, tx_id=8, wallet="margin", interest="0.00011146"))
+    paid = {"operation": "repay", "tx_id": 9, "principal": "4.99988854", "interest": "0.00011146"}
+    tables.put(MARGIN_LOANS, one(MARGIN_LOANS, **loan(**paid)))
+    sums = tables.tuples("SELECT wallet, sum(amount) FROM ledger GROUP BY ALL ORDER BY ALL")
+    assert [(wallet, f"{amount:f}".rstrip("0")) for wallet, amount in sums] == [
+        ("margin", "0."), ("margin_debt", "-0.00011146"),
+    ]  # fmt: skip
