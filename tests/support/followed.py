@@ -124,8 +124,9 @@ class Books:
         condition = " AND ".join(f'"{name}" IS NOT DISTINCT FROM ?' for name in _identity(dataset))
         self.connection.begin()
         self.connection.execute(f"DELETE FROM {dataset.table} WHERE {condition}", identity)
-        self.connection.execute(f"DELETE FROM told WHERE dataset = '{dataset.name}'")
-        self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[dataset.name]}")
+        for name in {dataset.name, *_WITNESSES}:
+            self.connection.execute(f"DELETE FROM told WHERE dataset = '{name}'")
+            self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[name]}")
         yield self._lost()
         self.connection.rollback()
 
@@ -142,6 +143,7 @@ def _identity(dataset: Dataset) -> tuple[str, ...]:
 
 
 _MOVEMENTS = {each.dataset: f"SELECT *, '{each.dataset}' AS dataset FROM ({each.sql})" for each in movements()}
+_WITNESSES = {name for name, sql in _MOVEMENTS.items() if "distributions" in sql}  # these look at another ledger
 _PASSED = "until < (SELECT max(observed_at) FROM balances)"
 _UNEXPLAINED = f"SELECT * FROM reconciliation WHERE status <> 'explained' AND {_PASSED}"
 _RESIDUALS = f"""

@@ -11,7 +11,7 @@ import numpy as np
 
 from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
-from connectors.simulator.account.cashflow import earn, futures, margin, payments, wallet
+from connectors.simulator.account.cashflow import earn, futures, loans, margin, payments, staking, wallet
 from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.market.random_field import key_of, uniform
@@ -24,6 +24,8 @@ STORIES: dict[Callable[[MoneyScene], Story], float] = {
     **wallet.STORIES,
     **payments.STORIES,
     **earn.STORIES,
+    **staking.STORIES,
+    **loans.STORIES,
     **margin.STORIES,
     **futures.STORIES,
 }

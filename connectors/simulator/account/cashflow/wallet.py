@@ -208,6 +208,16 @@ def _recovery(scene: MoneyScene) -> Story:
 
 
 def _distribute(scene: MoneyScene, asset: str, amount: Decimal, shared: int, why: str, sign: int = 1) -> None:
+    row = _dividend_row(scene, asset, amount, shared, why, sign)
+    scene.move([Leg("spot", asset, sign * amount)], Filed(DIVIDENDS, row))
+
+
+def witness_distribution(scene: MoneyScene, asset: str, amount: Decimal, why: str) -> None:
+    """A row of the list of distributions for what another list tells of as well."""
+    scene.file(DIVIDENDS, _dividend_row(scene, asset, amount, scene.id("distribution"), why, 1))
+
+
+def _dividend_row(scene: MoneyScene, asset: str, amount: Decimal, shared: int, why: str, sign: int) -> dict[str, Any]:
     row = {
         "id": scene.id("dividend"),
         "amount": str(amount.normalize()),  # small ones as 4.5E-7
@@ -216,9 +226,7 @@ def _distribute(scene: MoneyScene, asset: str, amount: Decimal, shared: int, why
         "enInfo": why,
         "tranId": shared,
     }
-    if scene.now_ms >= _DIRECTION_SINCE_MS:
-        row["direction"] = sign
-    scene.move([Leg("spot", asset, sign * amount)], Filed(DIVIDENDS, row))
+    return {**row, "direction": sign} if scene.now_ms >= _DIRECTION_SINCE_MS else row
 
 
 def _dust(scene: MoneyScene) -> Story:
