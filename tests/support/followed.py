@@ -127,8 +127,10 @@ class Books:
         for name in {dataset.name, *_WITNESSES}:
             self.connection.execute(f"DELETE FROM told WHERE dataset = '{name}'")
             self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[name]}")
-        yield self._lost()
-        self.connection.rollback()
+        try:
+            yield self._lost()
+        finally:
+            self.connection.rollback()
 
     def _lost(self) -> Residuals:
         """What is in the ledger no more, by the interval in which it moved."""

@@ -10,7 +10,7 @@ from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS
 
-_PATH = "/sapi/v2/loan/flexible"
+_PATH = "loan/flexible"
 _COINS = {"loanCoin": "USDT", "collateralCoin": "BNB"}
 
 
