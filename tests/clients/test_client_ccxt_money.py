@@ -76,3 +76,14 @@ async def test_ccxt_reads_the_same_conversions(client: Any, rows: Any, served: A
     assert {each["id"]: (each["fromAmount"], each["toAmount"]) for each in told} == {
         str(row["orderId"]): (float(row["fromAmount"]), float(row["toAmount"])) for row in known
     }
+
+
+async def test_ccxt_reads_the_same_ledger_of_futures(client: Any, rows: Any, served: Any) -> None:
+    """Every income of the USD-M wallet, signed, in whole seconds; several may bear one number."""
+    client.urls["api"]["fapiPrivate"] = f"{served.url}/fapi/v1"
+    told = await client.fetch_ledger(None, served.exchange.now_ms - 28 * DAY_MS, 1000, {"type": "swap"})
+    amounts = [(each["amount"] * (1 if each["direction"] == "in" else -1), each["currency"]) for each in told]
+    known = rows("/fapi/v1/income")
+    assert sorted(amounts) == sorted((float(row["income"]), row["asset"]) for row in known)
+    assert sorted(each["id"] for each in told) == sorted(str(row["tranId"]) for row in known)
+    assert {each["timestamp"] % 1000 for each in told} == {0}

@@ -26,7 +26,7 @@ BUSY = [
     Error(path=f"{WALLET}/capital/deposit/hisrec", code=-1003, status=429, headers={"Retry-After": "1"}),
     Reset(path=f"{WALLET}/capital/withdraw/history", count=None),
 ]
-MONTH = (Day(0), Day(1, FAILING), Day(9, CUT, cut=40), Day(20, BUSY), Day(0.1))
+MONTH = (Day(0), Day(1, FAILING, cut=40), Day(28, [*CUT, *BUSY]), Day(0.1))
 UNREAD = {"options", "loan", "loan_debt"}  # wallets whose balances no flow reads
 ROWS = 2  # of each ledger, that are taken away
 LEDGERS = [each.dataset for each in movements()]
