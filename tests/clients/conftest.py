@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from owner import FLOWS, Stored, ccxt_clients
+from owner import FLOWS, HMAC_SECRET, UID, Stored, ccxt_clients
 from pointing import OPTIONS, pointed_at
 from support.trade_desk import UNLIMITED
 
@@ -24,8 +24,6 @@ from connectors.simulator.account.account_book import Book
 from connectors.simulator.market.kline_pages import Wanted
 from connectors.simulator.protocol.limits import Limits
 
-UID = 4242
-HMAC_SECRET = "h" * 64
 BALANCES = {"BTC": ("0.5", "0.25"), "USDT": ("1234.56789012", "0"), "币安人生": ("1000", "0"), "ETH": ("0", "0")}
 
 

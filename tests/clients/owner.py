@@ -16,6 +16,8 @@ from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow
 from pipelines.settings.loader import load
 
+UID = 4242
+HMAC_SECRET = "h" * 64
 FLOWS = """\
 exchange: {{spot: '{url}'}}
 accounts:

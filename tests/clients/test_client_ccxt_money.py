@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from conftest import HMAC_SECRET, UID
-from owner import ccxt_clients
+from owner import HMAC_SECRET, UID, ccxt_clients
 from pointing import OPTIONS, pointed_at
 
 from connectors.simulator import Cashflow
