@@ -31,13 +31,14 @@ def ledger(
     counted: bool = False,
     told_by: str | None = None,
     names_pairs: tuple[str, ...] = (),
+    by_name: bool = False,
 ) -> Dataset:
     """A list of an account's movements: `key` names one of them, and after `settles` it no longer changes.
 
     `of` names the columns that are asked for one value at a time, or from one endpoint each; each value is a series of
     its own. `states` says which words mean that a movement took place; `schemas/ledger` has the movements. Where the
     exchange gives no id, rows are `counted`: by the key, which has their time, and their place among those that agree
-    in it.
+    in it. No group of datasets has one that a flow has to ask for `by_name`.
     """
     series = ("account", *of)
     ordinal = (Column(ORDINAL, ID, "1, 2, 3, ... among rows that agree in the rest of the key"),) if counted else ()
@@ -56,6 +57,7 @@ def ledger(
         states=states,
         told_by=told_by,
         names_pairs=names_pairs,
+        by_name=by_name,
     )
 
 

@@ -97,6 +97,8 @@ def _dataset(dataset: Dataset) -> str:
 
 def _facts(dataset: Dataset) -> Iterator[str]:
     yield f"Kind: {dataset.kind.value}, {_KINDS[dataset.kind]}."
+    if dataset.by_name:
+        yield "Most accounts have none of it: it is in no group of datasets, and a flow has to name it."
     if dataset.comes_with:
         yield f"Pulled along with `{dataset.comes_with}`."
     if dataset.told_by:

@@ -116,6 +116,7 @@ class Dataset:
     states: tuple[States, ...] = ()  # of movements: what says whether one took place
     lasting: bool = False  # an answer that covers a row has it, however old it is
     role: Role | None = None
+    by_name: bool = False  # most accounts have none of it: no group of datasets has it
     told_by: str | None = None  # of movements: the dataset that has what its rows moved
     names_pairs: tuple[str, ...] = ()  # columns that name pairs of isolated margin beside those of the series
 

@@ -215,6 +215,23 @@ ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
             ("spot", "BNB", "0.2", "liquidation"),
         ],
     ),
+    "came from the master": (
+        "sub_transfers",
+        {
+            "side": "sub_in", "status": "SUCCESS", "asset": "BTC", "qty": "1", "from_account_type": "SPOT",
+            "to_account_type": "USDT_FUTURE",
+        },
+        [("usdm", "BTC", "1", "transfer_in")],
+    ),
+    "went to a sub-account": (
+        "sub_transfers",
+        {
+            "side": "master_out", "status": "SUCCESS", "asset": "BNB", "qty": "0.01",
+            "from_account_type": "COIN_FUTURE", "to_account_type": "SPOT",
+        },
+        [("coinm", "BNB", "-0.01", "transfer_out")],
+    ),
+    "transfer that failed": ("sub_transfers", {"side": "sub_in", "status": "FAILURE", "qty": "1"}, []),
 }  # fmt: skip
 
 

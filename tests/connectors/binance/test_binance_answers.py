@@ -26,6 +26,7 @@ from connectors.binance.endpoints.spot import (
     PRICE,
     TICKER_24H,
 )
+from connectors.binance.endpoints.sub_accounts import OF_SUB_ACCOUNT
 from connectors.binance.endpoints.wallet import TRANSFERS
 from connectors.binance.errors import Mismatched, Unreadable
 from connectors.simulator.protocol import faults
@@ -109,6 +110,7 @@ WRONG = [
         (income, {"incomeType": "COMMISSION"}, {}, "asked for incomeType COMMISSION")
         for income in (USDM_INCOME, COINM_INCOME)
     ),
+    (OF_SUB_ACCOUNT, {"type": "1"}, {"type": "2"}, "asked for type 1 and answered type"),
     (C2C_TRADES, {"tradeType": "BUY"}, {"trade_type": "SELL"}, "asked for tradeType BUY"),
     (TRANSFERS, {"type": "MAIN_FUNDING"}, {"type": "FUNDING_MAIN"}, "asked for type MAIN_FUNDING"),
     *((ledger, {ledger.walked(Windows).start: AT_MS + 1}, {}, f"answered {ledger.feeds.cursor}") for ledger in LEDGERS),

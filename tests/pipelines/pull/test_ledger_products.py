@@ -11,6 +11,7 @@ from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.simulator.protocol.faults import Body
+from schemas.config.flows import GROUPS
 from schemas.datasets import DATASETS
 
 DAY_MS = 86_400_000
@@ -176,6 +177,25 @@ async def test_an_id_may_be_a_number_in_one_product_and_text_in_the_other(trade_
     flow(trade_desk, "earn_subscriptions", since="2026-10-01")
     assert (await pulled(trade_desk), await pulled(trade_desk)) == (2, 0)
     assert [row["purchase_id"] for row in trade_desk.rows("earn_subscriptions")] == ["26055", "26055"]
+
+
+async def test_a_sub_account_is_asked_for_both_directions(trade_desk: TradeDesk):
+    """Unasked, its list has only what went out: both are asked for by name, and nobody's address is stored (L13)."""
+    path = "sub-account/transfer/subUserHistory"
+    row = {
+        "counterParty": "master", "email": "jack@example.com", "asset": "BTC", "qty": "1", "fromAccountType": "SPOT",
+        "toAccountType": "SPOT", "status": "SUCCESS",
+    }  # fmt: skip
+    for kind in (1, 2):
+        add(trade_desk, path, "time", 3, {**row, "type": kind, "tranId": 11798835829 + kind}, str(kind))
+    told = {"fromEmail": "jack@example.com", "toEmail": "alan@example.com", **row, "amount": "2", "tranId": 7}
+    add(trade_desk, "sub-account/universalTransfer", "createTimeStamp", 9, told)
+    flow(trade_desk, "sub_transfers", since="2026-10-01")
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (3, 0)
+    rows = trade_desk.rows("sub_transfers")
+    assert {row["side"] for row in rows} == {"sub_in", "sub_out", "master_out"}
+    assert "@" not in "".join(row["extra"] or "" for row in rows)
+    assert "sub_transfers" not in GROUPS["movements"]
 
 
 async def test_more_rows_of_one_instant_than_an_answer_holds_are_read_by_page(trade_desk: TradeDesk):
