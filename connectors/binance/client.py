@@ -262,7 +262,7 @@ class Client:
         if keys is None and endpoint.security is Security.SIGNED:
             raise AccessRefused(f"{endpoint.name} needs a key.", "Give the account a key in flows.yaml.")
         url = self._site.url(endpoint.family) + endpoint.path
-        host, query = self._host(endpoint.family), _query(params)
+        host, query = self._host(endpoint.family), _query({**endpoint.fixed, **params})
         return Call(endpoint=endpoint, host=host, url=url, query=query, weight=endpoint.cost(params), keys=keys)
 
     async def _answer(self, call: Call) -> Answer:

@@ -15,6 +15,7 @@ from connectors.simulator.account.account_book import Amount, Book, Story
 from connectors.simulator.account.accounts import Account, Balances, Key
 from connectors.simulator.account.cashflow.life import Cashflow
 from connectors.simulator.account.futures_book import FuturesBook
+from connectors.simulator.account.margin_book import MarginBook
 from connectors.simulator.account.trader import Life
 from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, checked
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
@@ -81,6 +82,7 @@ class Exchange:
         self._accounts: dict[int, Account] = {}
         self.keys: dict[str, Key] = {}
         self._futures_books: dict[tuple[int, str], FuturesBook] = {}
+        self._margin_books: dict[tuple[int, str], MarginBook] = {}
 
     # Time and symbols
 
@@ -202,6 +204,7 @@ class Exchange:
         for account in self._accounts.values():
             account.book = self._new_book(account.uid)
         self._futures_books.clear()
+        self._margin_books.clear()
 
     def book(self, uid: int) -> Book:
         """The orders of an account up to now, to look at, and to trade by hand in a test."""
@@ -221,6 +224,17 @@ class Exchange:
             clock = lambda: self.futures.now_us // 1000  # noqa: E731 - read whenever it is asked
             self._futures_books[uid, market] = FuturesBook(self._accounts[uid], market, self._seed, listing, clock)
         book = self._futures_books[uid, market]
+        book.advance()
+        return book
+
+    def margin_book(self, uid: int, market: str = "margin") -> MarginBook:
+        """The same of cross margin, or of all pairs of isolated_margin."""
+        self.book(uid)
+        if (uid, market) not in self._margin_books:
+            clock = lambda: self.now_ms  # noqa: E731 - read whenever it is asked
+            account = self._accounts[uid]
+            self._margin_books[uid, market] = MarginBook(account, self._seed, self.listing, clock, market)
+        book = self._margin_books[uid, market]
         book.advance()
         return book
 

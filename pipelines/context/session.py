@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.client import Client
+from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake
 from pipelines.context.progress import Progress
 from pipelines.context.run_log import Journal
@@ -25,6 +26,7 @@ class Session:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     again: bool = False  # ask now for what is otherwise asked for again at a slow rate
     notes: list[str] = field(default_factory=list)
+    brought: set[Endpoint] = field(default_factory=set)  # ledgers that this run has brought up to date
     resets: dict[str, Problem] = field(
         default_factory=dict
     )  # why nothing more of the trading of a market may be stored

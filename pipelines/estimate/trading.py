@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.model import Endpoint, SymbolWindows
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.estimate.ledgers import ledger_outlook
@@ -57,23 +57,37 @@ class TradingPlan:
         return await asyncio.to_thread(self._of_traded, once, now)
 
     def _of_ledgers(self) -> Outlook:
-        """What is named is known only to the ledgers; the lake knows what they named so far."""
-        named = self.flow.symbols if isinstance(self.flow.symbols, tuple) else None
-        symbols = known_symbols(self.lake, self.flow.account, self.market) if named is None else {*named}
-        walks = (self._calls.orders, self._calls.fills)
-        costs, steady = list[Cost](), len(symbols) * self._calls.orders.cost({})
-        for walk in walks:
-            series = [
-                Series.of(walk.feeds, account=self.flow.account, market=self.market, symbol=one) for one in symbols
-            ]
+        """What is traded is known only to the ledgers; the lake knows what they named so far."""
+        calls, named = self._calls, self.flow.symbols if isinstance(self.flow.symbols, tuple) else None
+        known = known_symbols(self.lake, self.flow.account, self.market)
+        symbols = known if named is None else known.intersection(named) if calls.named_only else {*named}
+        opened = calls.open_orders.cost({"symbol": "X" if calls.open_by_symbol else None})
+        once = [*([opened] * (len(symbols) if calls.open_by_symbol else 1))]
+        once += [calls.wallet.cost({})] if calls.wallet is not None else []
+        once += (
+            [one.cost({}) for one in asked_to_choose(self.lake, calls.listed_in, (), self.now, listed=False)]
+            if calls.listed_in
+            else []
+        )
+        needed = named is None or calls.quiet is not None
+        ledgers = [one for one in calls.named_by if needed and one.feeds.name not in self.flow.datasets]
+        told = [ledger_outlook(self.lake, each, self.flow, self.now) for each in ledgers]
+        costs = [*self._walks(symbols), *(cost for each in told for cost in each.costs)]
+        steady = sum(once) + sum(each.steady for each in told)
+        steady += 0 if calls.quiet else len(symbols) * calls.orders.cost({})
+        note = _NAMED if named is None else ""
+        return Outlook(pool=calls.orders.pool, once=tuple(once), costs=tuple(costs), steady=steady, note=note)
+
+    def _walks(self, symbols: Collection[str]) -> Iterator[Cost]:
+        """Orders of each symbol, and fills of those that were never walked."""
+        for walk in (self._calls.orders, self._calls.fills):
+            of = {"account": self.flow.account, "market": self.market}
+            series = [Series.of(walk.feeds, **of, symbol=one) for one in symbols]
             bounds = self.lake.table(walk.feeds).bounds()
-            due = [one for one in series if walk is self._calls.orders or one.bound("until", bounds) is None]
-            costs += _some(f"{walk.feeds.name} in windows", windows_due(walk, due, bounds, self.now), walk, _ON_TOP)
-        ledgers = () if named is not None else self._calls.named_by
-        asked = [ledger_outlook(self.lake, each, self.flow, self.now) for each in ledgers]
-        once = [weight for each in asked for weight in each.once]
-        costs += [cost for each in asked for cost in each.costs]
-        return self._outlook(once, costs, steady + sum(each.steady for each in asked), _NAMED if ledgers else "")
+            mark = "until" if isinstance(walk.walk, SymbolWindows) else "until_id"
+            due = [one for one in series if walk is self._calls.orders or one.bound(mark, bounds) is None]
+            asked = windows_due(walk, due, bounds, self.now) if isinstance(walk.walk, SymbolWindows) else len(due)
+            yield from _some(f"{walk.feeds.name} by symbol", asked, walk, _ON_TOP)
 
     def _of_named(self, once: Sequence[int]) -> Outlook:
         flow, symbols = self.flow, self.flow.symbols or ()

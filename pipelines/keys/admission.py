@@ -94,6 +94,8 @@ def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpo
             yield endpoint, _last_hour(endpoint, walk, now_ms)
         case ById() | SymbolWindows():
             calls = calls_of(endpoint.market)
+            if calls.named_only:
+                return
             for each in filter(None, (endpoint, calls.order_lists, calls.allocations)):
                 yield each, {"limit": 1} if each is calls.order_lists else {"symbol": symbol, "limit": 1}
             yield calls.open_orders, {"symbol": symbol}

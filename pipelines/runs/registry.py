@@ -146,6 +146,7 @@ class Task:
                 await LedgerPull(
                     session=self.session, tally=self.tally, endpoint=self.endpoint, account=flow.account, since=since
                 ).run()
+                self.session.brought.add(self.endpoint)
             case ById() | SymbolWindows(), AccountFlow() as flow:
                 await Trading(self.session, self.tally, self.endpoint.market, flow, self.budget).pull(
                     self.endpoint.feeds

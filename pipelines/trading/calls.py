@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from connectors.binance.endpoints import futures_account, futures_trading, spot, wallets
+from connectors.binance.endpoints import futures_account, futures_trading, margin, margin_trading, spot, wallets
 from connectors.binance.endpoints.model import Endpoint
 
 
@@ -20,9 +21,14 @@ class TradingCalls:
     allocations: Endpoint | None = None
     prevented_matches: Endpoint | None = None
     wallet: Endpoint | None = None  # tells whether the account has to do with the market; None: each account has
+    listed_in: str | None = None  # another market, whose list says which assets a symbol is made of
+    open_by_symbol: bool = False  # what is open is asked for symbol by symbol
+    quiet: timedelta | None = None  # for so long no orders are asked for of which ledgers tell nothing new
+    named_only: bool = False  # nothing is asked about a symbol that no ledger names: there may be no account for it
     named_by: tuple[Endpoint, ...] = ()  # ledgers that name whatever is traded; without one, symbols are probed
 
 
+_A_DAY = timedelta(days=1)
 _OF_MARKET = {
     "spot": TradingCalls(
         order=spot.ORDER,
@@ -32,6 +38,29 @@ _OF_MARKET = {
         order_lists=spot.ALL_ORDER_LISTS,
         allocations=spot.MY_ALLOCATIONS,
         prevented_matches=spot.MY_PREVENTED_MATCHES,
+    ),
+    "margin": TradingCalls(
+        order=margin_trading.ORDER,
+        open_orders=margin_trading.OPEN_ORDERS,
+        orders=margin_trading.ALL_ORDERS,
+        fills=margin_trading.MY_TRADES,
+        wallet=wallets.MARGIN,
+        listed_in="spot",
+        open_by_symbol=True,
+        quiet=_A_DAY,
+        named_by=(margin.FLOWS,),
+    ),
+    "isolated_margin": TradingCalls(
+        order=margin_trading.ISOLATED_ORDER,
+        open_orders=margin_trading.ISOLATED_OPEN_ORDERS,
+        orders=margin_trading.ISOLATED_ALL_ORDERS,
+        fills=margin_trading.ISOLATED_MY_TRADES,
+        wallet=wallets.ISOLATED_MARGIN,
+        listed_in="spot",
+        named_only=True,
+        open_by_symbol=True,
+        quiet=_A_DAY,
+        named_by=(margin.FLOWS,),
     ),
     "usdm": TradingCalls(
         order=futures_trading.USDM_ORDER,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -63,21 +63,35 @@ def known_symbols(lake: Lake, account: str, market: str) -> set[str]:
     """The symbols that the account is known to have traded: by an order, a list of orders, a fill, or a ledger."""
     lists = Series.of(ORDER_LISTS, account=account, market=market)
     listed = lake.table(ORDER_LISTS).scan(["symbol"], within([lists]))
-    named = (_named(lake, endpoint, account, market) for endpoint in calls_of(market).named_by)
-    return traded_symbols(lake, account, market).union(column(listed, "symbol"), *named)
+    return traded_symbols(lake, account, market).union(column(listed, "symbol"), last_named(lake, account, market))
 
 
-def _named(lake: Lake, endpoint: Endpoint, account: str, market: str) -> set[str]:
-    """The symbols that a ledger names as far back as its rows are returned: of older ones no trade is, either."""
+def last_named(lake: Lake, account: str, market: str) -> dict[str, int]:
+    """The symbols that ledgers name, and when each of them was named last."""
+    found = dict[str, int]()
+    for endpoint in calls_of(market).named_by:
+        for symbol, instant in _named(lake, endpoint, account, market):
+            found[symbol] = max(instant, found.get(symbol, 0))
+    return found
+
+
+def _named(lake: Lake, endpoint: Endpoint, account: str, market: str) -> Iterator[tuple[str, int]]:
+    """What a ledger names, as far back as its rows are returned: of what is older no trade is returned, either."""
     ledger, kept = lake.table(endpoint.feeds), endpoint.walked(Windows).kept
-    series = [
-        one for one, _ in ledger.series() if (one["account"], one.values.get("market", market)) == (account, market)
-    ]
-    reached = max((bounds.get("until", 0) for _, bounds in ledger.series()), default=0)
-    if not series:
-        return set()
-    since = reached - length_us(kept) if kept is not None else None
-    return {symbol for symbol in column(ledger.scan(["symbol"], within(series, since)), "symbol") if symbol}
+    stands = {one: stand for one, stand in ledger.series() if one["account"] == account and _is_of(one, market)}
+    if not stands:
+        return
+    reached = max(stand.get("until", 0) for stand in stands.values())
+    clock = str(endpoint.feeds.clock)
+    rows = ledger.scan(["symbol", clock], within(stands, reached - length_us(kept) if kept is not None else None))
+    for row in with_instants(rows.filter(pc.is_valid(rows["symbol"]))):
+        yield row["symbol"], row[clock]
+
+
+def _is_of(series: Series, market: str) -> bool:
+    """Whether a series of a ledger, by its market or its wallet, is of a market."""
+    place = series.values.get("market") or series.values.get("wallet", market)
+    return place.partition(":")[0] == market
 
 
 def traded_symbols(lake: Lake, account: str, market: str) -> set[str]:

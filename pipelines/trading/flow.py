@@ -46,12 +46,22 @@ class Trading:
         work, wallet = self.orders if dataset is ORDERS else self.fills, calls_of(self.market).wallet
         if wallet is None:
             await work()
-        else:
-            await unless_absent(self.session, fixed_series(wallet, {"account": self.flow.account}), wallet, work)
+            return
+
+        async def where_there_is_one() -> None:
+            if dataset is ORDERS:
+                await self.session.client.body(wallet)  # raises what says that there is none
+            await work()
+
+        await unless_absent(
+            self.session, fixed_series(wallet, {"account": self.flow.account}), wallet, where_there_is_one
+        )
 
     async def orders(self) -> None:
         """Bring orders and lists of orders up to date."""
         self.session.resets.pop(self.market, None)
+        if listed_in := calls_of(self.market).listed_in:
+            await listing.listing(self.session, listed_in)
         with self._seeing_a_reset():
             await self._order_pull(self._named, self.tally).run()
         self.tally.failures += [*self._refused, *await self._unknown(ORDERS)]

@@ -16,16 +16,18 @@ from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Failure, Tally
 from pipelines.pull.ledger import LedgerPull
 from pipelines.pull.waves import WAVE
-from pipelines.store.id_cursor import Landed, Page
+from pipelines.store.id_cursor import OVERLAP_US, Landed, Page
 from pipelines.store.lookup import LAG_US, lacks_rows
 from pipelines.store.rows import with_instants
 from pipelines.store.versions import Row, Seen, add_versions, by_series, refuse_others
 from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.cursors import (
     OpenOrder,
+    Stands,
     back_again,
     is_traded,
     known_symbols,
+    last_named,
     note_unsettled,
     open_orders,
     raise_open_since,
@@ -34,6 +36,7 @@ from pipelines.trading.retention import Retention
 from schemas.datasets.orders import ORDER_LISTS, ORDERS
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
+from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 NO_SUCH_ORDER = -2013  # said of an order never heard of; of one that was dropped, -2026
@@ -53,15 +56,16 @@ class OrderPull(AccountPull):
         """
         stands = await self.stands(ORDERS)
         held = {symbol for symbol, stand in stands.items() if is_traded(stand)}
-        wanted = {symbol for symbol in held if self._wants(symbol)}
-        if held and not wanted:
+        wanted = {symbol for symbol in held if self._wants(symbol)} - await self._quiet(stands)
+        if held and not wanted and not self.calls.quiet:
             await self._compare(max(held, key=lambda one: (stands[one].get("changed_at", 0), one)))
         await self.walk(wanted)
         await self._settle()
         await self._lists()
         await self._bring_names()
-        known = await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)
-        await self.walk((known if self.symbols is None else set(self.symbols)) - wanted)
+        chosen = await self._known() if self.symbols is None else set(self.symbols)
+        chosen &= await self._known() if self.calls.named_only else chosen
+        await self.walk(chosen - wanted - await self._quiet(await self.stands(ORDERS)))
         await self._note_dropped()
 
     async def walk(self, symbols: Iterable[str]) -> None:
@@ -72,9 +76,23 @@ class OrderPull(AccountPull):
         since = self.session.client.now_us() - ASK_AGAIN_US
         known = [one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since]
         walk = self.walk_of(self.calls.orders, self._store_orders, memos=back_again(stands))
+        if self.calls.quiet is not None:
+            walk.at_end = lambda _: {"walked_at": self.session.client.now_us()}
         await walk.run(known)
         gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
         await self.add_orders(gone)
+
+    async def _known(self) -> set[str]:
+        return await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)
+
+    async def _quiet(self, stands: Stands) -> set[str]:
+        """The symbols that were walked lately, and of which no ledger has told since: to ask for them again is dear."""
+        if self.calls.quiet is None or self.session.again:
+            return set()
+        named = await asyncio.to_thread(last_named, self.session.lake, self.account, self.market)
+        since = self.session.client.now_us() - length_us(self.calls.quiet)
+        walked = {symbol: stand.get("walked_at", 0) for symbol, stand in stands.items()}
+        return {one for one, at in walked.items() if at > max(since, named.get(one, 0) + OVERLAP_US)}
 
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
@@ -90,12 +108,16 @@ class OrderPull(AccountPull):
 
     async def _bring_names(self) -> None:
         """Bring the ledgers up to date that name whatever is traded, where that is wanted."""
-        for endpoint in self.calls.named_by if self.symbols is None else ():
+        needed = self.symbols is None or self.calls.quiet is not None
+        for endpoint in self.calls.named_by if needed else ():
+            if endpoint in self.session.brought:
+                continue
             tally = Tally(self.session.progress)
             await LedgerPull(
                 session=self.session, tally=tally, endpoint=endpoint, account=self.account, since=self.since
             ).run()
             self.tally.failures += tally.failures
+            self.session.brought.add(endpoint)
 
     async def _note_dropped(self) -> None:
         if not isinstance(self.calls.orders.walk, ById):
@@ -130,7 +152,6 @@ class OrderPull(AccountPull):
 
     async def _settle_open(self, unsettled: set[OpenOrder]) -> None:
         """Take out what the exchange shows as open."""
-        self.session.progress.expect(requests=1, rows=0)
         shown = self._wanted(await self._shown())
         await self.add_orders([Seen(series=series, rows=rows) for series, rows in shown.items()])
         still = {(series, row["order_id"]) for series, rows in shown.items() for row in rows}
@@ -151,11 +172,18 @@ class OrderPull(AccountPull):
             await asyncio.to_thread(raise_open_since, self.session.lake, self.account, self.market)
 
     async def _shown(self) -> Sequence[Row]:
-        known = self.order_constants({"account": self.account, "market": self.market})
-        rows, refused = await self.session.client.readable_rows(self.calls.open_orders, known)
-        self.tally.failures += [Failure(f"{self.account}/{self.market}, order_id {one.id}", one.why) for one in refused]
-        self.session.progress.advance(requests=1)
-        return with_instants(rows)
+        """What is open: of all symbols at once, or one by one of those that are known."""
+        symbols = sorted(await self._known()) if self.calls.open_by_symbol else [None]
+        self.session.progress.expect(requests=len(symbols), rows=0)
+        found = list[Row]()
+        for symbol in symbols:
+            known = self.order_constants({"account": self.account, "market": self.market})
+            rows, refused = await self.session.client.readable_rows(self.calls.open_orders, known, symbol=symbol)
+            where = f"{self.account}/{self.market}, order_id"
+            self.tally.failures += [Failure(f"{where} {one.id}", one.why) for one in refused]
+            self.session.progress.advance(requests=1)
+            found += with_instants(rows)
+        return found
 
     def _wanted(self, rows: Iterable[Row]) -> dict[Series, list[Row]]:
         return by_series(ORDERS, (row for row in rows if self._wants(row["symbol"])))

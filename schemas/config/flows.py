@@ -286,7 +286,7 @@ class AccountFlow(_Flow):
     )
     wallets: _Wallets = Field(
         ("spot",),
-        description="whose balances, and of spot, usdm and coinm whose orders and fills: all, or some of spot, "
+        description="whose balances, and of spot, margin, usdm and coinm whose orders and fills: all, or some of spot, "
         "funding, earn (both kinds), margin (cross and isolated, with their debts), usdm, coinm; what the account or "
         "the key does not have is no failure",
         json_schema_extra={"default": ["spot"]},
@@ -335,9 +335,9 @@ class AccountFlow(_Flow):
     def _where_it_trades(self) -> AccountFlow:
         if self.symbols is not None and not self.trading_markets:
             raise wrong(f"orders and fills are of {', '.join(TRADING)}; add one of these.", "wallets")
-        if isinstance(self.symbols, tuple) and len(self.trading_markets) > 1:
-            markets = ", ".join(self.trading_markets)
-            raise wrong(f"a list of names is of one market, these wallets of {markets}; write traded.", "symbols")
+        words = [word for word in self.chosen_wallets if word in TRADING]
+        if isinstance(self.symbols, tuple) and len(words) > 1:
+            raise wrong(f"a list of names is of one of {', '.join(words)}; write traded, or one wallet.", "symbols")
         return self
 
     @property
@@ -348,7 +348,7 @@ class AccountFlow(_Flow):
     @property
     def trading_markets(self) -> tuple[str, ...]:
         """The markets whose orders and fills are meant."""
-        return tuple(market for market in TRADING if market in self.chosen_wallets)
+        return tuple(market for word in self.chosen_wallets for market in TRADING.get(word, ()))
 
     @property
     def valuation(self) -> MarketFlow | None:

@@ -33,6 +33,7 @@ _GONE_AT = free("gone_at", "when the exchange was last seen not to know the symb
 
 # From when it was placed, however late it was canceled.
 _BY_FUTURES = Kept(undone=timedelta(days=3), from_start=True, done=timedelta(days=90))
+_BY_MARGIN = Kept(undone=timedelta(days=3), from_start=True)  # nowhere is it said: no absence may be held against it
 ORDER_LIFE = Lifecycle(
     stamp="update_time",
     status="status",
@@ -43,6 +44,8 @@ ORDER_LIFE = Lifecycle(
     done="executed_qty",
     kept={
         "spot": Kept(undone=timedelta(days=90)),
+        "margin": _BY_MARGIN,
+        "isolated_margin": _BY_MARGIN,
         "usdm": _BY_FUTURES,
         "coinm": _BY_FUTURES,
     },
@@ -114,6 +117,7 @@ ORDERS = Dataset(
         free("open_since", "when the oldest order that may be open was placed; 1970 when none may be"),
         _GONE_AT,
         free("retained_at", "when the stored orders were last compared with those the exchange still returns"),
+        rising("walked_at", "when they were last asked for, where that is done only when there is news"),
         free("unsettled_id", "first id that the last run could not settle; 0 when it settled all", ID),
         free("unsettled_until_id", "first id after those it could not settle; 0 when it settled all", ID),
     ),

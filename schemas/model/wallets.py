@@ -13,5 +13,5 @@ WALLETS = {
 }
 """The words of flows.yaml, and the wallets that each means; `*` stands for any pair."""
 
-TRADING = ("spot", "usdm", "coinm")
-"""Those of the words that are markets too, whose orders and fills are pulled."""
+TRADING = {"spot": ("spot",), "margin": ("margin", "isolated_margin"), "usdm": ("usdm",), "coinm": ("coinm",)}
+"""Of those words, the markets whose orders and fills are meant."""

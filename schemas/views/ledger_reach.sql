@@ -46,7 +46,7 @@ FROM moving
 LEFT JOIN done
     ON done.account = moving.account
     AND done.dataset = pulled_with
-    AND (done.market IS NULL OR done.market = replace(wallet, 'isolated_', ''))
+    AND (done.market IS NULL OR done.market = wallet)
 LEFT JOIN walked
     ON walked.account = moving.account
     AND walked.dataset = moving.dataset

@@ -213,6 +213,7 @@ class Endpoint:
         None  # how the dataset is pulled from here; None: single questions
     )
     market: str = "spot"  # where its rows belong
+    fixed: Mapping[str, str] = field(default_factory=dict)  # parameters that every call sends
     constants: Mapping[str, str] = field(default_factory=dict)  # columns that follow from the path
     tells_limits: bool = False
     dataset: Dataset | None = None

@@ -179,8 +179,8 @@ async def test_a_first_run_takes_what_its_plan_says(futures: TradeDesk) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"wallets": ["funding"]}, "orders and fills are of spot, usdm, coinm; add one of these."),
-        ({"symbols": ["BTCUSDT"]}, "a list of names is of one market, these wallets of usdm, coinm; write traded."),
+        ({"wallets": ["funding"]}, "orders and fills are of spot, margin, usdm, coinm; add one of these."),
+        ({"symbols": ["BTCUSDT"]}, "a list of names is of one of usdm, coinm; write traded, or one wallet."),
     ],
 )
 def test_a_flow_says_in_which_market_it_trades(futures: TradeDesk, more: dict[str, Any], told: str) -> None:
