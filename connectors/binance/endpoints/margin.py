@@ -62,7 +62,7 @@ LIQUIDATIONS = ledger(
 SMALL_LIABILITIES = ledger(
     "margin/exchange-small-liability-history",
     margin.SMALL_LIABILITIES,
-    Windows(days=30, limit="size", fixed={"current": "1"}),
+    Windows(days=30, limit="size", page="current", fixed={"current": "1"}),
     by_uid=True,
     weight=100,
     **_paged,

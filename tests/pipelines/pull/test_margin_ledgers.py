@@ -137,7 +137,7 @@ async def test_a_transfer_in_seconds_keeps_its_time(trade_desk: TradeDesk):
 
 
 async def test_the_rarer_lists_of_margin_are_stored(trade_desk: TradeDesk):
-    """Liquidations and small debts are stored, and equal ones of an instant are as many."""
+    """Liquidations and small debts are stored, and equal ones of an instant are as many, on one page or two."""
     order = {
         "avgPrice": "0.00388359", "executedQty": "31.39", "orderId": 180015097, "price": "0.0038811", "qty": "31.39",
         "side": "SELL", "symbol": "BNBBTC", "timeInForce": "GTC", "isIsolated": False,
@@ -147,8 +147,8 @@ async def test_the_rarer_lists_of_margin_are_stored(trade_desk: TradeDesk):
         "asset": "ETH", "amount": "0.00083434", "targetAsset": "BUSD", "targetAmount": "1.37576819",
         "bizType": "EXCHANGE_SMALL_LIABILITY", "timestamp": trade_desk.exchange.now_ms - DAY_MS,
     }  # fmt: skip
-    for _ in range(2):
+    for _ in range(102):
         add(trade_desk, "exchange-small-liability-history", "timestamp", 1, small)
     flow(trade_desk, "margin_liquidations", "small_liabilities")
-    assert (await pulled(trade_desk), await pulled(trade_desk)) == (3, 0)
-    assert [row["ordinal"] for row in trade_desk.rows("small_liabilities")] == [1, 2]
+    assert (await pulled(trade_desk), await pulled(trade_desk)) == (103, 0)
+    assert [row["ordinal"] for row in trade_desk.rows("small_liabilities")] == list(range(1, 103))
