@@ -76,3 +76,21 @@ LOAN_LIQUIDATIONS = ledger(
     counted=True,
     states=(States("status", ("Liquidated",), ("Liquidating",)),),
 )
+
+VIP_LOAN_REPAYMENTS = ledger(
+    "vip_loan_repayments",
+    "What was paid back of loans that only VIP accounts have; no list tells of the loans themselves.",
+    Column("order_id", TEXT, "the loan"),
+    _LOAN,
+    Column("repay_amount", FINE, "paid back"),
+    Column("collateral_coin", TEXT, "given as security, such as BNB,BTC,ETH"),
+    Column("loan_date", TIME, "when the loan was taken", null="where the exchange does not say"),
+    Column("repay_time", TIME, "when it was paid"),
+    Column("repay_status", TEXT, "Repaid, Repaying or Failed"),
+    key=("order_id", "repay_time"),
+    time="repay_time",
+    settles=_MONTH,
+    counted=True,
+    states=(States("repay_status", ("Repaid",), ("Repaying", "Failed")),),
+    by_name=True,
+)

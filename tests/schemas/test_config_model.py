@@ -315,7 +315,7 @@ def test_groups_are_the_datasets_they_name(tmp_path):
     text = HMAC.replace("[balances]", "[balances, deposits, GROUP]\n    symbols: traded")
     every = load(written(tmp_path, text.replace("GROUP", "all")), now=NOW).flows["b"]
     assert isinstance(every, AccountFlow)
-    assert {*ACCOUNT_DATASETS} - {*every.datasets} == {"sub_transfers"}, "which has to be named"
+    assert {*ACCOUNT_DATASETS} - {*every.datasets} == {"sub_transfers", "vip_loan_repayments"}, "those are named"
     assert len(every.datasets) == len({*every.datasets})
     assert every.chosen_wallets == ("spot",)
     trading = load(written(tmp_path, text.replace("GROUP", "trading")), now=NOW).flows["b"]

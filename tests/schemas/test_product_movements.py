@@ -232,6 +232,10 @@ ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
         [("coinm", "BNB", "-0.01", "transfer_out")],
     ),
     "transfer that failed": ("sub_transfers", {"side": "sub_in", "status": "FAILURE", "qty": "1"}, []),
+    "VIP loan that was repaid": (
+        "vip_loan_repayments", {"repay_status": "Repaid", "loan_coin": "BUSD", "repay_amount": "100"},
+        [("loan_debt", "BUSD", "100", "repay"), ("spot", "BUSD", "-100", "repay")],
+    ),
 }  # fmt: skip
 
 

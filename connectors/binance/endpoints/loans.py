@@ -1,4 +1,4 @@
-"""Flexible loans. Of the others, which the exchange has ended, statements alone tell."""
+"""Flexible and VIP loans. Of the others, which the exchange has ended, statements alone tell."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from schemas.datasets import loans
 from schemas.model.dataset import Dataset
 
 
-def _history(name: str, dataset: Dataset) -> Endpoint:
+def _history(name: str, dataset: Dataset, version: str = "v2") -> Endpoint:
     return ledger(
-        f"loan/flexible/{name}/history",
+        f"loan/{name}/history",
         dataset,
         Windows(days=90, page="current"),
-        version="v2",
+        version=version,
         weight=400,
         page_limit=100,
         rows_at="rows",
@@ -21,7 +21,8 @@ def _history(name: str, dataset: Dataset) -> Endpoint:
     )
 
 
-BORROWS = _history("borrow", loans.LOAN_BORROWS)
-REPAYMENTS = _history("repay", loans.LOAN_REPAYMENTS)
-ADJUSTMENTS = _history("ltv/adjustment", loans.LOAN_ADJUSTMENTS)
-LIQUIDATIONS = _history("liquidation", loans.LOAN_LIQUIDATIONS)
+BORROWS = _history("flexible/borrow", loans.LOAN_BORROWS)
+REPAYMENTS = _history("flexible/repay", loans.LOAN_REPAYMENTS)
+ADJUSTMENTS = _history("flexible/ltv/adjustment", loans.LOAN_ADJUSTMENTS)
+LIQUIDATIONS = _history("flexible/liquidation", loans.LOAN_LIQUIDATIONS)
+VIP_REPAYMENTS = _history("vip/repay", loans.VIP_LOAN_REPAYMENTS, "v1")

@@ -65,13 +65,21 @@ _ON_CHAIN: dict[str, dict[str, Any]] = {
         "positionId": "123123", "time": _MINUTE_MS, "asset": "BNB", "lockPeriod": "30", "amount": "21312.23223",
     },
 }  # fmt: skip
-SAMPLES = {
-    f"/sapi/v1/{token}/history/{name}": {"rows": [row], "total": 1}
-    for token in ("bfusd", "rwusd")
-    for name, row in _TOKENS.items()
-} | {
-    f"/sapi/v1/onchain-yields/locked/history/{name}": {"rows": [row], "total": 1} for name, row in _ON_CHAIN.items()
-}  # of the documentation, where the official clients have none
+_VIP_REPAYMENT = {
+    "loanCoin": "BUSD", "repayAmount": "10000", "collateralCoin": "BNB,BTC,ETH", "repayStatus": "Repaid",
+    "loanDate": "1676851200000", "repayTime": str(_MINUTE_MS), "orderId": "756783308056935434",
+}  # fmt: skip
+SAMPLES = (
+    {
+        "/sapi/v1/loan/vip/repay/history": {"rows": [_VIP_REPAYMENT], "total": 1},
+    }
+    | {
+        f"/sapi/v1/{token}/history/{name}": {"rows": [row], "total": 1}
+        for token in ("bfusd", "rwusd")
+        for name, row in _TOKENS.items()
+    }
+    | {f"/sapi/v1/onchain-yields/locked/history/{name}": {"rows": [row], "total": 1} for name, row in _ON_CHAIN.items()}
+)  # of the documentation, where the official clients have none
 
 
 def known(endpoint: Endpoint) -> dict[str, Any]:
