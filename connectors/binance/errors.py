@@ -20,6 +20,7 @@ MINUTE_MS = 60_000
 _SHORTEST_BAN_MS = 2 * MINUTE_MS
 _FIREWALL_MS = 5 * MINUTE_MS  # the exchange speaks of minutes, and names none
 _LARGEST_CODE = 10**9
+_SUCCESS = (0, 200)
 _LONGEST_BAN_MS = 3 * 24 * 60 * MINUTE_MS
 
 
@@ -118,6 +119,7 @@ _RETRY = Advice(Transient, way_out="It may be in maintenance; run again later.")
 _EMPTY = Advice(Transient, "an answer without content", _RETRY.way_out)
 _SLOW_DOWN = Advice(Throttled, way_out="Other programs on this address share the limit.")
 _BAN = Advice(Banned, "this address is banned for a while", "Wait; asking again makes a ban longer.")
+_REFUSED = Advice(BinanceError, way_out="Run again later.")  # of single products: their codes are positive
 _SPLIT = Advice(WindowTooWide)
 _FACT = Advice(Fact)
 _CLOCK = Advice(ClockSkew, "the timestamp is outside the exchange's window", "Check this machine's clock.")
@@ -208,10 +210,10 @@ def error_from(
 
 
 def is_error(told_code: object) -> bool:
-    """Whether an answer under status 200 is an error after all: those carry a negative code, or a text other than 0."""
+    """Whether an answer under status 200 is an error after all: it has a code, and one that means no success."""
     if isinstance(told_code, str):
         return told_code.strip("0") != ""
-    return isinstance(told_code, int) and told_code < 0
+    return isinstance(told_code, int) and told_code not in _SUCCESS
 
 
 def _number(told_code: object) -> int | None:
@@ -242,7 +244,7 @@ def _advice(status: int, code: int | None, text: str) -> Advice:
     if 300 <= status < 400:  # noqa: PLR2004 - HTTP
         return _REDIRECTED
     if code is not None:
-        return _RETRY if status >= 500 else _BUG  # noqa: PLR2004 - HTTP
+        return _RETRY if status >= 500 else _REFUSED if code > 0 else _BUG  # noqa: PLR2004 - HTTP
     return _STRANGE if 400 <= status < 500 else _RETRY  # noqa: PLR2004 - HTTP
 
 

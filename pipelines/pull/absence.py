@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.errors import Denied, NotThere
@@ -16,29 +17,64 @@ from schemas.model.series import Series
 _FORBIDDEN = {-1002, -2015}  # of this call alone, where the key is still accepted
 _NO_ADDRESS = 0
 _LATER = "It is asked for again once a day, or with `run --again`."
+_SHOWN = 3  # series by name
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """The exchange's word that there is nothing: by which code, why, and whether of all that a call reads."""
+
+    code: int
+    why: str
+    of_call: bool = False
+
+    @classmethod
+    async def told(cls, session: Session, answer: Exception) -> Absence | None:
+        """What an answer says of absence, if that is what it says: of a refused call, once the key itself is not."""
+        match answer:
+            case NotThere():
+                return cls(-(answer.code or 0), f"{answer.what} {_LATER}")
+            case Denied() if answer.code in _FORBIDDEN and (watch := session.client.key_watch) is not None:
+                await watch.look_again()
+                return cls(-(answer.code or 0), f"{answer.what} {_LATER}", of_call=True)
+        return None
+
+    async def note(self, session: Session, table: Table, series: Collection[Series]) -> None:
+        """Remember it of these series, and have a person told what is news."""
+        bounds, now = await asyncio.to_thread(table.bounds), session.client.now_us()
+        known = [one for one in series if absent_since(one, bounds) and one.bound("absent_code", bounds) == self.code]
+        if len(known) < len(series):
+            session.note(f"{table.dataset.name} of {_names(series)}: not there. {self.why}")
+        if len(known) < len(series) or self.code != _NO_ADDRESS:
+            new = {"absent_at": now, "absent_code": self.code}
+            await asyncio.to_thread(note, table, [Move.of(one, new, bounds) for one in series])
+
+
+async def without_address(session: Session, endpoint: Endpoint, series: Collection[Series]) -> bool:
+    """Whether flows.yaml gives no address for a call, which then is noted of what it reads."""
+    if endpoint.family in session.client.site.urls:
+        return False
+    absence = Absence(_NO_ADDRESS, f"flows.yaml gives no address for {endpoint.family} calls.")
+    await absence.note(session, session.lake.table(endpoint.feeds), series)
+    return True
 
 
 async def unless_absent(
-    session: Session, series: Sequence[Series], endpoint: Endpoint, pull: Callable[[], Awaitable[None]]
+    session: Session, series: Collection[Series], endpoint: Endpoint, pull: Callable[[], Awaitable[None]]
 ) -> None:
-    """Pull these series, unless there is nothing to pull; that is no failure."""
+    """Pull these series at once, unless there is nothing to pull; that is no failure."""
     table = session.lake.table(endpoint.feeds)
-    if endpoint.family not in session.client.site.urls:
-        await _note(session, table, series, _NO_ADDRESS, f"flows.yaml gives no address for {endpoint.family} calls.")
+    if await without_address(session, endpoint, series):
         return
     bounds = await asyncio.to_thread(table.bounds)
     if not session.again and not due(series, bounds, session.client.now_us()):
         return
     try:
         await pull()
-    except NotThere as answer:
-        await _note(session, table, series, -(answer.code or 0), f"{answer.what} {_LATER}")
-    except Denied as answer:
-        watch = session.client.key_watch
-        if answer.code not in _FORBIDDEN or watch is None:
+    except (NotThere, Denied) as answer:
+        if (absence := await Absence.told(session, answer)) is None:
             raise
-        await watch.look_again()  # else it is the key itself that is refused
-        await _note(session, table, series, -answer.code, f"{answer.what} {_LATER}")
+        await absence.note(session, table, series)
 
 
 def due(series: Iterable[Series], bounds: Mapping[str, int], now: int) -> bool:
@@ -56,11 +92,7 @@ def absent_since(series: Series, bounds: Mapping[str, int]) -> int | None:
     return said if said is not None and said > seen else None
 
 
-async def _note(session: Session, table: Table, series: Sequence[Series], code: int, why: str) -> None:
-    bounds, now = await asyncio.to_thread(table.bounds), session.client.now_us()
-    known = [one for one in series if absent_since(one, bounds) and one.bound("absent_code", bounds) == code]
-    if len(known) < len(series):
-        session.note(f"{', '.join(one.name for one in series)}: not there. {why}")
-    if len(known) < len(series) or code != _NO_ADDRESS:
-        new = {"absent_at": now, "absent_code": code}
-        await asyncio.to_thread(note, table, [Move.of(one, new, bounds) for one in series])
+def _names(series: Collection[Series]) -> str:
+    more = len(series) - _SHOWN
+    names = ", ".join(one.name for one in [*series][:_SHOWN])
+    return f"{names} and {more} more" if more > 0 else names

@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Windows
+from connectors.binance.errors import BinanceError, Denied, NotThere
 from connectors.binance.paging import Apart, Stuck, all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
+from pipelines.pull.absence import Absence, due, without_address
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_series import Questions, questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
@@ -41,12 +43,18 @@ class LedgerPull:
     account: str
     since: int | None = None
     questions: Questions = field(default_factory=dict)
+    _refused: Absence | None = None
+    _telling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
         """Bring every series up to now, and back to where its history is wanted from."""
         table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
         self.questions = await asyncio.to_thread(questions_of, self.session.lake, self.endpoint, self.account)
-        windows = windows_of(self.endpoint, self.questions, await asyncio.to_thread(table.bounds), self.since, now)
+        if await without_address(self.session, self.endpoint, self.questions):
+            return
+        bounds = await asyncio.to_thread(table.bounds)
+        asked = [one for one in self.questions if self.session.again or due([one], bounds, now)]
+        windows = windows_of(self.endpoint, asked, bounds, self.since, now)
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
@@ -63,14 +71,22 @@ class LedgerPull:
                     while (asked := waiting.popleft()) is not window:
                         failed.add(asked.series)  # a stop left it out: what follows would leave a hole before it
                     match answer:
+                        case Absence() if window.series not in failed:
+                            failed |= await self._note(answer, window.series)
                         case Problem():
                             self.tally.fail("/".join(window.series.key), answer)
                             failed.add(window.series)
-                        case _ if window.series not in failed:
+                        case Answered() if window.series not in failed:
                             answers.append(answer)
         finally:
             await asyncio.to_thread(self._store, answers)
         return failed
+
+    async def _note(self, absence: Absence, series: Series) -> set[Series]:
+        """Note what there is nothing of, which is no failure."""
+        gone = {*self.questions} if absence.of_call else {series}
+        await absence.note(self.session, self.session.lake.table(self.endpoint.feeds), sorted(gone))
+        return gone
 
     def _store(self, answers: Sequence[Answered]) -> None:
         lake, now = self.session.lake, self.session.client.now_us()
@@ -84,14 +100,28 @@ class LedgerPull:
         evidence = {"endpoint": self.endpoint.name, "kept_days": kept.days if kept else None}
         return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=evidence, first_seen=now, confirmed_at=now)
 
-    async def _fetch(self, window: LedgerWindow) -> Answered:
+    async def _fetch(self, window: LedgerWindow) -> Answered | Absence:
         if not window.asks:
             return Answered(window, ())
-        pages = await self._pages(window)
+        try:
+            pages = await self._pages(window)
+        except (NotThere, Denied) as answer:
+            return await self._told(answer)
         rows = [row for page in pages for row in with_instants(page)]
         if not self.endpoint.feeds.counted:
             self._refuse_contradictions(rows)
         return Answered(window, rows)
+
+    async def _told(self, answer: BinanceError) -> Absence:
+        """What an answer says of absence, or the answer raised; a refused call is made out once for all windows."""
+        async with self._telling:
+            if self._refused is not None:
+                return self._refused
+            absence = await Absence.told(self.session, answer)
+            if absence is None:
+                raise answer
+            self._refused = absence if absence.of_call else None
+            return absence
 
     async def _pages(self, window: LedgerWindow) -> list[pa.Table]:
         walk, dataset = self.endpoint.walked(Windows), self.endpoint.feeds

@@ -63,7 +63,8 @@ def _windows(
     if since is None or until is None:
         yield from _cut(walk, series, begin, end, reachable)
         return
-    yield from _cut(walk, series, _whole_s(max(since, until - settles_us)), end, reachable, attached=until)
+    if end - until >= length_us(walk.rests):
+        yield from _cut(walk, series, _whole_s(max(since, until - settles_us)), end, reachable, attached=until)
     if begin < since:
         yield from _cut(walk, series, begin, since, reachable, backward=True)
 

@@ -81,7 +81,7 @@ _MARKET_NEEDS = {name: _needed(DATASETS[name]) for name in MARKET_DATASETS}
 _GROUPED = tuple(name for name in ACCOUNT_DATASETS if not DATASETS[name].by_name)
 GROUPS = {
     "trading": _TRADED,
-    "movements": tuple(name for name in _GROUPED if DATASETS[name].settles is not None),
+    "movements": tuple(name for name in _GROUPED if DATASETS[name].movements),
     "all": _GROUPED,
 }
 """Names for many datasets of an account at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from schemas.datasets.account import ACCOUNT
-from schemas.model.cursor import TIME_COVERAGE
+from schemas.model.cursor import ABSENCE, TIME_COVERAGE
 from schemas.model.dataset import ORDINAL, Dataset, Kind, States
 from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
 
@@ -32,13 +32,14 @@ def ledger(
     told_by: str | None = None,
     names_pairs: tuple[str, ...] = (),
     by_name: bool = False,
+    movements: bool = True,
 ) -> Dataset:
     """A list of an account's movements: `key` names one of them, and after `settles` it no longer changes.
 
     `of` names the columns that are asked for one value at a time, or from one endpoint each; each value is a series of
     its own. `states` says which words mean that a movement took place; `schemas/ledger` has the movements. Where the
     exchange gives no id, rows are `counted`: by the key, which has their time, and their place among those that agree
-    in it. No group of datasets has one that a flow has to ask for `by_name`.
+    in it. No group of datasets has one that a flow has to ask for `by_name`, and `movements` no list of states.
     """
     series = ("account", *of)
     ordinal = (Column(ORDINAL, ID, "1, 2, 3, ... among rows that agree in the rest of the key"),) if counted else ()
@@ -50,7 +51,7 @@ def ledger(
         kind=Kind.VERSIONS,
         series=series,
         cursor=time,
-        cursor_fields=TIME_COVERAGE,
+        cursor_fields=(*TIME_COVERAGE, *ABSENCE),
         clock=time,
         partition=("account", "month"),
         settles=settles,
@@ -58,6 +59,7 @@ def ledger(
         told_by=told_by,
         names_pairs=names_pairs,
         by_name=by_name,
+        movements=movements,
     )
 
 

@@ -114,6 +114,7 @@ class Dataset:
     valued_by: str | None = None  # the dataset of the spot market that says what they are worth
     settles: timedelta | None = None  # an older row no longer changes, nor does a new one appear behind it
     states: tuple[States, ...] = ()  # of movements: what says whether one took place
+    movements: bool = False  # each row tells of a movement of money
     lasting: bool = False  # an answer that covers a row has it, however old it is
     role: Role | None = None
     by_name: bool = False  # most accounts have none of it: no group of datasets has it

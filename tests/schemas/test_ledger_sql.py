@@ -17,7 +17,7 @@ from schemas.derived.docs import datasets_md
 from schemas.derived.queries import movements
 from schemas.model.dataset import Dataset, Kind
 
-LEDGERS = [dataset for dataset in DATASETS.values() if dataset.settles is not None and dataset.kind is Kind.VERSIONS]
+LEDGERS = [dataset for dataset in DATASETS.values() if dataset.movements and dataset.kind is Kind.VERSIONS]
 KINDS = {
     "trade",
     "fee",

@@ -16,6 +16,7 @@ from schemas.model.wallets import ISOLATED
 
 _EXACT = Context(prec=76, traps=[Inexact, InvalidOperation])
 _ZERO = Decimal(0)
+_DAILY = ("balances", "userAssets", "assets")  # of spot, margin, futures
 
 
 def funding(rows: Sequence[Printed]) -> Iterator[Mapping[str, Any]]:
@@ -60,6 +61,17 @@ def futures(rows: Sequence[Printed]) -> Iterator[Mapping[str, Any]]:
         held, available = _amount(row, "balance"), _amount(row, "availableBalance")
         free = min(max(available, _ZERO), held)
         yield {**row, "free": _text(free), "locked": _text(_EXACT.subtract(held, free))}
+
+
+def daily(rows: Sequence[Printed]) -> Iterator[Mapping[str, Any]]:
+    """One row for each asset of a day, with what is told of the whole account. The type comes lower-case."""
+    for row in rows:
+        data = msgspec.json.decode(_field(row, "data"), type=dict[str, msgspec.Raw])
+        name = next((one for one in _DAILY if one in data), _DAILY[0])
+        told = {**row, **{one: value for one, value in data.items() if one != name}, "type": _word(row, "type").upper()}
+        del told["data"]
+        for asset in msgspec.json.decode(_field(data, name), type=list[dict[str, msgspec.Raw]]):
+            yield {**told, **asset}
 
 
 def _debt(wallet: str, row: Printed) -> Mapping[str, Any]:

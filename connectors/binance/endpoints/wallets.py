@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from connectors.binance.endpoints import holdings
-from connectors.binance.endpoints.model import Endpoint, Pages, Security, Whole
+from connectors.binance.endpoints import holdings, sapi
+from connectors.binance.endpoints.model import Endpoint, FanOut, Pages, Security, Whole, Windows
 from connectors.binance.pools import FUTURES, Pool, sapi_by_ip
 from schemas.datasets.account import BALANCES
+from schemas.datasets.account_snapshots import ACCOUNT_SNAPSHOTS
 from schemas.model.wallets import WALLETS
+
+_TYPES = {name: name for name in ("SPOT", "MARGIN", "FUTURES")}
 
 
 def _held(path: str, pool: Pool | None = None, **row: Any) -> Endpoint:
@@ -21,6 +25,22 @@ def _held(path: str, pool: Pool | None = None, **row: Any) -> Endpoint:
         **{"family": "wallet", "walk": Whole(), **row},
     )
 
+
+DAILY = sapi.ledger(
+    "accountSnapshot",
+    ACCOUNT_SNAPSHOTS,
+    Windows(
+        days=29,
+        fan_out=(FanOut(param="type", column="type", values=_TYPES, returned=True),),
+        kept=timedelta(days=29),  # a month, says the exchange; what one window reaches, since each costs so much
+        rests=timedelta(days=1),
+        counted_by="update_time",
+    ),
+    weight=2400,
+    page_limit=30,
+    rows_at="snapshotVos",
+    reshape=holdings.daily,
+)
 
 FUNDING = _held(
     "/sapi/v1/asset/get-funding-asset",

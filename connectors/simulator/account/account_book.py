@@ -108,6 +108,15 @@ class Book:
         """Everything that orders moved or hold back."""
         return {*self.moved, *(asset for _, asset, _ in self._held.values())}
 
+    def moved_by(self, at_ms: int) -> dict[str, Decimal]:
+        """What executions and fees had moved by an instant, by asset."""
+        moved = defaultdict[str, Decimal](Decimal)
+        for shelf in (*self.fills.values(), *self.allocations.values()):
+            for execution in shelf:
+                if execution.at_ms <= at_ms:
+                    self._add(execution, moved)
+        return moved
+
     # Acting
 
     def place(self, symbol: str, side: str, qty: Amount, price: Amount = 0, **terms: Any) -> int:
@@ -342,11 +351,14 @@ class Book:
         self._follow(changed, "EXPIRED", "OCO_TRIGGER")
 
     def _settle(self, execution: Execution) -> None:
+        self._add(execution, self.moved)
+
+    def _add(self, execution: Execution, moved: defaultdict[str, Decimal]) -> None:
         listing = self._listing(execution.symbol, execution.at_ms)
         sign = 1 if execution.is_buyer else -1
-        self.moved[listing.base] += sign * execution.qty
-        self.moved[listing.quote] -= sign * execution.quote_qty
-        self.moved[execution.commission_asset] -= execution.commission
+        moved[listing.base] += sign * execution.qty
+        moved[listing.quote] -= sign * execution.quote_qty
+        moved[execution.commission_asset] -= execution.commission
 
     def _follow(self, order: Order, status: str, reason: str | None) -> None:
         """What a change of one order of a list means for the other, and for the list."""

@@ -14,6 +14,7 @@ from connectors.simulator.account.orders import ZERO
 from connectors.simulator.account.wallet_books import Holdings
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
+from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter, Refusal
 
@@ -138,6 +139,57 @@ def _futures(exchange: Exchange, call: Call, wallet: str) -> Iterator[dict[str, 
         }  # fmt: skip
 
 
+def _daily(_exchange: Exchange, call: Call) -> bytes:
+    """The ends of the days asked for, of the last month; `type` comes back lower-case."""
+    given, now_ms = call.given, call.now_ms
+    until_ms = int(given.get("endTime", now_ms))
+    since_ms = max(int(given.get("startTime", until_ms - 7 * DAY_MS)), now_ms - 30 * DAY_MS)
+    if until_ms - since_ms >= 30 * DAY_MS or not 7 <= given.get("limit", 7) <= 30:  # noqa: PLR2004 - as documented
+        raise Refusal(-1128, "Combination of optional parameters invalid.")
+    first_ms = -(-(since_ms + 1_000) // DAY_MS) * DAY_MS - 1_000
+    days = [day for day in range(first_ms, min(until_ms, now_ms) + 1, DAY_MS) if day >= since_ms]
+    kind = given["type"]
+    rows = [
+        {"data": _DAYS[kind](call, day), "type": kind.lower(), "updateTime": day}
+        for day in days[-given.get("limit", 7) :]
+    ]
+    return msgspec.json.encode({"code": 200, "msg": "", "snapshotVos": rows})
+
+
+def _spot_day(call: Call, at_ms: int) -> dict[str, Any]:
+    """What was moved in the wallet by then, and what fills moved."""
+    assert call.key is not None  # noqa: S101 - signed
+    account = call.key.account
+    held = account.wallets.all(at_ms).get("spot", {})
+    moved = account.book.moved_by(at_ms)
+    rows = [
+        {"asset": asset, "free": _text(sum(held.get(asset, _NOTHING), moved.get(asset, ZERO))), "locked": "0"}
+        for asset in sorted(held.keys() | moved.keys())
+    ]
+    return {"balances": rows, "totalAssetOfBtc": "0"}
+
+
+def _margin_day(call: Call, at_ms: int) -> dict[str, Any]:
+    assert call.key is not None  # noqa: S101 - signed
+    wallets = call.key.account.wallets.all(at_ms)
+    if not {"margin", "margin_debt"} & call.key.account.wallets.all().keys():
+        raise Refusal(-3003, "Margin account does not exist.")
+    held, debts = wallets.get("margin", {}), wallets.get("margin_debt", {})
+    rows = [_with_debt(asset, held, debts) for asset in sorted(held.keys() | debts.keys())]
+    return {"marginLevel": "999", "totalAssetOfBtc": "0", "totalLiabilityOfBtc": "0", "userAssets": rows}
+
+
+def _futures_day(call: Call, at_ms: int) -> dict[str, Any]:
+    assert call.key is not None  # noqa: S101 - signed
+    held = call.key.account.wallets.all(at_ms).get("usdm", {})
+    totals = {asset: _text(free + locked) for asset, (free, locked) in sorted(held.items())}
+    rows = [{"asset": asset, "marginBalance": total, "walletBalance": total} for asset, total in totals.items()]
+    return {"assets": rows, "position": []}
+
+
+_DAYS = {"SPOT": _spot_day, "MARGIN": _margin_day, "FUTURES": _futures_day}
+
+
 def _text(amount: Decimal) -> str:
     return format(amount, "f")
 
@@ -156,6 +208,15 @@ ENDPOINTS = (
     _sapi("simple-earn/locked/position", 150, _locked, _ASSET, Parameter("positionId", rules.text), *_PAGED),
     _sapi("margin/account", 10, _margin),
     _sapi("margin/isolated/account", 10, _isolated, Parameter("symbols", rules.text)),
+    _sapi(
+        "accountSnapshot",
+        2400,
+        _daily,
+        Parameter("type", rules.one_of(-1130, "Data sent for parameter 'type' is not valid.", *_DAYS), mandatory=True),
+        Parameter("startTime", rules.time_ms),
+        Parameter("endTime", rules.time_ms),
+        Parameter("limit", rules.limit),
+    ),
     Endpoint("/fapi/v3/balance", 5, (), _usdm, Security.SIGNED, "futures"),
     Endpoint("/dapi/v1/balance", 1, (), _coinm, Security.SIGNED, "futures"),
 )

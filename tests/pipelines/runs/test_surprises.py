@@ -12,7 +12,7 @@ import pytest
 from support.desks import API_KEY, SECRET, UID
 
 from connectors.binance.endpoints import ENDPOINTS
-from connectors.binance.endpoints.model import Security, Windows
+from connectors.binance.endpoints.model import Security, Whole, Windows
 from connectors.binance.endpoints.spot import ORDER
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol.faults import Body
@@ -84,24 +84,21 @@ async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpo
 
     Two ways are tried of each, other ones of the next; all of all in the soak.
     """
-    trade_desk.addresses["usdm"] = trade_desk.url
+    market = "usdm" if endpoint.market == "usdm" else "spot"
+    trade_desk.addresses |= {"usdm": trade_desk.url, "coinm": trade_desk.url}
     trade_desk.flows["market"] = {
-        "kind": "market", "market": endpoint.market, "source": "rest", "symbols": ["BTCUSDT"], "intervals": ["1h"],
-        "datasets": ["symbols", "klines", *(["prices", "tickers"] if endpoint.market == "spot" else [])],
+        "kind": "market", "market": market, "source": "rest", "symbols": ["BTCUSDT"], "intervals": ["1h"],
+        "datasets": ["symbols", "klines", *(["prices", "tickers"] if market == "spot" else [])],
         "since": "2026-11-01",
     }  # fmt: skip
-    if isinstance(endpoint.walk, Windows):
-        trade_desk.flows["ledger"] = {
-            "kind": "account", "account": "main", "datasets": [endpoint.feeds.name], "since": "2026-10-20",
+    alone = isinstance(endpoint.walk, Windows | Whole) and endpoint.security is Security.SIGNED
+    if alone:
+        more = {"wallets": "all", "prices": False} if endpoint.feeds is BALANCES else {}
+        trade_desk.flows["alone"] = {
+            "kind": "account", "account": "main", "datasets": [endpoint.feeds.name], "since": "2026-10-20", **more,
         }  # fmt: skip
     await something_of_each(trade_desk, closed=endpoint is ORDER)
-    flow = (
-        "ledger"
-        if isinstance(endpoint.walk, Windows)
-        else "trading"
-        if endpoint.security is Security.SIGNED
-        else "market"
-    )
+    flow = "alone" if alone else "trading" if endpoint.security is Security.SIGNED else "market"
     for number, body in enumerate(bodies):
         desk = copied(trade_desk, trade_desk.folder / str(number))
         desk.exchange.heal()
