@@ -23,7 +23,9 @@ ROW = {"market": "spot", "symbol": "50%/é", "interval": "1m", "close_time": "20
 MONTH_OVER = datetime.now(UTC) + timedelta(hours=2)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [*NAMES[::3], *(pytest.param(one, marks=pytest.mark.soak) for one in NAMES if one not in NAMES[::3])]
+)
 def test_a_lake_may_stand_anywhere(name: str, tmp_path: Path) -> None:
     """Rows are written, found by scan and by SQL, merged, corrected and read by a second opener under any name."""
     lake = small_lake(tmp_path / name)
