@@ -31,6 +31,11 @@ class Definition:
     sql: str
     reads: frozenset[str]
 
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view, and no macro."""
+        return self.sql.startswith("CREATE OR REPLACE VIEW ")
+
 
 @cache
 def definitions() -> tuple[Definition, ...]:

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.catalog import BOUNDS, TABLES, Definition, definitions, needed, variable, view_names
+from connectors.lake.sql.creation import create
 from connectors.lake.sql.errors import first_damaged, refusal, unreadable
 from connectors.lake.table import Parts
 from schemas.datasets import DATASETS
@@ -67,8 +68,7 @@ class Views:
             leave_out(connection, dataset)
         if any(each.name == BOUNDS for each in missing):
             self._fill_bounds(connection)
-        for each in missing:
-            connection.execute(each.sql)
+        create(connection, missing)
         for dataset in tables:
             self._fill(connection, dataset)
         self._made.update(missing)

@@ -113,3 +113,17 @@ def test_whoever_asks_the_connection_finds_every_view(lake: Lake) -> None:
     with connect(lake, all_views=True) as session:
         assert made(session) >= DATASETS.keys()
         assert session.sql("FROM series_rows WHERE dataset = 'klines'").fetchall()
+
+
+def test_views_are_the_same_however_often_a_process_has_created_them(lake: Lake) -> None:
+    """Created in full, or each over stand-ins of those below it: every view has its text and its columns, and answers."""
+    sessions = [connect(lake, all_views=True) for _ in range(3)]
+    texts = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal AND view_name <> 'known_bounds' ORDER BY ALL"
+    columns = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    first, *_, last = ([session.sql(question).fetchall() for question in (texts, columns)] for session in sessions)
+    assert first == last
+    for name, _ in last[0]:
+        sessions[-1].sql(f"FROM {name}").fetchall()
+    assert sessions[-1].sql("SELECT symbol FROM latest_prices").fetchall() == [("A",)]
+    for session in sessions:
+        session.close()
