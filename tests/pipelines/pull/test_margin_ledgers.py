@@ -9,6 +9,7 @@ from typing import Any
 from support.trade_desk import ACCOUNT, UID, TradeDesk
 
 from connectors.simulator.account.wallet_books import Leg
+from connectors.simulator.protocol.faults import Body
 
 DAY_MS = 86_400_000
 SINCE = "2026-10-01"
@@ -68,6 +69,20 @@ async def test_loans_are_asked_for_by_operation_and_a_pair_once_it_is_seen(trade
         (PAIR, "borrow", "BTCUSDT"), (PAIR, "repay", "BTCUSDT"), ("margin", "borrow", None), ("margin", "repay", None),
     ]  # fmt: skip
     assert await pulled(trade_desk) == 0
+
+
+async def test_an_account_without_margin_has_no_ledgers_of_it(trade_desk: TradeDesk):
+    """That there is no margin account is said once of each ledger, and fails no run; what is there is stored."""
+    for path in ("borrow-repay", "interestHistory"):
+        text = '{"code": -3003, "msg": "Margin account does not exist."}'
+        trade_desk.exchange.inject(Body(path=f"/sapi/v1/margin/{path}", count=None, text=text))
+    transfer(trade_desk, 1, 1)
+    flow(trade_desk, "margin_transfers", "margin_loans", "margin_interest")
+    assert await pulled(trade_desk) == 1
+    asked = len(trade_desk.exchange.requests)
+    receipts = await trade_desk.run("books")
+    assert not any("not there" in one.note for one in receipts)
+    assert not [seen for seen in [*trade_desk.exchange.requests][asked:] if "borrow-repay" in seen.target]
 
 
 async def test_a_pair_that_balances_show_is_asked_for_in_the_same_run(trade_desk: TradeDesk):
