@@ -81,6 +81,26 @@ def orders(folder: Path, *, versions: int = 1_000_000, months: int = 24) -> list
     ]
 
 
+def adds_up(folder: Path, *, movements: int = 1_000_000) -> list[Figure]:
+    """Every balance of a year, seen each quarter of an hour, beside the same over native tables of DuckDB."""
+    done = measured("adds_up.py", folder, movements)
+    asked = (
+        (f"Residuals of all assets over {done['intervals']:,} intervals and {movements:,} movements", "all_s", 2),
+        (f"One asset's movements of a month among {movements:,}", "month_s", 0.1),
+    )
+    return [
+        Figure(
+            name=what,
+            ours=f"{done[key]:.2f} s",
+            peer=f"{done[f'native_{key}']:.2f} s in native tables",
+            ratio=f"{done[key] / done[f'native_{key}']:.2f} times",
+            goal=f"under {goal:g} s",
+            met=done[key] < goal and not done["left_over"],
+        )
+        for what, key, goal in asked
+    ]
+
+
 FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
     "wide": wide.asked,
@@ -96,6 +116,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "limits": limits.many_series,
     "sweep": sweep,
     "orders": orders,
+    "adds_up": adds_up,
     "processes": lambda folder: limits.many_series(folder, processes=4),
     "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
     "held100": lambda folder: held.held(folder, symbols=190),
