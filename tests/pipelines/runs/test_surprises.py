@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.desks import API_KEY, SECRET, UID
+from support.trade_desk import UID as DESK_UID
 
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.model import Security, Whole, Windows
@@ -20,6 +21,7 @@ from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow
 from pipelines.store.id_cursor import OVERLAP_ROWS
 from schemas.datasets.account import BALANCES
+from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.errors import Problem
 
 if TYPE_CHECKING:
@@ -32,7 +34,14 @@ if TYPE_CHECKING:
 BUG = 70
 NO_ASSETS = json.dumps({"uid": UID, "balances": []})
 NOTHING = ("[]", "{}", "null", "[{}]", "[null]", '{"balances":[],"symbols":[]}')
-DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None]
+ELSEWHERE = {
+    "margin": "margin",
+    "isolated_margin": "margin",
+    "usdm": "usdm",
+    "coinm": "coinm",
+}  # and whose wallet it is
+TRADED = [one for one in ENDPOINTS if one.market in ELSEWHERE and one.dataset in (ORDERS, FILLS)]
+DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None and endpoint not in TRADED]
 
 
 @pytest.fixture
@@ -177,3 +186,38 @@ async def test_how_long_a_run_took_is_measured_on_one_clock(desk: Desk):
     assert "api/v3/time" in str(desk.asked("time"))
     assert all(0 <= one.seconds <= most_s for one in receipts)
     assert all(0 <= (row["ended"] - row["started"]).total_seconds() <= most_s for row in desk.rows("runs"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bodies"),
+    [(endpoint, (NOTHING[n % len(NOTHING)], NOTHING[(n + 3) % len(NOTHING)])) for n, endpoint in enumerate(TRADED)],
+    ids=lambda one: f"{len(one)} ways" if isinstance(one, tuple) else f"{one.market}/{one.name}",
+)
+async def test_no_silence_about_trades_elsewhere_is_a_bug(
+    trade_desk: TradeDesk, endpoint: Any, bodies: Sequence[str]
+) -> None:
+    """The same of what is asked about orders and fills of margin and of futures."""
+    trade_desk.addresses |= {"usdm": trade_desk.url, "coinm": trade_desk.url}
+    trade_desk.flows["elsewhere"] = trade_desk.flows["trading"] | {"wallets": [ELSEWHERE[endpoint.market]]}
+    await traded_elsewhere(trade_desk, endpoint.market, closed=endpoint.name.endswith(("/order", "/openOrders")))
+    for number, body in enumerate(bodies):
+        desk = copied(trade_desk, trade_desk.folder / str(number))
+        desk.exchange.heal()
+        desk.exchange.requests.clear()
+        desk.exchange.inject(Body(text=body, path=endpoint.path, count=None))
+        assert BUG not in await exit_codes(desk, "elsewhere"), body
+        assert desk.asked(endpoint.path), body
+
+
+async def traded_elsewhere(desk: TradeDesk, market: str, *, closed: bool) -> None:
+    """Fill an order in part; some calls are asked only about one that was open, and was canceled since."""
+    exchange, symbol = desk.exchange, "BTCUSD_PERP" if market == "coinm" else "BTCUSDT"
+    margin = ELSEWHERE[market] == "margin"
+    book = exchange.margin_book(DESK_UID, market) if margin else exchange.futures_book(DESK_UID, market)
+    number = book.place(symbol, "BUY", 2, 50)
+    book.fill(symbol, number, 1)
+    desk.clock.advance(7200)  # so that no later walk comes by it
+    if closed:
+        await desk.run("elsewhere")
+        desk.clock.advance(60)
+        book.cancel(symbol, number)
