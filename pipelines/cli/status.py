@@ -42,7 +42,10 @@ GROUP BY note ORDER BY ALL
 """
 _NOT_THERE = """
 SELECT strftime(as_of, '%Y-%m-%d %H:%M UTC') AS as_of,
-    string_agg(concat_ws('/', dataset, account, wallet) || ' (code -' || code || ')', ', ' ORDER BY ALL) AS names
+    string_agg(
+        concat_ws('/', dataset, account, wallet) || if(code > 0, ' (code -' || code || ')', ' (no address)'), ', '
+        ORDER BY ALL
+    ) AS names
 FROM not_there GROUP BY 1 ORDER BY 1
 """
 

@@ -195,6 +195,10 @@ async def test_a_site_without_an_address_goes_on_with_the_rest(account: Desk):
     account.clock.advance(60)
     (again,) = await account.run("balances")
     assert "coinm" not in again.note
+    async with account.commands() as command:
+        _, _, said = await command("status")
+    assert "Not there as of 2026-11-02" in said
+    assert "balances/main/coinm (no address)" in said
     account.addresses["coinm"] = account.url
     account.clock.advance(60)
     await account.run("balances")
