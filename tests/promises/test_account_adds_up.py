@@ -36,6 +36,7 @@ def _followed(folder: Path, *given: object) -> Follower:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DESK_KEY", API_KEY)
         patch.setenv("DESK_SECRET", SECRET)
+        patch.setenv("XDG_STATE_HOME", str(folder / "home"))
         return asyncio.run(follow(folder, *given))  # type: ignore[arg-type]
 
 

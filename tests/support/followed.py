@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from support.desks import API_KEY, SECRET
 from support.tables import Tables, empty_session
 from support.trade_desk import START_S, UID, UNLIMITED, RunningClock, TradeDesk, small_exchange
 
-from connectors.binance.budget import Budget
+from connectors.binance.budget import Budget, default_path
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.lake import Lake
 from connectors.lake.sql import session as sql
@@ -38,13 +38,15 @@ Faults = Sequence[AnyFault]
 
 @dataclass(frozen=True)
 class Day:
-    """A run, so many days after the one before it, with this going wrong; `cut` after so many requests by one that is
-    killed, then run again.
+    """A run, so many days after the one before it, with this going wrong.
+
+    `cut` is after how many requests a run before it is cancelled, `killed` the same of a process.
     """
 
     after: float
     faults: Faults = ()
     cut: int | None = None
+    killed: int | None = None
 
 
 @dataclass
@@ -54,6 +56,13 @@ class Follower:
     desk: TradeDesk
     held: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # by wallet and asset, after the last run
 
+    def __post_init__(self) -> None:
+        """Neither these runs nor those of processes are paced."""
+        for path in (self.desk.state, default_path()):
+            budget = Budget(path, "simulator")
+            for pool in {endpoint.pool for endpoint in ENDPOINTS}:
+                budget.learn(pool, UNLIMITED)
+
     async def live(self, day: Day) -> None:
         """Let time pass, then run."""
         self.desk.clock.advance(day.after * DAY_S)
@@ -61,6 +70,8 @@ class Follower:
             self.desk.exchange.inject(fault)
         if day.cut is not None:
             await self._cut_after(day.cut)
+        if day.killed is not None:
+            await self._killed_after(day.killed)
         receipts = await self.desk.run("trading")
         self.desk.exchange.heal()
         failures = [failure for receipt in receipts for failure in receipt.failures]
@@ -77,9 +88,26 @@ class Follower:
             task.cancel()
         await asyncio.gather(seen, running, return_exceptions=True)
 
+    async def _killed_after(self, requests: int) -> None:
+        """A process that is killed when the exchange saw so many requests of it."""
+        upto = len(self.desk.exchange.requests) + requests
+        process = await self.desk.started("run", "trading")
+        ended = asyncio.ensure_future(process.wait())
+        seen = asyncio.ensure_future(self.desk.exchange_saw(upto, part=""))
+        await asyncio.wait([seen, ended], return_when=asyncio.FIRST_COMPLETED)
+        seen.cancel()
+        with suppress(ProcessLookupError):
+            process.kill()
+        await ended
 
-async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: float = 6.0) -> Follower:
-    """Follow an account with a past from a cold start on."""
+
+Then = Callable[[Follower], Awaitable[None]]
+
+
+async def follow(
+    folder: Path, days: Sequence[Day], past_days: int = 60, busy: float = 6.0, then: Then | None = None
+) -> Follower:
+    """Follow an account with a past from a cold start on; `then` is done while the exchange still answers."""
     clock = RunningClock(START_S)
     exchange = small_exchange(clock, {})
     since_ms = exchange.now_ms - past_days * DAY_S * 1000
@@ -89,12 +117,11 @@ async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: f
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
         desk.trading("traded", datasets=list(ACCOUNT_DATASETS), wallets="all", since=f"{since:%Y-%m-%d}")
-        budget = Budget(desk.state, "simulator")
-        for pool in {endpoint.pool for endpoint in ENDPOINTS}:
-            budget.learn(pool, UNLIMITED)
         follower = Follower(desk)
         for day in days:
             await follower.live(day)
+        if then is not None:
+            await then(follower)
     return follower
 
 
@@ -107,6 +134,10 @@ class Books:
     def unexplained(self) -> list[tuple[Any, ...]]:
         """The intervals that do not add up."""
         return self.connection.execute(_UNEXPLAINED).fetchall()
+
+    def ledger(self) -> list[tuple[Any, ...]]:
+        """Every movement."""
+        return self.connection.execute("FROM ledger ORDER BY ALL").fetchall()
 
     def residuals(self) -> Residuals:
         """What balances changed by between two snapshots, less the movements, where that is not nothing."""
