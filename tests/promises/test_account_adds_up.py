@@ -29,7 +29,8 @@ BUSY = [
 MONTH = (Day(0), Day(1, FAILING, cut=40), Day(28, [*CUT, *BUSY]), Day(0.1))
 UNREAD = {"options", "loan", "loan_debt"}  # wallets whose balances no flow reads
 ROWS = 2  # of each ledger, that are taken away
-LEDGERS = [each.dataset for each in movements() if not DATASETS[each.dataset].by_name]  # the account has no others
+NOT_LIVED = {"vip_loan_repayments"}  # the simulated account has no loans of that kind
+LEDGERS = [each.dataset for each in movements() if each.dataset not in NOT_LIVED]
 
 
 def _followed(folder: Path, *given: object) -> Follower:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ from connectors.binance.endpoints import ENDPOINTS
 from connectors.lake import Lake
 from connectors.lake.sql import session as sql
 from connectors.simulator import Cashflow, Life, serve
+from connectors.simulator.account.cashflow.life import STORIES
+from connectors.simulator.account.cashflow.payments import OF_SUB_ACCOUNT
 from connectors.simulator.protocol.faults import AnyFault
 from schemas.config.flows import ACCOUNT_DATASETS
 from schemas.datasets import DATASETS
@@ -101,17 +103,15 @@ class Follower:
         await ended
 
 
-Then = Callable[[Follower], Awaitable[None]]
-
-
-async def follow(
-    folder: Path, days: Sequence[Day], past_days: int = 60, busy: float = 6.0, then: Then | None = None
-) -> Follower:
-    """Follow an account with a past from a cold start on; `then` is done while the exchange still answers."""
+async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: float = 6.0) -> Follower:
+    """Follow an account with a past from a cold start on."""
     clock = RunningClock(START_S)
     exchange = small_exchange(clock, {})
     since_ms = exchange.now_ms - past_days * DAY_S * 1000
-    money, trading = Cashflow(since_ms, busy), Life(since_ms, stories_a_day=3, traded=TRADED, watched={})
+    money, trading = (
+        Cashflow(since_ms, busy, {**STORIES, **OF_SUB_ACCOUNT}),
+        Life(since_ms, stories_a_day=3, traded=TRADED, watched={}),
+    )
     exchange.add_account(UID, API_KEY, secret=SECRET, money=money, orders=trading)
     async with serve(exchange) as url:
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
@@ -120,8 +120,6 @@ async def follow(
         follower = Follower(desk)
         for day in days:
             await follower.live(day)
-        if then is not None:
-            await then(follower)
     return follower
 
 
@@ -134,10 +132,6 @@ class Books:
     def unexplained(self) -> list[tuple[Any, ...]]:
         """The intervals that do not add up."""
         return self.connection.execute(_UNEXPLAINED).fetchall()
-
-    def ledger(self) -> list[tuple[Any, ...]]:
-        """Every movement."""
-        return self.connection.execute("FROM ledger ORDER BY ALL").fetchall()
 
     def residuals(self) -> Residuals:
         """What balances changed by between two snapshots, less the movements, where that is not nothing."""

@@ -15,6 +15,7 @@ FIAT_ORDERS, C2C, PAY, REBATES = (
     "pay/transactions",
     "rebate/taxQuery",
 )
+SUB_TRANSFERS = "sub-account/transfer/subUserHistory"
 _CENT = Decimal("0.01")
 _BEYOND_64_BITS = 20_219_644_646_554_779_648
 
@@ -104,4 +105,26 @@ def _rebate(scene: MoneyScene) -> Story:
     yield from ()
 
 
+def _with_master(scene: MoneyScene) -> Story:
+    """From the account of the master to this one, or back."""
+    comes, amount = scene.chance(0.6), scene.usual("USDT", 0.3)
+    if not comes:
+        scene.must_have("spot", "USDT", amount)
+    row = {
+        "counterParty": "master",
+        "type": 1 if comes else 2,
+        "email": "master@example.org",
+        "asset": "USDT",
+        "qty": f"{amount:f}",
+        "fromAccountType": "SPOT",
+        "toAccountType": "SPOT",
+        "status": "SUCCESS",
+        "tranId": scene.id("sub transfer"),
+        "time": scene.now_ms,
+    }
+    scene.move([Leg("spot", "USDT", amount if comes else -amount)], Filed(SUB_TRANSFERS, row, "1" if comes else "2"))
+    yield from ()
+
+
 STORIES: dict[Callable[[MoneyScene], Story], float] = {_bank: 0.03, _person: 0.04, _pay: 0.04, _rebate: 0.04}
+OF_SUB_ACCOUNT: dict[Callable[[MoneyScene], Story], float] = {_with_master: 0.03}
