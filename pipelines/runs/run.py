@@ -287,7 +287,7 @@ def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:
 
 def _no_backfill(flow: Flow) -> str:
     if isinstance(flow, AccountFlow) and flow.symbols is not None:
-        return "Orders and fills are walked by id: each run has them complete from the first one on."
+        return "Each run brings orders and fills from the first one on that the exchange still returns."
     return "Backfill a flow that pulls klines."
 
 
