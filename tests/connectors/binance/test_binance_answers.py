@@ -30,6 +30,7 @@ from connectors.binance.endpoints.sub_accounts import OF_SUB_ACCOUNT
 from connectors.binance.endpoints.wallet import TRANSFERS
 from connectors.binance.errors import Mismatched, Unreadable
 from connectors.simulator.protocol import faults
+from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME
 
 NOW_US = int(START_S * 1e6)
@@ -80,7 +81,16 @@ OF = {"symbol": "BTCUSDT"}
 AT_MS = int(START_S * 1000)
 CANDLES = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, OnGrid)]
 LEDGERS = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows)]
+ELSEWHERE = [endpoint for endpoint in ENDPOINTS if endpoint.market != "spot" and endpoint.dataset in (ORDERS, FILLS)]
+OTHER = {
+    "symbol": (OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+    "orderId": (OF | {"orderId": 8}, {"order_id": 7}, "answered order_id 7"),
+    "fromId": (OF | {"fromId": 8}, {"trade_id": 7}, "answered trade_id 7"),
+    "startTime": (OF | {"startTime": AT_MS + 1}, {}, "asked for startTime from"),
+    "endTime": (OF | {"endTime": AT_MS - 1}, {}, "asked for endTime up to"),
+}
 WRONG = [
+    *((endpoint, *OTHER[name]) for endpoint in ELSEWHERE for name in endpoint.held),
     (PRICE, OF, {"symbol": "ETHUSDT"}, "asked for symbol BTCUSDT and answered symbol ETHUSDT"),
     (PRICE, {"symbols": ["BTCUSDT", "BNBUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (TICKER_24H, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
