@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -103,8 +103,14 @@ class Follower:
         await ended
 
 
-async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: float = 6.0) -> Follower:
-    """Follow an account with a past from a cold start on."""
+async def follow(
+    folder: Path,
+    days: Sequence[Day],
+    past_days: int = 60,
+    busy: float = 6.0,
+    then: Callable[[Follower], Awaitable[None]] | None = None,
+) -> Follower:
+    """Follow an account with a past from a cold start on; `then` is what comes last while the exchange still serves."""
     clock = RunningClock(START_S)
     exchange = small_exchange(clock, {})
     since_ms = exchange.now_ms - past_days * DAY_S * 1000
@@ -120,6 +126,8 @@ async def follow(folder: Path, days: Sequence[Day], past_days: int = 60, busy: f
         follower = Follower(desk)
         for day in days:
             await follower.live(day)
+        if then is not None:
+            await then(follower)
     return follower
 
 
@@ -132,6 +140,10 @@ class Books:
     def unexplained(self) -> list[tuple[Any, ...]]:
         """The intervals that do not add up."""
         return self.connection.execute(_UNEXPLAINED).fetchall()
+
+    def ledger(self) -> list[tuple[Any, ...]]:
+        """Every movement, in one order."""
+        return self.connection.execute("FROM whole ORDER BY ALL").fetchall()
 
     def residuals(self) -> Residuals:
         """What balances changed by between two snapshots, less the movements, where that is not nothing."""
