@@ -24,7 +24,7 @@ from schemas.model.dataset import ORDINAL
 from schemas.model.fields import DECIMALS, EXTRA, TIME
 from schemas.model.personal import WORDS
 
-LEDGERS = [row for row in ENDPOINTS if isinstance(row.walk, Windows)]
+LEDGERS = [row for row in ENDPOINTS if isinstance(row.walk, Windows) and row.reshape is None]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 RECORDED = {
