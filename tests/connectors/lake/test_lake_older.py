@@ -39,9 +39,9 @@ def by_delta(lake: Lake, name: str) -> pa.Table:
 
 
 def by_duckdb(lake: Lake, name: str) -> pa.Table:
-    """Any DuckDB, over the files that the log names."""
+    """Any DuckDB, over the files that the log names, of which older ones lack newer columns."""
     files = [unquote(uri) for uri in DeltaTable(str(lake.path / name)).file_uris()]
-    return duckdb.read_parquet(files, hive_partitioning=True).to_arrow_table()
+    return duckdb.read_parquet(files, hive_partitioning=True, union_by_name=True).to_arrow_table()
 
 
 def by_view(lake: Lake, name: str) -> pa.Table:
