@@ -94,10 +94,10 @@ def _command(reference: Reference) -> Secret:
 def _printed(stream: IO[bytes] | None, until_s: float) -> bytes:
     """What a command prints up to its end, or a byte more than a key may have."""
     assert stream is not None  # noqa: S101 - it is a pipe
-    content = b""
+    content, poll = b"", select.poll()  # select() knows but the first 1,024 files of a process
+    poll.register(stream)
     while len(content) <= LARGEST_BYTES:
-        ready, _, _ = select.select([stream], [], [], max(0.0, until_s - time.monotonic()))
-        if not ready:
+        if not poll.poll(max(0.0, until_s - time.monotonic()) * 1000):
             raise TimeoutError
         part = os.read(stream.fileno(), LARGEST_BYTES + 1)
         if not part:

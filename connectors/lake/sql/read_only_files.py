@@ -42,6 +42,8 @@ class _File:
             self.closed = True
             os.close(self._descriptor)
 
+    __del__ = close  # DuckDB lets go of a file without closing it
+
 
 class ReadOnlyFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """The files below one folder. A link out of it, and whatever is no plain reading, is refused."""

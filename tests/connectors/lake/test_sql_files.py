@@ -13,7 +13,7 @@ import pytest
 from support.lakes import at, put, rows_of, small_lake
 
 from connectors.lake import Lake
-from connectors.lake.sql.session import connect, run, stream
+from connectors.lake.sql.session import connect, hand_out, run, stream
 from schemas.datasets.market import KLINES, PRICES
 from schemas.model.errors import CorruptData, TryLater
 
@@ -32,6 +32,16 @@ def lake(tmp_path: Path) -> Lake:
         ]
         put(lake, PRICES, *rows, observed_at={"spot": str((start + timedelta(days=day)).date())})
     return lake
+
+
+def test_a_query_leaves_no_file_open(lake: Lake) -> None:
+    """A session that is handed out and answers many questions holds no more files open than after the first one."""
+    with hand_out(lake) as connection:
+        held = set[int]()
+        for _ in range(20):
+            connection.execute("SELECT sum(price) FROM prices").fetchall()
+            held.add(len([*Path("/proc/self/fd").iterdir()]))
+    assert len(held) == 1
 
 
 def cut(content: bytes) -> bytes:
