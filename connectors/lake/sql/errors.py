@@ -76,7 +76,7 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
         return UsageProblem("The query took longer than it may.", "Ask for less, or allow more with --timeout.")
     if unknown := _NO_TABLE.match(text):
         name, there = unknown["name"], sorted(tables)
-        way_out = did_you_mean(name, there, f"There are {', '.join(there)}.")
+        way_out = did_you_mean(name, there, "SHOW TABLES lists what there is.")
         return UsageProblem(f"There is no table {name}.", way_out)
     path = _named_file(error, files)
     if path is None and _REMOVED.search(str(error)):

@@ -197,7 +197,7 @@ def test_the_session_itself_is_locked(setting: str, connection: DuckDBPyConnecti
     [
         ("SELEC 1", "The query cannot be answered: syntax error at or near"),
         ("SELECT * FROM klinse", "There is no table klinse. Did you mean klines?"),
-        ("SELECT * FROM weather", "There is no table weather. There are allocations, api_requests,"),
+        ("SELECT * FROM weather", "There is no table weather. SHOW TABLES lists what there is."),
         ("SELECT prise FROM prices", 'Referenced column "prise" not found'),
         ("SELECT 'x'::INTEGER", "Could not convert string 'x' to INT32"),
         ("SELECT sum(99999999999999999999999999999999999999::DECIMAL(38, 0)) FROM range(3)", "Overflow"),

@@ -124,6 +124,18 @@ LISTED = {
     "/api/v3/myPreventedMatches": (
         "preventedMatchId", "orderId", "orderId fromPreventedMatchId", "orderId fromPreventedMatchId limit",
     ),
+    "/sapi/v1/margin/order": ("orderId",),
+    "/sapi/v1/margin/allOrders": ("", "orderId", *TIMES),
+    "/sapi/v1/margin/myTrades": ("", "orderId", "fromId", "orderId fromId", *TIMES),
+    **{
+        f"/{family}/v1/{path}": listed
+        for family in ("fapi", "dapi")
+        for path, listed in {
+            "order": ("orderId",),
+            "allOrders": ("", "orderId", *TIMES),
+            "userTrades": ("", "fromId", *TIMES, "orderId", *(f"{times} orderId" for times in TIMES)),
+        }.items()
+    },
 }  # fmt: skip
 FREE = {
     "/api/v3/klines",
@@ -134,6 +146,8 @@ FREE = {
     "/fapi/v1/fundingRate",
     "/fapi/v1/income",
     "/dapi/v1/income",
+    "/fapi/v1/openOrders",
+    "/dapi/v1/openOrders",
     *(path for _, path in ENDPOINTS if path.startswith("/sapi/")),
 }  # any may be left out
 

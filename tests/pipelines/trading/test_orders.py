@@ -691,9 +691,9 @@ async def test_two_runs_at_once_store_everything_once(desk: TradeDesk) -> None:
 
 
 async def test_there_is_no_backfill_of_what_is_walked_by_id(desk: TradeDesk) -> None:
-    """Asked for the history of orders, binlake says that each run has it complete."""
+    """Asked for the history of orders, binlake says that each run brings it from the first one on."""
     window = Window(instant("2026-01-01"))
-    with pytest.raises(UsageProblem, match="complete from the first one on"):
+    with pytest.raises(UsageProblem, match="from the first one on"):
         await run_flow(desk.config, "trading", window=window, progress=Silent(), stop=desk.stop, state=desk.state)
 
 
