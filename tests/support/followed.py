@@ -170,7 +170,7 @@ class Books:
             self.connection.rollback()
 
     def _lost(self) -> Residuals:
-        """What is in the ledger no more, by the interval in which it moved."""
+        """What is in the ledger no more, by the interval in which it moved, less what took its place."""
         found: defaultdict[Place, Decimal] = defaultdict(Decimal)
         for until, wallet, asset, amount in self.connection.execute(_LOST).fetchall():
             found[until, wallet, asset] += amount
@@ -190,7 +190,11 @@ SELECT until, wallet, asset, observed - expected FROM balance_changes WHERE obse
 """
 _LOST = f"""
 WITH taken AS (SELECT DISTINCT wallet, observed_at AS until FROM balances),
-lost AS (FROM whole EXCEPT ALL FROM told)
+lost AS (
+    FROM whole EXCEPT ALL FROM told
+    UNION ALL
+    SELECT * REPLACE (-amount AS amount) FROM (FROM told EXCEPT ALL FROM whole)  -- what another list tells of instead
+)
 SELECT until, lost.wallet, asset, sum(amount)
 FROM lost ASOF JOIN taken ON lost.wallet = taken.wallet AND time <= until
 WHERE {_PASSED}
