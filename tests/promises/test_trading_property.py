@@ -286,7 +286,7 @@ def test_one_quiet_run_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_one_quiet_run_has_all_of_many_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, of many more lives."""
-    _hold(monkeypatch, 250)
+    _hold(monkeypatch, 100)
