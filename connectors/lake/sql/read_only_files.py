@@ -20,10 +20,11 @@ PREFIX = "lake://"
 class _File:
     """A file that several threads read at once: DuckDB has each of them seek, then read."""
 
-    closed = False
+    closed = True  # as it stays where it cannot be opened
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self.closed = False
         self._thread = threading.local()
 
     def seek(self, offset: int) -> None:
