@@ -165,8 +165,10 @@ def _printed_rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
 
 
 def _inside(body: bytes, rows_at: str, row: Any, may_lack_it: bool) -> list[Any]:
-    """The list at a path of names such as `data.rows`."""
+    """The list at a path of names such as `data.rows`. An object of nothing at all does not say that it is empty."""
     *outer, name = rows_at.split(".")
+    if may_lack_it and not msgspec.json.decode(body, type=dict[str, msgspec.Raw]):
+        raise msgspec.ValidationError(f"Object missing required field `{rows_at}`")
     for one in outer:
         body = bytes(msgspec.json.decode(body, type=_envelope(one, msgspec.Raw, may_lack_it)).inner or b"{}")
     return msgspec.json.decode(body, type=_envelope(name, list[row], may_lack_it)).inner or []

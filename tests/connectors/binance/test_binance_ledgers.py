@@ -18,7 +18,7 @@ from connectors.binance.endpoints.earn import REDEMPTIONS, REWARDS, SUBSCRIPTION
 from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.binance.endpoints.payments import C2C_TRADES, FIAT_ORDERS, PAY_TRANSACTIONS, REBATES
 from connectors.binance.endpoints.wallet import DEPOSITS, TRANSFERS, WITHDRAWALS
-from connectors.binance.errors import Mismatched
+from connectors.binance.errors import Mismatched, Unreadable
 from connectors.binance.replies import total_in
 from schemas.model.dataset import ORDINAL
 from schemas.model.fields import DECIMALS, EXTRA, TIME
@@ -217,12 +217,20 @@ def test_what_names_somebody_is_not_stored(name: str, value: object) -> None:
     assert json.loads(row["extra"]) == {"additionalKycVerify": 0}
 
 
-@pytest.mark.parametrize("body", [{}, {"data": {"totalRecords": 0}}, {"data": {"data": None, "totalRecords": 0}}])
+@pytest.mark.parametrize("body", [{"data": {"totalRecords": 0}}, {"data": {"data": None, "totalRecords": 0}}])
 def test_an_empty_list_may_be_left_out(body: dict[str, Any]) -> None:
     """Where a list has no rows, the exchange leaves it out or prints null (L17)."""
     printed = json.dumps(body).encode()
     assert decode(printed, REBATES, known(REBATES)).num_rows == 0
     assert total_in(printed, "data.totalRecords") in (0, None)
+
+
+@pytest.mark.parametrize("endpoint", [one for one in LEDGERS if one.rows_at], ids=lambda endpoint: endpoint.name)
+def test_an_object_of_nothing_at_all_is_no_answer(endpoint: Endpoint) -> None:
+    """It does not say that the list is empty, so nothing is noted from it; nor is a total read out of it."""
+    with pytest.raises(Unreadable):
+        decode(b"{}", endpoint, known(endpoint))
+    assert total_in(b"{}", endpoint.total or "total") is None
 
 
 @pytest.mark.parametrize("printed", [3, "3"], ids=["number", "text"])
