@@ -67,18 +67,21 @@ def look(lake: Lake, account: str, market: str) -> None:
     if marks.explained is None:
         _note(lake, account, market, marks, explained_at=marks.newest, suspect_at=marks.newest)
     elif marks.suspect == marks.explained < marks.newest:
-        if _unexplained(lake, account, market, marks.explained, marks.newest):
+        unexplained = _unexplained(lake, account, market, marks.explained, marks.newest)
+        if unexplained:
             _note(lake, account, market, marks, suspect_at=marks.newest)
-        elif marks.newest - marks.explained >= MOVE_ON_US:
+        elif unexplained is not None and marks.newest - marks.explained >= MOVE_ON_US:
             _note(lake, account, market, marks, explained_at=marks.newest, suspect_at=marks.newest)
 
 
 def suspicion(lake: Lake, account: str, market: str) -> Suspicion | None:
-    """What is being looked into; None when nothing is."""
+    """What is being looked into; None when nothing is, or nobody can tell."""
     marks = _marks(lake, account, market)
     if marks.explained is None or marks.suspect is None or marks.suspect == marks.explained:
         return None
     assets = _unexplained(lake, account, market, marks.explained, marks.suspect)
+    if assets is None:
+        return None
     return Suspicion(since=marks.explained, until=marks.suspect, assets=frozenset(assets))
 
 
@@ -99,8 +102,8 @@ def held_assets(lake: Lake, account: str) -> set[str]:
     return found
 
 
-def _unexplained(lake: Lake, account: str, market: str, since: int, until: int) -> set[str]:
-    """The assets whose change the ledger does not explain; none is known of where the lake cannot be read."""
+def _unexplained(lake: Lake, account: str, market: str, since: int, until: int) -> set[str] | None:
+    """The assets whose change the ledger does not explain; None where the lake cannot be read, so that nobody knows."""
     before, after = (_totals(lake, account, WALLET[market], instant) for instant in (since, until))
     if before == after:  # as between most snapshots: that what is unknown comes to just what is known is no chance
         return set()
@@ -110,7 +113,7 @@ def _unexplained(lake: Lake, account: str, market: str, since: int, until: int) 
             left = run(session, _LEFT_OVER.format(where=where, since=since, until=until))
             return set(column(left, "asset"))
     except CorruptData:  # its own pull and the checks tell of it
-        return set()
+        return None
 
 
 def _totals(lake: Lake, account: str, wallet: str, observed_at: int) -> dict[str, Decimal]:
