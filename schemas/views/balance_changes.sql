@@ -1,7 +1,8 @@
 -- What each asset of a wallet changed by between two consecutive snapshots (`observed`), and what the movements after
 -- the first and up to the second come to (`expected`). Before the first snapshot `since` is NULL. A snapshot was taken
 -- at an instant between question and answer, and may or may not show what happened within five seconds of the question:
--- `starting` and `ending` are such movements at its start and at its end. Receipts of simple earn are not counted.
+-- `starting` and `ending` are such movements at its start and at its end. Receipts of simple earn are not counted. Of a
+-- snapshot of an empty wallet no row remains: only the last one is known, from the log.
 CREATE OR REPLACE VIEW balance_changes AS
 WITH taken AS (
     SELECT
@@ -9,7 +10,11 @@ WITH taken AS (
         wallet,
         observed_at AS until,
         lag(observed_at) OVER (PARTITION BY account, wallet ORDER BY observed_at) AS since
-    FROM (SELECT DISTINCT account, wallet, observed_at FROM balances)
+    FROM (
+        SELECT account, wallet, observed_at FROM balances
+        UNION
+        SELECT account, wallet, observed_at FROM bounds WHERE dataset = 'balances' AND observed_at IS NOT NULL
+    )
 ),
 moved AS (
     SELECT

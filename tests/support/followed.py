@@ -189,7 +189,11 @@ _RESIDUALS = f"""
 SELECT until, wallet, asset, observed - expected FROM balance_changes WHERE observed <> expected AND {_PASSED}
 """
 _LOST = f"""
-WITH taken AS (SELECT DISTINCT wallet, observed_at AS until FROM balances),
+WITH taken AS (
+    SELECT wallet, observed_at AS until FROM balances
+    UNION
+    SELECT wallet, observed_at FROM bounds WHERE dataset = 'balances' AND observed_at IS NOT NULL
+),
 lost AS (
     FROM whole EXCEPT ALL FROM told
     UNION ALL

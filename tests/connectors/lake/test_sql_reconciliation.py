@@ -107,6 +107,15 @@ def test_an_asset_that_is_in_no_snapshot_has_none_of_it(tables: Tables) -> None:
     ]
 
 
+def test_a_movement_in_a_wallet_that_is_always_empty_is_shown(tables: Tables) -> None:
+    """No row tells of the snapshot of an empty wallet; the log knows the last one, which showed nothing of it."""
+    pulled(tables)
+    tables.note(Series.of(BALANCES, account="main", wallet="funding"), observed_at=us(DAYS[2]))
+    deposit(tables, 1, "2", "2026-01-01 13:00", wallet_type=1)
+    shown = "SELECT wallet, asset, until, residual, status FROM reconciliation WHERE residual <> 0"
+    assert tables.tuples(shown) == [("funding", "BTC", at(DAYS[2]), Decimal(-2), "unexplained")]
+
+
 def test_receipts_are_not_counted(tables: Tables) -> None:
     """LDBTC in spot is BTC in simple earn, which has a wallet of its own; LDO is an asset."""
     pulled(tables)
