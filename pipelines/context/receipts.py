@@ -28,17 +28,17 @@ class Failure:
     series: str
     why: str
     exit_code: int = 1
-    apart: bool = False  # its host is not the one that the rest of the run needs
+    on_other_host: bool = False  # its host is not the one that the rest of the run needs
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "series", without_keys(self.series))
         object.__setattr__(self, "why", without_keys(self.why))
 
     @classmethod
-    def of(cls, series: str, error: Exception, *, apart: bool = False) -> Failure:
+    def of(cls, series: str, error: Exception, *, on_other_host: bool = False) -> Failure:
         _log.debug("%s failed:", series, exc_info=error)
         exit_code, why = told(error)
-        return cls(series, why, exit_code, apart)
+        return cls(series, why, exit_code, on_other_host)
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Tally:
     progress: Progress
     rows: int = 0
     failures: list[Failure] = field(default_factory=list)
-    apart: bool = False  # the part that is pulled now lives on another host than the rest of the run
+    on_other_host: bool = False  # the part that is pulled now lives on another host than the rest of the run
 
     def add(self, rows: int) -> None:
         """So many more rows are stored."""
@@ -57,7 +57,7 @@ class Tally:
 
     def fail(self, series: str, error: Exception) -> None:
         """One series failed; the others go on."""
-        self.failures.append(Failure.of(series, error, apart=self.apart))
+        self.failures.append(Failure.of(series, error, on_other_host=self.on_other_host))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

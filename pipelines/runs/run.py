@@ -112,7 +112,7 @@ class Run:
             tally.rows += await keep_up(self.session, unit.dataset)
             return
         for endpoint in unit.endpoints:
-            tally.apart = not self.session.client.at_home(endpoint)
+            tally.on_other_host = not self.session.client.at_home(endpoint)
             task = Task(
                 session=self.session,
                 tally=tally,
@@ -132,7 +132,7 @@ class Run:
         try:
             await task.pull()
         except Exception as error:
-            concerns_all = not task.tally.apart and told(error)[0] in _HOPELESS
+            concerns_all = not task.tally.on_other_host and told(error)[0] in _HOPELESS
             if len(unit.endpoints) == 1 or concerns_all:
                 raise
             task.tally.fail(f"{unit.where}/{task.endpoint.name}", error)
@@ -293,4 +293,4 @@ def _no_backfill(flow: Flow) -> str:
 
 def hopeless(receipt: Receipt) -> bool:
     """Whether the exchange would refuse the next dataset just the same."""
-    return any(failure.exit_code in _HOPELESS and not failure.apart for failure in receipt.failures)
+    return any(failure.exit_code in _HOPELESS and not failure.on_other_host for failure in receipt.failures)

@@ -87,8 +87,8 @@ def ledger(
     def answer(_exchange: Exchange, call: Call) -> bytes:
         assert call.key is not None  # noqa: S101 - signed
         given = call.given
-        asked = given.get(start), given.get(end)
-        since_ms, until_ms = _window(*asked, call.now_ms, days, default_days or days, too_wide)
+        usual_days = default_days or days
+        since_ms, until_ms = _window(given.get(start), given.get(end), call.now_ms, days, usual_days, too_wide)
         since_ms = max(since_ms, begins_ms, call.now_ms - kept_days * DAY_MS if kept_days else 0)
         wanted = _joined(given.get(of, of_default) if of else None, *map(given.get, pairs))
         rows = [
@@ -101,16 +101,14 @@ def ledger(
         rows.sort(key=lambda row: _time_ms(row[time]), reverse=True)
         limit = min(given.get(size, usual) if size else most, most)
         skipped = _skipped(given, page, limit)
-        shown = rows[skipped : skipped + limit]
-        return msgspec.json.encode(wrapped(shown, given, len(rows)))
+        return msgspec.json.encode(wrapped(rows[skipped : skipped + limit], given, len(rows)))
 
-    optional = (Parameter(size, rules.limit),) if size else ()
-    paged = (Parameter(page, rules.number),) if page else ()
+    optional = (Parameter(name, read) for name, read in ((size, rules.limit), (page, rules.number)) if name)
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
     paired = (Parameter(pair, rules.symbol_text) for pair in pairs)
     times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
     filtered = (Parameter(name, rules.text) for name in filters)
-    known = (*times, *optional, *paged, *grouped, *paired, *filtered)
+    known = (*times, *optional, *grouped, *paired, *filtered)
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
 
 
