@@ -17,7 +17,8 @@ from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, text, write, write_json
 from pipelines.cli.tables import write_table
 from pipelines.quality.checks import CheckResult, record, run_checks
-from pipelines.quality.expectations import key_terms, schedules
+from pipelines.quality.expectations import key_terms
+from pipelines.runs.schedules import schedules
 from pipelines.settings.loader import load
 from schemas.derived.queries import Severity
 from schemas.model.errors import CorruptData, Problem

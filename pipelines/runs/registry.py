@@ -95,9 +95,8 @@ def _is_by_id(dataset: Dataset) -> bool:
 
 
 def _markets_of(dataset: Dataset, flow: AccountFlow) -> list[str]:
-    """Where a dataset of an account is pulled from: what is traded, in the markets of the flow's wallets alone."""
-    markets = [market for fed, market in FEEDING if fed == dataset.name]
-    return [one for one in markets if "symbol" not in dataset.series or one in flow.trading_markets]
+    """Where a dataset of an account is pulled from."""
+    return [market for fed, market in FEEDING if fed == dataset.name and flow.reads(fed, market)]
 
 
 @dataclass(frozen=True, slots=True)

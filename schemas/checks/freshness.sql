@@ -3,14 +3,20 @@
 WITH series AS (
     SELECT
         bounds.*,
-        coalesce(bounds.until, bounds.observed_at) AS reached,
-        CASE "interval" WHEN '1M' THEN INTERVAL 1 MONTH ELSE to_microseconds(coalesce(length_us, 0)) END AS still_open
+        greatest(until, observed_at, absent_at) AS reached,
+        -- What the exchange says there is none of is asked for again once a day; what has no address is not.
+        CASE
+            WHEN absent_at > coalesce(greatest(until, observed_at), '-infinity'::TIMESTAMPTZ)
+                THEN CASE absent_code WHEN 0 THEN INTERVAL 100 YEARS ELSE INTERVAL 1 DAY END
+            WHEN "interval" = '1M' THEN INTERVAL 1 MONTH
+            ELSE to_microseconds(coalesce(length_us, 0))
+        END AS still_open
     FROM bounds
     LEFT JOIN intervals USING ("interval")
-    WHERE bounds.absent_at IS NULL OR bounds.absent_at <= coalesce(bounds.until, bounds.observed_at)
+    WHERE dataset NOT IN ('orders', 'fills')
     UNION ALL BY NAME
     -- What is walked by id has no instant that it reaches; it is as fresh as its last whole run.
-    SELECT dataset, account, max(ended) AS reached, INTERVAL 0 SECONDS AS still_open
+    SELECT dataset, market, account, max(ended) AS reached, INTERVAL 0 SECONDS AS still_open
     FROM runs
     WHERE outcome = 'done' AND dataset IN ('orders', 'fills')
     GROUP BY ALL

@@ -33,7 +33,7 @@ from schemas.datasets import DATASETS
 from schemas.derived.queries import check_names
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
-from schemas.model.wallets import TRADING, WALLETS
+from schemas.model.wallets import FUTURES, TRADING, WALLETS
 
 _T = TypeVar("_T")
 
@@ -55,6 +55,7 @@ _VALUED = {name: valued_by for name in ACCOUNT_DATASETS if (valued_by := DATASET
 _BY_WALLET = tuple(
     name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "wallet" and DATASETS[name].amounts
 )
+_OF_FUTURES = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "market")
 
 # The keys of a market's flow that only these datasets have.
 _ONLY = {"intervals": _WITH_INTERVALS, "since": _WITH_HISTORY, "source": _WITH_HISTORY, "delisted": _WITH_HISTORY}
@@ -287,8 +288,9 @@ class AccountFlow(_Flow):
     wallets: _Wallets = Field(
         ("spot",),
         description="whose balances, and of spot, margin, usdm and coinm whose orders and fills: all, or some of spot, "
-        "funding, earn (both kinds), margin (cross and isolated, with their debts), usdm, coinm; what the account or "
-        "the key does not have is no failure",
+        "funding, earn (both kinds), margin (cross and isolated, with their debts), usdm, coinm; income and positions "
+        "are of both futures wallets, or of those that are written here; what the account or the key does not have is "
+        "no failure",
         json_schema_extra={"default": ["spot"]},
     )
     symbols: _TradedSymbols | None = Field(
@@ -323,8 +325,9 @@ class AccountFlow(_Flow):
             raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
             raise wrong("it applies only to symbols: traded; remove it.", "discovery")
-        if not {*_BY_WALLET, *_TRADED} & set(self.datasets) and "wallets" in self.model_fields_set:
-            names = ", ".join([*_BY_WALLET, *_TRADED])
+        of_wallets = (*_BY_WALLET, *_TRADED, *_OF_FUTURES)
+        if not {*of_wallets} & set(self.datasets) and "wallets" in self.model_fields_set:
+            names = ", ".join(of_wallets)
             raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", "wallets")
         if not _VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
             names = " and ".join(_VALUED)
@@ -338,6 +341,8 @@ class AccountFlow(_Flow):
         words = [word for word in self.chosen_wallets if word in TRADING]
         if isinstance(self.symbols, tuple) and len(words) > 1:
             raise wrong(f"a list of names is of one of {', '.join(words)}; write traded, or one wallet.", "symbols")
+        if {*self.datasets} <= {*_OF_FUTURES} and not any(self.reads(self.datasets[0], one) for one in FUTURES):
+            raise wrong(f"{self.datasets[0]} is of {' and '.join(FUTURES)}; add one of these.", "wallets")
         return self
 
     @property
@@ -349,6 +354,12 @@ class AccountFlow(_Flow):
     def trading_markets(self) -> tuple[str, ...]:
         """The markets whose orders and fills are meant."""
         return tuple(market for word in self.chosen_wallets for market in TRADING.get(word, ()))
+
+    def reads(self, dataset: str, market: str) -> bool:
+        """Whether a dataset is pulled from a market."""
+        if dataset in _TRADED or (dataset in _OF_FUTURES and "wallets" in self.model_fields_set):
+            return market in self.trading_markets
+        return True
 
     @property
     def valuation(self) -> MarketFlow | None:

@@ -15,3 +15,6 @@ WALLETS = {
 
 TRADING = {"spot": ("spot",), "margin": ("margin", "isolated_margin"), "usdm": ("usdm",), "coinm": ("coinm",)}
 """Of those words, the markets whose orders and fills are meant."""
+
+FUTURES = ("usdm", "coinm")
+"""Of those words, the ones whose wallets are of futures."""

@@ -88,9 +88,13 @@ INVALID = {
         HMAC.replace("[balances]", "[balances]\n    wallets: al"),
         "line 6: flows.b.wallets: 'al' is not a valid choice of wallets; did you mean all?",
     ),
+    "income of no futures wallet": (
+        HMAC.replace("[balances]", "[income]\n    wallets: [spot]"),
+        "line 6: flows.b.wallets: income is of usdm and coinm; add one of these.",
+    ),
     "wallets without balances": (
         HMAC.replace("[balances]", "[deposits]\n    wallets: all"),
-        "line 6: flows.b.wallets: only balances, orders, fills use this key; add one of these to datasets, or remove it.",
+        "line 6: flows.b.wallets: only balances, orders, fills, income, positions use this key; add one of these to datasets, or remove it.",
     ),
     "unknown market": (PRICES.replace("spot", "Spott"), "line 4: flows.p.market: 'Spott' is not a valid market; did you mean spot?"),
     "unknown dataset": (

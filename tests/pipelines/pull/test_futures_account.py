@@ -104,6 +104,16 @@ async def test_a_market_that_has_no_address_is_no_failure(trade_desk: TradeDesk)
     assert not any("not there" in one.note for one in second)
 
 
+async def test_income_and_positions_are_of_the_wallets_that_are_written(futures_desk: TradeDesk):
+    """Of one futures wallet, nothing is asked about the other."""
+    futures_desk.flows["books"] = {
+        "kind": "account", "account": ACCOUNT, "datasets": ["income", "positions"], "wallets": ["spot", "usdm"],
+    }  # fmt: skip
+    assert await pulled(futures_desk) == 0
+    assert futures_desk.asked("/fapi/v1/income")
+    assert futures_desk.asked("/dapi/") == []
+
+
 def hold(desk: TradeDesk, path: str, **row: str) -> dict[str, Any]:
     told = {
         "symbol": "ETHUSDT", "positionSide": "BOTH", "positionAmt": "30", "entryPrice": "0.385", "adl": 2,

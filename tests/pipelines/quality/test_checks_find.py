@@ -7,14 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from support.lakes import at, filled, rows_of
+from support.lakes import at, filled, rows_of, us
 from support.tables import Tables, offending
 
 from pipelines.quality.checks import Schedule
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
-from schemas.datasets.journal import API_REQUESTS, GAPS
+from schemas.datasets.futures_account import INCOME
+from schemas.datasets.journal import API_REQUESTS, GAPS, RUNS
 from schemas.datasets.market import KLINES, PRICES
+from schemas.datasets.orders import ORDERS
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
@@ -254,6 +256,40 @@ def test_a_delisted_series_is_never_late(tables: Tables) -> None:
     covered(tables, "2026-01-01", "2026-02-01", interval="1h")
     tables.put(GAPS, gap("2026-01-20", None, "1h", reason="delisted"))
     assert tables.check("freshness", NOW, KLINES_HOURLY).passed
+
+
+INCOME_OFTEN = [
+    Schedule(flow="books", dataset="income", market=market, account="main", every_s=300) for market in ("usdm", "coinm")
+]
+ORDERS_OFTEN = [
+    Schedule(flow="books", dataset="orders", market=market, account="main", every_s=300) for market in ("spot", "usdm")
+]
+
+
+def test_each_market_of_an_account_is_fresh_or_late_by_itself(tables: Tables) -> None:
+    """A market of an account that was never pulled, or not for long, is named; one that was is not."""
+    tables.put(INCOME, until={"main/usdm": "2026-03-01 11:55"})
+    done = {"run": "1", "flow": "books", "dataset": "orders", "account": "main", "outcome": "done"}
+    for market, ended in (("spot", "2026-03-01 11:59"), ("usdm", "2026-03-01 10:00")):
+        tables.put(RUNS, done | {"market": market, "started": ended, "ended": ended})
+        tables.note(Series.of(ORDERS, account="main", market=market, symbol="BTCUSDT"), until_id=7)
+    found = offending(tables.check("freshness", NOW, *INCOME_OFTEN, *ORDERS_OFTEN))
+    assert [(row["dataset"], row["market"], row["late_s"]) for row in found] == [
+        ("income", "coinm", None),
+        ("orders", "usdm", 7200),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "late"), [(0, "2026-01-01", 0), (2015, "2026-02-28 12:30", 0), (2015, "2026-02-28 11:00", 1)]
+)
+def test_what_an_account_does_not_have_is_late_once_nobody_asks(
+    code: int, said: str, late: int, tables: Tables
+) -> None:
+    """What the exchange said there is none of is asked for once a day; what has no address can be neither."""
+    series = Series.of(INCOME, account="main", market="usdm")
+    tables.note(series, absent_at=us(said), absent_code=code)
+    assert tables.check("freshness", NOW, INCOME_OFTEN[0]).offending_rows == late
 
 
 # The weight header.

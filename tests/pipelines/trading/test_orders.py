@@ -19,9 +19,9 @@ from connectors.simulator.protocol.faults import Error, Hole, Lagging, Misprinte
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
-from pipelines.quality.expectations import schedules
 from pipelines.runs.registry import Window
 from pipelines.runs.run import run_flow
+from pipelines.runs.schedules import schedules
 from pipelines.store.id_cursor import OVERLAP_ROWS
 from pipelines.trading.symbol_discovery import Heat
 from schemas.model.errors import UsageProblem

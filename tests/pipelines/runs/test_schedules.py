@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.lake import Lake
-from pipelines.quality.expectations import schedules
+from pipelines.runs.schedules import schedules
 from pipelines.settings.loader import load
 
 MONDAY = datetime(2026, 11, 23, 1, tzinfo=UTC)
@@ -69,3 +69,26 @@ def test_an_account_without_a_key_promises_nothing_until_it_was_read(lake):
         ("balances", "main", None, 3600),
         ("prices", None, "spot", 3600),
     ]
+
+
+def test_each_market_of_an_account_is_promised(lake):
+    """What is traded or earned in several markets is promised of each that the flow means, the rest of the account."""
+    lake.pin("main", 7)
+    flow = "kind: account, account: main, every: 1h, prices: false, symbols: traded"
+    datasets = "[balances, orders, fills, income, deposits]"
+    found = promised(lake, f"{flow}, wallets: [margin, usdm], datasets: {datasets}")
+    assert [(each.dataset, each.market) for each in found[:3]] == [
+        ("balances", None),
+        ("deposits", None),
+        ("income", "usdm"),
+    ]
+    assert sorted((each.dataset, str(each.market)) for each in found[3:]) == [
+        (dataset, market) for dataset in ("fills", "orders") for market in ("isolated_margin", "margin", "usdm")
+    ]
+
+
+def test_what_rests_for_a_day_is_promised_once_a_day(lake):
+    """Snapshots of a day are not asked for by each run."""
+    lake.pin("main", 7)
+    (found,) = promised(lake, "kind: account, account: main, datasets: [account_snapshots], every: 1h")
+    assert found.every_s == 86_400

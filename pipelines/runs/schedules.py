@@ -1,0 +1,51 @@
+"""What a file promises: which series its flows pull how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import product
+
+from connectors.binance.endpoints.model import Windows
+from connectors.lake import Lake
+from pipelines.quality.checks import Schedule
+from pipelines.runs.registry import Unit, units_of
+from pipelines.settings.credentials import unset_secret
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
+from schemas.datasets import DATASETS
+
+
+def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule]:
+    """The promise of every flow that has a schedule; an account that never could be read promises nothing."""
+    for name, flow in config.flows.items():
+        period = _period(flow, now)
+        if period is None or isinstance(flow, MaintenanceFlow):
+            continue
+        if isinstance(flow, AccountFlow) and flow.account not in lake.accounts and unset_secret(config, name):
+            continue
+        for unit in units_of(name, flow):
+            yield from _of_unit(unit, market_part(flow), period)
+
+
+def _period(flow: Flow, now: datetime) -> timedelta | None:
+    """The longest time between two runs around now: a cron line may pause over night or a weekend."""
+    last = flow.last_due(now)
+    before = flow.last_due(last) if last is not None else None
+    if last is None or before is None:
+        return None
+    return max(last - before, now - last)
+
+
+def _of_unit(unit: Unit, market: MarketFlow | None, period: timedelta) -> Iterator[Schedule]:
+    """What a unit promises of each of its markets, and of each series of candles by name."""
+    rests = [row.walk.rests for row in unit.endpoints if isinstance(row.walk, Windows)]
+    every_s = int(max([period, *rests]).total_seconds())
+    promise = Schedule(flow=unit.flow, dataset=unit.dataset, market=unit.market, account=unit.account, every_s=every_s)
+    if unit.account is not None or market is None:
+        yield from [promise] if unit.endpoints else []
+        return
+    symbols = market.symbols if isinstance(market.symbols, tuple) else (None,)
+    by_interval = "interval" in DATASETS[unit.dataset].series
+    for symbol, interval in product(symbols, market.intervals) if by_interval else [(None, None)]:
+        yield replace(promise, symbol=symbol, interval=interval)
