@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from connectors.binance.archive.client import Archive
-from connectors.binance.archive.files import KlineFile, Remote
+from connectors.binance.archive.files import ArchiveFile, Remote
 from schemas.model.grid import DAY_US, Grid
 from schemas.model.series import Series
 
@@ -35,7 +35,7 @@ class Shelf:
     """The files of one series: months, and days where no month is. With `only`, there is no other source."""
 
     series: Series
-    files: Mapping[KlineFile, Remote]
+    files: Mapping[ArchiveFile, Remote]
     only: bool = False
 
     @classmethod
@@ -49,11 +49,11 @@ class Shelf:
 
     def monthly(self, instant_us: int) -> Remote | None:
         """The file of the month that holds an instant."""
-        return self.files.get(KlineFile.monthly(self.series, instant_us))
+        return self.files.get(ArchiveFile.monthly(self.series, instant_us))
 
     def daily(self, instant_us: int) -> Remote | None:
         """The file of the day that holds an instant."""
-        return self.files.get(KlineFile.daily(self.series, instant_us))
+        return self.files.get(ArchiveFile.daily(self.series, instant_us))
 
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
         """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
@@ -83,7 +83,7 @@ class Shelf:
 
 async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool = False) -> Shelf:
     """List what the archive holds of a series from an instant on: its months, and the days of what they leave out."""
-    first = KlineFile.monthly(series, since)
+    first = ArchiveFile.monthly(series, since)
     months = await archive.list(first.folder, after=_before(first.path))
     fitting = [remote.file for remote in months if _fits(remote.file)]
     days: list[Remote] = []
@@ -98,12 +98,12 @@ async def days_of(archive: Archive, series: Series, since: int, until: int) -> S
 
 
 async def _days(archive: Archive, series: Series, since: int, until: int | None) -> Sequence[Remote]:
-    first = KlineFile.daily(series, since)
-    end = None if until is None else KlineFile.daily(series, until + DAY_US - 1).path  # the last day is in
+    first = ArchiveFile.daily(series, since)
+    end = None if until is None else ArchiveFile.daily(series, until + DAY_US - 1).path  # the last day is in
     return await archive.list(first.folder, after=_before(first.path), until=end)
 
 
-def _between(months: Iterable[KlineFile], since: int) -> Iterator[tuple[int, int | None]]:
+def _between(months: Iterable[ArchiveFile], since: int) -> Iterator[tuple[int, int | None]]:
     """The stretches from `since` on that these months, in order, do not hold; the last one has no end."""
     for month in months:
         if since < month.since_us:
@@ -112,8 +112,8 @@ def _between(months: Iterable[KlineFile], since: int) -> Iterator[tuple[int, int
     yield since, None
 
 
-def _fits(file: KlineFile) -> bool:
-    return Grid.of(file.interval).count(file.since_us, file.until_us) <= MOST_ROWS
+def _fits(file: ArchiveFile) -> bool:
+    return Grid.of(file.series["interval"]).count(file.since_us, file.until_us) <= MOST_ROWS
 
 
 def _before(path: str) -> str:

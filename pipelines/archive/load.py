@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import KlineFile, Remote, folder
+from connectors.binance.archive.files import ArchiveFile, Remote, folder
 from connectors.binance.errors import UnknownSymbol
 from pipelines.archive.inventory import days_of
 from pipelines.store.gaps import Asked, Gap
@@ -99,7 +99,7 @@ class Loader:
             left = [lack for hole in fetched.holes for lack in _cut(wanted, hole)[0]]
         self.lacks = sorted([*others, *(replace(lack, gap=gap) for lack in left)], key=lambda lack: lack.since)
 
-    async def _from_days(self, month: KlineFile) -> None:
+    async def _from_days(self, month: ArchiveFile) -> None:
         """Daily files where a monthly one lacks candles: they win where the two differ."""
         wanted, _ = _cut(self.lacks, (month.since_us, month.until_us))
         if not wanted:
@@ -150,7 +150,7 @@ def no_answer(fetched: Fetched) -> Gap | None:
 
 def nothing_listed(series: Series) -> str:
     """What was asked where the archive lists no file: its two folders of the series."""
-    folders = (folder(**series.values, monthly=monthly) for monthly in (True, False))
+    folders = (folder(series.dataset, **series.values, monthly=monthly) for monthly in (True, False))
     return f"the listing of {' and '.join(folders)}"
 
 

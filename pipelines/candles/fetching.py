@@ -9,7 +9,7 @@ from functools import partial
 import pyarrow as pa
 
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import READ_MARKETS
+from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import feeding
 from connectors.binance.paging import by_time
 from pipelines.archive.inventory import Shelf, Source
@@ -60,12 +60,12 @@ class Fetcher:
         """The candles of a window of a symbol that the archive alone knows; a second look fetches its files again."""
         archive, series = self.session.archive, window.series
         if shelf is None or archive is None:
-            read = series["market"] in READ_MARKETS
+            kind = f"{series.dataset.name} of {series['market']}"
             raise Problem(
                 f"The exchange no longer knows {series['symbol']}; only its public archive may.",
                 "Say `source: auto` in the flow, with an exchange that has an archive."
-                if read
-                else f"The archive of {series['market']} is not read yet: remove it from symbols; its candles stay.",
+                if has_archive(series.dataset.name, series["market"])
+                else f"The archive has no {kind}: remove it from symbols; its candles stay.",
             )
         if window.phase is Phase.CONFIRM:
             return await self.from_shelf(shelf, window.since, window.until)

@@ -14,7 +14,7 @@ from functools import partial
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import KlineFile, Remote
+from connectors.binance.archive.files import ArchiveFile, Remote
 from connectors.lake import Lake
 from pipelines.archive.load import no_answer
 from pipelines.archive.provenance import Looks, Row, last_looks, note
@@ -97,9 +97,9 @@ def _lacking(lake: Lake, dataset: Dataset) -> dict[Series, list[Span]]:
 
 def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> dict[str, str]:
     """The folders to list, each with the first file that matters."""
-    files = [file for path in looks if (file := KlineFile.at(path)) is not None]
+    files = [file for path in looks if (file := ArchiveFile.at(path)) is not None]
     for series, spans in wanted.items():
-        files += [made(series, min(spans)[0]) for made in (KlineFile.monthly, KlineFile.daily)]
+        files += [made(series, min(spans)[0]) for made in (ArchiveFile.monthly, ArchiveFile.daily)]
     first: dict[str, str] = {}
     for file in files:
         first[file.folder] = min(file.path, first.get(file.folder, file.path))

@@ -17,6 +17,7 @@ from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.symbols import Listing, chosen_before, covered, known, listing, listing_due, top
 from schemas.config.flows import MarketFlow, TopSymbols
+from schemas.datasets import with_role
 from schemas.model.dataset import Role
 
 Wanted = tuple[str, ...] | TopSymbols | Literal["all"]
@@ -88,7 +89,7 @@ def asked_to_choose(
 async def in_archive(session: Session, archive: Archive, market: str) -> set[str]:
     """The symbols that the archive has; when it cannot be asked they are left to the next run, and that is told."""
     try:
-        return set(await archive.symbols(market))
+        return set(await archive.symbols(with_role(Role.CANDLES), market))
     except ArchiveTrouble as trouble:
         session.note(f"Symbols that only the archive knows were not looked for: {trouble.what}")
         return set()
@@ -99,7 +100,7 @@ async def _unlisted(session: Session, flow: MarketFlow, book: Listing, symbol: s
     if session.archive is None:
         return book.unknown(flow.market, symbol)
     try:
-        archived = await session.archive.folders(folder(flow.market, symbol, monthly=True))
+        archived = await session.archive.folders(folder(with_role(Role.CANDLES), flow.market, symbol, monthly=True))
     except ArchiveTrouble as trouble:
         name = f"{flow.market}/{symbol}"
         return Failure(name, f"The exchange lists no symbol {symbol}, and the archive could not be asked: {trouble}")

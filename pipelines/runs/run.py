@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from connectors.binance.archive.client import Archive
-from connectors.binance.archive.files import READ_MARKETS
+from connectors.binance.archive.files import has_archive
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.endpoints import CLOCKS
@@ -209,7 +209,7 @@ def archive_for(site: Site, flow: Flow, pause: Pause = asyncio.sleep) -> Abstrac
     """The public archive, where the site has one and the flow may need it."""
     match flow:
         case MarketFlow():
-            needed = flow.source != "rest" and flow.market in READ_MARKETS
+            needed = flow.source != "rest" and any(has_archive(one, flow.market) for one in flow.datasets)
         case AccountFlow():
             needed = flow.symbols == TRADED  # it names symbols that the exchange does not list any more
         case MaintenanceFlow():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.binance.archive.files import READ_MARKETS
+from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import OnGrid
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow, TopSymbols
@@ -36,7 +36,9 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
                     yield "intervals", f"{market} has no {dataset} of {interval}", has
     if isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
         yield "symbols", f"{market} has no {ranking} to choose the top symbols by", "Name the symbols, or write all."
-    if market not in READ_MARKETS and flow.source == "archive":
-        yield "source", f"the public archive of {market} is not read yet", "Write source: rest."
-    if market not in READ_MARKETS and flow.delisted:
-        yield "delisted", f"the public archive of {market} is not read yet", "Remove it."
+    if not any(has_archive(dataset, market) for dataset in flow.datasets):
+        none = f"the public archive has no {' or '.join(flow.datasets)} of {market}"
+        if flow.source == "archive":
+            yield "source", none, "Write source: rest."
+        if flow.delisted:
+            yield "delisted", none, "Remove it."

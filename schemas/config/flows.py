@@ -254,8 +254,7 @@ class MarketFlow(_Flow):
     )
     source: Literal["auto", "rest", "archive"] = Field(
         "auto",
-        description="where long history comes from: auto takes the public archive where it spares requests; "
-        "that of usdm is not read yet",
+        description="where long history comes from: auto takes the public archive where it spares requests",
     )
     delisted: bool = Field(
         False, description="with symbols: all, also pull what the exchange no longer lists but its archive holds"

@@ -113,14 +113,6 @@ INVALID = {
         KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "{quote: USDT, top: 5}"),
         "line 6: flows.p.symbols: usdm has no tickers to choose the top symbols by. Name the symbols, or write all.",
     ),
-    "a market without an archive": (
-        KLINES.replace("market: spot", "market: usdm") + "    source: archive\n",
-        "flows.p.source: the public archive of usdm is not read yet. Write source: rest.",
-    ),
-    "delisted symbols of a market without an archive": (
-        KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "all") + "    delisted: true\n",
-        "flows.p.delisted: the public archive of usdm is not read yet. Remove it.",
-    ),
     "a word for no dataset": (
         HMAC.replace("[balances]", "[balances, astrology]"),
         "line 5: flows.b.datasets.1: 'astrology' is not a valid account dataset; " + _VALID["account"],

@@ -8,11 +8,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO
 
-from connectors.binance.archive.files import KlineFile
+from connectors.binance.archive.files import ArchiveFile
+from schemas.datasets.market import KLINES
 
-DAY = KlineFile("spot", "BTCUSDT", "1m", "2024-05-07")
-MICRO_DAY = KlineFile("spot", "BTCUSDT", "1m", "2025-05-07")
-MONTH = KlineFile("spot", "BTCUSDT", "1d", "2024-02")
+
+def kline_file(market: str, symbol: str, interval: str, period: str) -> ArchiveFile:
+    """A file of candles."""
+    return ArchiveFile.of(KLINES, period, market=market, symbol=symbol, interval=interval)
+
+
+DAY = kline_file("spot", "BTCUSDT", "1m", "2024-05-07")
+MICRO_DAY = kline_file("spot", "BTCUSDT", "1m", "2025-05-07")
+MONTH = kline_file("spot", "BTCUSDT", "1d", "2024-02")
 HEADER = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
@@ -40,7 +47,7 @@ def csv_of(rows: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in rows).encode()
 
 
-def zip_of(content: bytes, file: KlineFile = DAY, name: str | None = None, **more: bytes) -> IO[bytes]:
+def zip_of(content: bytes, file: ArchiveFile = DAY, name: str | None = None, **more: bytes) -> IO[bytes]:
     """A zip with a CSV, and with other members when told."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -21,9 +21,9 @@ import aiohttp
 import pyarrow as pa
 from yarl import URL
 
-from connectors.binance.archive import csv as archive_csv
+from connectors.binance.archive import candles
 from connectors.binance.archive import listing as archive_listing
-from connectors.binance.archive.csv import Content, Stretch
+from connectors.binance.archive.candles import Content, Stretch
 from connectors.binance.archive.errors import (
     ArchiveDown,
     ArchiveRefused,
@@ -32,8 +32,9 @@ from connectors.binance.archive.errors import (
     unreachable,
     unreadable,
 )
-from connectors.binance.archive.files import KlineFile, Remote, is_symbol
+from connectors.binance.archive.files import ArchiveFile, Remote, is_symbol
 from connectors.binance.archive.files import folder as folder_of
+from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.archive.listing import Page
 from connectors.binance.archive.zip import Defect
 from connectors.binance.clock import header_us, steady_clock
@@ -41,6 +42,7 @@ from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied
 from connectors.binance.sites import Site
 from schemas.datasets.archive import Reason
+from schemas.model.dataset import Dataset
 from schemas.model.grid import SECOND_US
 
 DOWNLOADS = 6  # at once
@@ -66,7 +68,7 @@ Result = TypeVar("Result")
 class Fetched:
     """A file of the archive: its rows, or the reason why it is set aside; with rows, the reason says what they lack."""
 
-    file: KlineFile
+    file: ArchiveFile
     size: int = 0
     sha256: str | None = None
     etag: str | None = None
@@ -146,7 +148,7 @@ class Archive:
         self._readers = ThreadPoolExecutor(READERS)
         self._troubles: list[ArchiveTrouble] = []  # since the last good answer
         self._rests_until_s = 0.0
-        self.foreign: set[str] = set()  # objects seen in listings that are no files of candles
+        self.foreign: set[str] = set()  # objects seen in listings that are no files of datasets
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -164,14 +166,14 @@ class Archive:
             await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
 
     async def list(self, prefix: str, after: str = "", until: str | None = None) -> Sequence[Remote]:
-        """The files of candles in a folder, in order: those after a path and before another, where they are given.
+        """The files of rows in a folder, in order: those after a path and before another, where they are given.
 
         Whatever else lies there is left out, and remembered as `foreign`.
         """
         found: list[Remote] = []
         async for page in self._pages(prefix, after):
             for entry in page.files:
-                file = KlineFile.at(entry.path) if entry.path.startswith(prefix) else None
+                file = ArchiveFile.at(entry.path) if entry.path.startswith(prefix) else None
                 if file is None:
                     self.foreign |= set() if entry.path.endswith(CHECKSUM) else {entry.path}
                 elif until is None or entry.path < until:
@@ -185,21 +187,21 @@ class Archive:
         found = [folder async for page in self._pages(prefix, "") for folder in page.folders]
         return [folder.removeprefix(prefix).rstrip("/") for folder in found if folder.startswith(prefix)]
 
-    async def symbols(self, market: str) -> Sequence[str]:
+    async def symbols(self, dataset: Dataset, market: str) -> Sequence[str]:
         """Every symbol that the archive has a folder for; other folders are remembered as `foreign`."""
-        prefix = folder_of(market, monthly=True)
+        prefix = folder_of(dataset, market, monthly=LAYOUTS[dataset.name, market].monthly)
         names = await self.folders(prefix)
         self.foreign |= {f"{prefix}{name}/" for name in names if not is_symbol(name)}
         return [name for name in names if is_symbol(name)]
 
     async def fetch(self, remote: Remote) -> Fetched:
-        """A file of candles, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
+        """A file, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
         with SpooledTemporaryFile(IN_MEMORY) as body:
             download = _Download(body)
             try:
                 async with self._slots:
                     await self._verified(remote.path, download)
-                content = await self._aside(archive_csv.read, body, remote.file, download.made_us)
+                content = await self._aside(candles.read, body, remote.file, download.made_us)
             except Defect as defect:
                 return replace(_fetched(remote.file, download), reason=defect.reason, detail=defect.detail)
             except ArchiveRefused as refused:
@@ -318,7 +320,7 @@ def _digest(body: IO[bytes]) -> str:
     return hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _fetched(file: KlineFile, download: _Download) -> Fetched:
+def _fetched(file: ArchiveFile, download: _Download) -> Fetched:
     return Fetched(
         file=file,
         size=download.size,

@@ -1,4 +1,4 @@
-"""How the public archive names its files: market, cadence, symbol, interval and period; all days are UTC."""
+"""How the public archive names its files: market, cadence, kind, symbol, interval and period; all days are UTC."""
 
 from __future__ import annotations
 
@@ -6,58 +6,67 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from schemas.datasets.market import KLINES
+from connectors.binance.archive.layouts import BY_FOLDER, LAYOUTS, MARKET_FOLDERS, MARKETS, Layout
+from schemas.model.dataset import Dataset
 from schemas.model.grid import INTERVALS, Grid
 from schemas.model.instants import micros, moment
 from schemas.model.series import Series
 
-MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
-READ_MARKETS = frozenset({"spot"})  # files of futures have headers of their own
-_MARKETS = {folder: market for market, folder in MARKET_FOLDERS.items()}
 _SPELT = {"1M": "1mo"}  # some file systems know no upper case
 _MEANT = {spelt: interval for interval, spelt in _SPELT.items()}
 _SYMBOL = r"[^\W_](?:[\w.-]{0,48}[^\W_])?"
 _PERIOD = {"daily": r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", "monthly": r"20[0-9]{2}-[0-9]{2}"}
 _NAMED_SO = re.compile(_SYMBOL)
 _PATH = re.compile(
-    rf"data/(?P<market>{'|'.join(_MARKETS)})/(?P<cadence>daily|monthly)/klines/(?P<symbol>{_SYMBOL})"
-    rf"/(?P<interval>{'|'.join(_SPELT.get(one, one) for one in INTERVALS)})/(?P=symbol)-(?P=interval)"
+    rf"data/(?P<market>{'|'.join(MARKETS)})/(?P<cadence>daily|monthly)/(?P<kind>[a-zA-Z]+)/(?P<symbol>{_SYMBOL})"
+    rf"/(?:(?P<interval>{'|'.join(_SPELT.get(one, one) for one in INTERVALS)})/)?(?P=symbol)-(?P<what>[a-zA-Z0-9]+)"
     rf"-(?P<period>{_PERIOD['daily']}|{_PERIOD['monthly']})\.zip"
 )
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class KlineFile:
-    """The candles of one symbol, interval and period, which is a day `YYYY-MM-DD` or a month `YYYY-MM`."""
+class ArchiveFile:
+    """The rows of one series and period, which is a day `YYYY-MM-DD` or a month `YYYY-MM`."""
 
-    market: str
-    symbol: str
-    interval: str
+    series: Series
     period: str
 
     @classmethod
-    def at(cls, path: str) -> KlineFile | None:
-        """The file at a path; None for a name that is not one of a file of candles."""
+    def of(cls, dataset: Dataset, period: str, **values: str) -> ArchiveFile:
+        """The file of the series that these values name."""
+        return cls(Series.of(dataset, **values), period)
+
+    @classmethod
+    def at(cls, path: str) -> ArchiveFile | None:
+        """The file at a path; None for a name that is not one of a file that is read."""
         parts = _PATH.fullmatch(path)
         if parts is None or not re.fullmatch(_PERIOD[parts["cadence"]], parts["period"]):
             return None
-        interval = _MEANT.get(parts["interval"], parts["interval"])
-        file = cls(_MARKETS[parts["market"]], parts["symbol"], interval, parts["period"])
+        market, interval = MARKETS[parts["market"]], parts["interval"]
+        layout = BY_FOLDER.get((market, parts["kind"]))
+        named_so = parts["what"] == (interval or parts["kind"])
+        if layout is None or not named_so or (interval is not None) != ("interval" in layout.dataset.series):
+            return None
+        values = {"market": market, "symbol": parts["symbol"]}
+        if interval is not None:
+            values["interval"] = _MEANT.get(interval, interval)
+        file = cls.of(layout.dataset, parts["period"], **values)
         return file if _is_date(file.first_day) else None
 
     @classmethod
-    def monthly(cls, series: Series, instant_us: int) -> KlineFile:
+    def monthly(cls, series: Series, instant_us: int) -> ArchiveFile:
         """The monthly file of a series that holds an instant."""
-        return cls(**series.values, period=f"{moment(instant_us):%Y-%m}")
+        return cls(series, f"{moment(instant_us):%Y-%m}")
 
     @classmethod
-    def daily(cls, series: Series, instant_us: int) -> KlineFile:
+    def daily(cls, series: Series, instant_us: int) -> ArchiveFile:
         """The daily file of a series that holds an instant."""
-        return cls(**series.values, period=f"{moment(instant_us):%Y-%m-%d}")
+        return cls(series, f"{moment(instant_us):%Y-%m-%d}")
 
     @property
-    def series(self) -> Series:
-        return Series.of(KLINES, market=self.market, symbol=self.symbol, interval=self.interval)
+    def layout(self) -> Layout:
+        """How it is printed."""
+        return LAYOUTS[self.series.dataset.name, self.series["market"]]
 
     @property
     def is_monthly(self) -> bool:
@@ -66,12 +75,13 @@ class KlineFile:
     @property
     def stem(self) -> str:
         """The name without its ending: the zip is `STEM.zip`, the one file in it `STEM.csv`."""
-        return f"{self.symbol}-{_spelt(self.interval)}-{self.period}"
+        what = _spelt(self.series.values.get("interval", self.layout.folder))
+        return f"{self.series['symbol']}-{what}-{self.period}"
 
     @property
     def folder(self) -> str:
         """Where it lies, with a final slash."""
-        return folder(self.market, self.symbol, self.interval, monthly=self.is_monthly)
+        return folder(self.series.dataset, **self.series.values, monthly=self.is_monthly)
 
     @property
     def path(self) -> str:
@@ -96,9 +106,9 @@ class KlineFile:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file of candles in the archive, with what the listing shows of it; of one not listed only its name is known."""
+    """A file in the archive, with what the listing shows of it; of one not listed only its name is known."""
 
-    file: KlineFile
+    file: ArchiveFile
     size: int = 0
     etag: str | None = None
     modified_us: int | None = None
@@ -113,11 +123,16 @@ def is_symbol(name: str) -> bool:
     return _NAMED_SO.fullmatch(name) is not None and name == name.upper()
 
 
-def folder(market: str, symbol: str = "", interval: str = "", *, monthly: bool) -> str:
+def has_archive(dataset: str, market: str) -> bool:
+    """Whether the archive has files of a dataset of a market that are read."""
+    return (dataset, market) in LAYOUTS
+
+
+def folder(dataset: Dataset, market: str, symbol: str = "", interval: str = "", *, monthly: bool) -> str:
     """The folder of a series; without symbol the one of all symbols, without interval that of all intervals."""
     cadence = "monthly" if monthly else "daily"
     below = "".join(f"{part}/" for part in (symbol, _spelt(interval)) if part)
-    return f"data/{MARKET_FOLDERS[market]}/{cadence}/klines/{below}"
+    return f"data/{MARKET_FOLDERS[market]}/{cadence}/{LAYOUTS[dataset.name, market].folder}/{below}"
 
 
 def _spelt(interval: str) -> str:

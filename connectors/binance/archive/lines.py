@@ -1,4 +1,4 @@
-"""The lines of an archive's CSV: those that are rows of candles, and the few that are not.
+"""The lines of an archive's CSV: those that are rows, and the few that are not.
 
 A line that two rows were fused into, or that was cut, says nothing of its neighbours, which are kept. What a
 spreadsheet has saved is another matter: it also rounds numbers, and that does not show.
@@ -7,17 +7,21 @@ spreadsheet has saved is another matter: it also rounds numbers, and that does n
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
+from connectors.binance.archive.layouts import Layout
 from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
 from schemas.model.counted import counted
+from schemas.model.fields import DECIMALS, FLAG, ID, TIME
 
 MOST_LEFT_OUT = 100  # rows or lines; a file with more is not one with a few mistakes
 _NAMED = 10
 _SHOWN = 60
-_COUNT, _MONEY = rb"[0-9]{1,18}", rb"[0-9]{1,22}(?:\.[0-9]{1,8})?"
-_ROW = re.compile(rb"%(n)s(?:,%(m)s){5},%(n)s,%(m)s,%(n)s,%(m)s,%(m)s,[^,]*" % {b"n": _COUNT, b"m": _MONEY})
+CAREFUL_DIGITS = 30  # Arrow scales text of more digits beyond 128 bits, and wraps around in silence
+_COUNT, _TEXT, _ANYTHING = "[0-9]{1,18}", '[^,"]+', "[^,]*"
+_TEXT_TIME, _FLAG = "20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", "[Tt]rue|[Ff]alse"
 _MANGLED = re.compile(rb"[0-9][eE][+-]?[0-9]|[\"';\x80-\xff]|\d[-/:]\d|#")
 
 
@@ -28,15 +32,16 @@ class Sifted(NamedTuple):
     left_out: Defect | None
 
 
-def sift(body: bytes, first: int) -> Sifted:
+def sift(body: bytes, layout: Layout, first: int) -> Sifted:
     """Keep the lines that are rows; raises Defect where a spreadsheet was at work, or more than a few are none.
 
     `first` is the number of the first line in its file.
     """
     rows: list[bytes] = []
     others: list[tuple[int, bytes]] = []
+    fits = _row(layout).fullmatch
     for number, line in enumerate(body.splitlines(), first):
-        if _ROW.fullmatch(line):
+        if fits(line):
             rows.append(line)
         elif line.strip():
             others.append((number, line))
@@ -44,6 +49,25 @@ def sift(body: bytes, first: int) -> Sifted:
     if odd is not None and (odd.reason is Reason.MANGLED_NUMBERS or len(others) > MOST_LEFT_OUT or not rows):
         raise odd
     return Sifted(b"\n".join(rows), odd)
+
+
+@cache
+def _row(layout: Layout) -> re.Pattern[bytes]:
+    """What a line that is a row looks like."""
+    return re.compile(",".join(_cell(layout, name) for name in layout.columns).encode())
+
+
+def _cell(layout: Layout, name: str) -> str:
+    if name not in layout.read:
+        return _ANYTHING
+    column = layout.dataset.column(name)
+    form = {TIME: _COUNT, ID: _COUNT, FLAG: _FLAG}.get(column.type, _TEXT)
+    if column.type in DECIMALS:
+        scale: int = column.type.arrow.scale  # type: ignore[attr-defined]  # of a decimal
+        form = f"{'-?' if column.signed else ''}[0-9]{{1,{CAREFUL_DIGITS - scale}}}(?:\\.[0-9]{{1,{scale}}})?"
+    elif name in layout.text_times:
+        form = _TEXT_TIME
+    return f'(?:{form}|(?:"")?)' if column.nullable else f"(?:{form})"
 
 
 def defect_of(line: bytes, detail: str) -> Defect:
@@ -60,7 +84,7 @@ def _odd(others: list[tuple[int, bytes]]) -> Defect | None:
     more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
     return Defect(
         Reason.MANGLED_NUMBERS if mangled else Reason.BAD_ROW,
-        f"{counted(len(named), 'line')} without a row of candles: {told}{more}",
+        f"{counted(len(named), 'line')} without a row: {told}{more}",
     )
 
 

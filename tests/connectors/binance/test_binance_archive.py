@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from support.archive_zips import DAY, csv_of, minutes, zip_of
+from support.archive_zips import DAY, csv_of, kline_file, minutes, zip_of
 
 from connectors.binance.archive import client as archive_module
 from connectors.binance.archive.client import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, Archive, Fetched
 from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
-from connectors.binance.archive.files import KlineFile, Remote, folder
+from connectors.binance.archive.files import ArchiveFile, Remote, folder
 from connectors.binance.retry import TRIES
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, MovableClock, gateway, serve
@@ -27,12 +27,13 @@ from connectors.simulator.archive.faults import ArchiveFault
 from connectors.simulator.protocol import faults
 from connectors.simulator.protocol.messages import Asked
 from schemas.datasets.archive import Reason
+from schemas.datasets.market import KLINES
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import DAY_US
 
 NOW_S = 1_793_620_830.25  # 2026-11-02 12:00:30 UTC, the first Monday of the month
-FILE = KlineFile("spot", "BTCUSDT", "1m", "2026-10-30")
-BEFORE = KlineFile("spot", "BTCUSDT", "1m", "2026-10-29")
+FILE = kline_file("spot", "BTCUSDT", "1m", "2026-10-30")
+BEFORE = kline_file("spot", "BTCUSDT", "1m", "2026-10-29")
 FIRST_MS = FILE.since_us // 1000
 MINUTE_MS = 60_000
 
@@ -55,7 +56,7 @@ class Shelf:
         async with Archive(resolve({"archive": url, "archive_list": url}), self.clock, self.sleep) as archive:
             yield archive
 
-    async def fetch(self, file: KlineFile = FILE) -> Fetched:
+    async def fetch(self, file: ArchiveFile = FILE) -> Fetched:
         async with self.open() as archive:
             return await archive.fetch(Remote(file))
 
@@ -81,16 +82,16 @@ async def test_every_symbol_is_found_delisted_ones_too(shelf: Shelf) -> None:
     """Also one that the exchange has forgotten altogether."""
     shelf.exchange.remove("BNBBTC")
     async with shelf.open() as archive:
-        symbols = await archive.folders(folder("spot", monthly=True))
+        symbols = await archive.folders(folder(KLINES, "spot", monthly=True))
         assert {"BTCUSDT", "NANOUSDT", "BNBBTC", "币安人生USDT"} <= set(symbols)
-        assert "1mo" in await archive.folders(folder("spot", "BNBBTC", monthly=True))
-        assert "1mo" not in await archive.folders(folder("spot", "BNBBTC", monthly=False))
+        assert "1mo" in await archive.folders(folder(KLINES, "spot", "BNBBTC", monthly=True))
+        assert "1mo" not in await archive.folders(folder(KLINES, "spot", "BNBBTC", monthly=False))
 
 
 async def test_a_long_listing_is_walked_to_its_end(shelf: Shelf) -> None:
     """Nine years of days are seven pages; every day is there once, in order, and only zips."""
     async with shelf.open() as archive:
-        listed = await archive.list(folder("spot", "BTCUSDT", "1m", monthly=False))
+        listed = await archive.list(folder(KLINES, "spot", "BTCUSDT", "1m", monthly=False))
     files = [remote.file for remote in listed]
     assert (files[0].period, files[-1].period) == ("2017-08-17", "2026-11-01")
     assert {after.since_us - before.since_us for before, after in pairwise(files)} == {DAY_US}
@@ -171,23 +172,23 @@ async def test_a_header_and_older_units_are_read(shelf: Shelf) -> None:
     shelf.exchange.archive.rules = archive_rules = type(shelf.exchange.archive.rules)(header_from=date(2024, 12, 31))
     assert archive_rules.micro_from == date(2025, 1, 1)
     for period in ("2024-12-30", "2024-12-31", "2025-01-01"):
-        file = KlineFile("spot", "BTCUSDT", "1m", period)
+        file = kline_file("spot", "BTCUSDT", "1m", period)
         fetched = await shelf.fetch(file)
         assert (fetched.reason, fetched.rows and fetched.rows.num_rows) == (None, 1440)
 
 
 async def test_a_delisted_symbol_ends_in_the_middle_of_a_day(shelf: Shelf) -> None:
     """Its last file holds what was traded; the rest of the day is named as lacking."""
-    fetched = await shelf.fetch(KlineFile("spot", "NANOUSDT", "1h", "2022-01-19"))
+    fetched = await shelf.fetch(kline_file("spot", "NANOUSDT", "1h", "2022-01-19"))
     assert fetched.reason is Reason.INCOMPLETE
     assert fetched.rows is not None
     assert len(fetched.holes) == 1
-    assert fetched.holes[0][1] == KlineFile("spot", "NANOUSDT", "1h", "2022-01-19").until_us
+    assert fetched.holes[0][1] == kline_file("spot", "NANOUSDT", "1h", "2022-01-19").until_us
 
 
 async def test_a_symbol_of_four_code_points_is_fetched(shelf: Shelf) -> None:
     """Names beyond ASCII lie at percent-encoded addresses, and stand raw in zip and CHECKSUM."""
-    fetched = await shelf.fetch(KlineFile("spot", "币安人生USDT", "1h", "2026-10-30"))
+    fetched = await shelf.fetch(kline_file("spot", "币安人生USDT", "1h", "2026-10-30"))
     assert (fetched.reason, fetched.rows and fetched.rows["symbol"][0].as_py()) == (None, "币安人生USDT")
 
 
@@ -226,7 +227,7 @@ async def test_a_defective_file_is_set_aside_with_its_reason(reason: Reason, she
     assert (fetched.reason, fetched.rows) == (reason, None)
     assert fetched.detail
     assert (fetched.sha256 is None) == (reason in {Reason.MISSING, Reason.REFUSED})
-    assert (await shelf.fetch(KlineFile("spot", "BTCUSDT", "1m", "2026-10-31"))).reason is None
+    assert (await shelf.fetch(kline_file("spot", "BTCUSDT", "1m", "2026-10-31"))).reason is None
     shelf.exchange.heal()
     assert (await shelf.fetch()).reason is None
 
@@ -314,7 +315,7 @@ async def test_a_republished_file_is_told_by_everything(shelf: Shelf) -> None:
 
 async def test_what_is_not_published_yet_is_missing(shelf: Shelf) -> None:
     """Today has no file, and tomorrow it has."""
-    today = KlineFile("spot", "BTCUSDT", "1m", "2026-11-02")
+    today = kline_file("spot", "BTCUSDT", "1m", "2026-11-02")
     assert (await shelf.fetch(today)).reason is Reason.MISSING
     shelf.clock.advance(86_400)
     assert (await shelf.fetch(today)).reason is None
@@ -331,7 +332,7 @@ async def test_foreign_objects_are_left_out_of_a_listing(shelf: Shelf, tmp_path:
         "index.html",
         f"{stem}-08.tmp",
     ]
-    month = KlineFile("spot", "BTCUSDT", "1m", "2026-08")
+    month = kline_file("spot", "BTCUSDT", "1m", "2026-08")
     for name in names:
         (tmp_path / month.folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / month.folder / name).write_bytes(b"x")
@@ -349,7 +350,7 @@ async def test_foreign_folders_are_no_symbols(shelf: Shelf, tmp_path: Path) -> N
         (tmp_path / "data/spot/monthly/klines" / name / "x.zip").write_bytes(b"x")
     shelf.exchange.replay_archive(tmp_path)
     async with shelf.open() as archive:
-        symbols = set(await archive.symbols("spot"))
+        symbols = set(await archive.symbols(KLINES, "spot"))
         assert symbols >= {"NEWUSDT", "BTCUSDT", "币安人生USDT"}
         assert symbols.isdisjoint({"lost+found", "btcusdt", ".tmp"})
         assert len(archive.foreign) == 3
@@ -366,7 +367,7 @@ async def test_a_listing_too_long_to_be_one_is_refused(shelf: Shelf, monkeypatch
     monkeypatch.setattr(archive_module, "MOST_PAGES", 3)
     async with shelf.open() as archive:
         with pytest.raises(ArchiveUnreadable, match="more than 3 pages"):
-            await archive.list(folder("spot", "BTCUSDT", "1m", monthly=False))
+            await archive.list(folder(KLINES, "spot", "BTCUSDT", "1m", monthly=False))
         monkeypatch.setattr(archive_module, "LISTING_CAP", 1000)
         with pytest.raises(ArchiveUnreadable, match="more than 1000 bytes"):
             await archive.list(FILE.folder)
@@ -515,7 +516,7 @@ async def test_downloads_at_once_are_bounded(shelf: Shelf) -> None:
 
     server = await asyncio.get_running_loop().create_server(web.Server(nothing), "127.0.0.1", 0)
     async with server, shelf.open(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as archive:
-        days = [KlineFile.daily(FILE.series, FILE.since_us - number * DAY_US) for number in range(40)]
+        days = [ArchiveFile.daily(FILE.series, FILE.since_us - number * DAY_US) for number in range(40)]
         fetched = await asyncio.gather(*(archive.fetch(Remote(day)) for day in days))
     assert {each.reason for each in fetched} == {Reason.MISSING}
     assert max(seen) <= DOWNLOADS

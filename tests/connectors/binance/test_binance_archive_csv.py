@@ -11,10 +11,10 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.archive_zips import DAY, HEADER, MICRO_DAY, MINUTE_MS, MONTH, csv_of, minutes, ms, row, zip_of
+from support.archive_zips import DAY, HEADER, MICRO_DAY, MINUTE_MS, MONTH, csv_of, kline_file, minutes, ms, row, zip_of
 
-from connectors.binance.archive.csv import Content, read
-from connectors.binance.archive.files import KlineFile
+from connectors.binance.archive.candles import Content, read
+from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.zip import Defect, unpack
 from schemas.datasets.archive import Reason
 from schemas.datasets.market import KLINES
@@ -22,11 +22,11 @@ from schemas.datasets.market import KLINES
 FIRST = ms("2024-05-07")
 
 
-def _read(rows: list[str], file: KlineFile = DAY, **how: int) -> Content:
+def _read(rows: list[str], file: ArchiveFile = DAY, **how: int) -> Content:
     return read(zip_of(csv_of(rows), file), file, **how)
 
 
-def _reason(content: bytes, file: KlineFile = DAY) -> Reason:
+def _reason(content: bytes, file: ArchiveFile = DAY) -> Reason:
     with pytest.raises(Defect) as caught:
         read(zip_of(content, file), file)
     assert caught.value.detail
@@ -212,7 +212,7 @@ def test_a_stray_first_line_costs_no_row(line: str) -> None:
 
 def test_a_month_of_one_day_names_the_rest() -> None:
     """A month's file once held 24 hours under a valid CHECKSUM: they are loaded, the other days are one stretch."""
-    file = KlineFile("spot", "BTCUSDT", "1h", "2024-05")
+    file = kline_file("spot", "BTCUSDT", "1h", "2024-05")
     first, hour = file.since_us // 1000, 60 * MINUTE_MS
     content = _read([row(first + n * hour, first + (n + 1) * hour - 1) for n in range(24)], file)
     assert (content.rows.num_rows, content.holes) == (24, (((first + 24 * hour) * 1000, file.until_us),))
@@ -228,7 +228,7 @@ def test_a_month_of_one_day_names_the_rest() -> None:
 )
 def test_long_candles_fill_a_month(interval: str, period: str, opened: list[str], lasts: int) -> None:
     """Months, weeks from Monday, and days by threes on the symbol's own grid leave no hole."""
-    file = KlineFile("spot", "BTCUSDT", interval, period)
+    file = kline_file("spot", "BTCUSDT", interval, period)
     rows = [row(ms(day), ms(day) + lasts * 86_400_000 - 1) for day in opened]
     assert _read(rows, file).holes == ()
     assert len(_read(rows[:-1], file).holes) == 1 if len(rows) > 1 else True
@@ -320,10 +320,10 @@ def test_the_first_line_decides(text: str, reason: Reason) -> None:
     assert _reason(text.encode()) is reason
 
 
-@pytest.mark.parametrize("file", [DAY, KlineFile("spot", "BTCUSDT", "1M", "2024-05")])
-def test_a_file_full_of_longest_rows_still_fits(file: KlineFile) -> None:
+@pytest.mark.parametrize("file", [DAY, kline_file("spot", "BTCUSDT", "1M", "2024-05")])
+def test_a_file_full_of_longest_rows_still_fits(file: ArchiveFile) -> None:
     """What counts as a bomb is far beyond the longest rows there can be, each there twice."""
-    slots = 1 if file.interval == "1M" else 1440
+    slots = 1 if file.series["interval"] == "1M" else 1440
     longest = [
         row(file.since_us // 1000 + n * MINUTE_MS, price="9" * 13 + ".12345678", trades=10**9) for n in range(slots)
     ]

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.archive_zips import csv_of, zip_of
+from support.archive_zips import csv_of, kline_file, zip_of
 
+from connectors.binance.archive.candles import read
 from connectors.binance.archive.client import Archive, Fetched
-from connectors.binance.archive.csv import read
-from connectors.binance.archive.files import KlineFile, Remote, folder
+from connectors.binance.archive.files import ArchiveFile, Remote, folder
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, serve
+from schemas.datasets.market import KLINES
 
 AUTHENTIC = {
     "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2020-01-01.zip": 1440,
@@ -46,7 +47,7 @@ async def _archive(recorded: Path) -> AsyncIterator[Archive]:
 
 
 async def _fetched(recorded: Path, path: str) -> Fetched:
-    file = KlineFile.at(path)
+    file = ArchiveFile.at(path)
     assert file is not None
     async with _archive(recorded) as archive:
         return await archive.fetch(Remote(file))
@@ -118,8 +119,8 @@ def _opened(fetched: Fetched) -> list[int]:
 async def test_real_files_are_listed_beside_made_up_ones(recorded: Path) -> None:
     """The futures folders of the recordings show themselves like any other."""
     async with _archive(recorded) as archive:
-        assert await archive.folders(folder("usdm", monthly=True)) == ["ALGOUSDT", "DOTUSDT"]
-        listed = await archive.list(folder("usdm", "DOTUSDT", "1m", monthly=True))
+        assert await archive.folders(folder(KLINES, "usdm", monthly=True)) == ["ALGOUSDT", "DOTUSDT"]
+        listed = await archive.list(folder(KLINES, "usdm", "DOTUSDT", "1m", monthly=True))
     assert [(each.path.rpartition("/")[2], each.size) for each in listed] == [("DOTUSDT-1m-2025-11.zip", 1_457_250)]
 
 
@@ -136,7 +137,7 @@ def _fact(recorded: Path, issue: str) -> dict[str, Any]:
 )
 def test_reported_rows_with_and_without_header(which: str, market: str, symbol: str, recorded: Path) -> None:
     """Spot has no header, futures of the same day have one; three hours come out of either."""
-    file = KlineFile(market, symbol, "1h", "2023-10-27")
+    file = kline_file(market, symbol, "1h", "2023-10-27")
     lines = _fact(recorded, "issue 283")[which]
     content = read(zip_of(csv_of(lines), file), file)
     assert content.rows.num_rows == 3
@@ -146,7 +147,7 @@ def test_reported_rows_with_and_without_header(which: str, market: str, symbol: 
 def test_the_reported_day_off_the_grid(recorded: Path) -> None:
     """2018-02: from row 10110 on, minutes open about 14 s late. They are stored as printed, and are no holes."""
     assert "off the minute grid (about +14 s)" in _fact(recorded, "issue 14")["fact"]
-    file = KlineFile("spot", "BTCUSDT", "1m", "2018-02")
+    file = kline_file("spot", "BTCUSDT", "1m", "2018-02")
     first, price = file.since_us // 1000, "1.00000000"
     tail = ",".join([price] * 4 + ["2.00000000"])
     late = [0] * 10_109 + [14_000] * (28 * 1440 - 10_109)
@@ -160,7 +161,7 @@ def test_the_reported_day_off_the_grid(recorded: Path) -> None:
 def test_the_reported_month_with_too_few_rows(recorded: Path) -> None:
     """USD-M BTCUSDT 2022-05 had 38,881 rows instead of 44,640: four days are named as lacking, the rest is loaded."""
     assert "38881 rows instead of 44640" in _fact(recorded, "issue 304")["fact"]
-    file = KlineFile("usdm", "BTCUSDT", "1m", "2022-05")
+    file = kline_file("usdm", "BTCUSDT", "1m", "2022-05")
     first = file.since_us // 1000
     tail = "1.0,1.0,1.0,1.0,2.0"
     rows = [f"{first + n * 60_000},{tail},{first + n * 60_000 + 59_999},1.0,1,1.0,1.0,0"
@@ -173,7 +174,7 @@ def test_the_reported_month_with_too_few_rows(recorded: Path) -> None:
 def test_a_reported_example_line_is_read_as_printed(recorded: Path) -> None:
     """The line of the archive's own README."""
     line = _fact(recorded, "README")["klines_spot"]
-    file = KlineFile("spot", "ATOMUSDT", "1m", "2020-09-30")
+    file = kline_file("spot", "ATOMUSDT", "1m", "2020-09-30")
     content = read(zip_of(csv_of([line]), file), file)
     assert content.rows["quote_volume"].to_pylist() == [Decimal("2240.39860900")]
     assert content.rows["trade_count"].to_pylist() == [13]

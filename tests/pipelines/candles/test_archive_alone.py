@@ -181,7 +181,7 @@ async def test_a_few_bad_lines_cost_their_candles_alone(forgotten: Desk):
     assert statuses(forgotten)["2021-12"] == (1, "missing")
     [row] = forgotten.rows("archive_files", path=DECEMBER)
     assert (row["reason"], row["rows"]) == ("bad_row", QUARTERS_OF_DECEMBER - 1)
-    assert row["detail"].startswith("left out 1 line without a row of candles: line 1 '1,2'")
+    assert row["detail"].startswith("left out 1 line without a row: line 1 '1,2'")
     await pulled(forgotten, hours=2)
     await forgotten.run("upkeep")
     assert statuses(forgotten)["2021-12"] == (0, "complete")

@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from support.archive_zips import kline_file
 from support.lakes import candle_series, rows_of, small_lake, us
 
 from connectors.binance.archive.client import Fetched
-from connectors.binance.archive.files import KlineFile
 from connectors.lake import Lake
 from pipelines.candles.commits import Batch, Commits, Landing
 from pipelines.candles.coverage import Step
@@ -73,7 +73,7 @@ def filling(symbol: str) -> Batch:
     """A late candle, and the gap that it fills."""
     row = {"market": "spot", "symbol": symbol, "interval": "1d", "open_time": DAYS[0], "close_time": DAYS[0]}
     gap = Gap(since=us(DAYS[0]), until=us(DAYS[1]), reason="exchange_outage", first_seen=1, filled_at=NOW)
-    batch = Batch(files=[Fetched(file=KlineFile("spot", symbol, "1d", "2026-01"), sha256="0")])
+    batch = Batch(files=[Fetched(file=kline_file("spot", symbol, "1d", "2026-01"), sha256="0")])
     batch.add(candle_series(symbol, "1d"), Step(rows_of(KLINES, row), {}, (gap,)))
     return batch
 
@@ -99,7 +99,7 @@ def test_of_a_lost_series_nothing_is_written_down(lake: Lake):
     assert lake.table(GAPS).scan().num_rows == 0
     seen = lake.table(ARCHIVE_FILES).scan().num_rows
     later = filling("AUSDT")
-    later.files = [Fetched(file=KlineFile("spot", "AUSDT", "1d", "2026-02"), sha256="1")]
+    later.files = [Fetched(file=kline_file("spot", "AUSDT", "1d", "2026-02"), sha256="1")]
     assert ours.land(later, NOW) == 0
     assert lake.table(ARCHIVE_FILES).scan().num_rows == seen
 

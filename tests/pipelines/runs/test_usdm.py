@@ -147,5 +147,5 @@ async def test_a_contract_that_is_gone_keeps_its_candles_and_stops_no_other(futu
     *_, candles = await futures.run("perps")
     (failure,) = candles.failures
     assert failure.series == "usdm/ETHUSDT/1m"
-    assert "archive of usdm is not read yet: remove it from symbols" in failure.why
+    assert "Say `source: auto` in the flow, with an exchange that has an archive." in failure.why
     assert futures.lake.table(DATASETS["klines"]).scan().num_rows == stored + candles.rows == stored + 60
