@@ -1,7 +1,7 @@
 """How lists are walked: by time, by windows that split when full, by pages inside a window.
 
-No page has rows that an earlier one held. A page shorter than asked is not the
-end of a list: only an empty one is, or a row that reaches the end asked for. A cursor that does not move raises.
+No page has rows that an earlier one held; one that changed in between is another row. A page shorter than asked is not
+the end of a list: only an empty one is, or a row that reaches the end asked for. A cursor that does not move raises.
 """
 
 from __future__ import annotations
@@ -82,13 +82,16 @@ async def all_pages(fetch: Fetch, *, key: Sequence[str], by_offset: bool) -> lis
     """
     seen, pages, place = set[Key](), list[pa.Table](), 0 if by_offset else 1
     while (page := await fetch(place)).num_rows:
-        fresh = _unseen(page, key, seen)
+        fresh = _unseen(page, seen)
         if not fresh.num_rows:
             raise Stuck(f"The page at {place} holds nothing but rows of earlier pages.")
         pages.append(fresh)
         place += page.num_rows if by_offset else 1
-    if len(pages) > 1 and _keys(await fetch(0 if by_offset else 1), key) != _keys(pages[0], key):
-        raise Stuck("The first page changed while the others were read.", "Run again.")
+    if len(pages) > 1:
+        first = await fetch(0 if by_offset else 1)
+        if _keys(first, key) != _keys(pages[0], key):
+            raise Stuck("The first page changed while the others were read.", "Run again.")
+        pages += [fresh] if (fresh := _unseen(first, seen)).num_rows else []
     return pages
 
 
@@ -113,10 +116,10 @@ def _milliseconds(page: pa.Table, time: str) -> npt.NDArray[np.int64]:
     return instants // 1000
 
 
-def _unseen(page: pa.Table, key: Sequence[str], seen: set[Key]) -> pa.Table:
-    """The rows of a page whose key is new, each once; `seen` takes them up."""
+def _unseen(page: pa.Table, seen: set[Key]) -> pa.Table:
+    """The rows of a page that are new or changed, each once; `seen` takes them up."""
     fresh = []
-    for row in _keys(page, key):
+    for row in _keys(page, page.column_names):
         fresh.append(row not in seen)
         seen.add(row)
     return page if all(fresh) else page.filter(pa.array(fresh))

@@ -92,7 +92,7 @@ class LedgerPull:
         lake, now = self.session.lake, self.session.client.now_us()
         lost = ((one.window.series, one.window.forgotten) for one in answers)
         write_gaps(lake, [(series, self._not_retained(*span, now)) for series, span in lost if span], now)
-        self.tally.add(add_windows(lake, self.endpoint.feeds, answers, now) if answers else 0)
+        self.tally.add(add_windows(lake, self.endpoint.feeds, answers, now, self.session.note) if answers else 0)
 
     def _not_retained(self, since: int, until: int, now: int) -> Gap:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
@@ -107,10 +107,7 @@ class LedgerPull:
             pages = await self._pages(window)
         except (NotThere, Denied) as answer:
             return await self._told(answer)
-        rows = [row for page in pages for row in with_instants(page)]
-        if not self.endpoint.feeds.counted:
-            self._refuse_contradictions(rows)
-        return Answered(window, rows)
+        return Answered(window, [row for page in pages for row in with_instants(page)])
 
     async def _told(self, answer: BinanceError) -> Absence:
         """What an answer says of absence, or the answer raised; a refused call is made out once for all windows."""
@@ -188,11 +185,3 @@ class LedgerPull:
         rows = await self.session.client.rows(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
         return rows
-
-    def _refuse_contradictions(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Two different rows under one key: neither can be believed to be the last."""
-        seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
-        for row in rows:
-            if seen.setdefault(self.endpoint.feeds.identity_of(row), row) != row:
-                shown = ", ".join(f"{name} {row[name]}" for name in self.endpoint.feeds.identity)
-                raise Problem(f"{self.endpoint.name} returned two different rows for {shown}.", "Run again later.")

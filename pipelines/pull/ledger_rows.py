@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain, count
-from operator import or_
+from operator import itemgetter, or_
 from typing import Any
 
 import pyarrow as pa
@@ -17,12 +17,13 @@ from connectors.lake import Lake
 from pipelines.pull.ledger_windows import LedgerWindow
 from pipelines.store.filters import between, within
 from pipelines.store.news import News, commit_news
-from pipelines.store.rows import as_json, last_by_identity, rows_of
+from pipelines.store.rows import as_json, last_by_identity, rows_of, with_instants
 from schemas.model.dataset import ORDINAL, Dataset
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
+Note = Callable[[str], None]  # has a person told a sentence
 
 _OF_THE_VERSION = frozenset({"version", "seen_at", "gone_since"})
 
@@ -35,19 +36,25 @@ class Answered:
     rows: Sequence[Row]
 
 
-def add_windows(lake: Lake, dataset: Dataset, answers: Sequence[Answered], now: int) -> int:
+def add_windows(lake: Lake, dataset: Dataset, answers: Sequence[Answered], now: int, note: Note) -> int:
     """Commit what these windows show that is not stored yet, with the coverage they give; how many rows were new.
 
-    A row the lake holds that its window no longer returns gets a version with `gone_since`. A window that does not
-    touch the coverage of its series, since another process moved on or an earlier one failed, is left out.
+    A row the lake holds that its window no longer returns gets a version with `gone_since`. A row that came with
+    several contents gets a version of each, which a person is told. A window that does not touch the coverage of its
+    series, since another process moved on or an earlier one failed, is left out.
     """
     table = lake.table(dataset)
 
     def find(bounds: Mapping[str, int]) -> list[News]:
         found = []
         for series, fitting in _touching(answers, bounds):
-            stored = last_by_identity(dataset, table.scan(where=_where(dataset, series, fitting)))
-            rows = [row for one in fitting for row in _news(dataset, one, stored, now)]
+            versions = table.scan(where=_where(dataset, series, fitting))
+            stored, rows = last_by_identity(dataset, versions), list[Row]()
+            for one in fitting:
+                told = _contents(dataset, one.rows, stored)
+                for row in _contradictory(dataset, told, versions):
+                    note(_said_of(dataset, row))
+                rows += _news(dataset, one.window, told, stored, now)
             found.append(News(series, rows_of(dataset, rows), _coverage(series, fitting, bounds)))
         return found
 
@@ -88,23 +95,49 @@ def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.
     return within([series]) & (reduce(or_, inside) | returned)
 
 
-def _news(dataset: Dataset, answer: Answered, stored: dict[Key, Row], now: int) -> list[Row]:
+def _contents(dataset: Dataset, rows: Sequence[Row], stored: Mapping[Key, Row]) -> dict[Key, list[Row]]:
+    """The different contents with which each thing came, in their order."""
+    told: dict[Key, list[Row]] = {}
+    for row in _numbered(dataset, rows, stored) if dataset.counted else rows:
+        contents = told.setdefault(dataset.identity_of(row), [])
+        if row not in contents:
+            contents.append(row)
+    return told
+
+
+def _contradictory(dataset: Dataset, told: dict[Key, list[Row]], versions: pa.Table) -> Iterator[Row]:
+    """The content that counts of each thing that came with several, where one is news; `told` keeps those and it.
+
+    The content of the latest time counts, else the one that came last.
+    """
+    for key in [key for key, contents in told.items() if len(contents) > 1]:
+        known = [row for row in with_instants(versions) if dataset.identity_of(row) == key]
+        *earlier, last = sorted(told[key], key=itemgetter(str(dataset.cursor)))
+        news = [row for row in earlier if not any(_agree(row, one) for one in known)]
+        told[key] = [*news, last]
+        if news or not any(_agree(last, one) for one in known):
+            yield last
+
+
+def _said_of(dataset: Dataset, row: Row) -> str:
+    named = ", ".join(f"{name} {row[name]}" for name in dataset.identity if name not in dataset.series)
+    return f"{dataset.name}: one answer had {named} with different contents; each is kept, and the latest one counts."
+
+
+def _news(
+    dataset: Dataset, window: LedgerWindow, told: Mapping[Key, Sequence[Row]], stored: dict[Key, Row], now: int
+) -> list[Row]:
     """The new versions that one window gives; `stored` takes them up."""
-    time, window = str(dataset.cursor), answer.window
-    rows = _numbered(dataset, answer.rows, stored) if dataset.counted else answer.rows
-    returned = {dataset.identity_of(row): row for row in rows}
-    inside = [key for key, row in stored.items() if window.ask_since <= row[time] < window.until]
-    news = [
-        _version(row, stored.get(key), None, now)
-        for key, row in returned.items()
-        if key not in stored or _differs(row, stored[key])
-    ]
-    news += [
-        _version(stored[key], stored[key], now, now)
-        for key in inside
-        if key not in returned and not _is_gone(stored[key])
-    ]
-    stored.update((dataset.identity_of(row), row) for row in news)
+    time, news = str(dataset.cursor), list[Row]()
+    for key in [key for key, row in stored.items() if window.ask_since <= row[time] < window.until]:
+        if key not in told and not _is_gone(stored[key]):
+            news.append(_version(stored[key], stored[key], now, now))
+            stored[key] = news[-1]
+    for key, contents in told.items():
+        for row in contents:
+            if key not in stored or _differs(row, stored[key]):
+                news.append(_version(row, stored.get(key), None, now))
+                stored[key] = news[-1]
     return news
 
 

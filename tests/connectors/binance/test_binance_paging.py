@@ -172,6 +172,23 @@ def test_all_pages_notices_a_list_that_moves():
         whole(all_pages(moving, key=("id",), by_offset=False))
 
 
+@pytest.mark.parametrize("changed", [0, 3])
+def test_all_pages_keeps_what_a_row_was_and_what_it_became(changed):
+    """A row that changes while the pages are read comes with both contents, where it is read twice."""
+    oracle = Oracle(rows(range(6)), limit=2)
+
+    async def moving(number) -> pa.Table:
+        shifted = changed > 1 and number > 2  # then the rows of page 2 come again on page 3, else page 1 is read again
+        page = await oracle.numbered(number - shifted)
+        if number == 2:
+            oracle.listed[changed] |= {"end": 77_000}
+        return page
+
+    pages = asyncio.run(all_pages(moving, key=("id",), by_offset=False))
+    ends = [row["end"].microsecond for page in pages for row in page.to_pylist() if row["id"] == changed]
+    assert ends == [changed * 1000, 77_000]
+
+
 def test_all_pages_does_not_walk_in_circles():
     """A server that ignores the page number is told, not followed."""
     oracle = Oracle(rows([1, 2]), 10)

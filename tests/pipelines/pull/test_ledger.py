@@ -198,6 +198,30 @@ async def test_payments_are_asked_for_in_both_directions(trade_desk: TradeDesk):
     ]  # fmt: skip
 
 
+async def test_an_id_that_comes_with_two_contents_is_kept_with_both(trade_desk: TradeDesk):
+    """Neither content of a deposit is lost, the last one counts, the receipt names it once, other ledgers go on."""
+    deposit(trade_desk, 1, 3, amount="0.5")
+    deposit(trade_desk, 1, 3, amount="0.7")
+    deposit(trade_desk, 2, 2)
+    flow(trade_desk, "deposits", since="2026-10-01")
+    runs = [await trade_desk.run("books") for _ in range(2)]
+    assert [(one.rows, one.outcome, "000001 with different contents" in one.note) for (one,) in runs] == [
+        (3, "done", True), (0, "done", False),
+    ]  # fmt: skip
+    rows = [(row["version"], row["amount"]) for row in trade_desk.rows("deposits", deposit_id=f"{1:018}")]
+    assert rows == [(1, Decimal("0.5")), (2, Decimal("0.7"))]
+
+
+async def test_an_earlier_content_that_comes_beside_the_stored_one_is_kept(trade_desk: TradeDesk):
+    """A content that only a later answer shows becomes a version, and the one that counts stays the one that counts."""
+    deposit(trade_desk, 1, 3, amount="0.7")
+    flow(trade_desk, "deposits", since="2026-10-01")
+    assert await pulled(trade_desk) == 1
+    deposit(trade_desk, 1, 4, amount="0.5")
+    assert [await pulled(trade_desk) for _ in range(2)] == [2, 0]
+    assert [row["amount"] for row in trade_desk.rows("deposits")] == [Decimal("0.7"), Decimal("0.5"), Decimal("0.7")]
+
+
 async def test_a_refusal_inside_an_answer_is_no_empty_list(trade_desk: TradeDesk):
     """A list that says under status 200 that it failed has not said that there is nothing: nothing is covered."""
     text = '{"code": "100001", "message": "try again", "success": false}'
