@@ -36,11 +36,8 @@ _GIVEN = {
     "bounds": "What the log says of each series: the cursor fields of its dataset, and `revision`, which counts the "
     "commits that touched it.",
     "intervals": "The lengths of candles in microseconds, and the instants that their grids are anchored at.",
-    "series_rows": "How many rows each series has, and its first and last instant.",
     "series_reached": "How far each series reaches, by instants, by ids, or by its last snapshot.",
     "series_gaps": "How many gaps of each series are open.",
-    "unknown_states": "Rows of which a word is not known to say whether they moved anything, so that they move nothing "
-    "in `ledger`.",
 }
 
 _LEDGER_HEAD = "The view `ledger` has every movement of every wallet; these are the datasets that they come from.\n"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Literal, cast
 
 from schemas.datasets import DATASETS
-from schemas.derived.sql import expectations, promises
+from schemas.derived.sql import expectations, promises, series_rows, union, unknown_states
 from schemas.model.dataset import Dataset
-from schemas.model.fields import FINE
+from schemas.model.fields import FINE, FLAG, TEXT, TIME
 from schemas.model.instants import length_us
 
 Severity = Literal["error", "warn"]
@@ -31,6 +32,20 @@ _WITNESSES = (
     "What one list tells of that another one owns: `matched` with a movement of the owner by wallet, asset, amount and "
     "time, each with one. What is left is counted in `ledger` once the owner is held over that instant (`closed`)."
 )
+_SERIES_ROWS = "How many rows each series has, and its first and last instant."
+_UNKNOWN_STATES = (
+    "Rows of which a word is not known to say whether they moved anything, so that they move nothing in `ledger`."
+)
+_MOVEMENT = {
+    "account": TEXT.sql,
+    "wallet": TEXT.sql,
+    "asset": TEXT.sql,
+    "time": TIME.sql,
+    "amount": FINE.sql,
+    "kind": TEXT.sql,
+    "dataset": TEXT.sql,
+    "key": TEXT.sql,
+}
 _WITNESS = re.compile(r"owners: (?P<owners>.+)\nwithin: (?P<within>.+)\n")
 
 # Two lists tell of the same where equal movements follow one another closely; how many of each there are is counted.
@@ -110,12 +125,33 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Union:
+    """A view that unites datasets: what it shows, and its query over those that hold rows.
+
+    A dataset without rows adds none, and costs as much to plan as one with a million.
+    """
+
+    doc: str
+    over: Callable[[Collection[str]], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Movements:
     """How the rows of a dataset move balances: the wallets that they may move, in words what they do, and the query."""
 
     dataset: str
     wallets: tuple[str, ...]
     doc: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What the rows of a dataset tell of the movements that others own, the latter within so much time of it."""
+
+    dataset: str
+    owners: tuple[str, ...]
+    within: str
     sql: str
 
 
@@ -132,16 +168,27 @@ class Check:
 def views() -> list[View]:
     """The views of `schemas/views`, each after those that it reads."""
     found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
-    found["ledger"] = View("ledger", _LEDGER, f"CREATE OR REPLACE VIEW ledger AS\n{_ledger()}")
-    found["witnesses"] = View("witnesses", _WITNESSES, f"CREATE OR REPLACE VIEW witnesses AS\n{_witnesses()}")
     found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
+    for name, each in unions().items():
+        found[name] = View(name, each.doc, f"CREATE OR REPLACE VIEW {name} AS\n{each.over(DATASETS)}")
     reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
     return [found[name] for name in TopologicalSorter(reads).static_order()]
 
 
-def movements() -> list[Movements]:
+def unions() -> Mapping[str, Union]:
+    """The views that unite datasets, by name."""
+    return {
+        "ledger": Union(_LEDGER, _ledger),
+        "witnesses": Union(_WITNESSES, _witnesses),
+        "series_rows": Union(_SERIES_ROWS, series_rows),
+        "unknown_states": Union(_UNKNOWN_STATES, unknown_states),
+    }
+
+
+@cache
+def movements() -> tuple[Movements, ...]:
     """The files of `schemas/ledger`, one for each dataset whose rows are movements."""
-    return [_movements(name, head, sql) for name, head, sql in _files("ledger")]
+    return tuple(_movements(name, head, sql) for name, head, sql in _files("ledger"))
 
 
 def checks() -> list[Check]:
@@ -162,38 +209,49 @@ def _movements(name: str, head: str, sql: str) -> Movements:
     return Movements(name, tuple(wallets[1].split(", ")), head[wallets.end() :].replace("\n", " "), sql)
 
 
-def _ledger() -> str:
+def _ledger(holding: Collection[str]) -> str:
     """All movements, each with the dataset that it comes from; of what only another list tells, that list's."""
-    told = "SELECT account, wallet, asset, time, amount, kind, dataset, key, format('only {} tells of it', dataset)\n"
-    return f"{_owned(movements())}\nUNION ALL\n{told}FROM witnesses WHERE NOT matched AND closed"
+    owned = [_moved(each.dataset, each.sql) for each in movements() if each.dataset in holding]
+    told = "SELECT * EXCLUDE (matched, closed), format('only {} tells of it', dataset) AS note\n"
+    witnessed = [f"{told}FROM witnesses WHERE NOT matched AND closed"] if _told(holding) else []
+    return union(_MOVEMENT | {"note": TEXT.sql}, owned + witnessed)
 
 
-def _owned(owners: Iterable[Movements]) -> str:
-    return "\nUNION ALL\n".join(
-        f"SELECT account, wallet, asset, time, amount::{FINE.sql} AS amount, kind, '{each.dataset}' AS dataset, key, "
-        f"note\nFROM (\n{each.sql}\n)"
-        for each in owners
-    )
+def _moved(dataset: str, sql: str) -> str:
+    return f"SELECT * REPLACE (amount::{FINE.sql} AS amount), '{dataset}' AS dataset\nFROM (\n{sql}\n)"
 
 
-def _witnesses() -> str:
+def _witnesses(holding: Collection[str]) -> str:
     """What the lists of `schemas/witnesses` tell of, each beside the movements of the lists that own it."""
-    files = {name: (_WITNESS.match(head), sql) for name, head, sql in _files("witnesses")}
-    named = {name: (found["owners"].split(", "), found["within"], sql) for name, (found, sql) in files.items() if found}
-    assert named.keys() == files.keys(), f"{files.keys() - named.keys()} do not say who owns what they tell of"
-    owners = {owner for owned_by, _, _ in named.values() for owner in owned_by}
+    telling = _told(holding)
+    if not telling:
+        return union(_MOVEMENT | {"matched": FLAG.sql, "closed": FLAG.sql}, [])
+    owners = {owner for each in telling for owner in each.owners} & set(holding)
     pairs = ", ".join(
-        f"('{name}', '{owner}', INTERVAL '{within}')"
-        for name, (owned_by, within, _) in named.items()
-        for owner in owned_by
+        f"('{each.dataset}', '{owner}', INTERVAL '{each.within}')" for each in telling for owner in each.owners
     )
-    told = "\nUNION ALL\n".join(
-        f"SELECT account, wallet, asset, time, amount::{FINE.sql} AS amount, kind, '{name}' AS dataset, key\n"
-        f"FROM (\n{sql}\n)"
-        for name, (_, _, sql) in named.items()
+    told = union(_MOVEMENT, (_moved(each.dataset, each.sql) for each in telling))
+    owned = union(
+        _MOVEMENT | {"note": TEXT.sql},
+        (_moved(each.dataset, each.sql) for each in movements() if each.dataset in owners),
     )
-    owned = _owned(each for each in movements() if each.dataset in owners)
     return _MATCHED.format(told=told, owned=owned, pairs=pairs)
+
+
+def _told(holding: Collection[str]) -> list[Witness]:
+    """The files of `schemas/witnesses`, as far as their datasets hold rows."""
+    return [each for each in _all_witnesses() if each.dataset in holding]
+
+
+@cache
+def _all_witnesses() -> tuple[Witness, ...]:
+    return tuple(_witness(name, head, sql) for name, head, sql in _files("witnesses"))
+
+
+def _witness(name: str, head: str, sql: str) -> Witness:
+    found = _WITNESS.match(head)
+    assert found is not None, f"{name}.sql does not say who owns what it tells of"
+    return Witness(name, tuple(found["owners"].split(", ")), found["within"], sql)
 
 
 def _ledgers() -> str:

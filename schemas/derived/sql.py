@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
@@ -70,19 +70,22 @@ def _equals(dataset: Dataset, name: str) -> str:
     return "IS NOT DISTINCT FROM" if dataset.column(name).nullable else "="
 
 
+def union(columns: Mapping[str, str], queries: Iterable[str]) -> str:
+    """The rows of all queries, which have these columns with their types; without any query, none."""
+    empty = ", ".join(f'CAST(NULL AS {sql}) AS "{name}"' for name, sql in columns.items())
+    return "\nUNION ALL BY NAME\n".join([f"SELECT {empty} WHERE false", *queries])
+
+
 def series_views() -> dict[str, str]:
-    """The queries over all datasets, by the name of their view."""
-    return {
-        "series_rows": series_rows(),
-        "series_reached": series_reached(),
-        "series_gaps": series_gaps(),
-        "unknown_states": unknown_states(),
-    }
+    """The queries about the series of all datasets, by the name of their view."""
+    return {"series_reached": series_reached(), "series_gaps": series_gaps()}
 
 
-def series_rows() -> str:
-    """How many rows each series has, and its first and last instant, over all datasets that have series."""
-    return "\nUNION ALL BY NAME\n".join(_series_of(dataset) for dataset in DATASETS.values() if dataset.series)
+def series_rows(holding: Collection[str]) -> str:
+    """How many rows each series has, and its first and last instant, over all datasets that have series and rows."""
+    columns = {"dataset": TEXT.sql} | dict.fromkeys(SERIES_COLUMNS, TEXT.sql)
+    columns |= {"rows": "BIGINT", "first": TIME.sql, "last": TIME.sql}
+    return union(columns, (_series_of(each) for each in DATASETS.values() if each.series and each.name in holding))
 
 
 def _series_of(dataset: Dataset) -> str:
@@ -148,9 +151,11 @@ def known_status(dataset: Dataset, life: Lifecycle) -> str:
     return f'SELECT {columns} FROM {dataset.name} WHERE "{life.status}" IS NULL OR "{life.status}" NOT IN ({words})'
 
 
-def unknown_states() -> str:
-    """The movements of all ledgers of which a word does not say whether they took place, and the assets they name."""
-    return "\nUNION ALL BY NAME\n".join(_unknown_of(dataset) for dataset in DATASETS.values() if dataset.states)
+def unknown_states(holding: Collection[str]) -> str:
+    """The movements of ledgers of which a word does not say whether they took place, and the assets they name."""
+    columns = {"dataset": TEXT.sql, "account": TEXT.sql, "time": TIME.sql, "assets": f"{TEXT.sql}[]"}
+    columns |= {"key": TEXT.sql, "state": TEXT.sql}
+    return union(columns, (_unknown_of(each) for each in DATASETS.values() if each.states and each.name in holding))
 
 
 def _unknown_of(dataset: Dataset) -> str:

@@ -1,23 +1,24 @@
 """Every view of a session as a statement, and which of them a question needs. The same for every lake.
 
-The view of a table reads what a variable of the session says. So it costs nothing to make, and those above it neither:
-over files, each would have DuckDB open them all.
+The view of a table reads what a variable of the session says, and so does one that unites datasets. So it costs nothing
+to make, and those above it neither: over files, each would have DuckDB open them all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from schemas.datasets import DATASETS
-from schemas.derived.queries import views
+from schemas.derived.queries import unions, views
 from schemas.derived.sql import intervals, last_versions, series_views
 from schemas.model.dataset import Kind
 
 BOUNDS = "bounds"
 TABLES = {dataset.table: dataset for dataset in DATASETS.values()}
+UNIONS = unions()
 
 _WORD = re.compile(r"'[^']*'|(\w+)")  # those of a text in quotes name nothing
 _MADE = re.compile(r"CREATE OR REPLACE (?:VIEW|MACRO) (\w+)")
@@ -25,7 +26,7 @@ _MADE = re.compile(r"CREATE OR REPLACE (?:VIEW|MACRO) (\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A view or macro: its name in SQL, the statement that makes it, and the names of the others that it reads."""
+    """A view or macro: its name in SQL, the statement that makes it, and the names of the others that this reads."""
 
     name: str
     sql: str
@@ -40,13 +41,19 @@ class Definition:
 @cache
 def definitions() -> tuple[Definition, ...]:
     """All views and macros, each after those that it reads."""
-    statements = [
-        *(_view(name, f"FROM query(getvariable('{variable(name)}'))") for name in (*TABLES, BOUNDS)),
-        *derived(),
-    ]
-    named = [(_name(sql), sql) for sql in statements]
-    all_names = {name for name, _ in named}
-    return tuple(Definition(name, sql, frozenset(all_names.intersection(_WORD.findall(sql)))) for name, sql in named)
+    named = [(_name(sql), sql) for sql in derived()]
+    names = {*TABLES, BOUNDS, *(name for name, _ in named)}
+    return (
+        *(_filled(name) for name in (*TABLES, BOUNDS)),
+        *(_filled(name) if name in UNIONS else Definition(name, sql, _named(sql, names)) for name, sql in named),
+    )
+
+
+@lru_cache(maxsize=1000)
+def united(name: str, holding: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """The query of a view that unites datasets, of which these hold rows, and the names of what it reads."""
+    query = UNIONS[name].over(holding)
+    return query, _named(query, view_names())
 
 
 @cache
@@ -71,7 +78,7 @@ def variable(name: str) -> str:
     return f"{name}_rows"
 
 
-def needed(named: Collection[str]) -> list[Definition]:
+def needed(named: Collection[str], reads: Callable[[Definition], Collection[str]]) -> list[Definition]:
     """What has to be there for a question that names these, each after those it reads.
 
     That is everything for a name that is none of ours: what stands behind it may list the views, or speak of any.
@@ -81,9 +88,18 @@ def needed(named: Collection[str]) -> list[Definition]:
     wanted, found = set(named), list[Definition]()
     for each in reversed(definitions()):
         if each.name in wanted:
-            wanted |= each.reads
+            wanted.update(reads(each))
             found.append(each)
     return found[::-1]
+
+
+def _filled(name: str) -> Definition:
+    """A view over whatever query its variable holds."""
+    return Definition(name, _view(name, f"FROM query(getvariable('{variable(name)}'))"), frozenset())
+
+
+def _named(sql: str, names: Collection[str]) -> frozenset[str]:
+    return frozenset(_WORD.findall(sql)).intersection(names)
 
 
 def _view(name: str, sql: str) -> str:

@@ -15,7 +15,17 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
-from connectors.lake.sql.catalog import BOUNDS, TABLES, Definition, definitions, needed, variable, view_names
+from connectors.lake.sql.catalog import (
+    BOUNDS,
+    TABLES,
+    UNIONS,
+    Definition,
+    definitions,
+    needed,
+    united,
+    variable,
+    view_names,
+)
 from connectors.lake.sql.creation import create
 from connectors.lake.sql.errors import first_damaged, refusal, unreadable
 from connectors.lake.table import Parts
@@ -59,19 +69,25 @@ class Views:
         if others:
             listed = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
             others &= {name.lower() for (name,) in listed}
-        self._make(connection, needed(set(names) - others))
+        self._make(connection, needed(set(names) - others, self._reads))
 
     def _make(self, connection: DuckDBPyConnection, wanted: Iterable[Definition]) -> None:
         missing = [each for each in wanted if each not in self._made]
-        tables = [TABLES[each.name] for each in missing if each.name in TABLES]
-        for dataset in tables:
-            leave_out(connection, dataset)
-        if any(each.name == BOUNDS for each in missing):
-            self._fill_bounds(connection)
+        for each in missing:
+            _leave_empty(connection, each)
         create(connection, missing)
-        for dataset in tables:
-            self._fill(connection, dataset)
+        for each in missing:
+            self._fill(connection, each)
         self._made.update(missing)
+
+    def _reads(self, view: Definition) -> Collection[str]:
+        return united(view.name, self._holding)[1] if view.name in UNIONS else view.reads
+
+    @property
+    def _holding(self) -> frozenset[str]:
+        """The datasets that hold rows, or may: nobody knows it of one that cannot be read."""
+        snapshots = ((dataset.name, self._snapshot(dataset)) for dataset in DATASETS.values())
+        return frozenset(name for name, snapshot in snapshots if snapshot.parts or snapshot.problem)
 
     def make_all(self, connection: DuckDBPyConnection) -> None:
         """Make every view; what cannot be opened is known of them then."""
@@ -82,11 +98,11 @@ class Views:
     def renew(self, connection: DuckDBPyConnection) -> None:
         """Have the views that were made read the newest snapshots."""
         self._look()
+        self._make(
+            connection, needed([each.name for each in self._made], self._reads)
+        )  # more of them may hold rows now
         for each in self._made:
-            if each.name in TABLES:
-                self._fill(connection, TABLES[each.name])
-            elif each.name == BOUNDS:
-                self._fill_bounds(connection)
+            self._fill(connection, each)
         self.set_damage_aside(connection)
 
     def set_damage_aside(self, connection: DuckDBPyConnection) -> bool:
@@ -105,7 +121,15 @@ class Views:
             return unreadable(error, [path for _, paths in self._snapshot(dataset).parts for path in paths])
         return None
 
-    def _fill(self, connection: DuckDBPyConnection, dataset: Dataset) -> None:
+    def _fill(self, connection: DuckDBPyConnection, view: Definition) -> None:
+        if view.name in TABLES:
+            self._fill_table(connection, TABLES[view.name])
+        elif view.name == BOUNDS:
+            self._fill_bounds(connection)
+        elif view.name in UNIONS:
+            _set_rows(connection, view.name, united(view.name, self._holding)[0])
+
+    def _fill_table(self, connection: DuckDBPyConnection, dataset: Dataset) -> None:
         snapshot = self._snapshot(dataset)
         if snapshot.problem:
             self._refuse(connection, dataset, snapshot.problem)
@@ -131,6 +155,17 @@ class Views:
             except Problem as problem:
                 self._snapshots[dataset] = Snapshot([], [], problem)
         return self._snapshots[dataset]
+
+
+def _leave_empty(connection: DuckDBPyConnection, view: Definition) -> None:
+    """Have a view that reads a variable show no rows, which costs nothing to bind."""
+    if view.name in TABLES:
+        leave_out(connection, TABLES[view.name])
+    elif view.name == BOUNDS:
+        connection.register("known_bounds", BOUNDS_SCHEMA.empty_table())
+        _set_rows(connection, BOUNDS, "FROM known_bounds")
+    elif view.name in UNIONS:
+        _set_rows(connection, view.name, united(view.name, frozenset())[0])
 
 
 def _set_rows(connection: DuckDBPyConnection, name: str, sql: str) -> None:
