@@ -252,8 +252,11 @@ def _array(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
 
 def _known(array: pa.Array[Any], unset: Unset) -> pa.Array[Any]:
     """The values, NULL where one only means that there is none."""
-    zero = pa.scalar(0, pa.int64()).cast(array.type)
-    known = pc.greater_equal(array, zero) if unset is Unset.NEGATIVE else pc.greater(array, zero)
+    if unset is Unset.EMPTY:
+        known = pc.not_equal(array, "")
+    else:
+        zero = pa.scalar(0, pa.int64()).cast(array.type)
+        known = pc.greater_equal(array, zero) if unset is Unset.NEGATIVE else pc.greater(array, zero)
     kept: pa.Array[Any] = pc.if_else(known, array, pa.scalar(None, array.type))
     return kept
 

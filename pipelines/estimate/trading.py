@@ -63,7 +63,7 @@ class TradingPlan:
         symbols = known if named is None else known.intersection(named) if calls.named_only else {*named}
         opened = calls.open_orders.cost({"symbol": "X" if calls.open_by_symbol else None})
         once = [*([opened] * (len(symbols) if calls.open_by_symbol else 1))]
-        once += [calls.wallet.cost({})] if calls.wallet is not None else []
+        once += [call.cost({}) for call in (calls.wallet, calls.open_algo_orders) if call is not None]
         once += (
             [one.cost({}) for one in asked_to_choose(self.lake, calls.listed_in, (), self.now, listed=False)]
             if calls.listed_in
@@ -74,18 +74,19 @@ class TradingPlan:
         told = [ledger_outlook(self.lake, each, self.flow, self.now) for each in ledgers]
         costs = [*self._walks(symbols), *(cost for each in told for cost in each.costs)]
         steady = sum(once) + sum(each.steady for each in told)
-        steady += 0 if calls.quiet else len(symbols) * calls.orders.cost({})
+        asked_always = [] if calls.quiet else filter(None, (calls.orders, calls.algo_orders))
+        steady += len(symbols) * sum(call.cost({}) for call in asked_always)
         note = _NAMED if named is None else ""
         return Outlook(pool=calls.orders.pool, once=tuple(once), costs=tuple(costs), steady=steady, note=note)
 
     def _walks(self, symbols: Collection[str]) -> Iterator[Cost]:
         """Orders of each symbol, and fills of those that were never walked."""
-        for walk in (self._calls.orders, self._calls.fills):
+        for walk in filter(None, (self._calls.orders, self._calls.algo_orders, self._calls.fills)):
             of = {"account": self.flow.account, "market": self.market}
             series = [Series.of(walk.feeds, **of, symbol=one) for one in symbols]
             bounds = self.lake.table(walk.feeds).bounds()
             mark = "until" if isinstance(walk.walk, SymbolWindows) else "until_id"
-            due = [one for one in series if walk is self._calls.orders or one.bound(mark, bounds) is None]
+            due = [one for one in series if walk is not self._calls.fills or one.bound(mark, bounds) is None]
             asked = windows_due(walk, due, bounds, self.now) if isinstance(walk.walk, SymbolWindows) else len(due)
             yield from _some(f"{walk.feeds.name} by symbol", asked, walk, _ON_TOP)
 

@@ -43,11 +43,10 @@ class _Stand:
 
 def windows_due(endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], now: int) -> int:
     """In how many windows these series will be asked for."""
-    walk, found = endpoint.walked(SymbolWindows), 0
-    for one in series:
-        since = max(one.bound("until", bounds) or 0, now - length_us(walk.kept))
-        found += -((since - now) // length_us(walk.width))
-    return found
+    walk = endpoint.walked(SymbolWindows)
+    reachable, end = now - length_us(walk.kept), now - _LAG_US
+    begins = (max((one.bound("until", bounds) or 0) - OVERLAP_US, reachable) for one in series)
+    return sum(max(1, -((at - end) // length_us(walk.width))) for at in begins)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def must_show(table: Table, series: Series, ids: Collection[int], now: int) -> d
 
 def _may_be_absent(dataset: Dataset, row: Mapping[str, Any], now: int) -> bool:
     life = dataset.lifecycle
-    return life is not None and life.done is not None and (row[_GONE] is not None or life.may_vanish(row, now))
+    return life is not None and (row.get(_GONE) is not None or life.may_vanish(row, now))
 
 
 def lacks_rows(what: str, series: Series, ids: Collection[int]) -> ResetSeen:

@@ -59,8 +59,8 @@ class AccountPull:
         known = self.order_constants(series.values)
         return await self.session.client.rows(self.calls.order, known, symbol=series["symbol"], orderId=order_id)
 
-    async def add_orders(self, seen: Sequence[Seen]) -> None:
-        """Store what was seen of orders."""
+    async def add(self, dataset: Dataset, seen: Sequence[Seen]) -> None:
+        """Store what was seen of things that change."""
         if seen:
             now = self.session.client.now_us()
-            self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, ORDERS, seen, now)).rows)
+            self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, dataset, seen, now)).rows)

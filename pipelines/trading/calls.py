@@ -20,6 +20,8 @@ class TradingCalls:
     order_lists: Endpoint | None = None
     allocations: Endpoint | None = None
     prevented_matches: Endpoint | None = None
+    algo_orders: Endpoint | None = None  # walked symbol by symbol, too
+    open_algo_orders: Endpoint | None = None
     wallet: Endpoint | None = None  # tells whether the account has to do with the market; None: each account has
     listed_in: str | None = None  # another market, whose list says which assets a symbol is made of
     open_by_symbol: bool = False  # what is open is asked for symbol by symbol
@@ -67,6 +69,8 @@ _OF_MARKET = {
         open_orders=futures_trading.USDM_OPEN_ORDERS,
         orders=futures_trading.USDM_ALL_ORDERS,
         fills=futures_trading.USDM_USER_TRADES,
+        algo_orders=futures_trading.USDM_ALL_ALGO_ORDERS,
+        open_algo_orders=futures_trading.USDM_OPEN_ALGO_ORDERS,
         wallet=wallets.USDM,
         named_by=(futures_account.USDM_INCOME,),
     ),

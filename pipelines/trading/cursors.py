@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -18,14 +17,12 @@ from pipelines.store.id_cursor import symbol_of
 from pipelines.store.news import note
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.calls import calls_of
-from schemas.datasets.orders import FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS
+from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
 from schemas.model.dataset import Dataset
 from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 _UNSETTLED = ("unsettled_id", "unsettled_until_id")
-
-_STATE = ("time", "update_time", "executed_qty")
 
 Stand = Mapping[str, int]  # the bounds of one series by name
 Stands = Mapping[str, Stand]  # of all series of an account, by symbol
@@ -38,13 +35,7 @@ class OpenOrder:
     series: Series
     order_id: int
     time: int
-    update_time: int
-    executed_qty: Decimal
-
-    @property
-    def state(self) -> Mapping[str, Any]:
-        """What is known of it, as its row names it."""
-        return {"market": self.series["market"], **{name: getattr(self, name) for name in _STATE}}
+    state: Mapping[str, Any] = field(compare=False)  # what is known of it, as its row names it
 
 
 def stands_of(lake: Lake, dataset: Dataset, account: str, market: str) -> Stands:
@@ -116,41 +107,31 @@ def back_again(stands: Stands) -> Callable[[Series], Mapping[str, int]]:
     return lambda series: {"gone_at": 0} if stands.get(symbol_of(series), {}).get("gone_at") else {}
 
 
-def open_orders(lake: Lake, account: str, market: str) -> list[OpenOrder]:
+def open_orders(lake: Lake, account: str, market: str, dataset: Dataset = ORDERS) -> list[OpenOrder]:
     """Every stored order whose last version may still change, in order of symbol and id."""
-    stands = stands_of(lake, ORDERS, account, market)
-    since = {
-        Series.of(ORDERS, account=account, market=market, symbol=one): stand["open_since"]
-        for one, stand in stands.items()
-        if stand.get("open_since")
-    }
+    life, stands = dataset.life, stands_by_series(lake, dataset, account, market)
+    since = {series: stand["open_since"] for series, stand in stands.items() if stand.get("open_since")}
     if not since:
         return []
-    columns = [*ORDERS.series, "order_id", "version", "status", "gone_since", "time", "update_time", "executed_qty"]
-    rows = last_of(ORDERS, lake.table(ORDERS).scan(columns, within(since, min(since.values()))))
-    ended = pc.or_(pc.is_in(rows["status"], value_set=pa.array(ORDER_LIFE.final)), pc.is_valid(rows["gone_since"]))
-    found = with_instants(rows.filter(pc.invert(ended)))
+    told = filter(None, (life.status, life.start, life.stamp, life.done))
+    columns = [*dataset.series, dataset.id_column, dataset.version, "gone_since", *told]
+    rows = last_of(dataset, lake.table(dataset).scan(columns, within(since, min(since.values()))))
+    ended = pc.or_(pc.is_in(rows[life.status], value_set=pa.array(life.final)), pc.is_valid(rows["gone_since"]))
     return [
-        OpenOrder(
-            Series.of_row(ORDERS, row),
-            row["order_id"],
-            row["time"],
-            row["update_time"] or row["time"],
-            row["executed_qty"],
-        )
-        for row in found
+        OpenOrder(Series.of_row(dataset, row), row[dataset.id_column], row[str(life.start)], row)
+        for row in with_instants(rows.filter(pc.invert(ended)))
     ]
 
 
-def raise_open_since(lake: Lake, account: str, market: str) -> None:
+def raise_open_since(lake: Lake, account: str, market: str, dataset: Dataset = ORDERS) -> None:
     """Note since when orders are open after some were closed, so that the next run looks through no older ones."""
-    table = lake.table(ORDERS)
+    table = lake.table(dataset)
     bounds, oldest = table.bounds(), dict[Series, int]()
-    for order in open_orders(lake, account, market):
+    for order in open_orders(lake, account, market, dataset):
         oldest[order.series] = min(order.time, oldest.get(order.series, order.time))
     moves = [
         Move.of(series, {"open_since": oldest.get(series, 0)}, bounds)
-        for series, stand in stands_by_series(lake, ORDERS, account, market).items()
+        for series, stand in stands_by_series(lake, dataset, account, market).items()
         if stand.get("open_since", 0) != oldest.get(series, 0)
     ]
     note(table, moves)

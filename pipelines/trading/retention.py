@@ -89,7 +89,7 @@ class Retention(AccountPull):
             seen.clear()
             raise
         finally:
-            await self.add_orders(seen)
+            await self.add(ORDERS, seen)
 
     def _looked_at(self, doubt: Doubt, dropped: Mapping[int, int]) -> Seen:
         return Seen(series=doubt.series, unknown=dropped, memos={"retained_at": self.session.client.now_us()})

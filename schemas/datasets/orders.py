@@ -11,9 +11,9 @@ from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
 
 _ORDER_ID = Column("order_id", ID, "unique within the symbol, not beyond it")
 _ORDER_LIST_ID = Column("order_list_id", ID, "the order list it belongs to", null="when to none")
-_VERSION = Column("version", ID, "1, 2, 3, ... as the states were seen")
-_SEEN_AT = Column("seen_at", TIME, "the exchange's time when this state was first seen")
-_EXTRA = Column("extra", EXTRA, "JSON of every other field", null="when there is none")
+VERSION = Column("version", ID, "1, 2, 3, ... as the states were seen")
+SEEN_AT = Column("seen_at", TIME, "the exchange's time when this state was first seen")
+EXTRA_FIELDS = Column("extra", EXTRA, "JSON of every other field", null="when there is none")
 _PRICE = Column("price", MONEY, "in the quote asset")
 _TRADE = (
     _ORDER_ID,
@@ -26,13 +26,14 @@ _TRADE = (
 )
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
 _IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book", null="when misprinted")
-_POSITION_SIDE = Column("position_side", TEXT, "BOTH, or LONG and SHORT in hedge mode", null="outside of futures")
+POSITION_SIDE = Column("position_side", TEXT, "BOTH, or LONG and SHORT in hedge mode", null="outside of futures")
 _STP_MODE = Column("self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...", null="in answers older than it")
 
-_GONE_AT = free("gone_at", "when the exchange was last seen not to know the symbol; 1970 once it knows it again")
+GONE_SINCE = Column("gone_since", TIME, "when the exchange was first seen not to know it any more", null="until then")
+GONE_AT = free("gone_at", "when the exchange was last seen not to know the symbol; 1970 once it knows it again")
 
 # From when it was placed, however late it was canceled.
-_BY_FUTURES = Kept(undone=timedelta(days=3), from_start=True, done=timedelta(days=90))
+BY_FUTURES = Kept(undone=timedelta(days=3), from_start=True, done=timedelta(days=90))
 _BY_MARGIN = Kept(undone=timedelta(days=3), from_start=True)  # nowhere is it said: no absence may be held against it
 ORDER_LIFE = Lifecycle(
     stamp="update_time",
@@ -46,8 +47,8 @@ ORDER_LIFE = Lifecycle(
         "spot": Kept(undone=timedelta(days=90)),
         "margin": _BY_MARGIN,
         "isolated_margin": _BY_MARGIN,
-        "usdm": _BY_FUTURES,
-        "coinm": _BY_FUTURES,
+        "usdm": BY_FUTURES,
+        "coinm": BY_FUTURES,
     },
 )
 _LIST_LIFE = Lifecycle(
@@ -66,7 +67,7 @@ ORDERS = Dataset(
         MARKET,
         SYMBOL,
         _ORDER_ID,
-        _VERSION,
+        VERSION,
         Column("client_order_id", TEXT, "given by who placed it; an amendment changes it", null="when misprinted"),
         _ORDER_LIST_ID,
         Column("side", TEXT, "BUY or SELL", null="when misprinted"),
@@ -99,13 +100,13 @@ ORDERS = Dataset(
         Column("trailing_delta", ID, "of a trailing stop, in basis points", null="for other orders"),
         Column("trailing_time", TIME, "when the trailing began", null="before and for other orders"),
         Column("expiry_reason", TEXT, "why it expired", null="where the exchange does not say"),
-        _POSITION_SIDE,
+        POSITION_SIDE,
         Column("reduce_only", FLAG, "it may only make a position smaller", null="outside of futures"),
         Column("time", TIME, "when it was placed"),
         Column("update_time", TIME, "when it last changed", null="where the exchange does not say"),
-        _EXTRA,
-        Column("gone_since", TIME, "when the exchange was first seen not to know it any more", null="until then"),
-        _SEEN_AT,
+        EXTRA_FIELDS,
+        GONE_SINCE,
+        SEEN_AT,
     ),
     key=("account", "market", "symbol", "order_id", "version"),
     kind=Kind.VERSIONS,
@@ -115,7 +116,7 @@ ORDERS = Dataset(
         *TIME_COVERAGE,
         rising("changed_at", "when a version was last added"),
         free("open_since", "when the oldest order that may be open was placed; 1970 when none may be"),
-        _GONE_AT,
+        GONE_AT,
         free("retained_at", "when the stored orders were last compared with those the exchange still returns"),
         rising("walked_at", "when they were last asked for, where that is done only when there is news"),
         free("unsettled_id", "first id that the last run could not settle; 0 when it settled all", ID),
@@ -134,7 +135,7 @@ ORDER_LISTS = Dataset(
         ACCOUNT,
         MARKET,
         Column("order_list_id", ID, "unique within the market"),
-        _VERSION,
+        VERSION,
         SYMBOL,
         Column("contingency_type", TEXT, "OCO or OTO", null="when misprinted"),
         Column("list_status_type", TEXT, "RESPONSE, EXEC_STARTED, UPDATED or ALL_DONE", null="when misprinted"),
@@ -142,8 +143,8 @@ ORDER_LISTS = Dataset(
         Column("list_client_order_id", TEXT, "given by who placed it", null="when misprinted"),
         Column("transaction_time", TIME, "when it was placed or last changed"),
         Column("orders", EXTRA, "JSON list of its orders: symbol, orderId, clientOrderId", null="when misprinted"),
-        _EXTRA,
-        _SEEN_AT,
+        EXTRA_FIELDS,
+        SEEN_AT,
     ),
     key=("account", "market", "order_list_id", "version"),
     kind=Kind.VERSIONS,
@@ -166,7 +167,7 @@ def _appended(name: str, doc: str, *columns: Column, clock: str = "time", **more
     return Dataset(
         name=name,
         doc=doc,
-        columns=(ACCOUNT, MARKET, SYMBOL, *columns, _EXTRA),
+        columns=(ACCOUNT, MARKET, SYMBOL, *columns, EXTRA_FIELDS),
         key=(*series, columns[0].name),
         kind=Kind.APPEND,
         series=series,
@@ -185,7 +186,7 @@ FILLS = _appended(
     _IS_BUYER,
     _IS_MAKER,
     Column("is_best_match", FLAG, "as printed", null="where the exchange does not say"),
-    _POSITION_SIDE,
+    POSITION_SIDE,
     Column(
         "realized_pnl", MONEY, "the profit of what it closed, before the fee", null="outside of futures", signed=True
     ),
@@ -199,7 +200,7 @@ FILLS = _appended(
         rising("probed_at", "up to when the symbol was looked at for a first fill"),
         rising("matched_at", "the last change of orders up to which fills were compared with them"),
         rising("reconciled_at", "when all orders of the symbol were last compared with its fills"),
-        _GONE_AT,
+        GONE_AT,
     ),
     lasting=True,
 )

@@ -66,15 +66,15 @@ class Lifecycle:
     final: tuple[str, ...]
     fixed: Mapping[str, str]  # columns, each with a pattern: what matches it is the same in all states of a thing
     start: str | None = None  # the instant at which a thing began, which ascends with its id
-    done: str | None = None  # an amount that never falls
+    done: str | None = None  # an amount that never falls; without one, whatever ended may have ended with nothing done
     kept: Mapping[str, Kept] = field(default_factory=dict)  # by market; where none is named, for good
 
     def may_vanish(self, row: Mapping[str, Any], now_us: int) -> bool:
         """Whether the exchange may have dropped a thing that was last seen in this state."""
-        if self.done is None or (kept := self.kept.get(row["market"])) is None:
+        if (kept := self.kept.get(row["market"])) is None:
             return False
-        began_us = row[str(self.start)]
-        return kept.drops(row[self.done], began_us, row[self.stamp] or began_us, now_us)
+        began_us, done = row[str(self.start)], row[self.done] if self.done is not None else Decimal(0)
+        return kept.drops(done, began_us, row[self.stamp] or began_us, now_us)
 
 
 @dataclass(frozen=True, slots=True)

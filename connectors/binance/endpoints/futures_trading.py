@@ -15,6 +15,7 @@ from connectors.binance.endpoints.model import (
     Unset,
 )
 from connectors.binance.pools import FUTURES
+from schemas.datasets.algo_orders import ALGO_ORDERS
 from schemas.datasets.orders import FILLS, ORDERS
 
 _OF_SYMBOL = {"symbol": Holds("symbol")}
@@ -38,6 +39,13 @@ _FILLS: dict[str, Any] = {
     "wire": {"trade_id": "id", "is_buyer": "buyer", "is_maker": "maker"},
     "unset": {"quote_qty": Unset.NOT_POSITIVE, "base_qty": Unset.NOT_POSITIVE},  # of the other market
 }
+_ALGO: dict[str, Any] = {
+    "dataset": ALGO_ORDERS,
+    "unset": {
+        **dict.fromkeys(("quantity", "trigger_price", "price", "actual_price"), Unset.NOT_POSITIVE),
+        "actual_order_id": Unset.EMPTY,
+    },
+}
 _OPEN = ByParams(given=(("symbol", 1),), otherwise=40)
 
 
@@ -50,6 +58,21 @@ USDM_ORDER = _signed("/fapi/v1/order", "usdm", **_ORDER, held=_OF_ORDER)
 USDM_OPEN_ORDERS = _signed("/fapi/v1/openOrders", "usdm", weight=_OPEN, **_ORDER, held=_OF_SYMBOL)
 USDM_ALL_ORDERS = _signed("/fapi/v1/allOrders", "usdm", page_limit=1000, **_ORDERS)
 USDM_USER_TRADES = _signed("/fapi/v1/userTrades", "usdm", **_FILLS)
+USDM_OPEN_ALGO_ORDERS = _signed("/fapi/v1/openAlgoOrders", "usdm", weight=_OPEN, **_ALGO, held=_OF_SYMBOL)
+USDM_ALL_ALGO_ORDERS = _signed(
+    "/fapi/v1/allAlgoOrders",
+    "usdm",
+    page_limit=1000,
+    walk=SymbolWindows(width=timedelta(days=7), kept=timedelta(days=90), undone=timedelta(days=3)),
+    held=_OF_SYMBOL
+    | {
+        "algoId": Holds("algo_id", Bound.FROM),
+        "startTime": Holds("update_time", Bound.FROM),
+        "endTime": Holds("create_time", Bound.UP_TO),
+    },
+    weight=5,
+    **_ALGO,
+)
 
 COINM_ORDER = _signed("/dapi/v1/order", "coinm", **_ORDER, held=_OF_ORDER)
 COINM_OPEN_ORDERS = _signed("/dapi/v1/openOrders", "coinm", weight=_OPEN, **_ORDER, held=_OF_SYMBOL)

@@ -78,6 +78,7 @@ class Unset(StrEnum):
 
     NEGATIVE = "negative"
     NOT_POSITIVE = "not positive"
+    EMPTY = "empty"
 
 
 class Bound(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.simulator.account.account_book import Book
 from connectors.simulator.account.accounts import Account
+from connectors.simulator.account.algo_orders import AlgoBook
 from connectors.simulator.account.orders import ZERO, Execution, Order
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.listings import Listing
@@ -33,6 +34,7 @@ class FuturesBook(Book):
     ) -> None:
         super().__init__(account.uid, seed, listing, clock)
         self.market = market
+        self.algo = AlgoBook(self.numbers, lambda: self.now_ms)
         self.profits: dict[tuple[str, int], Decimal] = {}  # by symbol and trade
         self._account = account
         self._positions: defaultdict[str, tuple[Decimal, Decimal]] = defaultdict(lambda: (ZERO, ZERO))
@@ -45,6 +47,18 @@ class FuturesBook(Book):
     def margin_asset(self, symbol: str) -> str:
         listing = self._listing(symbol, self.last_ms)
         return listing.base if self.market == "coinm" else listing.quote
+
+    def trigger_algo(self, symbol: str, number: int) -> int:
+        """The price of a conditional order is reached: it becomes an order at that price; gives the order's id."""
+        waiting = self.algo.waiting(symbol, number)
+        order_id = self.place(symbol, waiting.side, waiting.qty, waiting.trigger_price, type="MARKET")
+        self.algo.triggered(symbol, number, order_id)
+        return order_id
+
+    def _keep(self, order: Order) -> Order:
+        if not order.open:
+            self.algo.ended(order)
+        return super()._keep(order)
 
     def _fee(self, order: Order, qty: Decimal, quote: Decimal) -> tuple[Decimal, str]:
         asset = self.margin_asset(order.symbol)

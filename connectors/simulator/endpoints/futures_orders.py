@@ -17,7 +17,7 @@ from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter, Refusal, combinations
 
 _WEEK_MS = 7 * DAY_MS
-_UNFILLED_MS, _ORDERS_MS, _TRADES_MS = 3 * DAY_MS, 90 * DAY_MS, 90 * DAY_MS
+UNFILLED_MS, ORDERS_MS, _TRADES_MS = 3 * DAY_MS, 90 * DAY_MS, 90 * DAY_MS
 _DEFAULT = {"usdm": 500, "coinm": 50}
 
 
@@ -25,10 +25,10 @@ def gone(order: Order, now_ms: int) -> bool:
     """Canceled or expired unfilled and placed more than 3 days ago, or placed more than 90 days ago."""
     age_ms = now_ms - order.time_ms
     unfilled = order.status in ENDED and order.status != "FILLED" and not order.executed
-    return age_ms > _ORDERS_MS or (unfilled and age_ms > _UNFILLED_MS)
+    return age_ms > ORDERS_MS or (unfilled and age_ms > UNFILLED_MS)
 
 
-def _book(exchange: Exchange, call: Call, market: str) -> FuturesBook:
+def book_of(exchange: Exchange, call: Call, market: str) -> FuturesBook:
     """The asking account's; a symbol in the request must be known."""
     assert call.key is not None  # noqa: S101 - signed
     if "symbol" in call.given:
@@ -36,7 +36,7 @@ def _book(exchange: Exchange, call: Call, market: str) -> FuturesBook:
     return exchange.futures_book(call.key.account.uid, market)
 
 
-def _page(call: Call, market: str, cursor: str, kept_ms: int, **more: Any) -> Page:
+def page_of(call: Call, market: str, cursor: str, kept_ms: int, **more: Any) -> Page:
     """The page that the parameters ask for; without times, what lies seven days back at most."""
     given, now_ms = call.given, call.now_ms
     until_ms = int(given.get("endTime", given.get("startTime", now_ms) + _WEEK_MS if "startTime" in given else now_ms))
@@ -105,18 +105,18 @@ def _trade_row(book: FuturesBook, trade: Execution) -> dict[str, Any]:
 
 
 def _open_orders(exchange: Exchange, call: Call, market: str) -> bytes:
-    rows = _book(exchange, call, market).open_orders(call.known_ms, call.given.get("symbol"))
+    rows = book_of(exchange, call, market).open_orders(call.known_ms, call.given.get("symbol"))
     return msgspec.json.encode([_order_row(order, market) for order in rows])
 
 
 def _all_orders(exchange: Exchange, call: Call, market: str) -> bytes:
-    book = _book(exchange, call, market)
-    page = _page(call, market, "orderId", _ORDERS_MS, shown=lambda order: not gone(order, call.now_ms))
+    book = book_of(exchange, call, market)
+    page = page_of(call, market, "orderId", ORDERS_MS, shown=lambda order: not gone(order, call.now_ms))
     return msgspec.json.encode([_order_row(order, market) for order in book.orders[call.given["symbol"]].page(page)])
 
 
 def _order(exchange: Exchange, call: Call, market: str) -> bytes:
-    book = _book(exchange, call, market)
+    book = book_of(exchange, call, market)
     order = book.orders[call.given["symbol"]].seen(call.given["orderId"], call.known_ms)
     if order is None or gone(order, call.now_ms):
         raise Refusal(-2013, "Order does not exist.")
@@ -124,17 +124,17 @@ def _order(exchange: Exchange, call: Call, market: str) -> bytes:
 
 
 def _user_trades(exchange: Exchange, call: Call, market: str) -> bytes:
-    book, since_ms = _book(exchange, call, market), call.now_ms - _TRADES_MS
+    book, since_ms = book_of(exchange, call, market), call.now_ms - _TRADES_MS
     order = call.given.get("orderId")
 
     def shown(trade: Execution) -> bool:
         return trade.time_ms >= since_ms and order in (None, trade.order_id)
 
-    page = _page(call, market, "fromId", _TRADES_MS, shown=shown)
+    page = page_of(call, market, "fromId", _TRADES_MS, shown=shown)
     return msgspec.json.encode([_trade_row(book, trade) for trade in book.fills[call.given["symbol"]].page(page)])
 
 
-def _limit(most: int) -> Callable[[str, str], int]:
+def capped(most: int) -> Callable[[str, str], int]:
     """More than the maximum is refused here."""
 
     def read(name: str, value: str) -> int:
@@ -146,33 +146,33 @@ def _limit(most: int) -> Callable[[str, str], int]:
     return read
 
 
-def _open_weight(sent: Mapping[str, str]) -> int:
+def open_weight(sent: Mapping[str, str]) -> int:
     return 1 if "symbol" in sent else 40
 
 
-_SYMBOL = Parameter("symbol", rules.symbol_text, mandatory=True)
+SYMBOL = Parameter("symbol", rules.symbol_text, mandatory=True)
 _ORDER_ID = Parameter("orderId", rules.number)
-_TIMES = (Parameter("startTime", rules.time_ms), Parameter("endTime", rules.time_ms))
-_IN_TIME = ("", "startTime", "endTime", "startTime endTime")
+TIMES = (Parameter("startTime", rules.time_ms), Parameter("endTime", rules.time_ms))
+IN_TIME = ("", "startTime", "endTime", "startTime endTime")
 
 
 def _of(market: str, prefix: str, most_orders: int) -> tuple[Endpoint, ...]:
     rows: tuple[tuple[Any, ...], ...] = (
-        ("openOrders", _open_weight, (Parameter("symbol", rules.symbol_text),), _open_orders, ("",)),
-        ("order", 1, (_SYMBOL, _ORDER_ID), _order, ("orderId",)),
+        ("openOrders", open_weight, (Parameter("symbol", rules.symbol_text),), _open_orders, ("",)),
+        ("order", 1, (SYMBOL, _ORDER_ID), _order, ("orderId",)),
         (
             "allOrders",
             5,
-            (_SYMBOL, _ORDER_ID, *_TIMES, Parameter("limit", _limit(most_orders))),
+            (SYMBOL, _ORDER_ID, *TIMES, Parameter("limit", capped(most_orders))),
             _all_orders,
-            (*_IN_TIME, "orderId"),
+            (*IN_TIME, "orderId"),
         ),
         (
             "userTrades",
             5,
-            (_SYMBOL, _ORDER_ID, *_TIMES, Parameter("fromId", rules.number), Parameter("limit", _limit(1000))),
+            (SYMBOL, _ORDER_ID, *TIMES, Parameter("fromId", rules.number), Parameter("limit", capped(1000))),
             _user_trades,
-            (*_IN_TIME, *(f"{one} orderId".strip() for one in _IN_TIME), "fromId"),
+            (*IN_TIME, *(f"{one} orderId".strip() for one in IN_TIME), "fromId"),
         ),
     )
 

@@ -15,6 +15,7 @@ from support.trade_desk import START_S, UID, UNLIMITED, RunningClock, TradeDesk
 from connectors.simulator import Exchange, Life, serve
 from connectors.simulator.protocol.limits import Limits
 from pipelines.quality.checks import run_checks
+from schemas.datasets.algo_orders import ALGO_ORDERS
 from schemas.datasets.journal import RUNS
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 from schemas.model.series import Series
@@ -153,6 +154,17 @@ def test_a_fill_without_order_fails(dataset: Any, row: dict[str, Any], tables: T
     assert [each["order_id"] for each in found(tables, "fill_without_order")] == [9]
     tables.put(ORDERS, order(9))
     assert found(tables, "fill_without_order") == []
+
+
+def test_a_conditional_order_names_the_one_that_it_became(tables: Tables) -> None:
+    """A fill of an order that only a conditional one names belongs to that; of any other, an order is missing."""
+    of = SERIES | {"market": "usdm"}
+    tables.put(ORDERS, order(1, market="usdm"), order(20, market="usdm"))
+    tables.note(Series.of(ORDERS, **of), since_id=1, until_id=20)
+    tables.put(FILLS, fill(1, 9, market="usdm"), fill(2, 10, market="usdm"))
+    known = {"algo_id": 1, "version": 1, "actual_order_id": "9", "create_time": "2026-01-01", "seen_at": "2026-01-01"}
+    tables.put(ALGO_ORDERS, of | known)
+    assert [each["order_id"] for each in found(tables, "fill_without_order")] == [10]
 
 
 def noted(tables: Tables, **bounds: int) -> None:
