@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -128,12 +128,17 @@ class Table:
             raise
         return found.cast(schema)
 
-    def commit(self, rows: pa.Table | None, moves: Sequence[Move]) -> Committed:
-        """Add rows and move bounds in one durable step; Stale, and nothing written, when a bound is not as expected."""
+    def commit(self, rows: pa.Table | Iterable[pa.Table] | None, moves: Sequence[Move]) -> Committed:
+        """Add rows and move bounds in one durable step; Stale, and nothing written, when a bound is not as expected.
+
+        Rows may come a part at a time, of which each is written before the next is asked for.
+        """
         assert len({move.series for move in moves}) == len(moves), "a series moves twice in one commit"
         assert {move.series.dataset.table for move in moves} <= {self.dataset.table}, "a series of another table moves"
-        with disk_problems(self.root, NOTHING_COMMITTED):
-            files = [] if rows is None or not rows.num_rows else write_rows(self.root, self.dataset, rows)
+        parts = [rows] if isinstance(rows, pa.Table) else rows or []
+        with disk_problems(self.root, NOTHING_COMMITTED), new_files(self.root) as files:
+            for part in parts:
+                files.extend(write_rows(self.root, self.dataset, part) if part.num_rows else [])
         version = self._land(files, moves)
         return Committed(version, sum(file.rows for file in files))
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from keyword import iskeyword
 
 from cyclopts import App, Parameter
 
@@ -24,13 +25,15 @@ Exit codes: 0 done, 1 a run failed while others went on, 2 usage, 3 a check fail
 4 access refused, 70 a bug, 75 try later, 130 interrupted.
 """
 
-# Each is a function of its name in a module of its name, which is imported when it is called: --help needs none.
+# Each is a function of its name in a module of its name, which is imported when it is called: --help needs none. A word
+# of Python's own has a `_` behind it there.
 _VERBS = {
     "init": "Write an annotated flows.yaml.",
     "demo": "Show everything offline, in about a minute; leaves nothing running.",
     "plan": "Show what a run would fetch, and what that costs.",
     "run": "Fetch what is new.",
     "backfill": "Fetch history from before what the lake holds.",
+    "import": "Import the exchange's own exports of an account.",
     "status": "Show coverage and lag by dataset.",
     "show": "Draw candles and volume of a symbol.",
     "portfolio": "Show what the accounts hold, and what it is worth.",
@@ -65,7 +68,8 @@ app = App(
     default_parameter=Parameter(negative=""),  # an option says what it does; few have an opposite
 )
 for _verb, _help in _VERBS.items():
-    app.command(f"pipelines.cli.{_verb}:{_verb}", name=_verb, help=_help)
+    _place = f"{_verb}_" if iskeyword(_verb) else _verb
+    app.command(f"pipelines.cli.{_place}:{_place}", name=_verb, help=_help)
 
 
 @contextmanager

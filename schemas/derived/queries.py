@@ -15,6 +15,7 @@ from schemas.derived.sql import expectations, promises, series_rows, union, unkn
 from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE, FLAG, TEXT, TIME
 from schemas.model.instants import length_us
+from schemas.statements.operations import operation_kinds
 
 Severity = Literal["error", "warn"]
 
@@ -46,6 +47,10 @@ _MOVEMENT = {
     "dataset": TEXT.sql,
     "key": TEXT.sql,
 }
+_OPERATIONS = (
+    "The operations of transaction histories that binlake knows, in small letters, and the kind of movement that each "
+    "is; `transfer` and `earn` go in or out by their sign, and what a `mirror` tells another row tells too."
+)
 _WITNESS = re.compile(r"owners: (?P<owners>.+)\nwithin: (?P<within>.+)\n")
 
 # Two lists tell of the same where equal movements follow one another closely; how many of each there are is counted.
@@ -171,6 +176,9 @@ def views() -> list[View]:
     found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
     for name, each in unions().items():
         found[name] = View(name, each.doc, f"CREATE OR REPLACE VIEW {name} AS\n{each.over(DATASETS)}")
+    found["statement_operations"] = View(
+        "statement_operations", _OPERATIONS, f"CREATE OR REPLACE VIEW statement_operations AS\n{_operations()}"
+    )
     reads = {name: sorted(found.keys() & set(_NAME.findall(view.sql)) - {name}) for name, view in found.items()}
     return [found[name] for name in TopologicalSorter(reads).static_order()]
 
@@ -265,6 +273,12 @@ def _ledgers() -> str:
         "SELECT dataset, wallets, pulled_with, to_microseconds(settles_us) AS settles\n"
         f"FROM (VALUES {', '.join(rows)}) AS ledgers(dataset, wallets, pulled_with, settles_us)"
     )
+
+
+def _operations() -> str:
+    """The known operations as rows."""
+    rows = ", ".join(f"('{operation}', '{kind}')" for operation, kind in operation_kinds().items())
+    return f"SELECT operation, kind FROM (VALUES {rows}) AS operations(operation, kind)"
 
 
 def _settles_us(dataset: Dataset) -> int:

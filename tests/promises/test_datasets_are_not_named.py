@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from schemas.datasets import DATASETS, archive, journal
+from schemas.datasets import DATASETS, archive, journal, statements
 from schemas.model.dataset import Dataset
 
 ROOT = Path(pipelines.__file__).parent
 SUBJECTS = {"candles", "trading"}  # the rooms with a logic of their own
-OWN = {name: one for module in (archive, journal) for name, one in vars(module).items() if isinstance(one, Dataset)}
+OWN_MODULES = (archive, journal, statements)
+OWN = {name: one for module in OWN_MODULES for name, one in vars(module).items() if isinstance(one, Dataset)}
 NAMES = set(DATASETS) - {one.name for one in OWN.values()}
 ALSO_A_KEY = {"symbols"}  # of flows.yaml, and a parameter of the exchange
 
@@ -37,7 +38,7 @@ def named(source: str) -> Iterator[str]:
 def _modules() -> set[str]:
     """The modules that declare datasets of the exchange."""
     files = (ROOT.parent / "schemas" / "datasets").glob("*.py")
-    return {f"schemas.datasets.{file.stem}" for file in files} - {archive.__name__, journal.__name__}
+    return {f"schemas.datasets.{file.stem}" for file in files} - {module.__name__ for module in OWN_MODULES}
 
 
 @pytest.mark.parametrize("place", sorted(ROOT.rglob("*.py")), ids=lambda place: str(place.relative_to(ROOT)))

@@ -1,0 +1,92 @@
+"""`binlake import`: the exchange's own exports, kept row by row and held against what its API told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from connectors.binance.sites import resolve
+from connectors.lake import Lake
+from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.views import literal
+from pipelines.cli.options import FLOWS_FILE, Config, Json
+from pipelines.cli.output import say, text, write_json
+from pipelines.settings.loader import load, named
+from pipelines.statements.importing import Imported, import_statement
+from pipelines.statements.sources import sources
+from schemas.config.flows import FlowsFile
+from schemas.model.errors import UsageProblem
+from schemas.model.instants import wall_clock
+
+_FOUND = """
+SELECT count(DISTINCT line) AS lines, count(DISTINCT line) FILTER (problem IS NOT NULL) AS without, min(time) AS first,
+    max(time) AS last, max(uid) AS uid
+FROM statement_rows WHERE file = {file}
+"""
+_UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
+
+
+def import_(
+    *files: Annotated[Path, Parameter(help="exports as they were downloaded: CSV, or zips of them")],
+    account: Annotated[
+        str | None, Parameter(help="whose exports they are; may be left out where flows.yaml has one account")
+    ] = None,
+    zone: Annotated[
+        str | None, Parameter(help="zone of the times where the file does not say it, such as UTC or UTC+7")
+    ] = None,
+    kind: Annotated[
+        str | None, Parameter(help="which export it is where several look alike, such as deposits or withdrawals")
+    ] = None,
+    json: Json = False,
+    config: Config = FLOWS_FILE,
+) -> int:
+    """Import the exchange's own exports: every row is kept, and what only they tell of is counted in `ledger`."""
+    if not files:
+        raise UsageProblem("No file is named.", "Name the exports, such as `binlake import statement.csv`.")
+    spec = load(config)
+    whose = _account(spec, account)
+    lake = Lake.open(spec.lake, resolve(spec.exchange).environment)
+    done = []
+    for source in [source for path in files for source in sources(path)]:
+        done.append(import_statement(lake, source, whose, wall_clock(), zone=zone, kind=kind))
+        if not json:
+            say(*_told(lake, done[-1]))
+    if json:
+        write_json(done)
+    return 0
+
+
+def _account(spec: FlowsFile, account: str | None) -> str:
+    """The account that is named, or the only one."""
+    if account is not None:
+        named(spec.accounts, account, "account")
+        return account
+    if len(spec.accounts) != 1:
+        raise UsageProblem(
+            f"flows.yaml has {len(spec.accounts) or 'no'} accounts.", "Name one of them with --account NAME."
+        )
+    return next(iter(spec.accounts))
+
+
+def _told(lake: Lake, imported: Imported) -> Sequence[str]:
+    """What a file holds, and what of it is news."""
+    if imported.known:
+        return (f"{imported.name} was imported before; nothing was added.",)
+    if not imported.lines:
+        return (f"{imported.name} ({imported.kind}) is an export of no rows.",)
+    file = literal(imported.file)
+    with connect(lake) as session:
+        (found,) = run(session, _FOUND.format(file=file)).to_pylist()
+        unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()
+    of = f", uid {found['uid']}" if found["uid"] else ""
+    period = f", {text(found['first'])} to {text(found['last'])}" if found["first"] else ""
+    lines = [f"{imported.name} ({imported.kind}): {found['lines']:,} rows{period}{of}."]
+    if found["without"]:
+        lines.append(f"  {found['without']:,} rows move nothing; `statement_rows.problem` says why.")
+    if unknown:
+        names = ", ".join(f"{each['operation']} ({each['rows']:,})" for each in unknown)
+        lines.append(f"  Unknown operations, which move nothing in `ledger`: {names}.")
+    return lines

@@ -1,0 +1,1 @@
+"""The exchange's own exports: read, held against what the lake knows, and kept."""

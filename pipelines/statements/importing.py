@@ -1,0 +1,64 @@
+"""One export into the lake: all of it in one commit, or nothing; a file that is there already adds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from connectors.lake import Lake, Table
+from pipelines.statements.rows import Reading
+from pipelines.statements.sources import Source
+from schemas.datasets.statements import STATEMENT_ROWS
+from schemas.model.errors import UsageProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of one file."""
+
+    name: str
+    file: str  # its hash
+    account: str
+    kind: str | None  # None where it was there already
+    zone: str | None
+    uid: str | None
+    lines: int
+
+    @property
+    def known(self) -> bool:
+        """Whether it was imported before, under this name or another."""
+        return self.kind is None
+
+
+def import_statement(
+    lake: Lake, source: Source, account: str, now: int, *, zone: str | None = None, kind: str | None = None
+) -> Imported:
+    """Commit every row of an export; UsageProblem, and nothing committed, where one line of it cannot be read."""
+    table, file = lake.table(STATEMENT_ROWS), source.sha256()
+    with lake.alone(STATEMENT_ROWS.table):  # two at once would both find it new
+        if known := _owner(table, file):
+            if known != account:
+                raise UsageProblem(f"{source.name} was imported as one of account {known}.", "Name the right account.")
+            return Imported(name=source.name, file=file, account=account, kind=None, zone=None, uid=None, lines=0)
+        uid = _known_uid(lake, table, account)
+        reading = Reading(source=source, account=account, file=file, imported_at=now, uid=uid, zone=zone, kind=kind)
+        table.commit(reading.batches(), [])
+    return Imported(
+        name=source.name, file=file, account=account, kind=reading.kind, zone=reading.zone, uid=reading.uid,
+        lines=reading.lines,
+    )  # fmt: skip
+
+
+def _owner(table: Table, file: str) -> str | None:
+    """The account that a file was imported for."""
+    found = table.scan(["account"], pc.field("file") == file)["account"]
+    return found[0].as_py() if len(found) else None
+
+
+def _known_uid(lake: Lake, table: Table, account: str) -> str | None:
+    """The uid that the lake knows an account by: from its key, else from what was imported before."""
+    if account in lake.accounts:
+        return str(lake.accounts[account])
+    found = table.scan(["uid"], (pc.field("account") == account) & pc.field("uid").is_valid())["uid"]
+    return found[0].as_py() if len(found) else None

@@ -1,0 +1,61 @@
+"""The lines of a file as records of fields, each with the line on which it begins."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, NamedTuple, Self
+
+from pipelines.statements.sources import DOWNLOAD_AGAIN
+from schemas.model.errors import UsageProblem
+from schemas.statements.exports import NOTHING
+
+AS_DOWNLOADED = "Give it as it was downloaded, not one saved again."
+
+
+class Record(NamedTuple):
+    """The fields of one record, the line on which it begins, and whether the file ends before that line does."""
+
+    line: int
+    fields: list[str]
+    cut: bool
+
+
+class _Lines:
+    """Lines, and whether the last one that was taken has no end."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self.cut = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.cut = not line.endswith(("\n", "\r"))
+        return line
+
+
+def records(name: str, text: IO[str]) -> Iterator[Record]:
+    """All records but blank ones; UsageProblem where quotes do not close."""
+    lines = _Lines(text)
+    first = next(lines, "")
+    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error:
+            what = f"{name}, line {line:,}: it cannot be taken apart, as its quotes do not close."
+            raise UsageProblem(what, DOWNLOAD_AGAIN) from None
+        if fields is None:
+            return
+        if any(map(str.strip, fields)) and not (len(fields) == 1 and fields[0].strip().casefold() in NOTHING):
+            yield Record(line, fields, cut=lines.cut)
+
+
+def _delimiter(line: str) -> str:
+    """What stands between the fields of a header."""
+    return max(",;\t", key=line.count)

@@ -1,0 +1,58 @@
+-- What the imported statements tell that balances changed by, each movement once, however many files tell of it: of
+-- equal rows, as many count as one file has of them. `kind` is that of `ledger`; it is NULL for an operation that
+-- binlake does not know, and `none` for one that another row tells of too. An export is `covered` where a transaction
+-- history of that time was imported, which tells of the same.
+CREATE OR REPLACE VIEW statement_movements AS
+WITH told AS (
+    SELECT
+        statement_rows.* EXCLUDE (kind, wallet),
+        statement_rows.kind AS export,
+        statement_wallet(wallet, statement_rows.operation) AS wallet,
+        CASE
+            WHEN statement_rows.kind <> 'transaction_history' THEN statement_rows.operation
+            WHEN operations.kind = 'transfer' THEN CASE WHEN amount < 0 THEN 'transfer_out' ELSE 'transfer_in' END
+            WHEN operations.kind = 'earn' THEN CASE WHEN amount < 0 THEN 'earn_in' ELSE 'earn_out' END
+            ELSE operations.kind
+        END AS kind
+    FROM statement_rows
+    LEFT JOIN statement_operations AS operations ON operations.operation = lower(statement_rows.operation)
+    WHERE problem IS NULL AND NOT is_receipt(asset)
+),
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY account, export, wallet, time, asset, amount, file ORDER BY line, leg
+        ) AS nth
+    FROM told
+),
+single AS (
+    SELECT *
+    FROM numbered
+    QUALIFY row_number() OVER (
+        PARTITION BY account, export, wallet, time, asset, amount, nth ORDER BY kind IS NULL, imported_at, file
+    ) = 1
+),
+spans AS (
+    SELECT account, min(time) - INTERVAL 1 HOUR AS since, max(time) + INTERVAL 1 HOUR AS until
+    FROM statement_rows
+    WHERE kind = 'transaction_history' AND time IS NOT NULL
+    GROUP BY account, file
+)
+SELECT
+    account,
+    export,
+    wallet,
+    asset,
+    time,
+    amount,
+    kind,
+    operation,
+    remark,
+    file,
+    line,
+    leg,
+    export <> 'transaction_history' AND EXISTS (
+        FROM spans WHERE spans.account = single.account AND single.time BETWEEN spans.since AND spans.until
+    ) AS covered
+FROM single

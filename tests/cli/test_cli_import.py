@@ -1,0 +1,136 @@
+"""`binlake import` keeps a person's exports row by row, all of a file or nothing of it, and says what is in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.lakes import at
+
+from connectors.lake import Lake
+from pipelines.cli import main
+from schemas.datasets.statements import STATEMENT_ROWS
+
+FLOWS = """\
+exchange: simulator
+lake: ./lake
+accounts:
+  main: {api_key: env:KEY, secret: env:SECRET}
+flows:
+  upkeep: {kind: maintenance, every: 1d}
+"""
+HEADER = "User_ID,UTC_Time,Account,Operation,Coin,Change,Remark"
+LINES = (
+    "7,2024-01-10 10:00:00,Spot,Deposit,USDT,1000,",
+    "7,2024-01-11 10:00:00,Spot,Transaction Buy,BTC,0.01,",
+    "7,2024-01-11 10:00:00,Spot,Transaction Buy,BTC,0.01,",
+    "7,2024-01-11 10:00:00,Spot,Transaction Spend,USDT,-900,",
+    "7,2024-01-12 10:00:00,Spot,Moon Landing,BTC,1,",
+)
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Path:
+    """A flows.yaml with one account, whose key nobody has set."""
+    path = tmp_path / "flows.yaml"
+    path.write_text(FLOWS)
+    return path
+
+
+def export(folder: Path, name: str = "history.csv", lines: tuple[str, ...] = LINES) -> str:
+    """The path of a transaction history of these lines."""
+    (folder / name).write_text("\n".join((HEADER, *lines)) + "\n")
+    return str(folder / name)
+
+
+def run(flows: Path, *words: str) -> int:
+    return main(["import", *words, "--config", str(flows)])
+
+
+def stored(flows: Path) -> list[dict[str, object]]:
+    """The rows of the lake."""
+    rows = Lake.at(flows.parent / "lake").table(STATEMENT_ROWS).scan().to_pylist()
+    return sorted(rows, key=lambda row: (row["file_name"], row["line"]))
+
+
+def asked(flows: Path, capsys: pytest.CaptureFixture[str], sql: str) -> list[dict[str, object]]:
+    """The answer of the command line to a question."""
+    capsys.readouterr()
+    assert main(["query", sql, "--format", "json", "--config", str(flows)]) == 0
+    answer: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_every_row_is_kept(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows, period, uid and the operations that nobody knows are said; equal rows are two movements."""
+    assert run(flows, export(tmp_path)) == 0
+    said = capsys.readouterr().err
+    assert "history.csv (transaction_history): 5 rows, 2024-01-10T10:00:00Z to 2024-01-12T10:00:00Z, uid 7." in said
+    assert "Unknown operations, which move nothing in `ledger`: Moon Landing (1)." in said
+    rows = stored(flows)
+    assert [row["line"] for row in rows] == [2, 3, 4, 5, 6]
+    assert rows[0]["time"] == at("2024-01-10 10:00")
+    assert json.loads(str(rows[1]["raw"]))["Operation"] == "Transaction Buy"
+    count = "SELECT count(*) AS count FROM statement_movements WHERE operation = 'Transaction Buy'"
+    assert asked(flows, capsys, count) == [{"count": 2}]
+
+
+def test_a_file_is_imported_once(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second time, under another name too, it is said and adds nothing."""
+    assert run(flows, export(tmp_path)) == 0
+    assert run(flows, export(tmp_path), export(tmp_path, "renamed.csv")) == 0
+    assert capsys.readouterr().err.count("was imported before; nothing was added.") == 2
+    assert len(stored(flows)) == len(LINES)
+
+
+def test_overlapping_files_move_nothing_twice(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """D14: as many of equal rows count as one file has, also where an operation has got another name since."""
+    later = "7,2024-01-13 10:00:00,Spot,Deposit,USDT,1000,"
+    again = export(tmp_path, "again.csv", (*(line.replace("Transaction Buy", "Buy") for line in LINES[1:4]), later))
+    assert run(flows, export(tmp_path), again) == 0
+    assert len(stored(flows)) == len(LINES) + 4
+    sums = "SELECT asset, sum(amount)::VARCHAR AS sum FROM statement_movements WHERE kind IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    found = {row["asset"]: float(str(row["sum"])) for row in asked(flows, capsys, sums)}
+    assert found == {"BTC": 0.02, "USDT": 1100}
+
+
+def test_nothing_is_imported_half(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One bad line keeps the whole file out; those named before it are in, and exit is 2."""
+    bad = export(tmp_path, "bad.csv", (*LINES, "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.2E-05,"))
+    assert run(flows, export(tmp_path), bad) == 2
+    assert "binlake: bad.csv, line 7: Change '1.2E-05' was written by a spreadsheet" in capsys.readouterr().err
+    assert {row["file_name"] for row in stored(flows)} == {"history.csv"}
+
+
+def test_another_accounts_export(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An export of another uid than the account's is refused, be it known from a key or from an earlier export."""
+    foreign = export(tmp_path, "foreign.csv", tuple(line.replace("7,", "8,", 1) for line in LINES))
+    assert run(flows, export(tmp_path)) == 0
+    assert run(flows, foreign) == 2
+    assert "foreign.csv, line 2: it is of uid 8, while account main is uid 7." in capsys.readouterr().err
+    Lake.at(tmp_path / "lake").pin("main", 8)
+    assert run(flows, foreign) == 0
+
+
+def test_an_export_of_nothing(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """D13: one sentence in the place of rows is no row."""
+    assert run(flows, export(tmp_path, lines=("No data matches the criteria.",))) == 0
+    assert "history.csv (transaction_history) is an export of no rows." in capsys.readouterr().err
+
+
+def test_which_account_is_meant(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two accounts one has to be named; one that is not in the file is refused."""
+    flows.write_text(FLOWS.replace("accounts:\n", "accounts:\n  other: {api_key: env:A, secret: env:B}\n"))
+    assert run(flows, export(tmp_path)) == 2
+    assert run(flows, export(tmp_path), "--account", "mine") == 2
+    assert "Name one of them with --account NAME." in capsys.readouterr().err
+    assert run(flows, export(tmp_path), "--account", "other") == 0
+    assert {row["account"] for row in stored(flows)} == {"other"}
+
+
+def test_the_answer_for_programs(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--json tells of each file what it was."""
+    assert run(flows, export(tmp_path), "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["lines"], told["uid"], told["zone"]) == ("transaction_history", 5, "7", "UTC")

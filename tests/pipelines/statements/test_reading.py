@@ -1,0 +1,266 @@
+"""Exports are read to the last digit, whatever their layout; what a spreadsheet or a cut has damaged is refused."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from support.lakes import at
+
+from pipelines.statements.rows import Reading
+from pipelines.statements.sources import sources
+from schemas.model.errors import UsageProblem
+from schemas.statements.exports import EXPORTS
+from schemas.statements.operations import operation_kinds
+
+HISTORY = "User_ID,UTC_Time,Account,Operation,Coin,Change,Remark"
+FIRST = "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.50000000,"
+TORN = "utc_time_v2_many_operations_2020-2025.csv"  # of fifteen accounts, with an open quote
+
+
+def read(path: Path, zone: str | None = None, kind: str | None = None) -> tuple[Reading, list[dict[str, object]]]:
+    """Every row of the exports in a file."""
+    rows: list[dict[str, object]] = []
+    for source in sources(path):
+        reading = Reading(source=source, account="main", file=source.sha256(), imported_at=1, zone=zone, kind=kind)
+        rows += pa.concat_tables(reading.batches()).to_pylist()
+    return reading, rows
+
+
+def written(path: Path, *lines: str, header: str = HISTORY, end: str = "\n") -> Path:
+    """An export of these lines."""
+    path.write_text("\n".join((header, *lines)) + end, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path, zone: str | None = None) -> str:
+    """What is said of an export that cannot be read."""
+    with pytest.raises(UsageProblem) as raised:
+        read(path, zone)
+    return str(raised.value)
+
+
+def test_every_recorded_export_is_read(recorded: Path) -> None:
+    """Each file that a person downloaded is read, its amounts as printed; but for a torn one."""
+    files = sorted(path for path in (recorded / "statements").glob("*/**/*.csv") if path.name != TORN)
+    kinds = Counter(read(path, None if "UTC" in path.name else "UTC")[0].kind for path in files if _has_rows(path))
+    assert len(files) > 60
+    assert kinds["transaction_history"] >= 15
+    assert set(kinds) <= {each.kind for each in EXPORTS}
+
+
+def _has_rows(path: Path) -> bool:
+    return "No data" not in path.read_text("utf-8-sig")
+
+
+def test_a_torn_file_is_refused(recorded: Path) -> None:
+    """An open quote would swallow the line after it, so that it is named instead."""
+    said = refusal(recorded / "statements" / "transaction-history" / TORN)
+    assert f"{TORN}, line 101: it cannot be taken apart, as its quotes do not close." in said
+
+
+def test_each_account_of_a_mixed_file_is_read(recorded: Path, tmp_path: Path) -> None:
+    """Cut into the accounts that it mixes, every line is read but the one whose quote is open."""
+    header, *lines = (recorded / "statements" / "transaction-history" / TORN).read_text("utf-8-sig").splitlines()
+    by_uid: dict[str, list[str]] = {}
+    for line in filter(str.strip, lines):
+        by_uid.setdefault(line.strip().split(",")[0].strip('"'), []).append(line)
+    torn = [line for line in lines if line.endswith('"\\')]
+    assert len(torn) == 1
+    for uid, own in by_uid.items():
+        sound = [line for line in own if line not in torn]
+        _, rows = read(written(tmp_path / f"{uid}.csv", *sound, header=header))
+        assert len(rows) == len(sound)
+        assert {row["problem"] for row in rows} == {None}
+
+
+def test_every_operation_is_known(recorded: Path) -> None:
+    """Each of the 178 names that public sources know is mapped to a kind of movement."""
+    lines = (recorded / "statements" / "operations.md").read_text("utf-8").splitlines()
+    named = [line.split("|")[1].strip() for line in lines if line.startswith("| ") and "---" not in line][1:]
+    spelled = {each.split(" (only seen")[0].strip().lower() for name in named for each in name.split(" / ")}
+    assert len(named) == 178
+    assert spelled <= operation_kinds().keys()
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "legs"),
+    [
+        (
+            "Date(UTC),Pair,Side,Price,Executed,Amount,Fee",
+            '2024-01-10 10:00:00,1INCHUSDT,SELL,"1,000.5",0.23031INCH,230.41515USDT,0.00011INCH',
+            [("trade", "1INCH", "-0.2303"), ("trade", "USDT", "230.41515"), ("fee", "1INCH", "-0.0001")],
+        ),
+        (
+            "Čas,Pár,Strana,Cena,Provedeno,Částka,Poplatek",
+            "24-01-10 10:00:00,ADAEUR,BUY,0.5,5ADA,2.5EUR,0.0000114BNB",
+            [("trade", "ADA", "5"), ("trade", "EUR", "-2.5"), ("fee", "BNB", "-0.0000114")],
+        ),
+        (
+            "Fecha(UTC),Par,Lado,Precio,Ejecutado,Importe,Comisión",
+            "10/01/2024 10:00:00,ADAEUR,Compra,0.5,5ADA,2.5EUR,0EUR",
+            [("trade", "ADA", "5"), ("trade", "EUR", "-2.5")],
+        ),
+        (
+            "Date(UTC),Coin,Network,Amount,Fee,Address,TXID,Status",
+            "2024-01-10 10:00:00,TAO,TAO,9.9997,0.0003,x,y,Completed",
+            [("withdrawal", "TAO", "-9.9997"), ("withdrawal_fee", "TAO", "-0.0003")],
+        ),
+        (
+            "Time,Wallet,Pair,Type,Sell,Buy,Price,Inverse Price,Date Updated,Status",
+            "24-01-10 10:00:00,SPOT,ETHBUSD,Instant,124.60184573 BUSD,0.03158115 ETH,x,x,,Successful",
+            [("convert", "BUSD", "-124.60184573"), ("convert", "ETH", "0.03158115")],
+        ),
+        (
+            "User_ID;UTC_Time;Account;Operation;Coin;Change;Remark",
+            "7;2024-01-10 10:00:00;Spot;Deposit;BTC;1.234,50000000;",
+            [("Deposit", "BTC", "1234.5")],
+        ),
+        (HISTORY, "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.362E-05,", [("Deposit", "BTC", "0.00001362")]),
+        (HISTORY, "7,2024-01-10 10:00:00,Spot,Deposit,BTC,3.8E-7,", [("Deposit", "BTC", "0.00000038")]),
+    ],
+)
+def test_what_a_line_moves(header: str, line: str, legs: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    """Each asset of a line is a leg with its sign, in every language, with either mark before the decimals (D16)."""
+    _, rows = read(written(tmp_path / "export.csv", line, header=header), zone="UTC")
+    found = [(row["operation"], row["asset"], row["amount"]) for row in rows]
+    assert found == [(operation, asset, Decimal(amount)) for operation, asset, amount in legs]
+    assert {row["time"] for row in rows} == {at("2024-01-10 10:00")}
+    assert [row["raw"] is None for row in rows] == [number > 0 for number in range(len(rows))]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "zone", "instant"),
+    [
+        ("export(UTC--6).csv", "Time", None, "2024-01-10 16:00"),
+        ("export(UTC+7).csv", "Time", None, "2024-01-10 03:00"),
+        ("export.csv", "Time(UTC+5:30)", None, "2024-01-10 04:30"),
+        ("export.csv", "Time", "UTC-3", "2024-01-10 13:00"),
+        ("export.csv", "UTC_Time", None, "2024-01-10 10:00"),
+    ],
+)
+def test_the_zone_of_times(name: str, column: str, zone: str | None, instant: str, tmp_path: Path) -> None:
+    """D13: the zone stands in the header, else in the file's name, else a person says it."""
+    header = HISTORY.replace("UTC_Time", column)
+    _, rows = read(written(tmp_path / name, FIRST, FIRST.replace("2024", "24"), header=header), zone)
+    assert [row["time"] for row in rows] == [at(instant)] * 2
+
+
+@pytest.mark.parametrize(
+    ("header", "zone", "said"),
+    [
+        ("User_ID,Time,Account,Operation,Coin,Change,Remark", None, "the column Time does not say in which zone"),
+        ("User_ID,Time(UTCnull),Account,Operation,Coin,Change,Remark", None, "Say it with --zone"),
+        ("User_ID,Time(UTC+7),Account,Operation,Coin,Change,Remark", "UTC", "in UTC+7, not in UTC"),
+        ("User_ID,Time,Account,Operation,Coin,Change,Remark", "CET", "'CET' is no zone"),
+        ("User_Id,Time,Category,Operation,Order_Id,Transaction_Id", None, "of no export that binlake knows"),
+        ("Date(UTC),Coin,Amount,TransactionFee,Address,TXID,SourceAddress,PaymentID,Status", None, "with --kind"),
+    ],
+    ids=["none", "null", "other", "unknown", "other-exchange", "two-kinds"],
+)
+def test_what_a_header_leaves_open(header: str, zone: str | None, said: str, tmp_path: Path) -> None:
+    """What cannot be known is asked for, and never assumed."""
+    assert said in refusal(written(tmp_path / "export.csv", FIRST, header=header), zone)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC,£0.025,",
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.2E-05,",
+        '7,2024-01-10 10:00:00,Spot,Deposit,BTC,"8,38977E+18",',
+        '7,2024-01-10 10:00:00,Spot,Deposit,BTC,"1,234",',
+        "7,10/01/2024 10:00,Spot,Deposit,BTC,1,",
+        "7,45301.41666,Spot,Deposit,BTC,1,",
+        "7,2024-13-10 10:00:00,Spot,Deposit,BTC,1,",
+        "7,10-01-24 10:00:00,Spot,Deposit,BTC,1,",
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC",
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1,,more",
+        '7,2024-01-10 10:00:00,Spot,Deposit,BTC,1,"open',
+        "8,2024-01-10 10:00:00,Spot,Deposit,BTC,1,",
+    ],
+)
+def test_damage_is_refused_by_its_line(line: str, tmp_path: Path) -> None:
+    """D16: what a spreadsheet, an editor or a cut has changed is named with file and line, and never guessed at."""
+    said = refusal(written(tmp_path / "export.csv", FIRST, line))
+    assert said.startswith("export.csv, line 3: ")
+    assert "\n" not in said
+
+
+def test_two_forms_of_dates_in_one_file(tmp_path: Path) -> None:
+    """Whether days or months come first does not change within a file."""
+    header = "Fecha(UTC),Par,Lado,Precio,Ejecutado,Importe,Comisión"
+    lines = ["10/01/2024 10:00:00,ADAEUR,Compra,1,5ADA,5EUR,0EUR", "2024-01-10 10:00:00,ADAEUR,Compra,1,5ADA,5EUR,0EUR"]
+    said = refusal(written(tmp_path / "export.csv", *lines, header=header))
+    assert "line 3: '2024-01-10 10:00:00' is a time in another form" in said
+
+
+def test_half_a_file(tmp_path: Path) -> None:
+    """A last line that ends before its remark was cut, where the lines above have one."""
+    cut = "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.5"
+    assert "line 3: it has 6 fields" in refusal(written(tmp_path / "export.csv", FIRST, cut, end=""))
+    _, rows = read(written(tmp_path / "older.csv", cut, cut))
+    assert len(rows) == 2
+
+
+def test_a_row_that_says_too_little(tmp_path: Path) -> None:
+    """Rows without a time, an asset or an amount are kept, and say why they move nothing."""
+    lines = [
+        "7,,Spot,Withdraw,BTC,0.05,",
+        "7,2024-01-10 10:00:00,Spot,Deposit,,,",
+        "7,2024-01-10 10:00:00,Spot,Fee,BNB,-0.041427214681599996,",
+    ]
+    _, rows = read(written(tmp_path / "export.csv", *lines))
+    assert [row["problem"] for row in rows] == ["no time", "no amount", "more decimals than the exchange prints"]
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_file_is_none(content: str, tmp_path: Path) -> None:
+    """A file without a header is no export."""
+    (tmp_path / "export.csv").write_text(content)
+    assert refusal(tmp_path / "export.csv").startswith("export.csv is empty.")
+
+
+def test_zips_and_gzips(tmp_path: Path) -> None:
+    """What is packed is read as if it lay there, and has the same hash."""
+    plain = written(tmp_path / "export.csv", FIRST)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(plain, "folder/export.csv")
+        packed.writestr("readme.pdf", "nothing to import")
+    (tmp_path / "export.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    for path in (tmp_path / "all.zip", tmp_path / "export.csv.gz"):
+        (source,) = sources(path)
+        assert source.file_name == "export.csv"
+        assert read(path)[1] == read(plain)[1]
+
+
+def test_a_zip_with_a_password(tmp_path: Path) -> None:
+    """It is named, with the way out."""
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("export.csv", HISTORY)
+    content = bytearray(path.read_bytes())
+    for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(magic) + flags] |= 1
+    path.write_bytes(content)
+    assert "is packed with a password. Unpack it" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["all.zip", "export.csv.gz", "export.csv"])
+def test_what_is_not_whole_or_no_text(name: str, tmp_path: Path) -> None:
+    """Half a zip and a file that is no text are refused in one sentence."""
+    plain = written(tmp_path / "whole.csv", *[FIRST] * 1000)
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(plain, "export.csv")
+    content = {
+        "all.zip": (tmp_path / "whole.zip").read_bytes()[:-40],
+        "export.csv.gz": gzip.compress(plain.read_bytes())[:-40],
+        "export.csv": b"\xff\xfe" + HISTORY.encode("utf-16-le"),
+    }
+    (tmp_path / name).write_bytes(content[name])
+    assert name.removesuffix(".gz") in refusal(tmp_path / name)
