@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # One more than the two cores that are always there: some tests wait for other processes.
 JOBS ?= 3
+# A file goes to one process, which alone sets up what the tests in it share, such as a server; long ones come first.
+SPREAD := --dist loadfile --no-loadscope-reorder
 # Python keeps what it compiles, also where the environment forbids it: the tests start some hundred processes, and each
 # would spend two seconds on compiling everything anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -23,7 +25,7 @@ notebook: $(VENV)/dev.stamp ## set up, then open the example in JupyterLab, on t
 	$(BIN)/jupyter lab binlake-demo/notebook.ipynb
 
 test: $(VENV)/dev.stamp ## set up, then pass the tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) $(SPREAD)
 
 soak: $(VENV)/dev.stamp ## the long tests, bounded
 	$(BIN)/python -m pytest -m soak --timeout 900

@@ -51,10 +51,13 @@ def unanswered(url: str, error: Exception) -> tuple[str, str]:
 
 
 def _proxy(url: str) -> SplitResult | None:
-    parts, proxies = urlsplit(url), getproxies()
-    told = proxies.get("https") or proxies.get("all")
+    parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "https" or not told or is_loopback(host) or proxy_bypass(host):
+    if parts.scheme != "https" or is_loopback(host):
+        return None
+    proxies = getproxies()  # last, since it goes through the whole environment
+    told = proxies.get("https") or proxies.get("all")
+    if not told or proxy_bypass(host):
         return None
     return _checked(told if "://" in told else f"http://{told}")
 

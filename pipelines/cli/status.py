@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.views import literal
 from pipelines.cli.coverage_map import series_name, write_map
 from pipelines.cli.flow_status import flow_statuses, show_flows
 from pipelines.cli.key_status import show_keys
@@ -114,15 +116,24 @@ def _read(connection: DuckDBPyConnection, sql: str) -> tuple[pa.Table, dict[str,
     """The answer about all datasets; where one cannot be read, about each of the others, and why."""
     with suppress(CorruptData):
         return run(connection, sql.format(which="true")), {}
-    read, damaged = list[pa.Table](), dict[str, CorruptData]()
-    for name in sorted(DATASETS):
-        try:
-            read.append(run(connection, sql.format(which=f"dataset = '{name}'")))
-        except CorruptData as problem:
-            damaged[name] = problem
+    read, damaged = _readable(connection, sql, sorted(DATASETS))
     if not read:  # what they all need is damaged, such as the gaps
         raise next(iter(damaged.values()))
     return pa.concat_tables(read), damaged
+
+
+def _readable(
+    connection: DuckDBPyConnection, sql: str, names: Sequence[str]
+) -> tuple[list[pa.Table], dict[str, CorruptData]]:
+    """The answers about the datasets that can be read, and why not about the others, which are found by halves."""
+    try:
+        return [run(connection, sql.format(which=f"dataset IN ({', '.join(map(literal, names))})"))], {}
+    except CorruptData as problem:
+        if len(names) == 1:
+            return [], {names[0]: problem}
+    middle = len(names) // 2
+    (some, why), (others, why_others) = (_readable(connection, sql, half) for half in (names[:middle], names[middle:]))
+    return some + others, why | why_others
 
 
 def _discovery(lake: Lake, *, each: bool, json: bool) -> int:

@@ -41,7 +41,8 @@ CASES = [
     *(pytest.param(name, NAMED, marks=pytest.mark.soak) for name in ALONE if name not in ALONE[::4]),
     *((name, choice) for name in MARKET_DATASETS for choice in ("all", {"quote": "USDT", "top": 2})),
     ("orders", "traded"),
-    *(("everything", choice) for choice in (NAMED, "traded")),
+    pytest.param("everything", NAMED, marks=pytest.mark.soak),
+    ("everything", "traded"),
 ]
 
 
