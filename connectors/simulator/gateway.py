@@ -46,7 +46,9 @@ def answer(exchange: Exchange, asked: Asked) -> Answer:
 def _filed(exchange: Exchange, asked: Asked) -> Answer:
     """What the archive says; it counts no weight."""
     faults = exchange.faults.matching(unquote(asked.path), None)
-    return _delivered(exchange, exchange.archive.answer(asked, exchange.now_ms), faults)
+    said = exchange.archive.answer(asked, exchange.now_ms)
+    dated = replace(said, headers={**said.headers, "Date": formatdate(exchange.now_us / 1e6, usegmt=True)})
+    return _delivered(exchange, dated, faults)
 
 
 def _delivered(exchange: Exchange, said: Answer, faults: Sequence[Fault]) -> Answer:

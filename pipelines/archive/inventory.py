@@ -18,6 +18,7 @@ MOST_ROWS = 200_000  # a larger file (a month of seconds) is taken as its days, 
 Source = Literal["auto", "rest", "archive"]
 # Pages of missing history from which on the archive is looked at.
 WORTH: dict[Source, float] = {"auto": 10, "archive": WORTH_PAGES, "rest": math.inf}
+_TWO_MONTHS_US = 62 * DAY_US
 PUBLISHED_US = 8 * DAY_US  # by then the file of a day is there: some came six days late
 
 
@@ -41,6 +42,11 @@ class Shelf:
     @classmethod
     def of(cls, series: Series, remotes: Iterable[Remote], *, only: bool = False) -> Shelf:
         return cls(series, {remote.file: remote for remote in remotes}, only)
+
+    @property
+    def last_us(self) -> int | None:
+        """Where the archive ends."""
+        return max((file.until_us for file in self.files), default=None)
 
     @property
     def first_us(self) -> int | None:
@@ -70,7 +76,7 @@ class Shelf:
         asked_since = since
         while since < until:
             remote = self.worth(since, since, until, page_rows)
-            end = min(remote.file.until_us if remote else _next_day(since), until)
+            end = min(remote.file.until_us if remote else next_day(since), until)
             if remote is not None:
                 if asked_since < since:
                     yield Stretch(asked_since, since)
@@ -82,9 +88,13 @@ class Shelf:
 
 
 async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool = False) -> Shelf:
-    """List what the archive holds of a series from an instant on: its months, and the days of what they leave out."""
+    """List what the archive holds of a series from an instant on: its months, and the days of what they leave out.
+
+    Where there is no other source also what lies before, which tells where the series begins.
+    """
     first = ArchiveFile.monthly(series, since)
-    months = await archive.list(first.folder, after=_before(first.path))
+    months = await archive.list(first.folder, after="" if only else _before(first.path))
+    since = since - _TWO_MONTHS_US if only else since  # of which no monthly file may be there yet
     fitting = [remote.file for remote in months if _fits(remote.file)]
     days: list[Remote] = []
     for begin, end in _between(fitting, since):
@@ -108,7 +118,7 @@ def _between(months: Iterable[ArchiveFile], since: int) -> Iterator[tuple[int, i
     for month in months:
         if since < month.since_us:
             yield since, month.since_us
-        since = month.until_us
+        since = max(since, month.until_us)
     yield since, None
 
 
@@ -121,5 +131,6 @@ def _before(path: str) -> str:
     return path.removesuffix(".zip")
 
 
-def _next_day(instant_us: int) -> int:
+def next_day(instant_us: int) -> int:
+    """The midnight that follows an instant."""
     return instant_us - instant_us % DAY_US + DAY_US

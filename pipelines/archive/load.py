@@ -16,7 +16,7 @@ from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import ArchiveFile, Remote, folder
 from connectors.binance.errors import UnknownSymbol
-from pipelines.archive.inventory import days_of
+from pipelines.archive.inventory import PUBLISHED_US, days_of, next_day
 from pipelines.store.gaps import Asked, Gap
 from pipelines.store.rows import instants
 from schemas.datasets.archive import Reason
@@ -42,11 +42,15 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """A stretch that is still lacking; `gap` says of which file it should have come, where that gave no answer."""
+    """A stretch that is still lacking; `gap` says of which file it should have come, where that gave no answer.
+
+    It is `filed` once a file of its time was looked at.
+    """
 
     since: int
     until: int
     gap: Gap | None = None
+    filed: bool = False
 
     @property
     def span(self) -> Span:
@@ -60,7 +64,8 @@ class Loader:
     archive: Archive
     series: Series
     ask: Ask | None  # what the exchange itself returns for a span; without it the archive is all there is
-    strict: bool = False  # an archive that cannot be asked is no reason to ask the exchange for more
+    unasked: bool = False  # the exchange may have what the archive lacks, and is not to be asked
+    now: int = 0
     files: list[Fetched] = field(default_factory=list)
     parts: list[pa.Table] = field(default_factory=list)
     lacks: list[Lack] = field(default_factory=list)
@@ -76,7 +81,7 @@ class Loader:
                 if remote.file.is_monthly:
                     await self._from_days(remote.file)
         except ArchiveTrouble as trouble:
-            if self.ask is None or self.strict:
+            if self.ask is None:
                 raise
             self.troubles.append(trouble)
         if self.ask is not None:
@@ -97,7 +102,9 @@ class Loader:
         if fetched.rows is not None:
             self.parts += [_between(fetched.rows, lack.span) for lack in wanted]
             left = [lack for hole in fetched.holes for lack in _cut(wanted, hole)[0]]
-        self.lacks = sorted([*others, *(replace(lack, gap=gap) for lack in left)], key=lambda lack: lack.since)
+        self.lacks = sorted(
+            [*others, *(replace(lack, gap=gap, filed=True) for lack in left)], key=lambda lack: lack.since
+        )
 
     async def _from_days(self, month: ArchiveFile) -> None:
         """Daily files where a monthly one lacks candles: they win where the two differ."""
@@ -132,8 +139,21 @@ class Loader:
         read = [file.path for file in self.files if file.rows is not None]
         more = f" and {counted(len(read) - 1, 'other file')}" if len(read) > 1 else ""
         what = f"{read[0]}{more}" if read else nothing_listed(self.series)
-        gaps = (replace(lack.gap, since=lack.since, until=lack.until) for lack in self.lacks if lack.gap is not None)
-        return Asked(what, tuple(gaps))
+        gaps = tuple(gap for lack in self.lacks for gap in self._unanswered(lack))
+        return Asked(what, gaps, "not_in_archive") if self.unasked else Asked(what, gaps)
+
+    def _unanswered(self, lack: Lack) -> list[Gap]:
+        """What is lacking without an answer: of a file that gave none, or day by day of files that may still come."""
+        if lack.gap is not None:
+            return [replace(lack.gap, since=lack.since, until=lack.until)]
+        if lack.filed or not self.unasked:
+            return []
+        late = Lack(max(lack.since, next_day(self.now - PUBLISHED_US)), lack.until)
+        told = {"asked": nothing_listed(self.series)}
+        return [
+            Gap(since=max(day, late.since), until=min(day + DAY_US, late.until), reason="late", evidence=told)
+            for day in _days([late])
+        ]
 
 
 def no_answer(fetched: Fetched) -> Gap | None:

@@ -102,7 +102,7 @@ def _gaps(grid: Grid, hole: tuple[int, int], page: tuple[int, int], answer: Answ
         row_before = since if page[0] < since == hole[0] else None
         row_after = until if hole[1] == until < page[1] else None
         told = _evidence(row_before, row_after, answer.asked)
-        return Gap(since=since, until=until, reason="exchange_outage", evidence=told, first_seen=answer.now)
+        return Gap(since=since, until=until, reason=answer.asked.silence, evidence=told, first_seen=answer.now)
 
     at, end = hole
     for other in answer.asked.unanswered:

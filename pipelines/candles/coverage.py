@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.candles.answer import Answer
-from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, Asked, Gap
+from pipelines.store.gaps import ASKED_AGAIN, NO_ANSWER, NOTHING_CAME, Asked, Gap
 from pipelines.store.rows import Instants, instants
 from schemas.model.grid import Grid, longest_us
 from schemas.model.instants import iso_text
@@ -34,8 +34,8 @@ class Step:
 class Coverage:
     """Where one series stands: covered [since, until), and the gaps that touch or lie beyond that.
 
-    A new series is covered from where it is to begin up to there. Of a delisted symbol nothing new comes; one that is
-    forgotten only the archive knows.
+    A new series is covered from where it is to begin up to there; one that has `earlier` rows did not begin there.
+    Of a delisted symbol nothing new comes; one that is forgotten only the archive knows.
     """
 
     series: Series
@@ -44,6 +44,7 @@ class Coverage:
     delisted: bool = False
     forgotten: bool = False
     gaps: Mapping[int, Gap] = field(default_factory=dict)
+    earlier: bool = False
 
     @classmethod
     def of(
@@ -153,7 +154,7 @@ class Coverage:
             return Step(rows, {}, news)
         if gap is None:
             return Step(rows, {})
-        if (answer.asked.unanswered or gap.reason in NO_ANSWER) and (news or gap.reason == "unavailable"):
+        if (answer.asked.unanswered or gap.reason in NO_ANSWER) and (news or gap.reason in ASKED_AGAIN):
             return Step(rows, {}, news)
         unasked = self.forgotten and gap.told_by(Asked.of_exchange(self.series))
         told = {**gap.evidence, "asked": answer.asked.what} if unasked else gap.evidence
@@ -161,9 +162,11 @@ class Coverage:
 
     def _named(self, gap: Gap, first: int, end: int) -> Gap:
         """A gap of a page that reaches the frontier: what begins the series is not listed yet, what ends it open."""
+        begins, ends = self.is_new and not self.earlier and gap.since == first, gap.until == end
+        if begins and gap.reason == "not_in_archive":
+            return replace(gap, since=self.since, reason="not_listed")
         if gap.reason not in NOTHING_CAME:
             return gap
-        begins, ends = self.is_new and gap.since == first, gap.until == end
         reason = "not_listed" if begins else "delisted" if ends and self.delisted else gap.reason
         return replace(gap, since=self.since if begins else gap.since, until=None if ends else gap.until, reason=reason)
 

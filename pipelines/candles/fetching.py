@@ -8,6 +8,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import feeding
@@ -26,7 +27,7 @@ from schemas.model.series import Series
 
 @dataclass(slots=True)
 class Fetcher:
-    """Fetches windows. Of the symbols that the exchange has `forgotten`, all comes from the archive."""
+    """Fetches windows: of symbols that the exchange has `forgotten`, and with `source: archive`, from files alone."""
 
     session: Session
     source: Source
@@ -42,14 +43,14 @@ class Fetcher:
 
     async def fetch(self, window: Window, shelf: Shelf | None) -> Loaded:
         """The candles of a window, out of its file or as the exchange returns them."""
-        if window.series["symbol"] in self.forgotten:
+        if self.strict(window.series):
             return await self._from_archive(window, shelf)
         ask = partial(self.returned, window.series)
         if window.remote is None or self.session.archive is None:
             once = window.phase in OPENING
             rows = await ask(window.ask_since, window.until, limit=window.limit, once=once)
             return Loaded(rows, Asked.of_exchange(window.series))
-        loader = Loader(self.session.archive, window.series, ask, strict=self.strict(window.series))
+        loader = Loader(self.session.archive, window.series, ask)
         loaded = await loader.load([window.remote], window.since, window.until)
         for trouble in loader.troubles:
             self.note(trouble)
@@ -57,7 +58,7 @@ class Fetcher:
         return loaded
 
     async def _from_archive(self, window: Window, shelf: Shelf | None) -> Loaded:
-        """The candles of a window of a symbol that the archive alone knows; a second look fetches its files again."""
+        """The candles of a window that only the archive may be asked for; a second look fetches its files again."""
         archive, series = self.session.archive, window.series
         if shelf is None or archive is None:
             kind = f"{series.dataset.name} of {series['market']}"
@@ -70,7 +71,7 @@ class Fetcher:
         if window.phase is Phase.CONFIRM:
             return await self.from_shelf(shelf, window.since, window.until)
         remotes = [window.remote] if window.remote is not None else []
-        loaded = await Loader(archive, series, ask=None).load(remotes, window.since, window.until)
+        loaded = await self._loader(archive, series).load(remotes, window.since, window.until)
         self.session.progress.advance(files=len(remotes), size=sum(remote.size for remote in remotes))
         return loaded
 
@@ -79,7 +80,12 @@ class Fetcher:
         assert self.session.archive is not None  # noqa: S101 - it was listed
         stretches = shelf.stretches(since, until, page_rows(shelf.series))
         remotes = [stretch.remote for stretch in stretches if stretch.remote is not None]
-        return await Loader(self.session.archive, shelf.series, ask=None).load(remotes, since, until)
+        return await self._loader(self.session.archive, shelf.series).load(remotes, since, until)
+
+    def _loader(self, archive: Archive, series: Series) -> Loader:
+        """What loads files and asks nobody else."""
+        unasked, now = self.source == "archive", self.session.client.now_us()
+        return Loader(archive, series, ask=None, unasked=unasked, now=now)
 
     async def returned(
         self, series: Series, since: int, until: int, *, limit: int | None = None, once: bool = False

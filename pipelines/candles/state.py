@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from pipelines.archive.load import Loaded
 from pipelines.candles.answer import Answer
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.windows import Phase, Window, page_rows
+from pipelines.store.gaps import NO_ANSWER, Asked, Gap
 from pipelines.store.rows import Instants, instants
-from schemas.model.grid import MINUTE_US
+from schemas.model.grid import DAY_US, MINUTE_US
 from schemas.model.series import Series
 
 CONFIRM_AFTER_US = 60 * MINUTE_US  # a gap is looked at again this long after it was first seen
@@ -27,12 +28,13 @@ OVERLAP = 2  # candles asked for again before the frontier, to see whether the e
 class SeriesState:
     """All that is known of one series on the way: its coverage, which is wanted from `since` to `end`, and what came.
 
-    With a `shelf`, what is worth it comes from the files of the archive.
+    With a `shelf`, what is worth it comes from the files of the archive; all of it where that is `alone`.
     """
 
     coverage: Coverage
     since: int
     end: int
+    alone: bool = False
     shelf: Shelf | None = None
     listed: int | None = None  # where its history begins, once that is known
     going: bool = False  # the last opening page held candles
@@ -41,11 +43,12 @@ class SeriesState:
     late: Instants = field(default_factory=lambda: np.empty(0, np.int64))  # candles on their way into covered time
 
     @classmethod
-    def of(cls, coverage: Coverage, since: int, end: int, now: int) -> SeriesState:
+    def of(cls, coverage: Coverage, since: int, end: int, now: int, source: Source = "auto") -> SeriesState:
         """Wanted up to `end` as far as it can be had: what is forgotten comes with files alone, days later."""
+        alone = source == "archive"
         if coverage.at_rest:
-            return cls(coverage, since, min(end, coverage.until))
-        return cls(coverage, since, min(end, now - PUBLISHED_US) if coverage.forgotten else end)
+            return cls(coverage, since, min(end, coverage.until), alone)
+        return cls(coverage, since, min(end, now - PUBLISHED_US) if coverage.forgotten else end, alone)
 
     @property
     def series(self) -> Series:
@@ -57,6 +60,11 @@ class SeriesState:
         return self.since < self.coverage.since
 
     @property
+    def strict(self) -> bool:
+        """Whether nothing but the archive may be asked."""
+        return self.alone or self.coverage.forgotten
+
+    @property
     def begins(self) -> int:
         """Where the archive begins; the start of coverage where it has nothing before that."""
         first_us = self.shelf.first_us if self.shelf is not None else None
@@ -64,9 +72,10 @@ class SeriesState:
 
     def worth_a_look(self, source: Source) -> bool:
         """Whether it pays to see what the archive holds of the series, for what it lacks."""
-        if self.coverage.forgotten:
-            unsure = any(gap.confirmed_at is None for gap in self.coverage.gaps.values())
-            return not self.coverage.at_rest or unsure or self.wants_history
+        if self.strict:
+            over = self.end - self.end % DAY_US if self.alone else self.end  # today has no file
+            wants_more = not self.coverage.at_rest and self.coverage.until < over
+            return wants_more or bool(self._doubts()) or self.wants_history
         spans = (self.since, self.coverage.since), (self.coverage.until, self.end)
         pages = (-(-self.coverage.grid.count(*span) // page_rows(self.series)) for span in spans)
         return sum(pages) >= WORTH[source]
@@ -76,19 +85,21 @@ class SeriesState:
 
         What the archive alone may know is looked at again, however long ago it was.
         """
-        doubts = [gap.since for gap in self.coverage.gaps.values() if gap.confirmed_at is None]
-        since = min([self.since, *(doubts if self.coverage.forgotten else ())])
-        shelf = await shelf_of(archive, self.series, since, only=self.coverage.forgotten)
+        since = min([self.since, *((gap.since for gap in self._doubts()) if self.strict else ())])
+        shelf = await shelf_of(archive, self.series, since, only=self.strict)
         if not shelf.files and not shelf.only:
             return
         self.shelf, self.going = shelf, self.coverage.delisted and not self.coverage.at_rest
-        if self.coverage.forgotten:
+        if self.strict:
             self.listed = self.begins
+            self.coverage = replace(self.coverage, earlier=self.begins < self.since)
+        if self.alone:
+            self.end = min(self.end, shelf.last_us or 0)  # nothing is known of what it does not have yet
 
     def opening(self, now: int) -> list[Window]:
         """What is new, with a second look at gaps that are due; of a new series the first page."""
         looks, coverage = self.second_looks(now), self.coverage
-        if coverage.at_rest:
+        if coverage.at_rest or (self.alone and self.shelf is None):
             return looks
         if self.shelf is not None:
             windows = list(self.windows(coverage.until, coverage.grid.floor(self.end), Phase.REST))
@@ -141,9 +152,17 @@ class SeriesState:
         since, until = self.coverage.since, self.coverage.until
         return [
             self._window(Phase.CONFIRM, gap.since, min(gap.until or now, until))
-            for gap in self.coverage.gaps.values()
-            if gap.confirmed_at is None and now - gap.first_seen >= CONFIRM_AFTER_US and since <= gap.since < until
+            for gap in self._doubts()
+            if now - gap.first_seen >= CONFIRM_AFTER_US and since <= gap.since < until
         ]
+
+    def _doubts(self) -> list[Gap]:
+        """The gaps that another look may explain or fill; the archive alone says nothing to what the exchange said."""
+        gaps = self.coverage.gaps.values()
+        if self.alone:
+            exchange = Asked.of_exchange(self.series)
+            return [gap for gap in gaps if gap.confirmed_at is None and not gap.told_by(exchange)]
+        return [gap for gap in gaps if gap.confirmed_at is None or (gap.reason in NO_ANSWER and not self.strict)]
 
     def windows(self, since: int, until: int, phase: Phase = Phase.REST) -> Iterator[Window]:
         """The windows of [since, until) in order: files of the archive where they are worth it, pages elsewhere.
@@ -155,7 +174,7 @@ class SeriesState:
             return
         begins = max(since, min(self.shelf.first_us or since, until))
         for stretch in self.shelf.stretches(begins, until, page_rows(self.series)):
-            if stretch.remote is None:
+            if stretch.remote is None and not self.alone:
                 yield from self._pages(since, stretch.until, phase)
             else:
                 yield self._window(phase, since, stretch.until, remote=stretch.remote)

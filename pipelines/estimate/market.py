@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from connectors.binance.endpoints import feeding
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
+from pipelines.archive.inventory import WORTH
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.state import SeriesState
@@ -65,6 +66,8 @@ class MarketPlan:
 
     def _choosing(self, units: Sequence[Unit]) -> list[Endpoint]:
         """What the choice of symbols asks for, unless the listing is pulled right before."""
+        if self.flow.source == "archive":
+            return []
         before = [unit.endpoint.feeds.kind is Kind.VERSIONS for unit in units]
         if all(before):
             return []
@@ -91,13 +94,14 @@ class MarketPlan:
     async def _symbols(self) -> Chosen:
         wanted = self._wanted
         book = await asyncio.to_thread(self._listing)
-        if isinstance(wanted, tuple) and book.rows.keys() >= set(wanted):
+        alone = self.flow.source == "archive"
+        if not alone and isinstance(wanted, tuple) and book.rows.keys() >= set(wanted):
             return Chosen(wanted, book)
         try:
             async with asking(self.config, self.flow, self.lake, self.state) as session:
                 return await choose(session, self.flow, wanted)
         except TryLater as error:
-            if not isinstance(wanted, tuple):
+            if alone or not isinstance(wanted, tuple):
                 raise
             said = f"Whether the exchange lists each symbol is not known: {error}"
             return Chosen(wanted, book, unknown=(Failure(self.flow.market, said),))
@@ -108,11 +112,12 @@ class MarketPlan:
         since = micros(moment)
         end = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
         covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
-        states = [SeriesState.of(one, since, end, self.now) for one in covered]
-        await self._look_at_archive(states)
-        costs = tuple(cost(state, self.now) for state in states)
+        states = [SeriesState.of(one, since, end, self.now, self.flow.source) for one in covered]
+        trouble = await self._look_at_archive(states)
+        costs = tuple(self._priced(state, trouble) for state in states)
         # Once everything is up to date, each series takes one request.
-        steady = len(costs) * endpoint.cost({"limit": endpoint.limit_for(1)})
+        asked = 0 if self.flow.source == "archive" else len(costs)
+        steady = asked * endpoint.cost({"limit": endpoint.limit_for(1)})
         return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=_named(symbols.unknown))
 
     def _covered(self, endpoint: Endpoint, symbols: Chosen, begin: int) -> list[Coverage]:
@@ -121,17 +126,38 @@ class MarketPlan:
         series = series_of(endpoint.feeds, self.flow.market, symbols.names, self.flow.intervals)
         return [Coverage.of(one, begin, bounds, gaps, **who) for one in series]
 
-    async def _look_at_archive(self, states: Sequence[SeriesState]) -> None:
-        """See what the archive holds of the series of which much is missing."""
+    async def _look_at_archive(self, states: Sequence[SeriesState]) -> ArchiveTrouble | None:
+        """See what the archive holds of the series of which much is missing; why it could not be asked, or None."""
         async with archive_for(resolve(self.config.exchange), self.flow) as archive:
             if archive is None:
-                return
+                return None
             far = [state for state in states if state.worth_a_look(self.flow.source)]
             troubles = await asyncio.gather(*(state.look_at(archive) for state in far), return_exceptions=True)
         for state, trouble in zip(far, troubles, strict=True):
-            strict = state.coverage.forgotten or self.flow.source == "archive"
-            if trouble is not None and (strict or not isinstance(trouble, ArchiveTrouble)):
+            if trouble is not None and (state.strict or not isinstance(trouble, ArchiveTrouble)):
                 raise trouble  # what the archive cannot be asked for is priced as the run would fetch it: over REST
+        return next((trouble for trouble in troubles if isinstance(trouble, ArchiveTrouble)), None)
+
+    def _priced(self, state: SeriesState, trouble: ArchiveTrouble | None) -> Cost:
+        found = cost(state, self.now)
+        return replace(found, note=self._why(state, found, trouble))
+
+    def _why(self, state: SeriesState, cost: Cost, trouble: ArchiveTrouble | None) -> str:
+        """What to say of a series, and why its history comes from the archive or over REST where `auto` chose."""
+        if self.flow.source != "auto" or state.strict or not cost.rows:
+            return cost.note
+        pages = _pages(state.series, cost.rows)[0]
+        if cost.files:
+            why = f"archive: it spares {pages - cost.requests:,} requests"
+        elif not state.worth_a_look("auto"):
+            why = f"REST: {pages:,} requests, and the archive is looked at from {WORTH['auto']} on"
+        elif state.shelf is not None:
+            why = "REST: the archive has no file that spares requests"
+        elif trouble is not None:
+            why = f"REST: the archive could not be asked: {trouble.what}"
+        else:
+            why = "REST: the archive has no file of it"
+        return "; ".join(filter(None, (cost.note, why)))
 
 
 def _named(unknown: Sequence[Failure]) -> str:
@@ -167,6 +193,8 @@ def _wanted(state: SeriesState) -> tuple[list[CandleWindow], list[int], int, str
     ahead = grid.count(coverage.until, frontier)
     if coverage.at_rest and not state.wants_history:
         return [], [], 0, "delisted and complete"
+    if state.alone and state.shelf is None:
+        return [], [], 0, ""
     if state.shelf is not None:
         begins = max(state.since, state.shelf.first_us or state.since)
         spans = (begins, coverage.since), (begins if coverage.is_new else coverage.until, frontier)

@@ -14,7 +14,7 @@ from connectors.lake import Lake
 from pipelines.context.progress import Silent
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
-from pipelines.runs.run import archive_for
+from pipelines.runs.run import archive_for, reached
 from pipelines.settings.markets import family_of
 from schemas.config.flows import Flow, FlowsFile
 from schemas.datasets import with_role
@@ -41,5 +41,5 @@ async def asking(config: FlowsFile, flow: Flow, lake: Lake, state: Path | None) 
     site = resolve(config.exchange)
     with Budget(state or default_path(), site.environment, share=config.budget) as budget:
         client = Client(site, budget, family=family_of(flow))
-        async with client, archive_for(site, flow) as archive:
+        async with archive_for(site, flow) as archive, reached(client, flow, archive):
             yield Session(lake=lake, client=client, journal=Journal("plan"), progress=Silent(), archive=archive)

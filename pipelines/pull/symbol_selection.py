@@ -9,7 +9,6 @@ from typing import Literal
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import folder
 from connectors.binance.endpoints import serving
 from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake
@@ -17,25 +16,31 @@ from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.symbols import Listing, chosen_before, covered, known, listing, listing_due, top
 from schemas.config.flows import MarketFlow, TopSymbols
-from schemas.datasets import with_role
+from schemas.datasets import DATASETS, with_role
 from schemas.model.dataset import Role
+from schemas.model.nearest import did_you_mean
 
+_LISTED = "Its folders are named as the exchange names symbols."
 Wanted = tuple[str, ...] | TopSymbols | Literal["all"]
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The symbols meant, the listing they were chosen from, and the names that nobody lists."""
+    """The symbols meant, the listing they were chosen from, and the names that nobody lists.
+
+    Of symbols that were looked up in the archive `alone` nobody knows whether the exchange lists them.
+    """
 
     names: tuple[str, ...]
     book: Listing
     everything: bool = False
     unknown: tuple[Failure, ...] = ()
+    alone: bool = False
 
     @property
     def forgotten(self) -> frozenset[str]:
         """Those that only the archive knows."""
-        return self.book.forgotten(self.names)
+        return frozenset() if self.alone else self.book.forgotten(self.names)
 
     @property
     def delisted(self) -> frozenset[str]:
@@ -55,6 +60,9 @@ class Chosen:
 
 async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     """Ask the exchange, and the archive where it may know more, which symbols are meant by `wanted`."""
+    if flow.source == "archive":
+        assert session.archive is not None  # noqa: S101 - a flow of the archive alone has one
+        return await choose_from_archive(session.archive, flow, wanted)
     named = wanted if isinstance(wanted, tuple) else ()
     book = await listing(session, flow.market, named)
     if isinstance(wanted, TopSymbols):
@@ -70,6 +78,20 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
         if symbol not in book.rows and (failure := await _unlisted(session, flow, book, symbol)) is not None
     }
     return Chosen(tuple(one for one in wanted if one not in nowhere), book, unknown=tuple(nowhere.values()))
+
+
+async def choose_from_archive(archive: Archive, flow: MarketFlow, wanted: Wanted) -> Chosen:
+    """Which symbols are meant by `wanted`, by the folders of the archive alone."""
+    datasets = [DATASETS[name] for name in flow.datasets]
+    listed = {symbol for dataset in datasets for symbol in await archive.symbols(dataset, flow.market)}
+    if not isinstance(wanted, tuple):
+        return Chosen(tuple(sorted(listed)), Listing({}), everything=True, alone=True)
+    unknown = tuple(
+        Failure(f"{flow.market}/{one}", f"The archive has no folder of {one}. {did_you_mean(one, listed, _LISTED)}")
+        for one in wanted
+        if one not in listed
+    )
+    return Chosen(tuple(one for one in wanted if one in listed), Listing({}), unknown=unknown, alone=True)
 
 
 def asked_to_choose(
@@ -89,7 +111,7 @@ def asked_to_choose(
 async def in_archive(session: Session, archive: Archive, market: str) -> set[str]:
     """The symbols that the archive has; when it cannot be asked they are left to the next run, and that is told."""
     try:
-        return set(await archive.symbols(with_role(Role.CANDLES), market))
+        return await archive.symbols(with_role(Role.CANDLES), market)
     except ArchiveTrouble as trouble:
         session.note(f"Symbols that only the archive knows were not looked for: {trouble.what}")
         return set()
@@ -100,7 +122,7 @@ async def _unlisted(session: Session, flow: MarketFlow, book: Listing, symbol: s
     if session.archive is None:
         return book.unknown(flow.market, symbol)
     try:
-        archived = await session.archive.folders(folder(with_role(Role.CANDLES), flow.market, symbol, monthly=True))
+        archived = await session.archive.has_symbol(with_role(Role.CANDLES), flow.market, symbol)
     except ArchiveTrouble as trouble:
         name = f"{flow.market}/{symbol}"
         return Failure(name, f"The exchange lists no symbol {symbol}, and the archive could not be asked: {trouble}")

@@ -176,10 +176,9 @@ async def open_run(
         client = Client(site, budget, keys, on_request=journal.note, sleep=pause, family=family_of(flow))
         session = Session(lake=lake, client=client, journal=journal, progress=progress, stop=stop, again=again)
         run = Run(config, flow, session, units_of(name, flow), window)
-        reached = nullcontext() if isinstance(flow, MaintenanceFlow) else client  # upkeep needs no network
         async with (
-            reached,
             archive_for(site, flow, pause) as session.archive,
+            reached(client, flow, session.archive),
             following(progress, partial(budget.state, CLOCKS[family_of(flow)].pool)),
         ):
             try:
@@ -215,6 +214,24 @@ def archive_for(site: Site, flow: Flow, pause: Pause = asyncio.sleep) -> Abstrac
         case MaintenanceFlow():
             needed = True
     return Archive(site, sleep=pause) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
+
+
+@asynccontextmanager
+async def reached(client: Client, flow: Flow, archive: Archive | None) -> AsyncIterator[None]:
+    """The client as a flow needs it: open, or, where nothing is asked of the exchange, with the archive's time."""
+    if isinstance(flow, MarketFlow) and flow.source == "archive":
+        if archive is None:
+            raise UsageProblem(
+                f"The exchange `{client.site.environment}` has no archive, and the flow asks nothing else.",
+                "Give `archive` and `archive_list` under `exchange`, or write `source: auto`.",
+            )
+        client.go_by(await archive.time())
+        yield
+    elif isinstance(flow, MaintenanceFlow):  # upkeep needs no network
+        yield
+    else:
+        async with client:
+            yield
 
 
 Step = Callable[[Run, Unit], Awaitable[Receipt]]

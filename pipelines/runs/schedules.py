@@ -9,11 +9,14 @@ from itertools import product
 
 from connectors.binance.endpoints.model import Windows
 from connectors.lake import Lake
+from pipelines.archive.inventory import PUBLISHED_US
 from pipelines.quality.checks import Schedule
 from pipelines.runs.registry import Unit, units_of
 from pipelines.settings.credentials import unset_secret
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
 from schemas.datasets import DATASETS
+
+_PUBLISHED = timedelta(microseconds=PUBLISHED_US)
 
 
 def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule]:
@@ -40,6 +43,10 @@ def _period(flow: Flow, now: datetime) -> timedelta | None:
 def _of_unit(unit: Unit, market: MarketFlow | None, period: timedelta) -> Iterator[Schedule]:
     """What a unit promises of each of its markets, and of each series of candles by name."""
     rests = [row.walk.rests for row in unit.endpoints if isinstance(row.walk, Windows)]
+    if market is not None and unit.account is None and market.source == "archive":
+        if not isinstance(market.symbols, tuple):
+            return  # nobody says which of all symbols there ever were still get files
+        rests.append(_PUBLISHED / 2)  # two periods may pass
     every_s = int(max([period, *rests]).total_seconds())
     promise = Schedule(flow=unit.flow, dataset=unit.dataset, market=unit.market, account=unit.account, every_s=every_s)
     if unit.account is not None or market is None:

@@ -34,11 +34,19 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
                 if interval not in walk.intervals:
                     has = f"It has {', '.join(walk.intervals)}."
                     yield "intervals", f"{market} has no {dataset} of {interval}", has
-    if isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
+    if flow.source == "archive":
+        yield from _lacking_in_archive(flow)
+    elif isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
         yield "symbols", f"{market} has no {ranking} to choose the top symbols by", "Name the symbols, or write all."
-    if not any(has_archive(dataset, market) for dataset in flow.datasets):
-        none = f"the public archive has no {' or '.join(flow.datasets)} of {market}"
-        if flow.source == "archive":
-            yield "source", none, "Write source: rest."
-        if flow.delisted:
-            yield "delisted", none, "Remove it."
+    if flow.delisted and not any(has_archive(dataset, market) for dataset in flow.datasets):
+        yield "delisted", f"the public archive has no {' or '.join(flow.datasets)} of {market}", "Remove it."
+
+
+def _lacking_in_archive(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
+    """What a flow that asks the archive alone cannot have."""
+    for dataset in flow.datasets:
+        if not has_archive(dataset, flow.market):
+            away = "Pull it in a flow of its own, or write source: auto."
+            yield "datasets", f"the public archive has no {dataset} of {flow.market}", away
+    if isinstance(flow.symbols, TopSymbols):
+        yield "symbols", "the public archive does not say which symbols are traded most", "Name them, or write all."

@@ -18,7 +18,9 @@ from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
 NOTHING_CAME = frozenset({"exchange_outage", "not_listed", "delisted"})  # an answer without candles
-NO_ANSWER = frozenset({"unavailable", "unusable"})  # a file that did not come, or came and cannot be read
+# A file did not come, came and cannot be read, may still come, or lacks these rows: no word of the exchange.
+NO_ANSWER = frozenset({"unavailable", "unusable", "late", "not_in_archive"})
+ASKED_AGAIN = frozenset({"unavailable", "late"})  # at each run, until there is an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +43,21 @@ class Gap:
         """Whether another version says the same about the same stretch."""
         if other is None or (self.since, self.until, self.reason) != (other.since, other.until, other.reason):
             return False
-        if self.reason in NO_ANSWER:
+        if self.reason in NO_ANSWER and self.reason != "not_in_archive":
             return self.evidence == other.evidence
         return self.evidence.get("asked") == other.evidence.get("asked")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for the candles of a page, and the stretches that got no answer that can be read."""
+    """What was asked for the candles of a page, and the stretches that got no answer that can be read.
+
+    `silence` is the reason of a stretch that was answered and of which nothing came.
+    """
 
     what: str
     unanswered: tuple[Gap, ...] = ()
+    silence: str = "exchange_outage"
 
     @classmethod
     def of_exchange(cls, series: Series) -> Asked:

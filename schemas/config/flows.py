@@ -254,7 +254,8 @@ class MarketFlow(_Flow):
     )
     source: Literal["auto", "rest", "archive"] = Field(
         "auto",
-        description="where long history comes from: auto takes the public archive where it spares requests",
+        description="where long history comes from: auto takes the public archive where it spares requests, "
+        "archive asks nothing else",
     )
     delisted: bool = Field(
         False, description="with symbols: all, also pull what the exchange no longer lists but its archive holds"

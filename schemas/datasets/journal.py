@@ -16,14 +16,18 @@ _SERIES_KEY = tuple(column.name for column in _SERIES)
 
 GAPS = Dataset(
     name="gaps",
-    doc="Each stretch inside coverage that holds no row, with the reason and what was seen; never silence. Unavailable "
-    "and unusable ones wait for a file that the archive did not give, or that cannot be read: they explain nothing.",
+    doc="Each stretch inside coverage that holds no row, with the reason and what was seen; never silence. "
+    "Unavailable, unusable and late ones wait for a file that the archive did not give, that cannot be read, or that "
+    "may come up to a week late; of what is not_in_archive the exchange was not asked. These explain nothing.",
     columns=(
         *_SERIES,
         Column("since", TIME, "first missing instant"),
         Column("until", TIME, "first instant after it", null="while no later row has been seen"),
         Column(
-            "reason", TEXT, "not_listed, exchange_outage, not_retained, off_grid, delisted, unavailable or unusable"
+            "reason",
+            TEXT,
+            "not_listed, exchange_outage, not_retained, off_grid, delisted, unavailable, unusable, late or "
+            "not_in_archive",
         ),
         Column("evidence", EXTRA, "JSON: what was asked and what came"),
         Column("first_seen", TIME, "when the gap was first noticed"),

@@ -1,6 +1,6 @@
 -- Each month of each covered series of candles: `complete`; `explained` when all that is not there is a confirmed gap,
 -- or `not_retained` when one of those is; else `missing`: to be asked for again. A gap that waits for a file which did
--- not come, or cannot be read, explains nothing. `expected_rows` counts the slots of the grid, `sources` names the archive files it was loaded from, and `rest` where they had fewer rows than are stored.
+-- not come, or cannot be read, explains nothing, nor does what the archive alone lacks. `expected_rows` counts the slots of the grid, `sources` names the archive files it was loaded from, and `rest` where they had fewer rows than are stored.
 CREATE OR REPLACE VIEW completeness AS
 WITH series AS (
     SELECT market, symbol, "interval", length_us, anchor_us, since, until
@@ -56,7 +56,7 @@ said AS (
         least(end_slot, slot(coalesce(gaps.until, months.until), "interval", length_us, anchor_us)) AS stop
     FROM gaps
     JOIN months USING (market, symbol, "interval")
-    WHERE gaps.dataset = 'klines' AND confirmed_at IS NOT NULL AND reason NOT IN ('unavailable', 'unusable')
+    WHERE gaps.dataset = 'klines' AND confirmed_at IS NOT NULL AND reason NOT IN ('unavailable', 'unusable', 'late', 'not_in_archive')
 ),
 stretches AS (
     SELECT * REPLACE (greatest(start, coalesce(max(stop) OVER earlier, start)) AS start)

@@ -113,6 +113,14 @@ INVALID = {
         KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "{quote: USDT, top: 5}"),
         "line 6: flows.p.symbols: usdm has no tickers to choose the top symbols by. Name the symbols, or write all.",
     ),
+    "prices of the archive alone": (
+        KLINES.replace("[klines]", "[klines, prices]") + "    source: archive\n",
+        "line 5: flows.p.datasets: the public archive has no prices of spot. Pull it in a flow of its own, or write",
+    ),
+    "the most traded symbols of the archive alone": (
+        KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 5}") + "    source: archive\n",
+        "line 6: flows.p.symbols: the public archive does not say which symbols are traded most. Name them, or write",
+    ),
     "a word for no dataset": (
         HMAC.replace("[balances]", "[balances, astrology]"),
         "line 5: flows.b.datasets.1: 'astrology' is not a valid account dataset; " + _VALID["account"],

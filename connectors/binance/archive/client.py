@@ -37,7 +37,7 @@ from connectors.binance.archive.files import folder as folder_of
 from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.archive.listing import Page
 from connectors.binance.archive.zip import Defect
-from connectors.binance.clock import header_us, steady_clock
+from connectors.binance.clock import Reading, header_us, steady_clock
 from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied
 from connectors.binance.sites import Site
@@ -165,6 +165,17 @@ class Archive:
         finally:
             await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
 
+    async def time(self) -> Sequence[Reading]:
+        """Two looks at the clock that the archive shows in the Date of its answers, in whole seconds."""
+        return [await self._reading(), await self._reading()]
+
+    async def _reading(self) -> Reading:
+        download, asked_s = _Download(BytesIO()), self._clock()
+        await self._download(f"{self._contents}?{archive_listing.query('data/', '')}", download, LISTING_CAP)
+        if download.answered_us is None:
+            raise unreadable("its answers have no Date that can be read")
+        return Reading(asked_s, self._clock(), download.answered_us)
+
     async def list(self, prefix: str, after: str = "", until: str | None = None) -> Sequence[Remote]:
         """The files of rows in a folder, in order: those after a path and before another, where they are given.
 
@@ -187,12 +198,29 @@ class Archive:
         found = [folder async for page in self._pages(prefix, "") for folder in page.folders]
         return [folder.removeprefix(prefix).rstrip("/") for folder in found if folder.startswith(prefix)]
 
-    async def symbols(self, dataset: Dataset, market: str) -> Sequence[str]:
+    async def symbols(self, dataset: Dataset, market: str) -> set[str]:
         """Every symbol that the archive has a folder for; other folders are remembered as `foreign`."""
-        prefix = folder_of(dataset, market, monthly=LAYOUTS[dataset.name, market].monthly)
-        names = await self.folders(prefix)
-        self.foreign |= {f"{prefix}{name}/" for name in names if not is_symbol(name)}
-        return [name for name in names if is_symbol(name)]
+        found = set[str]()
+        for prefix in self._all_symbols(dataset, market):
+            names = await self.folders(prefix)
+            self.foreign |= {f"{prefix}{name}/" for name in names if not is_symbol(name)}
+            found |= set(filter(is_symbol, names))
+        return found
+
+    async def has_symbol(self, dataset: Dataset, market: str, symbol: str) -> bool:
+        """Whether anything lies in a folder of the symbol."""
+        for prefix in self._all_symbols(dataset, market):
+            async for page in self._pages(f"{prefix}{symbol}/", ""):
+                if page.files or page.folders:
+                    return True
+        return False
+
+    @staticmethod
+    def _all_symbols(dataset: Dataset, market: str) -> Sequence[str]:
+        """The folders of all symbols; a new symbol has files of days before it has one of a month."""
+        layout = LAYOUTS[dataset.name, market]
+        cadences = [monthly for monthly, there in ((True, layout.monthly), (False, layout.daily)) if there]
+        return [folder_of(dataset, market, monthly=monthly) for monthly in cadences]
 
     async def fetch(self, remote: Remote) -> Fetched:
         """A file, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""

@@ -118,7 +118,7 @@ async def test_a_file_that_was_set_aside_is_looked_at_again(archived: Desk):
     nobody = (broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
     await loaded(archived, broken.CutZip(file=MONTH), *nobody)
     assert months(archived) == [(QUARTERS - A_DAY, 0, A_DAY, "missing")]
-    await kept_up(archived)
+    await kept_up(archived, broken.NoFile(file=DAY))
     assert versions(archived)[-1] == (None, 30 * A_DAY, A_DAY, 0, 0)
     assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
@@ -149,17 +149,17 @@ async def test_a_file_that_only_lacked_its_checksum_is_looked_at_again(archived:
     """The zip stays as it was and its CHECKSUM is mended: the file is loaded; until then it is noted once."""
     nobody = (broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
     await loaded(archived, fault, *nobody)
-    await kept_up(archived, fault)
-    await kept_up(archived, fault)
+    await kept_up(archived, fault, *nobody)
+    await kept_up(archived, fault, *nobody)
     assert len(versions(archived)) == 1
-    await kept_up(archived)
+    await kept_up(archived, broken.NoFile(file=DAY))
     assert versions(archived)[-1] == (None, 30 * A_DAY, A_DAY, 0, 0)
     assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
 
 async def test_an_outage_is_explained_by_what_was_seen(archived: Desk):
     """XRPUSDT stood still for four hours: missing until a second look, then explained, with evidence, never filled."""
-    archived.market(["XRPUSDT"], ["15m"], since="2026-10-13", source="archive")
+    archived.market(["XRPUSDT"], ["15m"], since="2026-10-13", source="auto")
     await archived.run()
     assert [month[2:] for month in months(archived)] == [(16, "missing"), (0, "complete")]
     archived.clock.advance(3700)
