@@ -35,6 +35,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",  # a query never sees the caller's Python variables
     "memory_limit": "50%",  # a run beside it must live
     "max_temp_directory_size": "16GB",
+    "asof_loop_join_threshold": "0",  # DuckDB underestimates one side, and compares every pair for minutes
 }
 
 Result = TypeVar("Result")

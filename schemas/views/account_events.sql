@@ -1,0 +1,22 @@
+-- What each event changed of what an account holds in all its wallets, one row per asset and part: a movement between
+-- two wallets of the account is no row. `part` is `fee` for what the event cost, else `trade` where one asset was given
+-- for another, `income` where something was earned or lost, `transfer` where it came from outside or left.
+CREATE OR REPLACE VIEW account_events AS
+SELECT
+    account,
+    dataset,
+    key,
+    CASE
+        WHEN kind IN ('fee', 'withdrawal_fee') THEN 'fee'
+        WHEN kind IN ('trade', 'dust', 'convert', 'fiat', 'c2c', 'pay', 'stake', 'unstake', 'other') THEN 'trade'
+        WHEN kind IN ('reward', 'rebate', 'funding', 'realized_pnl', 'interest', 'liquidation', 'adjustment')
+            THEN 'income'
+        ELSE 'transfer'
+    END AS part,
+    any_value(kind) AS kind,
+    asset,
+    min(time) AS time,
+    sum(amount)::DECIMAL(38, 12) AS amount
+FROM ledger
+GROUP BY ALL
+HAVING sum(amount) <> 0

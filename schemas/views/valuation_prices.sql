@@ -1,0 +1,48 @@
+-- `valuation_prices(quote)`: what an asset cost in a quote asset at the close of the candle of a minute or day, for each
+-- of `valuation_points` whose candles are in the lake: through a direct pair of the spot market either way round, else
+-- through one other asset. `path` names the pairs. `price` is derived: computed as DOUBLE.
+CREATE OR REPLACE MACRO valuation_prices(quote) AS TABLE
+WITH steps AS (
+    SELECT symbol, base_asset AS asset, quote_asset AS into_asset, false AS inverse FROM symbols WHERE market = 'spot'
+    UNION ALL
+    SELECT symbol, quote_asset, base_asset, true FROM symbols WHERE market = 'spot'
+),
+points AS MATERIALIZED (
+    FROM valuation_points WHERE asset <> quote
+),
+routes AS MATERIALIZED (
+    SELECT asset, symbol AS first, inverse AS first_inverse, NULL AS second, NULL::BOOLEAN AS second_inverse,
+        NULL AS via
+    FROM steps
+    WHERE into_asset = quote AND asset IN (SELECT asset FROM points)
+    UNION ALL
+    SELECT out.asset, out.symbol, out.inverse, home.symbol, home.inverse, out.into_asset
+    FROM steps AS out
+    JOIN steps AS home ON out.into_asset = home.asset
+    WHERE home.into_asset = quote AND out.asset <> quote AND out.asset IN (SELECT asset FROM points)
+),
+closes AS MATERIALIZED (
+    SELECT symbol, "interval", open_time, close::DOUBLE AS close
+    FROM klines
+    SEMI JOIN (SELECT DISTINCT "interval", open_time FROM points) AS instants USING ("interval", open_time)
+    SEMI JOIN (SELECT first AS symbol FROM routes UNION SELECT second FROM routes) AS used USING (symbol)
+    WHERE market = 'spot' AND close > 0
+)
+SELECT
+    asset,
+    points."interval",
+    points.open_time,
+    CASE WHEN first_inverse THEN 1 / opening.close ELSE opening.close END
+        * CASE WHEN second IS NULL THEN 1 WHEN second_inverse THEN 1 / closing.close ELSE closing.close END AS price,
+    CASE WHEN second IS NULL THEN [first] ELSE [first, second] END AS path
+FROM points
+JOIN routes USING (asset)
+JOIN closes AS opening
+    ON opening.symbol = first AND opening."interval" = points."interval" AND opening.open_time = points.open_time
+LEFT JOIN closes AS closing
+    ON closing.symbol = second AND closing."interval" = points."interval" AND closing.open_time = points.open_time
+WHERE second IS NULL OR closing.close IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY asset, points."interval", points.open_time
+    ORDER BY len(path), list_position(['BTC', 'USDT', 'BNB', 'ETH', 'FDUSD'], via) NULLS LAST, path
+) = 1
