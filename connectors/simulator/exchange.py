@@ -19,7 +19,7 @@ from connectors.simulator.account.margin_book import MarginBook
 from connectors.simulator.account.trader import Life
 from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, checked
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
-from connectors.simulator.archive.store import Archive
+from connectors.simulator.archive.store import Archive, Source
 from connectors.simulator.futures import Futures
 from connectors.simulator.market.history import History
 from connectors.simulator.market.kline_pages import Charts
@@ -77,7 +77,8 @@ class Exchange:
         self.futures = Futures(seed, clock)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
         self._forgotten: dict[str, Listing] = {}
-        self.archive = Archive(self.charts, self._archived)
+        futures = {market: Source(self.futures.charts, self.futures.archived(market)) for market in ("usdm", "coinm")}
+        self.archive = Archive({"spot": Source(self.charts, self._archived), **futures})
         self._infos: dict[str, dict[str, Any]] = {}
         self._accounts: dict[int, Account] = {}
         self.keys: dict[str, Key] = {}

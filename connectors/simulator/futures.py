@@ -93,11 +93,17 @@ class Futures:
         self.skew_s = 0.0
         self.charts = Charts(History(Market(f"{seed}/usdm")), padded=False)
         self._listings: dict[str, Listing] = {contract.symbol: contract for contract in CONTRACTS}
+        self._forgotten: dict[str, list[Listing]] = {}
         self._inverse: dict[str, Listing] = {contract.symbol: contract for contract in INVERSE}
 
     @property
     def now_us(self) -> int:
         return int((self._clock() + self.skew_s) * 1_000_000)
+
+    def archived(self, market: str) -> Callable[[], list[Listing]]:
+        """All contracts of a market there ever were, forgotten ones included, whenever it is asked."""
+        listings = self._listings if market == "usdm" else self._inverse
+        return lambda: [*listings.values(), *self._forgotten.get(market, [])]
 
     def listed(self, now_ms: int) -> list[Listing]:
         """All contracts known at an instant."""
@@ -116,4 +122,6 @@ class Futures:
 
     def remove(self, symbol: str) -> None:
         """Forget a contract, as the exchange does some time after it was settled."""
-        del self._listings[symbol]
+        gone = self._listings.pop(symbol)
+        ended_ms = self.now_us // 1000 if gone.delisted_ms is None else gone.delisted_ms
+        self._forgotten.setdefault("usdm", []).append(replace(gone, delisted_ms=ended_ms))

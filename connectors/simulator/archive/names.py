@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 
+from connectors.simulator.archive.kinds import KINDS, MARKETS, Kind
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, LENGTH_MS, Interval
 from connectors.simulator.market.listings import Listing
 
 DAILY, MONTHLY = "daily", "monthly"
 _LONG = frozenset({"3d", "1w", "1M"})  # these have no daily files
 _FOLDERS = {name: "1mo" if name == "1M" else name for name in LENGTH_MS}
-_PATH = re.compile(r"data/spot/(daily|monthly)/klines/([^/]+)/(\w+)/\2-\3-(\d{4}-\d\d(?:-\d\d)?)\.zip")
+_PATH = re.compile(
+    r"data/(?P<market>spot|futures/um|futures/cm)/(?P<cadence>daily|monthly)/(?P<kind>\w+)/(?P<symbol>[^/]+)/"
+    r"(?:(?P<spelt>\w+)/)?(?P=symbol)-(?P<what>\w+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.zip"
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Publication:
     daily_lag_ms: int = 6 * HOUR_MS  # after the day is over
     monthly_lag_ms: int = 6 * HOUR_MS  # into the first Monday of the next month
     micro_from: date = date(2025, 1, 1)  # data of earlier days is in milliseconds
-    header_from: date | None = None  # data of earlier days has no header; of spot no data has one
+    header_from: date | None = None  # candles of earlier days have no header; of spot none have one
+    futures_header_from: date = date(2022, 7, 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,64 +67,97 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """The candles of a symbol, interval and period."""
+class Place:
+    """A folder of files: a kind of a market, of one symbol, and of candles one interval."""
 
+    market: str
+    kind: Kind
+    monthly: bool
     symbol: str
-    interval: str
+    interval: str = ""
+
+    @property
+    def folder(self) -> str:
+        below = f"{_FOLDERS[self.interval]}/" if self.interval else ""
+        cadence = MONTHLY if self.monthly else DAILY
+        return f"data/{MARKETS[self.market]}/{cadence}/{self.kind.folder}/{self.symbol}/{below}"
+
+    def stem(self, period: Period) -> str:
+        return f"{self.symbol}-{_FOLDERS[self.interval] if self.interval else self.kind.folder}-{period}"
+
+    def grid(self, listing: Listing) -> Interval:
+        return Interval.of(self.interval or "1m", listing.listed_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The rows of one kind, symbol, interval and period."""
+
+    place: Place
     period: Period
 
     @property
+    def symbol(self) -> str:
+        return self.place.symbol
+
+    @property
+    def interval(self) -> str:
+        return self.place.interval
+
+    @property
     def stem(self) -> str:
-        return f"{self.symbol}-{_FOLDERS[self.interval]}-{self.period}"
+        return self.place.stem(self.period)
 
     @property
     def path(self) -> str:
-        return f"{folder(self.period.monthly, self.symbol, self.interval)}{self.stem}.zip"
-
-
-def folder(monthly: bool, symbol: str, interval: str) -> str:
-    return f"data/spot/{MONTHLY if monthly else DAILY}/klines/{symbol}/{_FOLDERS[interval]}/"
+        return f"{self.place.folder}{self.stem}.zip"
 
 
 @cache
 def parse(path: str) -> File | None:
     """The file at a path, if one could be there."""
     parts = _PATH.fullmatch(path)
-    intervals = {spelt: name for name, spelt in _FOLDERS.items()}
-    if parts is None or parts[3] not in intervals or (parts[1] == MONTHLY) != (len(parts[4]) == len("YYYY-MM")):
+    if parts is None or parts["what"] != (parts["spelt"] or parts["kind"]):
+        return None
+    market = next(name for name, folder in MARKETS.items() if folder == parts["market"])
+    kind, monthly = KINDS.get(parts["kind"]), parts["cadence"] == MONTHLY
+    interval = {spelt: name for name, spelt in _FOLDERS.items()}.get(parts["spelt"] or "", "")
+    if kind is None or market not in kind.markets or bool(interval) != kind.by_interval:
+        return None
+    if monthly != (len(parts["period"]) == len("YYYY-MM")):
         return None
     try:
-        first = date.fromisoformat(parts[4] if parts[1] == DAILY else f"{parts[4]}-01")
+        first = date.fromisoformat(f"{parts['period']}-01" if monthly else parts["period"])
     except ValueError:
         return None
-    return File(parts[2], intervals[parts[3]], Period(first, parts[1] == MONTHLY))
+    return File(Place(market, kind, monthly, parts["symbol"], interval), Period(first, monthly))
 
 
-def intervals(monthly: bool) -> list[str]:
+def intervals(monthly: bool, market: str = "spot") -> list[str]:
     """The intervals that have files of a cadence, in the order of their folders."""
-    return sorted((name for name in LENGTH_MS if monthly or name not in _LONG), key=_FOLDERS.__getitem__)
+    there = (name for name in LENGTH_MS if (monthly or name not in _LONG) and (name != "1s" or market == "spot"))
+    return sorted(there, key=_FOLDERS.__getitem__)
 
 
 def interval_folder(name: str) -> str:
     return _FOLDERS[name]
 
 
-def files(listing: Listing, interval: str, monthly: bool, now_ms: int, rules: Publication) -> Iterator[File]:
-    """The files of a series that have appeared by now, oldest first."""
-    grid = Interval.of(interval, listing.listed_ms)
-    day = datetime.fromtimestamp(listing.listed_ms / 1000, UTC).date()
-    period = Period(day.replace(day=1) if monthly else day, monthly)
+def periods(listing: Listing, place: Place, now_ms: int, rules: Publication) -> Iterator[Period]:
+    """The days or months of which files have appeared by now, oldest first."""
+    grid = place.grid(listing)
+    day = max(datetime.fromtimestamp(listing.listed_ms / 1000, UTC).date(), place.kind.begins)
+    period = Period(day.replace(day=1) if place.monthly else day, place.monthly)
     end_ms = listing.ends_ms(now_ms)
-    while period.since_ms <= end_ms and period.published_ms(grid, rules) <= now_ms:
-        yield File(listing.symbol, interval, period)
+    while period.since_ms <= end_ms and period.published_ms(grid, rules) <= now_ms and place.kind.lived(period.first):
+        yield period
         period = period.next()
 
 
 @lru_cache(maxsize=256)
-def stems(listing: Listing, interval: str, monthly: bool, now_ms: int, rules: Publication) -> tuple[str, ...]:
+def stems(listing: Listing, place: Place, now_ms: int, rules: Publication) -> tuple[str, ...]:
     """The names of those files without their ending; a folder is listed more often than the clock moves."""
-    return tuple(file.stem for file in files(listing, interval, monthly, now_ms, rules))
+    return tuple(place.stem(period) for period in periods(listing, place, now_ms, rules))
 
 
 @cache

@@ -9,35 +9,28 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
 from connectors.simulator.archive import names
 from connectors.simulator.archive.faults import ArchiveFault, ChecksumFault, Members, NoFile
+from connectors.simulator.archive.kinds import KINDS, MARKETS, Kind, Span
 from connectors.simulator.archive.listing import Entry, parameters, rendered
-from connectors.simulator.archive.names import DAILY, MONTHLY, File, Publication
+from connectors.simulator.archive.names import DAILY, MONTHLY, File, Place, Publication
 from connectors.simulator.archive.replies import NO_SUCH_KEY, file_answer
 from connectors.simulator.market.history import Kept
-from connectors.simulator.market.intervals import Interval
+from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.market.kline_pages import Charts, Wanted
 from connectors.simulator.market.listings import Listing
 from connectors.simulator.protocol.messages import Answer, Asked
 
 CHECKSUM = ".CHECKSUM"
-HEADER = (
-    b"open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
-)
-_ABOVE = {
-    "": ("data/",),
-    "data": ("spot/",),
-    "data/spot": (f"{DAILY}/", f"{MONTHLY}/"),
-    **dict.fromkeys((f"data/spot/{DAILY}", f"data/spot/{MONTHLY}"), ("klines/",)),
-}
-_SERIES = ("symbol", "interval")  # the folders below these
+_ABOVE = {"": ("data/",), "data": ("futures/", "spot/"), "data/futures": ("cm/", "um/")}
+_FUTURES = ("data", "futures")
 _zips = Kept(32)  # of all exchanges: those of one market publish the same
 _ALL = 10**9
 _BYTES_A_ROW, _BYTES_A_ZIP = 96, 1024  # what every zip fits into
@@ -54,13 +47,20 @@ class Stored:
     body: Callable[[], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a market's files are made of: its candles, and every symbol that it ever listed."""
+
+    charts: Charts
+    listings: Callable[[], Iterable[Listing]]
+
+
 class Archive:
     """Every file of every symbol that was ever listed."""
 
-    def __init__(self, charts: Charts, listings: Callable[[], Iterable[Listing]]) -> None:
+    def __init__(self, sources: Mapping[str, Source]) -> None:
         self.rules = Publication()
-        self._charts = charts
-        self._listings = listings
+        self._sources = sources
         self._spoiled: dict[str, list[ArchiveFault]] = {}
         self._touched_ms: dict[str, int] = {}
         self._replayed: dict[str, Path] = {}
@@ -125,32 +125,49 @@ class Archive:
 
     def _names(self, parts: list[str], now_ms: int) -> Iterable[str]:
         """What lies in the folder that these parts name; folders end in a slash."""
+        if parts[:2] == ["data", "futures"]:
+            parts = ["data", "/".join(parts[1:3]), *parts[3:]] if len(parts) > len(_FUTURES) else parts
+        markets = {folder: market for market, folder in MARKETS.items()}
         match parts:
-            case ["data", "spot", "daily" | "monthly" as cadence, "klines", *series] if len(series) < len(_SERIES):
-                return self._series_names(cadence == MONTHLY, series, now_ms)
-            case ["data", "spot", "daily" | "monthly" as cadence, "klines", symbol, spelt]:
-                return self._file_names(cadence == MONTHLY, symbol, spelt, now_ms)
+            case ["data", folder, "daily" | "monthly" as cadence, *below] if folder in markets:
+                return self._below_cadence(markets[folder], cadence == MONTHLY, below, now_ms)
+            case ["data", folder] if folder in markets:
+                return (f"{DAILY}/", f"{MONTHLY}/")
         return _ABOVE.get("/".join(parts), ())
 
-    def _series_names(self, monthly: bool, series: list[str], now_ms: int) -> list[str]:
-        """The folders of all symbols, or those of the intervals of one."""
-        if not series:
-            return [f"{one.symbol}/" for one in self._listings() if self._has_files(one, monthly, now_ms)]
-        known = self._listing(series[0]) is not None
-        return [f"{names.interval_folder(one)}/" for one in names.intervals(monthly) if known]
+    def _below_cadence(self, market: str, monthly: bool, below: list[str], now_ms: int) -> Iterable[str]:
+        """The kinds of a market, the symbols of a kind, the intervals of a symbol, or the files."""
+        if not below:
+            return [f"{one.folder}/" for one in KINDS.values() if market in one.markets and _has(one, monthly)]
+        name, *series = below
+        kind = KINDS.get(name)
+        if kind is None or market not in kind.markets or not _has(kind, monthly):
+            return ()
+        match series:
+            case []:
+                place = partial(Place, market, kind, monthly, interval="1m" if kind.by_interval else "")
+                return [
+                    f"{one.symbol}/" for one in self._sources[market].listings() if self._appeared(one, place, now_ms)
+                ]
+            case [symbol] if kind.by_interval:
+                known = self._listing(market, symbol) is not None
+                return [f"{names.interval_folder(one)}/" for one in names.intervals(monthly, market) if known]
+            case [symbol] | [symbol, _] as found if (len(found) > 1) == kind.by_interval:
+                spelt = found[-1] if kind.by_interval else ""
+                there = names.intervals(monthly, market) if kind.by_interval else [""]
+                interval = next((one for one in there if not one or names.interval_folder(one) == spelt), None)
+                listing = self._listing(market, symbol)
+                if listing is not None and interval is not None:
+                    return self._file_names(listing, Place(market, kind, monthly, symbol, interval), now_ms)
+        return ()
 
-    def _has_files(self, listing: Listing, monthly: bool, now_ms: int) -> bool:
-        return any(True for _ in names.files(listing, "1m", monthly, now_ms, self.rules))
+    def _appeared(self, listing: Listing, place: Callable[..., Place], now_ms: int) -> bool:
+        return any(True for _ in names.periods(listing, place(symbol=listing.symbol), now_ms, self.rules))
 
-    def _file_names(self, monthly: bool, symbol: str, spelt: str, now_ms: int) -> Iterator[str]:
-        listing = self._listing(symbol)
-        interval = next((one for one in names.intervals(monthly) if names.interval_folder(one) == spelt), None)
-        if listing is None or interval is None:
-            return
-        folder = names.folder(monthly, symbol, interval)
-        for stem in names.stems(listing, interval, monthly, now_ms, self.rules):
+    def _file_names(self, listing: Listing, place: Place, now_ms: int) -> Iterator[str]:
+        for stem in names.stems(listing, place, now_ms, self.rules):
             name = f"{stem}.zip"
-            faults = self._spoiled.get(folder + name)
+            faults = self._spoiled.get(place.folder + name)
             if not faults:
                 yield from (name, name + CHECKSUM)
             elif not any(isinstance(fault, NoFile) for fault in faults):
@@ -158,8 +175,8 @@ class Archive:
                 if _checksum(faults, b"", stem) is not None:
                     yield name + CHECKSUM
 
-    def _listing(self, symbol: str) -> Listing | None:
-        return next((listing for listing in self._listings() if listing.symbol == symbol), None)
+    def _listing(self, market: str, symbol: str) -> Listing | None:
+        return next((listing for listing in self._sources[market].listings() if listing.symbol == symbol), None)
 
     # Files
 
@@ -169,28 +186,34 @@ class Archive:
             return _on_disk(self._replayed[path])
         zip_path = path.removesuffix(CHECKSUM)
         file = names.parse(zip_path)
-        listing = self._listing(file.symbol) if file else None
+        listing = self._listing(file.place.market, file.symbol) if file else None
         if file is None or listing is None or not self._published(listing, file, now_ms):
             return None
         made = self._zip(listing, file, now_ms)
         return made if path == zip_path else self._checksum_of(made, file)
 
     def _published(self, listing: Listing, file: File, now_ms: int) -> bool:
-        grid, period = Interval.of(file.interval, listing.listed_ms), file.period
+        place, period = file.place, file.period
+        grid = place.grid(listing)
         lived = period.until_ms > listing.listed_ms and period.since_ms <= listing.ends_ms(now_ms)
         gone = any(isinstance(fault, NoFile) for fault in self._spoiled.get(file.path, []))
-        there = file.interval in names.intervals(period.monthly)
+        there = place.kind.lived(period.first) and _has(place.kind, period.monthly)
+        there &= not place.interval or place.interval in names.intervals(period.monthly, place.market)
         return there and lived and not gone and period.published_ms(grid, self.rules) <= now_ms
 
     def _zip(self, listing: Listing, file: File, now_ms: int) -> Stored:
         faults = tuple(one for one in self._spoiled.get(file.path, ()) if not isinstance(one, ChecksumFault))
-        grid = Interval.of(file.interval, listing.listed_ms)
+        grid = file.place.grid(listing)
         modified_ms = self._touched_ms.get(file.path, file.period.published_ms(grid, self.rules))
-        size = _BYTES_A_ZIP + _BYTES_A_ROW * names.slots(grid, file.period)
+        days = (file.period.until_ms - file.period.since_ms) // DAY_MS
+        rows_size = (
+            _BYTES_A_ROW * names.slots(grid, file.period) if file.interval else file.place.kind.bytes_a_day * days
+        )
+        size = _BYTES_A_ZIP + rows_size
         etag = hashlib.md5(f"{file.path}{faults}{self.rules}".encode()).hexdigest()  # noqa: S324 - as S3 does
 
         def body() -> bytes:
-            market = self._charts.market(file.symbol, file.interval)
+            market = self._sources[file.place.market].charts.market(file.symbol, file.interval)
             return _zips.get((market, listing, etag), lambda: self._made(listing, file, faults, size, now_ms))
 
         return Stored(f'"{etag}"', modified_ms, (lambda: len(body())) if faults else (lambda: size), body)
@@ -208,13 +231,25 @@ class Archive:
         return packed
 
     def _csv(self, listing: Listing, file: File, now_ms: int) -> list[bytes]:
+        """The header, where files of the time have one, and the rows."""
+        source, period, kind = self._sources[file.place.market], file.period, file.place.kind
+        if kind.lines is not None:
+            until_ms = min(period.until_ms, listing.ends_ms(now_ms) + 1)
+            since_ms = max(period.since_ms, listing.listed_ms)
+            return [kind.header, *kind.lines(Span(file.place.market, listing, since_ms, until_ms, source.charts.seed))]
+        futures = file.place.market != "spot"
+        begins = self.rules.futures_header_from if futures else self.rules.header_from
+        headed = begins is not None and period.first >= begins
+        return [kind.header] * headed + self._candles(source.charts, listing, file, now_ms)
+
+    def _candles(self, charts: Charts, listing: Listing, file: File, now_ms: int) -> list[bytes]:
         """The rows that `klines` shows of a period, without what only JSON needs."""
-        period = file.period
-        wanted = Wanted(period.since_ms, period.until_ms - 1, _ALL, now_ms, period.first >= self.rules.micro_from)
-        page = self._charts.page(listing, file.interval, wanted)
+        period, futures = file.period, file.place.market != "spot"
+        micro = not futures and period.first >= self.rules.micro_from
+        wanted = Wanted(period.since_ms, period.until_ms - 1, _ALL, now_ms, micro)
+        page = charts.page(listing, file.interval, wanted)
         rows = page.translate(None, b'["').removesuffix(b"]").removesuffix(b"]").split(b"],")
-        headed = self.rules.header_from is not None and period.first >= self.rules.header_from
-        return [HEADER] * headed + [row for row in rows if row]
+        return [row for row in rows if row]
 
     def _checksum_of(self, made: Stored, file: File) -> Stored | None:
         faults = self._spoiled.get(file.path, [])
@@ -264,6 +299,10 @@ def _on_disk(path: Path) -> Stored:
 @cache
 def _etag(path: Path, _changed_ns: int) -> str:
     return f'"{hashlib.md5(path.read_bytes()).hexdigest()}"'  # noqa: S324 - as S3 does
+
+
+def _has(kind: Kind, monthly: bool) -> bool:
+    return kind.monthly if monthly else kind.daily
 
 
 def _first(path: str) -> str:

@@ -46,6 +46,11 @@ class Charts:
         """From now on this series consists of these recorded rows alone."""
         self._recorded[symbol, interval] = {micro: recorded(rows, micro=micro) for micro in (False, True)}
 
+    @property
+    def seed(self) -> Any:
+        """What all numbers of this market follow from."""
+        return self._history.seed
+
     def market(self, symbol: str, interval: str) -> Hashable:
         """What is equal for all charts that print the same of a series."""
         return self if (symbol, interval) in self._recorded else (self._history.seed, self._padded)

@@ -18,8 +18,8 @@ import pytest
 from connectors.simulator import Exchange, MovableClock
 from connectors.simulator.archive import faults as archive_faults
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault, opened_ms
+from connectors.simulator.archive.kinds import CANDLES as HEADER
 from connectors.simulator.archive.names import Period, Publication, parse
-from connectors.simulator.archive.store import HEADER
 from connectors.simulator.market.intervals import DAY_MS, LENGTH_MS, Interval
 from connectors.simulator.protocol import faults
 from connectors.simulator.protocol.messages import Answer
@@ -296,3 +296,37 @@ def test_units_differ_from_a_row_on(exchange: Exchange, ask: Ask) -> None:
     assert {len(line.partition(b",")[0]) for line in lines[:700]} == {16}
     assert {len(line.partition(b",")[0]) for line in lines[700:]} == {13}
     assert [opened_ms(line) for line in lines] == right
+
+
+# Other markets and kinds
+
+
+def test_folders_of_futures_hold_kinds_and_symbols(ask: Ask) -> None:
+    """Each market lists its kinds, symbols and files, monthly and daily where the archive has both."""
+    root = _listing(ask, "data/futures/um/daily/", delimiter="/")
+    folders = _found(root, "CommonPrefixes", "Prefix")
+    assert [folder.split("/")[-2] for folder in folders] == ["bookDepth", "klines", "metrics"]
+    root = _listing(ask, "data/futures/cm/monthly/fundingRate/BTCUSD_PERP/", delimiter="/")
+    keys = [key.rpartition("/")[2] for key in _found(root, "Contents", "Key")]
+    assert "BTCUSD_PERP-fundingRate-2026-09.zip" in keys
+    assert not _found(_listing(ask, "data/futures/um/monthly/metrics/", delimiter="/"), "CommonPrefixes")
+
+
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        ("futures/um/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2026-10-30", "1793318400000"),
+        ("futures/cm/daily/klines/BTCUSD_PERP/1h/BTCUSD_PERP-1h-2026-10-30", "1793318400000"),
+        ("futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2026-06-24", "2026-06-24 00:05:00"),
+        ("futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2026-06-25", "2026-06-25 00:00:00"),
+        (
+            "futures/cm/daily/liquidationSnapshot/BTCUSD_PERP/BTCUSD_PERP-liquidationSnapshot-2024-10-14",
+            "1728864007926",
+        ),
+    ],
+)
+def test_files_of_futures_have_a_header(path: str, first: str, ask: Ask) -> None:
+    """Under it the first row of the day, labelled as the archive labels it (D4)."""
+    header, row, *_ = _lines(ask(f"/data/{path}.zip").body)
+    assert not header[:1].isdigit()
+    assert row.decode().split(",")[0] == first

@@ -1,0 +1,147 @@
+"""What the archive publishes beside candles: which kinds there are, and the lines of a day or month of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from connectors.simulator.market.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
+from connectors.simulator.market.listings import Listing
+from connectors.simulator.market.random_field import Floats, key_of, uniform
+
+MARKETS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
+CANDLES = (
+    b"open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
+)
+_METRICS_MS = 5 * MINUTE_MS
+_LABELLED_BY_START_MS = 1_782_345_600_000  # 2026-06-25, of USD-M; COIN-M always was
+_TWELVE_BANDS_MS = 1_768_435_200_000  # 2026-01-15
+_SNAPSHOT_MS = 30 * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the lines of a file are of: a symbol, and [since, until) as far as it has traded by then."""
+
+    market: str
+    listing: Listing
+    since_ms: int
+    until_ms: int
+    seed: int | str
+
+    def every(self, step_ms: int) -> list[int]:
+        return list(range(-(-self.since_ms // step_ms) * step_ms, self.until_ms, step_ms))
+
+    def noise(self, what: str, times_ms: list[int]) -> Floats:
+        """A number in [0, 1) for each instant."""
+        key = key_of(self.seed, self.market, self.listing.symbol, what)
+        return uniform(key, np.array(times_ms, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of file, in the archive's word; without `lines` it holds candles."""
+
+    folder: str
+    header: bytes
+    markets: tuple[str, ...]
+    monthly: bool = True
+    daily: bool = True
+    begins: date = date(2017, 1, 1)
+    ends: date = date(2100, 1, 1)
+    lines: Callable[[Span], list[bytes]] | None = None
+    bytes_a_day: int = 0  # what a day of it fits into
+
+    @property
+    def by_interval(self) -> bool:
+        return self.lines is None
+
+    def lived(self, first: date) -> bool:
+        return self.begins <= first < self.ends
+
+
+def _metrics(span: Span) -> list[bytes]:
+    """A row each five minutes. The label is their end, or since some day their start, with the values of their end."""
+    starts = span.every(_METRICS_MS)
+    by_start = span.market == "coinm" or span.since_ms >= _LABELLED_BY_START_MS
+    interest, ratio = span.noise("interest", starts), span.noise("ratio", starts)
+    none = '"",' * 3
+    rows = []
+    for start, held, part in zip(starts, interest.tolist(), ratio.tolist(), strict=True):
+        label = _text(start if by_start else start + _METRICS_MS)
+        amount = 70_000 + held * 9_000
+        ratios = none if span.market == "coinm" else f"{1 + part:.8f},{1.5 + part:.8f},{2 - part:.8f},"
+        worth = f"{amount:.3f}0000000000000,{amount * 64_123:.4f}000000000000"
+        rows.append(f"{label},{span.listing.symbol},{worth},{ratios}{part:.8f}")
+    return [row.encode() for row in rows]
+
+
+def _book_depth(span: Span) -> list[bytes]:
+    """What lies within each distance of the price, at some second of each half minute."""
+    bands = [-5.0, -4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    if span.since_ms >= _TWELVE_BANDS_MS:
+        bands = sorted([*bands, -0.2, 0.2])
+    times = span.every(_SNAPSHOT_MS)
+    late = (span.noise("late", times) * 20).astype(int).tolist()
+    deep = span.noise("deep", times).tolist()
+    seen = [(_text(at + seconds * SECOND_MS), part) for at, seconds, part in zip(times, late, deep, strict=True)]
+    return [
+        f"{at},{band:.2f},{abs(band) * (900 + part):.8f},{abs(band) * (57e6 + part):.8f}".encode()
+        for at, part in seen
+        for band in bands
+    ]
+
+
+def _liquidations(span: Span) -> list[bytes]:
+    """A few a day; each line stands there twice."""
+    times = [at + 7_926 for at in span.every(HOUR_MS)]
+    rows = []
+    for at, part in zip(times, span.noise("liquidated", times).tolist(), strict=True):
+        amount, price = 1 + int(part * 50), 30_000 + int(part * 900) / 10
+        side = "BUY" if part < 0.5 else "SELL"  # noqa: PLR2004 - a coin
+        rows += [f"{at},{side},LIMIT,IOC,{amount},{price},{price - 1.5},FILLED,{amount},{amount}"] * 2
+    return [row.encode() for row in rows]
+
+
+def _funding(span: Span) -> list[bytes]:
+    """Three times a day, some milliseconds late."""
+    times = span.every(8 * HOUR_MS)
+    late = (span.noise("late", times) * 12).astype(int).tolist()
+    return [f"{at + more},8,0.00010000".encode() for at, more in zip(times, late, strict=True)]
+
+
+def _text(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+_FUTURES = ("usdm", "coinm")
+KINDS = {
+    kind.folder: kind
+    for kind in (
+        Kind("klines", CANDLES, tuple(MARKETS)),
+        Kind(
+            "metrics",
+            b"create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
+            b"sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio",
+            _FUTURES, monthly=False, begins=date(2020, 9, 1), lines=_metrics, bytes_a_day=64_000,
+        ),
+        Kind(
+            "bookDepth", b"timestamp,percentage,depth,notional", ("usdm", "coinm"),
+            monthly=False, begins=date(2023, 1, 1), lines=_book_depth, bytes_a_day=2_500_000,
+        ),
+        Kind(
+            "liquidationSnapshot",
+            b"time,side,order_type,time_in_force,original_quantity,price,average_price,order_status,"
+            b"last_fill_quantity,accumulated_fill_quantity",
+            ("coinm",), monthly=False, begins=date(2023, 6, 25), ends=date(2024, 10, 15),
+            lines=_liquidations, bytes_a_day=8_000,
+        ),
+        Kind(
+            "fundingRate", b"calc_time,funding_interval_hours,last_funding_rate", _FUTURES,
+            daily=False, begins=date(2020, 1, 1), lines=_funding, bytes_a_day=150,
+        ),
+    )
+}  # fmt: skip
