@@ -150,7 +150,7 @@ def _field(endpoint: Endpoint, place: str) -> str:
     if not names[-1].isdigit():
         return f"the field {names[-1]}"
     if isinstance(endpoint.wire, tuple) and len(names) > 1:
-        return f"the field {endpoint.wire[int(names[-1])]}"
+        return f"the field {endpoint.wire[int(names[-1])] or names[-1]}"
     return "a row"
 
 

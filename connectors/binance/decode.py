@@ -199,8 +199,11 @@ def _row_type(endpoint: Endpoint, constants: frozenset[str]) -> type[msgspec.Str
     """The typed row of an endpoint: by position when its wire is a list of columns, else by name."""
     dataset = endpoint.feeds
     if isinstance(endpoint.wire, tuple):
-        ordered = [dataset.column(name) for name in endpoint.wire]
-        return msgspec.defstruct(endpoint.name, [_field(column, endpoint) for column in ordered], array_like=True)
+        ordered = [
+            _field(dataset.column(name), endpoint) if name else (f"_{place}", msgspec.Raw)
+            for place, name in enumerate(endpoint.wire)
+        ]
+        return msgspec.defstruct(endpoint.name, ordered, array_like=True)
     printed = [column for column in dataset.columns if column.name not in {*constants, REST}]
     fields = [
         (column.name, Any, None) if dataset.may_misfit(column) else _field(column, endpoint) for column in printed
@@ -243,7 +246,7 @@ def _rest(fields: Mapping[str, msgspec.Raw], known: frozenset[str]) -> msgspec.R
 def _array(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
     """One column in its Arrow type, sentinels as NULL."""
     array = _typed(column, values, endpoint)
-    if column.name in endpoint.unset:
+    if column.name in endpoint.unset and column.type is not TIME:
         array = _known(array, endpoint.unset[column.name])
     if array.null_count and not column.nullable:
         raise _does_not_fit(column, endpoint, "nothing")
@@ -267,7 +270,7 @@ def _typed(column: Column, values: Values, endpoint: Endpoint) -> pa.Array[Any]:
             return _decimals(column, values, endpoint)
         case kind if kind is TIME:
             unit_us = 1000 if column.name in endpoint.whole_ms else 1
-            told = _times(column, _whole(column, _numbers(column, values, endpoint), pa.int64(), endpoint))
+            told = _times(column, _whole(column, _numbers(column, values, endpoint), pa.int64(), endpoint), endpoint)
             return _instants(column, told, unit_us, endpoint)
         case kind if kind is EXTRA:
             return pa.array([_compact(value) for value in values], EXTRA.arrow)
@@ -334,10 +337,12 @@ def _whole(column: Column, values: Values, kind: pa.DataType, endpoint: Endpoint
     raise _does_not_fit(column, endpoint, str(culprit))
 
 
-def _times(column: Column, printed: pa.Array[Any]) -> pa.Array[Any]:
-    """The times as printed. Where NULL is allowed, 0 and -1 mean that there is none."""
+def _times(column: Column, printed: pa.Array[Any], endpoint: Endpoint) -> pa.Array[Any]:
+    """The times as printed. Where NULL is allowed, 0 and -1 mean that there is none, as may what is far off."""
     if not column.nullable:
         return printed
+    if endpoint.unset.get(column.name) is Unset.BEYOND_2100:
+        printed = pc.if_else(pc.less(printed, LATEST_US // 1000), printed, pa.scalar(None, pa.int64()))
     told: pa.Array[Any] = pc.if_else(pc.greater(printed, 0), printed, pa.scalar(None, pa.int64()))
     return told
 

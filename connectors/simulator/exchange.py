@@ -20,7 +20,7 @@ from connectors.simulator.account.trader import Life
 from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, checked
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
 from connectors.simulator.archive.store import Archive, Source
-from connectors.simulator.futures import Futures
+from connectors.simulator.futures import Contract, Futures
 from connectors.simulator.market.history import History
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import LISTINGS, Listing, generated
@@ -77,7 +77,9 @@ class Exchange:
         self.futures = Futures(seed, clock)
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
         self._forgotten: dict[str, Listing] = {}
-        futures = {market: Source(self.futures.charts, self.futures.archived(market)) for market in ("usdm", "coinm")}
+        futures = {
+            market: Source(self.futures.charts[market], self.futures.archived(market)) for market in ("usdm", "coinm")
+        }
         self.archive = Archive({"spot": Source(self.charts, self._archived), **futures})
         self._infos: dict[str, dict[str, Any]] = {}
         self._accounts: dict[int, Account] = {}
@@ -213,7 +215,7 @@ class Exchange:
         book.advance()
         return book
 
-    def contract(self, market: str, symbol: str, now_ms: int) -> Listing:
+    def contract(self, market: str, symbol: str, now_ms: int) -> Contract:
         """A contract of a market of futures."""
         return self.futures.listing(symbol, now_ms, market)
 

@@ -1,4 +1,4 @@
-"""USD-M futures: contracts and candles of their own, on a host whose clock is another."""
+"""Futures, USD-M and COIN-M: contracts and candles of their own, on hosts whose clock is another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ _ORDER_TYPES = ("LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_P
 
 @dataclass(frozen=True, kw_only=True)
 class Contract(Listing):
-    """One perpetual contract."""
+    """One contract: perpetual, or delivered on a day."""
+
+    kind: str = "PERPETUAL"
+
+    @property
+    def pair(self) -> str:
+        return f"{self.base}{self.quote}"
 
     def status(self, now_ms: int) -> str:
         return "SETTLING" if self.delisted_ms is not None and now_ms >= self.delisted_ms else self.recorded_status
@@ -27,18 +33,22 @@ class Contract(Listing):
     def info(self, now_ms: int) -> dict[str, Any]:
         """The contract as `exchangeInfo` prints it."""
         tick, step = (f"{10**-decimals:.{decimals}f}" for decimals in (self.tick_decimals, self.step_decimals))
+        status = {"status": self.status(now_ms)}
+        if self.size is not None:
+            status = {"contractStatus": self.status(now_ms)}
         return {
             "symbol": self.symbol,
-            "pair": self.symbol,
-            "contractType": "PERPETUAL",
+            "pair": self.pair,
+            "contractType": self.kind,
             "deliveryDate": self.delisted_ms or _NO_DELIVERY_MS,
             "onboardDate": self.listed_ms,
-            "status": self.status(now_ms),
+            **status,
+            **({} if self.size is None else {"contractSize": self.size, "equalQtyPrecision": 4}),
             "maintMarginPercent": "2.5000",
             "requiredMarginPercent": "5.0000",
             "baseAsset": self.base,
             "quoteAsset": self.quote,
-            "marginAsset": self.quote,
+            "marginAsset": self.quote if self.size is None else self.base,
             "pricePrecision": self.tick_decimals,
             "quantityPrecision": self.step_decimals,
             "baseAssetPrecision": 8,
@@ -62,6 +72,9 @@ class Contract(Listing):
 CONTRACTS = (
     Contract(symbol="BTCUSDT", base="BTC", quote="USDT", price=640_500, turnover=40_000,
              tick_decimals=1, step_decimals=3, listed_ms=day_ms("2019-09-08T17:57")),
+    Contract(symbol="BTCUSDT_261225", base="BTC", quote="USDT", price=641_500, turnover=4_000,
+             tick_decimals=1, step_decimals=3, listed_ms=day_ms("2026-06-26T08:00"),
+             delisted_ms=day_ms("2026-12-25T08:00"), kind="CURRENT_QUARTER"),
     Contract(symbol="ETHUSDT", base="ETH", quote="USDT", price=320_400, turnover=600_000,
              tick_decimals=2, step_decimals=3, listed_ms=day_ms("2019-11-27T07:45")),
     # A multiplier: one contract is of a thousand coins.
@@ -79,10 +92,16 @@ CONTRACTS = (
 # Of COIN-M: paid in coins, counted in contracts.
 INVERSE = (
     Contract(symbol="BTCUSD_PERP", base="BTC", quote="USD", price=640_500, turnover=40_000,
-             tick_decimals=1, step_decimals=0, listed_ms=day_ms("2020-08-10")),
+             tick_decimals=1, step_decimals=0, listed_ms=day_ms("2020-08-10"), size=100),
     Contract(symbol="ETHUSD_PERP", base="ETH", quote="USD", price=320_400, turnover=600_000,
-             tick_decimals=2, step_decimals=0, listed_ms=day_ms("2020-08-14")),
+             tick_decimals=2, step_decimals=0, listed_ms=day_ms("2020-08-14"), size=10),
+    Contract(symbol="BTCUSD_261225", base="BTC", quote="USD", price=641_500, turnover=4_000,
+             tick_decimals=1, step_decimals=0, listed_ms=day_ms("2026-06-26T08:00"),
+             delisted_ms=day_ms("2026-12-25T08:00"), kind="CURRENT_QUARTER", size=100),
 )  # fmt: skip
+
+
+_CONTRACTS = {"usdm": CONTRACTS, "coinm": INVERSE}
 
 
 class Futures:
@@ -91,10 +110,11 @@ class Futures:
     def __init__(self, seed: int, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.skew_s = 0.0
-        self.charts = Charts(History(Market(f"{seed}/usdm")), padded=False)
-        self._listings: dict[str, Listing] = {contract.symbol: contract for contract in CONTRACTS}
-        self._forgotten: dict[str, list[Listing]] = {}
-        self._inverse: dict[str, Listing] = {contract.symbol: contract for contract in INVERSE}
+        self.charts = {market: Charts(History(Market(f"{seed}/{market}")), padded=False) for market in _CONTRACTS}
+        self._listings = {
+            market: {contract.symbol: contract for contract in contracts} for market, contracts in _CONTRACTS.items()
+        }
+        self._forgotten: dict[str, list[Contract]] = {market: [] for market in _CONTRACTS}
 
     @property
     def now_us(self) -> int:
@@ -102,26 +122,27 @@ class Futures:
 
     def archived(self, market: str) -> Callable[[], list[Listing]]:
         """All contracts of a market there ever were, forgotten ones included, whenever it is asked."""
-        listings = self._listings if market == "usdm" else self._inverse
-        return lambda: [*listings.values(), *self._forgotten.get(market, [])]
+        return lambda: [*self._listings[market].values(), *self._forgotten[market]]
 
-    def listed(self, now_ms: int) -> list[Listing]:
-        """All contracts known at an instant."""
-        return [listing for listing in self._listings.values() if listing.listed_ms <= now_ms]
+    def listed(self, now_ms: int, market: str = "usdm") -> list[Contract]:
+        """All contracts of a market that are known at an instant."""
+        return [contract for contract in self._listings[market].values() if contract.listed_ms <= now_ms]
 
-    def listing(self, symbol: str, now_ms: int, market: str = "usdm") -> Listing:
-        listings = self._listings if market == "usdm" else self._inverse
-        listing = listings.get(symbol)
+    def listing(self, symbol: str, now_ms: int, market: str = "usdm") -> Contract:
+        listing = self._listings[market].get(symbol)
         if listing is None or listing.listed_ms > now_ms:
             raise Refusal(-1121, "Invalid symbol.")
         return listing
 
     def delist(self, symbol: str) -> None:
         """Settle a contract now; its history stays."""
-        self._listings[symbol] = replace(self._listings[symbol], delisted_ms=self.now_us // 1000)
+        for contracts in self._listings.values():
+            if symbol in contracts:
+                contracts[symbol] = replace(contracts[symbol], delisted_ms=self.now_us // 1000)
 
     def remove(self, symbol: str) -> None:
         """Forget a contract, as the exchange does some time after it was settled."""
-        gone = self._listings.pop(symbol)
-        ended_ms = self.now_us // 1000 if gone.delisted_ms is None else gone.delisted_ms
-        self._forgotten.setdefault("usdm", []).append(replace(gone, delisted_ms=ended_ms))
+        for market, contracts in self._listings.items():
+            if (gone := contracts.pop(symbol, None)) is not None:
+                ended_ms = self.now_us // 1000 if gone.delisted_ms is None else gone.delisted_ms
+                self._forgotten[market].append(replace(gone, delisted_ms=ended_ms))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +17,12 @@ from connectors.binance.paging import by_time
 from pipelines.archive.inventory import Shelf, Source
 from pipelines.archive.load import Loaded, Loader
 from pipelines.candles.answer import QUIET_US
-from pipelines.candles.windows import OPENING, Phase, Window, limit_for, page_rows
+from pipelines.candles.windows import OPENING, Phase, Window, limit_for, page_rows, pages_of, walk_of
 from pipelines.context.session import Session
 from pipelines.store.gaps import Asked
 from pipelines.store.rows import instants
 from schemas.model.errors import Problem
-from schemas.model.grid import LENGTH_US
+from schemas.model.grid import DAY_US, LENGTH_US, longest_us
 from schemas.model.series import Series
 
 
@@ -96,22 +97,48 @@ class Fetcher:
         where a candle may still be on its way, the next run does that.
         """
         pages: list[pa.Table] = []
-        limit = limit or limit_for(series, since, until)
         quiet_us = QUIET_US + LENGTH_US[series["interval"]]
-        ask = partial(self._page, series, limit)
-        walk = by_time(ask, since // 1000, until // 1000, time="open_time", ends="close_time")
-        async with aclosing(walk):
+        async with aclosing(self._walk(series, since, until, limit, first=once)) as walk:
             async for page in walk:
                 pages.append(page)
                 if once or self.session.client.now_us() - int(instants(page).max()) < quiet_us:
                     break
         return pa.concat_tables(pages) if pages else series.dataset.schema.empty_table()
 
+    async def _walk(
+        self, series: Series, since: int, until: int, limit: int | None, *, first: bool
+    ) -> AsyncGenerator[pa.Table, None]:
+        """The pages of [since, until) that hold candles, in order; with `first`, only the first of them matters."""
+        if not walk_of(series).newest_first:
+            ask = partial(self._page, series, limit or limit_for(series, since, until))
+            async for page in by_time(ask, since // 1000, until // 1000, time="open_time", ends="close_time"):
+                yield page
+            return
+        while since < until:
+            start, end = next(pages_of(series, since, until))
+            page = await self._page(series, limit_for(series, start, end), start // 1000, end // 1000 - 1)
+            if page.num_rows:
+                yield page
+            since = await self._first_day(series, end, until) if first and not page.num_rows else end
+
+    async def _first_day(self, series: Series, since: int, until: int) -> int:
+        """An instant right before the first candle of [since, until); `until` where there is none.
+
+        Days are asked for, since a page of minutes is a few hours long and years may lie before the first of them.
+        """
+        days = Series.of_row(series.dataset, {**series.values, "interval": "1d"})
+        midnight = since - since % DAY_US
+        for start, end in pages_of(days, midnight, until):
+            page = await self._page(days, limit_for(days, start, end), start // 1000, end // 1000 - 1)
+            if page.num_rows:
+                return max(since, int(instants(page).min()) - longest_us(series["interval"]))
+        return until
+
     async def _page(self, series: Series, limit: int, start_ms: int, end_ms: int) -> pa.Table:
         """One page, asked from `start_ms` up to and including `end_ms`."""
         page = await self.session.client.rows(
-            feeding(series), series.values, symbol=series["symbol"], interval=series["interval"],
-            startTime=start_ms, endTime=end_ms, limit=limit,
+            feeding(series), series.values, **walk_of(series).question(series["symbol"]),
+            interval=series["interval"], startTime=start_ms, endTime=end_ms, limit=limit,
         )  # fmt: skip
         self.session.progress.advance(requests=1)
         return page

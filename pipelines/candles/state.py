@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from connectors.binance.archive.client import Archive
-from connectors.binance.archive.files import Remote
+from connectors.binance.archive.files import Remote, has_archive
 from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source, shelf_of
 from pipelines.archive.load import Loaded
 from pipelines.candles.answer import Answer
@@ -72,6 +72,8 @@ class SeriesState:
 
     def worth_a_look(self, source: Source) -> bool:
         """Whether it pays to see what the archive holds of the series, for what it lacks."""
+        if not has_archive(self.series.dataset.name, self.series["market"]):
+            return False
         if self.strict:
             over = self.end - self.end % DAY_US if self.alone else self.end  # today has no file
             wants_more = not self.coverage.at_rest and self.coverage.until < over

@@ -6,13 +6,14 @@ across series, so that a commit touches few months.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
 from connectors.binance.archive.files import Remote
 from connectors.binance.endpoints import feeding
-from schemas.model.grid import Grid
+from connectors.binance.endpoints.model import OnGrid
+from schemas.model.grid import Grid, longest_us
 from schemas.model.series import Series
 
 
@@ -48,7 +49,7 @@ class Window:
     @property
     def limit(self) -> int:
         """The limit to send: one for the first candle alone, else what costs no more than the candles of the window."""
-        if self.phase is Phase.LISTING:
+        if self.phase is Phase.LISTING and not walk_of(self.series).newest_first:
             return 1
         return limit_for(self.series, self.ask_since, self.until)
 
@@ -63,14 +64,25 @@ class Window:
         return self.phase, -self.until if self.phase is Phase.BACKWARD else self.since, self.series
 
 
+def walk_of(series: Series) -> OnGrid:
+    """How the exchange is asked for a series."""
+    return feeding(series).walked(OnGrid)
+
+
 def page_rows(series: Series) -> int:
     """How many candles one answer of the exchange holds at most."""
-    return feeding(series).page_limit
+    return walk_of(series).page_rows(series["interval"], feeding(series).page_limit)
 
 
 def limit_for(series: Series, since: int, until: int) -> int:
     """The limit to send for the candles of [since, until)."""
     return feeding(series).limit_for(Grid.of(series["interval"]).count(since, until))
+
+
+def pages_of(series: Series, since: int, until: int) -> Iterator[tuple[int, int]]:
+    """[since, until) in stretches of which one answer holds all."""
+    length_us = page_rows(series) * longest_us(series["interval"])
+    return ((start, min(start + length_us, until)) for start in range(since, until, length_us))
 
 
 def in_order(windows: Iterable[Window]) -> list[Window]:

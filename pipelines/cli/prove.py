@@ -27,9 +27,9 @@ from pipelines.quality.account_statements import (
     prove_accounts,
     wanted_ledgers,
 )
-from pipelines.quality.month_counts import CANDLES, Key, Want, wants
+from pipelines.quality.month_counts import CANDLES, UNNAMED, Key, Want, wants
 from pipelines.quality.statement_diff import Difference, absent, differences, ledger_differences, load
-from pipelines.quality.statements import Statement
+from pipelines.quality.statements import ALL_CANDLES, Statement
 from pipelines.quality.statements import prove as statements
 from pipelines.settings.loader import load as load_flows
 from schemas.datasets.archive import ARCHIVE_FILES
@@ -43,7 +43,7 @@ _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
 _SHOWN_DIGITS = 16
 _NOT_EXAMINED = "not examined"
 _LOST = {
-    CANDLES.name: "so nothing is proven",
+    **dict.fromkeys((*CANDLES, ALL_CANDLES), "so nothing is proven"),
     GAPS.name: "so months that lack candles are not stated, and of the others no gaps",
     ARCHIVE_FILES.name: "so the sources of candles are not stated",
     LEDGER: "so nothing of accounts is stated",
@@ -123,7 +123,23 @@ def _show(stated: Iterator[Statement], of_accounts: Sequence[AccountStatement], 
         raise UsageProblem("The lake covers nothing of these.", "`binlake status` says what it covers.")
     _name(damaged)
     if kept:
-        write_table(_HEAD, map(_row, sorted(kept, key=lambda one: (one.market, one.symbol, one.interval, one.month))))
+        write_table(
+            _HEAD,
+            map(
+                _row,
+                sorted(
+                    kept,
+                    key=lambda one: (
+                        one.dataset != UNNAMED,
+                        one.dataset,
+                        one.market,
+                        one.symbol,
+                        one.interval,
+                        one.month,
+                    ),
+                ),
+            ),
+        )
         _explain(kept)
     if of_accounts and not json:
         show_accounts(of_accounts)
@@ -133,9 +149,10 @@ def _show(stated: Iterator[Statement], of_accounts: Sequence[AccountStatement], 
 def _name(damaged: Damaged) -> None:
     for what, problem in damaged.items():
         if isinstance(what, Key):
-            complain(f"{what.series.name} of {what.month} cannot be proven: {problem}")
+            complain(f"{what.name} of {what.month} cannot be proven: {problem}")
         else:
-            complain(f"The {'view' if what == LEDGER else 'table'} {what} cannot be examined, {_LOST[what]}: {problem}")
+            kind = "view" if what in {LEDGER, ALL_CANDLES} else "table"
+            complain(f"The {kind} {what} cannot be examined, {_LOST[what]}: {problem}")
 
 
 def _row(one: Statement) -> tuple[object, ...]:
@@ -143,7 +160,7 @@ def _row(one: Statement) -> tuple[object, ...]:
     counts = (one.rows, one.expected_rows, one.explained_rows, one.missing_rows)
     sources = _NOT_EXAMINED if one.sources is None else ", ".join(one.sources)
     checks = ", ".join(failed) or "ok"
-    return one.key.series.name, one.month, *counts, one.status, sources, checks, one.sha256[:_SHOWN_DIGITS]
+    return one.key.name, one.month, *counts, one.status, sources, checks, one.sha256[:_SHOWN_DIGITS]
 
 
 def _explain(kept: list[Statement]) -> None:
@@ -169,7 +186,8 @@ def _compare(
         seen.add(statement.key)
         sound = sound and statement.sound
         found += differences(statement, theirs[statement.key])
-    missed = set(theirs) if CANDLES.name in damaged else theirs.keys() & damaged.keys()
+    nothing = not damaged.keys().isdisjoint((*CANDLES, ALL_CANDLES))
+    missed = set(theirs) if nothing else theirs.keys() & damaged.keys()
     found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in missed]
     found += ledger_differences(*ledgers)
     _name(damaged)

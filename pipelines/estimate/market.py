@@ -18,6 +18,7 @@ from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.state import SeriesState
 from pipelines.candles.windows import Window as CandleWindow
+from pipelines.candles.windows import page_rows
 from pipelines.context.receipts import Failure
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.trial import asking
@@ -111,6 +112,7 @@ class MarketPlan:
         assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
         since = micros(moment)
         end = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
+        symbols = symbols.named_for(endpoint)
         covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
         states = [SeriesState.of(one, since, end, self.now, self.flow.source) for one in covered]
         trouble = await self._look_at_archive(states)
@@ -210,6 +212,6 @@ def _wanted(state: SeriesState) -> tuple[list[CandleWindow], list[int], int, str
 def _pages(series: Series, rows: int) -> tuple[int, int]:
     """The requests that so many candles in a row take, and their weight: whole pages, and one that may be smaller."""
     endpoint = feeding(series)
-    whole, rest = divmod(rows, endpoint.page_limit)
+    whole, rest = divmod(rows, page_rows(series))
     last = endpoint.cost({"limit": endpoint.limit_for(rest)}) if rest else 0
-    return whole + (rest > 0), whole * endpoint.cost({"limit": endpoint.page_limit}) + last
+    return whole + (rest > 0), whole * endpoint.cost({"limit": endpoint.limit_for(page_rows(series))}) + last

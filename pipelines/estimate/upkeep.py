@@ -6,7 +6,7 @@ from connectors.binance.endpoints import feeding
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.estimate.outlook import Cost, Outlook
-from pipelines.quality.archive_audit import CANDLES, DAILY_WEIGHT, due_pages
+from pipelines.quality.archive_audit import DAILY_WEIGHT, due_pages
 from pipelines.runs.run import archive_for
 from schemas.config.flows import FlowsFile, MaintenanceFlow
 
@@ -23,6 +23,6 @@ def upkeep_outlooks(config: FlowsFile, flow: MaintenanceFlow, lake: Lake, now: i
     for pool, endpoint in endpoints.items():
         count = sum(1 for page in pages if feeding(page.series).pool == pool)
         weight = count * endpoint.cost({"limit": endpoint.page_limit})
-        cost = Cost(series=f"audit of {CANDLES.name}", requests=count, weight=weight, rows=0)
+        cost = Cost(series="audit of candles", requests=count, weight=weight, rows=0)
         found.append(Outlook(pool=pool, costs=(cost,), steady=weight, note=_NOTE))
     return found

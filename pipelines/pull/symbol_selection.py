@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.endpoints import serving
-from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.model import Endpoint, OnGrid
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
@@ -56,6 +56,22 @@ class Chosen:
     def listed(self) -> Sequence[str] | None:
         """Those that the exchange can be asked for; None for all it has."""
         return None if self.everything else [one for one in self.names if one not in self.forgotten]
+
+    def named_for(self, endpoint: Endpoint) -> Chosen:
+        """The same choice by the names of an endpoint's series, such as the pairs of these symbols.
+
+        A pair is delisted once all of its contracts are. A symbol that is not listed is taken for such a name itself.
+        """
+        walk = endpoint.walk
+        if not isinstance(walk, OnGrid) or walk.by_symbol:
+            return self
+        rows: dict[str, Mapping[str, Any]] = {}
+        for symbol in sorted(self.book.rows, key=self.book.delisted.__contains__):  # those that trade come first
+            if (name := walk.name_of(self.book.rows[symbol])) is not None:
+                rows.setdefault(name, self.book.rows[symbol])
+        listed = self.book.rows
+        found = (walk.name_of(listed[symbol]) if symbol in listed else symbol for symbol in self.names)
+        return replace(self, names=tuple(sorted({*filter(None, found)})), book=replace(self.book, rows=rows))
 
 
 async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:

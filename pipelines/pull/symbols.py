@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.binance.endpoints import serving
-from connectors.binance.endpoints.model import Whole
+from connectors.binance.endpoints import FEEDING, serving
+from connectors.binance.endpoints.model import OnGrid, Whole
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.states import last_states, pull_states
-from schemas.datasets import with_role
+from schemas.datasets import playing, with_role
 from schemas.model.dataset import Role
 from schemas.model.grid import HOUR_US, MINUTE_US
 from schemas.model.nearest import did_you_mean
@@ -95,9 +95,13 @@ def known(lake: Lake, market: str) -> Listing:
 
 def covered(lake: Lake, market: str) -> set[str]:
     """The symbols of which the lake holds candles."""
-    return {
-        series["symbol"] for series, _ in lake.table(with_role(Role.CANDLES)).series() if series["market"] == market
-    }
+    kinds = [dataset for dataset in playing(Role.CANDLES) if by_symbol(dataset.name, market)]
+    return {series["symbol"] for kind in kinds for series, _ in lake.table(kind).series() if series["market"] == market}
+
+
+def by_symbol(dataset: str, market: str) -> bool:
+    """Whether the series of a dataset are named by the symbols of a market, and not by their pairs."""
+    return any(isinstance(row.walk, OnGrid) and row.walk.by_symbol for row in FEEDING.get((dataset, market), ()))
 
 
 def chosen_before(lake: Lake, market: str, candidates: Collection[str]) -> list[str]:

@@ -20,23 +20,24 @@ import pyarrow.compute as pc
 from connectors.binance.endpoints import feeding
 from connectors.binance.errors import UnknownSymbol
 from connectors.lake import Lake
+from pipelines.candles.windows import page_rows, walk_of
 from pipelines.context.session import Session
 from pipelines.pull.symbols import Listing, known
 from pipelines.quality.checks import SAMPLE_ROWS, CheckResult, record
 from pipelines.store.candles import held
 from pipelines.store.filters import timestamp
 from pipelines.store.rows import Instants, instants, with_instants
-from schemas.datasets import with_role
+from schemas.datasets import DATASETS, playing
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import CHECK_RESULTS
 from schemas.derived.canonical import records
-from schemas.model.dataset import Role
+from schemas.model.dataset import Dataset, Role
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US, Grid
 from schemas.model.instants import iso_text, moment
 from schemas.model.series import Series
 
-CANDLES = with_role(Role.CANDLES)
+CANDLES = tuple(dataset.name for dataset in playing(Role.CANDLES))
 NAME = "archive_audit"
 DAILY_WEIGHT = 200  # of the exchange's request weight: a hundred pages, some two seconds of its budget
 PROMISE = "What the archive gave is what the exchange prints over REST, as far as a day's sample shows."
@@ -105,32 +106,40 @@ def sample(lake: Lake, day: int, weight: int) -> list[Page]:
     files = _loaded(lake)
     if not files:
         return []
-    endpoints = {feeding(Series.of_row(CANDLES, file)) for file in files}
+    endpoints = {feeding(_series(file)) for file in files}
     count = weight // max(endpoint.cost({"limit": endpoint.page_limit}) for endpoint in endpoints)
     chance = Random(day)  # noqa: S311 - reproducible on purpose; guards nothing
     chosen = chance.choices(files, weights=[file["rows"] for file in files], k=count)
     return list(dict.fromkeys(_page(chance, file) for file in chosen))
 
 
+def _series(file: Mapping[str, Any]) -> Series:
+    return Series.of_row(DATASETS[file["dataset"]], file)
+
+
 def _page(chance: Random, file: dict[str, Any]) -> Page:
-    series = Series.of_row(CANDLES, file)
+    series = _series(file)
     length_us = Grid.of(series["interval"]).length_us
     slots = (file["until"] - file["since"]) // length_us
-    page_rows = feeding(series).page_limit
-    first = chance.randrange(max(1, slots - page_rows + 1))
+    rows = page_rows(series)
+    first = chance.randrange(max(1, slots - rows + 1))
     since = file["since"] + first * length_us
-    return Page(series, since, min(file["until"], since + page_rows * length_us))
+    return Page(series, since, min(file["until"], since + rows * length_us))
 
 
 def _loaded(lake: Lake) -> list[dict[str, Any]]:
     """The last version of each file whose candles REST may have too, with the part of its time that is covered."""
-    names = ["path", "market", "symbol", "interval", "since", "until", "rows", "seen_at"]
-    seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset") == CANDLES.name).sort_by("seen_at")
+    names = ["path", "dataset", "market", "symbol", "interval", "since", "until", "rows", "seen_at"]
+    seen = lake.table(ARCHIVE_FILES).scan(names, pc.field("dataset").isin(CANDLES)).sort_by("seen_at")
     last = {row["path"]: row for row in with_instants(seen)}
-    bounds = lake.table(CANDLES).bounds()
+    bounds = {name: lake.table(DATASETS[name]).bounds() for name in {file["dataset"] for file in last.values()}}
     books = {market: known(lake, market) for market in {file["market"] for file in last.values()}}
     given = (last[path] for path in sorted(last) if last[path]["rows"])
-    clipped = (_covered(file, bounds) for file in given if not _asked_in_vain(books[file["market"]], file["symbol"]))
+    clipped = (
+        _covered(file, bounds[file["dataset"]])
+        for file in given
+        if not _asked_in_vain(books[file["market"]], file["symbol"])
+    )
     return [file for file in clipped if file["since"] < file["until"]]
 
 
@@ -140,7 +149,7 @@ def _asked_in_vain(book: Listing, symbol: str) -> bool:
 
 
 def _covered(file: dict[str, Any], bounds: Mapping[str, int]) -> dict[str, Any]:
-    series = Series.of_row(CANDLES, file)
+    series = _series(file)
     since, until = series.bound("since", bounds) or 0, series.bound("until", bounds) or 0
     return file | {"since": max(file["since"], since), "until": min(file["until"], until)}
 
@@ -155,7 +164,7 @@ async def _held_against(session: Session, page: Page) -> list[str]:
     series, endpoint = page.series, feeding(page.series)
     stored = await asyncio.to_thread(held, session.lake.table(series.dataset), series, page.since, page.until)
     printed = await session.client.rows(
-        endpoint, series.values, symbol=series["symbol"], interval=series["interval"],
+        endpoint, series.values, **walk_of(series).question(series["symbol"]), interval=series["interval"],
         startTime=page.since // 1000, endTime=page.until // 1000 - 1, limit=endpoint.page_limit,
     )  # fmt: skip
     session.progress.advance(requests=1)
@@ -164,14 +173,17 @@ async def _held_against(session: Session, page: Page) -> list[str]:
 
 def _differing(series: Series, stored: pa.Table, printed: pa.Table) -> Iterator[str]:
     """Each instant at which the two do not have the same candle."""
-    here, there = _by_instant(stored), _by_instant(printed)
+    here, there = _by_instant(series.dataset, stored), _by_instant(series.dataset, printed)
     for instant in sorted(here.keys() | there.keys()):
         if here.get(instant) != there.get(instant):
             place = "only over REST" if instant not in here else "differs" if instant in there else "only stored"
-            yield json.dumps({**series.values, "open_time": iso_text(instant), "what": place}, ensure_ascii=False)
+            yield json.dumps(
+                {"dataset": series.dataset.name, **series.values, "open_time": iso_text(instant), "what": place},
+                ensure_ascii=False,
+            )
 
 
-def _by_instant(rows: pa.Table) -> dict[int, bytes]:
+def _by_instant(dataset: Dataset, rows: pa.Table) -> dict[int, bytes]:
     """The exact candles by their instant."""
     times: Instants = instants(rows)
-    return dict(zip(times.tolist(), map(np.ndarray.tobytes, records(CANDLES, rows)), strict=True))
+    return dict(zip(times.tolist(), map(np.ndarray.tobytes, records(dataset, rows)), strict=True))

@@ -17,8 +17,9 @@ import msgspec
 from connectors.lake import Lake
 from connectors.lake.sql.session import run
 from connectors.lake.sql.views import leave_out, leave_out_damage, literal
+from pipelines.pull.symbols import by_symbol
 from schemas.config.flows import FlowsFile, MarketFlow
-from schemas.datasets import with_role
+from schemas.datasets import playing, with_role
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS, RUNS
 from schemas.derived.queries import checks
@@ -28,22 +29,33 @@ from schemas.model.grid import Grid, next_month
 from schemas.model.instants import micros
 from schemas.model.series import Series
 
-CANDLES = with_role(Role.CANDLES)
-# The checks that name single candles.
-HELD = ("candle_times", f"{CANDLES.name}_inside_coverage", "ohlc_sane", "open_candle")
+CANDLES = {dataset.name: dataset for dataset in playing(Role.CANDLES)}
+UNNAMED = with_role(Role.CANDLES).name  # the kind that is meant where none is named
+_SERIES = ("dataset", "market", "symbol", "interval")
+
+
+def held_checks(dataset: str) -> tuple[str, ...]:
+    """The checks that name single candles of a kind."""
+    return "candle_times", f"{dataset}_inside_coverage", "ohlc_sane", "open_candle"
 
 
 class Key(NamedTuple):
     """What a statement speaks of. In this order a lake is read."""
 
+    dataset: str
     market: str
     interval: str
     month: str
     symbol: str
 
     @property
+    def name(self) -> str:
+        """The series as a person reads it, with its dataset unless that is the plain one."""
+        return self.series.name if self.dataset == UNNAMED else f"{self.dataset}/{self.series.name}"
+
+    @property
     def series(self) -> Series:
-        return Series.of(CANDLES, market=self.market, symbol=self.symbol, interval=self.interval)
+        return Series.of(CANDLES[self.dataset], market=self.market, symbol=self.symbol, interval=self.interval)
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +72,7 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 class Want:
     """Series to prove, all of them where nothing is said, and since when they should be there."""
 
+    dataset: str | None = None
     market: str | None = None
     symbol: str | None = None
     interval: str | None = None
@@ -68,23 +81,32 @@ class Want:
     @property
     def named(self) -> tuple[Series, ...]:
         """The series, where one is named."""
-        if self.market is None or self.symbol is None or self.interval is None:
+        if self.dataset is None or self.market is None or self.symbol is None or self.interval is None:
             return ()
-        return (Series.of(CANDLES, market=self.market, symbol=self.symbol, interval=self.interval),)
+        kind = CANDLES[self.dataset]
+        return (Series.of(kind, market=self.market, symbol=self.symbol, interval=self.interval),)
 
     def means(self, series: Series) -> bool:
-        return all(getattr(self, name) in (None, value) for name, value in series.values.items())
+        values = {"dataset": series.dataset.name, **series.values}
+        return all(getattr(self, name) in (None, value) for name, value in values.items())
 
 
 def wants(config: FlowsFile, names: Iterable[str]) -> list[Want]:
     """The candles that flows promise; a flow that chooses its symbols itself promises those the lake has of it."""
     flows = [flow for name in names if isinstance(flow := config.flows[name], MarketFlow)]
     return [
-        Want(flow.market, symbol, interval, flow.since)
+        Want(dataset, flow.market, symbol, interval, flow.since)
         for flow in flows
+        for dataset in flow.datasets
+        if dataset in CANDLES
         for interval in flow.intervals
-        for symbol in (flow.symbols if isinstance(flow.symbols, tuple) else (None,))
+        for symbol in _named(flow, dataset)
     ]
+
+
+def _named(flow: MarketFlow, dataset: str) -> tuple[str | None, ...]:
+    """The symbols of the series that a flow promises, where it names them."""
+    return flow.symbols if isinstance(flow.symbols, tuple) and by_symbol(dataset, flow.market) else (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +132,12 @@ def known(session: duckdb.DuckDBPyConnection, lake: Lake, wanted: Sequence[Want]
         unread = {dataset: why for dataset in (GAPS, ARCHIVE_FILES, RUNS) if (why := _unreadable(session, dataset))}
         for dataset in unread:  # only now: a query that meets a missing file makes all views anew
             leave_out(session, dataset)
-        holey = leave_out_damage(session, lake, CANDLES)
-        if not unread and not holey:
+        damaged = [kind for kind in CANDLES.values() if leave_out_damage(session, lake, kind)]
+        if not unread and not damaged:
             raise problem from None
     rest = _known(session, wanted, now)
     unread.pop(RUNS, None)  # `coverage` reads when a run was last done, of which nothing here speaks
-    return replace(rest, unread={dataset.name: why for dataset, why in unread.items()}, holey=holey)
+    return replace(rest, unread={dataset.name: why for dataset, why in unread.items()}, holey=bool(damaged))
 
 
 def _known(session: duckdb.DuckDBPyConnection, wanted: Sequence[Want], now: datetime) -> Known:
@@ -159,7 +181,7 @@ def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, u
     """Add that everything from `since` until coverage begins is missing."""
     while since < until:
         end = min(until, next_month(since))
-        key = Key(series["market"], series["interval"], f"{since:%Y-%m}", series["symbol"])
+        key = Key(series.dataset.name, series["market"], series["interval"], f"{since:%Y-%m}", series["symbol"])
         if lacks := Grid.of(key.interval).count(micros(since), micros(end)):
             held = months.get(key) or _empty(key, end)
             counts = {name: held[name] + lacks for name in ("expected_rows", "missing_rows")}
@@ -170,7 +192,7 @@ def _widen(months: dict[Key, dict[str, Any]], series: Series, since: datetime, u
 def _empty(key: Key, until: datetime) -> dict[str, Any]:
     counts = dict.fromkeys(("rows", "expected_rows", "explained_rows", "missing_rows"), 0)
     return {
-        "dataset": CANDLES.name, **key.series.values, "month": key.month, **counts,
+        "dataset": key.dataset, **key.series.values, "month": key.month, **counts,
         "until": until, "status": "missing", "sources": [],
     }  # fmt: skip
 
@@ -178,11 +200,12 @@ def _empty(key: Key, until: datetime) -> dict[str, Any]:
 def _found(session: duckdb.DuckDBPyConnection, where: str) -> dict[Key, dict[str, int]]:
     """How many candles each check objects to, by month."""
     found: dict[Key, dict[str, int]] = defaultdict(dict)
+    held = {name for kind in CANDLES for name in held_checks(kind)}
     for check in checks():
-        if check.name in HELD:
+        if check.name in held:
             sql = (
-                f"SELECT market, symbol, \"interval\", strftime(open_time, '%Y-%m') AS month, count(*) AS rows "
-                f"FROM (\n{check.sql}\n) WHERE {where} GROUP BY ALL"
+                f"SELECT dataset, market, symbol, \"interval\", strftime(open_time, '%Y-%m') AS month, "
+                f"count(*) AS rows FROM (\n{check.sql}\n) WHERE {where} GROUP BY ALL"
             )
             for row in run(session, sql).to_pylist():
                 found[_key(row)][check.name] = row["rows"]
@@ -192,9 +215,9 @@ def _found(session: duckdb.DuckDBPyConnection, where: str) -> dict[Key, dict[str
 def _gaps(session: duckdb.DuckDBPyConnection, where: str) -> dict[Series, list[Stretch]]:
     """The gaps of each series, in order."""
     gaps: dict[Series, list[Stretch]] = defaultdict(list)
-    sql = f"SELECT * FROM gaps WHERE dataset = '{CANDLES.name}' AND {where} ORDER BY since"
+    sql = f"SELECT * FROM gaps SEMI JOIN candle_kinds USING (dataset) WHERE {where} ORDER BY since"
     for row in run(session, sql).to_pylist():
-        gaps[Series.of_row(CANDLES, row)].append(
+        gaps[Series.of_row(CANDLES[row["dataset"]], row)].append(
             Stretch(
                 since=row["since"],
                 until=row["until"],
@@ -207,13 +230,13 @@ def _gaps(session: duckdb.DuckDBPyConnection, where: str) -> dict[Series, list[S
 
 
 def _key(row: Mapping[str, Any]) -> Key:
-    return Key(row["market"], row["interval"], row["month"], row["symbol"])
+    return Key(row["dataset"], row["market"], row["interval"], row["month"], row["symbol"])
 
 
 def _where(wanted: Sequence[Want]) -> str:
     """What no wanted series lies outside of, in SQL: DuckDB then leaves the rest unread."""
     clauses = []
-    for name in CANDLES.series:
+    for name in _SERIES:
         values = {getattr(want, name) for want in wanted}
         if values and None not in values:
             clauses.append(f'"{name}" IN ({", ".join(map(literal, sorted(values)))})')

@@ -103,7 +103,7 @@ def absent(statement: Statement, place: Place) -> Difference:
     """A whole month."""
     since, until = f"{statement.since:%Y-%m-%d}", f"{statement.until:%Y-%m-%d}"
     return Difference(
-        series=statement.key.series.name, month=statement.month, what="month", since=since, until=until, place=place
+        series=statement.key.name, month=statement.month, what="month", since=since, until=until, place=place
     )
 
 
@@ -120,7 +120,7 @@ def _of(
         row = list(group)
         if place is not None:
             yield Difference(
-                series=statement.key.series.name,
+                series=statement.key.name,
                 month=statement.month,
                 what=what,
                 since=row[0],

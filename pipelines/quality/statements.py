@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from connectors.lake import Lake, Table
 from connectors.lake.sql.session import connect
 from pipelines.quality.digests import Digest
-from pipelines.quality.month_counts import CANDLES, HELD, Key, Known, Stretch, Want, known
+from pipelines.quality.month_counts import CANDLES, UNNAMED, Key, Known, Stretch, Want, held_checks, known
 from pipelines.store.filters import between
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
@@ -28,7 +28,7 @@ from schemas.model.grid import DAY_US
 from schemas.model.instants import micros
 
 PIECE_ROWS = 250_000  # read at once: some 45 MB of Arrow, and a few times that to sort and to hash
-ROW = columns(CANDLES)
+ALL_CANDLES = "all_candles"
 SOUND = frozenset({"complete", "explained"})
 
 Damage = Callable[[Key | str, Problem], None]  # told of a month that cannot be proven, or a table by its name
@@ -38,7 +38,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """What is held of one series and month. Two who hold the same rows have the same `sha256`."""
 
     form: int = FORM
-    dataset: str = CANDLES.name
+    dataset: str = UNNAMED
     market: str
     symbol: str
     interval: str
@@ -59,7 +59,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> Key:
-        return Key(self.market, self.interval, self.month, self.symbol)
+        return Key(self.dataset, self.market, self.interval, self.month, self.symbol)
 
     @property
     def sound(self) -> bool:
@@ -88,24 +88,40 @@ def prove(
     What cannot be examined is told to `on_damage`, and all else goes on: a month whose rows cannot be read, or that
     lacks candles where the gaps cannot be read, has no statement.
     """
+    # Before what is counted, lest rows committed meanwhile look like damage.
+    versions = dict(_versions(lake, on_damage))
+    if versions.keys() != CANDLES.keys():  # the bounds of all are read together
+        return
     try:
-        # Before what is counted, lest rows committed meanwhile look like damage.
-        version = lake.table(CANDLES).version()
         with connect(lake) as session:
             counted = known(session, lake, wanted, now)
     except TryLater:
         raise
     except Problem as problem:
-        on_damage(CANDLES.name, problem)
+        on_damage(ALL_CANDLES, problem)
         return
     for table, why in counted.unread.items():
         on_damage(table, why)
-    yield from _proven(lake.table(CANDLES), version, counted, pick, detailed, on_damage, piece_rows)
+    tables = {name: lake.table(CANDLES[name]) for name in versions}
+    yield from _proven(tables, versions, counted, pick, detailed, on_damage, piece_rows)
+
+
+def _versions(lake: Lake, on_damage: Damage) -> Iterator[tuple[str, int]]:
+    """The version of each table of candles whose log can be read."""
+    for name, dataset in CANDLES.items():
+        try:
+            table = lake.table(dataset)
+            table.parts()  # which a log that is damaged does not tell
+            yield name, table.version()
+        except TryLater:
+            raise
+        except Problem as problem:
+            on_damage(name, problem)
 
 
 def _proven(
-    table: Table,
-    version: int,
+    tables: Mapping[str, Table],
+    versions: Mapping[str, int],
     known: Known,
     pick: Callable[[Key], bool],
     detailed: Callable[[Key], bool],
@@ -123,9 +139,10 @@ def _proven(
         digests = {
             key: Digest(micros(months[key]["since"]), micros(months[key]["until"]), each=detailed(key)) for key in piece
         }
+        table = tables[piece[0].dataset]
         # Of files that were left out no rows were counted: only reading tells whose they are.
         _read(table, digests, sum(months[key]["rows"] for key in piece) or int(known.holey), piece_rows)
-        _refuse_other_rows(table, version, digests, months)
+        _refuse_other_rows(table, versions[piece[0].dataset], digests, months)
         return digests
 
     for piece in _pieces((key for key in picked if key not in unknown), months, piece_rows):
@@ -149,8 +166,8 @@ def _readable(
 
 
 def _pieces(keys: Iterable[Key], months: Mapping[Key, Mapping[str, Any]], most_rows: int) -> Iterator[list[Key]]:
-    """Keys of one market, interval and month, as many as may be read at once; at least one."""
-    for _, group in groupby(keys, key=lambda key: key[:3]):
+    """Keys of one dataset, market, interval and month, as many as may be read at once; at least one."""
+    for _, group in groupby(keys, key=lambda key: key[:4]):
         piece: list[Key] = []
         rows = 0
         for key in group:
@@ -164,11 +181,12 @@ def _pieces(keys: Iterable[Key], months: Mapping[Key, Mapping[str, Any]], most_r
 
 def _read(table: Table, digests: Mapping[Key, Digest], rows: int, most_rows: int) -> None:
     """Give every digest its rows in order; a month too long to be read at once comes by days."""
+    dataset = table.dataset
     begin, end = min(one.since for one in digests.values()), max(one.until for one in digests.values())
     symbols = pa.array([key.symbol for key in digests])
     for since, until in _slices(begin, end, DAY_US if rows > most_rows else end - begin) if rows else ():
-        found = table.scan(["symbol", *ROW], _inside(next(iter(digests)), symbols, since, until))
-        words, numbers = records(CANDLES, found), np.asarray(pc.index_in(found["symbol"], value_set=symbols))
+        found = table.scan(["symbol", *columns(dataset)], _inside(next(iter(digests)), symbols, since, until))
+        words, numbers = records(dataset, found), np.asarray(pc.index_in(found["symbol"], value_set=symbols))
         order = np.lexsort((words[:, 0], numbers))
         words = words if (np.diff(order) > 0).all() else words[order]
         ends = np.searchsorted(numbers[order], np.arange(len(symbols) + 1))
@@ -198,7 +216,7 @@ def _inside(key: Key, symbols: pa.Array[Any], since: int, until: int) -> pc.Expr
     return (
         (pc.field("market") == key.market)
         & (pc.field("interval") == key.interval)
-        & (pc.field("month") == CANDLES.stored_month(key._asdict(), key.month))
+        & (pc.field("month") == CANDLES[key.dataset].stored_month(key._asdict(), key.month))
         & (pc.field("symbol") >= symbols[0])  # what statistics can rule out
         & (pc.field("symbol") <= symbols[-1])
         & pc.field("symbol").isin(symbols)
@@ -213,7 +231,7 @@ def _statement(key: Key, digest: Digest, known: Known) -> Statement:
         for gap in known.gaps.get(key.series, ())
         if gap.since < month["until"] and (gap.until is None or gap.until > month["since"])
     )
-    checked = dict.fromkeys(HELD, 0) | {"unique_key": digest.repeated, **known.found.get(key, {})}
+    checked = dict.fromkeys(held_checks(key.dataset), 0) | {"unique_key": digest.repeated, **known.found.get(key, {})}
     stated = {**month, "sources": None if ARCHIVE_FILES.name in known.unread else tuple(month["sources"])}
     return Statement(
         **stated,

@@ -128,7 +128,7 @@ class Task:
         """Pull it; the tally has what is new and what failed, also where the pull itself fails."""
         match self.endpoint.walk, self.flow:
             case OnGrid(), MarketFlow() as flow:
-                await self._candles(flow, await self.symbols())
+                await self._candles(flow, (await self.symbols()).named_for(self.endpoint))
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
                 self.tally.rows += await pull_states(self.session, self.endpoint, {"market": flow.market})
             case Whole(), MarketFlow() as flow:

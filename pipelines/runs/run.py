@@ -305,7 +305,7 @@ def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:
 def _no_backfill(flow: Flow) -> str:
     if isinstance(flow, AccountFlow) and flow.symbols is not None:
         return "Each run brings orders and fills from the first one on that the exchange still returns."
-    return "Backfill a flow that pulls klines."
+    return "Backfill a flow that pulls candles."
 
 
 def hopeless(receipt: Receipt) -> bool:

@@ -10,6 +10,7 @@ from itertools import product
 from connectors.binance.endpoints.model import Windows
 from connectors.lake import Lake
 from pipelines.archive.inventory import PUBLISHED_US
+from pipelines.pull.symbols import by_symbol
 from pipelines.quality.checks import Schedule
 from pipelines.runs.registry import Unit, units_of
 from pipelines.settings.credentials import unset_secret
@@ -52,7 +53,8 @@ def _of_unit(unit: Unit, market: MarketFlow | None, period: timedelta) -> Iterat
     if unit.account is not None or market is None:
         yield from [promise] if unit.endpoints else []
         return
-    symbols = market.symbols if isinstance(market.symbols, tuple) else (None,)
+    by_name = by_symbol(unit.dataset, market.market)
+    symbols = market.symbols if by_name and isinstance(market.symbols, tuple) else (None,)
     by_interval = "interval" in DATASETS[unit.dataset].series
     for symbol, interval in product(symbols, market.intervals) if by_interval else [(None, None)]:
         yield replace(promise, symbol=symbol, interval=interval)

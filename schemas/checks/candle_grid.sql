@@ -2,7 +2,8 @@
 -- Inside coverage every slot of the grid holds a candle, or `gaps` says why not.
 WITH series AS MATERIALIZED (
     SELECT
-        row_number() OVER (ORDER BY market, symbol, "interval") AS number, -- sorts faster than three texts
+        row_number() OVER (ORDER BY dataset, market, symbol, "interval") AS number, -- sorts faster than four texts
+        dataset,
         market,
         symbol,
         "interval",
@@ -11,14 +12,13 @@ WITH series AS MATERIALIZED (
         since,
         until
     FROM coverage
-    JOIN grids USING (market, symbol, "interval")
-    WHERE dataset = 'klines'
+    JOIN grids USING (dataset, market, symbol, "interval")
 ),
 -- The slots that are filled, between the slot before coverage and the slot after it.
 filled AS (
     SELECT number, slot(open_time, "interval", length_us, anchor_us) AS slot
-    FROM klines
-    JOIN series USING (market, symbol, "interval")
+    FROM all_candles
+    JOIN series USING (dataset, market, symbol, "interval")
     WHERE open_time >= since AND open_time < until AND open_time = bucket(open_time, "interval", length_us, anchor_us)
     UNION ALL
     SELECT number, slot(since, "interval", length_us, anchor_us) - 1 FROM series
@@ -36,8 +36,7 @@ explained AS (
         slot(gaps.since, "interval", length_us, anchor_us) AS start,
         slot(coalesce(gaps.until, series.until), "interval", length_us, anchor_us) AS stop
     FROM gaps
-    JOIN series USING (market, symbol, "interval")
-    WHERE gaps.dataset = 'klines'
+    JOIN series USING (dataset, market, symbol, "interval")
 ),
 -- Each hole as what gaps explain of it, in order, and its end.
 stretches AS (
@@ -55,6 +54,7 @@ walked AS (
     FROM stretches
 )
 SELECT
+    dataset,
     market,
     symbol,
     "interval",

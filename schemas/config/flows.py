@@ -44,7 +44,7 @@ def _datasets_of(series: str) -> tuple[str, ...]:
     )
 
 
-MARKETS = ("spot", "usdm")
+MARKETS = ("spot", "usdm", "coinm")
 MARKET_DATASETS = _datasets_of("market")
 ACCOUNT_DATASETS = _datasets_of("account")
 
@@ -245,12 +245,14 @@ class MarketFlow(_Flow):
     """Pulls what a market prints; needs no key."""
 
     kind: Literal["market"] = Field(description="what the flow pulls")
-    market: Annotated[str, OneOf("market", MARKETS)] = Field(description="spot, or usdm: futures margined in USD")
+    market: Annotated[str, OneOf("market", MARKETS)] = Field(
+        description="spot, or futures: usdm, paid in USD, or coinm, in coins"
+    )
     datasets: _Many[_MarketDataset] = Field(description="what to pull")
-    symbols: _Symbols = Field("all", description="a list of names, all, or {quote: USDT, top: 50}; klines need it")
-    intervals: _Many[_Interval] = Field((), description="lengths of the candles; klines alone have them")
+    symbols: _Symbols = Field("all", description="a list of names, all, or {quote: USDT, top: 50}; candles need it")
+    intervals: _Many[_Interval] = Field((), description="lengths of the candles; they alone have them")
     since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
-        None, description="where history begins, a date or an instant, UTC; klines alone have it"
+        None, description="where history begins, a date or an instant, UTC; candles alone have it"
     )
     source: Literal["auto", "rest", "archive"] = Field(
         "auto",
@@ -269,8 +271,8 @@ class MarketFlow(_Flow):
                     raise wrong(f"{name} need {key}; add it.")
         for key, having in _ONLY.items():
             if not having.intersection(self.datasets) and key in self.model_fields_set:
-                names = " and ".join(sorted(having))
-                raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", key)
+                names = ", ".join(name for name in MARKET_DATASETS if name in having)
+                raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", key)
         if self.delisted and self.symbols != "all":
             raise wrong("it needs symbols: all; remove it, or choose all symbols.", "delisted")
         return self

@@ -18,7 +18,11 @@ DATASETS: dict[str, Dataset] = {
 }
 
 
+def playing(role: Role) -> tuple[Dataset, ...]:
+    """The datasets that play a role."""
+    return tuple(dataset for dataset in DATASETS.values() if dataset.role is role)
+
+
 def with_role(role: Role) -> Dataset:
-    """The dataset that plays a role."""
-    (dataset,) = (dataset for dataset in DATASETS.values() if dataset.role is role)
-    return dataset
+    """The dataset that plays a role; of several, the first that is declared, which is meant where none is named."""
+    return playing(role)[0]

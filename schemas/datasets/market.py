@@ -27,6 +27,12 @@ SYMBOLS = Dataset(
         Column("permission_sets", EXTRA, "JSON: inner lists are OR, the outer is AND", null="in old answers"),
         Column("order_types", EXTRA, "JSON list", null="where the market does not say"),
         Column("filters", EXTRA, "JSON list of the symbol's filters", null="where the market does not say"),
+        Column("pair", TEXT, "the underlying pair of a contract, such as BTCUSD of BTCUSD_PERP", null="on spot"),
+        Column("contract_type", TEXT, "PERPETUAL, CURRENT_QUARTER, ... as printed", null="on spot"),
+        Column("contract_size", ID, "what one contract is worth, in the quote asset", null="unless coinm"),
+        Column("margin_asset", TEXT, "in which profit and loss are paid", null="on spot"),
+        Column("onboard_date", TIME, "when the contract began to trade", null="on spot"),
+        Column("delivery_date", TIME, "when the contract ends", null="on spot, and of a perpetual contract"),
         Column("extra", EXTRA, "JSON of every other field", null="when there is none"),
         Column("gone_since", TIME, "when exchangeInfo was first seen without it", null="while listed"),
         Column("valid_from", TIME, "the exchange's time when this version was first seen"),
@@ -40,34 +46,54 @@ SYMBOLS = Dataset(
 )
 
 
-KLINES = Dataset(
-    name="klines",
-    doc="Closed candles, stored as the exchange prints them, also when off the grid.",
-    columns=(
-        MARKET,
-        SYMBOL,
-        Column("interval", TEXT, "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M"),
-        Column("open_time", TIME, "first instant of the candle"),
-        Column("open", MONEY, "first price, in the quote asset"),
-        Column("high", MONEY, "highest price"),
-        Column("low", MONEY, "lowest price"),
-        Column("close", MONEY, "last price"),
-        Column("volume", MONEY, "in the base asset"),
-        Column("close_time", TIME, "last instant of the candle, to the millisecond"),
-        Column("quote_volume", MONEY, "in the quote asset"),
-        Column("trade_count", ID, "number of trades"),
-        Column("taker_buy_volume", MONEY, "bought by takers, in the base asset"),
-        Column("taker_buy_quote_volume", MONEY, "bought by takers, in the quote asset"),
-    ),
-    key=("market", "symbol", "interval", "open_time"),
-    kind=Kind.APPEND,
-    series=("market", "symbol", "interval"),
-    cursor="open_time",
-    cursor_fields=TIME_COVERAGE,
-    clock="open_time",
-    partition=("market", "interval", "month"),
-    yearly=("interval", YEARLY_INTERVALS),
-    role=Role.CANDLES,
+def _candles(name: str, doc: str, symbol: Column = SYMBOL, *, volumes: bool = False, signed: bool = False) -> Dataset:
+    """Closed candles of one kind; only those made of trades have volumes and counts."""
+    return Dataset(
+        name=name,
+        doc=f"{doc} Closed candles, stored as the exchange prints them, also when off the grid.",
+        columns=(
+            MARKET,
+            symbol,
+            Column("interval", TEXT, "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M"),
+            Column("open_time", TIME, "first instant of the candle"),
+            Column("open", MONEY, "first price, in the quote asset", signed=signed),
+            Column("high", MONEY, "highest price", signed=signed),
+            Column("low", MONEY, "lowest price", signed=signed),
+            Column("close", MONEY, "last price", signed=signed),
+            *((_VOLUME,) if volumes else ()),
+            Column("close_time", TIME, "last instant of the candle, to the millisecond"),
+            *(_OTHER_VOLUMES if volumes else ()),
+        ),
+        key=("market", "symbol", "interval", "open_time"),
+        kind=Kind.APPEND,
+        series=("market", "symbol", "interval"),
+        cursor="open_time",
+        cursor_fields=TIME_COVERAGE,
+        clock="open_time",
+        partition=("market", "interval", "month"),
+        yearly=("interval", YEARLY_INTERVALS),
+        role=Role.CANDLES,
+    )
+
+
+_VOLUME = Column("volume", MONEY, "in the base asset; of coinm in contracts")
+_OTHER_VOLUMES = (
+    Column("quote_volume", MONEY, "in the quote asset; of coinm in the base asset"),
+    Column("trade_count", ID, "number of trades"),
+    Column("taker_buy_volume", MONEY, "bought by takers, in the unit of volume"),
+    Column("taker_buy_quote_volume", MONEY, "bought by takers, in the unit of quote_volume"),
+)
+_PAIR = Column("symbol", TEXT, "the pair, such as BTCUSDT of usdm and BTCUSD of coinm")
+_PAIR_AND_TYPE = Column("symbol", TEXT, "the pair and the type of contract, such as BTCUSDT_PERPETUAL")
+
+KLINES = _candles("klines", "What was traded.", volumes=True)
+MARK_KLINES = _candles("mark_klines", "The mark price of each contract, by which it is liquidated.")
+INDEX_KLINES = _candles("index_klines", "The index price of each pair, made of spot markets.", _PAIR)
+PREMIUM_KLINES = _candles(
+    "premium_klines", "The premium index of each contract over its index price, a ratio.", signed=True
+)
+CONTINUOUS_KLINES = _candles(
+    "continuous_klines", "What was traded of whichever contract of a type is current.", _PAIR_AND_TYPE, volumes=True
 )
 
 

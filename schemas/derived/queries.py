@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Literal, cast
 
 from schemas.datasets import DATASETS
-from schemas.derived.sql import expectations, promises, series_rows, union, unknown_states
+from schemas.derived.sql import all_candles, candle_kinds, expectations, promises, series_rows, union, unknown_states
 from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE, FLAG, TEXT, TIME
 from schemas.model.instants import length_us
@@ -24,6 +24,10 @@ FILES_INTACT = "files_intact"  # the one check that is no query: it reads the fi
 _LEDGER = (
     "Every movement of an asset in a wallet, signed; `dataset` and `key` lead back to the row that it comes from. No "
     "movement is there twice, although several lists of the exchange may tell of it."
+)
+_CANDLES = (
+    "Candles of every kind, each with its `dataset`; prices of one kind are not those of another. What a kind does not "
+    "have is NULL."
 )
 _LEDGERS = (
     "The datasets that movements come from: the wallets that each may move, the dataset that brings it, and how long a "
@@ -162,22 +166,20 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A query for offending rows, and the promise that holds when there are none.
-
-    `dataset` is the one that offending rows are of, where that is the same for all.
-    """
+    """A query for offending rows, and the promise that holds when there are none."""
 
     name: str
     severity: Severity
     promise: str
     sql: str
-    dataset: str | None = None
 
 
 def views() -> list[View]:
     """The views of `schemas/views`, each after those that it reads."""
     found = {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("views")}
     found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
+    kinds = f"CREATE OR REPLACE VIEW candle_kinds AS\n{candle_kinds()}"
+    found["candle_kinds"] = View("candle_kinds", "The datasets that hold candles.", kinds)
     for name, each in unions().items():
         found[name] = View(name, each.doc, f"CREATE OR REPLACE VIEW {name} AS\n{each.over(DATASETS)}")
     found["statement_operations"] = View(
@@ -192,6 +194,7 @@ def unions() -> Mapping[str, Union]:
     return {
         "ledger": Union(_LEDGER, _ledger),
         "witnesses": Union(_WITNESSES, _witnesses),
+        "all_candles": Union(_CANDLES, all_candles),
         "series_rows": Union(_SERIES_ROWS, series_rows),
         "unknown_states": Union(_UNKNOWN_STATES, unknown_states),
     }
@@ -206,8 +209,8 @@ def movements() -> tuple[Movements, ...]:
 def checks() -> list[Check]:
     """Every check: those of `schemas/checks`, then those derived from the declarations."""
     written = [_check(name, head, sql) for name, head, sql in _files("checks")]
-    errors = [Check(name, "error", *rest) for name, *rest in promises()]
-    return written + errors + [Check(name, "warn", *rest) for name, *rest in expectations()]
+    errors = [Check(name, "error", promise, sql) for name, promise, sql in promises()]
+    return written + errors + [Check(name, "warn", promise, sql) for name, promise, sql in expectations()]
 
 
 def check_names() -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
-from schemas.datasets import DATASETS
-from schemas.model.dataset import MONTH, Dataset, Lifecycle
+from schemas.datasets import DATASETS, playing
+from schemas.model.dataset import MONTH, Dataset, Lifecycle, Role
 from schemas.model.fields import TEXT, TIME
 from schemas.model.grid import LENGTH_US, Grid
 
@@ -109,6 +109,20 @@ def series_gaps() -> str:
     return f"SELECT dataset, {quoted(named)}, count(*) AS open_gaps FROM gaps GROUP BY ALL"
 
 
+def all_candles(holding: Collection[str]) -> str:
+    """The candles of every kind, each with its dataset; what a kind does not have is NULL."""
+    kinds = playing(Role.CANDLES)
+    columns = {"dataset": TEXT.sql} | {name: sql for kind in kinds for name, sql in stored_columns(kind).items()}
+    held = (kind for kind in kinds if kind.name in holding)
+    return union(columns, (f"SELECT '{kind.name}' AS dataset, * FROM {kind.table}" for kind in held))
+
+
+def candle_kinds() -> str:
+    """The datasets of candles."""
+    rows = ", ".join(f"('{dataset.name}')" for dataset in playing(Role.CANDLES))
+    return f"FROM (VALUES {rows}) AS kinds(dataset)"
+
+
 def intervals() -> str:
     """The lengths of candles and the instant their grid is anchored at; the calendar decides about 1M."""
     rows = ", ".join(f"('{name}', {length_us}, {Grid.of(name).anchor_us})" for name, length_us in LENGTH_US.items())
@@ -137,7 +151,7 @@ def inside_coverage(dataset: Dataset) -> str:
     same = " AND ".join(f'stored."{name}" = coverage."{name}"' for name in dataset.series)
     key = ", ".join(f'stored."{name}"' for name in dataset.key)
     return (
-        f"SELECT {key}, coverage.{since}, coverage.{until}\n"
+        f"SELECT '{dataset.name}' AS dataset, {key}, coverage.{since}, coverage.{until}\n"
         f"FROM {dataset.table} AS stored LEFT JOIN coverage ON coverage.dataset = '{dataset.name}' AND {same}\n"
         f"WHERE coverage.dataset IS NULL\n"
         f'    OR stored."{dataset.cursor}" < coverage.{since} OR stored."{dataset.cursor}" >= coverage.{until}'
@@ -171,17 +185,17 @@ def _unknown_of(dataset: Dataset) -> str:
     )
 
 
-def promises() -> Iterator[tuple[str, str, str, str]]:
-    """Name, promise, query for offending rows and dataset of every check that follows from a declaration."""
+def promises() -> Iterator[tuple[str, str, str]]:
+    """Name, promise and query for offending rows of every check that follows from a declaration."""
     for dataset in DATASETS.values():
         name = dataset.name
-        yield f"{name}_unique_key", f"`{dataset.table}` holds each key once.", unique_key(dataset), name
-        yield f"{name}_not_null", f"`{dataset.table}` has every value that must be there.", not_null(dataset), name
+        yield f"{name}_unique_key", f"`{dataset.table}` holds each key once.", unique_key(dataset)
+        yield f"{name}_not_null", f"`{dataset.table}` has every value that must be there.", not_null(dataset)
         if dataset.cursor is not None:
-            yield f"{name}_inside_coverage", f"`{name}` holds no row outside coverage.", inside_coverage(dataset), name
+            yield f"{name}_inside_coverage", f"`{name}` holds no row outside coverage.", inside_coverage(dataset)
 
 
-def expectations() -> Iterator[tuple[str, str, str, str]]:
+def expectations() -> Iterator[tuple[str, str, str]]:
     """The same of those that warn."""
     for dataset in DATASETS.values():
         if dataset.lifecycle is not None:
@@ -189,5 +203,4 @@ def expectations() -> Iterator[tuple[str, str, str, str]]:
                 f"{dataset.name}_known_status",
                 f"Every status of `{dataset.name}` is a word that binlake knows; any other is taken for an open one.",
                 known_status(dataset, dataset.lifecycle),
-                dataset.name,
             )

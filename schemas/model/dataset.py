@@ -31,9 +31,9 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a dataset is to the rest of the program, which asks for the role and so needs no name; see `with_role`."""
+    """What a dataset is to the rest of the program, which asks for the role and so needs no name; see `playing`."""
 
-    CANDLES = "candles"  # can be proven complete, since it lies on a grid
+    CANDLES = "candles"  # can be proven complete, since they lie on a grid; there are several kinds
     LISTING = "listing"  # which symbols a market has
     RANKING = "ranking"  # how much each symbol is traded
 

@@ -1,12 +1,13 @@
 -- Each month of each covered series of candles: `complete`; `explained` when all that is not there is a confirmed gap,
 -- or `not_retained` when one of those is; else `missing`: to be asked for again. A gap that waits for a file which did
--- not come, or cannot be read, explains nothing, nor does what the archive alone lacks. `expected_rows` counts the slots of the grid, `sources` names the archive files it was loaded from, and `rest` where they had fewer rows than are stored.
+-- not come, or cannot be read, explains nothing, nor does what the archive alone lacks. `expected_rows` counts the slots
+-- of the grid, `sources` names the archive files it was loaded from, and `rest` where they had fewer rows than are
+-- stored.
 CREATE OR REPLACE VIEW completeness AS
 WITH series AS (
-    SELECT market, symbol, "interval", length_us, anchor_us, since, until
+    SELECT dataset, market, symbol, "interval", length_us, anchor_us, since, until
     FROM coverage
-    JOIN grids USING (market, symbol, "interval")
-    WHERE dataset = 'klines'
+    JOIN grids USING (dataset, market, symbol, "interval")
 ),
 starts AS (
     SELECT *, unnest(generate_series(bucket(since, '1M', 0, 0), until, INTERVAL 1 MONTH)) AS month_start
@@ -14,6 +15,7 @@ starts AS (
 ),
 months AS (
     SELECT
+        dataset,
         market,
         symbol,
         "interval",
@@ -29,24 +31,26 @@ months AS (
 ),
 candles_of AS NOT MATERIALIZED (
     SELECT
+        dataset,
         market,
         symbol,
         "interval",
         CASE length(month) WHEN 7 THEN month ELSE strftime(open_time, '%Y-%m') END AS month,
         slot(open_time, "interval", length_us, anchor_us) AS slot,
         open_time = bucket(open_time, "interval", length_us, anchor_us) AS on_grid
-    FROM klines
-    JOIN series USING (market, symbol, "interval")
+    FROM all_candles
+    JOIN series USING (dataset, market, symbol, "interval")
     WHERE open_time >= since AND open_time < until
 ),
 stored AS (
-    SELECT market, symbol, "interval", month, count(*) AS rows, count(*) FILTER (on_grid) AS filled
+    SELECT dataset, market, symbol, "interval", month, count(*) AS rows, count(*) FILTER (on_grid) AS filled
     FROM candles_of
     GROUP BY ALL
 ),
 -- What confirmed gaps say of each month, slot by slot, cut to what no gap before it has said.
 said AS (
     SELECT
+        dataset,
         market,
         symbol,
         "interval",
@@ -55,28 +59,29 @@ said AS (
         greatest(first_slot, slot(gaps.since, "interval", length_us, anchor_us)) AS start,
         least(end_slot, slot(coalesce(gaps.until, months.until), "interval", length_us, anchor_us)) AS stop
     FROM gaps
-    JOIN months USING (market, symbol, "interval")
-    WHERE gaps.dataset = 'klines' AND confirmed_at IS NOT NULL AND reason NOT IN ('unavailable', 'unusable', 'late', 'not_in_archive')
+    JOIN months USING (dataset, market, symbol, "interval")
+    WHERE confirmed_at IS NOT NULL AND reason NOT IN ('unavailable', 'unusable', 'late', 'not_in_archive')
 ),
 stretches AS (
     SELECT * REPLACE (greatest(start, coalesce(max(stop) OVER earlier, start)) AS start)
     FROM said
     WHERE start < stop
     WINDOW earlier AS (
-        PARTITION BY market, symbol, "interval", month
+        PARTITION BY dataset, market, symbol, "interval", month
         ORDER BY start, stop ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     )
 ),
 -- A candle that is there needs no explanation.
 there AS (
-    SELECT market, symbol, "interval", month, count(*) AS candles
+    SELECT dataset, market, symbol, "interval", month, count(*) AS candles
     FROM candles_of
-    JOIN stretches USING (market, symbol, "interval", month)
+    JOIN stretches USING (dataset, market, symbol, "interval", month)
     WHERE on_grid AND slot >= start AND slot < stop
     GROUP BY ALL
 ),
 explained AS (
     SELECT
+        dataset,
         market,
         symbol,
         "interval",
@@ -88,6 +93,7 @@ explained AS (
 ),
 loaded AS (
     SELECT
+        dataset,
         market,
         symbol,
         "interval",
@@ -95,14 +101,14 @@ loaded AS (
         list(DISTINCT CASE WHEN files.path LIKE '%/monthly/%' THEN 'monthly' ELSE 'daily' END) AS cadences,
         sum(files.rows) AS rows
     FROM months
-    JOIN archive_files AS files USING (market, symbol, "interval")
-    WHERE files.dataset = 'klines' AND files.rows > 0
+    JOIN archive_files AS files USING (dataset, market, symbol, "interval")
+    WHERE files.rows > 0
         AND files.since < months.until AND files.until > months.since
     GROUP BY ALL
 ),
 counted AS (
     SELECT
-        'klines' AS dataset,
+        dataset,
         market,
         symbol,
         "interval",
@@ -117,10 +123,10 @@ counted AS (
         list_sort(coalesce(cadences, []::VARCHAR[])
             || CASE WHEN coalesce(stored.rows, 0) > coalesce(loaded.rows, 0) THEN ['rest'] ELSE [] END) AS sources
     FROM months
-    LEFT JOIN stored USING (market, symbol, "interval", month)
-    LEFT JOIN explained USING (market, symbol, "interval", month)
-    LEFT JOIN there USING (market, symbol, "interval", month)
-    LEFT JOIN loaded USING (market, symbol, "interval", month)
+    LEFT JOIN stored USING (dataset, market, symbol, "interval", month)
+    LEFT JOIN explained USING (dataset, market, symbol, "interval", month)
+    LEFT JOIN there USING (dataset, market, symbol, "interval", month)
+    LEFT JOIN loaded USING (dataset, market, symbol, "interval", month)
 )
 SELECT
     * EXCLUDE (not_retained, sources),

@@ -1,6 +1,7 @@
 -- `resample(market, symbol, from, to)`: coarser candles out of finer ones, such as 1h out of 1m; `complete` says that
 -- every finer candle of the bucket is there; else one is not pulled yet, or was never printed, and then `gaps` has it.
-CREATE OR REPLACE MACRO resample(market_, symbol_, from_, to_) AS TABLE
+-- `dataset_ := 'mark_klines'` takes candles of another kind than `klines`.
+CREATE OR REPLACE MACRO resample(market_, symbol_, from_, to_, dataset_ := 'klines') AS TABLE
 WITH fitting AS (
     SELECT
         finer.length_us AS finer_us,
@@ -8,7 +9,8 @@ WITH fitting AS (
         coalesce(grids.anchor_us, coarser.anchor_us) AS anchor_us
     FROM intervals AS finer
     JOIN intervals AS coarser ON coarser.length_us > finer.length_us
-    LEFT JOIN grids ON grids."interval" = coarser."interval" AND market = market_ AND symbol = symbol_
+    LEFT JOIN grids ON grids."interval" = coarser."interval" AND dataset = dataset_ AND market = market_
+        AND symbol = symbol_
     WHERE finer."interval" = from_
         AND coarser."interval" = to_
         -- A month is made of days, whatever its nominal length.
@@ -21,9 +23,9 @@ sizes AS (
     WHERE NOT EXISTS (FROM fitting)
 ),
 bucketed AS (
-    SELECT klines.*, sizes.*, bucket(open_time, to_, coarser_us, anchor_us) AS bucket_start
-    FROM klines, sizes
-    WHERE market = market_ AND symbol = symbol_ AND "interval" = from_
+    SELECT all_candles.*, sizes.*, bucket(open_time, to_, coarser_us, anchor_us) AS bucket_start
+    FROM all_candles, sizes
+    WHERE dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_
 ),
 buckets AS (
     SELECT

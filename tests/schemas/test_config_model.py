@@ -169,8 +169,8 @@ INVALID = {
     "klines without intervals": (KLINES.replace("    intervals: [1m]\n", ""), "line 2: flows.p: klines need intervals; add it."),
     "klines without since": (KLINES.replace("    since: 2026-10-01\n", ""), "flows.p: klines need since; add it."),
     "klines without symbols": (KLINES.replace("    symbols: [BTCUSDT]\n", ""), "flows.p: klines need symbols; add it."),
-    "intervals without klines": (PRICES + "    intervals: [1m]\n", "line 6: flows.p.intervals: only klines use this key;"),
-    "since without klines": (PRICES + "    since: 2026-01-01\n", "line 6: flows.p.since: only klines use this key;"),
+    "intervals without klines": (PRICES + "    intervals: [1m]\n", "line 6: flows.p.intervals: only klines, mark_klines,"),
+    "since without klines": (PRICES + "    since: 2026-01-01\n", "line 6: flows.p.since: only klines, mark_klines,"),
     "since in the future": (
         KLINES.replace("2026-10-01", "2026-12-01"),
         "line 8: flows.p.since: 2026-12-01 00:00 lies in the future: now it is 2026-11-23 00:00, UTC.",

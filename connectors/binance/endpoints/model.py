@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.binance.pools import Pool
 from schemas.model.dataset import Dataset
-from schemas.model.grid import INTERVALS
+from schemas.model.grid import DAY_US, INTERVALS, longest_us
 
 Param = str | int | list[str] | None
 Printed = Mapping[str, msgspec.Raw]  # a row as it came, field by field
@@ -79,6 +79,7 @@ class Unset(StrEnum):
     NEGATIVE = "negative"
     NOT_POSITIVE = "not positive"
     EMPTY = "empty"
+    BEYOND_2100 = "beyond 2100"
 
 
 class Bound(StrEnum):
@@ -107,9 +108,38 @@ class ById:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnGrid:
-    """Candles, asked for by the instants at which they open."""
+    """Candles, asked for by the instants at which they open.
+
+    `names` are the parameters that name a series, each with the column of the listing that holds its value. Where there
+    are several, the symbol of a series is their values, joined by `_`.
+    """
 
     intervals: tuple[str, ...] = INTERVALS
+    names: Mapping[str, str] = field(default_factory=lambda: {"symbol": "symbol"})
+    only: frozenset[str] | None = None  # the values of the last of them that there are candles of; None: all
+    most_days: int | None = None  # between the start and the end of a question
+    newest_first: bool = False  # of more rows than an answer holds, the newest are returned
+
+    @property
+    def by_symbol(self) -> bool:
+        """Whether a series is named by a symbol of the market."""
+        return tuple(self.names) == ("symbol",)
+
+    def question(self, symbol: str) -> dict[str, str]:
+        """The parameters that ask for a series of this symbol."""
+        return dict(zip(self.names, symbol.split("_", len(self.names) - 1), strict=True))
+
+    def name_of(self, listed: Mapping[str, Any]) -> str | None:
+        """The symbol of the series that a contract of the listing belongs to; None where it belongs to none."""
+        parts = [listed[column] for column in self.names.values()]
+        there_are = all(parts) and (self.only is None or parts[-1] in self.only)
+        return "_".join(parts) if there_are else None
+
+    def page_rows(self, interval: str, page_limit: int) -> int:
+        """How many candles one answer holds at most."""
+        return (
+            page_limit if self.most_days is None else min(page_limit, self.most_days * DAY_US // longest_us(interval))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +253,8 @@ class Endpoint:
     reshape: Callable[[Sequence[Printed]], Iterable[Mapping[str, Any]]] | None = None  # of the list, before it is read
     total: str | None = None  # where an answer says how many rows the whole list has
     nested: str | None = None  # the list inside each row: its rows count, with the fields around as `parent.NAME`
-    # Wire names are the columns' names in camelCase: the exceptions, or the columns in order of rows that are arrays.
+    # Wire names are the columns' names in camelCase: the exceptions. Rows that are arrays have the columns in order,
+    # with "" for what means nothing.
     wire: Mapping[str, str] | tuple[str, ...] = field(default_factory=dict)
     unset: Mapping[str, Unset] = field(default_factory=dict)  # columns of which some values mean NULL
     held: Mapping[str, Holds] = field(default_factory=dict)  # parameters that every row must agree with

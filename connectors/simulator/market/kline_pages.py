@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from connectors.simulator.market.candles import Candles
 from connectors.simulator.market.history import History, Kept
 from connectors.simulator.market.intervals import LENGTH_MS, MINUTE_MS, SECOND_MS, Interval
-from connectors.simulator.market.listings import Listing
+from connectors.simulator.market.listings import DECIMALS, Listing
 from connectors.simulator.market.random_field import Ints
 from connectors.simulator.market.rendering import Rows, recorded, rendered
 
@@ -99,6 +99,7 @@ class Charts:
         late = _lateness(listing, interval.name, candles.opened)
         closed = interval.opens(interval.slots(candles.opened) + 1) - 1 + late
         shifted = Candles(candles.opened + late, *candles.columns()[1:])
+        shifted = shifted if listing.size is None else _in_coins(shifted, listing)
         return rendered(shifted, closed, listing, micro=micro, padded=self._padded)
 
 
@@ -113,6 +114,13 @@ def _cuts(stretches: Iterator[Rows], wanted: Wanted) -> Iterator[bytes]:
         left -= took
         if not left:
             return
+
+
+def _in_coins(candles: Candles, listing: Listing) -> Candles:
+    """What was traded of contracts of COIN-M: in coins where others say what was paid."""
+    coins = (listing.size or 0) * 10.0 ** (listing.tick_decimals + DECIMALS) / np.maximum(candles.close, 1)
+    quote, bought = ((one * coins).astype(np.int64) for one in (candles.volume, candles.taker_volume))
+    return replace(candles, quote=quote, taker_quote=bought)
 
 
 def _block_size(name: str) -> int:

@@ -46,6 +46,7 @@ class Listing:
     off_grid: Cycle | None = None
     groups: tuple[str, ...] = ("SPOT", "MARGIN")
     recorded_status: str = "TRADING"
+    size: int | None = None  # of a contract of COIN-M: what it is worth, in the quote asset
 
     def status(self, now_ms: int) -> str:
         return "BREAK" if self.delisted_ms is not None and now_ms >= self.delisted_ms else self.recorded_status

@@ -58,7 +58,8 @@ def answer(endpoint, *rows: dict):
     columns = [column for column in endpoint.dataset.columns if column.name not in constants(endpoint)]
     if isinstance(endpoint.wire, tuple):
         printed = [
-            [row.get(name, FILLERS[endpoint.dataset.column(name).type]) for name in endpoint.wire] for row in rows
+            [row.get(name, FILLERS[endpoint.dataset.column(name).type]) if name else "0" for name in endpoint.wire]
+            for row in rows
         ]
     else:
         names = {column.name: endpoint.wire.get(column.name, camel(column.name)) for column in columns}

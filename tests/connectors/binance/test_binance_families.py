@@ -118,7 +118,8 @@ def test_recorded_contracts_load_whole(recorded):
     body = (recorded / "exchange-info" / "um_2023-12-16.json").read_bytes()
     rows = decode(body, usdm.EXCHANGE_INFO, OF_CONTRACTS)
     assert (rows.num_rows, rows["quote_asset_precision"].null_count) == (293, 0)
-    assert json.loads(rows["extra"][0].as_py())["contractType"] == "PERPETUAL"
+    assert json.loads(rows["extra"][0].as_py())["liquidationFee"] == "0.012500"
+    assert {*rows["contract_type"].to_pylist()} == {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", ""}
     assert "SETTLING" in rows["status"].to_pylist()
 
 

@@ -81,7 +81,7 @@ def stated(lake: Lake, wanted: list[Want] | None = None, **options: Any) -> dict
 
 
 def key(month: str, symbol: str = "BTCUSDT") -> Key:
-    return Key("spot", "1h", month, symbol)
+    return Key("klines", "spot", "1h", month, symbol)
 
 
 def program() -> str:
@@ -437,14 +437,19 @@ def test_a_part_of_a_month_without_slots_promises_nothing(lake: Lake) -> None:
     """No week opens in the last days of January 2026, so a flow since then lacks nothing of it."""
     put(lake, KLINES, candle(at("2026-02-02"), interval="1w"), since={"spot/BTCUSDT/1w": "2026-02-02"},
         until={"spot/BTCUSDT/1w": "2026-02-09"})  # fmt: skip
-    assert [one.month for one in stated(lake, [Want("spot", "BTCUSDT", "1w", at("2026-01-28"))])] == ["2026-02"]
+    assert [one.month for one in stated(lake, [Want("klines", "spot", "BTCUSDT", "1w", at("2026-01-28"))])] == [
+        "2026-02"
+    ]
 
 
 def test_only_what_is_wanted(lake: Lake) -> None:
     """Other series and months are neither read nor stated."""
     cover(lake, hours("2026-01-30", "2026-02-05"), "2026-01-30", "2026-02-05")
     cover(lake, hours("2026-01-30", "2026-02-05", "ETHUSDT"), "2026-01-30", "2026-02-05", "ETHUSDT")
-    assert list(stated(lake, [Want("spot", "ETHUSDT", "1h")])) == [key("2026-01", "ETHUSDT"), key("2026-02", "ETHUSDT")]
+    assert list(stated(lake, [Want("klines", "spot", "ETHUSDT", "1h")])) == [
+        key("2026-01", "ETHUSDT"),
+        key("2026-02", "ETHUSDT"),
+    ]
     assert list(stated(lake, pick=lambda one: one.month == "2026-02")) == [key("2026-02"), key("2026-02", "ETHUSDT")]
 
 
