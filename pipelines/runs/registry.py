@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -130,7 +130,7 @@ class Task:
             case OnGrid(), MarketFlow() as flow:
                 await self._candles(flow, (await self.symbols()).named_for(self.endpoint))
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
-                self.tally.rows += await pull_states(self.session, self.endpoint, {"market": flow.market})
+                await self._states({"market": flow.market})
             case Whole(), MarketFlow() as flow:
                 chosen = await self.symbols()
                 self.tally.failures += chosen.unknown
@@ -138,7 +138,8 @@ class Task:
                 await pull_snapshot(self.session, self.tally, self.endpoint, of, chosen.listed, chosen.traded)
             case Whole(), AccountFlow() as flow:
                 of = {"account": flow.account}
-                pull = partial(pull_snapshot, self.session, self.tally, self.endpoint, of)
+                states = self.endpoint.feeds.kind is Kind.VERSIONS
+                pull = partial(self._states if states else self._snapshot, of)
                 await unless_absent(self.session, fixed_series(self.endpoint, of), self.endpoint, pull)
             case Windows(), AccountFlow() as flow:
                 since = micros(flow.since) if flow.since else None
@@ -152,6 +153,12 @@ class Task:
                 )
             case _:
                 raise AssertionError(f"{self.endpoint.name} is not walked in a flow of kind {self.flow.kind}")
+
+    async def _states(self, of: Mapping[str, str]) -> None:
+        self.tally.rows += await pull_states(self.session, self.endpoint, of)
+
+    async def _snapshot(self, of: Mapping[str, str]) -> None:
+        await pull_snapshot(self.session, self.tally, self.endpoint, of)
 
     async def _candles(self, flow: MarketFlow, chosen: Chosen) -> None:
         since = self.window.since if self.window else flow.since

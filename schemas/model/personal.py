@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-WORDS = ("counterpart", "email", "mobile", "nickname", "payer", "phone", "receiver")
+WORDS = ("counterpart", "email", "mobile", "nickname", "payer", "phone", "questionnaire", "receiver")
 RULE = (
     "Other people are not stored: from `extra`, the lists of movements leave out every field whose name contains "
     f"{', '.join(WORDS[:-1])} or {WORDS[-1]}, and every field that holds an e-mail address."

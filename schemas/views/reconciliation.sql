@@ -1,8 +1,9 @@
 -- Whether each change of a balance is the sum of the movements between two snapshots: `residual` is what is left of the
 -- change, `explained` when that is zero. It is `not_comparable` where a ledger of the wallet does not reach over the
--- interval, or a symbol of the asset was never asked about; else `unexplained`. `causes` is a JSON list of guesses,
--- which change no number. A movement within five seconds of a snapshot counts on that side of it on which the
--- intervals before and after add up (`in_flight`). Before the first snapshot, `since` is NULL.
+-- interval, a symbol of the asset was never asked about, or a list does not say how much was moved (`amount_unknown`);
+-- else `unexplained`. `causes` is a JSON list of guesses, which change no number. A movement within five seconds of a
+-- snapshot counts on that side of it on which the intervals before and after add up (`in_flight`). Before the first
+-- snapshot, `since` is NULL.
 CREATE OR REPLACE VIEW reconciliation AS
 WITH summed AS (
     SELECT
@@ -78,6 +79,9 @@ strange AS (
 told AS (
     SELECT account, wallet, asset, list(witnesses) AS told FROM witnesses WHERE NOT matched GROUP BY ALL
 ),
+untold AS (
+    SELECT account, wallet, asset, list(unmeasured_movements) AS untold FROM unmeasured_movements GROUP BY ALL
+),
 ended AS (
     SELECT base_asset AS asset, list({'symbol': symbol, 'gone_since': gone_since}) AS ended
     FROM symbols
@@ -109,12 +113,16 @@ guessed AS (
         [concat(each.dataset, ' ', each.key) for each in told
             if each.closed AND each.time <= compared.until
                 AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS only_witness,
+        [concat(each.dataset, ' ', each.key) for each in untold
+            if each.since <= compared.until AND each.until > coalesce(compared.since, each.since)] AS amount_unknown,
         [each.symbol for each in ended
             if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
     FROM compared
     LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(compared.wallet, ':', 1)
     LEFT JOIN told
         ON told.account = compared.account AND told.wallet = compared.wallet AND told.asset = compared.asset
+    LEFT JOIN untold
+        ON untold.account = compared.account AND untold.wallet = compared.wallet AND untold.asset = compared.asset
     LEFT JOIN strange ON strange.account = compared.account
     LEFT JOIN ended ON ended.asset = compared.asset
     LEFT JOIN unprobed_symbols
@@ -133,6 +141,7 @@ caused AS (
             {'cause': 'owner_pending', 'names': owner_pending},
             {'cause': 'only_witness', 'names': only_witness},
             {'cause': 'unknown_state', 'names': unknown_state},
+            {'cause': 'amount_unknown', 'names': amount_unknown},
             {'cause': 'asset_event', 'names': asset_event}
         ] if len(each.names) > 0] AS causes
     FROM guessed
@@ -150,7 +159,7 @@ SELECT
     residual,
     CASE
         WHEN len(not_pulled) + len(behind) + len(not_retained) + len(coalesce(symbol_never_probed, []))
-            + len(coalesce(owner_pending, [])) > 0
+            + len(coalesce(owner_pending, [])) + len(coalesce(amount_unknown, [])) > 0
             THEN 'not_comparable'
         ELSE 'unexplained'
     END AS status,

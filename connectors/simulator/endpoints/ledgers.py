@@ -139,8 +139,9 @@ def _skipped(given: Mapping[str, Any], page: str | None, limit: int) -> int:
 
 
 def _time_ms(printed: int | str) -> int:
-    if isinstance(printed, int):
-        return printed if printed > _SECONDS_UNTIL else printed * 1000
+    if isinstance(printed, int) or printed.isdigit():
+        number = int(printed)
+        return number if number > _SECONDS_UNTIL else number * 1000
     return int(datetime.strptime(printed, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()) * 1000
 
 

@@ -11,6 +11,7 @@ from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS
 
 _FLEXIBLE, _LOCKED = "simple-earn/flexible/history", "simple-earn/locked/history"
+_ON_CHAIN = "onchain-yields/locked/history"
 SUBSCRIBED, REDEEMED, REWARDED = "subscriptionRecord", "redemptionRecord", "rewardsRecord"
 _A_DAY = Decimal("0.00008")
 
@@ -115,4 +116,44 @@ def _locked(scene: MoneyScene) -> Story:
     scene.move([Leg("earn_locked", asset, -amount), Leg("spot", asset, amount)], Filed(f"{_LOCKED}/{REDEEMED}", back))
 
 
-STORIES: dict[Callable[[MoneyScene], Story], float] = {_flexible: 0.08, _locked: 0.02}
+def _on_chain(scene: MoneyScene) -> Story:
+    """Given to a chain, which is no wallet; rewards are paid into spot, and in the end all comes back there."""
+    amount = scene.spare("spot", "SOL")
+    shared = {"positionId": scene.id("chain position"), "asset": "SOL", "lockPeriod": "30"}
+    row = {
+        **shared,
+        "purchaseId": str(scene.id("chain purchase")),
+        "projectId": "SOL*30",
+        "time": scene.now_ms,
+        "amount": f"{amount:f}",
+        "type": "NORMAL",
+        "sourceAccount": "SPOT",
+        "amtFromSpot": f"{amount:f}",
+        "amtFromFunding": "0",
+        "status": "SUCCESS",
+    }
+    scene.move([Leg("spot", "SOL", -amount)], Filed(f"{_ON_CHAIN}/{SUBSCRIBED}", row))
+    for _ in range(3):
+        yield scene.now_ms + DAY_MS
+        reward = (amount * _A_DAY).quantize(UNIT)
+        paid = {**shared, "time": scene.now_ms, "amount": str(reward)}
+        scene.move([Leg("spot", "SOL", reward)], Filed(f"{_ON_CHAIN}/{REWARDED}", paid))
+    yield scene.in_minutes(600)
+    back = {
+        **shared,
+        "redeemId": scene.id("chain redemption"),
+        "time": scene.now_ms,
+        "amount": f"{amount:f}",
+        "originalAmount": f"{amount:f}",
+        "type": "NORMAL",
+        "deliverDate": str(scene.now_ms),
+        "lossAmount": "0",
+        "isComplete": True,
+        "rewardAsset": "SOL",
+        "rewardAmt": "0",
+        "status": "PAID",
+    }
+    scene.move([Leg("spot", "SOL", amount)], Filed(f"{_ON_CHAIN}/{REDEEMED}", back))
+
+
+STORIES: dict[Callable[[MoneyScene], Story], float] = {_flexible: 0.08, _locked: 0.02, _on_chain: 0.02}

@@ -14,6 +14,7 @@ from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS
 
 DEPOSITS, WITHDRAWALS, DIVIDENDS = "capital/deposit/hisrec", "capital/withdraw/history", "asset/assetDividend"
+TRAVEL_DEPOSITS, TRAVEL_WITHDRAWALS = "localentity/deposit/history", "localentity/withdraw/history"
 TRANSFERS, CONVERSIONS, PAYMENTS, DUST = "asset/transfer", "convert/tradeFlow", "fiat/payments", "asset/dribblet"
 
 _COMPLETE_SINCE_MS = int(datetime(2025, 3, 6, tzinfo=UTC).timestamp()) * 1000  # deposits say when they were credited
@@ -89,6 +90,18 @@ def _deposit_row(scene: MoneyScene, asset: str, amount: Decimal, **more: Any) ->
     }
 
 
+def _of_travel_rule(scene: MoneyScene, row: Mapping[str, Any], status: str, *more: str) -> dict[str, Any]:
+    """The row of the same movement in the list of accounts under the travel rule, with the answers of its owner."""
+    alike = ("amount", "coin", "network", "address", "txId", "transferType", *more)
+    return {
+        "trId": scene.id("travel rule"),
+        **{name: row[name] for name in alike if name in row},
+        status: row["status"],
+        "travelRuleStatus": 0,
+        "questionnaire": '{"bnfName":"Somebody Else"}',
+    }
+
+
 def _credited(scene: MoneyScene) -> dict[str, Any]:
     return {"completeTime": scene.now_ms} if scene.now_ms >= _COMPLETE_SINCE_MS else {}
 
@@ -98,14 +111,18 @@ def _deposit(scene: MoneyScene) -> Story:
     asset, wallet_type = scene.pick(list(USUAL)), int(scene.chance(0.2))
     amount = scene.usual(asset, 3)
     row = scene.file(DEPOSITS, _deposit_row(scene, asset, amount, walletType=wallet_type))
+    witness = scene.file(TRAVEL_DEPOSITS, _of_travel_rule(scene, row, "depositStatus", "insertTime"))
     yield scene.in_minutes(60)
     if scene.chance(0.08):
         row.update(status=scene.pick([2, 7]))
+        witness.update(depositStatus=row["status"])
         return
     row.update(status=6, confirmTimes="3/12", **_credited(scene))
+    witness.update(depositStatus=6, completeTime=scene.now_ms)
     scene.move([Leg(("spot", "funding")[wallet_type], asset, amount)])
     yield scene.now_ms + int(scene.roll() * 3 * DAY_MS)
     row.update(status=1, confirmTimes="12/12")
+    witness.update(depositStatus=1)
 
 
 def _withdrawal(scene: MoneyScene) -> Story:
@@ -130,15 +147,21 @@ def _withdrawal(scene: MoneyScene) -> Story:
     }
     if scene.chance(0.8):
         row["network"] = _NETWORKS[asset]
-    scene.move([Leg("spot", asset, -amount), Leg("spot", asset, -fee)], Filed(WITHDRAWALS, row))
+    told = ("id", "transactionFee", "applyTime", "walletType")
+    witness = _of_travel_rule(scene, row, "withdrawalStatus", *told)
+    taken = [Leg("spot", asset, -amount), Leg("spot", asset, -fee)]
+    scene.move(taken, Filed(WITHDRAWALS, row), Filed(TRAVEL_WITHDRAWALS, witness))
     yield scene.in_minutes(300)
     if scene.chance(0.25):
         row.update(status=3, completeTime=text_time(scene.now_ms), info="rejected")
+        witness.update(withdrawalStatus=3, completeTime=row["completeTime"])
         scene.move([Leg("spot", asset, amount), Leg("spot", asset, fee)])
         return
     row.update(status=4)
+    witness.update(withdrawalStatus=4)
     yield scene.in_minutes(2 * 1440)
     row.update(status=6, completeTime=text_time(scene.now_ms), txId=f"0x{scene.text_id('chain')}", confirmNo=12)
+    witness.update(withdrawalStatus=6, completeTime=row["completeTime"], txId=row["txId"])
 
 
 def _transfer(scene: MoneyScene) -> Story:

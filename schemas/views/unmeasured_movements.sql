@@ -1,0 +1,31 @@
+-- Movements that a list tells of without saying how much was moved, or when: some time in [since, until). A dual
+-- investment is settled in either of its coins, and of one that came to nothing, or whose time is not told, no day is
+-- known. A VIP loan is known by its repayments alone.
+CREATE OR REPLACE VIEW unmeasured_movements AS
+WITH dual AS (
+    SELECT
+        *,
+        status IN ('PURCHASE_SUCCESS', 'SETTLING', 'SETTLED') AND subscription_time IS NOT NULL AS taken,
+        status = 'PURCHASE_SUCCESS' AS running
+    FROM dual_investments
+)
+SELECT
+    account,
+    'dual_investments' AS dataset,
+    position_id AS key,
+    'spot' AS wallet,
+    unnest([invest_coin, exercised_coin]) AS asset,
+    CASE WHEN taken THEN settle_date ELSE coalesce(subscription_time, '-infinity'::TIMESTAMPTZ) END AS since,
+    settle_date + INTERVAL 3 DAY AS until
+FROM dual
+WHERE NOT (taken AND running)
+UNION
+SELECT
+    account,
+    'vip_loan_repayments' AS dataset,
+    order_id AS key,
+    'spot' AS wallet,
+    loan_coin AS asset,
+    coalesce(loan_date, '-infinity'::TIMESTAMPTZ) AS since,
+    coalesce(loan_date + INTERVAL 1 DAY, repay_time) AS until
+FROM vip_loan_repayments

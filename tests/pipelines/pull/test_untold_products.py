@@ -1,0 +1,128 @@
+"""Products of which no list tells all that was moved: what is left over is shown beside its cause, and never made up."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.trade_desk import ACCOUNT, UID, UNLIMITED
+
+from connectors.binance.budget import Budget
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.lake.sql.session import connect, run
+from connectors.simulator.account.cashflow import untold
+from connectors.simulator.account.cashflow.scene import MoneyScene
+from connectors.simulator.account.cashflow.wallet import DIVIDENDS, credit
+from connectors.simulator.protocol.faults import Body, Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.trade_desk import TradeDesk
+
+    from connectors.simulator.account.account_book import Story
+
+DAY_S = 86_400
+POSITIONS = "/sapi/v1/dci/product/positions"
+EVERYTHING = ["balances", "movements", "vip_loan_repayments", "orders", "fills"]
+EXPLAINED, OPEN = "explained", "not_comparable"
+
+
+@pytest.fixture(autouse=True)
+def _unpaced(trade_desk: TradeDesk) -> None:
+    """No ledger waits for the next minute of its pool."""
+    budget = Budget(trade_desk.state, "simulator")
+    for pool in {endpoint.pool for endpoint in ENDPOINTS}:
+        budget.learn(pool, UNLIMITED)
+
+
+async def pulled(desk: TradeDesk, days: float = 0.0) -> None:
+    """A good run, so many days later."""
+    desk.clock.advance(60 + days * DAY_S)
+    receipts = await desk.run("books")
+    assert [receipt.failures for receipt in receipts] == [()] * len(receipts)
+
+
+def asked(desk: TradeDesk, sql: str) -> list[dict[str, Any]]:
+    with connect(desk.lake) as connection:
+        return run(connection, sql).to_pylist()
+
+
+def begin(desk: TradeDesk, story: Callable[[MoneyScene], Story] | None = None) -> None:
+    """Have the account live a story from now on, and a flow follow it."""
+    account = desk.exchange.keys["k" * 64].account
+    book = desk.exchange.book(UID)
+
+    def lived() -> Story:
+        for asset in ("BTC", "USDT"):
+            credit(MoneyScene(account), asset, Decimal(1000))
+        yield book.now_ms + 3_600_000
+        yield from story(MoneyScene(account, lambda: 0.5)) if story else ()
+
+    book.tell(book.now_ms, lived())
+    since = f"{datetime.fromtimestamp(desk.exchange.now_ms / 1000, UTC) - timedelta(days=20):%Y-%m-%d}"
+    desk.flows["books"] = {
+        "kind": "account", "account": ACCOUNT, "datasets": EVERYTHING, "wallets": ["spot"], "symbols": "traded",
+        "prices": False, "since": since,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("story", "statuses"),
+    [
+        (untold.settled, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
+        (untold.refunded, {"BTC": {EXPLAINED, OPEN}, "USDT": {EXPLAINED}}),
+        (untold.vip_loan, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
+    ],
+)
+async def test_what_no_list_tells_is_left_over_beside_its_cause(
+    trade_desk: TradeDesk, story: Any, statuses: dict[str, set[str]]
+) -> None:
+    """What was given for a product is a movement; what came back untold is a residual that names the product."""
+    begin(trade_desk, story)
+    for days in (0, 0.5, 2, 5):
+        await pulled(trade_desk, days)
+    rows = asked(trade_desk, "SELECT asset, status, residual, causes FROM reconciliation WHERE since IS NOT NULL")
+    assert {asset: {row["status"] for row in rows if row["asset"] == asset} for asset in statuses} == statuses
+    left = [row for row in rows if row["residual"]]
+    causes = [{each["cause"]: each["names"] for each in json.loads(row["causes"])} for row in left]
+    assert all("amount_unknown" in each for each in causes)
+    assert left
+
+
+async def test_a_position_that_is_no_longer_listed_was_taken_all_the_same(trade_desk: TradeDesk) -> None:
+    """Should the exchange forget settled positions, what was given for them stays in the ledger."""
+    begin(trade_desk, untold.settled)
+    await pulled(trade_desk, 0.5)
+    await pulled(trade_desk, 3)
+    given = "SELECT amount FROM ledger WHERE dataset = 'dual_investments'"
+    before = asked(trade_desk, given)
+    trade_desk.exchange.inject(Body(path=POSITIONS, text='{"total":0,"list":[]}', count=None))
+    await pulled(trade_desk)
+    assert [row["gone_since"] is None for row in asked(trade_desk, "FROM dual_investments")] == [False]
+    assert asked(trade_desk, given) == before
+    assert len(before) == 1
+
+
+async def test_a_running_position_does_not_vanish(trade_desk: TradeDesk) -> None:
+    """An answer without the position that is not settled yet is refused, and nothing is marked as gone."""
+    begin(trade_desk, untold.settled)
+    await pulled(trade_desk, 0.5)
+    trade_desk.exchange.inject(Body(path=POSITIONS, text='{"total":0,"list":[]}', count=None))
+    (failed,) = [one for one in await trade_desk.run("books") if one.dataset == "dual_investments"]
+    assert "lacks 1 of the 1" in str(failed.failures)
+    assert [row["gone_since"] for row in asked(trade_desk, "FROM dual_investments")] == [None]
+
+
+async def test_an_account_without_the_product_is_no_failure(trade_desk: TradeDesk) -> None:
+    """Where the key may not read dual investments that is said once, and all other ledgers go on."""
+    begin(trade_desk)
+    trade_desk.exchange.inject(Error(path=POSITIONS, code=-2015, status=401, count=None))
+    trade_desk.exchange.add_movement(
+        UID, DIVIDENDS, {"id": 1, "amount": "1", "asset": "BNB", "divTime": trade_desk.exchange.now_ms, "tranId": 1}
+    )
+    await pulled(trade_desk)
+    assert asked(trade_desk, "SELECT count(*) AS rows FROM dividends") == [{"rows": 1}]
