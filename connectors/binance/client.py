@@ -10,9 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import quote, unquote
 
 import aiohttp
 import msgspec
@@ -21,6 +19,7 @@ from yarl import URL
 
 from connectors.binance.answers import held, refuse_short
 from connectors.binance.budget import Budget
+from connectors.binance.calls import Answer, Call, Host, Request, query_of
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
 from connectors.binance.decode import Refused, decode, decode_readable
 from connectors.binance.endpoints import ALLOWED, CLOCKS
@@ -53,64 +52,10 @@ BODY_CAP = 64 * 2**20
 _OK = 200
 _say = logging.getLogger("binlake")
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
-_SHOWN = 100  # of a query, in an error
 
 
 Constants = Mapping[str, str | int]
 Reader = Callable[[bytes, Endpoint, Constants], tuple[pa.Table, list[Refused]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What one try asked and got, for the journal. Instants in microseconds of the exchange's clock."""
-
-    asked_at: int
-    answered_at: int | None
-    method: str
-    path: str
-    params: str
-    key_fingerprint: str | None
-    status: int | None
-    code: int | None
-    pool: str
-    weight: int
-    used_weight: int | None
-    latency_ms: int | None
-    own_weight: int | None
-
-
-@dataclass(slots=True)
-class Host:
-    """The clock of one host of the exchange, and the call that shows it."""
-
-    shows_time: Endpoint
-    clock: ExchangeClock
-    syncing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    known_silent: bool = False  # people have been told that it does not answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call: who makes it, what it costs, and its query as it goes on the wire, not yet signed."""
-
-    endpoint: Endpoint
-    host: Host
-    url: str
-    query: str
-    weight: int
-    keys: KeyPair | None  # None when the call is public
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came of one try: the whole answer, or the problem. Instants in seconds of our own clock."""
-
-    asked_s: float
-    answered_s: float = float("inf")
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)  # a server may echo what it was sent
-    problem: BinanceError | None = None
 
 
 class Client:
@@ -266,7 +211,7 @@ class Client:
         if keys is None and endpoint.security is Security.SIGNED:
             raise AccessRefused(f"{endpoint.name} needs a key.", "Give the account a key in flows.yaml.")
         url = self._site.url(endpoint.family) + endpoint.path
-        host, query = self._host(endpoint.family), _query({**endpoint.fixed, **params})
+        host, query = self._host(endpoint.family), query_of({**endpoint.fixed, **params})
         return Call(endpoint=endpoint, host=host, url=url, query=query, weight=endpoint.cost(params), keys=keys)
 
     async def _answer(self, call: Call) -> Answer:
@@ -371,16 +316,6 @@ class Client:
         )
 
 
-def _query(params: Mapping[str, Param]) -> str:
-    """The query, percent-encoded once and for good; parameters that are None are left out, lists are JSON."""
-    pairs = ((name, _text(value)) for name, value in params.items() if value is not None)
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
-
-
-def _text(value: str | int | list[str]) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
     """The decoded body, as long as it is no bomb."""
     chunks, size = [], 0
@@ -399,20 +334,16 @@ def _problem(call: Call, status: int, headers: Mapping[str, str], body: bytes, n
             code = code_in(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return Transient(
-                f"The exchange's answer to {_asked(call)} is not complete JSON.",
+                f"The exchange's answer to {call.shown} is not complete JSON.",
                 "It may be in maintenance; run again later.",
                 path=call.endpoint.path,
                 status=status,
             )
         if not is_error(code):
             return None
-    return error_from(status, body, headers, call.endpoint, now_ms=now_ms, asked=unquote(call.query)[:_SHOWN])
+    return error_from(status, body, headers, call.endpoint, now_ms=now_ms, asked=call.shown_query)
 
 
 def _no_answer(call: Call, error: Exception) -> Unreachable:
     who, way_out = unanswered(call.url, error)
-    return Unreachable(f"No answer to {_asked(call)} from {who}", way_out, path=call.endpoint.path)
-
-
-def _asked(call: Call) -> str:
-    return f"{call.endpoint.name} {unquote(call.query)[:_SHOWN]}".rstrip()
+    return Unreachable(f"No answer to {call.shown} from {who}", way_out, path=call.endpoint.path)

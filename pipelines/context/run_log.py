@@ -18,7 +18,7 @@ from pipelines.store.rows import rows_of
 from schemas.datasets.journal import API_REQUESTS, RUNS
 
 if TYPE_CHECKING:  # who only looks at runs, as `status` does, must not load the exchange
-    from connectors.binance.client import Request
+    from connectors.binance.calls import Request
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from connectors.binance.budget import Budget, default_path
-from connectors.binance.client import Client, Request
+from connectors.binance.calls import Request
+from connectors.binance.client import Client
 from connectors.binance.endpoints.model import Endpoint, Param
 from connectors.binance.errors import BinanceError, Throttled, Transient
 from connectors.binance.key_guard import check_key

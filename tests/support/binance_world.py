@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.binance.budget import Budget
-from connectors.binance.client import Client, Request
+from connectors.binance.calls import Request
+from connectors.binance.client import Client
 from connectors.binance.keys import KeyPair
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, MovableClock
