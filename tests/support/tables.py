@@ -15,7 +15,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 from support.lakes import rows_of, us
 
-from connectors.lake.sql.catalog import derived
+from connectors.lake.sql.catalog import UNIONS, derived
 from connectors.lake.sql.session import run
 from pipelines.quality.checks import CheckResult, KeyTerms, Schedule, run_queries
 from schemas.datasets import DATASETS
@@ -33,6 +33,8 @@ class Tables:
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
         self._bounds: defaultdict[Series, dict[str, int]] = defaultdict(dict)
+        self._holding = set[str]()
+        self._ready = True  # whether a question finds what was put and noted
 
     def put(self, dataset: Dataset, *rows: Mapping[str, Any], **bounds: Mapping[str, str]) -> None:
         """Add rows; `until={"spot/BTCUSDT/1m": "2026-01-02"}` and the like say which bounds move where."""
@@ -46,10 +48,24 @@ class Tables:
         self._connection.register("new_rows", rows)
         self._connection.execute(f"INSERT INTO {dataset.table} BY NAME FROM new_rows")
         self._connection.unregister("new_rows")
+        self._ready &= dataset.name in self._holding
+        self._holding.add(dataset.name)
 
     def note(self, series: Series, **bounds: int) -> None:
         """Have the log say this of a series."""
         self._bounds[series].update(bounds)
+        self._ready = False
+
+    def _made_ready(self) -> DuckDBPyConnection:
+        """The session, in which the log says what was noted, and views unite the datasets that hold rows."""
+        if not self._ready:
+            self._write_bounds()
+            for name, each in UNIONS.items():
+                self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS {each.over(self._holding)}")
+            self._ready = True
+        return self._connection
+
+    def _write_bounds(self) -> None:
         known = [_printed(series) | bounds for series, bounds in self._bounds.items()]
         self._connection.register("new_bounds", pa.Table.from_pylist(known, schema=BOUNDS_SCHEMA))
         self._connection.execute("DELETE FROM bounds; INSERT INTO bounds BY NAME FROM new_bounds")
@@ -57,7 +73,7 @@ class Tables:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows that answer a question."""
-        answer: list[dict[str, Any]] = run(self._connection, sql).to_pylist()
+        answer: list[dict[str, Any]] = run(self._made_ready(), sql).to_pylist()
         return answer
 
     def tuples(self, sql: str) -> list[tuple[Any, ...]]:
@@ -66,7 +82,7 @@ class Tables:
 
     def check(self, name: str, now: datetime, *schedules: Schedule, key_terms: Iterable[KeyTerms] = ()) -> CheckResult:
         """What one check finds."""
-        return run_queries(self._connection, [_CHECKS[name]], schedules, now, key_terms=key_terms)[0]
+        return run_queries(self._made_ready(), [_CHECKS[name]], schedules, now, key_terms=key_terms)[0]
 
 
 def offending(result: CheckResult) -> list[dict[str, Any]]:

@@ -40,12 +40,10 @@ def deposit(tables: Tables, number: int, amount: str, instant: Any, asset: str =
 
 def pulled(tables: Tables, until: str = END, since: str = "2017-07-01", without: tuple[str, ...] = ()) -> None:
     """Every ledger of every wallet was pulled to its end and back to its beginning."""
-    for each in movements():
-        dataset = DATASETS[each.dataset]
-        if dataset.name in without:
-            continue
-        run = {"run": dataset.name, "flow": "books", "dataset": dataset.name, "account": "main", "outcome": "done"}
-        tables.put(RUNS, run | {"started": until, "ended": until, "market": None})
+    ledgers = [DATASETS[each.dataset] for each in movements() if each.dataset not in without]
+    run = {"flow": "books", "account": "main", "outcome": "done", "started": until, "ended": until, "market": None}
+    tables.put(RUNS, *(run | {"run": dataset.name, "dataset": dataset.name} for dataset in ledgers))
+    for dataset in ledgers:
         if dataset.settles is not None:
             values = dict.fromkeys(dataset.series, "x") | {"account": "main"}
             tables.note(Series.of(dataset, **values), since=us(since), until=us(until))
