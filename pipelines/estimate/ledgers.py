@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import ceil
 
 from connectors.binance.endpoints.model import Endpoint, Inside, Windows
-from connectors.lake import Lake
+from connectors.lake import Lake, Table
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.pull.absence import due
 from pipelines.pull.ledger_series import questions_of
-from pipelines.pull.ledger_windows import windows_of
+from pipelines.pull.ledger_windows import LedgerWindow, windows_of
+from pipelines.pull.quiet import quiet_series
+from pipelines.store.filters import within
+from pipelines.store.rows import last_by_identity
 from schemas.config.flows import AccountFlow
+from schemas.model.errors import CorruptData
 from schemas.model.instants import micros
 
 _ON_TOP = {
     Inside.SPLIT: "a window with more rows than an answer holds is asked for in halves",
-    Inside.OFFSET: "a window with rows takes one more request for each page",
-    Inside.PAGES: "a window with rows takes one more request for each page",
+    Inside.OFFSET: "a window with new rows takes one more request for each page",
+    Inside.PAGES: "a window with new rows takes one more request for each page",
 }
 
 
@@ -25,12 +30,10 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) 
     bounds, weight = lake.table(endpoint.feeds).bounds(), endpoint.cost({})
     since = micros(flow.since) if flow.since else None
     series = questions_of(lake, endpoint, flow.account)
-    asked = sum(
-        window.asks
-        for one in series
-        if due([one], bounds, now)
-        for window in windows_of(endpoint, [one], bounds, since, now)
-    )
+    asked_of = [one for one in series if due([one], bounds, now)]
+    quiet = quiet_series(lake, endpoint, asked_of, bounds, now)
+    windows = windows_of(endpoint, asked_of, bounds, since, now, quiet)
+    asked = sum(_requests(lake, endpoint, window) for window in windows if window.asks)
     cost = Cost(
         series=f"{flow.account}/{endpoint.feeds.name}",
         requests=asked,
@@ -42,7 +45,24 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) 
     return Outlook(pool=endpoint.pool, costs=(cost,) if series else (), steady=steady)
 
 
+def _requests(lake: Lake, endpoint: Endpoint, window: LedgerWindow) -> int:
+    """How many requests a window takes that has no other rows than those stored: an empty page ends a list."""
+    if endpoint.walked(Windows).inside is Inside.SPLIT:
+        return 1
+    pages = ceil(_stored(lake.table(endpoint.feeds), window) / endpoint.page_limit)
+    return pages + 1 + (pages > 1)  # the first of several is read twice
+
+
+def _stored(table: Table, window: LedgerWindow) -> int:
+    try:
+        versions = table.scan(where=within([window.series], window.ask_since, window.until))
+    except CorruptData:  # its own pull and the checks tell of it
+        return 0
+    return sum(row["gone_since"] is None for row in last_by_identity(table.dataset, versions).values())
+
+
 def _share(endpoint: Endpoint, flow: AccountFlow) -> float:
-    """Of how many runs one asks for the ledger."""
-    period, rests = flow.period(datetime.now(UTC)), endpoint.walked(Windows).rests
+    """Of how many runs that find nothing new one asks for the ledger."""
+    walk, period = endpoint.walked(Windows), flow.period(datetime.now(UTC))
+    rests = max(walk.rests, walk.quiet)
     return min(1.0, period / rests) if period and rests else 1.0

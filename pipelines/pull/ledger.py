@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -23,6 +23,7 @@ from pipelines.pull.absence import Absence, due, without_address
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_series import Questions, questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, windows_of
+from pipelines.pull.quiet import quiet_series
 from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.rows import with_instants
 from schemas.model.dataset import ORDINAL
@@ -54,13 +55,17 @@ class LedgerPull:
             return
         bounds = await asyncio.to_thread(table.bounds)
         asked = [one for one in self.questions if self.session.again or due([one], bounds, now)]
-        windows = windows_of(self.endpoint, asked, bounds, self.since, now)
+        quiet = await asyncio.to_thread(self._quiet, asked, bounds, now)
+        windows = windows_of(self.endpoint, asked, bounds, self.since, now, quiet)
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
             failed |= await self._wave(wave)
             if self.session.stop.is_set():
                 return
+
+    def _quiet(self, asked: Sequence[Series], bounds: Mapping[str, int], now: int) -> Collection[Series]:
+        return () if self.session.again else quiet_series(self.session.lake, self.endpoint, asked, bounds, now)
 
     async def _wave(self, wave: Sequence[LedgerWindow]) -> set[Series]:
         """Fetch these windows at once and commit what came; the series of which one failed."""

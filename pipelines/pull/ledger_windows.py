@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -41,18 +41,24 @@ class LedgerWindow:
 
 
 def windows_of(
-    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], since: int | None, now: int
+    endpoint: Endpoint,
+    series: Iterable[Series],
+    bounds: Mapping[str, int],
+    since: int | None,
+    now: int,
+    quiet: Collection[Series] = (),
 ) -> list[LedgerWindow]:
     """All windows of these series in a run, in the order they are asked for.
 
-    `since` is where the account's history is wanted from; None means as far back as the exchange returns it.
+    `since` is where the account's history is wanted from; None means as far back as the exchange returns it. Of those
+    that are quiet, nothing is asked after what they cover.
     """
-    found = (window for one in series for window in _windows(endpoint, one, bounds, since, now))
+    found = (window for one in series for window in _windows(endpoint, one, bounds, since, now, rests=one in quiet))
     return sorted(found, key=lambda window: window.rank)
 
 
 def _windows(
-    endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int
+    endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int, *, rests: bool
 ) -> Iterator[LedgerWindow]:
     walk, settles_us = endpoint.walked(Windows), _microseconds(endpoint.feeds.settles)
     begins = micros(walk.begins) if walk.begins else BEGINNING_US
@@ -63,7 +69,7 @@ def _windows(
     if since is None or until is None:
         yield from _cut(walk, series, begin, end, reachable)
         return
-    if end - until >= length_us(walk.rests):
+    if not rests and end - until >= length_us(walk.rests):
         yield from _cut(walk, series, _whole_s(max(since, until - settles_us)), end, reachable, attached=until)
     if begin < since:
         yield from _cut(walk, series, begin, since, reachable, backward=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.binance.endpoints.model import Endpoint, Windows
-from connectors.binance.endpoints.sapi import ledger
+from connectors.binance.endpoints.sapi import QUIET, ledger
 from schemas.datasets import earn
 from schemas.model.dataset import Dataset
 
@@ -18,7 +18,7 @@ def _history(product: str, name: str, dataset: Dataset, sent: Mapping[str, str] 
     return ledger(
         f"{_PLACES[product]}/history/{name}",
         dataset,
-        Windows(days=30, limit="size", page="current", fixed=sent or {}),
+        Windows(days=30, limit="size", page="current", fixed=sent or {}, quiet=QUIET),
         weight=50 if product == "onchain" else 150,
         page_limit=100,
         rows_at="rows",

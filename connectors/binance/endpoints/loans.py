@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.binance.endpoints.model import Endpoint, Windows
-from connectors.binance.endpoints.sapi import ledger
+from connectors.binance.endpoints.sapi import QUIET, ledger
 from schemas.datasets import loans
 from schemas.model.dataset import Dataset
 
@@ -12,7 +12,7 @@ def _history(name: str, dataset: Dataset, version: str = "v2") -> Endpoint:
     return ledger(
         f"loan/{name}/history",
         dataset,
-        Windows(days=90, page="current"),
+        Windows(days=90, page="current", quiet=QUIET),
         version=version,
         weight=400,
         page_limit=100,

@@ -210,6 +210,7 @@ class Windows:
     fan_out: tuple[FanOut, ...] = ()  # each combination of their values is a series of its own
     kept: timedelta | None = None  # what is older the exchange does not return
     rests: timedelta = timedelta()  # so long after it was covered up to now a series is not asked for again
+    quiet: timedelta = timedelta()  # nor for so long when its last answers brought nothing new
     unit_ms: int = 1  # the times of rows are cut to it, so that no window is split into less
     begins: datetime | None = None  # nor what is from before this
     fixed: Mapping[str, str] = field(default_factory=dict)  # parameters that are always sent

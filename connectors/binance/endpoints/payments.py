@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from connectors.binance.endpoints.model import FanOut, Windows
-from connectors.binance.endpoints.sapi import ledger
+from connectors.binance.endpoints.sapi import QUIET, ledger
 from schemas.datasets import payments
 
 _MONTH = timedelta(days=30)
@@ -20,6 +20,7 @@ FIAT_ORDERS = ledger(
         start="beginTime",
         limit="rows",
         fan_out=(FanOut(param="transactionType", column="direction", values=_DIRECTIONS),),
+        quiet=QUIET,
     ),
     by_uid=True,
     weight=90_000,

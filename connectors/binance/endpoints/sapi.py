@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Holds, Security, Windows
 from connectors.binance.pools import sapi_by_ip, sapi_by_uid
 from schemas.model.dataset import Dataset
+
+QUIET = timedelta(hours=6)  # how long a list rests that costs much and seldom has news
 
 
 def ledger(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.binance.endpoints.model import Endpoint, Windows
-from connectors.binance.endpoints.sapi import ledger
+from connectors.binance.endpoints.sapi import QUIET, ledger
 from schemas.datasets import staking
 from schemas.model.dataset import Dataset
 
@@ -15,7 +15,7 @@ def _history(path: str, dataset: Dataset, weight: int = 150, unit_ms: int = 1, *
     return ledger(
         path,
         dataset,
-        Windows(days=30, limit="size", page="current", unit_ms=unit_ms),
+        Windows(days=30, limit="size", page="current", unit_ms=unit_ms, quiet=QUIET),
         weight=weight,
         page_limit=100,
         rows_at="rows",

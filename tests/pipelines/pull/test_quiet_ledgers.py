@@ -1,0 +1,79 @@
+"""Ledgers that cost much rest while they have no news, so that a run that finds nothing costs little."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from support.desks import API_KEY, SECRET
+from support.followed import Day, Follower, follow
+
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import Windows
+from connectors.binance.pools import FUTURES
+from pipelines.estimate.flow import plan_flows
+
+LIMITS = {endpoint.pool.name: endpoint.pool.limit for endpoint in ENDPOINTS}
+LEDGERS = {endpoint.pool.name for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows)} - {FUTURES.name}
+MOST_BY_IP = 1_500  # weight of all pools together
+MOST_BY_UID = 0.1  # of the limit of any pool
+REWARDS = "/sapi/v1/simple-earn/flexible/history/rewardsRecord"
+HOUR = 1 / 24
+MINUTE = HOUR / 60  # an answer within seconds of another one may lack what happened in between
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DESK_KEY", API_KEY)
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+
+
+def spent(follower: Follower) -> dict[str, int]:
+    """The weight that the last run took out of each pool."""
+    pools, requests = defaultdict[str, int](int), follower.desk.rows("api_requests")
+    (last,) = {max(requests, key=lambda row: row["asked_at"])["run"]}
+    for row in requests:
+        pools[row["pool"]] += row["weight"] if row["run"] == last else 0
+    return dict(pools)
+
+
+async def idle(follower: Follower) -> None:
+    """A run that finds what the run before it found costs what `plan` says of ledgers, and little of any pool."""
+    (plan,) = await plan_flows(follower.desk.config, ["trading"], state=follower.desk.state, clock=follower.desk.now_us)
+    await follower.live(Day(MINUTE))
+    pools = spent(follower)
+    planned = sum(
+        cost.weight for cost in plan.series if cost.series.startswith("main/") and not cost.series.endswith("income")
+    )
+    assert planned == sum(pools.get(name, 0) for name in LEDGERS)
+    assert sum(weight for name, weight in pools.items() if not name.startswith("uid:")) < MOST_BY_IP
+    for name, weight in pools.items():
+        assert not name.startswith("uid:") or weight <= MOST_BY_UID * LIMITS[name] or "withdraw" in name, name
+
+
+async def asked(follower: Follower, after: float, *, again: bool = False) -> int:
+    """How often a run after so many days asks for rewards."""
+    before = len(follower.desk.asked(REWARDS))
+    follower.desk.clock.advance(after * 86_400)
+    await follower.desk.run("trading", again=again)
+    return len(follower.desk.asked(REWARDS)) - before
+
+
+async def test_an_idle_run_over_a_whole_account_is_cheap(tmp_path: Path) -> None:
+    """With all datasets and nothing new: under 1,500 weight by address, a tenth of any pool by account, as planned."""
+    await follow(tmp_path, [Day(0), Day(MINUTE)], past_days=20, then=idle)
+
+
+async def test_a_ledger_rests_after_an_answer_without_news(tmp_path: Path) -> None:
+    """One that costs much is asked again in the next run after news, else after hours, or with `--again`."""
+
+    async def then(follower: Follower) -> None:
+        assert await asked(follower, MINUTE)  # the first run brought what there was
+        assert not await asked(follower, MINUTE)
+        assert await asked(follower, MINUTE, again=True)
+        assert not await asked(follower, HOUR)
+        assert await asked(follower, 6 * HOUR)
+
+    await follow(tmp_path, [Day(0)], past_days=20, then=then)
