@@ -39,6 +39,7 @@ _VERBS = {
     "portfolio": "Show what the accounts hold, and what it is worth.",
     "check": "Run all checks over the lake.",
     "prove": "State what each month holds, with a hash that anyone can recompute.",
+    "export": "Write the ledger for bookkeeping, tax and portfolio programs.",
     "query": "Query the lake in SQL; read-only.",
     "sql": "Open a small read-only SQL shell.",
     "up": "Run the flows on their schedules, with Prefect and its UI.",

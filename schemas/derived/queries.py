@@ -206,6 +206,11 @@ def movements() -> tuple[Movements, ...]:
     return tuple(_movements(name, head, sql) for name, head, sql in _files("ledger"))
 
 
+def exports() -> dict[str, View]:
+    """The files that other programs import, by name: what each is, and the query for its rows."""
+    return {name: View(name, head.replace("\n", " "), sql) for name, head, sql in _files("exports")}
+
+
 def checks() -> list[Check]:
     """Every check: those of `schemas/checks`, then those derived from the declarations."""
     written = [_check(name, head, sql) for name, head, sql in _files("checks")]

@@ -1,5 +1,6 @@
--- What each wallet held at the end of each day (UTC) before the last snapshot: what its last snapshot until then shows,
--- or before the first what that shows, and what the ledger moved in between (`rebuilt` where there is such a movement).
+-- What each wallet held at the end of each day (UTC) up to that of its last snapshot (`ended` where that day was over):
+-- what its last snapshot until then shows, or before the first what that shows, and what the ledger moved in between
+-- (`rebuilt` where it moved anything).
 -- What debts owe counts below zero; receipts of simple earn are left out.
 CREATE OR REPLACE VIEW daily_holdings AS
 WITH snapshots AS MATERIALIZED (
@@ -35,12 +36,13 @@ spans AS (
 ),
 ends AS (
     SELECT
-        account, wallet, unnest(generate_series(date_trunc('day', first), last - INTERVAL 1 DAY, INTERVAL 1 DAY)) AS day,
-        day + INTERVAL 1 DAY AS ending
+        account, wallet, unnest(generate_series(date_trunc('day', first), last, INTERVAL 1 DAY)) AS day,
+        day + INTERVAL 1 DAY AS ending,
+        ending <= last AS ended
     FROM spans
 ),
 anchored AS (
-    SELECT ends.account, ends.wallet, day, ending, coalesce(taken.time, opening) AS anchor
+    SELECT ends.account, ends.wallet, day, ending, ended, coalesce(taken.time, opening) AS anchor
     FROM ends
     ASOF LEFT JOIN taken ON ends.account = taken.account AND ends.wallet = taken.wallet AND taken.time < ending
     JOIN (SELECT account, wallet, min(time) AS opening FROM taken GROUP BY ALL) AS openings
@@ -74,7 +76,8 @@ SELECT
     moved_since.asset,
     day,
     (coalesce(total, 0) + since_anchor)::DECIMAL(38, 12) AS total,
-    since_anchor <> 0 AS rebuilt
+    since_anchor <> 0 AS rebuilt,
+    ended
 FROM moved_since
 LEFT JOIN snapshots
     ON moved_since.account = snapshots.account AND moved_since.wallet = snapshots.wallet

@@ -28,7 +28,9 @@ HEAVY = ("pydantic", "pyarrow", "prefect", "duckdb", "deltalake", "aiohttp")
 
 def test_all_verbs_of_the_design_are_there():
     """No command is missing and none is secret."""
-    design = "init demo plan run backfill status show portfolio check prove query sql up keys doctor simulator"
+    design = (
+        "init demo plan run backfill import status show portfolio check prove export query sql up keys doctor simulator"
+    )
     assert sorted(VERBS) == sorted(design.split())
 
 

@@ -40,6 +40,8 @@ _OVER_THEM = (
     "equity",
     "income_by_month",
     "fees_by_month",
+    "account_transactions",
+    "opening_balances",
 )
 
 
@@ -47,14 +49,14 @@ class Meaning:
     """A session whose tables are small enough to read at a glance."""
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def put(self, table: str, *rows: Mapping[str, Any]) -> None:
         """Add rows, of which only what matters is given."""
         if rows:
-            self._connection.register("new_rows", pa.Table.from_pylist([dict(row) for row in rows]))
-            self._connection.execute(f"INSERT INTO {table} BY NAME FROM new_rows")
-            self._connection.unregister("new_rows")
+            self.connection.register("new_rows", pa.Table.from_pylist([dict(row) for row in rows]))
+            self.connection.execute(f"INSERT INTO {table} BY NAME FROM new_rows")
+            self.connection.unregister("new_rows")
 
     def moved(self, time: datetime, kind: str, key: str, *legs: tuple[str, str], wallet: str = "spot") -> None:
         """Write one event into the ledger: legs of an asset and what it changed by."""
@@ -69,12 +71,12 @@ class Meaning:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows that answer a question."""
-        found: list[dict[str, Any]] = self._connection.sql(sql).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = self.connection.sql(sql).to_arrow_table().to_pylist()
         return found
 
     def clear(self, table: str) -> None:
         """Empty a table."""
-        self._connection.execute(f"DELETE FROM {table}")
+        self.connection.execute(f"DELETE FROM {table}")
 
 
 @contextmanager

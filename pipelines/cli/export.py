@@ -1,0 +1,62 @@
+"""`binlake export`: the ledger in the forms that bookkeeping, tax and portfolio programs import."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from duckdb import DuckDBPyConnection
+
+from connectors.lake import Lake
+from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.views import literal
+from pipelines.cli.formats import replacing, write_answer
+from pipelines.cli.journals import JournalFormat, journal
+from pipelines.cli.options import FLOWS_FILE, Config
+from pipelines.cli.output import say
+from pipelines.settings.loader import load, named
+from schemas.derived.queries import exports
+from schemas.model.counted import counted
+from schemas.model.errors import UsageProblem
+
+Form = Literal["ledger", "koinly", "cointracking", "bittytax", "rotki_trades", "rotki_events", "ghostfolio"]
+_UNVALUED = "SELECT count(*) AS events FROM tax_events('USDT') WHERE value IS NULL"
+
+
+def export(
+    form: Annotated[Form, Parameter(help="the ledger itself, or the program that is to import it")],
+    *,
+    account: Annotated[str | None, Parameter(help="of this account alone")] = None,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"), help="write to a file")] = None,
+    format: Annotated[  # noqa: A002 - the option
+        Literal["csv"] | JournalFormat, Parameter(help="of the ledger: rows, or a journal of double entries")
+    ] = "csv",
+    config: Config = FLOWS_FILE,
+) -> int:
+    """Write the ledger as a file that another program imports; balances stand in a journal as assertions."""
+    if form != "ledger" and format != "csv":
+        raise UsageProblem(f"{form} is imported as CSV.", f"Leave out --format, or export the ledger as {format}.")
+    spec = load(config)
+    if account is not None:
+        named(spec.accounts, account, "account")
+    lake = Lake.at(spec.lake)
+    if output and output.resolve().is_relative_to(lake.path.resolve()):
+        raise UsageProblem(f"{output} lies in the lake, which is read-only.", "Write to a file outside of it.")
+    with connect(lake) as session:
+        session.execute(f"SET VARIABLE exported_account = {literal(account) if account else 'NULL'}")
+        if format == "csv":
+            write_answer(session, exports()[form].sql, "csv", file=output)
+        else:
+            _write_journal(session, format, output)
+        if form == "ghostfolio" and (left := run(session, _UNVALUED).to_pylist()[0]["events"]):
+            say(f"{counted(left, 'event')} without a value in USDT left out; the view tax_events says why.")
+    return 0
+
+
+def _write_journal(session: DuckDBPyConnection, form: JournalFormat, output: Path | None) -> None:
+    with replacing(output) if output else nullcontext(sys.stdout) as out:
+        for line in journal(session, form):
+            out.write(f"{line}\n")

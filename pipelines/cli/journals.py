@@ -1,0 +1,160 @@
+"""The ledger as a journal of double-entry bookkeeping, for hledger and beancount.
+
+Each event is a transaction: its movements as they are, and for what it brought or took in all a posting to an account
+of its kind. Balances that snapshots show stand in it as assertions, so that another program computes our sums again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+
+from duckdb import DuckDBPyConnection
+
+from connectors.lake.sql.session import run
+
+JournalFormat = Literal["hledger", "beancount"]
+
+_MINE = "account = coalesce(getvariable('exported_account'), account)"
+_MOVEMENTS = f"""
+SELECT account, wallet, asset, time::DATE AS day, amount, kind, dataset, key
+FROM ledger
+WHERE {_MINE} AND NOT is_receipt(asset) AND amount <> 0
+ORDER BY day, account, dataset, key, kind, wallet, asset
+"""
+_OPENINGS = f"SELECT * REPLACE (day::DATE AS day) FROM opening_balances WHERE {_MINE} ORDER BY ALL"
+# The last day of each month and the last day of all: years of days would be mostly assertions.
+_ASSERTIONS = f"""
+WITH days AS (
+    SELECT account, wallet, max(day) AS day
+    FROM (SELECT account, wallet, observed_at::DATE AS day FROM balances WHERE {_MINE})
+    GROUP BY account, wallet, date_trunc('month', day)
+),
+assets AS (
+    SELECT DISTINCT account, wallet, asset FROM daily_holdings
+)
+SELECT account, wallet, asset, day, coalesce(total, 0)::DECIMAL(38, 12) AS total
+FROM days
+JOIN assets USING (account, wallet)
+LEFT JOIN (SELECT * REPLACE (day::DATE AS day) FROM daily_holdings) AS held USING (account, wallet, asset, day)
+ORDER BY ALL
+"""
+_INCOME = {"reward", "rebate", "funding", "realized_pnl", "liquidation", "adjustment"}
+_EXPENSES = {"fee", "withdrawal_fee", "interest"}
+
+
+class _Posting(NamedTuple):
+    place: str
+    amount: Decimal
+    asset: str
+
+
+def journal(session: DuckDBPyConnection, form: JournalFormat) -> Iterator[str]:
+    """The lines of a journal of everything that the ledger tells, or of the account that `exported_account` names."""
+    movements = run(session, _MOVEMENTS).to_pylist()
+    openings = run(session, _OPENINGS).to_pylist()
+    assertions = run(session, _ASSERTIONS).to_pylist()
+    first = min((row["day"] for row in (*movements, *openings, *assertions)), default=None)
+    if first is None:
+        return
+    assets = sorted({row["asset"] for row in (*movements, *openings, *assertions)})
+    write = _Beancount(assets) if form == "beancount" else _Hledger(assets)
+    booked = [(row["day"], "opening balance", [_held(row), _counter(row)]) for row in openings]
+    booked += _events(movements)
+    places = {posting.place for *_, postings in booked for posting in postings} | {_place(row) for row in assertions}
+    yield from write.head(first, sorted(places))
+    # An assertion holds after all that happened that day; sorting keeps the order of the rest.
+    lines = [(day, False, write.event(day, name, postings)) for day, name, postings in booked]
+    lines += [(row["day"], True, write.assertion(row["day"], row)) for row in assertions]
+    yield from (line for *_, line in sorted(lines, key=lambda entry: entry[:2]))
+
+
+def _events(movements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, str, list[_Posting]]]:
+    """The movements of each event, and what they come to posted to an account of their kind."""
+    for (day, account, dataset, key), legs in groupby(
+        movements, lambda row: (row["day"], row["account"], row["dataset"], row["key"])
+    ):
+        postings, sums = [], dict[tuple[str, str], Decimal]()
+        for leg in legs:
+            postings.append(_Posting(_place(leg), leg["amount"], leg["asset"]))
+            counter = (_contra(account, leg["kind"]), leg["asset"])
+            sums[counter] = sums.get(counter, Decimal()) - leg["amount"]
+        postings += [_Posting(place, amount, asset) for (place, asset), amount in sums.items() if amount]
+        yield day, f"{dataset}/{key}", postings
+
+
+def _held(row: Mapping[str, Any]) -> _Posting:
+    return _Posting(_place(row), row["amount"], row["asset"])
+
+
+def _counter(row: Mapping[str, Any]) -> _Posting:
+    return _Posting(f"Equity:Binance:{_part(row['account'])}:Opening", -row["amount"], row["asset"])
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    """The bookkeeping account of a wallet."""
+    side = "Liabilities" if "_debt" in row["wallet"] else "Assets"
+    return f"{side}:Binance:{_part(row['account'])}:{_part(row['wallet'])}"
+
+
+def _contra(account: str, kind: str) -> str:
+    """The bookkeeping account that an event of this kind is booked against."""
+    side = "Income" if kind in _INCOME else "Expenses" if kind in _EXPENSES else "Equity"
+    return f"{side}:Binance:{_part(account)}:{_part(kind)}"
+
+
+def _part(name: str) -> str:
+    """A name as both programs take it: letters, digits and hyphens, the first one a capital."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+    return f"{words[:1].upper()}{words[1:]}" or "X"
+
+
+class _Hledger:
+    """A posting of zero with `=` asserts a balance at that place of the file."""
+
+    def __init__(self, assets: Iterable[str]) -> None:
+        self._names = {asset: asset if re.fullmatch("[A-Za-z]+", asset) else f'"{asset}"' for asset in assets}
+
+    def head(self, first: date, places: Iterable[str]) -> Iterator[str]:
+        yield f"; written by binlake; the first day is {first}"
+        yield from (f"account {place}" for place in places)
+        yield from (f"commodity 1000.0 {name}" for name in self._names.values())
+
+    def event(self, day: date, name: str, postings: Iterable[_Posting]) -> str:
+        lines = (f"    {place}  {amount:f} {self._names[asset]}" for place, amount, asset in postings)
+        return "\n".join((f"\n{day} {name}", *lines))
+
+    def assertion(self, day: date, row: Mapping[str, Any]) -> str:
+        name = self._names[row["asset"]]
+        return f"\n{day} balance of a snapshot\n    {_place(row)}  0 {name} = {row['total']:f} {name}"
+
+
+class _Beancount:
+    """`balance` asserts what there is at the start of a day; the name of a commodity begins with a letter."""
+
+    def __init__(self, assets: Iterable[str]) -> None:
+        self._names: dict[str, str] = {}
+        for asset in assets:
+            name = re.sub("[^A-Z0-9]", "-", asset.upper()).strip("-")
+            name = name if len(name) > 1 and name[0].isalpha() else f"X{name}"
+            while name in self._names.values():
+                name += "-X"
+            self._names[asset] = name
+
+    def head(self, first: date, places: Iterable[str]) -> Iterator[str]:
+        yield 'option "title" "Binance, written by binlake"'
+        yield from (f"{first} open {place}" for place in places)
+        yield from (f'{first} commodity {name}\n  name: "{asset}"' for asset, name in self._names.items())
+
+    def event(self, day: date, name: str, postings: Iterable[_Posting]) -> str:
+        lines = (f"  {place}  {amount:f} {self._names[asset]}" for place, amount, asset in postings)
+        said = name.replace("\\", "").replace('"', "")
+        return "\n".join((f'\n{day} * "{said}"', *lines))
+
+    def assertion(self, day: date, row: Mapping[str, Any]) -> str:
+        total = f"{row['total']:f} ~ 0 {self._names[row['asset']]}"
+        return f"\n{day + timedelta(days=1)} balance {_place(row)}  {total}"

@@ -1,0 +1,40 @@
+-- CoinTracking's CSV import, times in UTC.
+WITH spent AS (
+    -- What is only a fee is sold for nothing.
+    SELECT
+        * REPLACE (
+            CASE WHEN alone THEN fee_amount ELSE sent_amount END AS sent_amount,
+            CASE WHEN alone THEN fee_asset ELSE sent_asset END AS sent_asset,
+            CASE WHEN NOT alone THEN fee_amount END AS fee_amount,
+            CASE WHEN NOT alone THEN fee_asset END AS fee_asset
+        )
+    FROM (SELECT *, sent_asset IS NULL AND received_asset IS NULL AS alone FROM account_transactions)
+)
+SELECT
+    CASE
+        WHEN sent_asset IS NOT NULL AND received_asset IS NOT NULL THEN 'Trade'
+        WHEN part = 'transfer' AND received_asset IS NOT NULL THEN 'Deposit'
+        WHEN part = 'transfer' THEN 'Withdrawal'
+        WHEN kind IN ('funding', 'realized_pnl', 'liquidation') AND received_asset IS NOT NULL
+            THEN 'Derivatives / Futures Profit'
+        WHEN kind IN ('funding', 'realized_pnl', 'liquidation') THEN 'Derivatives / Futures Loss'
+        WHEN kind = 'interest' AND received_asset IS NOT NULL THEN 'Interest Income'
+        WHEN kind = 'interest' THEN 'Borrowing Fee'
+        WHEN kind = 'reward' AND received_asset IS NOT NULL THEN 'Reward / Bonus'
+        WHEN received_asset IS NOT NULL THEN 'Income'
+        WHEN part = 'fee' THEN 'Other Fee'
+        ELSE 'Spend'
+    END AS "Type",
+    received_amount AS "Buy Amount",
+    received_asset AS "Buy Currency",
+    sent_amount AS "Sell Amount",
+    sent_asset AS "Sell Currency",
+    fee_amount AS "Fee",
+    fee_asset AS "Fee Currency",
+    'Binance' AS "Exchange",
+    account AS "Trade-Group",
+    concat(dataset, '/', key) AS "Comment",
+    strftime(time, '%Y-%m-%d %H:%M:%S') AS "Date"
+FROM spent
+WHERE account = coalesce(getvariable('exported_account'), account)
+ORDER BY time, dataset, key, part_no
