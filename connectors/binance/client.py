@@ -89,6 +89,10 @@ class Client:
     def site(self) -> Site:
         return self._site
 
+    @property
+    def has_key(self) -> bool:
+        return self._keys is not None
+
     def at_home(self, endpoint: Endpoint) -> bool:
         """Whether a call goes to the host that an open client has reached."""
         return CLOCKS[endpoint.family] is self._home.shows_time
@@ -207,8 +211,8 @@ class Client:
     def _call(self, endpoint: Endpoint, params: Mapping[str, Param]) -> Call:
         if (endpoint.method, endpoint.path) not in ALLOWED:
             raise ValueError(f"{endpoint.method} {endpoint.path} is not on the list of read calls")
-        keys = self._keys if endpoint.security is Security.SIGNED else None
-        if keys is None and endpoint.security is Security.SIGNED:
+        keys = self._keys if endpoint.security is not Security.PUBLIC else None
+        if keys is None and endpoint.security is not Security.PUBLIC:
             raise AccessRefused(f"{endpoint.name} needs a key.", "Give the account a key in flows.yaml.")
         url = self._site.url(endpoint.family) + endpoint.path
         host, query = self._host(endpoint.family), query_of({**endpoint.fixed, **params})
@@ -254,7 +258,7 @@ class Client:
 
     def _target(self, call: Call) -> Secret:
         """The address as it goes on the wire: what is signed are the very bytes that are sent."""
-        if call.keys is None:
+        if call.keys is None or call.endpoint.security is Security.KEYED:
             return Secret(f"{call.url}?{call.query}" if call.query else call.url)
         stamp = f"recvWindow={RECV_WINDOW_MS}&timestamp={int(call.host.clock.now_s() * 1000)}"
         payload = f"{call.query}&{stamp}" if call.query else stamp
@@ -267,7 +271,7 @@ class Client:
             async with self._session.request(
                 call.endpoint.method,
                 URL(target.reveal(), encoded=True),
-                headers={"X-MBX-APIKEY": call.keys.api_key.reveal()} if call.keys else None,
+                headers=_headers(call),
                 allow_redirects=False,  # the key header would follow to another host
                 **proxied(call.url),
             ) as response:
@@ -314,6 +318,11 @@ class Client:
             latency_ms=round((answer.answered_s - answer.asked_s) * 1000) if answered else None,
             own_weight=None if used is None else self._budget.sent(call.endpoint.pool),
         )
+
+
+def _headers(call: Call) -> dict[str, str]:
+    key = {"X-MBX-APIKEY": call.keys.api_key.reveal()} if call.keys else {}
+    return key | ({"X-MBX-TIME-UNIT": "MICROSECOND"} if call.endpoint.micro else {})
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

@@ -84,6 +84,10 @@ class NotThere(Fact):
     """The account has nothing of the kind, such as no margin account."""
 
 
+class NoLongerKept(Fact):
+    """What was asked for is older than what the exchange returns."""
+
+
 class UnknownSymbol(Fact):
     """The exchange does not know the symbol (any more)."""
 
@@ -143,6 +147,7 @@ _BY_CODE: dict[int, Advice] = {
     **dict.fromkeys((-1220, -2013, -2026, -2043), _FACT),
     -3003: Advice(NotThere, "the account has none"),
     -1121: Advice(UnknownSymbol),
+    -4166: Advice(NoLongerKept),
     -4141: Advice(UnknownSymbol),  # of futures: the contract is closed, and none of its history is served
     -1002: Advice(Denied, "the key may not make this call", "Check the key's permissions on the exchange."),
     -1022: Advice(Denied, "the signature does not fit the key", "Check that secret or private key belong to the key."),

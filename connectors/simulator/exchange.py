@@ -27,6 +27,7 @@ from connectors.simulator.market.listings import LISTINGS, Listing, generated
 from connectors.simulator.market.minutes import Market
 from connectors.simulator.market.recorded import listing_of
 from connectors.simulator.market.tickers import Tickers
+from connectors.simulator.market.trades import Tape
 from connectors.simulator.protocol.faults import AnyFault, Faults
 from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.protocol.messages import Requests
@@ -75,6 +76,7 @@ class Exchange:
         self.charts = Charts(history)
         self.tickers = Tickers(history)
         self.futures = Futures(seed, clock)
+        self.tapes = {"spot": Tape(self._market), **self.futures.tapes}
         self._listings = {listing.symbol: listing for listing in (*LISTINGS, *generated(extra_symbols))}
         self._forgotten: dict[str, Listing] = {}
         futures = {
@@ -218,6 +220,10 @@ class Exchange:
     def contract(self, market: str, symbol: str, now_ms: int) -> Contract:
         """A contract of a market of futures."""
         return self.futures.listing(symbol, now_ms, market)
+
+    def traded(self, market: str, symbol: str, now_ms: int) -> Listing:
+        """A symbol of any market."""
+        return self.listing(symbol, now_ms) if market == "spot" else self.contract(market, symbol, now_ms)
 
     def futures_book(self, uid: int, market: str = "usdm") -> FuturesBook:
         """The orders of an account in a market of futures up to now, to look at, and to trade by hand in a test."""

@@ -11,6 +11,7 @@ from connectors.simulator.market.intervals import MINUTE_MS
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import Cycle, Listing, day_ms
 from connectors.simulator.market.minutes import Market
+from connectors.simulator.market.trades import Tape
 from connectors.simulator.protocol.rules import Refusal
 
 _NO_DELIVERY_MS = 4_133_404_800_000  # as printed for every perpetual contract
@@ -115,6 +116,7 @@ class Futures:
             market: {contract.symbol: contract for contract in contracts} for market, contracts in _CONTRACTS.items()
         }
         self._forgotten: dict[str, list[Contract]] = {market: [] for market in _CONTRACTS}
+        self.tapes = {market: Tape(Market(f"{seed}/{market}")) for market in _CONTRACTS}
 
     @property
     def now_us(self) -> int:
@@ -133,6 +135,10 @@ class Futures:
         if listing is None or listing.listed_ms > now_ms:
             raise Refusal(-1121, "Invalid symbol.")
         return listing
+
+    def add(self, contract: Contract, market: str = "usdm") -> None:
+        """List a contract."""
+        self._listings[market][contract.symbol] = contract
 
     def delist(self, symbol: str) -> None:
         """Settle a contract now; its history stays."""

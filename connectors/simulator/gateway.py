@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from urllib.parse import unquote
 
 from connectors.simulator import endpoints
-from connectors.simulator.account.signatures import check_signed, parameters_sent
+from connectors.simulator.account.signatures import check_key, check_signed, parameters_sent
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.faults import Fault
@@ -73,6 +73,8 @@ def _served(exchange: Exchange, asked: Asked, endpoint: Endpoint, now_us: int, l
     unit = asked.headers.get("x-mbx-time-unit", "MILLISECOND")
     if unit not in _UNITS:
         raise Refusal(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
+    if endpoint.security is Security.KEYED:
+        check_key(asked, exchange.keys)
     signed = endpoint.security is Security.SIGNED
     key = check_signed(asked, exchange.keys, now_us) if signed else None
     if key is not None:

@@ -20,11 +20,13 @@ from pipelines.pull.snapshot import fixed_series, pull_snapshot
 from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen
 from pipelines.store.candles import series_of
+from pipelines.ticks.pull import TickPull
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.instants import micros
+from schemas.model.series import Series
 from schemas.model.wallets import WALLETS
 
 
@@ -62,7 +64,7 @@ class Unit:
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        return self.market is not None and isinstance(self.endpoints[0].walk, OnGrid)
+        return self.market is not None and isinstance(self.endpoints[0].walk, (OnGrid, ById))
 
 
 def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
@@ -129,6 +131,8 @@ class Task:
         match self.endpoint.walk, self.flow:
             case OnGrid(), MarketFlow() as flow:
                 await self._candles(flow, (await self.symbols()).named_for(self.endpoint))
+            case ById(), MarketFlow() as flow:
+                await self._trades(flow, await self.symbols())
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
                 await self._states({"market": flow.market})
             case Whole(), MarketFlow() as flow:
@@ -179,3 +183,17 @@ class Task:
             await Reload(pull, until).run()
         else:
             await pull.run()
+
+    async def _trades(self, flow: MarketFlow, chosen: Chosen) -> None:
+        since = self.window.since if self.window else flow.since
+        assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+        self.tally.failures += chosen.unknown
+        await TickPull(
+            session=self.session,
+            tally=self.tally,
+            dataset=self.endpoint.feeds,
+            series=[Series.of(self.endpoint.feeds, market=flow.market, symbol=one) for one in chosen.names],
+            source=flow.source,
+            since=micros(since),
+            forgotten=chosen.forgotten,
+        ).run()

@@ -11,7 +11,7 @@ from schemas.datasets import DATASETS
 from schemas.derived.queries import checks, movements, views
 from schemas.derived.view_columns import Columns, view_columns
 from schemas.model import fields
-from schemas.model.dataset import MONTH, Dataset, Kind
+from schemas.model.dataset import DATE, Dataset, Kind
 from schemas.model.fields import FieldType
 from schemas.model.personal import RULE
 
@@ -107,7 +107,7 @@ def _facts(dataset: Dataset) -> Iterator[str]:
     if dataset.series:
         cursor = f", walked along `{dataset.cursor}`" if dataset.cursor else ""
         yield f"Series: {_names(dataset.series)}{cursor}."
-    yield f"Partition: {_names(dataset.partition)}{_month(dataset)}." if dataset.partition else "Partition: none."
+    yield f"Partition: {_names(dataset.partition)}{_period(dataset)}." if dataset.partition else "Partition: none."
     if dataset.kind is Kind.VERSIONS:
         retired = f", without those whose `{dataset.retired}` is set" if dataset.retired else ""
         yield f"Stored as `{dataset.table}`; the view `{dataset.name}` is the last version of each key{retired}."
@@ -115,11 +115,12 @@ def _facts(dataset: Dataset) -> Iterator[str]:
         yield f"pandas: `{pandas_line(dataset)}`"
 
 
-def _month(dataset: Dataset) -> str:
-    if MONTH not in dataset.partition:
+def _period(dataset: Dataset) -> str:
+    if dataset.period is None:
         return ""
+    form = "YYYY-MM-DD" if dataset.period == DATE else "YYYY-MM"
     yearly = f"; `YYYY` for {dataset.yearly[0]} {', '.join(sorted(dataset.yearly[1]))}" if dataset.yearly else ""
-    return f" (`{MONTH}` is derived: `YYYY-MM` of `{dataset.clock}`{yearly})"
+    return f" (`{dataset.period}` is derived: `{form}` of `{dataset.clock}`{yearly})"
 
 
 def _ledger() -> str:

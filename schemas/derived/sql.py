@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import pyarrow as pa
 
 from schemas.datasets import DATASETS, playing
-from schemas.model.dataset import MONTH, Dataset, Lifecycle, Role
+from schemas.model.dataset import Dataset, Lifecycle, Role
 from schemas.model.fields import TEXT, TIME
 from schemas.model.grid import LENGTH_US, Grid
 
@@ -38,9 +38,9 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def stored_columns(dataset: Dataset) -> dict[str, str]:
-    """The SQL type of each column of the stored table, in declared order, the derived month last."""
+    """The SQL type of each column of the stored table, in declared order, the derived month or date last."""
     declared = {column.name: column.type.sql for column in dataset.columns}
-    return declared | ({MONTH: TEXT.sql} if MONTH in dataset.partition else {})
+    return declared | ({dataset.period: TEXT.sql} if dataset.period else {})
 
 
 def empty_rows(dataset: Dataset) -> str:

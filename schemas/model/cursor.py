@@ -50,6 +50,12 @@ ID_COVERAGE = (
     rising("until_id", "first id not covered any more", ID),
     rising("resume_id", "id from which the next run asks again, since an answer may lag behind what happened", ID),
 )
+TRADE_COVERAGE = (
+    falling("since", "first instant covered: the rows from here on are stored"),
+    rising("until", "first instant not covered any more"),
+    falling("since_id", "first id covered", ID),
+    rising("until_id", "first id not covered any more", ID),
+)
 SNAPSHOTS = (rising("observed_at", "instant of the last snapshot"),)
 ABSENCE = (
     rising("absent_at", "when the exchange last said that the account or its key has nothing of it"),

@@ -17,7 +17,8 @@ from schemas.model.cursor import CursorField
 from schemas.model.fields import FLAG, ID, TEXT, Column
 from schemas.model.instants import length_us
 
-MONTH = "month"
+MONTH, DATE = "month", "date"
+_PERIODS = {MONTH: "%Y-%m", DATE: "%Y-%m-%d"}  # derived partition columns, and how each is written
 ORDINAL = "ordinal"  # tells rows apart that agree in all else they could be named by
 
 
@@ -104,7 +105,7 @@ class Dataset:
     cursor: str | None = None  # the column that orders the rows of a series
     cursor_fields: tuple[CursorField, ...] = ()  # what the log remembers of each series
     clock: str | None = None  # the instant of a row
-    partition: tuple[str, ...] = ()  # may name the derived text column `month` (of `clock`), `YYYY-MM`
+    partition: tuple[str, ...] = ()  # may name a derived text column of `clock`: `month` or `date`
     yearly: tuple[str, frozenset[str]] | None = None  # a column, and the values for which `month` is `YYYY`
     retired: str | None = None  # a key leaves its view once the last version has a value here
     lifecycle: Lifecycle | None = None  # of things that end
@@ -127,14 +128,19 @@ class Dataset:
         return f"{self.name.removesuffix('s')}_versions" if self.kind is Kind.VERSIONS else self.name
 
     @cached_property
+    def period(self) -> str | None:
+        """The partition column that is derived from `clock`, if there is one."""
+        return next((name for name in self.partition if name in _PERIODS), None)
+
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of a row, without the derived partition column."""
         return pa.schema([column.arrow for column in self.columns])
 
     @cached_property
     def stored_schema(self) -> pa.Schema:
-        """The Arrow schema of the stored table: the row, and `month` where the partition derives it."""
-        derived = [pa.field(MONTH, pa.string(), nullable=False)] if MONTH in self.partition else []
+        """The Arrow schema of the stored table: the row, and `month` or `date` where the partition derives it."""
+        derived = [pa.field(self.period, pa.string(), nullable=False)] if self.period else []
         return pa.schema([*self.schema, *derived])
 
     @cached_property
@@ -193,18 +199,18 @@ class Dataset:
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
-    def with_month(self, rows: pa.Table) -> pa.Table:
+    def with_period(self, rows: pa.Table) -> pa.Table:
         """Add the derived partition column. Instants are UTC, so a host's or session's zone cannot move a row."""
-        if MONTH not in self.partition:
+        if self.period is None:
             return rows
         assert self.clock is not None
         days = rows[self.clock].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
-        months = _texts(days, "%Y-%m")
+        periods = _texts(days, _PERIODS[self.period])
         if self.yearly is not None:
             column, values = self.yearly
             coarse = pc.is_in(rows[column], value_set=pa.array(sorted(values)))
-            months = pc.if_else(coarse, _texts(days, "%Y"), months) if pc.any(coarse).as_py() else months
-        return rows.append_column(pa.field(MONTH, pa.string(), nullable=False), months)
+            periods = pc.if_else(coarse, _texts(days, "%Y"), periods) if pc.any(coarse).as_py() else periods
+        return rows.append_column(pa.field(self.period, pa.string(), nullable=False), periods)
 
     def stored_month(self, row: Mapping[str, str], month: str) -> str:
         """The `month` in which the rows of a calendar month, `YYYY-MM`, with these values of a row are stored."""
@@ -218,7 +224,7 @@ class Dataset:
 
 
 def _texts(days: pa.ChunkedArray[Any], form: str) -> pa.ChunkedArray[Any]:
-    """Days as text of their month or year; formats each run of equal ones once, since strftime is slow."""
+    """Days as text of their day, month or year; formats each run of equal ones once, since strftime is slow."""
     runs: Any = pc.run_end_encode(days.combine_chunks())
     named = pa.RunEndEncodedArray.from_arrays(runs.run_ends, pc.strftime(runs.values, format=form))
     return pa.chunked_array([pc.run_end_decode(named)])

@@ -103,7 +103,7 @@ INVALID = {
     ),
     "a dataset that the market lacks": (
         PRICES.replace("market: spot", "market: usdm"),
-        "line 5: flows.p.datasets: usdm has no prices. It has symbols, klines",
+        "line 5: flows.p.datasets: usdm has no prices. It has agg_trades, trades, symbols, klines",
     ),
     "an interval that the market lacks": (
         KLINES.replace("market: spot", "market: usdm").replace("[1m]", "[1m, 1s]"),

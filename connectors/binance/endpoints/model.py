@@ -22,6 +22,7 @@ class Security(StrEnum):
     """What a call must carry."""
 
     PUBLIC = "public"  # nothing: a public call sends no key, even when there is one
+    KEYED = "keyed"  # the key alone, of whatever account, and no signature
     SIGNED = "signed"  # key, timestamp and signature
 
 
@@ -99,11 +100,25 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """How the first id at or after an instant is found: by a call that takes the instant, in a column of its rows."""
+
+    column: str
+    param: str = "startTime"
+    by: Endpoint | None = None  # None: the endpoint itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ById:
-    """A list walked along a column of ids: `param` asks for the rows from an id on, oldest first."""
+    """A list walked along a column of ids: `param` asks for the rows from an id on, oldest first.
+
+    Asked for none, it returns the newest rows. That of a market names the instants that its ids begin at.
+    """
 
     id: str
     param: str
+    located: Located | None = None
+    kept: timedelta | None = None  # what is older the exchange does not return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +276,7 @@ class Endpoint:
     held: Mapping[str, Holds] = field(default_factory=dict)  # parameters that every row must agree with
     never_empty: bool = False
     whole_ms: frozenset[str] = frozenset()  # times that are cut to the millisecond
+    micro: bool = False  # times are asked for in microseconds
 
     def cost(self, params: Mapping[str, Param]) -> int:
         """The declared weight of a call with these parameters."""

@@ -24,7 +24,7 @@ Numbers = npt.NDArray[np.int64]
 
 def partitions(dataset: Dataset, rows: pa.Table) -> Iterator[tuple[dict[str, str], pa.Table]]:
     """The rows by partition, each part sorted as the dataset declares."""
-    rows = dataset.with_month(rows)
+    rows = dataset.with_period(rows)
     names = (*dataset.partition, *dataset.order)
     texts = [name for name in names if pa.types.is_string(rows.schema.field(name).type)]
     numbers = [_whole(rows[name]) for name in names if name not in texts]

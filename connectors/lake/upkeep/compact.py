@@ -1,7 +1,7 @@
 """Fewer, larger, sorted files with exactly the same rows.
 
 Small files of any partition are merged in growing steps, so that a row is rewritten a few times in its life and not
-once a day. A partition whose month is over and that has come to rest is sorted as a whole.
+once a day. A partition whose month or day is over and that has come to rest is sorted as a whole.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from connectors.lake.files.data_files import ROW_GROUP, DataFile, new_files, refuse_damaged, write_file
 from connectors.lake.files.local_disk import DRAFT
 from connectors.lake.files.snapshot_files import LiveFile
-from schemas.model.dataset import MONTH, Dataset
+from schemas.model.dataset import DATE, MONTH, Dataset
 from schemas.model.errors import CorruptData, Problem
 
 TARGET = (
@@ -59,8 +59,9 @@ def merge(root: Path, dataset: Dataset, files: Sequence[LiveFile]) -> list[DataF
 
 
 def _at_rest(files: Sequence[LiveFile], now: datetime) -> bool:
-    month = files[0].partition.get(MONTH)
-    closed = month is not None and month < f"{now:%Y-%m}"[: len(month)]
+    partition = files[0].partition
+    period = partition.get(DATE) or partition.get(MONTH)
+    closed = period is not None and period < f"{now:%Y-%m-%d}"[: len(period)]
     newest_ms = max(file.modified_ms for file in files)
     return closed and newest_ms < (now - REST).timestamp() * 1000
 

@@ -29,12 +29,22 @@ def signed_bytes(query: str) -> tuple[bytes, str | None]:
     return payload.encode("utf-8", "surrogateescape"), signatures[-1] if signatures else None
 
 
-def check_signed(asked: Asked, keys: Mapping[str, Key], now_us: int) -> Key:
-    """The key behind a signed request."""
-    sent = parameters_sent(asked.query)
+def check_key(asked: Asked, keys: Mapping[str, Key]) -> None:
+    """Refuse a call without a key that is known."""
+    if _key_sent(asked) not in keys:
+        raise Refusal(-2015, _NOT_ADMITTED + ".", 401)
+
+
+def _key_sent(asked: Asked) -> str:
     api_key = asked.headers.get("x-mbx-apikey", "")
     if not api_key.isalnum() or len(api_key) != _KEY_LENGTH:
         raise Refusal(-2014, "API-key format invalid.", 401)
+    return api_key
+
+
+def check_signed(asked: Asked, keys: Mapping[str, Key], now_us: int) -> Key:
+    """The key behind a signed request."""
+    sent, api_key = parameters_sent(asked.query), _key_sent(asked)
     payload, signature = signed_bytes(asked.query)
     for name in ("timestamp", "signature"):
         if not sent.get(name):

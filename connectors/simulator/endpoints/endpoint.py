@@ -17,6 +17,7 @@ class Security(Enum):
     """Who may call."""
 
     PUBLIC = "public"
+    KEYED = "keyed"  # whoever has a key
     SIGNED = "signed"
 
 

@@ -13,6 +13,9 @@ _RUN = 32  # a minute whose number divides by this always trades, so the last tr
 # How far prices wander (share of the level) over how many minutes.
 _WAVES = ((0.30, 400_000), (0.15, 60_000), (0.07, 9_000), (0.025, 1_300), (0.009, 210), (0.003, 33), (0.001, 5))
 _WICK = 0.0007
+_FEWEST = 24  # trades of a minute that has any
+EDGES = (("open", True, 0), ("high", False, 1), ("low", True, 1), ("close", False, 2))
+"""The prices that a minute trades at in any case, two trades of one step each: whether takers sold, and their order."""
 
 
 class Market:
@@ -42,15 +45,34 @@ class Market:
 
     def _unbroken(self, listing: Listing, minutes: Ints) -> Candles:
         """Candles of contiguous minutes as if the symbol had always traded; right from the second run on."""
-        active = self._noise(listing, "quiet", minutes) >= listing.quiet
-        active |= minutes % _RUN == 0
+        active = self._active(listing, minutes)
         open_, close = self._open_close(listing, minutes, active)
         high, low = self._high_low(listing, minutes, active, open_, close)
         trades, volume = self._traded(listing, minutes, active)
-        average = low + ((high - low) * self._noise(listing, "average", minutes)).astype(np.int64)
-        bought = (volume * (0.3 + 0.4 * self._noise(listing, "bought", minutes))).astype(np.int64)
-        quote, bought_quote = _money(listing, volume * average), _money(listing, bought * average)
-        return Candles(minutes * MINUTE_MS, open_, high, low, close, volume, quote, trades, bought, bought_quote)
+        average = self._average(listing, minutes, low, high)
+        bought = (volume * (0.3 + 0.4 * self._noise(listing, "bought", minutes))).astype(np.int64) & ~1
+        # What is not traded at the edges is traded around the average, as far above it as below.
+        quote = 2 * (open_ + high + low + close - 4 * average) * active + volume * average
+        bought_quote = 2 * (high + close - 2 * average) * active + bought * average
+        sums = volume, _money(listing, quote), trades, bought, _money(listing, bought_quote)
+        return Candles(minutes * MINUTE_MS, open_, high, low, close, *sums)
+
+    def averages(self, listing: Listing, candles: Candles) -> Ints:
+        """Around which price each of these minutes trades."""
+        return self._average(listing, candles.opened // MINUTE_MS, candles.low, candles.high)
+
+    def trade_counts(self, listing: Listing, minutes: Ints) -> Ints:
+        """How many trades each minute has; nothing else of it is made for that."""
+        active = self._active(listing, minutes) & _printed(listing, minutes * MINUTE_MS)
+        return self._trades(listing, active, self._busy(listing, minutes))
+
+    def _active(self, listing: Listing, minutes: Ints) -> Flags:
+        active: Flags = self._noise(listing, "quiet", minutes) >= listing.quiet
+        active |= minutes % _RUN == 0
+        return active
+
+    def _average(self, listing: Listing, minutes: Ints, low: Ints, high: Ints) -> Ints:
+        return low + ((high - low) * self._noise(listing, "average", minutes)).astype(np.int64)
 
     def _noise(self, listing: Listing, what: str, n: Ints) -> Floats:
         return uniform(key_of(self.seed, listing.symbol, what), n)
@@ -76,11 +98,19 @@ class Market:
         return np.maximum(open_, close) + up, np.maximum(np.minimum(open_, close) - down, 1)
 
     def _traded(self, listing: Listing, minutes: Ints, active: Flags) -> tuple[Ints, Ints]:
-        """Number of trades and volume; each trade is of one step at least."""
-        busy = 0.2 + 2.4 * self._noise(listing, "busy", minutes) ** 3
-        trades = (1 + 400 * busy * (1 - listing.quiet)).astype(np.int64) * active
-        volume = (listing.turnover * busy).astype(np.int64) * active
+        """Number of trades and volume, both even; each trade is of one step at least."""
+        busy = self._busy(listing, minutes)
+        trades = self._trades(listing, active, busy)
+        volume = ((listing.turnover * busy).astype(np.int64) & ~1) * active
         return trades, np.maximum(volume, trades)
+
+    def _busy(self, listing: Listing, minutes: Ints) -> Floats:
+        return 0.2 + 2.4 * self._noise(listing, "busy", minutes) ** 3
+
+    @staticmethod
+    def _trades(listing: Listing, active: Flags, busy: Floats) -> Ints:
+        most: Ints = (1 + 400 * busy * (1 - listing.quiet)).astype(np.int64) & ~1
+        return np.maximum(most, _FEWEST) * active
 
 
 def _printed(listing: Listing, opened: Ints) -> Flags:

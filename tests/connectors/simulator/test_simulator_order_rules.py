@@ -127,6 +127,7 @@ LISTED = {
     "/sapi/v1/margin/order": ("orderId",),
     "/sapi/v1/margin/allOrders": ("", "orderId", *TIMES),
     "/sapi/v1/margin/myTrades": ("", "orderId", "fromId", "orderId fromId", *TIMES),
+    **{f"{root}/aggTrades": ("", "fromId", *TIMES) for root in ("/api/v3", "/fapi/v1", "/dapi/v1")},
     **{
         f"/{family}/v1/{path}": listed
         for family in ("fapi", "dapi")
@@ -139,6 +140,7 @@ LISTED = {
 }  # fmt: skip
 FREE = {
     "/api/v3/klines",
+    *(f"{root}/historicalTrades" for root in ("/api/v3", "/fapi/v1", "/dapi/v1")),
     "/api/v3/openOrders",
     "/api/v3/account",
     "/api/v3/order/amendments",

@@ -1,0 +1,223 @@
+"""Trades of many series: what is new walked along ids under the budget, pages fetched ahead and committed in order.
+
+A series whose bounds another process moved is planned again from what that process left; one that fails stops no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from connectors.binance.errors import NoLongerKept
+from pipelines.archive.inventory import Source
+from pipelines.candles.commits import Commits, Landing
+from pipelines.candles.coverage import Step
+from pipelines.concurrency import prefetch
+from pipelines.context.receipts import Tally
+from pipelines.context.session import Session
+from pipelines.store.gaps import Gap, load_gaps
+from pipelines.store.news import ROUNDS
+from pipelines.ticks.asking import Asking, IdWindow, oldest_asked, told_of, windows
+from pipelines.ticks.holes import next_id
+from pipelines.ticks.overlap import LastRows
+from pipelines.ticks.second_looks import late_rows, looks
+from pipelines.ticks.stand import Stand, quiet_until, settled
+from schemas.model.dataset import Dataset
+from schemas.model.errors import Problem
+from schemas.model.series import Series
+
+
+class _OfSeries(Protocol):
+    @property
+    def series(self) -> Series: ...
+
+
+Item = TypeVar("Item", bound=_OfSeries)
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first page of what is new, and the id after the newest row where more follows."""
+
+    stand: Stand
+    rows: pa.Table
+    newest: int | None
+    asked_at: int
+
+
+@dataclass(slots=True, kw_only=True)
+class TickPull:
+    """One pull of trades, whose history begins at `since`."""
+
+    session: Session
+    tally: Tally
+    dataset: Dataset
+    series: Sequence[Series]
+    source: Source
+    since: int
+    forgotten: frozenset[str] = frozenset()
+    stands: dict[Series, Stand] = field(default_factory=dict)
+    failed: set[Series] = field(default_factory=set)
+    commits: Commits = field(init=False)
+    landing: Landing = field(init=False)
+
+    async def run(self) -> None:
+        """Bring every series up to date, planning again those that another process moved meanwhile."""
+        todo = list(self.series)
+        for _ in range(ROUNDS):
+            await self._round(todo)
+            todo = sorted(self.commits.stale - self.failed)
+            if not todo:
+                return
+        for one in todo:
+            self.tally.fail(one.name, Problem("Another process kept moving this series; run again."))
+
+    async def _round(self, todo: Sequence[Series]) -> None:
+        last_rows = await asyncio.to_thread(self._load, todo)
+        await self._landed(self._openings(todo, last_rows))
+        await self._landed(self._looks())
+
+    def _load(self, todo: Iterable[Series]) -> LastRows:
+        """Read where each series stands, and the last rows of those that go on."""
+        lake, table = self.session.lake, self.session.lake.table(self.dataset)
+        bounds, gaps = table.bounds(), load_gaps(lake, self.dataset)
+        self.commits = Commits(lake, table, bounds)
+        self.landing = Landing(self.commits, self.tally)
+        self.stands = {one: Stand.of(one, self.since, bounds, gaps.get(one, {})) for one in todo}
+        return LastRows.read(table, self.stands.values(), self.session.client.now_us())
+
+    async def _landed(self, work: Awaitable[None]) -> None:
+        """Do work, and land what it gathered, whatever happens."""
+        over: BaseException | None = None
+        try:
+            await work
+        except BaseException as error:
+            over = error
+            raise
+        finally:
+            if beside := await self.landing.rest(self.session.client.now_us(), over):
+                self.tally.fail(self.dataset.name, beside)
+
+    def _asked_for(self, todo: Iterable[Series]) -> list[Stand]:
+        return [self.stands[one] for one in todo if one["symbol"] not in self.forgotten and self._asking.can(one)]
+
+    @property
+    def _asking(self) -> Asking:
+        return Asking(self.session)
+
+    async def _openings(self, todo: Iterable[Series], last_rows: LastRows) -> None:
+        """Take what is new of each series, its first page before any other's second."""
+        behind: list[IdWindow] = []
+        stands = self._asked_for(todo)
+        self.session.progress.expect(requests=len(stands))
+        async for stand, opening in self._fetched(stands, self._opening):
+            if opening is not None:
+                last_rows.hold(stand, opening.rows)
+                behind += await self._open(opening)
+        self.session.progress.expect(requests=len(behind))
+        async for window, rows in self._fetched(behind, self._asking.window):
+            await self._take(window, rows)
+
+    async def _opening(self, stand: Stand) -> Opening | None:
+        """The first page of what is new; None where nothing was ever traded."""
+        now, series = self.session.client.now_us(), stand.series
+        if stand.is_new:
+            begins = max(stand.since, oldest_asked(series, now))
+            first = await self._asking.first_id(series, begins)
+            if first is None:
+                return None
+            stand = stand.begin_at(first)
+        try:
+            rows = await self._asking.page(series, max(stand.until_id - (not stand.is_new), 0))
+        except NoLongerKept as error:
+            raise Problem(
+                f"The exchange does not return trades of before its last days any more: {error.what}",
+                "They come with the files of its archive, with `source: auto`.",
+            ) from None
+        full = rows.num_rows >= self._asking.page_rows(series)
+        return Opening(stand, rows, await self._asking.newest(series) if full else None, now)
+
+    async def _open(self, opening: Opening) -> list[IdWindow]:
+        """Take the first page, and return the windows that follow it."""
+        stand, now = opening.stand, opening.asked_at
+        rows = settled(opening.rows, now)
+        until = quiet_until(now) if opening.newest is None else 0
+        end = next_id(rows, stand.until_id)
+        await self._add(stand, self._begun(stand, stand.forward(rows, end, until, told_of(stand.series), now), now))
+        return (
+            []
+            if opening.newest is None or rows.num_rows < opening.rows.num_rows
+            else windows(stand.series, end, opening.newest)
+        )
+
+    def _begun(self, stand: Stand, step: Step, now: int) -> Step:
+        """The step, with what is to be said of the time that the exchange does not return any more."""
+        begins = oldest_asked(stand.series, now)
+        if not stand.is_new or begins <= stand.since:
+            return step
+        told = {"asked": told_of(stand.series)}
+        gap = Gap(
+            since=stand.since, until=begins, reason="not_retained", evidence=told, first_seen=now, confirmed_at=now
+        )
+        return Step(step.rows, step.bounds, (gap, *step.gaps))
+
+    async def _take(self, window: IdWindow, rows: pa.Table) -> None:
+        stand, now = self.stands[window.series], self.session.client.now_us()
+        if stand.until_id != window.first:
+            return  # what came before it was not settled yet
+        final = settled(rows, now)
+        end = window.end if final.num_rows == rows.num_rows else next_id(final, stand.until_id)
+        await self._add(stand, stand.forward(final, end, 0, told_of(window.series), now))
+
+    async def _looks(self) -> None:
+        """Ask once more for the ids that were missing an hour ago or longer."""
+        now = self.session.client.now_us()
+        stands = [one for one in self._asked_for(self.stands) if one.series not in self.failed]
+        due = [look for stand in stands for look in looks(stand, now)]
+        self.session.progress.expect(requests=len(due))
+        async for look, found in self._fetched(due, partial(late_rows, self._asking)):
+            await self._add(self.stands[look.series], look.step(found, self.commits.table, now))
+
+    async def _fetched(
+        self, items: Sequence[Item], fetch: Callable[[Item], Awaitable[Result]]
+    ) -> AsyncIterator[tuple[Item, Result]]:
+        """What comes for each item, in order; what goes wrong with a series stops it alone."""
+        async with prefetch(items, partial(_attempted, fetch), self.session.stop) as results:
+            async for item, result in results:
+                series = item.series
+                if series in self.failed or series in self.commits.stale:
+                    continue
+                if isinstance(result, Exception):
+                    self._failed(series, result)
+                else:
+                    yield item, result
+                if self.landing.batch.full:
+                    await self.landing.flush(self.session.client.now_us())
+
+    async def _add(self, stand: Stand, step: Step) -> None:
+        """Gather a step; the series stands behind it from now on."""
+        if step.bounds or step.gaps or step.rows.num_rows:
+            self.stands[stand.series] = stand.after(step)
+            self.landing.batch.add(stand.series, step)
+            self.session.progress.advance(rows=step.rows.num_rows)
+
+    def _failed(self, series: Series, error: Exception) -> None:
+        """What goes wrong with one series stops it alone, unless the next series would meet it as well."""
+        if isinstance(error, Problem) and error.fatal:
+            raise error
+        self.failed.add(series)
+        self.tally.fail(series.name, error)
+
+
+async def _attempted(fetch: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Exception:
+    """What came for an item, or what happened instead."""
+    try:
+        return await fetch(item)
+    except Exception as error:  # noqa: BLE001 - told where the series is known
+        return error

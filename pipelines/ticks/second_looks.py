@@ -1,0 +1,79 @@
+"""Ids that were missing when they were passed, asked for once more at least an hour later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.binance.errors import NoLongerKept
+from connectors.lake import Table
+from pipelines.candles.coverage import Step
+from pipelines.candles.state import CONFIRM_AFTER_US
+from pipelines.store.filters import within
+from pipelines.store.gaps import Gap
+from pipelines.ticks.asking import Asking, told_of
+from pipelines.ticks.holes import between, ids_of, left_over, missing_ids, real
+from pipelines.ticks.stand import Stand
+from schemas.model.series import Series
+
+_MOST_LOOKS = 100  # of a series in one run
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One gap that is to be asked for again."""
+
+    series: Series
+    gap: Gap
+
+    def step(self, found: pa.Table, table: Table, now: int) -> Step:
+        """What follows: rows that turned up after all, and what is left of the gap."""
+        kept, _ = real(found)
+        return Step(
+            _not_stored(table, self.series, kept), {}, (left_over(self.gap, ids_of(found), told_of(self.series), now),)
+        )
+
+
+def looks(stand: Stand, now: int) -> list[Look]:
+    """The gaps of a series that are due for a second look, the oldest first."""
+    due = (
+        gap
+        for gap in stand.gaps.values()
+        if gap.confirmed_at is None and missing_ids(gap) and gap.first_seen <= now - CONFIRM_AFTER_US
+    )
+    ordered = sorted(due, key=lambda gap: gap.since)
+    return [Look(stand.series, gap) for gap in ordered[:_MOST_LOOKS]]
+
+
+async def late_rows(asking: Asking, look: Look) -> pa.Table:
+    """The rows of the missing ids that the exchange shows by now; none where it does not return them any more."""
+    series = look.series
+    parts = [series.dataset.schema.empty_table()]
+    for first, last in missing_ids(look.gap):
+        try:
+            parts += [page async for page in _pages(asking, series, first, last)]
+        except NoLongerKept:
+            break
+    return pa.concat_tables(parts)
+
+
+async def _pages(asking: Asking, series: Series, first: int, last: int) -> AsyncIterator[pa.Table]:
+    while first <= last:
+        page = await asking.page(series, first, limit=min(last - first + 1, asking.page_rows(series)))
+        yield between(page, first, last + 1)
+        if not page.num_rows or int(ids_of(page)[-1]) >= last:
+            return
+        first = int(ids_of(page)[-1]) + 1
+
+
+def _not_stored(table: Table, series: Series, rows: pa.Table) -> pa.Table:
+    """The rows that no run before this one stored, which may have died before it said so."""
+    if not rows.num_rows:
+        return rows
+    name = table.dataset.id_column
+    stored = table.scan([name], within([series]) & pc.field(name).isin(ids_of(rows).tolist()))
+    return rows.filter(pa.array(~np.isin(ids_of(rows), stored[name].to_numpy())))
