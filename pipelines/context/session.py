@@ -11,6 +11,7 @@ from connectors.binance.endpoints.model import Endpoint
 from connectors.lake import Lake
 from pipelines.context.progress import Progress
 from pipelines.context.run_log import Journal
+from pipelines.store.looks import Looks
 from schemas.model.errors import Problem
 
 
@@ -27,6 +28,7 @@ class Session:
     again: bool = False  # ask now for what is otherwise asked for again at a slow rate
     notes: list[str] = field(default_factory=list)
     brought: set[Endpoint] = field(default_factory=set)  # ledgers that this run has brought up to date
+    looks: Looks | None = None  # what an account's ledgers are asked for once more, when that is known
     resets: dict[str, Problem] = field(
         default_factory=dict
     )  # why nothing more of the trading of a market may be stored

@@ -23,6 +23,7 @@ from pipelines.pull.snapshot import fixed_series
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
+from pipelines.store.looks import looks_due
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, market_part
 from schemas.config.values import written_length
 from schemas.model.instants import wall_clock
@@ -109,10 +110,11 @@ class _Look:
     async def _of_account(self, flow: AccountFlow, units: Sequence[Unit]) -> list[Outlook]:
         found, markets = list[Outlook](), set[str]()
         served = resolve(self.config.exchange).urls
+        looks = await asyncio.to_thread(looks_due, self.lake, flow.account, self.now)
         for endpoint in (endpoint for unit in units for endpoint in unit.endpoints if endpoint.family in served):
             match endpoint.walk:
                 case Windows():
-                    found.append(await asyncio.to_thread(ledger_outlook, self.lake, endpoint, flow, self.now))
+                    found.append(await asyncio.to_thread(ledger_outlook, self.lake, endpoint, flow, looks, self.now))
                 case ById() | SymbolWindows():
                     markets.add(endpoint.market)  # orders and fills drive one another: planned together
                 case _ if await asyncio.to_thread(self._is_due, endpoint, flow):

@@ -10,9 +10,10 @@ from connectors.lake import Lake, Table
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.pull.absence import due
 from pipelines.pull.ledger_series import questions_of
-from pipelines.pull.ledger_windows import LedgerWindow, windows_of
+from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
 from pipelines.store.filters import within
+from pipelines.store.looks import Looks
 from pipelines.store.rows import last_by_identity
 from schemas.config.flows import AccountFlow
 from schemas.model.errors import CorruptData
@@ -25,14 +26,15 @@ _ON_TOP = {
 }
 
 
-def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, now: int) -> Outlook:
-    """The requests for one ledger, to a pool of its own."""
+def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Looks, now: int) -> Outlook:
+    """The requests for one ledger, to a pool of its own; `looks` say what is asked for once more."""
     bounds, weight = lake.table(endpoint.feeds).bounds(), endpoint.cost({})
     since = micros(flow.since) if flow.since else None
     series = questions_of(lake, endpoint, flow.account)
     asked_of = [one for one in series if due([one], bounds, now)]
     quiet = quiet_series(lake, endpoint, asked_of, bounds, now)
-    windows = windows_of(endpoint, asked_of, bounds, since, now, quiet)
+    once_more = look_windows(endpoint, asked_of, bounds, looks.get(endpoint.feeds.name, ()), now)
+    windows = (*windows_of(endpoint, asked_of, bounds, since, now, quiet), *once_more)
     asked = sum(_requests(lake, endpoint, window) for window in windows if window.asks)
     cost = Cost(
         series=f"{flow.account}/{endpoint.feeds.name}",

@@ -18,6 +18,7 @@ from pipelines.estimate.trial import asking
 from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.pull.symbol_windows import windows_due
 from pipelines.pull.symbols import listing
+from pipelines.store.looks import looks_due
 from pipelines.trading.calls import TradingCalls, calls_of
 from pipelines.trading.cursors import known_symbols, walked_symbols
 from pipelines.trading.flow import UNSCHEDULED, most_again
@@ -71,7 +72,8 @@ class TradingPlan:
         )
         needed = named is None or calls.quiet is not None
         ledgers = [one for one in calls.named_by if needed and one.feeds.name not in self.flow.datasets]
-        told = [ledger_outlook(self.lake, each, self.flow, self.now) for each in ledgers]
+        looks = looks_due(self.lake, self.flow.account, self.now) if ledgers else {}
+        told = [ledger_outlook(self.lake, each, self.flow, looks, self.now) for each in ledgers]
         costs = [*self._walks(symbols), *(cost for each in told for cost in each.costs)]
         steady = sum(once) + sum(each.steady for each in told)
         asked_always = [] if calls.quiet else filter(None, (calls.orders, calls.algo_orders))

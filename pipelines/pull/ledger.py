@@ -22,9 +22,10 @@ from pipelines.context.session import Session
 from pipelines.pull.absence import Absence, due, without_address
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_series import Questions, questions_of
-from pipelines.pull.ledger_windows import LedgerWindow, windows_of
+from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
 from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.looks import Look, looks_due, note_looks
 from pipelines.store.rows import with_instants
 from schemas.model.dataset import ORDINAL
 from schemas.model.errors import Problem
@@ -56,13 +57,24 @@ class LedgerPull:
         bounds = await asyncio.to_thread(table.bounds)
         asked = [one for one in self.questions if self.session.again or due([one], bounds, now)]
         quiet = await asyncio.to_thread(self._quiet, asked, bounds, now)
-        windows = windows_of(self.endpoint, asked, bounds, self.since, now, quiet)
+        looks = await self._looks(now)
+        once_more = look_windows(self.endpoint, asked, bounds, looks, now)
+        windows = [*windows_of(self.endpoint, asked, bounds, self.since, now, quiet), *once_more]
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
             failed |= await self._wave(wave)
             if self.session.stop.is_set():
                 return
+        answered = [each for each in looks if _whole(each, once_more, failed)]
+        await asyncio.to_thread(note_looks, self.session.lake, self.account, self.endpoint.feeds.name, answered, now)
+
+    async def _looks(self, now: int) -> Sequence[Look]:
+        """The changes of balances that this ledger is asked about once more; found out once for all of a run."""
+        session = self.session
+        if session.looks is None:
+            session.looks = await asyncio.to_thread(looks_due, session.lake, self.account, now, again=session.again)
+        return session.looks.get(self.endpoint.feeds.name, ())
 
     def _quiet(self, asked: Sequence[Series], bounds: Mapping[str, int], now: int) -> Collection[Series]:
         return () if self.session.again else quiet_series(self.session.lake, self.endpoint, asked, bounds, now)
@@ -190,3 +202,12 @@ class LedgerPull:
         rows = await self.session.client.rows(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
         return rows
+
+
+def _whole(look: Look, windows: Sequence[LedgerWindow], failed: Collection[Series]) -> bool:
+    """Whether a look was asked for anywhere, and no answer about it is missing."""
+    since, until = look.stretch
+    asked = {
+        one.series for one in windows if one.since < until and since < one.until and look.concerns(one.series.values)
+    }
+    return bool(asked) and asked.isdisjoint(failed)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.binance.endpoints.model import Endpoint, Windows
+from pipelines.store.looks import Look
 from schemas.model.grid import DAY_US, SECOND_US
 from schemas.model.instants import length_us, micros
 from schemas.model.series import Series
@@ -61,8 +62,7 @@ def _windows(
     endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int, *, rests: bool
 ) -> Iterator[LedgerWindow]:
     walk, settles_us = endpoint.walked(Windows), _microseconds(endpoint.feeds.settles)
-    begins = micros(walk.begins) if walk.begins else BEGINNING_US
-    reachable = _whole_s(max(begins, now - _microseconds(walk.kept) if walk.kept else 0))
+    reachable = _reachable(walk, now)
     since, until = series.bound("since", bounds), series.bound("until", bounds)
     begin = reachable if wanted is None else wanted
     end = _whole_s(now - LAG_US)
@@ -73,6 +73,35 @@ def _windows(
         yield from _cut(walk, series, _whole_s(max(since, until - settles_us)), end, reachable, attached=until)
     if begin < since:
         yield from _cut(walk, series, begin, since, reachable, backward=True)
+
+
+def look_windows(
+    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], looks: Sequence[Look], now: int
+) -> list[LedgerWindow]:
+    """The windows of what these series are asked for once more, as far as a run does not ask for it in any case."""
+    walk, found = endpoint.walked(Windows), list[LedgerWindow]()
+    for one in series:
+        since, until = one.bound("since", bounds), one.bound("until", bounds)
+        if since is not None and until is not None:
+            settled = _whole_s(until - _microseconds(endpoint.feeds.settles))
+            reachable = max(since, _reachable(walk, now))
+            for start, end in _united(each.stretch for each in looks if each.concerns(one.values)):
+                found += _cut(walk, one, _whole_s(max(start, reachable)), min(end, settled), reachable)
+    return found
+
+
+def _united(stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The same instants in stretches that do not overlap."""
+    waiting: tuple[int, int] | None = None
+    for since, until in sorted(stretches):
+        if waiting is not None and since <= waiting[1]:
+            waiting = waiting[0], max(waiting[1], until)
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = since, until
+    if waiting is not None:
+        yield waiting
 
 
 def _cut(
@@ -93,6 +122,12 @@ def _cut(
         until = min(ask + width_us, end) if ask < end else end
         yield LedgerWindow(series=series, since=start, until=until, ask_since=ask, backward=backward)
         start = ask = until
+
+
+def _reachable(walk: Windows, now: int) -> int:
+    """From where on the exchange can be asked."""
+    begins = micros(walk.begins) if walk.begins else BEGINNING_US
+    return _whole_s(max(begins, now - _microseconds(walk.kept) if walk.kept else 0))
 
 
 def _microseconds(length: timedelta | None) -> int:

@@ -1,7 +1,7 @@
 """Balances that changed by something else than the movements we know: a sign of trades in symbols unknown to us.
 
-Snapshots are compared two at a time: everything up to `explained_at` is accounted for, `suspect_at` is the snapshot
-that is being looked into. Both lie in the log of the balances.
+Every change from snapshot to snapshot is held against what moved: all up to `explained_at` is accounted for, up to
+`suspect_at` it is being looked into. Both lie in the log of the balances.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from pipelines.store.filters import within
 from pipelines.store.news import note
-from pipelines.store.rows import column
+from pipelines.store.rows import column, with_instants
+from pipelines.trading.known_movements import moved_since, named_assets
 from schemas.datasets.account import BALANCES
 from schemas.model.errors import CorruptData
 from schemas.model.grid import DAY_US
@@ -23,20 +24,17 @@ from schemas.model.series import Series
 WALLET = {"spot": "spot"}  # which wallet the trades of a market move
 MOVE_ON_US = DAY_US  # how often the starting point follows when nothing is unexplained
 
-_LEFT_OVER = """
+# What is left of all changes together, and of any one that a movement around a snapshot does not explain.
+_UNEXPLAINED = """
 SELECT asset
-FROM (
-    SELECT asset, (free + locked) * CASE epoch_us(observed_at) WHEN {until} THEN 1 ELSE -1 END AS amount
-    FROM balances
-    WHERE {where} AND observed_at IN (make_timestamptz({since}), make_timestamptz({until}))
-    UNION ALL
-    SELECT asset, -amount
-    FROM ledger
-    WHERE {where} AND time > make_timestamptz({since}) AND time <= make_timestamptz({until})
-)
-WHERE NOT is_receipt(asset)
+FROM balance_changes
+WHERE {where}
 GROUP BY asset
-HAVING sum(amount) <> 0
+HAVING sum(observed) <> sum(expected)
+UNION
+SELECT asset
+FROM reconciliation
+WHERE {where} AND residual <> 0
 """
 
 
@@ -93,8 +91,8 @@ def clear(lake: Lake, account: str, market: str) -> None:
 
 
 def held_assets(lake: Lake, account: str) -> set[str]:
-    """The assets that the newest snapshots of an account name."""
-    found: set[str] = set()
+    """The assets that the newest snapshots of an account name, and any list of its movements."""
+    found = named_assets(lake, account)
     for wallet in WALLET.values():
         newest = _series(account, wallet).bound("observed_at", lake.table(BALANCES).bounds())
         if newest is not None:
@@ -103,17 +101,29 @@ def held_assets(lake: Lake, account: str) -> set[str]:
 
 
 def _unexplained(lake: Lake, account: str, market: str, since: int, until: int) -> set[str] | None:
-    """The assets whose change the ledger does not explain; None where the lake cannot be read, so that nobody knows."""
-    before, after = (_totals(lake, account, WALLET[market], instant) for instant in (since, until))
-    if before == after:  # as between most snapshots: that what is unknown comes to just what is known is no chance
-        return set()
-    where = f"account = {literal(account)} AND wallet = {literal(WALLET[market])}"
+    """The assets of which some change is not explained; None where the lake cannot be read, so that nobody knows."""
+    wallet = WALLET[market]
+    where = f"account = {literal(account)} AND wallet = {literal(wallet)}"
+    between = f"since >= make_timestamptz({since}) AND until <= make_timestamptz({until})"
     try:
+        if _stood_still(lake, account, wallet, since, until):
+            return set()
         with connect(lake) as session:
-            left = run(session, _LEFT_OVER.format(where=where, since=since, until=until))
+            left = run(session, _UNEXPLAINED.format(where=f"{where} AND {between}"))
             return set(column(left, "asset"))
     except CorruptData:  # its own pull and the checks tell of it
         return None
+
+
+def _stood_still(lake: Lake, account: str, wallet: str, since: int, until: int) -> bool:
+    """Whether all snapshots show the same and nothing is known to have moved, as between most: then nothing is left."""
+    rows = lake.table(BALANCES).scan(where=within([_series(account, wallet)], since, until + 1))
+    shown: dict[int, dict[str, Decimal]] = {since: {}, until: {}}
+    for row in with_instants(rows):
+        if total := row["free"] + row["locked"]:
+            shown.setdefault(row["observed_at"], {})[row["asset"]] = total
+    first, *others = shown.values()
+    return all(one == first for one in others) and not moved_since(lake, account, wallet, since)
 
 
 def _totals(lake: Lake, account: str, wallet: str, observed_at: int) -> dict[str, Decimal]:

@@ -27,7 +27,7 @@ from schemas.model.grid import DAY_US
 from schemas.model.instants import moment
 from schemas.model.series import Series
 
-WARM_US = DAY_US  # how often a symbol is looked at whose base asset the account holds
+WARM_US = DAY_US  # how often a symbol is looked at whose base asset the account holds or moved
 COLD_US = 7 * DAY_US  # how often any other one is
 
 
@@ -36,7 +36,7 @@ class Heat(StrEnum):
 
     TRADED = "traded"  # it does; its orders say when there is something new, and so do its assets
     HOT = "hot"  # one of its assets changed without explanation
-    WARM = "warm"  # the account holds its base asset
+    WARM = "warm"  # the account holds its base asset, or a list of movements names it
     COLD = "cold"
 
 
@@ -101,7 +101,8 @@ def survey(lake: Lake, account: str, market: str, now: int, archived: Collection
     filled = stands_of(lake, FILLS, account, market)
     traded = known_symbols(lake, account, market)
     doubt = suspicion(lake, account, market) if market in WALLET else None
-    ground = _Ground(book, filled, traded, doubt, held_assets(lake, account), now)
+    held = set[str]() if named else held_assets(lake, account)
+    ground = _Ground(book, filled, traded, doubt, held, now)
     listed = set() if named else book.rows.keys() | covered(lake, market) | set(archived)
     seen_by_any = (traded_symbols(lake, one, market) for one in ([account] if named else lake.accounts))
     symbols = listed.union(filled, traded, *seen_by_any)

@@ -57,6 +57,22 @@ CORRECTIONS = Dataset(
     clock="seen_at",
 )
 
+LEDGER_LOOKS = Dataset(
+    name="ledger_looks",
+    doc="Which ledgers were asked once more about the time of a change of a balance that no movement explains.",
+    columns=(
+        Column("account", TEXT, "the account's name in flows.yaml"),
+        Column("dataset", TEXT, "the ledger that was asked"),
+        Column("wallet", TEXT, "whose balance changed"),
+        Column("since", TIME, "the snapshot before the change"),
+        Column("until", TIME, "the snapshot after it"),
+        Column("asked_at", TIME, "when all of its answers had come"),
+    ),
+    key=("account", "dataset", "wallet", "since", "until", "asked_at"),
+    kind=Kind.LOG,
+    clock="asked_at",
+)
+
 RUNS = Dataset(
     name="runs",
     doc="One row per run, dataset and market: what was asked for, what came, how it ended; and one for a run that "

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.desks import instant
-from support.trade_desk import ACCOUNT, TradeDesk, pull
+from support.trade_desk import ACCOUNT, UID, TradeDesk, pull
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol.faults import Error, Hole, Lagging, Misprinted, Restricted, ShortPage, Shuffled
@@ -603,6 +603,19 @@ async def test_a_regional_symbol_is_probed(desk: TradeDesk) -> None:
     desk.book.fill("BTCZAR", desk.book.place("BTCZAR", "BUY", 1, 50))
     await pull(desk)
     assert desk.stored_ids("fills", "BTCZAR") == desk.true_ids("fills", "BTCZAR")
+
+
+async def test_an_asset_that_a_ledger_names_has_its_symbols_looked_at_each_day(desk: TradeDesk) -> None:
+    """What came and went between two snapshots is held by no balance, and may have been traded all the same."""
+    desk.trading("traded", datasets=["orders", "fills", "dividends"], discovery="100%")
+    row = {"id": 1, "amount": "5", "asset": "XRP", "enInfo": "Airdrop", "tranId": 1, "direction": 1}
+    desk.exchange.add_movement(UID, "asset/assetDividend", {**row, "divTime": desk.exchange.now_ms - 1000_000})
+    await pull(desk)
+    assert [one.symbol for one in desk.candidates().values() if one.heat is Heat.WARM] == ["XRPUSDT"]
+    before = len(desk.asked("/myTrades"))
+    desk.clock.advance(DAY_S + 60)
+    await pull(desk)
+    assert ["symbol=XRPUSDT" in target for target in desk.asked("/myTrades")[before:]] == [True]
 
 
 async def test_symbols_may_be_listed(desk: TradeDesk) -> None:

@@ -1,0 +1,101 @@
+"""Changes of balances that nothing explains: which stretches of which ledgers they have asked for once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.lake import Lake
+from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.views import literal
+from pipelines.store.rows import rows_of, with_instants
+from schemas.datasets import DATASETS
+from schemas.datasets.journal import LEDGER_LOOKS
+from schemas.model.errors import CorruptData
+from schemas.model.grid import DAY_US, HOUR_US
+
+_PAUSES_US = (0, HOUR_US, DAY_US, 7 * DAY_US)  # before each look of a change; after the last one there is none
+_AROUND_US = DAY_US  # a row may carry another instant than the change of the balance
+_MOST = 5  # changes of a wallet in one run, the newest first: an account that never added up is not pulled anew
+
+_UNEXPLAINED = """
+WITH changed AS (
+    SELECT DISTINCT wallet, since, until
+    FROM reconciliation
+    WHERE account = {account} AND status = 'unexplained' AND since IS NOT NULL
+),
+looked AS (
+    SELECT dataset, wallet, since, until, count(*) AS times, max(asked_at) AS asked_at
+    FROM ledger_looks
+    WHERE account = {account}
+    GROUP BY ALL
+)
+SELECT moving.dataset, changed.wallet, changed.since, changed.until, coalesce(times, 0) AS times, asked_at
+FROM changed
+JOIN (SELECT dataset, unnest(wallets) AS kind FROM ledgers) AS moving ON kind = split_part(changed.wallet, ':', 1)
+LEFT JOIN looked
+    ON looked.dataset = moving.dataset AND looked.wallet = changed.wallet
+    AND looked.since = changed.since AND looked.until = changed.until
+ORDER BY changed.until DESC, moving.dataset
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Look:
+    """A change of a wallet's balance between two snapshots that the movements of its ledgers do not explain."""
+
+    wallet: str
+    since: int
+    until: int
+
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """What is asked for once more."""
+        return self.since - _AROUND_US, self.until + _AROUND_US
+
+    def concerns(self, series: Mapping[str, str]) -> bool:
+        """Whether a series with these values may have moved the wallet; a debt comes with what was borrowed."""
+        named = series.get("wallet") or series.get("market")
+        return named is None or named.replace("_debt", "") == self.wallet.replace("_debt", "")
+
+
+Looks = Mapping[str, Sequence[Look]]  # by the dataset that is asked
+
+
+def looks_due(lake: Lake, account: str, now: int, *, again: bool = False) -> Looks:
+    """What is to be asked for once more; with `again`, whatever was asked for before and when."""
+    found: dict[str, list[Look]] = {}
+    for row in _unexplained(lake, account):
+        looks = found.setdefault(row["dataset"], [])
+        look, due = Look(row["wallet"], row["since"], row["until"]), is_due(row["times"], row["asked_at"] or 0, now)
+        if len([one for one in looks if one.wallet == look.wallet]) < _MOST and (again or due):
+            looks.append(look)
+    return found
+
+
+def is_due(times: int, asked_at: int, now: int) -> bool:
+    """Whether it is time for another look at a change that was looked at so often, last at `asked_at`."""
+    return times < len(_PAUSES_US) and now - asked_at >= _PAUSES_US[times]
+
+
+def note_looks(lake: Lake, account: str, dataset: str, looks: Iterable[Look], now: int) -> None:
+    """Remember that the ledger was asked for all that these mean."""
+    rows = [
+        {"account": account, "dataset": dataset, "asked_at": now}
+        | {"wallet": each.wallet, "since": each.since, "until": each.until}
+        for each in looks
+    ]
+    if rows:
+        lake.table(LEDGER_LOOKS).commit(rows_of(LEDGER_LOOKS, rows), [])
+
+
+def _unexplained(lake: Lake, account: str) -> Iterator[Mapping[str, Any]]:
+    """Each such change with each ledger that may explain it; none where the lake cannot be read, so nobody knows."""
+    if not any(lake.table(dataset).bounds() for dataset in DATASETS.values() if dataset.valued_by):
+        return  # without balances nothing changes
+    try:
+        with connect(lake) as session:
+            yield from with_instants(run(session, _UNEXPLAINED.format(account=literal(account))))
+    except CorruptData:  # the checks tell of it
+        return
