@@ -114,7 +114,7 @@ WITHDRAWALS = ledger(
     key=("withdrawal_id",),
     time="apply_time",
     settles=timedelta(days=14),
-    states=(States("status", ("0", "2", "4", "6"), ("1", "3", "5")), _WALLETS),
+    states=(States("status", ("0", "2", "4", "6"), ("1", "3", "5"), open=("0", "2", "4")), _WALLETS),
 )
 
 DIVIDENDS = ledger(

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Literal, cast
 
 from schemas.datasets import DATASETS
+from schemas.derived.no_longer_returned import of_those_alone, with_those_that_count
 from schemas.derived.sql import all_candles, candle_kinds, expectations, promises, series_rows, union, unknown_states
 from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE, FLAG, TEXT, TIME
@@ -36,6 +37,10 @@ _LEDGERS = (
 _WITNESSES = (
     "What one list tells of that another one owns: `matched` with a movement of the owner by wallet, asset, amount and "
     "time, each with one. What is left is counted in `ledger` once the owner is held over that instant (`closed`)."
+)
+_NO_LONGER_RETURNED = (
+    "What rows moved that the exchange returned once and no longer does. One with an id whose state was final is most "
+    "likely no longer kept, and `counted` in `ledger`; one without an id may have changed, one still open been undone."
 )
 _SERIES_ROWS = "How many rows each series has, and its first and last instant."
 _UNKNOWN_STATES = (
@@ -195,6 +200,7 @@ def unions() -> Mapping[str, Union]:
         "ledger": Union(_LEDGER, _ledger),
         "witnesses": Union(_WITNESSES, _witnesses),
         "all_candles": Union(_CANDLES, all_candles),
+        "no_longer_returned": Union(_NO_LONGER_RETURNED, _no_longer_returned),
         "series_rows": Union(_SERIES_ROWS, series_rows),
         "unknown_states": Union(_UNKNOWN_STATES, unknown_states),
     }
@@ -231,10 +237,24 @@ def _movements(name: str, head: str, sql: str) -> Movements:
 
 def _ledger(holding: Collection[str]) -> str:
     """All movements, each with the dataset that it comes from; of what only another list tells, that list's."""
-    owned = [_moved(each.dataset, each.sql) for each in movements() if each.dataset in holding]
+    owned = [_owned(each) for each in movements() if each.dataset in holding]
     told = "SELECT * EXCLUDE (matched, closed), format('only {} tells of it', dataset) AS note\n"
     witnessed = [f"{told}FROM witnesses WHERE NOT matched AND closed"] if _told(holding) else []
     return union(_MOVEMENT | {"note": TEXT.sql}, owned + witnessed)
+
+
+def _owned(each: Movements) -> str:
+    return _moved(each.dataset, with_those_that_count(each.dataset, each.sql))
+
+
+def _no_longer_returned(holding: Collection[str]) -> str:
+    parts = [
+        f"SELECT * EXCLUDE (note), {counted} AS counted\nFROM ({_moved(each.dataset, sql)})"
+        for each in movements()
+        if each.dataset in holding
+        for sql, counted in of_those_alone(each.dataset, each.sql)
+    ]
+    return union(_MOVEMENT | {"counted": FLAG.sql}, parts)
 
 
 def _moved(dataset: str, sql: str) -> str:
@@ -253,7 +273,7 @@ def _witnesses(holding: Collection[str]) -> str:
     told = union(_MOVEMENT, (_moved(each.dataset, each.sql) for each in telling))
     owned = union(
         _MOVEMENT | {"note": TEXT.sql},
-        (_moved(each.dataset, each.sql) for each in movements() if each.dataset in owners),
+        (_owned(each) for each in movements() if each.dataset in owners),
     )
     return _MATCHED.format(told=told, owned=owned, pairs=pairs)
 

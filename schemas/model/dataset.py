@@ -85,6 +85,7 @@ class States:
     column: str
     moved: tuple[str, ...]
     unmoved: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()  # of those that moved something, the ones after which that may still be undone
 
     @property
     def words(self) -> list[str]:

@@ -2,5 +2,5 @@
 CREATE OR REPLACE VIEW distributions_by_day AS
 SELECT account, asset, amount, div_time::DATE AS day, count(*) AS times
 FROM dividends
-WHERE gone_since IS NULL AND coalesce(direction, 1) = 1
+WHERE coalesce(direction, 1) = 1
 GROUP BY ALL

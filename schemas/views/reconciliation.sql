@@ -82,6 +82,9 @@ told AS (
 untold AS (
     SELECT account, wallet, asset, list(unmeasured_movements) AS untold FROM unmeasured_movements GROUP BY ALL
 ),
+gone AS (
+    SELECT account, wallet, asset, list(no_longer_returned) AS gone FROM no_longer_returned GROUP BY ALL
+),
 ended AS (
     SELECT base_asset AS asset, list({'symbol': symbol, 'gone_since': gone_since}) AS ended
     FROM symbols
@@ -115,6 +118,17 @@ guessed AS (
                 AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS only_witness,
         [concat(each.dataset, ' ', each.key) for each in untold
             if each.since <= compared.until AND each.until > coalesce(compared.since, each.since)] AS amount_unknown,
+        [concat(
+            each.dataset, ' ', each.key,
+            CASE WHEN each.counted THEN ' (counted' ELSE ' (not counted' END,
+            CASE
+                WHEN each.counted AND residual = -each.amount THEN ': without it this adds up)'
+                WHEN NOT each.counted AND residual = each.amount THEN ': with it this adds up)'
+                ELSE ')'
+            END
+        ) for each in gone
+            if each.time <= compared.until
+                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS no_longer_returned,
         [each.symbol for each in ended
             if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
     FROM compared
@@ -123,6 +137,8 @@ guessed AS (
         ON told.account = compared.account AND told.wallet = compared.wallet AND told.asset = compared.asset
     LEFT JOIN untold
         ON untold.account = compared.account AND untold.wallet = compared.wallet AND untold.asset = compared.asset
+    LEFT JOIN gone
+        ON gone.account = compared.account AND gone.wallet = compared.wallet AND gone.asset = compared.asset
     LEFT JOIN strange ON strange.account = compared.account
     LEFT JOIN ended ON ended.asset = compared.asset
     LEFT JOIN unprobed_symbols
@@ -140,6 +156,7 @@ caused AS (
             {'cause': 'symbol_never_probed', 'names': symbol_never_probed},
             {'cause': 'owner_pending', 'names': owner_pending},
             {'cause': 'only_witness', 'names': only_witness},
+            {'cause': 'no_longer_returned', 'names': guessed.no_longer_returned},
             {'cause': 'unknown_state', 'names': unknown_state},
             {'cause': 'amount_unknown', 'names': amount_unknown},
             {'cause': 'asset_event', 'names': asset_event}

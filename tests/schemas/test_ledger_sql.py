@@ -238,12 +238,26 @@ def test_what_a_row_moves(dataset: Dataset, values: dict[str, Any], expected: li
 
 
 @pytest.mark.parametrize("dataset", LEDGERS, ids=lambda dataset: dataset.name)
-def test_a_row_that_is_gone_moves_nothing(dataset: Dataset, tables: Tables) -> None:
-    """What the exchange does not return any more counts as never having moved anything."""
-    moved = {each.column: each.moved[0] for each in dataset.states}
-    row = one(dataset, **{name: int(word) if word.isdigit() else word for name, word in moved.items()})
-    tables.put(dataset, row, row | {"version": 2, "gone_since": LATER})
+def test_a_row_that_is_gone_counts_where_it_has_an_id(dataset: Dataset, tables: Tables) -> None:
+    """What was final and is not returned any more moved what it said; a row without an id may only have changed."""
+    moved = {each.column: each.moved[-1] for each in dataset.states}
+    row = one(dataset, **{name: int(word) if word.lstrip("-").isdigit() else word for name, word in moved.items()})
+    tables.put(dataset, row)
+    before = legs(tables)
+    tables.put(dataset, row | {"version": 2, "gone_since": LATER})
+    assert legs(tables) == ([] if dataset.counted else before)
+    told = tables.tuples("SELECT DISTINCT dataset, counted FROM no_longer_returned")
+    assert told == ([(dataset.name, not dataset.counted)] if before else [])
+
+
+def test_a_withdrawal_that_vanished_before_its_end_may_have_been_undone(tables: Tables) -> None:
+    """One that was under way counts as long as it is returned, and is named once it is not."""
+    row = one(WITHDRAWALS, asset="BTC", status=4, amount="2", transaction_fee="0")
+    tables.put(WITHDRAWALS, row)
+    assert [amount for _, _, amount, _ in legs(tables)] == ["-2"]
+    tables.put(WITHDRAWALS, row | {"version": 2, "gone_since": LATER})
     assert legs(tables) == []
+    assert tables.tuples("SELECT amount, counted FROM no_longer_returned") == [(-2, False)]
 
 
 @pytest.mark.parametrize(

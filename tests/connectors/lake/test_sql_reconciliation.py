@@ -17,6 +17,7 @@ from schemas.datasets.journal import GAPS, RUNS
 from schemas.datasets.ledgers import DEPOSITS
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
+from schemas.datasets.payments import REBATES
 from schemas.derived.queries import movements
 from schemas.model.series import Series
 
@@ -279,6 +280,34 @@ def test_a_word_that_nobody_knows_is_a_cause(tables: Tables) -> None:
     assert intervals(tables, "asset, residual, status")[0] == ("BTC", Decimal(2), "unexplained")
     told = tables.tuples("SELECT causes FROM reconciliation WHERE since IS NOT NULL ORDER BY asset")
     assert ["unknown_state" in text for (text,) in told] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("counted", "after", "residual", "said"),
+    [
+        (True, "3", 0, None),
+        (True, "1", -2, "deposits 1 (counted: without it this adds up)"),
+        (True, "2", -1, "deposits 1 (counted)"),
+        (False, "1", 0, None),
+        (False, "3", 2, "(not counted: with it this adds up)"),
+        (False, "2", 1, "(not counted)"),
+    ],
+)
+def test_what_is_no_longer_returned_is_a_cause(
+    counted: bool, after: str, residual: int, said: str | None, tables: Tables
+) -> None:
+    """A row that vanished counts where it has an id; either way a residual names it, and whether it would add up."""
+    pulled(tables)
+    held(tables, "1", after)
+    instants = {"seen_at": DAYS[0], "gone_since": DAYS[2]}
+    if counted:
+        deposit(tables, 1, "2", "2026-01-01 13:00", **instants)
+    else:
+        row = {"account": "main", "asset": "BTC", "amount": "2", "ordinal": 1, "version": 1, "update_time": DAYS[1]}
+        tables.put(REBATES, row | instants)
+    (found,) = intervals(tables, "residual, causes")
+    assert found[0] == residual
+    assert said is None or said in json.loads(found[1])[0]["names"][0]
 
 
 def test_the_first_snapshot_is_held_against_the_whole_history(tables: Tables) -> None:
