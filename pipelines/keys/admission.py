@@ -16,6 +16,9 @@ from connectors.binance.keys import KeyPair
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from connectors.lake.lake import refuse_mixing
+from pipelines.pull.absence import absent_since
+from pipelines.pull.ledger_series import questions_of
+from pipelines.pull.snapshot import fixed_series
 from pipelines.runs.registry import units_of
 from pipelines.trading.calls import calls_of
 from schemas.config.flows import AccountFlow, FlowsFile
@@ -48,7 +51,7 @@ async def admitted(client: Client, config: FlowsFile, name: str, before: KeyFact
     if (lake := lake_of(config)) is not None:
         refuse_mixing(lake.accounts, name, facts.uid)
     now_ms = client.now_us() // 1000
-    for endpoint, params in needed(config, name, now_ms).items():
+    for endpoint, params in needed(config, name, now_ms, lake).items():
         with suppress(Fact):  # an answer about what was asked for: the key was accepted
             await client.body(endpoint, **params)
     return facts
@@ -74,16 +77,32 @@ def _refuse_more(facts: KeyFacts, before: KeyFacts) -> None:
         )
 
 
-def needed(config: FlowsFile, name: str, now_ms: int) -> Mapping[Endpoint, Mapping[str, Param]]:
-    """A small call to each endpoint that the flows of an account read."""
+def needed(
+    config: FlowsFile, name: str, now_ms: int, lake: Lake | None = None
+) -> Mapping[Endpoint, Mapping[str, Param]]:
+    """A small call to each endpoint that the flows of an account read, where the lake knows of no absence."""
     asked: dict[Endpoint, Mapping[str, Param]] = {}
     for flow_name, flow in config.flows.items():
         if isinstance(flow, AccountFlow) and flow.account == name:
             symbol = flow.symbols[0] if isinstance(flow.symbols, tuple) else _ANY_SYMBOL
             for unit in units_of(flow_name, flow):
                 for endpoint in unit.endpoints if unit.account is not None else ():
-                    asked |= dict(_calls(endpoint, symbol, now_ms))
+                    if lake is None or not _is_absent(lake, endpoint, name):
+                        asked |= dict(_calls(endpoint, symbol, now_ms))
     return asked
+
+
+def _is_absent(lake: Lake, endpoint: Endpoint, account: str) -> bool:
+    """Whether the exchange said of all that a call reads that the account, or its last key, has nothing of it."""
+    read: Endpoint | None = endpoint
+    if isinstance(endpoint.walk, ById | SymbolWindows):
+        read = calls_of(endpoint.market).wallet
+    if read is None:
+        return False
+    windows = isinstance(read.walk, Windows)
+    series = [*questions_of(lake, read, account)] if windows else fixed_series(read, {"account": account})
+    bounds = lake.table(read.feeds).bounds()
+    return bool(series) and all(absent_since(one, bounds) is not None for one in series)
 
 
 def _calls(endpoint: Endpoint, symbol: str, now_ms: int) -> Iterator[tuple[Endpoint, Mapping[str, Param]]]:

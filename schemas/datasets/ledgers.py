@@ -159,11 +159,15 @@ CONVERSIONS = ledger(
     Column("from_amount", FINE, "given"),
     Column("to_asset", TEXT, "received"),
     Column("to_amount", FINE, "received"),
+    Column("wallet_type", TEXT, "SPOT, FUNDING or EARN, or several of them", null="where the exchange does not say"),
     Column("create_time", TIME, "when it was made"),
     key=("order_id",),
     time="create_time",
     settles=timedelta(days=2),
-    states=(States("order_status", ("SUCCESS",), ("PROCESS", "ACCEPT_SUCCESS", "FAIL")),),
+    states=(
+        States("order_status", ("SUCCESS",), ("PROCESS", "ACCEPT_SUCCESS", "FAIL")),
+        States("wallet_type", ("SPOT", "FUNDING", "EARN")),
+    ),
 )
 
 FIAT_PAYMENTS = ledger(

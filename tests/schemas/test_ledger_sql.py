@@ -196,6 +196,15 @@ MOVED = [
         [("spot", "BTC", "-1", "convert"), ("spot", "ETH", "20", "convert")],
     ),
     *((CONVERSIONS, {"order_status": status}, []) for status in ("PROCESS", "FAIL", "LIMBO")),
+    *(
+        (
+            CONVERSIONS,
+            {"order_status": "SUCCESS", "wallet_type": word, "from_asset": "BTC", "from_amount": "1", "to_asset": "ETH"},
+            [(wallet, "BTC", "-1", "convert"), (wallet, "ETH", "1", "convert")],
+        )
+        for word, wallet in (("SPOT", "spot"), ("FUNDING", "funding"), ("EARN", "earn_flexible"))
+    ),
+    (CONVERSIONS, {"order_status": "SUCCESS", "wallet_type": "SPOT_FUNDING"}, []),
     (
         DUST,
         {"wallet": "margin", "from_asset": "SHIB", "amount": "9", "transfered_amount": "0.1"},

@@ -108,6 +108,17 @@ async def test_a_key_that_cannot_read_something_is_not_switched_to(flows, served
     assert not list(flows.parent.glob("keys/main-*"))
 
 
+async def test_what_the_account_does_not_have_is_not_asked_of_the_new_key(flows, served):
+    """What a run was told that there is none of keeps no key from taking the place of the old one."""
+    served.exchange.inject(Error(status=401, code=-2015, path="/sapi/v1/fiat/payments", count=None))
+    assert set(await run(load(flows), "wallet")) == {"done"}
+    served.exchange.requests.clear()
+    await asyncio.to_thread(rotate, flows)
+    read = {seen.path for seen in served.exchange.requests if seen.api_key == NEW_KEY}
+    assert "/sapi/v1/fiat/payments" not in read
+    assert "/sapi/v1/capital/deposit/hisrec" in read
+
+
 async def test_two_rotations_at_once_are_one(flows):
     """While one rotation waits for its owner, another one is told to wait."""
     met = asyncio.Event()
