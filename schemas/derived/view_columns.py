@@ -13,7 +13,7 @@ from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows, intervals, last_versi
 from schemas.model.dataset import Kind
 
 _TABLE_MACRO = re.compile(r"MACRO (\w+)\(([^)]*)\) AS TABLE")
-_SCALAR_MACRO = re.compile(r"MACRO \w+\([^)]*\) AS(?! TABLE)")
+_VIEW = re.compile(r"VIEW (\w+) AS")
 
 Columns = list[tuple[str, str]]  # name and SQL type
 
@@ -25,12 +25,22 @@ def view_columns() -> dict[str, Columns]:
         found = {"bounds": _described(connection, "bounds")}
         for name, sql in {"intervals": intervals(), **series_views()}.items():
             connection.execute(f"CREATE VIEW {name} AS {sql}")
-            found[name] = _described(connection, name)
+            found[name] = _settled(connection, name)
         for view in views():
             connection.execute(view.sql)
-            if not _SCALAR_MACRO.search(view.sql):
-                found[view.name] = _described(connection, _asked(view.name, view.sql))
+            if macro := _TABLE_MACRO.search(view.sql):
+                found[view.name] = _described(connection, _asked(*macro.groups()))
+            elif made := _VIEW.search(view.sql):
+                found[view.name] = _settled(connection, made[1])
         return found
+
+
+def _settled(connection: DuckDBPyConnection, view: str) -> Columns:
+    """The columns of a view, which has nothing else from now on: those above it are bound without what it reads."""
+    columns = _described(connection, view)
+    nothing = ", ".join(f'NULL::{sql} AS "{name}"' for name, sql in columns)
+    connection.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {nothing} LIMIT 0")
+    return columns
 
 
 def _make_tables(connection: DuckDBPyConnection) -> None:
@@ -42,13 +52,9 @@ def _make_tables(connection: DuckDBPyConnection) -> None:
             connection.execute(f"CREATE VIEW {dataset.name} AS {last_versions(dataset)}")
 
 
-def _asked(name: str, sql: str) -> str:
-    """What a FROM names: a macro with nothing for each of its parameters, or the view that the statement makes."""
-    macro = _TABLE_MACRO.search(sql)
-    if macro:
-        return f"{macro[1]}({', '.join('NULL::VARCHAR' for _ in macro[2].split(','))})"
-    made = re.search(r"VIEW (\w+) AS", sql)
-    return made[1] if made else name
+def _asked(macro: str, parameters: str) -> str:
+    """What a FROM names: a macro with nothing for each of its parameters."""
+    return f"{macro}({', '.join('NULL::VARCHAR' for _ in parameters.split(','))})"
 
 
 def _described(connection: DuckDBPyConnection, place: str) -> Columns:

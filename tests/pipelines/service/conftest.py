@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,9 +17,20 @@ from pipelines.service.server import Server, server
 
 
 @pytest.fixture(scope="session")
-def quick_server(pytestconfig: pytest.Config) -> Callable[[Path], AbstractAsyncContextManager[Server]]:
-    """A function that serves in a folder; of a version of Prefect, whose first start takes 139 steps, once in full."""
-    kept = pytestconfig.cache.mkdir("prefect") / f"{version('prefect')}.db"
+def kept(pytestconfig: pytest.Config) -> Path:
+    """Where the database of this version of Prefect is kept, once one was made: its first start takes 139 steps."""
+    return pytestconfig.cache.mkdir("prefect") / f"{version('prefect')}.db"
+
+
+@pytest.fixture(scope="session")
+def quick_home(kept: Path) -> Callable[[Path], None]:
+    """A function that begins a home of Prefect with the database that is kept, if one is."""
+    return partial(_begin, kept=kept)
+
+
+@pytest.fixture(scope="session")
+def quick_server(kept: Path) -> Callable[[Path], AbstractAsyncContextManager[Server]]:
+    """A function that serves in a folder; of a version of Prefect once with a first start in full."""
 
     @asynccontextmanager
     async def started(home: Path) -> AsyncIterator[Server]:
@@ -31,9 +43,10 @@ def quick_server(pytestconfig: pytest.Config) -> Callable[[Path], AbstractAsyncC
 
 
 def _begin(home: Path, kept: Path) -> None:
-    home.mkdir(exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if kept.exists():
         shutil.copy(kept, home / "prefect.db")
+        (home / "prefect.db").chmod(0o600)
 
 
 def _keep(database: Path, kept: Path) -> None:

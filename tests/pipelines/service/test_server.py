@@ -86,6 +86,11 @@ def _read(path: Path) -> str:
         return ""
 
 
+def open_to_others(home):
+    """The files that others than their owner may read or change."""
+    return [path for path in home.rglob("*") if path.stat().st_mode & 0o077]
+
+
 def until(true, within_s):
     """Wait for what other processes do in their own time."""
     deadline = time.monotonic() + within_s
@@ -122,8 +127,9 @@ def simulator(serving):
 
 
 @pytest.mark.timeout(400)
-def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, capsys):
+def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, quick_home, capsys):
     """Flows run on their schedule, `binlake run` is recorded beside them, and one Ctrl-C leaves nothing running."""
+    quick_home(serving.home)
     simulator(latency_ms=0)
     process = serving.up()
     said = serving.said.read_text()
@@ -143,7 +149,7 @@ def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, capsys):
     assert main(["up", "--config", str(serving.file)]) == 2
     assert "serves this file already" in capsys.readouterr().err
 
-    assert not [path for path in serving.home.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others(serving.home) == []
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=END_S) == 0
     assert serving.processes() == {}
@@ -214,6 +220,7 @@ def test_killed_it_leaves_nothing_behind_and_its_runs_are_closed(serving, simula
     simulator(latency_ms=4000)
     process = serving.up()
     until(lambda: serving.states() == ["Running"], FIRE_S)
+    assert open_to_others(serving.home) == [], "of a first start, which makes the database"
     process.kill()
     process.wait()
     until(lambda: serving.processes() == {}, END_S)

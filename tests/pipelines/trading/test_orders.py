@@ -438,8 +438,15 @@ async def test_a_fill_that_lacks_its_quote_amount_stops_no_other(desk: TradeDesk
     }
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-@pytest.mark.parametrize("path", ["allOrders", "myTrades"])
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("allOrders", 0),
+        ("myTrades", 1),
+        ("allOrders", 2),
+        *(pytest.param(*one, marks=pytest.mark.soak) for one in (("myTrades", 0), ("allOrders", 1), ("myTrades", 2))),
+    ],
+)
 async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place: int, desk: TradeDesk) -> None:
     """One row with odd money is a failure of each run, under its id; the others are stored, and it is had when mended."""
     numbers = [desk.book.place(B, "BUY", 1, 50) for _ in range(3)]
