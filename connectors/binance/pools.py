@@ -18,6 +18,9 @@ class Pool:
 
 SPOT = Pool("spot", 6000, "X-MBX-USED-WEIGHT-1M")
 FUTURES = Pool("futures", 2400, "X-MBX-USED-WEIGHT-1M", family="usdm")  # USD-M and COIN-M share it
+# Counted by calls in five minutes, and told in no header: a fifth of them a minute can only be too careful.
+FUNDING = Pool("funding", 500 // 5, "", family="usdm")
+FUTURES_DATA = Pool("futures_data", 1000 // 5, "", family="usdm")
 
 
 def sapi_by_ip(path: str) -> Pool:

@@ -11,6 +11,7 @@ from connectors.simulator.market.intervals import MINUTE_MS
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import Cycle, Listing, day_ms
 from connectors.simulator.market.minutes import Market
+from connectors.simulator.market.tickers import Tickers
 from connectors.simulator.market.trades import Tape
 from connectors.simulator.protocol.rules import Refusal
 
@@ -23,6 +24,7 @@ class Contract(Listing):
     """One contract: perpetual, or delivered on a day."""
 
     kind: str = "PERPETUAL"
+    funding_hours: int = 8  # from one funding to the next
 
     @property
     def pair(self) -> str:
@@ -80,7 +82,7 @@ CONTRACTS = (
              tick_decimals=2, step_decimals=3, listed_ms=day_ms("2019-11-27T07:45")),
     # A multiplier: one contract is of a thousand coins.
     Contract(symbol="1000SHIBUSDT", base="1000SHIB", quote="USDT", price=180_100, turnover=900_000,
-             tick_decimals=7, step_decimals=1, listed_ms=day_ms("2021-05-10T11:30")),
+             tick_decimals=7, step_decimals=1, listed_ms=day_ms("2021-05-10T11:30"), funding_hours=4),
     # Four hours missing every four weeks.
     Contract(symbol="XRPUSDT", base="XRP", quote="USDT", price=6_003, turnover=300_000, tick_decimals=4,
              step_decimals=1, listed_ms=day_ms("2020-01-06T08:00"),
@@ -111,7 +113,9 @@ class Futures:
     def __init__(self, seed: int, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.skew_s = 0.0
-        self.charts = {market: Charts(History(Market(f"{seed}/{market}")), padded=False) for market in _CONTRACTS}
+        histories = {market: History(Market(f"{seed}/{market}")) for market in _CONTRACTS}
+        self.charts = {market: Charts(history, padded=False) for market, history in histories.items()}
+        self.tickers = {market: Tickers(history) for market, history in histories.items()}
         self._listings = {
             market: {contract.symbol: contract for contract in contracts} for market, contracts in _CONTRACTS.items()
         }

@@ -14,6 +14,7 @@ from connectors.simulator.account.signatures import check_key, check_signed, par
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.faults import Fault
+from connectors.simulator.protocol.limits import COUNTED_BY_CALLS, OF_FUTURES
 from connectors.simulator.protocol.messages import HTML, Answer, Asked, Seen
 from connectors.simulator.protocol.rules import Refusal, pairs_of, read_parameters
 
@@ -31,7 +32,7 @@ def answer(exchange: Exchange, asked: Asked) -> Answer:
     if exchange.archive.serves(asked):
         return _note(exchange, asked, _filed(exchange, asked), exchange.now_us, 0, 0)
     endpoint = ENDPOINTS.get((asked.method, asked.path))
-    now_us = exchange.futures.now_us if endpoint is not None and endpoint.pool == "futures" else exchange.now_us
+    now_us = exchange.futures.now_us if endpoint is not None and endpoint.pool in OF_FUTURES else exchange.now_us
     if endpoint is None:
         return _note(exchange, asked, Answer(404, _NOT_FOUND, content_type=HTML), now_us, 0, 0)
     sent = parameters_sent(asked.query)
@@ -102,6 +103,7 @@ def _told(pool: str, used: int, now_us: int) -> dict[str, str]:
     """The headers that say how much weight is used; those of futures also hold the date by their own clock."""
     if pool == "spot":
         return {"X-MBX-USED-WEIGHT": str(used), "X-MBX-USED-WEIGHT-1M": str(used)}
-    if pool == "futures":
-        return {"X-MBX-USED-WEIGHT-1M": str(used), "Date": formatdate(now_us / 1e6, usegmt=True)}
+    if pool in OF_FUTURES:
+        told = {"X-MBX-USED-WEIGHT-1M": str(used)} if pool not in COUNTED_BY_CALLS else {}
+        return told | {"Date": formatdate(now_us / 1e6, usegmt=True)}
     return {f"X-SAPI-USED-{'UID' if pool.startswith('uid:') else 'IP'}-WEIGHT-1M": str(used)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from connectors.binance.endpoints import FEEDING, serving
@@ -109,6 +110,14 @@ def chosen_before(lake: Lake, market: str, candidates: Collection[str]) -> list[
     return sorted(covered(lake, market).intersection(candidates))
 
 
+def _worth(row: Mapping[str, Any], book: Listing) -> Decimal:
+    """What was traded of a symbol in the quote asset; where only contracts are counted, what they are worth."""
+    if row["quote_volume"] is not None:
+        return Decimal(row["quote_volume"])
+    size = book.rows[row["symbol"]]["contract_size"] if row["symbol"] in book.rows else None
+    return Decimal(row["volume"]) * (size or 1)
+
+
 async def top(session: Session, market: str, book: Listing, quote: str, count: int) -> list[str]:
     """The most traded symbols of a quote asset. Once chosen they are kept: what the lake holds comes first."""
     candidates = book.quoted_in(quote)
@@ -117,6 +126,7 @@ async def top(session: Session, market: str, book: Listing, quote: str, count: i
         return kept
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}
     rows = await session.client.rows(serving(Role.RANKING, market), constants)
-    ranked = [str(symbol) for symbol in rows.sort_by([("quote_volume", "descending")])["symbol"].to_pylist()]
+    worth = {str(row["symbol"]): _worth(row, book) for row in rows.to_pylist()}
+    ranked = sorted(worth, key=lambda symbol: (-worth[symbol], symbol))
     among = candidates & book.trading() - set(kept)
     return [*kept, *[symbol for symbol in ranked if symbol in among][: count - len(kept)]]

@@ -97,7 +97,7 @@ CONTINUOUS_KLINES = _candles(
 )
 
 
-def _snapshot(name: str, doc: str, *columns: Column, role: Role | None = None) -> Dataset:
+def snapshot(name: str, doc: str, *columns: Column, role: Role | None = None) -> Dataset:
     """What each symbol of a market shows at one instant."""
     return Dataset(
         name=name,
@@ -113,13 +113,14 @@ def _snapshot(name: str, doc: str, *columns: Column, role: Role | None = None) -
     )
 
 
-PRICES = _snapshot(
+PRICES = snapshot(
     "prices",
     "The last price of each symbol, one snapshot a run.",
     Column("price", MONEY, "last price, in the quote asset"),
+    Column("time", TIME, "when it was last traded", null="on spot, which does not say"),
 )
 
-TICKERS = _snapshot(
+TICKERS = snapshot(
     "tickers",
     "The rolling 24 hours of each symbol, one snapshot a run.",
     Column("price_change", MONEY, "last price minus the price 24 hours ago", signed=True),
@@ -135,12 +136,23 @@ TICKERS = _snapshot(
     Column("open_price", MONEY, "price 24 hours ago"),
     Column("high_price", MONEY, "highest price"),
     Column("low_price", MONEY, "lowest price"),
-    Column("volume", MONEY, "in the base asset"),
+    Column("volume", MONEY, "in the base asset; of coinm in contracts"),
     Column("quote_volume", MONEY, "in the quote asset", null="where the market does not say"),
+    Column("base_volume", MONEY, "in the base asset, where volume counts contracts", null="unless coinm"),
     Column("open_time", TIME, "start of the 24 hours"),
     Column("close_time", TIME, "end of the 24 hours, the exchange's time"),
     Column("first_id", ID, "first trade", null="when there was none"),
     Column("last_id", ID, "last trade", null="when there was none"),
     Column("count", ID, "number of trades"),
     role=Role.RANKING,
+)
+
+BOOK_TICKERS = snapshot(
+    "book_tickers",
+    "The best bid and ask of each symbol, one snapshot a run.",
+    Column("bid_price", MONEY, "best bid", null="where nobody bids"),
+    Column("bid_qty", MONEY, "its quantity"),
+    Column("ask_price", MONEY, "best ask", null="where nobody asks"),
+    Column("ask_qty", MONEY, "its quantity"),
+    Column("time", TIME, "when the book last changed", null="on spot, which does not say"),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from connectors.binance.endpoints.model import ByLimit, Endpoint, OnGrid, Unset, Whole
-from connectors.binance.endpoints.spot import KLINES
-from connectors.binance.pools import FUTURES
+from connectors.binance.endpoints.model import ByLimit, BySymbols, Endpoint, OnGrid, Printed, Unset, Whole
+from connectors.binance.endpoints.spot import KLINES, NO_BOOK
+from connectors.binance.pools import FUNDING, FUTURES
+from schemas.datasets import derivatives
 from schemas.datasets import market as rows
 from schemas.model.dataset import Dataset
 from schemas.model.grid import INTERVALS
@@ -14,14 +16,15 @@ from schemas.model.grid import INTERVALS
 _PREFIXES = {"usdm": "fapi", "coinm": "dapi"}
 _INTERVALS = tuple(interval for interval in INTERVALS if interval != "1s")
 _PRICES_ALONE = ("open_time", "open", "high", "low", "close", "", "close_time")
+_COIN_MARGINED = re.compile(r"\w+USD_(PERP|\d{6})")
 _CONTRACT_TYPES = frozenset({"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"})
 
 
 def call(market: str, name: str, **row: Any) -> Endpoint:
     """A call to the host of a market of futures."""
     prefix = _PREFIXES[market]
-    told = {"pool": FUTURES, "family": market, "market": market, **row}
-    return Endpoint(name=f"{prefix}/{name}", path=f"/{prefix}/v1/{name}", **told)
+    usual: dict[str, Any] = {"path": f"/{prefix}/v1/{name}", "pool": FUTURES, "family": market, "market": market}
+    return Endpoint(name=f"{prefix}/{name}", **usual | row)
 
 
 def exchange_info(market: str, **wire: str) -> Endpoint:
@@ -37,6 +40,33 @@ def exchange_info(market: str, **wire: str) -> Endpoint:
         unset={"delivery_date": Unset.BEYOND_2100},
         never_empty=True,
     )
+
+
+def whole(market: str, name: str, dataset: Dataset, one: int, every: int, **row: Any) -> Endpoint:
+    """What all contracts of a market show now; one alone is asked for at another weight."""
+    weight = BySymbols(one=one, every=every)
+    return call(market, name, dataset=dataset, weight=weight, walk=Whole(), never_empty=True, **row)
+
+
+def book_ticker(market: str) -> Endpoint:
+    """The best bid and ask of every contract."""
+    return whole(market, "ticker/bookTicker", rows.BOOK_TICKERS, 2, 5, unset=NO_BOOK)
+
+
+def premium_index(market: str, one: int) -> Endpoint:
+    """Mark prices and funding of every contract."""
+    return whole(market, "premiumIndex", derivatives.PREMIUM_INDEX, one, 10)
+
+
+def funding_info(market: str) -> Endpoint:
+    """Contracts whose funding is not the usual one: each host lists those of both markets (C26)."""
+    mine = lambda printed: [row for row in printed if _is_of(market, row)]  # noqa: E731 - as short as its row
+    return call(market, "fundingInfo", pool=FUNDING, dataset=derivatives.FUNDING_INFO, walk=Whole(), reshape=mine)
+
+
+def _is_of(market: str, row: Printed) -> bool:
+    """Whether a contract belongs to a market: those of COIN-M are named by a pair with USD and a day or PERP."""
+    return bool(_COIN_MARGINED.fullmatch(bytes(row.get("symbol", b"")).decode().strip('"'))) == (market == "coinm")
 
 
 def candles(market: str, name: str, dataset: Dataset, names: dict[str, str] | None = None) -> Endpoint:

@@ -20,14 +20,16 @@ from connectors.binance.endpoints.model import (
 )
 from connectors.binance.pools import SPOT
 from schemas.datasets.account import BALANCES
+from schemas.datasets.market import BOOK_TICKERS, PRICES, SYMBOLS, TICKERS
 from schemas.datasets.market import KLINES as KLINE_ROWS
-from schemas.datasets.market import PRICES, SYMBOLS, TICKERS
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 
 _OF_SYMBOL = {"symbol": Holds("symbol")}
 _OF_SYMBOLS = _OF_SYMBOL | {"symbols": Holds("symbol")}
 _OF_ORDER = _OF_SYMBOL | {"orderId": Holds("order_id")}
 _FROM = Bound.FROM
+NO_TRADES = {"first_id": Unset.NEGATIVE, "last_id": Unset.NEGATIVE}
+NO_BOOK = {"bid_price": Unset.NOT_POSITIVE, "ask_price": Unset.NOT_POSITIVE}
 
 _SHOWN_UNASKED = ("SPOT", "MARGIN", "LEVERAGED")
 _PERMISSIONS = (*_SHOWN_UNASKED, *(f"TRD_GRP_{number:03}" for number in range(2, 26)))
@@ -93,7 +95,16 @@ TICKER_24H = _call(
     dataset=TICKERS,
     held=_OF_SYMBOLS,
     never_empty=True,
-    unset={"first_id": Unset.NEGATIVE, "last_id": Unset.NEGATIVE},
+    unset=NO_TRADES,
+)
+
+BOOK_TICKER = _call(
+    "ticker/bookTicker",
+    weight=BySymbols(one=2, every=4),
+    walk=Whole(),
+    dataset=BOOK_TICKERS,
+    never_empty=True,
+    unset=NO_BOOK,
 )
 
 ACCOUNT = _signed(

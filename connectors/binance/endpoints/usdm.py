@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from connectors.binance.endpoints.futures_market import PAIR, PAIR_AND_TYPE, call, candles, exchange_info
+from connectors.binance.endpoints.futures_market import (
+    PAIR,
+    PAIR_AND_TYPE,
+    book_ticker,
+    call,
+    candles,
+    exchange_info,
+    funding_info,
+    premium_index,
+    whole,
+)
+from connectors.binance.endpoints.spot import NO_TRADES
+from connectors.binance.pools import FUNDING
 from schemas.datasets import market as rows
 
 TIME = call("usdm", "time")
 
 EXCHANGE_INFO = exchange_info("usdm")
 
-# Counted by calls, 500 in five minutes, and in no header: charged here too, which can only be too careful.
-FUNDING_RATE = call("usdm", "fundingRate")
+FUNDING_RATE = call("usdm", "fundingRate", pool=FUNDING)
+FUNDING_INFO = funding_info("usdm")
+
+PRICE = whole("usdm", "ticker/price", rows.PRICES, 1, 2, path="/fapi/v2/ticker/price")
+TICKER_24H = whole("usdm", "ticker/24hr", rows.TICKERS, 1, 40, unset=NO_TRADES)
+BOOK_TICKER = book_ticker("usdm")
+PREMIUM_INDEX = premium_index("usdm", 1)
 
 KLINES = candles("usdm", "klines", rows.KLINES)
 MARK_KLINES = candles("usdm", "markPriceKlines", rows.MARK_KLINES)

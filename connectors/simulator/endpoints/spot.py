@@ -81,6 +81,10 @@ def _price(exchange: Exchange, call: Call) -> bytes:
     return _one_or_many(exchange, call, lambda listing: exchange.tickers.price(listing, call.now_ms))
 
 
+def _book_ticker(exchange: Exchange, call: Call) -> bytes:
+    return _one_or_many(exchange, call, lambda listing: exchange.tickers.book(listing, call.now_ms))
+
+
 def _ticker_24h(exchange: Exchange, call: Call) -> bytes:
     mini = call.given.get("type") == "MINI"
     return _one_or_many(
@@ -219,6 +223,7 @@ ENDPOINTS = (
         _klines,
     ),
     Endpoint("/api/v3/ticker/price", _by_symbol(2, 4), _SYMBOLS, _price, combinations=_CHOICE),
+    Endpoint("/api/v3/ticker/bookTicker", _by_symbol(2, 4), _SYMBOLS, _book_ticker, combinations=_CHOICE),
     Endpoint(
         "/api/v3/ticker/24hr",
         _by_count,

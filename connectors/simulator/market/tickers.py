@@ -34,6 +34,13 @@ class Tickers:
     def price(self, listing: Listing, now_ms: int) -> dict[str, str]:
         return {"symbol": listing.symbol, "price": printed(self._last(listing, now_ms), listing.tick_decimals)}
 
+    def book(self, listing: Listing, now_ms: int) -> dict[str, str]:
+        """The best bid and ask, a tick below and above the last price; zeros where a symbol does not trade."""
+        last = self._last(listing, now_ms) if listing.ends_ms(now_ms) == now_ms else 0
+        bid, ask = (printed(max(price, 0), listing.tick_decimals) for price in (last - 1, last + 1 if last else 0))
+        quantity = printed(1 if last else 0, listing.step_decimals)
+        return {"symbol": listing.symbol, "bidPrice": bid, "bidQty": quantity, "askPrice": ask, "askQty": quantity}
+
     def day(self, listing: Listing, now_ms: int, *, micro: bool, mini: bool) -> dict[str, Any]:
         """The last 24 hours, of which the running minute is the last."""
         day = self._window(listing, now_ms) if listing.ends_ms(now_ms) == now_ms else None

@@ -14,6 +14,8 @@ _FIRST_BAN_S = 120
 _LONGEST_BAN_S = 3 * 24 * 3600
 _RAW_WINDOW_S = 300
 _MINUTES_KEPT = 3000
+COUNTED_BY_CALLS = ("funding", "futures_data")
+OF_FUTURES = ("futures", *COUNTED_BY_CALLS)
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Limits:
     weight: int = 6000
     raw: int = 300_000
     futures: int = 2400
+    funding: int = 500  # calls in five minutes
+    futures_data: int = 1000  # the same
     sapi: int = 12_000
     sapi_uid: int = 180_000
     patience: int = 10  # refusals in one minute before the address is banned
@@ -57,6 +61,10 @@ class Limits:
         client = self._clients.setdefault(address, _Client())
         if self.enforced and now_s < client.banned_until_s:
             raise self._banned(client, now_s)
+        if pool in COUNTED_BY_CALLS:
+            used = client.add(pool, int(now_s // _RAW_WINDOW_S), 1)
+            self._hold(used, self.funding if pool == "funding" else self.futures_data, now_s)
+            return used
         minute = int(now_s // _MINUTE_S)
         used = client.add(pool, minute, weight)
         if pool not in ("spot", "futures"):
@@ -77,7 +85,7 @@ class Limits:
     def used(self, address: str, pool: str, now_s: float) -> int:
         """The weight an address has spent in this minute."""
         client = self._clients.setdefault(address, _Client())
-        return client.add(pool, int(now_s // _MINUTE_S), 0)
+        return client.add(pool, int(now_s // (_RAW_WINDOW_S if pool in COUNTED_BY_CALLS else _MINUTE_S)), 0)
 
     def printed(self) -> list[dict[str, object]]:
         """The limits as `exchangeInfo` prints them."""

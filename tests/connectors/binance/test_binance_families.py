@@ -10,7 +10,7 @@ from connectors.binance.client import Client
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ENDPOINTS, coinm, spot, usdm
 from connectors.binance.errors import UnknownSymbol
-from connectors.binance.pools import FUTURES, SPOT
+from connectors.binance.pools import FUNDING, FUTURES, SPOT
 from connectors.binance.sites import resolve
 from connectors.simulator.protocol import faults
 
@@ -109,7 +109,8 @@ def test_the_host_of_a_family_serves_its_market():
     """Every call of futures goes to the host of futures and draws on their pool."""
     for prefix, market in (("/fapi", "usdm"), ("/dapi", "coinm")):
         of_futures = [endpoint for endpoint in ENDPOINTS if endpoint.path.startswith(prefix)]
-        assert {(one.family, one.market, one.pool) for one in of_futures} == {(market, market, FUTURES)}
+        assert {(one.family, one.market) for one in of_futures} == {(market, market)}
+        assert {one.pool for one in of_futures} == {FUTURES, FUNDING}
         assert not [one for one in ENDPOINTS if one.market == market and one not in of_futures]
 
 
