@@ -40,6 +40,10 @@ class Layout:
         names = self.export.columns
         return names.index(column) if column in names else None
 
+    def first(self, *columns: str) -> int | None:
+        """Where the first of these columns stands that there is."""
+        return next((place for each in columns if (place := self.place(each)) is not None), None)
+
 
 def zone_of(text: str) -> Zone | None:
     """The zone that is meant by UTC, UTC+7, UTC--6 or +05:30; None where that cannot be known."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pipelines.statements.layouts import Layout
-from pipelines.statements.values import Unreadable, number, too_fine
+from pipelines.statements.values import DOT, Unreadable, number, too_fine
 from schemas.statements.exports import BOUGHT, GLUED, MINUS, PLUS, PRINTED, SIDE, SOLD, Leg
 
 NO_AMOUNT, TOO_FINE = "no amount", "more decimals than the exchange prints"
@@ -15,6 +15,7 @@ _NO_SIDE = "neither a buy nor a sell"
 _SIDES = ("side", "order type", "type")  # columns that may tell it
 _UNIT = re.compile(r"(?P<number>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s+(?P<unit>\S+)")
 _TIGHT = re.compile(r"(?P<number>[+-]?[\d.,]*\d)(?P<unit>[^\d\s.,+-]\S*)")
+_PLAIN = re.compile(r"-?\d{1,26}(?:\.\d{1,12})?")  # what nearly all are, and what is kept as it is
 _BLANK = frozenset({"", "-", "--"})
 
 
@@ -32,7 +33,7 @@ Legs = Callable[[list[str], str], Sequence[Moved]]
 
 def leg_reader(layout: Layout, mark: str) -> Legs:
     """What reads the legs of each line; it raises Unreadable with the field that cannot be read."""
-    side_at = next((place for name in _SIDES if (place := layout.place(name)) is not None), None)
+    side_at = layout.first(*_SIDES)
     pair_at = layout.place("pair")
     readers = [_leg(layout, leg, mark) for leg in layout.export.legs]
 
@@ -51,10 +52,13 @@ _LegReader = Callable[[list[str], str, str, Sequence[str]], Moved | None]
 def _leg(layout: Layout, leg: Leg, mark: str) -> _LegReader:
     amount_at, asset_at = layout.export.columns.index(leg.amount), layout.place(leg.asset)
     column = layout.columns[amount_at].strip()
+    as_printed = leg.sign == PRINTED and leg.asset != GLUED and mark == DOT
 
     def read(fields: list[str], operation: str, side: str, assets: Sequence[str]) -> Moved | None:
         printed = fields[amount_at].strip()
         operation = leg.operation or operation
+        if as_printed and _PLAIN.fullmatch(printed) and (asset := fields[asset_at or 0].strip()):
+            return Moved(operation, asset, printed)
         if printed in _BLANK:
             return None if leg.operation in {"fee", "withdrawal_fee"} else Moved(operation, None, None, NO_AMOUNT)
         digits, asset = (

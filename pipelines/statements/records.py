@@ -22,6 +22,11 @@ class Record(NamedTuple):
     cut: bool
 
 
+def _has_content(fields: list[str]) -> bool:
+    """Whether a record is neither blank nor the sentence that stands for no rows."""
+    return any(map(str.strip, fields)) and not (len(fields) == 1 and fields[0].strip().casefold() in NOTHING)
+
+
 class _Lines:
     """Lines, and whether the last one that was taken has no end."""
 
@@ -52,7 +57,7 @@ def records(name: str, text: IO[str]) -> Iterator[Record]:
             raise UsageProblem(what, DOWNLOAD_AGAIN) from None
         if fields is None:
             return
-        if any(map(str.strip, fields)) and not (len(fields) == 1 and fields[0].strip().casefold() in NOTHING):
+        if (len(fields) > 1 and fields[0]) or _has_content(fields):
             yield Record(line, fields, cut=lines.cut)
 
 

@@ -6,25 +6,25 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.statements.layouts import Layout, layout_of
 from pipelines.statements.legs import NO_AMOUNT, Moved, leg_reader
+from pipelines.statements.raw import fill_lines, json_lines, unique
 from pipelines.statements.records import AS_DOWNLOADED, Record, records
 from pipelines.statements.sources import DOWNLOAD_AGAIN, Source
 from pipelines.statements.values import Unreadable, instants, mark_of
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.model.errors import UsageProblem
+from schemas.model.fields import FINE, TIME
 
-BATCH = 100_000  # rows
-_PEEKED = 1000  # records by which the mark before decimals is known
+BATCH = 50_000  # records, also those by which it is known what stands before decimals
 _NO_TIME, _NOT_DONE, _TOLD_ELSEWHERE = "no time", "did not take place", "another export tells what moved"
 _AMOUNT = re.compile(r"[+-]?[\d.,]+")
 _ORDERS = "spot_orders"  # have their fills below them
-_TYPES = {"line": pa.int64(), "leg": pa.int64(), "time": pa.int64()}
 
 
 @dataclass(kw_only=True)
@@ -49,85 +49,95 @@ class Reading:
                 raise UsageProblem(f"{self.source.name} is empty.", DOWNLOAD_AGAIN)
             layout = layout_of(self.source.name, header.fields, self.zone, self.kind)
             self.kind, self.zone = layout.export.kind, layout.zone.name
-            peeked = list(islice(found, _PEEKED))
-            reader = _Reader(self, layout, peeked)
-            rows = (row for record in chain(peeked, found) for row in reader.rows(record))
-            while batch := list(islice(rows, BATCH)):
-                yield self._table(batch)
+            batch = list(islice(found, BATCH))
+            reader = _Reader(self, layout, mark_of(_amounts(layout, batch)))
+            while batch:
+                yield reader.table(batch)
+                batch = list(islice(found, BATCH))
 
     def wrong(self, line: int, what: str, way_out: str = AS_DOWNLOADED) -> UsageProblem:
         """What is wrong with a line."""
         return UsageProblem(f"{self.source.name}, line {line:,}: {what}.", way_out)
 
-    def _table(self, rows: Sequence[_Row]) -> pa.Table:
-        columns: dict[str, Any] = {
-            name: pa.array(values, _TYPES.get(name, pa.string()))
-            for name, values in zip(_Row._fields, zip(*rows, strict=True), strict=True)
-        }
-        same = {"account": self.account, "file": self.file, "file_name": self.source.file_name}
-        for name, value in {**same, "kind": self.kind, "zone": self.zone}.items():
-            columns[name] = pa.repeat(pa.scalar(value, pa.string()), len(rows))
-        columns["imported_at"] = pa.repeat(pa.scalar(self.imported_at, pa.int64()), len(rows))
-        return pa.table({name: columns[name] for name in STATEMENT_ROWS.schema.names}).cast(STATEMENT_ROWS.schema)
-
-
-class _Row(NamedTuple):
-    """What differs from row to row of a file."""
-
-    line: int
-    leg: int
-    uid: str | None
-    time: int | None
-    wallet: str | None
-    operation: str
-    asset: str | None
-    amount: str | None
-    status: str | None
-    remark: str | None
-    problem: str | None
-    raw: str | None
-
 
 class _Reader:
     """Reads the records of one file in its layout."""
 
-    def __init__(self, reading: Reading, layout: Layout, peeked: Sequence[Record]) -> None:
+    def __init__(self, reading: Reading, layout: Layout, mark: str) -> None:
         self._reading = reading
         self._export = layout.export
         self._width = len(layout.export.columns)
-        self._names = _unique(layout.columns[: self._width])
+        self._names = unique(layout.columns[: self._width])
         self._instant = instants(layout.times, layout.zone.offset)
-        self._legs = leg_reader(layout, _mark(layout, peeked)) if layout.export.legs else None
+        self._legs = leg_reader(layout, mark) if layout.export.legs else None
         self._time_at = layout.place("time") or 0
-        self._uid_at = next((place for name in ("user id", "uid") if (place := layout.place(name)) is not None), None)
-        self._operation_at = next(
-            (place for name in ("operation", "type") if (place := layout.place(name)) is not None), None
-        )
+        self._uid_at = layout.first("user id", "uid")
+        self._operation_at = layout.first("operation", "type")
         self._wallet_at, self._status_at, self._remark_at = map(layout.place, ("account", "status", "remark"))
         self._below: Sequence[str] = ()  # names of the columns of fills below an order
         self._full = False  # whether a line had every field
 
-    def rows(self, record: Record) -> Iterator[_Row]:
-        """The rows of one record, one for each of its legs."""
-        line, fields, cut = record
-        if self._export.kind == _ORDERS and not fields[0].strip():
-            yield from self._fill(line, fields)
-            return
-        fields = self._whole(line, fields, cut=cut)
-        time = self._time(line, fields[self._time_at])
-        uid = self._uid(line, fields)
-        status = _field(fields, self._status_at)
-        against = _NO_TIME if time is None else self._against(status)
-        wallet, remark = self._export.wallet or _field(fields, self._wallet_at), _field(fields, self._remark_at)
-        raw: str | None = _json(self._names, fields)
-        self._reading.lines += 1
-        for number, (operation, asset, amount, problem) in enumerate(self._moved(line, fields), start=1):
-            row = line, number, uid, time, wallet, operation, asset, amount, status, remark, against or problem, raw
-            yield _Row(*row)
-            raw = None
+    def table(self, batch: Sequence[Record]) -> pa.Table:
+        """The rows of so many records, one for each of their legs."""
+        fills = [record for record in batch if self._export.kind == _ORDERS and not record.fields[0].strip()]
+        whole = [record for record in batch if record not in fills] if fills else batch
+        parts = [self._lines(whole)] if whole else []
+        return pa.concat_tables([*parts, *([self._fills(fills)] if fills else [])])
+
+    def _lines(self, batch: Sequence[Record]) -> pa.Table:
+        """The rows of lines with all columns."""
+        lines = [record.line for record in batch]
+        fields = [self._whole(record) for record in batch]
+        columns = list(zip(*fields, strict=True))
+        self._check_uid(lines, columns)
+        times = self._times(lines, columns[self._time_at])
+        status = self._texts(columns, self._status_at, len(lines))
+        of_line: dict[str, Any] = {
+            "line": pa.array(lines, pa.int64()),
+            "time": times,
+            "uid": self._texts(columns, self._uid_at, len(lines)),
+            "wallet": self._wallets(columns, len(lines)),
+            "status": status,
+            "remark": self._texts(columns, self._remark_at, len(lines)),
+            "against": self._against(times, status),
+            "raw": json_lines(self._names, fields),
+        }
+        return self._with_legs(of_line, [self._moved(line, each) for line, each in zip(lines, fields, strict=True)])
+
+    def _with_legs(self, of_line: dict[str, Any], moved: Sequence[Sequence[Moved]]) -> pa.Table:
+        """What is told of each line, as often as it has legs, beside these."""
+        self._reading.lines += len(moved)
+        columns = pa.table(of_line)
+        legs = pa.array([number for each in moved for number in range(1, len(each) + 1)], pa.int64())
+        if len(legs) > len(moved):
+            columns = columns.take(pa.array([place for place, each in enumerate(moved) for _ in each], pa.int64()))
+        operations, assets, amounts, problems = zip(*chain.from_iterable(moved), strict=True)
+        first = pc.equal(legs, 1)
+        same = {
+            "account": self._reading.account,
+            "file": self._reading.file,
+            "file_name": self._reading.source.file_name,
+            "kind": self._reading.kind,
+            "zone": self._reading.zone,
+        }
+        found: dict[str, Any] = {
+            name: columns[name] for name in columns.column_names if name in STATEMENT_ROWS.schema.names
+        }
+        found |= {name: pa.repeat(pa.scalar(value, pa.string()), len(legs)) for name, value in same.items()}
+        found |= {
+            "leg": legs,
+            "operation": pa.array(operations, pa.string()),
+            "asset": pa.array(assets, pa.string()),
+            "amount": pa.array(amounts, pa.string()).cast(FINE.arrow),
+            "problem": pc.coalesce(columns["against"], pa.array(problems, pa.string())),
+            "raw": pc.if_else(first, columns["raw"], pa.scalar(None, pa.string())),
+            "imported_at": pa.repeat(pa.scalar(self._reading.imported_at, pa.int64()), len(legs)).cast(TIME.arrow),
+        }
+        return pa.table({name: found[name] for name in STATEMENT_ROWS.schema.names}).cast(STATEMENT_ROWS.schema)
 
     def _moved(self, line: int, fields: list[str]) -> Sequence[Moved]:
-        operation = _field(fields, self._operation_at) or self._export.kind
+        place = self._operation_at
+        operation = (fields[place].strip() if place is not None else "") or self._export.kind
         if self._legs is None:
             return (Moved(operation, None, None, _TOLD_ELSEWHERE),)
         try:
@@ -135,13 +145,18 @@ class _Reader:
         except Unreadable as error:
             raise self._reading.wrong(line, str(error)) from None
 
-    def _against(self, status: str | None) -> str | None:
-        """Why a row moves nothing, whatever it tells."""
-        done = not self._export.done or (status or "").casefold() in self._export.done
-        return None if done else _NOT_DONE
+    def _against(self, times: pa.Array[Any], status: pa.Array[Any]) -> pa.Array[Any]:
+        """Why lines move nothing, whatever they tell."""
+        words = pa.array(self._export.done, pa.string())
+        done = pc.is_in(pc.utf8_lower(status), value_set=words) if self._export.done else pa.scalar(True)
+        nothing = pa.scalar(None, pa.string())
+        late = pc.if_else(done, nothing, pa.scalar(_NOT_DONE))
+        against: pa.Array[Any] = pc.if_else(pc.is_valid(times), late, pa.scalar(_NO_TIME))
+        return against
 
-    def _whole(self, line: int, fields: list[str], *, cut: bool) -> list[str]:
+    def _whole(self, record: Record) -> list[str]:
         """As many fields as there are columns: only a remark may be left out, and only empty ones be too many."""
+        line, fields, cut = record
         missing = self._width - len(fields)
         if missing == 0:
             self._full = True
@@ -153,55 +168,63 @@ class _Reader:
             raise self._reading.wrong(line, what, DOWNLOAD_AGAIN)
         return fields[: self._width]
 
-    def _time(self, line: int, text: str) -> int | None:
-        try:
-            return self._instant(text) if text.strip() else None
-        except Unreadable as error:
-            raise self._reading.wrong(line, f"'{text}' {error}") from None
+    def _times(self, lines: Sequence[int], printed: Sequence[str]) -> pa.Array[Any]:
+        found: list[int | None] = []
+        for line, text in zip(lines, printed, strict=True):
+            try:
+                found.append(self._instant(text) if text else None)
+            except Unreadable as error:
+                raise self._reading.wrong(line, f"'{text}' {error}") from None
+        return pa.array(found, pa.int64()).cast(TIME.arrow)
 
-    def _uid(self, line: int, fields: list[str]) -> str | None:
-        """The id of the account that a line names; a file may name one only, which has to be this account's."""
-        uid = _field(fields, self._uid_at)
-        if uid is None or uid == self._reading.uid:
-            return uid
-        if self._reading.uid is not None:
-            what = f"it is of uid {uid}, while account {self._reading.account} is uid {self._reading.uid}"
-            raise self._reading.wrong(line, what, "Name the account that the file is of with --account.")
-        self._reading.uid = uid
-        return uid
-
-    def _fill(self, line: int, fields: list[str]) -> Iterator[_Row]:
-        """A fill below its order, or the names of its columns."""
-        if not fields[1][:1].isdigit():
-            self._below = fields
+    def _check_uid(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> None:
+        """A file may name one account only, which has to be this one."""
+        if self._uid_at is None:
             return
-        self._reading.lines += 1
-        named = zip(self._below, fields, strict=False)
-        raw = msgspec.json.encode({name: each for name, each in named if name}).decode()
-        time = self._time(line, fields[1])
-        yield _Row(line, 1, None, time, "spot", "fill", None, None, None, None, _TOLD_ELSEWHERE, raw)
+        named = columns[self._uid_at]
+        for uid in dict.fromkeys(each.strip() for each in dict.fromkeys(named)):
+            self._reading.uid = self._reading.uid or uid or None
+            if uid and uid != self._reading.uid:
+                line = next(line for line, each in zip(lines, named, strict=True) if each.strip() == uid)
+                what = f"it is of uid {uid}, while account {self._reading.account} is uid {self._reading.uid}"
+                raise self._reading.wrong(line, what, "Name the account that the file is of with --account.")
+
+    def _wallets(self, columns: Sequence[Sequence[str]], count: int) -> pa.Array[Any]:
+        """The wallet of the export, else the one that each line names."""
+        if self._export.wallet is None:
+            return self._texts(columns, self._wallet_at, count)
+        return pa.repeat(pa.scalar(self._export.wallet, pa.string()), count)
+
+    def _texts(self, columns: Sequence[Sequence[str]], place: int | None, count: int) -> pa.Array[Any]:
+        """A column without the blanks around it, NULL where nothing else is."""
+        if place is None:
+            return pa.nulls(count, pa.string())
+        trimmed = pc.utf8_trim_whitespace(pa.array(columns[place], pa.string()))
+        texts: pa.Array[Any] = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+        return texts
+
+    def _fills(self, batch: Sequence[Record]) -> pa.Table:
+        """Fills below their orders; the names of their columns stand among them."""
+        named = [record for record in batch if not record.fields[1][:1].isdigit()]
+        self._below = named[0].fields if named else self._below
+        fills = [record for record in batch if record.fields[1][:1].isdigit()]
+        lines = [record.line for record in fills]
+        nothing = pa.nulls(len(fills), pa.string())
+        of_line: dict[str, Any] = {
+            "line": pa.array(lines, pa.int64()),
+            "time": self._times(lines, [record.fields[1] for record in fills]),
+            "uid": nothing,
+            "wallet": pa.repeat(pa.scalar("spot", pa.string()), len(fills)),
+            "status": nothing,
+            "remark": nothing,
+            "against": nothing,
+            "raw": fill_lines(self._below, [record.fields for record in fills]),
+        }
+        return self._with_legs(of_line, [(Moved("fill", None, None, _TOLD_ELSEWHERE),)] * len(fills))
 
 
-def _mark(layout: Layout, records: Iterable[Record]) -> str:
-    """What stands before decimals in the amounts of a file."""
+def _amounts(layout: Layout, batch: Iterable[Record]) -> Iterator[str]:
+    """The numbers that are printed for amounts."""
     places = {place for leg in layout.export.legs if (place := layout.place(leg.amount)) is not None}
-    printed = (fields[place].strip() for _, fields, _ in records for place in places if place < len(fields))
-    numbers = (found[0] for each in printed if (found := _AMOUNT.match(each)))
-    return mark_of(numbers)
-
-
-def _field(fields: Sequence[str], place: int | None) -> str | None:
-    return fields[place].strip() or None if place is not None else None
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    """The names of columns, those that stand there twice with their number."""
-    seen: list[str] = []
-    for each in map(str.strip, names):
-        count = sum(other.partition(" #")[0] == each for other in seen) + 1
-        seen.append(each if count == 1 else f"{each} #{count}")
-    return seen
-
-
-def _json(names: Sequence[str], fields: Sequence[str]) -> str:
-    return msgspec.json.encode(dict(zip(names, fields, strict=True))).decode()
+    printed = (record.fields[place].strip() for record in batch for place in places if place < len(record.fields))
+    return (found[0] for each in printed if (found := _AMOUNT.match(each)))
