@@ -22,11 +22,33 @@ from schemas.model.errors import UsageProblem
 from schemas.model.instants import wall_clock
 
 _FOUND = """
-SELECT count(DISTINCT line) AS lines, count(DISTINCT line) FILTER (problem IS NOT NULL) AS without, min(time) AS first,
-    max(time) AS last, max(uid) AS uid
+SELECT
+    count(*) FILTER (leg = 1) AS lines,
+    count(*) FILTER (leg = 1 AND problem IS NOT NULL) AS without,
+    min(time) AS first,
+    max(time) AS last,
+    max(uid) AS uid
 FROM statement_rows WHERE file = {file}
 """
+_MATCHES = """
+SELECT
+    count(*) FILTER (status = 'matched') AS matched,
+    count(*) FILTER (status = 'only_statement') AS news,
+    count(*) FILTER (status = 'differs') AS differing,
+    count(*) FILTER (status = 'covered') AS covered
+FROM statement_matches WHERE file = {file}
+"""
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
+
+
+_MATCHED_AT_ONCE = 200_000  # lines; more would take memory for minutes
+_ASKED = 'binlake query "SELECT file_name, status, count(*) FROM statement_matches GROUP BY ALL"'
+_SAID = {
+    "matched": "match what the API told.",
+    "news": "are told by no API, and count in `ledger` from now on.",
+    "differing": "differ from what the API told; `statement_matches.reason` says how.",
+    "covered": "are left to the transaction history of that time.",
+}
 
 
 def import_(
@@ -80,10 +102,16 @@ def _told(lake: Lake, imported: Imported) -> Sequence[str]:
     file = literal(imported.file)
     with connect(lake) as session:
         (found,) = run(session, _FOUND.format(file=file)).to_pylist()
+        (matches,) = (
+            run(session, _MATCHES.format(file=file)).to_pylist() if imported.lines <= _MATCHED_AT_ONCE else [{}]
+        )
         unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()
     of = f", uid {found['uid']}" if found["uid"] else ""
     period = f", {text(found['first'])} to {text(found['last'])}" if found["first"] else ""
     lines = [f"{imported.name} ({imported.kind}): {found['lines']:,} rows{period}{of}."]
+    lines += [f"  {matches[name]:,} movements {what}" for name, what in _SAID.items() if matches.get(name)]
+    if not matches:
+        lines.append(f"  So many are not matched here; this says what the API told: {_ASKED}")
     if found["without"]:
         lines.append(f"  {found['without']:,} rows move nothing; `statement_rows.problem` says why.")
     if unknown:

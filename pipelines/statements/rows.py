@@ -22,7 +22,8 @@ from schemas.model.errors import UsageProblem
 from schemas.model.fields import FINE, TIME
 
 BATCH = 50_000  # records, also those by which it is known what stands before decimals
-_NO_TIME, _NOT_DONE, _TOLD_ELSEWHERE = "no time", "did not take place", "another export tells what moved"
+_NO_TIME, _NO_WALLET, _NOT_DONE = "no time", "no account", "did not take place"
+_TOLD_ELSEWHERE = "another export tells what moved"
 _AMOUNT = re.compile(r"[+-]?[\d.,]+")
 _ORDERS = "spot_orders"  # have their fills below them
 
@@ -92,14 +93,15 @@ class _Reader:
         self._check_uid(lines, columns)
         times = self._times(lines, columns[self._time_at])
         status = self._texts(columns, self._status_at, len(lines))
+        wallets = self._wallets(columns, len(lines))
         of_line: dict[str, Any] = {
             "line": pa.array(lines, pa.int64()),
             "time": times,
             "uid": self._texts(columns, self._uid_at, len(lines)),
-            "wallet": self._wallets(columns, len(lines)),
+            "wallet": wallets,
             "status": status,
             "remark": self._texts(columns, self._remark_at, len(lines)),
-            "against": self._against(times, status),
+            "against": self._against(times, status, wallets),
             "raw": json_lines(self._names, fields),
         }
         return self._with_legs(of_line, [self._moved(line, each) for line, each in zip(lines, fields, strict=True)])
@@ -145,13 +147,14 @@ class _Reader:
         except Unreadable as error:
             raise self._reading.wrong(line, str(error)) from None
 
-    def _against(self, times: pa.Array[Any], status: pa.Array[Any]) -> pa.Array[Any]:
+    def _against(self, times: pa.Array[Any], status: pa.Array[Any], wallets: pa.Array[Any]) -> pa.Array[Any]:
         """Why lines move nothing, whatever they tell."""
         words = pa.array(self._export.done, pa.string())
         done = pc.is_in(pc.utf8_lower(status), value_set=words) if self._export.done else pa.scalar(True)
         nothing = pa.scalar(None, pa.string())
         late = pc.if_else(done, nothing, pa.scalar(_NOT_DONE))
-        against: pa.Array[Any] = pc.if_else(pc.is_valid(times), late, pa.scalar(_NO_TIME))
+        placed = pc.if_else(pc.is_valid(wallets), late, pa.scalar(_NO_WALLET)) if self._legs else late
+        against: pa.Array[Any] = pc.if_else(pc.is_valid(times), placed, pa.scalar(_NO_TIME))
         return against
 
     def _whole(self, record: Record) -> list[str]:

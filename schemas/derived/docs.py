@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
 from schemas.datasets import DATASETS
-from schemas.derived.queries import checks, movements, views
+from schemas.derived.queries import checks, imported_movements, movements, views
 from schemas.derived.view_columns import Columns, view_columns
 from schemas.model import fields
 from schemas.model.dataset import DATE, Dataset, Kind
@@ -125,7 +125,8 @@ def _period(dataset: Dataset) -> str:
 
 def _ledger() -> str:
     rows = [
-        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(_movement_kinds(each.sql))) for each in movements()
+        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(_movement_kinds(each.sql)))
+        for each in (*movements(), *imported_movements())
     ]
     return "## Ledger\n\n" + _LEDGER_HEAD + "\n" + _table(("Dataset", "Movements", "Wallets", "Kinds"), rows)
 

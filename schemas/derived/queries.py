@@ -13,6 +13,7 @@ from typing import Literal, cast
 from schemas.datasets import DATASETS
 from schemas.derived.no_longer_returned import of_those_alone, with_those_that_count
 from schemas.derived.sql import all_candles, candle_kinds, expectations, promises, series_rows, union, unknown_states
+from schemas.derived.statement_matches import matches_sql
 from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE, FLAG, TEXT, TIME
 from schemas.model.instants import length_us
@@ -56,6 +57,13 @@ _MOVEMENT = {
     "dataset": TEXT.sql,
     "key": TEXT.sql,
 }
+_API = "Every movement that the exchange's API tells of, without what only imported statements do."
+_MATCHES = (
+    "Every movement of the imported statements beside its partner among those of the API, one to one by wallet, asset, "
+    "amount and time. `status` is `matched`, also where one tells in parts what the other sums (`reason` "
+    "`net_and_gross` or `sum`); `differs`, with `reason` `rounding`, `zone` or `amount`; `covered` for an export whose "
+    "movement a transaction history has too; or `only_statement`, which is counted in `ledger`."
+)
 _OPERATIONS = (
     "The operations of transaction histories that binlake knows, in small letters, and the kind of movement that each "
     "is; `transfer` and `earn` go in or out by their sign, and what a `mirror` tells another row tells too."
@@ -187,6 +195,9 @@ def views() -> list[View]:
     found["candle_kinds"] = View("candle_kinds", "The datasets that hold candles.", kinds)
     for name, each in unions().items():
         found[name] = View(name, each.doc, f"CREATE OR REPLACE VIEW {name} AS\n{each.over(DATASETS)}")
+    found["statement_matches"] = View(
+        "statement_matches", _MATCHES, f"CREATE OR REPLACE VIEW statement_matches AS\n{matches_sql()}"
+    )
     found["statement_operations"] = View(
         "statement_operations", _OPERATIONS, f"CREATE OR REPLACE VIEW statement_operations AS\n{_operations()}"
     )
@@ -198,6 +209,7 @@ def unions() -> Mapping[str, Union]:
     """The views that unite datasets, by name."""
     return {
         "ledger": Union(_LEDGER, _ledger),
+        "api_movements": Union(_API, _api_movements),
         "witnesses": Union(_WITNESSES, _witnesses),
         "all_candles": Union(_CANDLES, all_candles),
         "no_longer_returned": Union(_NO_LONGER_RETURNED, _no_longer_returned),
@@ -206,9 +218,18 @@ def unions() -> Mapping[str, Union]:
     }
 
 
-@cache
 def movements() -> tuple[Movements, ...]:
-    """The files of `schemas/ledger`, one for each dataset whose rows are movements."""
+    """The files of `schemas/ledger`, one for each dataset that is pulled and whose rows are movements."""
+    return tuple(each for each in _all_movements() if DATASETS[each.dataset].series)
+
+
+def imported_movements() -> tuple[Movements, ...]:
+    """The same of those whose rows a person imports."""
+    return tuple(each for each in _all_movements() if not DATASETS[each.dataset].series)
+
+
+@cache
+def _all_movements() -> tuple[Movements, ...]:
     return tuple(_movements(name, head, sql) for name, head, sql in _files("ledger"))
 
 
@@ -236,7 +257,13 @@ def _movements(name: str, head: str, sql: str) -> Movements:
 
 
 def _ledger(holding: Collection[str]) -> str:
-    """All movements, each with the dataset that it comes from; of what only another list tells, that list's."""
+    """All movements, each with the dataset that it comes from: what the API tells, and what only a person imported."""
+    imported = [_moved(each.dataset, each.sql) for each in imported_movements() if each.dataset in holding]
+    return "\nUNION ALL BY NAME\n".join([_api_movements(holding), *imported])
+
+
+def _api_movements(holding: Collection[str]) -> str:
+    """What the API tells; of what only another list than the owner's tells, that list's."""
     owned = [_owned(each) for each in movements() if each.dataset in holding]
     told = "SELECT * EXCLUDE (matched, closed), format('only {} tells of it', dataset) AS note\n"
     witnessed = [f"{told}FROM witnesses WHERE NOT matched AND closed"] if _told(holding) else []

@@ -1,6 +1,6 @@
 -- What the imported statements tell that balances changed by, each movement once, however many files tell of it: of
--- equal rows, as many count as one file has of them. `kind` is that of `ledger`; it is NULL for an operation that
--- binlake does not know, and `none` for one that another row tells of too. An export is `covered` where a transaction
+-- equal rows, those of the file that has most of them count. `kind` is that of `ledger`; it is NULL for an operation that
+-- binlake does not know, and `mirror` for one that another row tells of too. An export is `covered` where a transaction
 -- history of that time was imported, which tells of the same.
 CREATE OR REPLACE VIEW statement_movements AS
 WITH told AS (
@@ -18,20 +18,24 @@ WITH told AS (
     LEFT JOIN statement_operations AS operations ON operations.operation = lower(statement_rows.operation)
     WHERE problem IS NULL AND NOT is_receipt(asset)
 ),
-numbered AS (
+fullest AS (
     SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY account, export, wallet, time, asset, amount, file ORDER BY line, leg
-        ) AS nth
-    FROM told
+        account,
+        export,
+        wallet,
+        time,
+        asset,
+        amount,
+        arg_max(file, (rows, known, file)) AS file
+    FROM (
+        SELECT account, export, wallet, time, asset, amount, file, count(kind) AS known, count(*) AS rows
+        FROM told
+        GROUP BY ALL
+    )
+    GROUP BY ALL
 ),
 single AS (
-    SELECT *
-    FROM numbered
-    QUALIFY row_number() OVER (
-        PARTITION BY account, export, wallet, time, asset, amount, nth ORDER BY kind IS NULL, imported_at, file
-    ) = 1
+    SELECT * FROM told SEMI JOIN fullest USING (account, export, wallet, time, asset, amount, file)
 ),
 spans AS (
     SELECT account, min(time) - INTERVAL 1 HOUR AS since, max(time) + INTERVAL 1 HOUR AS until
@@ -49,6 +53,7 @@ SELECT
     kind,
     operation,
     remark,
+    file_name,
     file,
     line,
     leg,

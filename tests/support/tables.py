@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,12 +19,13 @@ from connectors.lake.sql.catalog import UNIONS, derived
 from connectors.lake.sql.session import run
 from pipelines.quality.checks import CheckResult, KeyTerms, Schedule, run_queries
 from schemas.datasets import DATASETS
-from schemas.derived.queries import checks
+from schemas.derived.queries import checks, imported_movements, unions
 from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
 _CHECKS = {check.name: check for check in checks()}
+IMPORTED = {each.dataset for each in imported_movements()}
 
 
 class Tables:
@@ -45,6 +46,8 @@ class Tables:
 
     def insert(self, dataset: Dataset, rows: pa.Table) -> None:
         """Add rows as they are, also such as no writer would take."""
+        if dataset.name in IMPORTED:
+            self._connection.execute(_ledger_over(DATASETS))
         self._connection.register("new_rows", rows)
         self._connection.execute(f"INSERT INTO {dataset.table} BY NAME FROM new_rows")
         self._connection.unregister("new_rows")
@@ -105,7 +108,12 @@ def empty_session() -> Iterator[DuckDBPyConnection]:
         connection.execute("CREATE TABLE bounds AS FROM no_bounds")
         for sql in derived():
             connection.execute(sql)
+        connection.execute(_ledger_over(DATASETS.keys() - IMPORTED))  # as in a lake without any
         yield connection
+
+
+def _ledger_over(holding: Collection[str]) -> str:
+    return f"CREATE OR REPLACE VIEW ledger AS {unions()['ledger'].over(holding)}"
 
 
 @pytest.fixture(scope="session")

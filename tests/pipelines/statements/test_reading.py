@@ -213,10 +213,16 @@ def test_a_row_that_says_too_little(tmp_path: Path) -> None:
     lines = [
         "7,,Spot,Withdraw,BTC,0.05,",
         "7,2024-01-10 10:00:00,Spot,Deposit,,,",
+        "7,2024-01-10 10:00:00,,Deposit,BTC,1,",
         "7,2024-01-10 10:00:00,Spot,Fee,BNB,-0.041427214681599996,",
     ]
     _, rows = read(written(tmp_path / "export.csv", *lines))
-    assert [row["problem"] for row in rows] == ["no time", "no amount", "more decimals than the exchange prints"]
+    assert [row["problem"] for row in rows] == [
+        "no time",
+        "no amount",
+        "no account",
+        "more decimals than the exchange prints",
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "\n"])

@@ -1,0 +1,224 @@
+"""The query that holds what imported statements tell against what the exchange's API told, one to one.
+
+Equal movements are paired in rounds, the nearest first: within a stretch of time, as many as both sides have. Then what
+the API tells in parts is compared as a sum, and what is left as different amounts of the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+# Fills and what futures book carry the second of the statement; of all else the two may tell hours apart.
+_AT_ONCE = ("trade", "fee", "realized_pnl", "funding", "liquidation")
+_NEAR_US = (2_000_000, 60_000_000)  # how far apart the two usually tell of one movement: those kinds, and all other
+_FAR_US = (20_000_000, 10_800_000_000)  # and at most
+
+_FAMILIES: Mapping[str, str] = {
+    "fee": "trade",
+    "withdrawal_fee": "withdrawal",
+    "transfer_in": "transfer",
+    "transfer_out": "transfer",
+    "interest": "reward",
+    "rebate": "reward",
+    "earn_in": "earn",
+    "earn_out": "earn",
+    "stake": "earn",
+    "unstake": "earn",
+    "repay": "borrow",
+}
+"""Kinds that the two may tell apart in different ways."""
+
+_SAME = "account, export, place, asset"  # a movement may stand in several exports, each of which has it once
+# Rows are few once those are left out that lie before everything that the API remembers.
+_HEAD = """WITH files AS (
+    SELECT file, row_number() OVER (ORDER BY file) AS file_number FROM (SELECT DISTINCT file FROM statement_rows)
+),
+moved AS (
+    SELECT *, file_number * 1_000_000_000_000 + line * 10 + leg AS told_id
+    FROM statement_movements
+    JOIN files USING (file)
+    WHERE kind <> 'mirror' AND amount <> 0
+),
+api_all AS MATERIALIZED (
+    SELECT
+        account, split_part(wallet, ':', 1) AS place, asset, time, amount, dataset, key, row_number() OVER () AS number,
+        kind IN {at_once} AS at_once, {family} AS family
+    FROM api_movements
+),
+known AS (
+    SELECT account, min(time) - INTERVAL 14 HOURS AS since, max(time) + INTERVAL 14 HOURS AS until
+    FROM api_all
+    GROUP BY ALL
+),
+told_0 AS MATERIALIZED (
+    SELECT
+        told_id, moved.account, export, split_part(wallet, ':', 1) AS place, asset, time, amount,
+        kind IN {at_once} AS at_once, {family} AS family
+    FROM moved
+    JOIN known ON known.account = moved.account AND time BETWEEN since AND until
+),
+api_0 AS MATERIALIZED (
+    SELECT *, number * 100 + dense_rank() OVER (ORDER BY export) AS api_id
+    FROM api_all
+    JOIN (SELECT DISTINCT account, export, asset FROM told_0) USING (account, asset)
+),
+"""
+_ROUND = """pairs_{n} AS MATERIALIZED (
+    SELECT told_id, api_id
+    FROM (
+        SELECT
+            *, {bucket} AS bucket,
+            row_number() OVER (PARTITION BY {same}, amount, {bucket} ORDER BY time, told_id) AS nth
+        FROM told_{before}
+    )
+    JOIN (
+        SELECT
+            *, {bucket} AS bucket,
+            row_number() OVER (PARTITION BY {same}, amount, {bucket} ORDER BY time, api_id) AS nth
+        FROM api_{before}
+    ) USING ({same}, amount, bucket, nth)
+),
+told_{n} AS MATERIALIZED (FROM told_{before} ANTI JOIN pairs_{n} USING (told_id)),
+api_{n} AS MATERIALIZED (FROM api_{before} ANTI JOIN pairs_{n} USING (api_id)),
+"""
+# What the API tells in parts, such as a withdrawal and its fee, counts as one where no part has a partner.
+_SUMS = """parts AS MATERIALIZED (
+    SELECT
+        {same}, dataset, key, min(time) AS time, sum(amount)::DECIMAL(38, 12) AS amount, min(api_id) AS api_id,
+        list(api_id) AS api_ids, any_value(family) AS family, false AS at_once
+    FROM api_{before}
+    SEMI JOIN (SELECT DISTINCT {same} FROM told_{before}) USING ({same})
+    GROUP BY ALL
+    HAVING count(*) > 1
+),
+told_0s AS (FROM told_{before}),
+api_0s AS (FROM parts),
+"""
+_REST = """api_0g AS MATERIALIZED (
+    FROM api_{singly}
+    ANTI JOIN (SELECT unnest(api_ids) AS api_id FROM parts ANTI JOIN api_{before} USING (api_id)) USING (api_id)
+),
+told_0g AS (FROM told_{before}),
+"""
+_GROUPS = """groups_{n} AS MATERIALIZED (
+    SELECT *
+    FROM (
+        SELECT {same}, family, {bucket} AS bucket, sum(amount) AS amount, list(told_id) AS told_ids
+        FROM told_{before}
+        GROUP BY ALL
+    )
+    JOIN (
+        SELECT
+            {same}, family, {bucket} AS bucket, sum(amount) AS amount, list(api_id) AS api_ids,
+            any_value(dataset) AS dataset, min(key) AS key
+        FROM api_{before}
+        GROUP BY ALL
+    ) USING ({same}, family, bucket, amount)
+),
+told_{n} AS MATERIALIZED (
+    FROM told_{before} ANTI JOIN (SELECT unnest(told_ids) AS told_id FROM groups_{n}) USING (told_id)
+),
+api_{n} AS MATERIALIZED (
+    FROM api_{before} ANTI JOIN (SELECT unnest(api_ids) AS api_id FROM groups_{n}) USING (api_id)
+),
+"""
+_TAIL = """shifted AS MATERIALIZED (
+    SELECT told_id, api_id, 'zone' AS reason
+    FROM told_{last} AS told
+    JOIN api_{last} AS api USING ({same}, amount)
+    WHERE abs(epoch(told.time) - epoch(api.time)) BETWEEN 1798 AND 14 * 3600 + 2
+        AND abs((epoch(told.time) - epoch(api.time)) - 1800 * round((epoch(told.time) - epoch(api.time)) / 1800)) <= 2
+    QUALIFY row_number() OVER (PARTITION BY told_id ORDER BY abs(epoch(told.time) - epoch(api.time)), api_id) = 1
+        AND row_number() OVER (PARTITION BY api_id ORDER BY abs(epoch(told.time) - epoch(api.time)), told_id) = 1
+),
+differing AS MATERIALIZED (
+    SELECT
+        told_id, api_id,
+        CASE WHEN abs(told.amount - api.amount) <= 0.0000001 THEN 'rounding' ELSE 'amount' END AS reason
+    FROM (FROM told_{last} ANTI JOIN shifted USING (told_id)) AS told
+    JOIN (FROM api_{last} ANTI JOIN shifted USING (api_id)) AS api USING ({same}, family)
+    WHERE sign(told.amount) = sign(api.amount)
+        AND abs(epoch(told.time) - epoch(api.time)) <= CASE WHEN told.at_once THEN 2 ELSE 2700 END
+        AND (family NOT IN ('reward', 'earn') OR abs(told.amount - api.amount) <= 0.0000001)
+    QUALIFY row_number() OVER (PARTITION BY told_id ORDER BY abs(told.amount - api.amount), api_id) = 1
+        AND row_number() OVER (PARTITION BY api_id ORDER BY abs(told.amount - api.amount), told_id) = 1
+),
+partners AS (
+{partners}
+)
+SELECT
+    moved.account,
+    moved.export,
+    moved.wallet,
+    moved.asset,
+    moved.time,
+    moved.amount,
+    moved.kind,
+    operation,
+    file_name,
+    file,
+    line,
+    leg,
+    CASE
+        WHEN status IS NOT NULL THEN status
+        WHEN covered THEN 'covered'
+        ELSE 'only_statement'
+    END AS status,
+    reason,
+    coalesce(partners.dataset, api.dataset) AS dataset,
+    coalesce(partners.key, api.key) AS key,
+    api.time AS api_time,
+    coalesce(partners.amount, api.amount) AS api_amount
+FROM moved
+LEFT JOIN partners USING (told_id)
+LEFT JOIN api_0 AS api USING (api_id)"""
+_NOTHING = "NULL::DECIMAL(38, 12) AS amount, NULL::VARCHAR AS dataset, NULL::VARCHAR AS key"
+
+
+def matches_sql() -> str:
+    """Each movement of the statements with its partner among those of the API."""
+    text = _HEAD.format(family=_family(), at_once=_AT_ONCE)
+    partners, before = list[str](), "0"
+    for n, bucket in enumerate((_SECOND, *_buckets(_NEAR_US), *_buckets(_FAR_US)), start=1):
+        text += _ROUND.format(n=n, before=before, same=_SAME, bucket=bucket)
+        partners.append(f"SELECT told_id, api_id, 'matched' AS status, NULL AS reason, {_NOTHING} FROM pairs_{n}")
+        before = str(n)
+    text += _SUMS.format(before=before, same=_SAME)
+    singly, before = before, "0s"
+    for n, bucket in enumerate(_buckets(_FAR_US), start=1):
+        text += _ROUND.format(n=f"{n}s", before=before, same=_SAME, bucket=bucket)
+        partners.append(
+            "SELECT told_id, api_id, 'matched' AS status, 'net_and_gross' AS reason, parts.amount, parts.dataset, "
+            f"parts.key FROM pairs_{n}s JOIN parts USING (api_id)"
+        )
+        before = f"{n}s"
+    text += _REST.format(singly=singly, before=before)
+    before = "0g"
+    for n, bucket in enumerate(_buckets(_NEAR_US), start=1):
+        text += _GROUPS.format(n=f"{n}g", before=before, same=_SAME, bucket=bucket)
+        partners.append(
+            "SELECT unnest(told_ids) AS told_id, NULL AS api_id, 'matched' AS status, 'sum' AS reason, "
+            f"NULL::DECIMAL(38, 12) AS amount, dataset, key FROM groups_{n}g"
+        )
+        before = f"{n}g"
+    partners += (
+        f"SELECT told_id, api_id, 'differs' AS status, reason, {_NOTHING} FROM {name}"
+        for name in ("shifted", "differing")
+    )
+    return text + _TAIL.format(last=before, same=_SAME, partners="\nUNION ALL BY NAME\n".join(partners))
+
+
+_SECOND = "epoch_us(time) // 1_000_000"
+
+
+def _buckets(apart_us: tuple[int, int]) -> Iterator[str]:
+    """Stretches twice as wide, and the same half of that later: what is so far apart at most shares one of them."""
+    width = f"CASE WHEN at_once THEN {2 * apart_us[0]} ELSE {2 * apart_us[1]} END"
+    yield f"epoch_us(time) // {width}"
+    yield f"epoch_us(time - to_microseconds({width} // 2)) // {width}"
+
+
+def _family() -> str:
+    """The family of a kind of movement."""
+    cases = " ".join(f"WHEN '{kind}' THEN '{family}'" for kind, family in _FAMILIES.items())
+    return f"CASE kind {cases} ELSE kind END"

@@ -1,0 +1,282 @@
+"""What a statement and the API tell of one movement is one movement; what only a statement tells is counted once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from support.lakes import at
+from support.tables import Tables, offending
+
+from pipelines.statements.rows import Reading
+from pipelines.statements.sources import sources
+from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS, DUST, WITHDRAWALS
+from schemas.datasets.market import SYMBOLS
+from schemas.datasets.orders import FILLS
+from schemas.datasets.statements import STATEMENT_ROWS
+
+NOON = at("2024-01-10 12:00")
+OPERATIONS = {
+    "deposit": "Deposit",
+    "withdrawal": "Withdraw",
+    "trade": "Transaction Buy",
+    "reward": "Distribution",
+    "convert": "Binance Convert",
+}
+
+
+def told(
+    tables: Tables,
+    *rows: tuple[str, str, str, float],
+    file: str = "f",
+    export: str = "transaction_history",
+    **values: Any,
+) -> None:
+    """Rows of a statement: operation, asset, amount, and so many seconds after noon."""
+    same = {"account": "main", "kind": export, "wallet": "Spot", "zone": "UTC", "leg": 1, "problem": None}
+    tables.put(
+        STATEMENT_ROWS,
+        *(
+            same
+            | {"file": file, "file_name": f"{file}.csv", "line": line, "operation": operation, "asset": asset}
+            | {"amount": amount, "time": NOON + timedelta(seconds=seconds), "imported_at": NOON}
+            | values
+            for line, (operation, asset, amount, seconds) in enumerate(rows, start=2)
+        ),
+    )
+
+
+def deposit(tables: Tables, number: int, amount: str, seconds: float = 0, asset: str = "BTC") -> None:
+    instant = NOON + timedelta(seconds=seconds)
+    row = {"account": "main", "deposit_id": str(number), "version": 1, "asset": asset, "amount": amount, "status": 1}
+    tables.put(DEPOSITS, row | {"insert_time": instant, "complete_time": instant, "seen_at": NOON, "wallet_type": 0})
+
+
+def found(tables: Tables) -> list[tuple[Any, ...]]:
+    return tables.tuples("SELECT status, reason, key FROM statement_matches ORDER BY line, leg")
+
+
+def counted(tables: Tables) -> list[tuple[str, str, str]]:
+    """Dataset, asset and amount of what the ledger has."""
+    rows = tables.tuples("SELECT dataset, asset, amount FROM ledger ORDER BY ALL")
+    return [(dataset, asset, f"{amount.normalize():f}") for dataset, asset, amount in rows]
+
+
+@pytest.mark.parametrize("seconds", [0, 0.4, 20, -20, 1500])
+def test_a_movement_that_both_tell_is_there_once(seconds: float, tables: Tables) -> None:
+    """A partner has the wallet, the asset and the amount, and a time as far away as the two are known to differ."""
+    deposit(tables, 1, "2", seconds)
+    told(tables, ("Deposit", "BTC", "2", 0))
+    assert found(tables) == [("matched", None, "1")]
+    assert counted(tables) == [("deposits", "BTC", "2")]
+
+
+@pytest.mark.parametrize(("amount", "seconds"), [("2.1", 3000), ("2", 90_001)])
+def test_what_only_a_statement_tells_is_counted(amount: str, seconds: float, tables: Tables) -> None:
+    """Without a partner a movement is taken from the statement, whose file `note` names."""
+    deposit(tables, 1, amount, seconds)
+    told(tables, ("Deposit", "BTC", "2", 0))
+    assert found(tables) == [("only_statement", None, None)]
+    row = tables.rows("SELECT wallet, kind, time, key, note FROM ledger WHERE dataset = 'statement_rows'")
+    expected = {"wallet": "spot", "kind": "deposit", "time": NOON, "key": "f/2/1", "note": "statement f.csv"}
+    assert row == [expected]
+
+
+@pytest.mark.parametrize(("owned", "stated", "left"), [(2, 2, 0), (1, 3, 2), (3, 1, 0)])
+def test_equal_movements_are_counted(owned: int, stated: int, left: int, tables: Tables) -> None:
+    """D14: two equal rows need two partners, each of which has one."""
+    for number in range(owned):
+        deposit(tables, number, "2", number)
+    told(tables, *[("Deposit", "BTC", "2", number) for number in range(stated)])
+    statuses = Counter(status for status, _, _ in found(tables))
+    assert (statuses["matched"], statuses["only_statement"]) == (stated - left, left)
+    keys = [key for status, _, key in found(tables) if status == "matched"]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_nearest_is_the_partner(tables: Tables) -> None:
+    """Equal amounts that come every hour are paired where both sides have them, not in the order of their lists."""
+    row = {"account": "main", "asset": "BNB", "amount": "0.001", "direction": 1, "seen_at": NOON, "version": 1}
+    tables.put(
+        DIVIDENDS,
+        *(row | {"dividend_id": hour, "div_time": NOON + timedelta(hours=hour, seconds=30)} for hour in (6, 7, 8)),
+    )
+    told(tables, *[("Distribution", "BNB", "0.001", hour * 3600) for hour in range(9)])
+    assert [status for status, _, _ in found(tables)] == ["only_statement"] * 6 + ["matched"] * 3
+    assert [key for _, _, key in found(tables)][6:] == ["6", "7", "8"]
+
+
+def test_net_and_gross(tables: Tables) -> None:
+    """D12: a withdrawal that the statement tells as one amount, and the API as an amount and a fee, is one movement."""
+    row = {"account": "main", "withdrawal_id": "w", "version": 1, "asset": "USDT", "amount": "14.67", "status": 6}
+    times = {"apply_time": NOON - timedelta(minutes=20), "complete_time": NOON, "seen_at": NOON}
+    tables.put(WITHDRAWALS, row | times | {"transaction_fee": "0.33", "wallet_type": 0})
+    told(tables, ("Withdraw", "USDT", "-15", 0), remark="Withdraw fee is included")
+    assert found(tables) == [("matched", "net_and_gross", "w")]
+    assert tables.tuples("SELECT api_amount FROM statement_matches") == [(Decimal(-15),)]
+    assert len(counted(tables)) == 2
+
+
+def test_one_row_for_several(tables: Tables) -> None:
+    """D17: dust that the statement tells as one sum, and the API coin by coin, is the same."""
+    row = {"account": "main", "wallet": "spot", "version": 1, "operation_id": 1, "target_asset": "BNB", "seen_at": NOON}
+    tables.put(
+        DUST,
+        *(
+            row
+            | {"trans_id": number, "from_asset": asset, "amount": "5", "operate_time": NOON}
+            | {"transfered_amount": got}
+            for number, (asset, got) in enumerate((("ADA", "0.001"), ("XRP", "0.002")))
+        ),
+    )
+    dust = "Small Assets Exchange BNB"
+    told(tables, (dust, "ADA", "-5", 0), (dust, "XRP", "-5", 0), (dust, "BNB", "0.003", 1))
+    assert [(status, reason) for status, reason, _ in found(tables)] == [("matched", None)] * 2 + [("matched", "sum")]
+    assert {dataset for dataset, _, _ in counted(tables)} == {"dust"}
+
+
+def test_fills_of_one_second(tables: Tables) -> None:
+    """D14: several fills of a second are paired by amount, whatever the order of their rows; fees stand apart."""
+    tables.put(
+        SYMBOLS, {"market": "spot", "symbol": "BTCUSDT", "base_asset": "BTC", "quote_asset": "USDT", "valid_from": NOON}
+    )
+    row = {"account": "main", "market": "spot", "symbol": "BTCUSDT", "price": "100", "is_buyer": True}
+    tables.put(
+        FILLS,
+        *(
+            row
+            | {"trade_id": number, "qty": qty, "quote_qty": quote, "time": NOON + timedelta(milliseconds=300 * number)}
+            | {"commission": fee, "commission_asset": "BTC"}
+            for number, (qty, quote, fee) in enumerate(
+                (("1", "100", "0.001"), ("2", "200", "0.002"), ("1", "100", "0.001"))
+            )
+        ),
+    )
+    buy, spend, fee = "Transaction Buy", "Transaction Spend", "Transaction Fee"
+    told(
+        tables,
+        *((fee, "BTC", each, 0) for each in ("-0.001", "-0.001", "-0.002")),
+        *((buy, "BTC", each, 0) for each in ("1", "2", "1")),
+        *((spend, "USDT", each, 0) for each in ("-200", "-100", "-100")),
+    )
+    assert Counter(found(tables)[number][0] for number in range(9)) == {"matched": 9}
+    assert {dataset for dataset, _, _ in counted(tables)} == {"fills"}
+
+
+@pytest.mark.parametrize(
+    ("amount", "seconds", "reason"), [("2.00000001", 5, "rounding"), ("1.9", 5, "amount"), ("2", 7 * 3600, "zone")]
+)
+def test_what_differs_is_named(amount: str, seconds: float, reason: str, tables: Tables) -> None:
+    """A movement that the two tell differently counts as the API has it, and a check warns with the reason."""
+    deposit(tables, 1, amount, seconds)
+    told(tables, ("Deposit", "BTC", "2", 0))
+    assert found(tables) == [("differs", reason, "1")]
+    assert {dataset for dataset, _, _ in counted(tables)} == {"deposits"}
+    (warned,) = offending(tables.check("statement_differences", NOON))
+    assert (warned["reason"], warned["key"]) == (reason, "1")
+
+
+def test_another_export_of_the_same(tables: Tables) -> None:
+    """Where a transaction history was imported, the other exports tell of the same, and count nothing."""
+    told(tables, ("Deposit", "BTC", "2", 0))
+    told(tables, ("deposit", "BTC", "2", -20), file="deposits", export="deposits")
+    told(tables, ("deposit", "BTC", "3", 90_000), file="later", export="deposits")
+    assert [status for status, _, _ in found(tables)] == ["only_statement", "covered", "only_statement"]
+    assert counted(tables) == [("statement_rows", "BTC", "2"), ("statement_rows", "BTC", "3")]
+    deposit(tables, 1, "2")
+    assert Counter(status for status, _, _ in found(tables)) == {"matched": 2, "only_statement": 1}
+
+
+def test_a_reward_that_is_told_twice(tables: Tables) -> None:
+    """D15: what the account Earn mirrors of a reward in Spot moves nothing; an unknown operation neither, and is warned of."""
+    told(tables, ("Simple Earn Flexible - Rewards Income", "BNB", "1", 0), wallet="Earn")
+    told(tables, ("Simple Earn Flexible Interest", "BNB", "1", 3600), ("Moon Landing", "BNB", "7", 0), file="g")
+    assert counted(tables) == [("statement_rows", "BNB", "1")]
+    (warned,) = offending(tables.check("unknown_operations", NOON))
+    assert (warned["operation"], warned["rows"]) == ("Moon Landing", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "wallet"),
+    [
+        ("SPOT", "Buy", "spot"),
+        ("Fiat and Spot", "Buy", "spot"),
+        ("USDⓂ-Futures", "Fee", "usdm"),
+        ("USDT-Futures", "Fee", "usdm"),
+        ("USD-M Futures", "Fee", "usdm"),
+        ("Coin-MFutures", "Fee", "coinm"),
+        ("Cross Margin", "Margin Loan", "margin"),
+        ("IsolatedMargin", "Isolated Margin Loan", "isolated_margin"),
+        ("Earn", "Simple Earn Locked Redemption", "earn_locked"),
+        ("Earn", "Simple Earn Flexible Redemption", "earn_flexible"),
+        ("Strategy", "Buy", "strategy"),
+    ],
+)
+def test_the_wallet_of_a_name(name: str, operation: str, wallet: str, tables: Tables) -> None:
+    """D15: one wallet is spelled in several ways."""
+    told(tables, (operation, "BTC", "1", 0), wallet=name)
+    assert tables.tuples("SELECT wallet FROM statement_movements") == [(wallet,)]
+
+
+def imported(tables: Tables, path: Path, kind: str | None = None) -> None:
+    """The rows of a recorded export."""
+    (source,) = sources(path)
+    reading = Reading(source=source, account="main", file=source.sha256(), imported_at=1, kind=kind)
+    tables.insert(STATEMENT_ROWS, pa.concat_tables(reading.batches()))
+
+
+def answered(tables: Tables, path: Path) -> int:
+    """The withdrawals of a recorded answer."""
+    rows = json.loads(path.read_text())
+    for number, row in enumerate(rows):
+        times = {name: datetime.fromisoformat(f"{row[wire]}+00:00") for name, wire in _WITHDRAWN.items() if wire in row}
+        kept = {"withdrawal_id": row["id"], "asset": row["coin"], "amount": row["amount"], "status": row["status"]}
+        fee = {"transaction_fee": row["transactionFee"], "wallet_type": row["walletType"], "version": 1 + 0 * number}
+        tables.put(WITHDRAWALS, {"account": "main", "seen_at": NOON, "complete_time": None} | kept | fee | times)
+    return len(rows)
+
+
+_WITHDRAWN = {"apply_time": "applyTime", "complete_time": "completeTime"}
+
+
+def test_a_real_account_matches_one_to_one(recorded: Path, tables: Tables) -> None:
+    """Account A: three overlapping exports and the API tell of 51 withdrawals in common, each matched with its own."""
+    folder = recorded / "account" / "real-account-A"
+    answered(tables, folder / "api_withdraw_history_2023-04-20_2023-07-15.json")
+    for path in sorted(folder.glob("statement_withdraw_*.csv")):
+        imported(tables, path)
+    lines = tables.tuples(
+        "SELECT status, count(*), count(DISTINCT key), min(time), max(time) FROM statement_matches "
+        "WHERE kind = 'withdrawal' GROUP BY ALL ORDER BY ALL"
+    )
+    (matched, only) = lines
+    assert (matched[0], matched[1], matched[2]) == ("matched", 51, 51)
+    assert only[0] == "only_statement"
+    assert only[4] < matched[3]  # from before what the API told
+    told_twice = tables.tuples(
+        "SELECT count(*) - count(DISTINCT (asset, time, amount)) FROM ledger WHERE kind = 'withdrawal'"
+    )
+    assert told_twice == [(0,)]
+
+
+def test_a_real_account_by_its_history(recorded: Path, tables: Tables) -> None:
+    """Account D: the transaction history takes what was sent and its fee as one, up to half an hour later (D12)."""
+    path = recorded / "account" / "real-account-D" / "withdraw_history.json"
+    count = answered(tables, path)
+    rows = json.loads(path.read_text())
+    told(
+        tables,
+        *(
+            ("Withdraw", row["coin"], f"-{Decimal(row['amount']) + Decimal(row['transactionFee'])}", seconds)
+            for row in rows
+            for seconds in [(datetime.fromisoformat(f"{row['applyTime']}+00:00") - NOON).total_seconds() + 95]
+        ),
+    )
+    assert Counter((status, reason) for status, reason, _ in found(tables)) == {("matched", "net_and_gross"): count}
+    assert len({key for _, _, key in found(tables)}) == count
