@@ -9,6 +9,7 @@ from typing import Literal
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.files import ArchiveFile, Remote
+from connectors.binance.archive.layouts import LAYOUTS, Layout
 from schemas.model.grid import DAY_US, Grid
 from schemas.model.series import Series
 
@@ -42,6 +43,11 @@ class Shelf:
     @classmethod
     def of(cls, series: Series, remotes: Iterable[Remote], *, only: bool = False) -> Shelf:
         return cls(series, {remote.file: remote for remote in remotes}, only)
+
+    @property
+    def layout(self) -> Layout:
+        """How its files are named and printed."""
+        return LAYOUTS[self.series.dataset.name, self.series["market"]]
 
     @property
     def last_us(self) -> int | None:
@@ -92,8 +98,11 @@ async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool =
 
     Where there is no other source also what lies before, which tells where the series begins.
     """
-    first = ArchiveFile.monthly(series, since)
-    months = await archive.list(first.folder, after="" if only else _before(first.path))
+    layout, first = LAYOUTS[series.dataset.name, series["market"]], ArchiveFile.monthly(series, since)
+    after = "" if only else _before(first.path)
+    months = await archive.list(first.folder, after=after) if layout.monthly else []
+    if not layout.daily:
+        return Shelf.of(series, months, only=only)
     since = since - _TWO_MONTHS_US if only else since  # of which no monthly file may be there yet
     fitting = [remote.file for remote in months if _fits(remote.file)]
     days: list[Remote] = []
@@ -123,7 +132,8 @@ def _between(months: Iterable[ArchiveFile], since: int) -> Iterator[tuple[int, i
 
 
 def _fits(file: ArchiveFile) -> bool:
-    return Grid.of(file.series["interval"]).count(file.since_us, file.until_us) <= MOST_ROWS
+    interval = file.series.values.get("interval")
+    return interval is None or Grid.of(interval).count(file.since_us, file.until_us) <= MOST_ROWS
 
 
 def _before(path: str) -> str:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.compute as pc
+
 from connectors.binance.archive.client import Fetched
 from connectors.lake import Lake
 from pipelines.store.rows import rows_of, with_instants
 from schemas.datasets.archive import ARCHIVE_FILES
+from schemas.model.dataset import Dataset
 
 Row = Mapping[str, Any]
 Said = tuple[str | None, str | None, int]  # what tells a file from its last version: digest, reason, rows
@@ -18,9 +21,10 @@ _AS_FETCHED = ("path", "sha256", "etag", "size", "dropped_duplicates", "detail")
 _FIRST_LOAD = {"added": None, "removed": None, "changed": None}
 
 
-def last_looks(lake: Lake) -> dict[str, Row]:
-    """The last row of each file, by path."""
-    return {row["path"]: row for row in with_instants(lake.table(ARCHIVE_FILES).scan().sort_by("seen_at"))}
+def last_looks(lake: Lake, dataset: Dataset | None = None) -> dict[str, Row]:
+    """The last row of each file, by path; of one dataset alone where one is given."""
+    where = None if dataset is None else pc.field("dataset") == dataset.name
+    return {row["path"]: row for row in with_instants(lake.table(ARCHIVE_FILES).scan(where=where).sort_by("seen_at"))}
 
 
 @dataclass(slots=True)

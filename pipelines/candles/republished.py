@@ -16,22 +16,19 @@ from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import ArchiveFile, Remote
 from connectors.lake import Lake
+from pipelines.archive.changed import Span, anew
 from pipelines.archive.load import no_answer
-from pipelines.archive.provenance import Looks, Row, last_looks, note
+from pipelines.archive.provenance import Looks, last_looks, note
 from pipelines.candles.renewal import renew
 from pipelines.concurrency import prefetch
 from pipelines.context.session import Session
 from pipelines.store.gaps import Asked, load_gaps
-from schemas.datasets.archive import Reason
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
 
-BESIDE = {Reason.NO_CHECKSUM, Reason.CHECKSUM_MISMATCH}  # may be mended without a change of the zip that is listed
 LISTINGS = 8  # at once
 _NEVER = 2**63 - 1
-
-Span = tuple[int, int]
 
 
 async def recheck(session: Session, archive: Archive, dataset: Dataset) -> int:
@@ -39,7 +36,7 @@ async def recheck(session: Session, archive: Archive, dataset: Dataset) -> int:
 
     An archive that cannot be asked is told, and asked again by the next maintenance.
     """
-    looks = await asyncio.to_thread(last_looks, session.lake)
+    looks = await asyncio.to_thread(last_looks, session.lake, dataset)
     wanted = await asyncio.to_thread(_lacking, session.lake, dataset)
     rows = 0
     folders = _folders(looks, wanted).items()
@@ -50,24 +47,6 @@ async def recheck(session: Session, archive: Archive, dataset: Dataset) -> int:
                 continue
             rows += await reload(session, archive, await anew(archive, listed, looks, wanted))
     return rows
-
-
-async def anew(
-    archive: Archive, listed: Iterable[Remote], looks: Mapping[str, Row], wanted: Mapping[Series, Sequence[Span]]
-) -> list[Remote]:
-    """The files whose listing or CHECKSUM is not what it was at the last look, and late ones that may fill a gap."""
-    found = []
-    for remote in listed:
-        look = looks.get(remote.path)
-        if look is None:
-            changed = _may_fill(remote, wanted)
-        elif (remote.etag, remote.size) != (look["etag"], look["size"]):
-            changed = True
-        else:
-            changed = look["reason"] in BESIDE and await archive.checksum(remote.path) == look["sha256"]
-        if changed:
-            found.append(remote)
-    return found
 
 
 async def reload(session: Session, archive: Archive, remotes: Iterable[Remote]) -> int:
@@ -109,12 +88,6 @@ def _folders(looks: Iterable[str], wanted: Mapping[Series, Sequence[Span]]) -> d
 async def _listed(archive: Archive, folder: tuple[str, str]) -> Sequence[Remote]:
     path, first = folder
     return await archive.list(path, after=first.removesuffix(".zip"))
-
-
-def _may_fill(remote: Remote, wanted: Mapping[Series, Sequence[Span]]) -> bool:
-    file = remote.file
-    spans = wanted.get(file.series, ())
-    return any(since < file.until_us and file.since_us < until for since, until in spans)
 
 
 def _reloaded(lake: Lake, fetched: Fetched, now: int) -> int:

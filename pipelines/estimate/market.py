@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.endpoints import feeding
+from connectors.binance.endpoints import CLOCKS, feeding
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
-from pipelines.archive.inventory import WORTH
+from pipelines.archive.inventory import WORTH, shelf_of
+from pipelines.archive.walk import Standing
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.state import SeriesState
@@ -27,9 +29,11 @@ from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, cho
 from pipelines.pull.symbols import Listing, known
 from pipelines.runs.registry import Unit, Window
 from pipelines.runs.run import archive_for
+from pipelines.settings.markets import family_of
 from pipelines.store.candles import series_of
 from pipelines.store.gaps import load_gaps
 from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
+from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
 from schemas.model.errors import TryLater
 from schemas.model.instants import iso_text, micros
@@ -55,7 +59,9 @@ class MarketPlan:
         symbols = await self._symbols() if any(unit.has_history for unit in units) else None
         found = [Outlook(pool=one.pool, once=(one.cost({}),)) for one in choosing]
         for unit in units:
-            if unit.has_history and symbols is not None:
+            if unit.by_file and symbols is not None:
+                found.append(await self._files(unit, symbols))
+            elif unit.has_history and symbols is not None:
                 found.append(await self._candles(unit.endpoint, symbols))
             elif (once := await asyncio.to_thread(self._whole, unit.endpoint)) is not None:
                 found.append(Outlook(pool=unit.endpoint.pool, once=(once,), steady=once))
@@ -69,7 +75,7 @@ class MarketPlan:
         """What the choice of symbols asks for, unless the listing is pulled right before."""
         if self.flow.source == "archive":
             return []
-        before = [unit.endpoint.feeds.kind is Kind.VERSIONS for unit in units]
+        before = [DATASETS[unit.dataset].kind is Kind.VERSIONS for unit in units]
         if all(before):
             return []
         return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, listed=before[0])
@@ -107,11 +113,36 @@ class MarketPlan:
             said = f"Whether the exchange lists each symbol is not known: {error}"
             return Chosen(wanted, book, unknown=(Failure(self.flow.market, said),))
 
-    async def _candles(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
+    @property
+    def _span(self) -> tuple[int, int]:
+        """The time that is wanted."""
         moment = self.window.since if self.window else self.flow.since
         assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
-        since = micros(moment)
-        end = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
+        return micros(moment), micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
+
+    async def _files(self, unit: Unit, symbols: Chosen) -> Outlook:
+        """What the archive alone has: its files, each downloaded once."""
+        dataset = DATASETS[unit.dataset]
+        bounds, gaps = self.lake.table(dataset).bounds(), load_gaps(self.lake, dataset)
+        named = [Series.of(dataset, market=self.flow.market, symbol=symbol) for symbol in symbols.names]
+        standings = [Standing.of(one, bounds, gaps) for one in named]
+        async with archive_for(resolve(self.config.exchange), self.flow) as archive:
+            looks = [self._wanted_of(archive, one) for one in standings] if archive is not None else []
+            costs = tuple(await asyncio.gather(*looks))
+        pool = CLOCKS[family_of(self.flow)].pool
+        return Outlook(pool=pool, costs=costs, note=_named(symbols.unknown))
+
+    async def _wanted_of(self, archive: Archive, standing: Standing) -> Cost:
+        shelf = await shelf_of(archive, standing.series, standing.listed_from(self._span[0]), only=True)
+        remotes = [one.remote for one in standing.wanted(shelf, *self._span) if one.remote is not None]
+        size = sum(remote.size for remote in remotes)
+        return Cost(
+            series=standing.series.name, requests=0, weight=0, rows=0, files=len(remotes), download_bytes=size,
+            note="rows are as many as the files hold",
+        )  # fmt: skip
+
+    async def _candles(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
+        since, end = self._span
         symbols = symbols.named_for(endpoint)
         covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
         states = [SeriesState.of(one, since, end, self.now, self.flow.source) for one in covered]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, SymbolWindows, Whole, Windows
 from pipelines.candles.fetching import Fetcher
@@ -15,6 +16,7 @@ from pipelines.candles.reloading import Reload
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.absence import unless_absent
+from pipelines.pull.by_file import FilePull
 from pipelines.pull.ledger import LedgerPull
 from pipelines.pull.snapshot import fixed_series, pull_snapshot
 from pipelines.pull.states import pull_states
@@ -25,6 +27,7 @@ from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Dataset, Kind
+from schemas.model.errors import UsageProblem
 from schemas.model.instants import micros
 from schemas.model.series import Series
 from schemas.model.wallets import WALLETS
@@ -64,7 +67,12 @@ class Unit:
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        return self.market is not None and isinstance(self.endpoints[0].walk, (OnGrid, ById))
+        return self.market is not None and (self.by_file or isinstance(self.endpoints[0].walk, (OnGrid, ById)))
+
+    @property
+    def by_file(self) -> bool:
+        """Whether the public archive alone has it."""
+        return self.market is not None and not self.endpoints and has_archive(self.dataset, self.market)
 
 
 def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
@@ -112,6 +120,29 @@ class Window:
     until: datetime | None = None
     symbols: tuple[str, ...] = ()
     again: bool = False
+
+
+def file_pull(
+    session: Session, tally: Tally, unit: Unit, flow: MarketFlow, symbols: Sequence[str], window: Window | None
+) -> FilePull:
+    """The pull of what the archive alone has."""
+    since = window.since if window else flow.since
+    assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+    if session.archive is None:
+        raise UsageProblem(
+            f"{unit.dataset} come from the public archive alone, and this exchange has none.",
+            "Give `archive` and `archive_list` under `exchange`, or remove them from datasets.",
+        )
+    return FilePull(
+        session=session,
+        archive=session.archive,
+        tally=tally,
+        dataset=DATASETS[unit.dataset],
+        market=flow.market,
+        symbols=symbols,
+        since=micros(since),
+        until=micros(window.until) if window and window.until else session.client.now_us(),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from pipelines.context.session import Session
 from pipelines.context.surprises import told
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
-from pipelines.runs.registry import Task, Unit, Window, units_of
+from pipelines.runs.registry import Task, Unit, Window, file_pull, units_of
 from pipelines.runs.unended_runs import note_failed_run, note_failure, noted_as_running
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
@@ -111,6 +111,10 @@ class Run:
         if flow is None or isinstance(flow, MaintenanceFlow):
             tally.rows += await keep_up(self.session, unit.dataset)
             return
+        if isinstance(flow, MarketFlow) and unit.by_file:
+            chosen = await self.symbols()
+            tally.failures += chosen.unknown
+            await file_pull(self.session, tally, unit, flow, chosen.names, self.window).run()
         for endpoint in unit.endpoints:
             tally.on_other_host = not self.session.client.at_home(endpoint)
             task = Task(

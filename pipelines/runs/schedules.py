@@ -44,7 +44,7 @@ def _period(flow: Flow, now: datetime) -> timedelta | None:
 def _of_unit(unit: Unit, market: MarketFlow | None, period: timedelta) -> Iterator[Schedule]:
     """What a unit promises of each of its markets, and of each series of candles by name."""
     rests = [max(row.walk.rests, row.walk.quiet) for row in unit.endpoints if isinstance(row.walk, Windows)]
-    if market is not None and unit.account is None and market.source == "archive":
+    if market is not None and unit.account is None and (market.source == "archive" or unit.by_file):
         if not isinstance(market.symbols, tuple):
             return  # nobody says which of all symbols there ever were still get files
         rests.append(_PUBLISHED / 2)  # two periods may pass

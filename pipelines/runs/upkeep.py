@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import OnGrid
 from connectors.lake import Lake
 from pipelines.candles.republished import recheck
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
+from pipelines.pull.files_again import recheck_files
 from pipelines.quality.archive_audit import audit
 from schemas.datasets import DATASETS
 from schemas.model.errors import TryLater
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
+_BY_FILE = {dataset for dataset, _ in LAYOUTS} - {dataset for dataset, _ in FEEDING}
 _CANDLES = {dataset for (dataset, _), rows in FEEDING.items() if isinstance(rows[0].walk, OnGrid)}
 
 
 async def keep_up(session: Session, dataset: str) -> int:
     """Tidy a table; of candles, then look at the archive again. Only the latter needs a network, and can wait."""
     await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
-    if dataset not in _CANDLES or session.archive is None:
+    if session.archive is None:
+        return 0
+    if dataset in _BY_FILE:
+        return await recheck_files(session, session.archive, DATASETS[dataset])
+    if dataset not in _CANDLES:
         return 0
     rows = await recheck(session, session.archive, DATASETS[dataset])
     try:

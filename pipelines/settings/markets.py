@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import OnGrid
+from connectors.binance.endpoints.model import Endpoint, OnGrid
 from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow, TopSymbols
 from schemas.datasets import with_role
 from schemas.model.dataset import Role
@@ -16,7 +16,8 @@ def family_of(flow: Flow) -> str:
     """The family whose host serves a flow, and whose clock it goes by."""
     match flow:
         case MarketFlow():
-            return FEEDING[flow.datasets[0], flow.market][0].family
+            fed = (rows[0].family for (name, market), rows in FEEDING.items() if market == flow.market)
+            return next(fed, "spot")
         case AccountFlow() | MaintenanceFlow():
             return "spot"  # the key is looked at there; wallets that live elsewhere have clocks of their own
 
@@ -26,20 +27,29 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
     market = flow.market
     served = {dataset: rows[0] for (dataset, where), rows in FEEDING.items() if where == market}
     for dataset in flow.datasets:
-        if dataset not in served:
-            names = ", ".join(name for name in served if served[name].feeds.series[:1] == ("market",))
-            yield "datasets", f"{market} has no {dataset}", f"It has {names}."
-        elif isinstance(walk := served[dataset].walk, OnGrid):
-            for interval in flow.intervals:
-                if interval not in walk.intervals:
-                    has = f"It has {', '.join(walk.intervals)}."
-                    yield "intervals", f"{market} has no {dataset} of {interval}", has
+        yield from _lacking_of(flow, dataset, served)
     if flow.source == "archive":
         yield from _lacking_in_archive(flow)
     elif isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
         yield "symbols", f"{market} has no {ranking} to choose the top symbols by", "Name the symbols, or write all."
     if flow.delisted and not any(has_archive(dataset, market) for dataset in flow.datasets):
         yield "delisted", f"the public archive has no {' or '.join(flow.datasets)} of {market}", "Remove it."
+
+
+def _lacking_of(flow: MarketFlow, dataset: str, served: Mapping[str, Endpoint]) -> Iterator[tuple[str, str, str]]:
+    """What the market of a flow does not have of one dataset."""
+    market = flow.market
+    if dataset not in served and has_archive(dataset, market):
+        if flow.source == "rest":
+            yield "source", f"{dataset} of {market} come from the public archive alone", "Write source: auto."
+    elif dataset not in served:
+        names = ", ".join(name for name in served if served[name].feeds.series[:1] == ("market",))
+        yield "datasets", f"{market} has no {dataset}", f"It has {names}."
+    elif isinstance(walk := served[dataset].walk, OnGrid):
+        for interval in flow.intervals:
+            if interval not in walk.intervals:
+                has = f"It has {', '.join(walk.intervals)}."
+                yield "intervals", f"{market} has no {dataset} of {interval}", has
 
 
 def _lacking_in_archive(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:

@@ -70,3 +70,9 @@ def last_of(dataset: Dataset, versions: pa.Table) -> pa.Table:
     last = np.ones(len(ids), dtype=bool)
     last[:-1] = (ids[1:] != ids[:-1]) | (symbols[1:] != symbols[:-1])
     return ordered.filter(pa.array(last))
+
+
+def keys_of(rows: pa.Table, dataset: Dataset) -> dict[tuple[Any, ...], int]:
+    """Where each row stands, by its key."""
+    columns = (rows[name].to_pylist() for name in dataset.key)
+    return {key: place for place, key in enumerate(zip(*columns, strict=True))}

@@ -21,7 +21,7 @@ import aiohttp
 import pyarrow as pa
 from yarl import URL
 
-from connectors.binance.archive import candles
+from connectors.binance.archive import candles, rows
 from connectors.binance.archive import listing as archive_listing
 from connectors.binance.archive.candles import Content, Stretch
 from connectors.binance.archive.errors import (
@@ -229,7 +229,8 @@ class Archive:
             try:
                 async with self._slots:
                     await self._verified(remote.path, download)
-                content = await self._aside(candles.read, body, remote.file, download.made_us)
+                read = candles.read if "interval" in remote.file.series.dataset.series else rows.read
+                content = await self._aside(read, body, remote.file, download.made_us)
             except Defect as defect:
                 return replace(_fetched(remote.file, download), reason=defect.reason, detail=defect.detail)
             except ArchiveRefused as refused:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from schemas.datasets.market import KLINES
+from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS
+from schemas.datasets.market import INDEX_KLINES, KLINES, MARK_KLINES, PREMIUM_KLINES
 from schemas.model.dataset import Dataset
 from schemas.model.fields import TEXT
+from schemas.model.grid import MINUTE_US
 
 MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
 MARKETS = {folder: market for market, folder in MARKET_FOLDERS.items()}
@@ -26,6 +28,8 @@ class Layout:
     markets: tuple[str, ...]
     header: str  # as files that have one print it
     renamed: Mapping[str, str] = field(default_factory=dict)  # printed names, and the columns that they are
+    label: str | None = None  # the printed time, where the dataset's own is reckoned from it
+    shift_us: Callable[[str, str], int] = lambda _market, _first_day: 0  # by how much, in files of a market and day
     text_times: tuple[str, ...] = ()  # columns that print `YYYY-MM-DD HH:MM:SS`
     monthly: bool = True
     daily: bool = True
@@ -55,7 +59,62 @@ def _candles(dataset: Dataset, folder: str, *markets: str) -> Layout:
     return Layout(dataset=dataset, folder=folder, markets=markets, header=_CANDLE, renamed={"count": "trade_count"})
 
 
-_ALL = (_candles(KLINES, "klines", "spot", "usdm", "coinm"),)
+def _start_of_five_minutes_us(market: str, first_day: str) -> int:
+    """Labels of USD-M were the end of the five minutes for years, those of COIN-M always their start."""
+    return -5 * MINUTE_US if market == "usdm" and first_day < "2026-06-25" else 0
+
+
+_FUTURES = ("usdm", "coinm")
+_ALL = (
+    _candles(KLINES, "klines", "spot", *_FUTURES),
+    _candles(MARK_KLINES, "markPriceKlines", *_FUTURES),
+    _candles(INDEX_KLINES, "indexPriceKlines", *_FUTURES),
+    _candles(PREMIUM_KLINES, "premiumIndexKlines", *_FUTURES),
+    Layout(
+        dataset=METRICS,
+        folder="metrics",
+        markets=_FUTURES,
+        header="create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
+        "sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio",
+        renamed={
+            "create_time": "label",
+            "sum_open_interest": "open_interest",
+            "sum_open_interest_value": "open_interest_value",
+            "count_toptrader_long_short_ratio": "top_account_ratio",
+            "sum_toptrader_long_short_ratio": "top_position_ratio",
+            "count_long_short_ratio": "account_ratio",
+            "sum_taker_long_short_vol_ratio": "taker_volume_ratio",
+        },
+        label="label",
+        shift_us=_start_of_five_minutes_us,
+        text_times=("label",),
+        monthly=False,
+    ),
+    Layout(
+        dataset=BOOK_DEPTH,
+        folder="bookDepth",
+        markets=_FUTURES,
+        header="timestamp,percentage,depth,notional",
+        renamed={"timestamp": "time"},
+        text_times=("time",),
+        monthly=False,
+    ),
+    Layout(
+        dataset=LIQUIDATIONS,
+        folder="liquidationSnapshot",
+        markets=_FUTURES,
+        header="time,side,order_type,time_in_force,original_quantity,price,average_price,order_status,"
+        "last_fill_quantity,accumulated_fill_quantity",
+        renamed={
+            "original_quantity": "orig_qty",
+            "average_price": "avg_price",
+            "order_status": "status",
+            "last_fill_quantity": "last_fill_qty",
+            "accumulated_fill_quantity": "filled_qty",
+        },
+        monthly=False,
+    ),
+)
 
 LAYOUTS: Mapping[tuple[str, str], Layout] = {(one.dataset.name, market): one for one in _ALL for market in one.markets}
 """What the archive has, by dataset and market."""

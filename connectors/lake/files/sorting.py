@@ -98,8 +98,18 @@ def _ranks(texts: pa.Array[Any]) -> Any:
 
 
 def _whole(values: pa.ChunkedArray[Any]) -> Any:
-    """Integers in the order of the values, NULL first."""
+    """Integers in the order of the values, NULL first; decimals as their digits, which have to fit."""
+    if pa.types.is_decimal(values.type):
+        return _digits(values)
     return pc.fill_null(values.cast(pa.int64()), np.iinfo(np.int64).min).to_numpy()
+
+
+def _digits(values: pa.ChunkedArray[Any]) -> Numbers:
+    """Decimals without their point; a decimal of 128 bits is two words, of which the upper one is only a sign here."""
+    whole: Any = values.combine_chunks()
+    words = np.frombuffer(whole.buffers()[1], np.int64).reshape(-1, 2)[whole.offset : whole.offset + len(whole)]
+    assert (words[:, 1] == words[:, 0] >> 63).all(), "a key beyond 64 bits"
+    return words[:, 0].copy()
 
 
 def _values(columns: tuple[str, ...], rows: pa.Table, row: int) -> dict[str, str]:

@@ -1,0 +1,205 @@
+"""What the archive alone has, file by file: each one once, verified, with its rows and its coverage in one commit.
+
+A day without a file is a gap: late for a week, then not_in_archive. Nothing is claimed before the first file and
+behind the last. Files are committed in batches of bounded size; a series that another process moved meanwhile is left
+to the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from connectors.binance.archive.client import Archive, Fetched
+from connectors.lake import Move, Stale
+from pipelines.archive.inventory import Shelf, shelf_of
+from pipelines.archive.load import no_answer, nothing_listed
+from pipelines.archive.provenance import Looks
+from pipelines.archive.walk import Standing, Stretch, is_late
+from pipelines.concurrency import prefetch
+from pipelines.context.receipts import Tally
+from pipelines.context.session import Session
+from pipelines.store.filters import within
+from pipelines.store.gaps import Gap, load_gaps, write_gaps
+from pipelines.store.rows import Instants, instants, keys_of
+from schemas.model.dataset import Dataset
+from schemas.model.errors import Problem
+from schemas.model.series import Series
+
+LISTINGS = 8  # at once
+FILES_AHEAD = 8
+FLUSH_ROWS = 500_000
+FLUSH_FILES = 62
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is committed together of many series."""
+
+    rows: list[tuple[Series, pa.Table]] = field(default_factory=list)
+    bounds: dict[Series, dict[str, int]] = field(default_factory=dict)
+    gaps: list[tuple[Series, Gap]] = field(default_factory=list)
+    files: list[Fetched] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        return sum(rows.num_rows for _, rows in self.rows) >= FLUSH_ROWS or len(self.files) >= FLUSH_FILES
+
+    def without(self, lost: Collection[Series]) -> _Batch:
+        """The same but for what was gathered of some series."""
+        bounds = {series: new for series, new in self.bounds.items() if series not in lost}
+        rows = [one for one in self.rows if one[0] not in lost]
+        gaps = [one for one in self.gaps if one[0] not in lost]
+        return _Batch(rows, bounds, gaps, [one for one in self.files if one.file.series not in lost])
+
+    def moves(self, bounds: Mapping[str, int]) -> list[Move]:
+        """What a commit does to each series."""
+        bringing = {series for series, rows in self.rows if rows.num_rows}
+        return [Move.of(series, new, bounds) for series, new in self.bounds.items() if new or series in bringing]
+
+
+@dataclass(slots=True, kw_only=True)
+class FilePull:
+    """One pull of a dataset whose rows come from files alone, of [since, until) as far as the archive has them."""
+
+    session: Session
+    archive: Archive
+    tally: Tally
+    dataset: Dataset
+    market: str
+    symbols: Sequence[str]
+    since: int
+    until: int
+    standings: dict[Series, Standing] = field(default_factory=dict)
+    bounds: dict[str, int] = field(default_factory=dict)
+    batch: _Batch = field(default_factory=_Batch)
+    failed: set[Series] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Bring every series up to its last file; one that fails stops no other."""
+        await asyncio.to_thread(self._load)
+        stretches = await self._wanted()
+        files = [one.remote for one in stretches if one.remote is not None]
+        self.session.progress.expect(files=len(files), size=sum(remote.size for remote in files))
+        async with prefetch(stretches, self._fetch, self.session.stop, limit=FILES_AHEAD) as fetched:
+            async for stretch, file in fetched:
+                if stretch.series in self.failed:
+                    continue
+                if isinstance(file, Problem):
+                    self._fail(stretch.series, file)
+                    continue
+                self._take(stretch, file)
+                if self.batch.full:
+                    await asyncio.to_thread(self._land)
+        await asyncio.to_thread(self._land)
+
+    def _load(self) -> None:
+        table, gaps = self.session.lake.table(self.dataset), load_gaps(self.session.lake, self.dataset)
+        self.bounds = table.bounds()
+        named = (Series.of(self.dataset, market=self.market, symbol=symbol) for symbol in self.symbols)
+        self.standings = {one: Standing.of(one, self.bounds, gaps) for one in named}
+
+    async def _wanted(self) -> list[Stretch]:
+        """See which files there are of each series; what is wanted of them, series by series."""
+        found: list[Stretch] = []
+        async with prefetch(self.standings.values(), self._shelf, self.session.stop, limit=LISTINGS) as shelves:
+            async for standing, shelf in shelves:
+                if isinstance(shelf, Problem):
+                    self._fail(standing.series, shelf)
+                else:
+                    found += standing.wanted(shelf, self.since, self.until)
+        return found
+
+    async def _shelf(self, standing: Standing) -> Shelf:
+        return await shelf_of(self.archive, standing.series, standing.listed_from(self.since), only=True)
+
+    async def _fetch(self, stretch: Stretch) -> Fetched | None:
+        if stretch.remote is None:
+            return None
+        fetched = await self.archive.fetch(stretch.remote)
+        self.session.progress.advance(files=1, size=stretch.remote.size)
+        return fetched
+
+    def _fail(self, series: Series, problem: Problem) -> None:
+        if problem.fatal:
+            raise problem
+        self.failed.add(series)
+        self.tally.fail(series.name, problem)
+
+    def _take(self, stretch: Stretch, file: Fetched | None) -> None:
+        """Gather what a file, or its absence, says of a stretch."""
+        if file is not None:
+            self.batch.files.append(file)
+            if file.rows is not None:
+                self.batch.rows.append((stretch.series, self._new(file.rows, stretch)))
+        standing = self.standings[stretch.series]
+        self.batch.gaps += [(stretch.series, gap) for gap in self._gaps(standing, stretch, file)]
+        self._move(standing, stretch)
+
+    def _gaps(self, standing: Standing, stretch: Stretch, file: Fetched | None) -> Iterable[Gap]:
+        """The gap that a stretch leaves, and what becomes of the one that was there."""
+        now, before = self.session.client.now_us(), standing.gaps.get(stretch.since)
+        if file is not None and file.rows is not None:
+            return [replace(before, filled_at=now)] if before is not None else []
+        if file is None:
+            gap = stretch.gap("late" if is_late(stretch, now) else "not_in_archive", self._nothing(stretch.series))
+        else:
+            told = no_answer(file)
+            assert told is not None  # noqa: S101 - a file without rows gave no answer
+            gap = replace(told, since=stretch.since, until=stretch.until)
+        if before is None or not gap.same_stretch(before):
+            return [replace(gap, first_seen=before.first_seen if before is not None else now)]
+        is_final = gap.reason == "not_in_archive" and before.confirmed_at is None
+        return [replace(before, confirmed_at=now)] if is_final else []
+
+    def _new(self, rows: pa.Table, stretch: Stretch) -> pa.Table:
+        """The rows of a file that lie in a stretch; inside of what is covered, a killed run may have stored some."""
+        times: Instants = instants(rows, str(self.dataset.cursor))
+        inside = (times >= stretch.since) & (times < stretch.until)
+        rows = rows if inside.all() else rows.filter(pa.array(inside))
+        if not stretch.again:
+            return rows
+        where = within([stretch.series], stretch.since, stretch.until)
+        stored = keys_of(self.session.lake.table(self.dataset).scan(self.dataset.key, where), self.dataset)
+        return rows.filter(pa.array([key not in stored for key in keys_of(rows, self.dataset)]))
+
+    @staticmethod
+    def _nothing(series: Series) -> dict[str, str]:
+        return {"asked": nothing_listed(series)}
+
+    def _move(self, standing: Standing, stretch: Stretch) -> None:
+        """Move the coverage of a series over a stretch."""
+        moved = self.batch.bounds.setdefault(stretch.series, {})
+        if stretch.again:
+            return
+        if standing.since is None or standing.until is None:
+            standing = replace(standing, since=stretch.since, until=stretch.since)
+            moved["since"] = stretch.since
+        if stretch.since == standing.until:
+            moved["until"], standing = stretch.until, replace(standing, until=stretch.until)
+        elif stretch.until == standing.since:
+            moved["since"], standing = stretch.since, replace(standing, since=stretch.since)
+        self.standings[stretch.series] = standing
+
+    def _land(self) -> None:
+        """Commit the batch: the journal first, then rows and bounds; that gaps are filled is said last."""
+        batch, self.batch, now = self.batch, _Batch(), self.session.client.now_us()
+        if batch.files:
+            Looks(self.session.lake).write(batch.files, now)
+        write_gaps(self.session.lake, [one for one in batch.gaps if one[1].filled_at is None], now)
+        table = self.session.lake.table(self.dataset)
+        while moves := batch.moves(self.bounds):
+            rows = pa.concat_tables([self.dataset.schema.empty_table(), *(some for _, some in batch.rows)])
+            try:
+                self.tally.add(table.commit(rows, moves).rows)
+                break
+            except Stale as stale:
+                for series in stale.series:
+                    self._fail(series, Problem("Another process moved this series first; run again."))
+                batch = batch.without(stale.series)
+        for move in moves:
+            self.bounds |= move.ids(self.bounds)
+        write_gaps(self.session.lake, [one for one in batch.gaps if one[1].filled_at is not None], now)

@@ -1,0 +1,109 @@
+"""Files without candles that were published anew: what changed is replaced, new rows are added, others stay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from connectors.binance.archive.client import Archive, Fetched
+from connectors.binance.archive.errors import ArchiveTrouble
+from connectors.binance.archive.files import ArchiveFile, Remote
+from connectors.lake import Lake, Move, Stale
+from pipelines.archive.changed import anew
+from pipelines.archive.provenance import Looks, last_looks, note
+from pipelines.concurrency import prefetch
+from pipelines.context.session import Session
+from pipelines.store.corrections import Correction, write_corrections
+from pipelines.store.filters import within
+from pipelines.store.rows import instants, keys_of, with_instants
+from schemas.model.dataset import Dataset
+from schemas.model.errors import Problem
+
+LISTINGS = 8  # at once
+
+
+@dataclass(slots=True)
+class _Difference:
+    """How a file differs from what is stored of its time."""
+
+    added: pa.Table
+    removed: int
+    corrections: list[Correction] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"added": self.added.num_rows, "removed": self.removed, "changed": len(self.corrections)}
+
+
+async def recheck_files(session: Session, archive: Archive, dataset: Dataset) -> int:
+    """Hold every file of a dataset that was ever loaded against its listing; returns how many rows changed or came."""
+    looks = await asyncio.to_thread(last_looks, session.lake, dataset)
+    first: dict[str, str] = {}
+    for path in sorted(looks, reverse=True):
+        if (file := ArchiveFile.at(path)) is not None:
+            first[file.folder] = path
+    rows = 0
+    async with prefetch(first.items(), partial(_listed, archive), session.stop, limit=LISTINGS) as listings:
+        async for _, listed in listings:
+            if isinstance(listed, Problem):
+                session.note(f"The archive was not looked at again: {listed.what}")
+                continue
+            try:
+                for remote in await anew(archive, listed, looks, {}):
+                    fetched = await archive.fetch(remote)
+                    rows += await asyncio.to_thread(_renewed, session.lake, fetched, session.client.now_us())
+            except ArchiveTrouble as trouble:
+                session.note(f"The archive was not looked at again: {trouble.what}")
+    return rows
+
+
+async def _listed(archive: Archive, folder: tuple[str, str]) -> Sequence[Remote]:
+    path, first = folder
+    return await archive.list(path, after=first.removesuffix(".zip"))
+
+
+def _renewed(lake: Lake, fetched: Fetched, now: int) -> int:
+    """Put a file's rows in the place of those stored for its time; one that cannot be read changes none."""
+    series = fetched.file.series
+    table = lake.table(series.dataset)
+    bounds = table.bounds()
+    since, until = series.bound("since", bounds), series.bound("until", bounds)
+    if fetched.rows is None or since is None or until is None:
+        Looks(lake).write([fetched], now)
+        return 0
+    found = _difference(lake, fetched, max(since, fetched.file.since_us), min(until, fetched.file.until_us))
+    move = Move.of(series, {}, bounds)
+    try:
+        if found.corrections:
+            write_corrections(lake, found.corrections, {series: (move.expected["revision"] or 0) + 1}, now)
+            after = pa.Table.from_pylist([dict(one.after) for one in found.corrections], series.dataset.schema)
+            table.replace(after.select(series.dataset.key), pa.concat_tables([after, found.added]), [move])
+        elif found.added.num_rows:
+            table.commit(found.added, [move])
+    except Stale:  # not noted as loaded, so that the next look is another try
+        return 0
+    note(lake, fetched, now, found.counts)
+    return found.added.num_rows + len(found.corrections)
+
+
+def _difference(lake: Lake, fetched: Fetched, since: int, until: int) -> _Difference:
+    dataset = fetched.file.series.dataset
+    assert fetched.rows is not None  # noqa: S101 - the caller has looked
+    times = instants(fetched.rows, str(dataset.cursor))
+    rows = fetched.rows.filter(pa.array((times >= since) & (times < until)))
+    stored = lake.table(dataset).scan(dataset.schema.names, within([fetched.file.series], since, until))
+    old, new = keys_of(stored, dataset), keys_of(rows, dataset)
+    added = rows.take(pa.array([place for key, place in new.items() if key not in old], pa.int64()))
+    both = [(old[key], place) for key, place in new.items() if key in old]
+    before = stored.take(pa.array([one for one, _ in both], pa.int64()))
+    after = rows.take(pa.array([one for _, one in both], pa.int64()))
+    corrections = [
+        Correction(series=fetched.file.series, before=one, after=other)
+        for one, other in zip(with_instants(before), with_instants(after), strict=True)
+        if one != other
+    ]
+    return _Difference(added, len(old) - len(both), corrections)

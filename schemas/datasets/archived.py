@@ -1,0 +1,72 @@
+"""What the public archive alone has: the exchange answers none of it over REST, or only its last days."""
+
+from schemas.datasets.market import MARKET, SYMBOL
+from schemas.model.cursor import TIME_COVERAGE
+from schemas.model.dataset import ORDINAL, Dataset, Kind
+from schemas.model.fields import ID, MONEY, RATE, TEXT, TIME, Column
+
+
+def _archived(name: str, doc: str, *columns: Column, key: tuple[str, ...] = ("time",)) -> Dataset:
+    """Rows of a symbol along the time of its files."""
+    return Dataset(
+        name=name,
+        doc=doc,
+        columns=(MARKET, SYMBOL, *columns),
+        key=("market", "symbol", *key),
+        kind=Kind.APPEND,
+        series=("market", "symbol"),
+        cursor="time",
+        cursor_fields=TIME_COVERAGE,
+        clock="time",
+        partition=("market", "month"),
+    )
+
+
+_RATIO = "in some files, and always on coinm"
+
+METRICS = _archived(
+    "metrics",
+    "Open interest and ratios of each five minutes, from the archive alone, which has them since September 2020.",
+    Column("time", TIME, "start of the five minutes, at whose end the values were taken"),
+    Column("label", TIME, "the time as printed: the end on usdm up to 2026-06-24, the start since, always on coinm"),
+    Column("open_interest", RATE, "contracts held, in the base asset; on coinm their number"),
+    Column("open_interest_value", RATE, "the same in the quote asset; on coinm in the base asset"),
+    Column("top_account_ratio", RATE, "long to short accounts of top traders", null=_RATIO),
+    Column("top_position_ratio", RATE, "long to short positions of top traders", null=_RATIO),
+    Column("account_ratio", RATE, "long to short accounts of all traders", null=_RATIO),
+    Column("taker_volume_ratio", RATE, "bought to sold by takers", null="in some files"),
+)
+
+BOOK_DEPTH = _archived(
+    "book_depth",
+    "What lies in the order book within some percent of the price, about every half minute, from the archive alone.",
+    Column("time", TIME, "when it was seen, to the second"),
+    Column("percentage", MONEY, "distance from the price: below zero bids, above zero asks", signed=True),
+    Column("depth", MONEY, "all that is offered up to there, in the base asset; on coinm in contracts"),
+    Column("notional", MONEY, "the same in the quote asset; on coinm in the base asset"),
+    key=("time", "percentage"),
+)
+
+_LIQUIDATED = (
+    Column("time", TIME, "of the last fill"),
+    Column("side", TEXT, "BUY or SELL"),
+    Column("order_type", TEXT, "as printed"),
+    Column("time_in_force", TEXT, "as printed"),
+    Column("orig_qty", MONEY, "ordered, in the base asset; on coinm in contracts"),
+    Column("price", MONEY, "of the order"),
+    Column("avg_price", MONEY, "at which it was filled on average"),
+    Column("status", TEXT, "as printed"),
+    Column("last_fill_qty", MONEY, "of the last fill"),
+    Column("filled_qty", MONEY, "of all fills"),
+)
+
+_WORDS = ("side", "order_type", "time_in_force", "status")  # files are sorted by texts first
+
+LIQUIDATIONS = _archived(
+    "liquidations",
+    "Orders by which positions were liquidated, each as of its last fill, from the archive alone, which has those of "
+    "coinm from June 2023 to October 2024. Its files print each row twice; here it stands once.",
+    *_LIQUIDATED,
+    Column(ORDINAL, ID, "tells apart rows that agree in all else"),
+    key=(*sorted((one.name for one in _LIQUIDATED), key=lambda name: name not in _WORDS), ORDINAL),
+)

@@ -1,0 +1,211 @@
+"""What the archive alone has, file by file: each row once, whatever comes late, twice, broken or anew."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.desks import instant
+
+from connectors.lake.sql.session import connect, run
+from connectors.simulator.archive import faults as broken
+from pipelines.estimate.flow import plan_flows
+from pipelines.pull import by_file
+from pipelines.quality.checks import run_checks
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from support.desks import Desk
+
+SINCE, LAST_FILE_ENDS = "2026-10-28", "2026-11-02"
+FIVE_MINUTES_OF_A_DAY = 288
+DAY = "data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-{}.zip"
+
+
+class Rewritten(broken.ArchiveFault, frozen=True):
+    """The first row has another last value."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        header, first, *others = lines
+        return [header, first.rpartition(b",")[0] + b",9.00000000", *others]
+
+
+class Shortened(broken.ArchiveFault, frozen=True):
+    """The first row, which stands there twice, is not there."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        return [lines[0], *lines[3:]]
+
+
+def wants(desk: Desk, *datasets: str, market: str = "usdm", symbol: str = "BTCUSDT", since: str = SINCE) -> None:
+    desk.flows["prices"] = {
+        "kind": "market", "market": market, "datasets": list(datasets), "symbols": [symbol], "since": since,
+        "source": "archive",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def archived(desk: Desk) -> Desk:
+    """A desk that wants the metrics of a contract; its exchange has an archive."""
+    desk.addresses = {"usdm": desk.url, "coinm": desk.url, "archive": desk.url, "archive_list": desk.url}
+    desk.flows["upkeep"] = {"kind": "maintenance"}
+    wants(desk, "metrics")
+    return desk
+
+
+async def done(desk: Desk, days: float = 0, *faults: Any) -> int:
+    """A run so many days later, while the archive has these faults and no others; how many rows it brought."""
+    desk.exchange.heal()
+    for fault in faults:
+        desk.exchange.inject(fault)
+    desk.clock.advance(days * 86_400)
+    receipts = await desk.run()
+    assert [(receipt.outcome, receipt.failures) for receipt in receipts] == [("done", ())] * len(receipts)
+    return sum(receipt.rows for receipt in receipts)
+
+
+def covered(desk: Desk, dataset: str = "metrics") -> tuple[datetime, datetime]:
+    sql = f"SELECT since, until FROM coverage WHERE dataset = '{dataset}'"
+    [row] = run(connect(desk.lake), sql).to_pylist()
+    return row["since"], row["until"]
+
+
+def gaps(desk: Desk) -> list[tuple[datetime, datetime, str]]:
+    shown = run(connect(desk.lake), "SELECT * FROM gaps ORDER BY since").to_pylist()
+    return [(row["since"], row["until"], row["reason"]) for row in shown]
+
+
+async def test_every_file_is_loaded_once(archived: Desk):
+    """All days that have a file are there; the next run lists the folder, downloads nothing and asks no exchange."""
+    assert await done(archived) == 5 * FIVE_MINUTES_OF_A_DAY
+    assert covered(archived) == (instant(SINCE), instant(LAST_FILE_ENDS))
+    archived.exchange.requests.clear()
+    assert await done(archived) == 0
+    assert (archived.asked(".zip"), archived.asked("api/")) == ([], [])
+    assert await done(archived, 1) == FIVE_MINUTES_OF_A_DAY
+    assert [result.name for result in run_checks(archived.lake, [], instant("2026-11-03")) if not result.passed] == []
+
+
+async def test_history_comes_newest_first_and_once(archived: Desk):
+    """A backfill goes back from what is there, without a seam and without a row twice."""
+    await done(archived)
+    await archived.backfill("2026-10-20")
+    rows = archived.rows("metrics")
+    assert len({row["time"] for row in rows}) == len(rows) == 13 * FIVE_MINUTES_OF_A_DAY
+    assert covered(archived) == (instant("2026-10-20"), instant(LAST_FILE_ENDS))
+
+
+async def test_a_late_day_is_a_gap_until_it_comes(archived: Desk):
+    """N24: late for a week, then not_in_archive; the first run that finds the file fills the gap."""
+    lacking = broken.NoFile(file=DAY.format("2026-10-30"))
+    await done(archived, 0, lacking)
+    assert gaps(archived) == [(instant("2026-10-30"), instant("2026-10-31"), "late")]
+    await done(archived, 9, lacking)
+    assert gaps(archived) == [(instant("2026-10-30"), instant("2026-10-31"), "not_in_archive")]
+    assert await done(archived, 0.01) == FIVE_MINUTES_OF_A_DAY
+    assert gaps(archived) == []
+
+
+async def test_a_file_that_cannot_be_read_is_a_gap_with_its_reason(archived: Desk):
+    """It costs its own day alone, and is loaded once it is mended."""
+    await done(archived, 0, broken.CutZip(file=DAY.format("2026-10-30")))
+    assert gaps(archived) == [(instant("2026-10-30"), instant("2026-10-31"), "unusable")]
+    assert len(archived.rows("metrics")) == 4 * FIVE_MINUTES_OF_A_DAY
+    assert await done(archived, 0.01) == FIVE_MINUTES_OF_A_DAY
+    assert gaps(archived) == []
+
+
+async def test_the_label_moved_and_the_time_did_not(archived: Desk):
+    """D4: both days hold a row labelled 2026-06-25 00:00 that are of different minutes; here each has its own time."""
+    wants(archived, "metrics", since="2026-06-23")
+    archived.clock.now_s = instant("2026-06-27T12:00").timestamp()
+    await done(archived)
+    rows = archived.rows("metrics")
+    same = [row["time"] for row in rows if row["label"] == instant("2026-06-25")]
+    assert same == [instant("2026-06-24T23:55"), instant("2026-06-25")]
+    first = instant("2026-06-23")
+    assert [row["time"] for row in rows] == [first + timedelta(minutes=5 * n) for n in range(4 * FIVE_MINUTES_OF_A_DAY)]
+
+
+async def test_ratios_that_are_not_printed_are_null(archived: Desk):
+    """COIN-M prints three of them as an empty pair of quotes."""
+    wants(archived, "metrics", market="coinm", symbol="BTCUSD_PERP")
+    await done(archived)
+    row = archived.rows("metrics")[0]
+    assert (row["top_account_ratio"], row["label"]) == (None, row["time"])
+    assert isinstance(row["taker_volume_ratio"], Decimal)
+
+
+async def test_rows_that_are_printed_twice_stand_once(archived: Desk):
+    """D2: all of liquidationSnapshot is doubled under a right CHECKSUM."""
+    wants(archived, "liquidations", market="coinm", symbol="BTCUSD_PERP", since="2024-10-01")
+    await done(archived)
+    rows = archived.rows("liquidations")
+    assert len(rows) == 14 * 24
+    assert {row["ordinal"] for row in rows} == {0}
+    assert {row["dropped_duplicates"] for row in archived.rows("archive_files")} == {24}
+
+
+async def test_bands_may_become_more_within_a_series(archived: Desk):
+    """D4: ten bands of the order book up to the middle of January 2026, twelve afterwards."""
+    wants(archived, "book_depth", since="2026-01-14")
+    archived.clock.now_s = instant("2026-01-16T12:00").timestamp()
+    await done(archived)
+    bands = run(
+        connect(archived.lake),
+        "SELECT count(DISTINCT percentage) AS bands FROM book_depth GROUP BY time::DATE ORDER BY 1",
+    )
+    assert bands["bands"].to_pylist() == [10, 12]
+
+
+async def test_a_file_published_anew_brings_what_it_lacked(archived: Desk):
+    """Maintenance finds that a file changed and brings the row that it lacked."""
+    wants(archived, "liquidations", market="coinm", symbol="BTCUSD_PERP", since="2024-10-13")
+    path = "data/futures/cm/daily/liquidationSnapshot/BTCUSD_PERP/BTCUSD_PERP-liquidationSnapshot-2024-10-14.zip"
+    await done(archived, 0, Shortened(file=path))
+    assert len(archived.rows("liquidations")) == 47
+    archived.exchange.heal()
+    archived.clock.advance(3600)
+    assert {receipt.outcome for receipt in await archived.run("upkeep")} == {"done"}
+    [*_, look] = archived.rows("archive_files", path=path)
+    assert (look["added"], look["removed"], look["changed"]) == (1, 0, 0)
+    assert len(archived.rows("liquidations")) == 48
+
+
+async def test_a_plan_says_what_will_be_downloaded(archived: Desk):
+    """Files and bytes by series; once all is there, none."""
+    (plan,) = await plan_flows(archived.config, ["prices"], state=archived.state)
+    assert (plan.files, plan.requests) == (5, 0)
+    await done(archived)
+    (plan,) = await plan_flows(archived.config, ["prices"], state=archived.state)
+    assert plan.files == 0
+    assert archived.asked("api/") == []
+
+
+async def test_a_killed_run_that_filled_a_gap_brings_no_row_twice(archived: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Rows landed and the gap still says that they are missing: the next run adds none of them again."""
+    await done(archived, 0, broken.NoFile(file=DAY.format("2026-10-30")))
+    monkeypatch.setattr(by_file, "write_gaps", lambda *_: None)  # as if it ended right before
+    assert await done(archived, 0.01) == FIVE_MINUTES_OF_A_DAY
+    monkeypatch.undo()
+    assert len(gaps(archived)) == 1
+    assert await done(archived, 0.01) == 0
+    assert gaps(archived) == []
+    assert len(archived.rows("metrics")) == 5 * FIVE_MINUTES_OF_A_DAY
+
+
+async def test_what_changed_in_a_file_is_corrected_and_kept(archived: Desk):
+    """A row with other values takes the place of the stored one; both versions stay."""
+    path = DAY.format("2026-10-30")
+    await done(archived, 0, Rewritten(file=path))
+    archived.exchange.heal()
+    archived.clock.advance(3600)
+    await archived.run("upkeep")
+    [*_, look] = archived.rows("archive_files", path=path)
+    assert (look["added"], look["removed"], look["changed"]) == (0, 0, 1)
+    [correction] = archived.rows("corrections")
+    assert '"taker_volume_ratio":"9.0000000000000000"' in correction["before"]
+    assert len(archived.rows("metrics")) == 5 * FIVE_MINUTES_OF_A_DAY
