@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +20,12 @@ from pipelines.estimate.trial import trial_lake
 from pipelines.estimate.upkeep import upkeep_outlooks
 from pipelines.pull.absence import due
 from pipelines.pull.snapshot import fixed_series
+from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.runs.registry import Unit, Window, units_of
 from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
-from pipelines.store.looks import looks_due
+from pipelines.store.looks import Looks, looks_due
+from pipelines.trading.calls import calls_of
 from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, market_part
 from schemas.config.values import written_length
 from schemas.model.instants import wall_clock
@@ -120,11 +122,21 @@ class _Look:
                 case _ if await asyncio.to_thread(self._is_due, endpoint, flow):
                     weight = endpoint.cost({})
                     found.append(Outlook(pool=endpoint.pool, once=(weight,), steady=weight))
-        trading = (
+        trading = [
             TradingPlan(config=self.config, lake=self.lake, flow=flow, market=one, state=self.state, now=self.now)
             for one in sorted(markets)
-        )
+            if (wallet := calls_of(one).wallet) is None or await asyncio.to_thread(self._is_due, wallet, flow)
+        ]
+        found += await asyncio.to_thread(lambda: [*self._shared(flow, trading, looks)])
         return [*found, *[await one.outlook() for one in trading]]
+
+    def _shared(self, flow: AccountFlow, trading: Sequence[TradingPlan], looks: Looks) -> Iterator[Outlook]:
+        """What several markets learn from the same ledger or list, which is asked for once."""
+        for ledger in dict.fromkeys(ledger for one in trading for ledger in one.ledgers):
+            yield ledger_outlook(self.lake, ledger, flow, looks, self.now)
+        for listed_in in {one.listed_in for one in trading if one.listed_in} - {one.market for one in trading}:
+            for one in asked_to_choose(self.lake, listed_in, (), self.now, listed=False):
+                yield Outlook(pool=one.pool, once=(one.cost({}),))
 
     def _is_due(self, endpoint: Endpoint, flow: AccountFlow) -> bool:
         """Whether a snapshot is asked for: not what was not there within a day."""

@@ -12,15 +12,13 @@ from pathlib import Path
 from connectors.binance.endpoints.model import Endpoint, SymbolWindows
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
-from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.trial import asking
 from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.pull.symbol_windows import windows_due
 from pipelines.pull.symbols import listing
-from pipelines.store.looks import looks_due
 from pipelines.trading.calls import TradingCalls, calls_of
-from pipelines.trading.cursors import known_symbols, walked_symbols
+from pipelines.trading.cursors import known_symbols, quiet_symbols, walked_symbols
 from pipelines.trading.flow import UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
 from pipelines.trading.symbol_discovery import COLD_US, WARM_US, Heat, Survey, survey
@@ -65,27 +63,31 @@ class TradingPlan:
         opened = calls.open_orders.cost({"symbol": "X" if calls.open_by_symbol else None})
         once = [*([opened] * (len(symbols) if calls.open_by_symbol else 1))]
         once += [call.cost({}) for call in (calls.wallet, calls.open_algo_orders) if call is not None]
-        once += (
-            [one.cost({}) for one in asked_to_choose(self.lake, calls.listed_in, (), self.now, listed=False)]
-            if calls.listed_in
-            else []
-        )
-        needed = named is None or calls.quiet is not None
-        ledgers = [one for one in calls.named_by if needed and one.feeds.name not in self.flow.datasets]
-        looks = looks_due(self.lake, self.flow.account, self.now) if ledgers else {}
-        told = [ledger_outlook(self.lake, each, self.flow, looks, self.now) for each in ledgers]
-        costs = [*self._walks(symbols), *(cost for each in told for cost in each.costs)]
-        steady = sum(once) + sum(each.steady for each in told)
+        steady = sum(once)
         asked_always = [] if calls.quiet else filter(None, (calls.orders, calls.algo_orders))
         steady += len(symbols) * sum(call.cost({}) for call in asked_always)
         note = _NAMED if named is None else ""
-        return Outlook(pool=calls.orders.pool, once=tuple(once), costs=tuple(costs), steady=steady, note=note)
+        costs = tuple(self._walks(symbols))
+        return Outlook(pool=calls.orders.pool, once=tuple(once), costs=costs, steady=steady, note=note)
+
+    @property
+    def listed_in(self) -> str | None:
+        """The other market whose list of symbols is asked for."""
+        return self._calls.listed_in
+
+    @property
+    def ledgers(self) -> tuple[Endpoint, ...]:
+        """What is asked for beside, to learn what is traded."""
+        needed = self.flow.symbols == TRADED or self._calls.quiet is not None
+        return tuple(one for one in self._calls.named_by if needed and one.feeds.name not in self.flow.datasets)
 
     def _walks(self, symbols: Collection[str]) -> Iterator[Cost]:
-        """Orders of each symbol, and fills of those that were never walked."""
+        """Orders of each symbol of which there may be news, and fills of those that were never walked."""
+        quiet = quiet_symbols(self.lake, self.flow.account, self.market, self.now)
         for walk in filter(None, (self._calls.orders, self._calls.algo_orders, self._calls.fills)):
             of = {"account": self.flow.account, "market": self.market}
-            series = [Series.of(walk.feeds, **of, symbol=one) for one in symbols]
+            meant = {*symbols} - quiet if walk is self._calls.orders else symbols
+            series = [Series.of(walk.feeds, **of, symbol=one) for one in meant]
             bounds = self.lake.table(walk.feeds).bounds()
             mark = "until" if isinstance(walk.walk, SymbolWindows) else "until_id"
             due = [one for one in series if walk is not self._calls.fills or one.bound(mark, bounds) is None]

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from connectors.binance.endpoints.model import Endpoint, Windows
 from connectors.lake import Lake, Move
 from pipelines.store.filters import within
-from pipelines.store.id_cursor import symbol_of
+from pipelines.store.id_cursor import OVERLAP_US, symbol_of
 from pipelines.store.news import note
 from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.calls import calls_of
@@ -64,6 +64,16 @@ def last_named(lake: Lake, account: str, market: str) -> dict[str, int]:
         for symbol, instant in _named(lake, endpoint, account, market):
             found[symbol] = max(instant, found.get(symbol, 0))
     return found
+
+
+def quiet_symbols(lake: Lake, account: str, market: str, now: int) -> set[str]:
+    """The symbols that were walked lately, and of which no ledger has told since: to ask for them again is dear."""
+    quiet = calls_of(market).quiet
+    if quiet is None:
+        return set()
+    named, since = last_named(lake, account, market), now - length_us(quiet)
+    walked = {symbol: stand.get("walked_at", 0) for symbol, stand in stands_of(lake, ORDERS, account, market).items()}
+    return {one for one, at in walked.items() if at > max(since, named.get(one, 0) + OVERLAP_US)}
 
 
 def _named(lake: Lake, endpoint: Endpoint, account: str, market: str) -> Iterator[tuple[str, int]]:

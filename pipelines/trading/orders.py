@@ -11,23 +11,21 @@ import pyarrow as pa
 from connectors.binance.endpoints.model import ById
 from pipelines.context.receipts import Tally
 from pipelines.pull.ledger import LedgerPull
-from pipelines.store.id_cursor import OVERLAP_US, Landed, Page
+from pipelines.store.id_cursor import Landed, Page
 from pipelines.store.versions import Seen, add_versions, refuse_others
 from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.algo_orders import AlgoOrderPull
 from pipelines.trading.cursors import (
-    Stands,
     back_again,
     is_traded,
     known_symbols,
-    last_named,
     note_unsettled,
+    quiet_symbols,
 )
 from pipelines.trading.retention import Retention
 from pipelines.trading.settling import Settling
 from schemas.datasets.orders import ORDER_LISTS, ORDERS
 from schemas.model.grid import DAY_US
-from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
@@ -46,7 +44,7 @@ class OrderPull(AccountPull):
         """
         stands = await self.stands(ORDERS)
         held = {symbol for symbol, stand in stands.items() if is_traded(stand)}
-        wanted = {symbol for symbol in held if self._wants(symbol)} - await self._quiet(stands)
+        wanted = {symbol for symbol in held if self._wants(symbol)} - await self._quiet()
         if held and not wanted and not self.calls.quiet:
             await self._compare(max(held, key=lambda one: (stands[one].get("changed_at", 0), one)))
         await self.walk(wanted)
@@ -55,7 +53,7 @@ class OrderPull(AccountPull):
         await self._bring_names()
         chosen = await self._known() if self.symbols is None else set(self.symbols)
         chosen &= await self._known() if self.calls.named_only else chosen
-        await self.walk(chosen - wanted - await self._quiet(await self.stands(ORDERS)))
+        await self.walk(chosen - wanted - await self._quiet())
         await self._algo_orders(chosen)
         await self._note_dropped()
 
@@ -76,14 +74,11 @@ class OrderPull(AccountPull):
     async def _known(self) -> set[str]:
         return await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)
 
-    async def _quiet(self, stands: Stands) -> set[str]:
-        """The symbols that were walked lately, and of which no ledger has told since: to ask for them again is dear."""
-        if self.calls.quiet is None or self.session.again:
+    async def _quiet(self) -> set[str]:
+        if self.session.again:
             return set()
-        named = await asyncio.to_thread(last_named, self.session.lake, self.account, self.market)
-        since = self.session.client.now_us() - length_us(self.calls.quiet)
-        walked = {symbol: stand.get("walked_at", 0) for symbol, stand in stands.items()}
-        return {one for one, at in walked.items() if at > max(since, named.get(one, 0) + OVERLAP_US)}
+        now = self.session.client.now_us()
+        return await asyncio.to_thread(quiet_symbols, self.session.lake, self.account, self.market, now)
 
     async def _compare(self, symbol: str) -> None:
         """Hold a symbol that the flow does not name against the lake, and store nothing of it."""
