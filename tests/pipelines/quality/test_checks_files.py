@@ -91,8 +91,14 @@ def spoilt(path: Path) -> None:
     path.write_bytes(b"{")
 
 
-@pytest.mark.parametrize("place", ["log", "data"])
-@pytest.mark.parametrize("damage", [a_folder_for, spoilt])
+@pytest.mark.parametrize(
+    ("damage", "place"),
+    [
+        (a_folder_for, "data"),
+        (spoilt, "log"),
+        *(pytest.param(*one, marks=pytest.mark.soak) for one in ((a_folder_for, "log"), (spoilt, "data"))),
+    ],
+)
 def test_a_table_that_cannot_be_read_is_not_checked(damage: Callable[[Path], None], place: str, lake: Lake) -> None:
     """Its checks neither pass nor fail, and name it; what promises nothing about it is checked all the same."""
     log = lake.path / PRICES.table / "_delta_log" / f"{0:020}.json"
