@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.files.intact import GOOD_FOR
-from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.session import connect, holding, prepare, run
 from schemas.datasets import DATASETS
 from schemas.datasets.journal import CHECK_RESULTS
 from schemas.derived.queries import FILES_INTACT, Check, Severity, checks
@@ -90,7 +90,7 @@ def run_checks(
     chosen = chosen_checks(names)
     results = [_files_result(lake, now)] if not names or FILES_INTACT in names else []
     if chosen:
-        with connect(lake, all_views=not names) as connection:
+        with connect(lake) as connection:
             results = run_queries(connection, chosen, schedules, now, key_terms=key_terms) + results
     return graded(results, severities)
 
@@ -114,7 +114,11 @@ def run_queries(
     connection.execute("SET VARIABLE watched_since = ?", [watched_since or now - WATCHED])
     connection.register("flow_schedules", _rows(schedules, _SCHEDULES))
     connection.register("key_terms", _rows(key_terms, _KEY_TERMS))
-    return [_result(connection, check) for check in chosen]
+    held = holding(connection)
+    results = {check: _unasked(check) for check in chosen}
+    asked = [check for check in results if check.dataset is None or check.dataset in held]
+    prepare(connection, map(_counted, asked))
+    return list((results | {check: _result(connection, check) for check in asked}).values())
 
 
 def _rows(promised: Iterable[Schedule] | Iterable[KeyTerms], schema: Mapping[str, pa.DataType]) -> pa.Table:
@@ -146,13 +150,25 @@ def chosen_checks(names: Sequence[str] | None) -> list[Check]:
     return [known[name] for name in names or known if name in known]
 
 
+def _unasked(check: Check) -> CheckResult:
+    """The result of a check of a dataset that holds no row: none breaks its promise."""
+    return CheckResult(name=check.name, severity=check.severity, promise=check.promise)
+
+
+def _counted(check: Check) -> str:
+    return f"SELECT count(*) AS rows {_offending(check)}"
+
+
+def _offending(check: Check) -> str:
+    return f"FROM (\n{check.sql}\n) AS offending"
+
+
 def _result(connection: DuckDBPyConnection, check: Check) -> CheckResult:
     """What a check found; data that it needs and cannot read leaves it unanswered, and stops no other check."""
-    result = CheckResult(name=check.name, severity=check.severity, promise=check.promise)
-    offending = f"FROM (\n{check.sql}\n) AS offending"
-    first = f"SELECT to_json(offending)::VARCHAR AS row {offending} LIMIT {SAMPLE_ROWS}"
+    result = _unasked(check)
+    first = f"SELECT to_json(offending)::VARCHAR AS row {_offending(check)} LIMIT {SAMPLE_ROWS}"
     try:
-        count = run(connection, f"SELECT count(*) AS rows {offending}").to_pylist()[0]["rows"]
+        count = run(connection, _counted(check)).to_pylist()[0]["rows"]
         sample = [row["row"] for row in run(connection, first).to_pylist()] if count else []
     except Problem as problem:  # damage, or a disk that does not give the file
         return replace(result, not_checked=str(problem))

@@ -179,12 +179,16 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A query for offending rows, and the promise that holds when there are none."""
+    """A query for offending rows, and the promise that holds when there are none.
+
+    `dataset` is the one that offending rows are of, where that is the same for all.
+    """
 
     name: str
     severity: Severity
     promise: str
     sql: str
+    dataset: str | None = None
 
 
 def views() -> list[View]:
@@ -241,8 +245,8 @@ def exports() -> dict[str, View]:
 def checks() -> list[Check]:
     """Every check: those of `schemas/checks`, then those derived from the declarations."""
     written = [_check(name, head, sql) for name, head, sql in _files("checks")]
-    errors = [Check(name, "error", promise, sql) for name, promise, sql in promises()]
-    return written + errors + [Check(name, "warn", promise, sql) for name, promise, sql in expectations()]
+    errors = [Check(name, "error", *rest) for name, *rest in promises()]
+    return written + errors + [Check(name, "warn", *rest) for name, *rest in expectations()]
 
 
 def check_names() -> tuple[str, ...]:

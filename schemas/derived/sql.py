@@ -185,17 +185,17 @@ def _unknown_of(dataset: Dataset) -> str:
     )
 
 
-def promises() -> Iterator[tuple[str, str, str]]:
-    """Name, promise and query for offending rows of every check that follows from a declaration."""
+def promises() -> Iterator[tuple[str, str, str, str]]:
+    """Name, promise, query for offending rows and dataset of every check that follows from a declaration."""
     for dataset in DATASETS.values():
         name = dataset.name
-        yield f"{name}_unique_key", f"`{dataset.table}` holds each key once.", unique_key(dataset)
-        yield f"{name}_not_null", f"`{dataset.table}` has every value that must be there.", not_null(dataset)
+        yield f"{name}_unique_key", f"`{dataset.table}` holds each key once.", unique_key(dataset), name
+        yield f"{name}_not_null", f"`{dataset.table}` has every value that must be there.", not_null(dataset), name
         if dataset.cursor is not None:
-            yield f"{name}_inside_coverage", f"`{name}` holds no row outside coverage.", inside_coverage(dataset)
+            yield f"{name}_inside_coverage", f"`{name}` holds no row outside coverage.", inside_coverage(dataset), name
 
 
-def expectations() -> Iterator[tuple[str, str, str]]:
+def expectations() -> Iterator[tuple[str, str, str, str]]:
     """The same of those that warn."""
     for dataset in DATASETS.values():
         if dataset.lifecycle is not None:
@@ -203,4 +203,5 @@ def expectations() -> Iterator[tuple[str, str, str]]:
                 f"{dataset.name}_known_status",
                 f"Every status of `{dataset.name}` is a word that binlake knows; any other is taken for an open one.",
                 known_status(dataset, dataset.lifecycle),
+                dataset.name,
             )

@@ -25,7 +25,7 @@ from peak import peak_mb
 from stand import generated
 
 from connectors.lake import Lake, Move
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import hand_out
 from pipelines.quality.month_counts import Want
 from pipelines.quality.statements import prove
 from schemas.datasets.market import KLINES
@@ -122,7 +122,7 @@ def ask(lake: Lake, symbols: int) -> dict[str, Any]:
         "year": f"FROM resample('spot', '{name}', '1m', '1h')",
         "completeness": "SELECT status, count(*) FROM completeness GROUP BY ALL",
     }
-    with connect(lake, all_views=True) as session:
+    with hand_out(lake) as session:
         ours = {key: _median(session, sql) for key, sql in questions.items()}
     native = lake.path.parent / "native.duckdb"
     with duckdb.connect(str(native)) as session:

@@ -22,7 +22,7 @@ from support.desks import instant
 from support.trade_desk import UID
 
 from connectors.lake import Lake
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import hand_out
 from connectors.simulator import Exchange, MovableClock
 from connectors.simulator.account.account_book import Book
 from pipelines.cli import main
@@ -130,7 +130,7 @@ class Diary:
 
     def held(self) -> dict[str, Counter[str]]:
         """What the lake holds of everything but its own work: the rows of each dataset as they are now."""
-        with connect(self.lake, all_views=True) as session:
+        with hand_out(self.lake) as session:
             return {name: self._rows(session, DATASETS[name]) for name in sorted(DATASETS.keys() - _OWN_WORK)}
 
     @staticmethod

@@ -6,7 +6,7 @@ locked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
@@ -49,17 +49,15 @@ _INTERRUPTED_EVERY_S = 0.1
 _views: WeakKeyDictionary[DuckDBPyConnection, Views] = WeakKeyDictionary()  # of every session
 
 
-def connect(lake: Lake, *, timeout_s: int | None = None, all_views: bool = False) -> DuckDBPyConnection:
+def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
 
-    `run` and `stream` make the views that a question needs, and run nothing that does more than read; `all_views` makes
-    them now. The session reaches nothing outside the lake's folder, loads nothing, and its settings are locked. A
-    statement that takes longer than `timeout_s` is stopped.
+    `run` and `stream` make the views that a question needs, and run nothing that does more than read. The session
+    reaches nothing outside the lake's folder, loads nothing, and its settings are locked. A statement that takes longer
+    than `timeout_s` is stopped.
     """
     connection = _open(timeout_s)
     _views[connection] = Views(lake)
-    if all_views:
-        _views[connection].make_all(connection)
     return _locked(connection, [str(lake.path)])
 
 
@@ -102,6 +100,17 @@ def _beside(lake: Lake, folder: Path) -> Path:
     except OSError as error:
         raise UsageProblem(f"{folder} cannot be made: {error.strerror}.", "Name another folder.") from None
     return place
+
+
+def prepare(connection: DuckDBPyConnection, questions: Iterable[str]) -> None:
+    """Make the views for all of these at once, which takes less than one question after another."""
+    if connection in _views:
+        _views[connection].make(connection, {name for sql in questions for name in question(connection, sql).names})
+
+
+def holding(connection: DuckDBPyConnection) -> frozenset[str]:
+    """The datasets of which a session sees rows, or may: nobody knows it of one that cannot be read."""
+    return _views[connection].holding if connection in _views else frozenset(DATASETS)
 
 
 def run(connection: DuckDBPyConnection, sql: str) -> pa.Table:

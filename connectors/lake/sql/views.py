@@ -81,10 +81,10 @@ class Views:
         self._made.update(missing)
 
     def _reads(self, view: Definition) -> Collection[str]:
-        return united(view.name, self._holding)[1] if view.name in UNIONS else view.reads
+        return united(view.name, self.holding)[1] if view.name in UNIONS else view.reads
 
     @property
-    def _holding(self) -> frozenset[str]:
+    def holding(self) -> frozenset[str]:
         """The datasets that hold rows, or may: nobody knows it of one that cannot be read."""
         snapshots = ((dataset.name, self._snapshot(dataset)) for dataset in DATASETS.values())
         return frozenset(name for name, snapshot in snapshots if snapshot.parts or snapshot.problem)
@@ -127,7 +127,7 @@ class Views:
         elif view.name == BOUNDS:
             self._fill_bounds(connection)
         elif view.name in UNIONS:
-            _set_rows(connection, view.name, united(view.name, self._holding)[0])
+            _set_rows(connection, view.name, united(view.name, self.holding)[0])
 
     def _fill_table(self, connection: DuckDBPyConnection, dataset: Dataset) -> None:
         snapshot = self._snapshot(dataset)

@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from duckdb import DuckDBPyConnection
-from support.lakes import filled, put, small_lake
+from support.lakes import filled, put, rows_of, small_lake
 
 from connectors.lake import Lake
 from connectors.lake.log.snapshot import CHECKPOINT_EVERY
-from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.session import connect, hand_out, run
 from schemas.datasets import DATASETS
-from schemas.datasets.market import KLINES, PRICES, TICKERS
+from schemas.datasets.ledgers import DEPOSITS
+from schemas.datasets.market import KLINES, PRICES, SYMBOLS, TICKERS
 from schemas.derived.queries import views
 
 MINUTE = {
@@ -24,6 +25,8 @@ MINUTE = {
     "close_time": "2026-01-01 00:00:59.999",
 }
 SEEN = {"market": "spot", "symbol": "A", "price": 1, "observed_at": "2026-01-01"}
+
+DEPOSIT = filled(DEPOSITS, "2026-02-01") | {"status": 1, "gone_since": None}
 
 
 @pytest.fixture
@@ -49,6 +52,30 @@ def test_a_question_makes_only_the_views_that_it_needs(lake: Lake) -> None:
         run(session, "SELECT count(*) FROM portfolio_total('BTC')")
         assert made(session) >= {"latest_balances", "latest_prices", "symbols"}
         assert "orders" not in made(session)
+
+
+def test_a_union_is_made_of_the_datasets_that_hold_rows(lake: Lake) -> None:
+    """A question about the ledger makes no view of a dataset without rows, and one about all series neither."""
+    put(lake, DEPOSITS, DEPOSIT)
+    with connect(lake) as session:
+        assert run(session, "FROM ledger")["dataset"].to_pylist() == ["deposits"]
+        assert made(session) == {"ledger", "deposits", DEPOSITS.table}
+        assert set(run(session, "FROM series_rows")["dataset"].to_pylist()) == {"deposits", "klines", "prices"}
+        assert "tickers" not in made(session)
+
+
+def test_a_union_takes_in_what_first_holds_rows_when_a_session_renews_itself(lake: Lake) -> None:
+    """A session that has to look at the lake again sees the movements of a dataset that had none before."""
+    put(lake, SYMBOLS, filled(SYMBOLS, "2026-01-01"))
+    with connect(lake) as session:
+        both = "SELECT (SELECT count(*) FROM ledger) + (SELECT count(*) FROM symbols) AS n"
+        assert run(session, both)["n"].to_pylist() == [1]
+        (stored,) = lake.table(SYMBOLS).files()
+        symbol = filled(SYMBOLS, "2026-01-01")
+        lake.table(SYMBOLS).replace(rows_of(SYMBOLS, symbol), rows_of(SYMBOLS, symbol), [])
+        put(lake, DEPOSITS, DEPOSIT)
+        Path(stored).unlink()
+        assert run(session, both)["n"].to_pylist() == [2]
 
 
 def test_what_is_registered_is_no_reason_to_make_more(lake: Lake) -> None:
@@ -110,14 +137,14 @@ def test_a_table_first_asked_later_is_as_the_session_began(lake: Lake) -> None:
 def test_whoever_asks_the_connection_finds_every_view(lake: Lake) -> None:
     """A connection that is handed out has all views, and one over a damaged table costs no other."""
     Path(lake.table(PRICES).files()[0]).write_bytes(b"not Parquet at all")
-    with connect(lake, all_views=True) as session:
+    with hand_out(lake) as session:
         assert made(session) >= DATASETS.keys()
         assert session.sql("FROM series_rows WHERE dataset = 'klines'").fetchall()
 
 
 def test_views_are_the_same_however_often_a_process_has_created_them(lake: Lake) -> None:
     """Created in full, or each over stand-ins of those below it: every view has its text and its columns, and answers."""
-    sessions = [connect(lake, all_views=True) for _ in range(3)]
+    sessions = [hand_out(lake) for _ in range(3)]
     texts = "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal AND view_name <> 'known_bounds' ORDER BY ALL"
     columns = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     first, *_, last = ([session.sql(question).fetchall() for question in (texts, columns)] for session in sessions)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.desks import AS_PRINTED, Desk, instant
 
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import hand_out
 from connectors.simulator.market.kline_pages import Wanted
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flows
@@ -65,7 +65,7 @@ async def test_a_first_and_a_later_run(futures: Desk):
         assert [(receipt.market, receipt.failures) for receipt in receipts] == [("usdm", ())] * 2
         closed = int((futures.clock() + 42 - 10) // 60)
         assert until(futures) == closed * 60_000_000
-        stored = connect(futures.lake, all_views=True).sql(AS_PRINTED).fetchall()
+        stored = hand_out(futures.lake).sql(AS_PRINTED).fetchall()
         assert [exact(row) for row in stored] == [row for row in printed(futures) if row[0] < closed * 60_000]
     assert {target.split("/")[1] for target in futures.asked("")} == {"fapi"}
 
@@ -125,7 +125,7 @@ async def test_two_markets_stay_apart(futures: Desk):
     alone = futures.rows("klines", market="spot")
     await futures.run("perps")
     assert futures.rows("klines", market="spot") == alone
-    session = connect(futures.lake, all_views=True)
+    session = hand_out(futures.lake)
     for market in ("spot", "usdm"):
         coarse = session.sql(
             f"SELECT open, close, volume FROM resample('{market}', 'BTCUSDT', '1m', '1h') ORDER BY open_time LIMIT 1"
