@@ -24,6 +24,7 @@ from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_series import Questions, questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
+from pipelines.pull.symbols import listing
 from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.looks import Look, looks_due, note_looks
 from pipelines.store.rows import with_instants
@@ -157,8 +158,8 @@ class LedgerPull:
 
     def _crowded(self, series: Series, walk: Windows) -> Apart | None:
         """How the rows of a span are read that is too short to split, where there is a way."""
-        if walk.apart is not None:
-            return partial(self._in_parts, series, walk.apart)
+        if walk.apart:
+            return partial(self._in_parts, series, walk.apart, {})
         return partial(self._on_pages, series) if walk.page else None
 
     async def _on_pages(self, series: Series, start_ms: int, end_ms: int, first: pa.Table) -> list[pa.Table]:
@@ -172,14 +173,33 @@ class LedgerPull:
             raise Stuck(f"The first page of {self.endpoint.name} changed while the others were read.", "Run again.")
         return pages
 
-    async def _in_parts(self, series: Series, by: FanOut, start_ms: int, end_ms: int, page: pa.Table) -> list[pa.Table]:
-        """The rows of a span too short to split, asked for by each value that is known or that a full page shows."""
-        values = sorted({*by.values, *map(str, page[by.column].to_pylist())})
-        pages = [await self._rows(series, start_ms, end_ms, {by.param: by.values.get(each) or each}) for each in values]
-        for value, found in zip(values, pages, strict=True):
-            if self._is_full(found):
-                raise Stuck(f"{self.endpoint.name} has more rows of {value} at {start_ms} than an answer holds.")
+    async def _in_parts(
+        self,
+        series: Series,
+        ways: Sequence[FanOut],
+        asked: Mapping[str, str],
+        start_ms: int,
+        end_ms: int,
+        page: pa.Table,
+    ) -> list[pa.Table]:
+        """The rows of a span too short to split, asked for in parts, and what is still too large in smaller ones."""
+        (by, *smaller), pages = ways, list[pa.Table]()
+        for value in await self._values(by, page):
+            part = {**asked, by.param: by.values.get(value) or value}
+            found = await self._rows(series, start_ms, end_ms, part)
+            if not self._is_full(found):
+                pages.append(found)
+            elif smaller and found[smaller[0].column].null_count == 0:
+                pages += await self._in_parts(series, smaller, part, start_ms, end_ms, found)
+            else:
+                named = " ".join(part.values())
+                raise Stuck(f"{self.endpoint.name} has more rows of {named} at {start_ms} than an answer holds.")
         return pages
+
+    async def _values(self, by: FanOut, page: pa.Table) -> list[str]:
+        """The values of a parameter that are known, or that a full page shows."""
+        listed = (await listing(self.session, self.endpoint.market)).rows if by.of_listed else ()
+        return sorted({*by.values, *listed, *map(str, page[by.column].to_pylist())})
 
     def _is_full(self, page: pa.Table) -> bool:
         counted = self.endpoint.walked(Windows).counted_by

@@ -17,8 +17,12 @@ _KNOWN_TYPES = (
     "SPECIAL_FUNDING_FEE",
 )  # fmt: skip
 
-# One type is asked for alone where more rows share a second than an answer holds, since pages are no longer given.
-_TYPES = FanOut(param="incomeType", column="income_type", values={name: name for name in _KNOWN_TYPES})
+# Where more rows share a second than an answer holds, each type is asked for alone, and each symbol of a type that does
+# not fit either, since pages are no longer given.
+_PARTS = (
+    FanOut(param="incomeType", column="income_type", values={name: name for name in _KNOWN_TYPES}),
+    FanOut(param="symbol", column="symbol", values={}, of_listed=True),
+)
 _INCOME: dict[str, Any] = {
     "dataset": INCOME,
     "page_limit": 1000,
@@ -26,6 +30,7 @@ _INCOME: dict[str, Any] = {
         "startTime": Holds("time", Bound.FROM),
         "endTime": Holds("time", Bound.UP_TO),
         "incomeType": Holds("income_type"),
+        "symbol": Holds("symbol"),
     },
 }
 _POSITIONS: dict[str, Any] = {
@@ -52,10 +57,10 @@ def _signed(path: str, market: str, **row: Any) -> Endpoint:
 
 
 USDM_INCOME = _signed(
-    "/fapi/v1/income", "usdm", weight=30, walk=Windows(days=7, kept=_KEPT, unit_ms=1000, apart=_TYPES), **_INCOME
+    "/fapi/v1/income", "usdm", weight=30, walk=Windows(days=7, kept=_KEPT, unit_ms=1000, apart=_PARTS), **_INCOME
 )
 COINM_INCOME = _signed(
-    "/dapi/v1/income", "coinm", weight=20, walk=Windows(days=30, kept=_KEPT, unit_ms=1000, apart=_TYPES), **_INCOME
+    "/dapi/v1/income", "coinm", weight=20, walk=Windows(days=30, kept=_KEPT, unit_ms=1000, apart=_PARTS), **_INCOME
 )
 USDM_POSITIONS = _signed("/fapi/v3/positionRisk", "usdm", weight=5, wire=_WIRE, **_POSITIONS)
 COINM_POSITIONS = _signed("/dapi/v1/positionRisk", "coinm", wire=_WIRE | {"notional": "notionalValue"}, **_POSITIONS)

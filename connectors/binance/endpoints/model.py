@@ -205,6 +205,7 @@ class FanOut:
     column: str
     values: Mapping[str, str | None]  # what is sent for what the column holds; None: the parameter is left out
     returned: bool = False  # the rows of an answer repeat it
+    of_listed: bool = False  # it takes every symbol that the market lists, and those that rows name
     of_pair: str | None = None  # what the column holds, before its name, for each pair of the account's isolated margin
 
     def sent(self, pairs: Collection[str] = ()) -> dict[str, str | None]:
@@ -229,7 +230,7 @@ class Windows:
     unit_ms: int = 1  # the times of rows are cut to it, so that no window is split into less
     begins: datetime | None = None  # nor what is from before this
     fixed: Mapping[str, str] = field(default_factory=dict)  # parameters that are always sent
-    apart: FanOut | None = None  # asks for the rows of one unit in parts, where they are more than an answer holds
+    apart: tuple[FanOut, ...] = ()  # ask for the rows of one unit in parts, each in smaller ones, as far as it takes
     counted_by: str | None = None  # of nested rows, the column whose different values fill an answer
 
 

@@ -13,8 +13,9 @@ from support.tables import Tables, offending
 
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
+from schemas.datasets.earn import EARN_REWARDS
 from schemas.datasets.journal import GAPS, RUNS
-from schemas.datasets.ledgers import DEPOSITS
+from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
 from schemas.datasets.payments import REBATES
@@ -308,6 +309,19 @@ def test_what_is_no_longer_returned_is_a_cause(
     (found,) = intervals(tables, "residual, causes")
     assert found[0] == residual
     assert said is None or said in json.loads(found[1])[0]["names"][0]
+
+
+@pytest.mark.parametrize(("paid", "residual"), [("1.5", "0"), ("2", "0.5")])
+def test_a_reward_taken_for_a_distribution_of_its_day_is_no_silence(paid: str, residual: str, tables: Tables) -> None:
+    """Two lists that tell of one amount on one day are taken to tell of one reward (C10); of two, a residual is left."""
+    pulled(tables)
+    held(tables, "1", paid)
+    row = {"account": "main", "asset": "BTC", "amount": "0.5", "version": 1, "seen_at": DAYS[1]}
+    tables.put(DIVIDENDS, row | {"dividend_id": 1, "div_time": "2026-01-02 10:00"})
+    rewards = {"product": "flexible", "type": "BONUS", "source_id": "x", "ordinal": 1}
+    tables.put(EARN_REWARDS, row | rewards | {"time": "2026-01-02 11:00"})
+    status = "unexplained" if Decimal(residual) else "explained"
+    assert intervals(tables, "residual, status") == [(Decimal(residual), status)]
 
 
 def test_the_first_snapshot_is_held_against_the_whole_history(tables: Tables) -> None:

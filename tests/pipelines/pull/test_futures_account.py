@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from support.trade_desk import ACCOUNT, UID, TradeDesk
+from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 
+from connectors.binance.budget import Budget
+from connectors.binance.pools import FUTURES
 from schemas.datasets import DATASETS
 
 USDM, COINM = "/fapi/v1/income", "/dapi/v1/income"
@@ -19,6 +21,8 @@ DAY_MS = 86_400_000
 def futures_desk(trade_desk: TradeDesk) -> TradeDesk:
     """A desk whose account may trade futures."""
     trade_desk.addresses |= {"usdm": trade_desk.url, "coinm": trade_desk.url}
+    trade_desk.exchange.limits.futures = UNLIMITED
+    Budget(trade_desk.state, "simulator").learn(FUTURES, UNLIMITED)
     return trade_desk
 
 
@@ -71,10 +75,21 @@ async def test_income_of_one_second_is_asked_for_by_type(futures_desk: TradeDesk
     assert (await pulled(futures_desk), await pulled(futures_desk)) == (2100, 0)
 
 
-async def test_income_that_cannot_be_told_apart_is_not_cut(futures_desk: TradeDesk):
-    """N1: one type that fills an answer within a second is a failure that says so; the other market goes on."""
+async def test_income_of_one_second_and_type_is_asked_for_by_symbol(futures_desk: TradeDesk):
+    """N1: more rows of one type than an answer holds come symbol by symbol, also of one that is not listed any more."""
+    for number in range(1200):
+        symbol = ("BTCUSDT", "ETHUSDT", "GONEUSDT")[number % 3]
+        earn(futures_desk, "COMMISSION", 3, tranId=number, symbol=symbol)
+    flow(futures_desk, "income")
+    assert (await pulled(futures_desk), await pulled(futures_desk)) == (1200, 0)
+    assert len({row["tran_id"] for row in futures_desk.rows("income")}) == 1200
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", ""])
+async def test_income_that_cannot_be_told_apart_is_not_cut(symbol: str, futures_desk: TradeDesk):
+    """N1: one symbol, or none, that fills an answer within a second is a failure; the other market goes on."""
     for number in range(1001):
-        earn(futures_desk, "COMMISSION", 3, tranId=number)
+        earn(futures_desk, "COMMISSION", 3, tranId=number, symbol=symbol)
     earn(futures_desk, "COMMISSION", 3, path=COINM)
     flow(futures_desk, "income")
     receipts = await futures_desk.run("books")
