@@ -24,6 +24,7 @@ from pipelines.candles.windows import page_rows
 from pipelines.context.receipts import Failure
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.trial import asking
+from pipelines.pull.account_symbols import valuing
 from pipelines.pull.snapshot import question
 from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, choose
 from pipelines.pull.symbols import Listing, known
@@ -32,7 +33,7 @@ from pipelines.runs.run import archive_for
 from pipelines.settings.markets import family_of
 from pipelines.store.candles import series_of
 from pipelines.store.gaps import load_gaps
-from schemas.config.flows import FlowsFile, MarketFlow, TopSymbols
+from schemas.config.flows import AccountSymbols, FlowsFile, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
 from schemas.model.errors import TryLater
@@ -90,6 +91,8 @@ class MarketPlan:
         wanted = self._wanted
         if isinstance(wanted, TopSymbols):
             return [str(number) for number in range(wanted.top)]
+        if isinstance(wanted, AccountSymbols):
+            return valuing(self.lake, self._listing(), wanted)
         if not isinstance(wanted, tuple):
             return None
         forgotten = self._listing().forgotten(one for one in wanted)

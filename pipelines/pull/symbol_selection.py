@@ -14,14 +14,15 @@ from connectors.binance.endpoints.model import Endpoint, OnGrid
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
+from pipelines.pull.account_symbols import valuing
 from pipelines.pull.symbols import Listing, chosen_before, covered, known, listing, listing_due, top
-from schemas.config.flows import MarketFlow, TopSymbols
+from schemas.config.flows import AccountSymbols, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS, with_role
 from schemas.model.dataset import Role
 from schemas.model.nearest import did_you_mean
 
 _LISTED = "Its folders are named as the exchange names symbols."
-Wanted = tuple[str, ...] | TopSymbols | Literal["all"]
+Wanted = tuple[str, ...] | TopSymbols | AccountSymbols | Literal["all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     book = await listing(session, flow.market, named)
     if isinstance(wanted, TopSymbols):
         return Chosen(tuple(await top(session, flow.market, book, wanted.quote, wanted.top)), book)
+    if isinstance(wanted, AccountSymbols):
+        return Chosen(await asyncio.to_thread(valuing, session.lake, book, wanted), book)
     if not isinstance(wanted, tuple):
         names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
         if flow.delisted and session.archive is not None:

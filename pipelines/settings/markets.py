@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import Endpoint, OnGrid
-from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow, TopSymbols
-from schemas.datasets import with_role
-from schemas.model.dataset import Role
+from schemas.config.flows import AccountFlow, AccountSymbols, Flow, MaintenanceFlow, MarketFlow, TopSymbols
 
 
 def family_of(flow: Flow) -> str:
@@ -30,8 +28,6 @@ def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
         yield from _lacking_of(flow, dataset, served)
     if flow.source == "archive":
         yield from _lacking_in_archive(flow)
-    elif isinstance(flow.symbols, TopSymbols) and (ranking := with_role(Role.RANKING).name) not in served:
-        yield "symbols", f"{market} has no {ranking} to choose the top symbols by", "Name the symbols, or write all."
     if flow.delisted and not any(has_archive(dataset, market) for dataset in flow.datasets):
         yield "delisted", f"the public archive has no {' or '.join(flow.datasets)} of {market}", "Remove it."
 
@@ -60,3 +56,5 @@ def _lacking_in_archive(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:
             yield "datasets", f"the public archive has no {dataset} of {flow.market}", away
     if isinstance(flow.symbols, TopSymbols):
         yield "symbols", "the public archive does not say which symbols are traded most", "Name them, or write all."
+    if isinstance(flow.symbols, AccountSymbols):
+        yield "symbols", "the public archive does not say which assets a symbol is of", "Name them, or write all."

@@ -181,14 +181,26 @@ class TopSymbols(_Part):
     top: int = Field(description="how many, by quote volume of 24 hours", ge=1, le=5000)
 
 
+class AccountSymbols(_Part):
+    """The spot symbols that turn whatever an account holds or moved into a quote asset, one or two for each asset."""
+
+    account: Name = Field(description="a name under accounts")
+    quote: _Symbol = Field("USDT", description="the asset to value in")
+
+
 def _symbols_form(raw: Any) -> str:
-    return "<list>" if isinstance(raw, (list, tuple)) else "<top>" if isinstance(raw, (dict, TopSymbols)) else "<all>"
+    if isinstance(raw, (list, tuple)):
+        return "<list>"
+    if isinstance(raw, AccountSymbols) or (isinstance(raw, dict) and "account" in raw):
+        return "<account>"
+    return "<top>" if isinstance(raw, (dict, TopSymbols)) else "<all>"
 
 
 _Symbols = Annotated[
     Annotated[Literal["all"], BeforeValidator(OneOf("choice of symbols", ("all",)).check), Tag("<all>")]
     | Annotated[_Many[_Symbol], Tag("<list>")]
-    | Annotated[TopSymbols, Tag("<top>")],
+    | Annotated[TopSymbols, Tag("<top>")]
+    | Annotated[AccountSymbols, Tag("<account>")],
     Discriminator(_symbols_form),
 ]
 
@@ -249,7 +261,11 @@ class MarketFlow(_Flow):
         description="spot, or futures: usdm, paid in USD, or coinm, in coins"
     )
     datasets: _Many[_MarketDataset] = Field(description="what to pull")
-    symbols: _Symbols = Field("all", description="a list of names, all, or {quote: USDT, top: 50}; candles need it")
+    symbols: _Symbols = Field(
+        "all",
+        description="a list of names, all, {quote: USDT, top: 50}, or {account: main, quote: USDT}: those that value "
+        "what an account holds; candles need it",
+    )
     intervals: _Many[_Interval] = Field((), description="lengths of the candles; they alone have them")
     since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
         None, description="where history begins, a date or an instant, UTC; candles alone have it"
@@ -275,6 +291,8 @@ class MarketFlow(_Flow):
                 raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", key)
         if self.delisted and self.symbols != "all":
             raise wrong("it needs symbols: all; remove it, or choose all symbols.", "delisted")
+        if isinstance(self.symbols, AccountSymbols) and self.market != "spot":
+            raise wrong("what an account holds is valued by spot symbols; write market: spot.", "symbols")
         return self
 
 
@@ -422,10 +440,16 @@ class FlowsFile(_Part):
     @model_validator(mode="after")
     def _accounts_exist(self) -> FlowsFile:
         for name, flow in self.flows.items():
-            if isinstance(flow, AccountFlow) and flow.account not in self.accounts:
-                sentence = f"unknown account {shown(flow.account)}; {question(flow.account, self.accounts)}"
-                raise wrong(f"{sentence}accounts names {', '.join(self.accounts) or 'none'}.", "flows", name, "account")
+            if isinstance(flow, AccountFlow):
+                self._known(flow.account, name, "account")
+            elif isinstance(flow, MarketFlow) and isinstance(flow.symbols, AccountSymbols):
+                self._known(flow.symbols.account, name, "symbols", "account")
         return self
+
+    def _known(self, account: str, flow: str, *key: str) -> None:
+        if account not in self.accounts:
+            sentence = f"unknown account {shown(account)}; {question(account, self.accounts)}"
+            raise wrong(f"{sentence}accounts names {', '.join(self.accounts) or 'none'}.", "flows", flow, *key)
 
 
 def json_schema() -> str:

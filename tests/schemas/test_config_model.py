@@ -32,6 +32,10 @@ KLINES = MARKET + "    datasets: [klines]\n    symbols: [BTCUSDT]\n    intervals
 PRICES = MARKET + "    datasets: [prices]\n"
 ACCOUNT = "flows:\n  b:\n    kind: account\n    account: main\n    datasets: [balances]\naccounts:\n  main:\n"
 HMAC = ACCOUNT + "    api_key: env:K\n    secret: env:S\n"
+VALUES = (
+    KLINES.replace("[BTCUSDT]", "{account: main, quote: EUR}")
+    + "accounts:\n  main:\n    api_key: env:K\n    secret: env:S\n"
+)
 ORDERS = HMAC.replace("[balances]", "[orders, fills]")
 TRADING = HMAC.replace("[balances]", "[orders, fills]\n    symbols: traded")
 CANARY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y6Tw"
@@ -44,6 +48,7 @@ VALID = {
     "futures without an archive": KLINES.replace("market: spot", "market: usdm") + "    source: rest\n",
     "a cron": PRICES + '    cron: "*/5 9-17 * JAN-MAR 1-5"\n',
     "the top of a quote": KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 50}"),
+    "what values an account": VALUES,
     "all symbols": KLINES.replace("[BTCUSDT]", "all"),
     "an anchor and its alias": KLINES.replace("[BTCUSDT]", "&s [BTCUSDT]")
     + KLINES.replace("flows:\n  p:", "  q:").replace("[BTCUSDT]", "*s"),
@@ -102,16 +107,12 @@ INVALID = {
         "line 5: flows.p.datasets.0: 'klnies' is not a valid market dataset; did you mean klines? " + _VALID["market"],
     ),
     "a dataset that the market lacks": (
-        PRICES.replace("market: spot", "market: usdm"),
-        "line 5: flows.p.datasets: usdm has no prices. It has agg_trades, trades, symbols, klines",
+        KLINES.replace("[klines]", "[index_klines]"),
+        "line 5: flows.p.datasets: spot has no index_klines. It has ",
     ),
     "an interval that the market lacks": (
         KLINES.replace("market: spot", "market: usdm").replace("[1m]", "[1m, 1s]"),
         "flows.p.intervals: usdm has no klines of 1s. It has 1m, 3m,",
-    ),
-    "a market whose most traded symbols are not known": (
-        KLINES.replace("market: spot", "market: usdm").replace("[BTCUSDT]", "{quote: USDT, top: 5}"),
-        "line 6: flows.p.symbols: usdm has no tickers to choose the top symbols by. Name the symbols, or write all.",
     ),
     "prices of the archive alone": (
         KLINES.replace("[klines]", "[klines, prices]") + "    source: archive\n",
@@ -120,6 +121,14 @@ INVALID = {
     "the most traded symbols of the archive alone": (
         KLINES.replace("[BTCUSDT]", "{quote: USDT, top: 5}") + "    source: archive\n",
         "line 6: flows.p.symbols: the public archive does not say which symbols are traded most. Name them, or write",
+    ),
+    "the assets of an account on futures": (
+        VALUES.replace("market: spot", "market: usdm"),
+        "what an account holds is valued by spot symbols; write market: spot.",
+    ),
+    "the assets of an unknown account": (
+        VALUES.replace("{account: main", "{account: mian"),
+        "flows.p.symbols.account: unknown account 'mian'; did you mean main?",
     ),
     "a word for no dataset": (
         HMAC.replace("[balances]", "[balances, astrology]"),
@@ -319,7 +328,12 @@ def test_groups_are_the_datasets_they_name(tmp_path):
     text = HMAC.replace("[balances]", "[balances, deposits, GROUP]\n    symbols: traded")
     every = load(written(tmp_path, text.replace("GROUP", "all")), now=NOW).flows["b"]
     assert isinstance(every, AccountFlow)
-    assert {*ACCOUNT_DATASETS} - {*every.datasets} == {"sub_transfers", "vip_loan_repayments"}, "those are named"
+    assert {*ACCOUNT_DATASETS} - {*every.datasets} == {
+        "sub_transfers",
+        "travel_rule_deposits",
+        "travel_rule_withdrawals",
+        "vip_loan_repayments",
+    }, "those are named"
     assert len(every.datasets) == len({*every.datasets})
     assert every.chosen_wallets == ("spot",)
     trading = load(written(tmp_path, text.replace("GROUP", "trading")), now=NOW).flows["b"]

@@ -1,0 +1,62 @@
+"""A flow of the symbols that value what an account holds: nobody lists them, and `plan` names what a run asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from support.desks import API_KEY, SECRET, UID
+
+from connectors.lake.sql.session import connect, run
+from pipelines.estimate.flow import plan_flows
+from pipelines.pull.account_symbols import route
+
+if TYPE_CHECKING:
+    from support.desks import Desk
+
+
+async def test_what_an_account_holds_is_valued_without_listing_symbols(desk: Desk) -> None:
+    """The daily candles of the pairs that lead to the quote asset are pulled, and give each day's end a value.
+
+    An asset that turns up later brings its own; `plan` names the series that the run then brings.
+    """
+    held = {"BTC": ("1.5", "0.5"), "USDT": ("100", "0")}
+    desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances=held)
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["values"] = {
+        "kind": "market", "market": "spot", "datasets": ["klines"], "symbols": {"account": "main"},
+        "intervals": ["1d"], "since": "2026-10-25",
+    }  # fmt: skip
+    await desk.run("balances")
+    await desk.run("values")
+    assert {row["symbol"] for row in desk.rows("klines")} == {"BTCUSDT"}
+    desk.exchange.set_balance(UID, "ETH", "2")
+    desk.clock.advance(86_400)
+    await desk.run("balances")
+    (plan,) = await plan_flows(
+        desk.config, ["values"], state=desk.state, clock=lambda: int(desk.clock.now_s * 1_000_000)
+    )
+    await desk.run("values")
+    brought = {row["symbol"] for row in desk.rows("klines")}
+    assert brought == {"BTCUSDT", "ETHUSDT"}
+    assert {cost.series.split("/")[1] for cost in plan.series} == brought
+    with connect(desk.lake) as session:
+        worth = run(session, "FROM equity_daily('USDT')").to_pylist()
+    assert [row["unvalued"] for row in worth] == [0]
+    assert worth[0]["value"] > 100
+
+
+@pytest.mark.parametrize(
+    ("asset", "quote", "way"),
+    [
+        ("BTC", "USDT", ("BTCUSDT",)),
+        ("USDT", "BTC", ("BTCUSDT",)),
+        ("XYZ", "USDT", ("XYZBTC", "BTCUSDT")),
+        ("USDT", "USDT", ()),
+        ("ABC", "USDT", ()),
+    ],
+)
+def test_the_way_to_the_quote_asset_is_the_shortest(asset: str, quote: str, way: tuple[str, ...]) -> None:
+    """A pair of both assets either way round, else two through another asset; nothing where none leads there."""
+    pairs = {("BTC", "USDT"): "BTCUSDT", ("XYZ", "BTC"): "XYZBTC", ("XYZ", "BNB"): "XYZBNB", ("ABC", "EUR"): "ABCEUR"}
+    assert route({frozenset(pair): symbol for pair, symbol in pairs.items()}, asset, quote) == way
