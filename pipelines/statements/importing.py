@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Table
 from pipelines.statements.rows import Reading
 from pipelines.statements.sources import Source
+from pipelines.statements.zones import better_zone
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.model.errors import UsageProblem
 
@@ -43,11 +46,23 @@ def import_statement(
             return Imported(name=source.name, file=file, account=account, kind=None, zone=None, uid=None, lines=0)
         uid = _known_uid(lake, table, account)
         reading = Reading(source=source, account=account, file=file, imported_at=now, uid=uid, zone=zone, kind=kind)
-        table.commit(reading.batches(), [])
+        table.commit(_in_its_zone(lake, reading) if zone else reading.batches(), [])
     return Imported(
         name=source.name, file=file, account=account, kind=reading.kind, zone=reading.zone, uid=reading.uid,
         lines=reading.lines,
     )  # fmt: skip
+
+
+def _in_its_zone(lake: Lake, reading: Reading) -> Iterator[pa.Table]:
+    """The rows, unless the API told of the same movements in another zone than a person gave."""
+    for number, rows in enumerate(reading.batches()):
+        if number == 0 and (better := better_zone(lake, rows, reading.account, str(reading.zone))):
+            raise UsageProblem(
+                f"{reading.source.name}: its times are in {better} rather than {reading.zone}, going by the movements "
+                "that the API told.",
+                f"Import it with --zone {better}.",
+            )
+        yield rows
 
 
 def _owner(table: Table, file: str) -> str | None:

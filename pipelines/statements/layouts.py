@@ -53,12 +53,19 @@ def zone_of(text: str) -> Zone | None:
     hours, minutes = int(found["hours"] or 0), int(found["minutes"] or 0)
     if hours > _MOST_HOURS or minutes >= 60:  # noqa: PLR2004 - of an hour
         return None
-    behind = found["sign"].startswith("-")
-    offset = timedelta(hours=hours, minutes=minutes) * (-1 if behind else 1)
-    if not offset:
-        return Zone("UTC", offset)
-    clock = f"{hours}:{minutes:02}" if minutes else f"{hours}"
-    return Zone(f"UTC{'-' if behind else '+'}{clock}", offset)
+    offset = timedelta(hours=hours, minutes=minutes)
+    return _ahead(-offset if found["sign"].startswith("-") else offset)
+
+
+def shifted(zone: Zone, by: timedelta) -> Zone:
+    """The zone whose clocks are so much further ahead."""
+    return _ahead(zone.offset + by)
+
+
+def _ahead(offset: timedelta) -> Zone:
+    hours, rest = divmod(abs(offset), timedelta(hours=1))
+    clock = f"{hours}:{rest // timedelta(minutes=1):02}" if rest else f"{hours}"
+    return Zone(f"UTC{'-' if offset < timedelta() else '+'}{clock}" if offset else "UTC", offset)
 
 
 def layout_of(name: str, header: Sequence[str], zone: str | None, kind: str | None) -> Layout:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from support.lakes import at
+from support.lakes import at, put
 
 from connectors.lake import Lake
 from pipelines.cli import main
+from schemas.datasets.ledgers import DIVIDENDS
 from schemas.datasets.statements import STATEMENT_ROWS
 
 FLOWS = """\
@@ -117,6 +118,22 @@ def test_an_export_of_nothing(flows: Path, tmp_path: Path, capsys: pytest.Captur
     """D13: one sentence in the place of rows is no row."""
     assert run(flows, export(tmp_path, lines=("No data matches the criteria.",))) == 0
     assert "history.csv (transaction_history) is an export of no rows." in capsys.readouterr().err
+
+
+def test_a_wrong_zone(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """D13: a zone in which the movements are not where the API has them is refused, with the one in which they are."""
+    lake = Lake.open(tmp_path / "lake", "simulator")
+    row = {"account": "main", "asset": "BNB", "version": 1, "direction": 1, "seen_at": at("2024-02-01")}
+    days = [f"2024-01-{day}" for day in (10, 11, 12, 13)]
+    given = ({"dividend_id": day, "amount": f"0.{day}", "div_time": at(f"{days[day]} 03:00")} for day in range(4))
+    put(lake, DIVIDENDS, *(row | one for one in given))
+    text = "\n".join(f"7,{day} 10:00:00,Spot,Distribution,BNB,0.{number}," for number, day in enumerate(days))
+    (tmp_path / "local.csv").write_text(f"{HEADER.replace('UTC_Time', 'Time')}\n{text}\n")
+    assert run(flows, str(tmp_path / "local.csv"), "--zone", "UTC") == 2
+    assert "its times are in UTC+7 rather than UTC" in capsys.readouterr().err
+    assert stored(flows) == []
+    assert run(flows, str(tmp_path / "local.csv"), "--zone", "UTC+7") == 0
+    assert "3 movements match what the API told." in capsys.readouterr().err
 
 
 def test_which_account_is_meant(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
