@@ -18,6 +18,7 @@ from schemas.model.errors import UsageProblem
 _BLOCK = 2**20
 _ENCRYPTED = 0x1
 _TEXTS = (".csv", ".txt", ".tsv")
+_WORKBOOKS = (".xlsx", ".xls")
 _BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
 DOWNLOAD_AGAIN = "Download it again."
 
@@ -67,6 +68,8 @@ class Source:
 def sources(path: Path) -> Iterator[Source]:
     """The exports in a file: itself, or those that it packs."""
     suffix = path.suffix.lower()
+    if suffix in _WORKBOOKS:
+        raise UsageProblem(f"{path.name} is a workbook, which is not read.", "Download the export as CSV.")
     if suffix == ".zip":
         yield from _packed(path)
     elif suffix == ".gz":

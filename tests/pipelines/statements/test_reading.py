@@ -245,6 +245,12 @@ def test_zips_and_gzips(tmp_path: Path) -> None:
         assert read(path)[1] == read(plain)[1]
 
 
+def test_a_workbook(recorded: Path) -> None:
+    """It is no text, and the way out is the same export as CSV."""
+    said = refusal(recorded / "statements" / "deposits-withdrawals" / "deposit_history_crypto_2021.xlsx")
+    assert said.endswith("is a workbook, which is not read. Download the export as CSV.")
+
+
 def test_a_zip_with_a_password(tmp_path: Path) -> None:
     """It is named, with the way out."""
     path = tmp_path / "all.zip"
