@@ -60,7 +60,7 @@ def row_of(fetched: Fetched, seen_at: int, difference: Mapping[str, int] | None 
         "since": file.since_us,
         "until": file.until_us,
         "modified": fetched.modified_us,
-        "rows": fetched.rows.num_rows if fetched.rows is not None else 0,
+        "rows": fetched.count,
         "reason": str(fetched.reason) if fetched.reason else None,
         **(difference or _FIRST_LOAD),
         "holes": json.dumps(fetched.holes) if fetched.holes else None,

@@ -67,7 +67,7 @@ class Unit:
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        return self.market is not None and (self.by_file or isinstance(self.endpoints[0].walk, (OnGrid, ById)))
+        return self.market is not None and (self.by_file or isinstance(self.endpoints[0].walk, OnGrid))
 
     @property
     def by_file(self) -> bool:

@@ -27,7 +27,7 @@ _WAY_OUT = "Nothing of it was stored. If it stays so, the exchange was reset: st
 class LastRows:
     """The last stored row of each series that was pulled of late."""
 
-    rows: Mapping[Series, Mapping[str, Any]]
+    rows: dict[Series, Mapping[str, Any]]
 
     @classmethod
     def read(cls, table: Table, stands: Iterable[Stand], now: int) -> LastRows:
@@ -38,19 +38,23 @@ class LastRows:
         oldest = moment(min(one.until for one in recent.values()) - DAY_US)
         ids = sorted({one.until_id - 1 for one in recent.values()})
         where = (pc.field("date") >= f"{oldest:%Y-%m-%d}") & pc.field(table.dataset.id_column).isin(ids)
-        found = {}
+        found: dict[Series, Mapping[str, Any]] = {}
         for row in with_instants(table.scan(where=where)):
             series = Series.of_row(table.dataset, row)
             if series in recent and row[table.dataset.id_column] == recent[series].until_id - 1:
                 found[series] = row
         return cls(found)
 
+    def note(self, series: Series, rows: pa.Table) -> None:
+        """These rows, in order, are to be stored."""
+        if rows.num_rows:
+            [self.rows[series]] = with_instants(rows.slice(rows.num_rows - 1))
+
     def hold(self, stand: Stand, page: pa.Table) -> None:
         """Refuse a page that begins with another row than the stored one, or that lacks it."""
-        stored = self.rows.get(stand.series)
-        if stored is None:
+        stored, one = self.rows.get(stand.series), stand.until_id - 1
+        if stored is None or stored[stand.series.dataset.id_column] != one:
             return
-        one = stand.until_id - 1
         if not page.num_rows or int(ids_of(page)[0]) != one:
             raise Problem(f"The answer for {stand.series.name} lacks id {one}, which the lake holds.", _WAY_OUT)
         if _coarse(with_instants(page.slice(0, 1))[0]) != _coarse(stored):

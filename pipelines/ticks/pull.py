@@ -13,6 +13,8 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
+from connectors.binance.archive.client import Archive, Fetched
+from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.errors import NoLongerKept
 from pipelines.archive.inventory import Source
 from pipelines.candles.commits import Commits, Landing
@@ -23,6 +25,7 @@ from pipelines.context.session import Session
 from pipelines.store.gaps import Gap, load_gaps
 from pipelines.store.news import ROUNDS
 from pipelines.ticks.asking import Asking, IdWindow, oldest_asked, told_of, windows
+from pipelines.ticks.bulk import Bulk, is_worth
 from pipelines.ticks.holes import next_id
 from pipelines.ticks.overlap import LastRows
 from pipelines.ticks.second_looks import late_rows, looks
@@ -80,8 +83,11 @@ class TickPull:
 
     async def _round(self, todo: Sequence[Series]) -> None:
         last_rows = await asyncio.to_thread(self._load, todo)
-        await self._landed(self._openings(todo, last_rows))
-        await self._landed(self._looks())
+        if self.session.archive is not None and self.source != "rest":
+            await self._landed(self._files(self.session.archive, last_rows))
+        if self.source != "archive":
+            await self._landed(self._openings(todo, last_rows))
+            await self._landed(self._looks())
 
     def _load(self, todo: Iterable[Series]) -> LastRows:
         """Read where each series stands, and the last rows of those that go on."""
@@ -104,8 +110,35 @@ class TickPull:
             if beside := await self.landing.rest(self.session.client.now_us(), over):
                 self.tally.fail(self.dataset.name, beside)
 
+    async def _files(self, archive: Archive, last_rows: LastRows) -> None:
+        """Load the days that are over out of the archive, one series after another."""
+
+        async def add(stand: Stand, step: Step) -> None:
+            await self._add(stand, step)
+            last_rows.note(stand.series, step.rows)
+            if self.landing.batch.full:
+                await self.landing.flush(self.session.client.now_us())
+
+        now = self.session.client.now_us()
+        for series in [one for one, stand in self.stands.items() if is_worth(stand.until, now)]:
+            alone = self.source == "archive" or series["symbol"] in self.forgotten
+            bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone)
+            try:
+                await bulk.load(series)
+            except ArchiveTrouble as trouble:
+                if alone:
+                    self._failed(series, trouble)
+                else:
+                    self.session.note(f"Trades were fetched over REST instead of from the archive: {trouble.what}")
+            except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
+                self._failed(series, error)
+
+    def _looked_at(self, file: Fetched) -> None:
+        self.landing.batch.files.append(file)
+
     def _asked_for(self, todo: Iterable[Series]) -> list[Stand]:
-        return [self.stands[one] for one in todo if one["symbol"] not in self.forgotten and self._asking.can(one)]
+        asking = (one for one in todo if one["symbol"] not in self.forgotten and one not in self.failed)
+        return [self.stands[one] for one in asking if self._asking.can(one)]
 
     @property
     def _asking(self) -> Asking:
@@ -178,8 +211,7 @@ class TickPull:
     async def _looks(self) -> None:
         """Ask once more for the ids that were missing an hour ago or longer."""
         now = self.session.client.now_us()
-        stands = [one for one in self._asked_for(self.stands) if one.series not in self.failed]
-        due = [look for stand in stands for look in looks(stand, now)]
+        due = [look for stand in self._asked_for(self.stands) for look in looks(stand, now)]
         self.session.progress.expect(requests=len(due))
         async for look, found in self._fetched(due, partial(late_rows, self._asking)):
             await self._add(self.stands[look.series], look.step(found, self.commits.table, now))

@@ -30,6 +30,11 @@ class Look:
     series: Series
     gap: Gap
 
+    def found(self, rows: pa.Table) -> pa.Table:
+        """Those of the rows that the gap is about."""
+        parts = [between(rows, first, last + 1) for first, last in missing_ids(self.gap)]
+        return pa.concat_tables(parts) if parts else rows.slice(0, 0)
+
     def step(self, found: pa.Table, table: Table, now: int) -> Step:
         """What follows: rows that turned up after all, and what is left of the gap."""
         kept, _ = real(found)

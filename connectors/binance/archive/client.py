@@ -74,6 +74,7 @@ class Fetched:
     etag: str | None = None
     modified_us: int | None = None
     rows: pa.Table | None = None
+    streamed: int = 0  # rows that were handed out one table after another
     dropped_duplicates: int = 0
     holes: tuple[Stretch, ...] = ()
     reason: Reason | None = None
@@ -82,6 +83,11 @@ class Fetched:
     @property
     def path(self) -> str:
         return self.file.path
+
+    @property
+    def count(self) -> int:
+        """How many rows it gave."""
+        return self.streamed if self.rows is None else self.rows.num_rows
 
 
 class TooLongError(Exception):
@@ -226,33 +232,46 @@ class Archive:
         """A file, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
         with SpooledTemporaryFile(IN_MEMORY) as body:
             download = _Download(body)
+            fetched = await self._downloaded(remote, download, PACKED_CAP)
+            if fetched.reason is not None:
+                return fetched
             try:
-                async with self._slots:
-                    await self._verified(remote.path, download)
                 read = candles.read if "interval" in remote.file.series.dataset.series else rows.read
-                content = await self._aside(read, body, remote.file, download.made_us)
+                content = await self.aside(read, body, remote.file, download.made_us)
             except Defect as defect:
-                return replace(_fetched(remote.file, download), reason=defect.reason, detail=defect.detail)
-            except ArchiveRefused as refused:
-                return replace(_fetched(remote.file, download), reason=Reason.REFUSED, detail=refused.what)
-        return _loaded(_fetched(remote.file, download), content)
+                return replace(fetched, reason=defect.reason, detail=defect.detail)
+        return _loaded(fetched, content)
 
-    async def _aside(self, work: Callable[..., Result], *told: Any) -> Result:
+    async def verified(self, remote: Remote, body: IO[bytes], most: int) -> Fetched:
+        """Put a file into `body`, verified and no larger than `most`; it has a reason where it is to be set aside."""
+        return await self._downloaded(remote, _Download(body), most)
+
+    async def _downloaded(self, remote: Remote, download: _Download, most: int) -> Fetched:
+        try:
+            async with self._slots:
+                await self._verified(remote.path, download, most)
+        except Defect as defect:
+            return replace(_fetched(remote.file, download), reason=defect.reason, detail=defect.detail)
+        except ArchiveRefused as refused:
+            return replace(_fetched(remote.file, download), reason=Reason.REFUSED, detail=refused.what)
+        return _fetched(remote.file, download)
+
+    async def aside(self, work: Callable[..., Result], *told: Any) -> Result:
         """Do what takes a processor in one of few threads: each keeps the memory that it used before."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work, *told)
 
-    async def _verified(self, path: str, download: _Download) -> None:
+    async def _verified(self, path: str, download: _Download, most: int) -> None:
         """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
         for _ in range(2):
             download.restart()
             expected = await self.checksum(path)
             try:
-                found = await self._download(self._file_url(path), download, PACKED_CAP)
+                found = await self._download(self._file_url(path), download, most)
             except TooLongError as error:
                 raise Defect(Reason.ZIP_BOMB, f"{error} packed") from None
             if not found:
                 raise Defect(Reason.MISSING, "is not in the archive")
-            download.sha256 = await self._aside(_digest, download.body)
+            download.sha256 = await self.aside(_digest, download.body)
             if expected is None:
                 raise Defect(Reason.NO_CHECKSUM, "has no CHECKSUM, or one that cannot be read")
             if download.sha256 == expected:

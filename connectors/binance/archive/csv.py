@@ -35,18 +35,18 @@ _PARSE = pa_csv.ParseOptions(quote_char=False)
 
 def parsed(text: bytes, layout: Layout) -> tuple[pa.Table, Defect | None]:
     """The columns of a file's text as they are printed, and which lines are no rows; raises Defect."""
-    body = _without_header(text, layout)
+    body = header_cut(text, layout)
     if b"0E-" in body:
         body = _ZERO.sub(b"0", body)
     if _is_plain(body, layout):
         try:
-            return _columns(body, layout), None
+            return columns_of(body, layout), None
         except pa.ArrowInvalid:
             pass
     first = 2 if text.startswith(layout.header.encode()) else 1
     sifted = sift(body, layout, first)
     try:
-        return _columns(sifted.rows, layout), sifted.left_out
+        return columns_of(sifted.rows, layout), sifted.left_out
     except pa.ArrowInvalid as error:
         told = " ".join(str(error).split())
     raise defect_of(body, shown(told.encode()))
@@ -59,7 +59,8 @@ def _is_plain(body: bytes, layout: Layout) -> bool:
     return body.count(b"-") == (body.count(b",-") if layout.is_signed else 0)
 
 
-def _columns(body: bytes, layout: Layout) -> pa.Table:
+def columns_of(body: bytes, layout: Layout) -> pa.Table:
+    """The columns of rows, as Arrow's own reader takes them; raises ArrowInvalid."""
     read, convert = _options(layout)
     return pa_csv.read_csv(pa.BufferReader(body), read, _PARSE, convert)  # type: ignore[arg-type]
 
@@ -89,7 +90,7 @@ def _read_as(column: Column, layout: Layout) -> pa.DataType:
     return kind  # type: ignore[no-any-return]
 
 
-def _without_header(text: bytes, layout: Layout) -> bytes:
+def header_cut(text: bytes, layout: Layout) -> bytes:
     """The rows alone. The files of spot have no header, those of futures have one from some month on.
 
     Under a header that is not the known one the columns may mean anything.

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS
 from schemas.datasets.market import INDEX_KLINES, KLINES, MARK_KLINES, PREMIUM_KLINES
+from schemas.datasets.trades import AGG_TRADES, TRADES
 from schemas.model.dataset import Dataset
 from schemas.model.fields import TEXT
 from schemas.model.grid import MINUTE_US
@@ -57,6 +58,19 @@ class Layout:
 
 def _candles(dataset: Dataset, folder: str, *markets: str) -> Layout:
     return Layout(dataset=dataset, folder=folder, markets=markets, header=_CANDLE, renamed={"count": "trade_count"})
+
+
+_AGGREGATED = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"
+_TRADED = "id,price,qty,{},time,is_buyer_maker"
+
+
+def _aggregates(header: str, *markets: str) -> Layout:
+    renamed = {"quantity": "qty", "transact_time": "time"}
+    return Layout(dataset=AGG_TRADES, folder="aggTrades", markets=markets, header=header, renamed=renamed)
+
+
+def _trades(header: str, market: str) -> Layout:
+    return Layout(dataset=TRADES, folder="trades", markets=(market,), header=header, renamed={"id": "trade_id"})
 
 
 def _start_of_five_minutes_us(market: str, first_day: str) -> int:
@@ -114,6 +128,11 @@ _ALL = (
         },
         monthly=False,
     ),
+    _aggregates(f"{_AGGREGATED},is_best_match", "spot"),
+    _aggregates(_AGGREGATED, "usdm", "coinm"),
+    _trades(f"{_TRADED.format('quote_qty')},is_best_match", "spot"),
+    _trades(_TRADED.format("quote_qty"), "usdm"),
+    _trades(_TRADED.format("base_qty"), "coinm"),
 )
 
 LAYOUTS: Mapping[tuple[str, str], Layout] = {(one.dataset.name, market): one for one in _ALL for market in one.markets}

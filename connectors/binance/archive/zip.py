@@ -1,10 +1,11 @@
-"""The one CSV in a zip of the archive, unpacked in memory, never beyond what its time can hold."""
+"""The one CSV in a zip of the archive, unpacked whole or piece by piece, never beyond what its time can hold."""
 
 from __future__ import annotations
 
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from os import SEEK_END
 from typing import IO
 
@@ -20,6 +21,7 @@ _END, _END_64, _LENGTH_64 = b"PK\x05\x06", b"PK\x06\x07", 20
 _TOTALS = struct.Struct("<4s6xHL6x")  # the end record: how many members, and how long their directory is
 _FARTHEST = 2**16 + _TOTALS.size + _LENGTH_64  # from the end of the zip: a comment may follow the end record
 _DIRECTORY_CAP = 2**16
+_PIECE = 2**20  # packed bytes that are inflated at once
 _LENGTHS = struct.Struct("<26xHH")  # a member's own header: how long its name and extra field after it are
 
 
@@ -42,6 +44,32 @@ def unpack(packed: IO[bytes], member: str, most: int) -> bytes:
         return _content(_compressed(packed, entry), entry)
     except (zipfile.BadZipFile, _NOT_DEFLATED, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _broken(packed, error) from None
+
+
+def unpacked(packed: IO[bytes], member: str, most: int) -> Iterator[bytes]:
+    """The same, piece by piece; raises Defect behind the last one for a content that its check sum denies."""
+    try:
+        _check_directory(packed)
+        with zipfile.ZipFile(packed) as archive:
+            entry = _only(archive, member, most)
+            archive.open(entry).close()  # holds the member's own header against the directory
+        yield from _pieces(packed, entry)
+    except (zipfile.BadZipFile, _NOT_DEFLATED, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise _broken(packed, error) from None
+
+
+def _pieces(packed: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    left, size, check_sum = _seek_content(packed, entry), 0, 0
+    inflate = isal_zlib.decompressobj(-zlib.MAX_WBITS) if entry.compress_type == zipfile.ZIP_DEFLATED else None
+    while left > 0 and (block := packed.read(min(left, _PIECE))):
+        left -= len(block)
+        piece = inflate.decompress(block) if inflate is not None else block
+        size, check_sum = size + len(piece), isal_zlib.crc32(piece, check_sum)
+        if size > entry.file_size:
+            break
+        yield piece
+    if size != entry.file_size or check_sum != entry.CRC:
+        raise Defect(Reason.BAD_ZIP, f"unpacks to {size} bytes of {entry.file_size}, or to what its check sum denies")
 
 
 def _check_directory(packed: IO[bytes]) -> None:
@@ -75,10 +103,15 @@ def _only(archive: zipfile.ZipFile, member: str, most: int) -> zipfile.ZipInfo:
 
 
 def _compressed(packed: IO[bytes], entry: zipfile.ZipInfo) -> bytes:
+    return packed.read(_seek_content(packed, entry))
+
+
+def _seek_content(packed: IO[bytes], entry: zipfile.ZipInfo) -> int:
+    """Go to where a member's content begins; how long it is, packed."""
     packed.seek(entry.header_offset)
     name, extra = _LENGTHS.unpack(packed.read(_LENGTHS.size))
     packed.seek(name + extra, 1)
-    return packed.read(entry.compress_size)
+    return entry.compress_size
 
 
 def _content(compressed: bytes, entry: zipfile.ZipInfo) -> bytes:

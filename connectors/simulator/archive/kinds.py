@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache, partial
 
 import numpy as np
 
 from connectors.simulator.market.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
 from connectors.simulator.market.listings import Listing
+from connectors.simulator.market.minutes import Market
+from connectors.simulator.market.prints import lines
 from connectors.simulator.market.random_field import Floats, key_of, uniform
+from connectors.simulator.market.trades import Tape
 
 MARKETS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
 CANDLES = (
@@ -54,6 +58,8 @@ class Kind:
     ends: date = date(2100, 1, 1)
     lines: Callable[[Span], list[bytes]] | None = None
     bytes_a_day: int = 0  # what a day of it fits into
+    sized: Callable[[Span], int] | None = None  # the same of a whole file, where days differ
+    always_headed: bool = True  # of what has lines: also files of before futures had headers, and those of spot
 
     @property
     def by_interval(self) -> bool:
@@ -113,15 +119,46 @@ def _funding(span: Span) -> list[bytes]:
     return [f"{at + more},8,0.00010000".encode() for at, more in zip(times, late, strict=True)]
 
 
+@cache
+def _tape(seed: int | str) -> Tape:
+    return Tape(Market(seed))
+
+
+def _trades(span: Span, *, aggregates: bool) -> list[bytes]:
+    return lines(_tape(span.seed), span.listing, span.market, (span.since_ms, span.until_ms), aggregates=aggregates)
+
+
+def _trades_size(span: Span, *, bytes_a_trade: int) -> int:
+    """What the trades of a file fit into, packed."""
+    tape, ends = _tape(span.seed), -(-span.until_ms // MINUTE_MS)
+    count = tape.before(span.listing, ends) - tape.before(span.listing, span.since_ms // MINUTE_MS)
+    return bytes_a_trade * max(count, 0)
+
+
+def _traded(folder: str, header: str, *markets: str) -> Kind:
+    aggregates = folder == "aggTrades"
+    return Kind(
+        folder,
+        header.encode(),
+        markets,
+        lines=partial(_trades, aggregates=aggregates),
+        sized=partial(_trades_size, bytes_a_trade=32 if aggregates else 56),
+        always_headed=False,
+    )
+
+
 def _text(time_ms: int) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
+_AGGREGATES = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"
 _FUTURES = ("usdm", "coinm")
 KINDS = {
     kind.folder: kind
     for kind in (
         Kind("klines", CANDLES, tuple(MARKETS)),
+        _traded("aggTrades", _AGGREGATES, *MARKETS),
+        _traded("trades", "id,price,qty,quote_qty,time,is_buyer_maker", *MARKETS),
         Kind(
             "metrics",
             b"create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"

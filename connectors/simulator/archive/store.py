@@ -209,6 +209,8 @@ class Archive:
         rows_size = (
             _BYTES_A_ROW * names.slots(grid, file.period) if file.interval else file.place.kind.bytes_a_day * days
         )
+        if file.place.kind.sized is not None:
+            rows_size = file.place.kind.sized(self._span(listing, file, now_ms))
         size = _BYTES_A_ZIP + rows_size
         etag = hashlib.md5(f"{file.path}{faults}{self.rules}".encode()).hexdigest()  # noqa: S324 - as S3 does
 
@@ -233,14 +235,19 @@ class Archive:
     def _csv(self, listing: Listing, file: File, now_ms: int) -> list[bytes]:
         """The header, where files of the time have one, and the rows."""
         source, period, kind = self._sources[file.place.market], file.period, file.place.kind
-        if kind.lines is not None:
-            until_ms = min(period.until_ms, listing.ends_ms(now_ms) + 1)
-            since_ms = max(period.since_ms, listing.listed_ms)
-            return [kind.header, *kind.lines(Span(file.place.market, listing, since_ms, until_ms, source.charts.seed))]
         futures = file.place.market != "spot"
         begins = self.rules.futures_header_from if futures else self.rules.header_from
         headed = begins is not None and period.first >= begins
+        if kind.lines is not None:
+            return [kind.header] * (headed or kind.always_headed) + kind.lines(self._span(listing, file, now_ms))
         return [kind.header] * headed + self._candles(source.charts, listing, file, now_ms)
+
+    def _span(self, listing: Listing, file: File, now_ms: int) -> Span:
+        """What of its period a file that is not of candles has lines of."""
+        market, period = file.place.market, file.period
+        until_ms = min(period.until_ms, listing.ends_ms(now_ms) + 1)
+        since_ms = max(period.since_ms, listing.listed_ms)
+        return Span(market, listing, since_ms, until_ms, self._sources[market].charts.seed)
 
     def _candles(self, charts: Charts, listing: Listing, file: File, now_ms: int) -> list[bytes]:
         """The rows that `klines` shows of a period, without what only JSON needs."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from connectors.simulator.market.intervals import MINUTE_MS
 from connectors.simulator.market.listings import DECIMALS, Listing
 from connectors.simulator.market.trades import Tape, Trades
 
@@ -76,3 +77,26 @@ def _decimal(value: int, decimals: int, *, padded: bool) -> str:
     shown = max(decimals, DECIMALS) if padded else decimals
     digits = str(value * 10 ** (shown - decimals)).rjust(shown + 1, "0")
     return f"{digits[:-shown]}.{digits[-shown:]}" if shown else digits
+
+
+_MICRO_FROM_MS = 1_735_689_600_000  # 2025-01-01, from when on files of spot have microseconds
+
+
+def lines(tape: Tape, listing: Listing, market: str, span: tuple[int, int], *, aggregates: bool) -> list[bytes]:
+    """The trades of [since, until), in milliseconds, as lines of the archive's files."""
+    since_ms, until_ms = span
+    printed = Print(tape, listing, market, micro=market == "spot" and since_ms >= _MICRO_FROM_MS)
+    trades = tape.span(listing, since_ms // MINUTE_MS, -(-until_ms // MINUTE_MS))
+    rows = aggregated(trades, printed) if aggregates else single(trades, printed)
+    spelt = {True: "True", False: "False"} if market == "spot" else {True: "true", False: "false"}
+    order = "apqflTm" if aggregates else ("id", "price", "qty", "quoteQty", "baseQty", "time", "isBuyerMaker")
+    names = (*order, "M" if aggregates else "isBestMatch")
+    return [
+        ",".join(
+            str(spelt.get(row[name], row[name]) if name in _FLAGS else row[name]) for name in names if name in row
+        ).encode()
+        for row in rows
+    ]
+
+
+_FLAGS = frozenset({"m", "M", "isBuyerMaker", "isBestMatch"})

@@ -1,0 +1,161 @@
+"""Closed days of trades out of the archive's files, as they are unpacked: in order, and joined by id without a seam.
+
+What the files lack is asked of the exchange where it returns rows of that age, and is a gap otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from connectors.binance.archive.client import Archive, Fetched
+from connectors.binance.archive.files import Remote
+from connectors.binance.archive.trades import stream
+from pipelines.archive.inventory import PUBLISHED_US, Shelf, days_of, next_day, shelf_of
+from pipelines.archive.load import MOST_HOLES
+from pipelines.candles.coverage import Step
+from pipelines.context.session import Session
+from pipelines.store.rows import instants
+from pipelines.ticks.asking import Asking, told_of, walk_of, windows
+from pipelines.ticks.holes import between, ids_of, next_id, ordered, skipped
+from pipelines.ticks.second_looks import Look
+from pipelines.ticks.stand import Stand
+from schemas.datasets.archive import Reason
+from schemas.model.errors import Problem
+from schemas.model.grid import DAY_US
+from schemas.model.series import Series
+
+_READ = frozenset({None, Reason.BAD_ROW})  # of which all rows were taken that can be
+_END = 2**62
+
+Add = Callable[[Stand, Step], Awaitable[None]]
+
+
+def is_worth(until: int, now: int) -> bool:
+    """Whether a whole day that is over lacks."""
+    return now - now % DAY_US - until >= DAY_US
+
+
+def files_of(shelf: Shelf, since: int, now: int, *, alone: bool) -> Iterator[Remote]:
+    """The files from an instant on: months, and days of what they leave out.
+
+    A day that is missing ends them where nobody else can be asked and its file may still come.
+    """
+    while since < (shelf.last_us or 0):
+        remote = shelf.monthly(since) or shelf.daily(since)
+        if remote is not None:
+            yield remote
+        elif alone and since > now - PUBLISHED_US:
+            return
+        since = remote.file.until_us if remote is not None else next_day(since)
+
+
+@dataclass(slots=True)
+class Bulk:
+    """Loads the files of one series after another."""
+
+    session: Session
+    archive: Archive
+    stands: dict[Series, Stand]
+    add: Add  # gathers a step, behind which the series stands from then on
+    done: Callable[[Fetched], None]  # is told what became of each file
+    alone: bool  # nothing but the archive may be asked
+    _spare: int = 0  # short holes of a file that may still be asked for at once; others wait for a second look
+
+    async def load(self, series: Series) -> None:
+        """Bring a series as far as the archive has files."""
+        now, since = self.session.client.now_us(), self.stands[series].until
+        shelf = await shelf_of(self.archive, series, since)
+        remotes = list(files_of(shelf, since, now, alone=not self._returns_all(series)))
+        self.session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
+        for remote in remotes:
+            if self.session.stop.is_set():
+                return
+            await self._file(series, remote)
+
+    def _returns_all(self, series: Series) -> bool:
+        """Whether the exchange can be asked for what files lack, whatever its age."""
+        return not self.alone and walk_of(series).kept is None and Asking(self.session).can(series)
+
+    async def _file(self, series: Series, remote: Remote) -> None:
+        self._spare = MOST_HOLES
+        async for part in stream(self.archive, remote):
+            if isinstance(part, pa.Table):
+                await self._rows(series, ordered(part), remote)
+                if self.session.stop.is_set():
+                    return
+            else:
+                await self._over(series, remote, part)
+        self.session.progress.advance(files=1, size=remote.size)
+
+    async def _over(self, series: Series, remote: Remote, fetched: Fetched) -> None:
+        """All of a file came, or why it did not; a month that is set aside has days."""
+        self.done(fetched)
+        if fetched.reason in _READ:
+            stand = self.stands[series]
+            if not stand.is_new:
+                now, empty = self.session.client.now_us(), series.dataset.schema.empty_table()
+                await self.add(stand, stand.forward(empty, stand.until_id, remote.file.until_us, remote.path, now))
+            return
+        days: list[Remote] = []
+        if remote.file.is_monthly:
+            since = max(remote.file.since_us, self.stands[series].until)
+            shelf = await days_of(self.archive, series, since, remote.file.until_us)
+            days = list(shelf.files.values())
+        if not days and not self._returns_all(series):
+            raise Problem(
+                f"{remote.path} is {fetched.reason}: {fetched.detail}.", "Run again once it is published anew."
+            )
+        for day in days:
+            await self._file(series, day)
+
+    async def _rows(self, series: Series, rows: pa.Table, remote: Remote) -> None:
+        now = self.session.client.now_us()
+        if self.stands[series].is_new:
+            rows = await self._begun(series, rows)
+        await self._out_of_turn(series, rows, now)
+        stand = self.stands[series]
+        rows, page = between(rows, stand.until_id, _END), Asking(self.session).page_rows(series)
+        for first, last in skipped(ids_of(rows), stand.until_id, next_id(rows, stand.until_id)):
+            if (last - first >= page or self._spare > 0) and self._returns_all(series):
+                self._spare -= 1
+                await self._taken(series, between(rows, 0, first), first, remote.path)
+                async for found, end in self._asked(series, first, last + 1):
+                    await self._taken(series, found, end, told_of(series))
+        await self._taken(series, rows, next_id(rows, stand.until_id), remote.path)
+
+    async def _taken(self, series: Series, rows: pa.Table, end: int, asked: str) -> None:
+        stand = self.stands[series]
+        if end > stand.until_id:
+            await self.add(stand, stand.forward(rows, end, 0, asked, self.session.client.now_us()))
+
+    async def _begun(self, series: Series, rows: pa.Table) -> pa.Table:
+        """The first rows of a new series, whose first id the exchange says where it can, and the file otherwise."""
+        stand = self.stands[series]
+        rows = rows.filter(pa.array(instants(rows, "time") >= stand.since))
+        first = await Asking(self.session).first_id(series, stand.since) if self._returns_all(series) else None
+        if first is None and rows.num_rows:
+            first = int(ids_of(rows)[0])
+        if first is not None:
+            self.stands[series] = stand.begin_at(first)
+        return rows
+
+    async def _out_of_turn(self, series: Series, rows: pa.Table, now: int) -> None:
+        """Take rows of ids that were passed as missing: some files go back in time."""
+        stand = self.stands[series]
+        early = between(rows, 0, stand.until_id)
+        if not early.num_rows or stand.is_new:
+            return
+        for gap in list(stand.gaps.values()):
+            look = Look(series, gap)
+            found = look.found(early)
+            if found.num_rows:
+                stand = self.stands[series]
+                await self.add(stand, look.step(found, self.session.lake.table(series.dataset), now))
+
+    async def _asked(self, series: Series, first: int, end: int) -> AsyncIterator[tuple[pa.Table, int]]:
+        for window in windows(series, first, end):
+            self.session.progress.expect(requests=1)
+            yield await Asking(self.session).window(window), window.end

@@ -1,0 +1,128 @@
+"""Trades out of the simulated archive and exchange: complete, exact, without a seam, whatever a file does."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from support.desks import us
+
+from connectors.simulator.archive import faults as broken
+from connectors.simulator.futures import CONTRACTS
+from connectors.simulator.market.listings import LISTINGS
+from schemas.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from support.desks import Desk
+
+SINCE = "2026-10-28T10:00"
+DAILY = "data/spot/daily/aggTrades/QUIET/QUIET-aggTrades-2026-11-01.zip"
+MONTHLY = "data/spot/monthly/aggTrades/QUIET/QUIET-aggTrades-2026-10.zip"
+
+
+@pytest.fixture
+def quiet(desk: Desk) -> Desk:
+    """A desk that wants the aggregates of five days of a symbol that hardly ever trades, where there is an archive."""
+    one = replace(LISTINGS[0], symbol="QUIET", quiet=0.9999, listed_ms=us("2026-09-01") // 1000)
+    desk.exchange.add_symbol(one)
+    desk.exchange.futures.add(replace(CONTRACTS[0], symbol="QUIET", quiet=0.9999, listed_ms=us("2026-09-01") // 1000))
+    desk.addresses = {"archive": desk.url, "archive_list": desk.url, "usdm": desk.url}
+    return wanting(desk)
+
+
+def wanting(desk: Desk, dataset: str = "agg_trades", market: str = "spot", **more: str) -> Desk:
+    desk.flows["prices"] = {
+        "kind": "market", "market": market, "datasets": [dataset], "symbols": ["QUIET"], "since": SINCE, **more,
+    }  # fmt: skip
+    return desk
+
+
+def stored(desk: Desk, dataset: str = "agg_trades") -> pa.Table:
+    declared = DATASETS[dataset]
+    return desk.lake.table(declared).scan().sort_by(declared.id_column)
+
+
+def whole(desk: Desk, dataset: str = "agg_trades") -> bool:
+    bounds = {name.rpartition("#")[2]: at for name, at in desk.lake.table(DATASETS[dataset]).bounds().items()}
+    ids = stored(desk, dataset)[DATASETS[dataset].id_column].to_pylist()
+    return ids == list(range(bounds["since_id"], bounds["until_id"]))
+
+
+@pytest.mark.parametrize("dataset", ["agg_trades", "trades"])
+async def test_files_and_pages_join_by_id(quiet: Desk, dataset: str):
+    """Days that are over come as files, the rest by id; the lake is the one that pages alone would have made."""
+    wanting(quiet, dataset)
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(quiet, dataset)
+    assert len(quiet.asked("Trades?")) < 4
+    files = quiet.rows("archive_files")
+    assert sum(row["rows"] for row in files) > 0
+    assert {row["dataset"] for row in files} == {dataset}
+    held = stored(quiet, dataset)
+    quiet.folder = quiet.folder / "rest"
+    wanting(quiet, dataset, source="rest")
+    await quiet.run()
+    assert held.equals(stored(quiet, dataset))
+
+
+async def test_futures_join_files_with_their_last_days(quiet: Desk):
+    """What the exchange of futures has forgotten comes from files, and nothing is missing."""
+    wanting(quiet, market="usdm")
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(quiet)
+    assert quiet.rows("gaps") == []
+
+
+async def test_the_archive_alone_is_enough(quiet: Desk):
+    """With `source: archive` no call is made, and nothing is claimed behind the last file."""
+    wanting(quiet, source="archive")
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(quiet)
+    assert quiet.asked("/api/") == []
+    bounds = {name.rpartition("#")[2]: at for name, at in quiet.lake.table(DATASETS["agg_trades"]).bounds().items()}
+    assert bounds["until"] == us("2026-11-02")
+
+
+@pytest.mark.parametrize("path", [DAILY, MONTHLY])
+@pytest.mark.parametrize("fault", [broken.WrongChecksum, broken.CutZip, broken.NoChecksum])
+async def test_what_a_defective_file_lacks_is_looked_for(quiet: Desk, fault: type[broken.ArchiveFault], path: str):
+    """A file that is set aside is told with its reason; days of its month, or the exchange, have what it should."""
+    quiet.exchange.inject(fault(file=path))
+    await quiet.run()
+    assert path in {row["path"] for row in quiet.rows("archive_files") if row["reason"] is not None}
+    assert whole(quiet)
+    assert quiet.rows("gaps") == []
+    assert sum("/daily/" in row["path"] for row in quiet.rows("archive_files")) == (5 if path == MONTHLY else 1)
+
+
+async def test_a_file_that_goes_back_in_time_is_read_whole(quiet: Desk, tmp_path: Path):
+    """Rows that were printed late fill what looked like a hole, and a row that is printed twice counts once (D2)."""
+    await quiet.run()
+    held, days = stored(quiet), tmp_path / "replayed"
+    path = days / DAILY
+    path.parent.mkdir(parents=True)
+    lines = [line_of(row) for row in held.to_pylist() if f"{row['time']:%Y-%m-%d}" == "2026-11-01"]
+    content = "\n".join([*lines[10:20], *lines[:10], *lines[15:]]) + "\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(path.with_suffix(".csv").name, content)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}")
+    quiet.exchange.replay_archive(days)
+    quiet.folder = quiet.folder / "again"
+    await quiet.run()
+    assert stored(quiet).equals(held)
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    """An aggregate as files of spot print it."""
+    told = [row[name] for name in ("agg_trade_id", "price", "qty", "first_trade_id", "last_trade_id")]
+    return ",".join(map(str, [*told, int(row["time"].timestamp() * 1e6), row["is_buyer_maker"], row["is_best_match"]]))
