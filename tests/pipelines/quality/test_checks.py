@@ -21,6 +21,7 @@ from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACT
 from schemas.datasets.ledgers import DEPOSITS
 from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
+from schemas.datasets.trades import AGG_TRADES, TRADES
 from schemas.derived.queries import FILES_INTACT, checks, movements
 from schemas.derived.sql import expectations, promises
 from schemas.model.dataset import Dataset
@@ -57,6 +58,7 @@ def test_every_check_finds_what_breaks_its_promise_in_a_lake(datasets: Sequence[
     for dataset in datasets:
         break_what_follows_from_the_declaration(lake, dataset)
     break_market_data(lake)
+    break_ticks(lake)
     break_orders(lake)
     put(lake, DEPOSITS, filled(DEPOSITS) | {"status": 99, "gone_since": None})
     break_the_books(lake)
@@ -96,6 +98,16 @@ def break_market_data(lake: Lake) -> None:
     day = {"since": {series: "2026-01-01"}, "until": {series: "2026-01-02"}}
     put(lake, KLINES, candle | {"close_time": "2026-01-03"}, **day)
     put(lake, BALANCES, filled(BALANCES) | {"asset": "BTC", "free": "-1"})
+
+
+def break_ticks(lake: Lake) -> None:
+    """An hour of candles whose trades were asked for, and of which none is stored."""
+    hour = {"market": "spot", "symbol": "BTCUSDT", "interval": "1m", "close_time": "2026-01-03T01:00", "volume": "1"}
+    put(lake, KLINES, *(hour | {"open_time": f"2026-01-03T00:{minute:02}"} for minute in range(60)))
+    bounds = {"since": us("2026-01-03"), "until": us("2026-01-04"), "since_id": 0, "until_id": 10}
+    for ticks in (AGG_TRADES, TRADES):
+        series = Series.of(ticks, market="spot", symbol="BTCUSDT")
+        lake.table(ticks).commit(None, [Move.of(series, bounds, {})])
 
 
 def break_orders(lake: Lake) -> None:
