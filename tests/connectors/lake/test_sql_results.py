@@ -68,34 +68,41 @@ def test_data_of_python_is_joined_without_any_folder(home: Path) -> None:
         assert lake.sql("SELECT price * weight FROM prices JOIN mine USING (symbol)").fetchall() == [(14,)]
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "COPY prices TO 'outside.parquet'",
-        "COPY prices TO 'results/../outside.parquet'",
-        "COPY prices TO 'results2/prices.parquet'",
-        "COPY prices TO 'results/link.csv'",
-        "FROM 'outside.csv'",
-        "FROM 'results/link.csv'",
-        "ATTACH 'outside.duckdb'",
-    ],
+AROUND = (
+    "COPY prices TO 'outside.parquet'",
+    "COPY prices TO 'results/../outside.parquet'",
+    "COPY prices TO 'results2/prices.parquet'",
+    "COPY prices TO 'results/link.csv'",
+    "FROM 'outside.csv'",
+    "FROM 'results/link.csv'",
+    "ATTACH 'outside.duckdb'",
 )
-def test_a_folder_to_write_opens_no_other(sql: str, home: Path, writing: DuckDBPyConnection) -> None:
+
+
+def test_a_folder_to_write_opens_no_other(home: Path, writing: DuckDBPyConnection) -> None:
     """Neither a path out of the folder nor a link in it reaches what lies around it."""
     (home / "results" / "link.csv").symlink_to(home / "outside.csv")
     before = {path.name for path in home.iterdir()}
-    with pytest.raises(PermissionException):
-        writing.execute(sql)
+    assert [sql for sql in AROUND if not refused(writing, sql)] == []
     assert {path.name for path in home.iterdir()} == before
 
 
-@pytest.mark.parametrize("sql", ["COPY prices TO 'results/prices.csv'", "FROM 'outside.csv'", "ATTACH 'x.duckdb'"])
-def test_without_a_folder_there_is_nothing_beside_the_lake(sql: str, home: Path) -> None:
+def test_without_a_folder_there_is_nothing_beside_the_lake(home: Path) -> None:
     """A connection that names no folder reads and writes none."""
     (home / "results").mkdir()
-    with connect_to(home / "flows.yaml") as lake, pytest.raises(PermissionException):
-        lake.execute(sql)
+    asked = ("COPY prices TO 'results/prices.csv'", "FROM 'outside.csv'", "ATTACH 'x.duckdb'")
+    with connect_to(home / "flows.yaml") as lake:
+        assert [sql for sql in asked if not refused(lake, sql)] == []
     assert list((home / "results").iterdir()) == []
+
+
+def refused(connection: DuckDBPyConnection, sql: str) -> bool:
+    """Whether a session may not do this."""
+    try:
+        connection.execute(sql)
+    except PermissionException:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("folder", ["lake", "lake/results", ".", "link"])
