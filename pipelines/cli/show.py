@@ -16,7 +16,7 @@ from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
 from pipelines.cli.tables import shown
 from pipelines.settings.loader import load
-from schemas.config.flows import MARKETS
+from schemas.config.names import MARKETS
 from schemas.config.values import shown as quoted
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import INTERVALS, LENGTH_US

@@ -22,7 +22,8 @@ from pipelines.keys.flows_file import account_of, write_account
 from pipelines.keys.generations import next_generation
 from pipelines.settings.credentials import key_named, unset_places
 from pipelines.settings.loader import load
-from schemas.config.flows import AccountFlow, FlowsFile, Name
+from schemas.config.flows import AccountFlow, FlowsFile
+from schemas.config.parts import Name
 from schemas.model.errors import AccessRefused, UsageProblem
 from schemas.model.instants import wall_clock
 

@@ -10,102 +10,42 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from cronsim import CronSim
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
-    StringConstraints,
     Tag,
     field_validator,
     model_validator,
 )
 
 from schemas.config import values
+from schemas.config.names import (
+    ACCOUNT_DATASETS,
+    BY_WALLET,
+    ELSEWHERE,
+    GROUPS,
+    MARKET_DATASETS,
+    MARKET_NEEDS,
+    MARKETS,
+    OF_FUTURES,
+    ONLY,
+    PER_SYMBOL,
+    VALUED,
+    each_of,
+)
+from schemas.config.parts import Length, Many, Name, Part, Symbol
 from schemas.config.references import Reference
 from schemas.config.values import OneOf, Written, question, shown, wrong
 from schemas.datasets import DATASETS
 from schemas.derived.queries import check_names
-from schemas.model.dataset import Dataset, Kind
 from schemas.model.grid import INTERVALS
 from schemas.model.wallets import FUTURES, TRADING, WALLETS
 
-_T = TypeVar("_T")
-
-
-def _datasets_of(series: str) -> tuple[str, ...]:
-    return tuple(
-        name for name, dataset in DATASETS.items() if dataset.series[:1] == (series,) and not dataset.comes_with
-    )
-
-
-MARKETS = ("spot", "usdm", "coinm")
-MARKET_DATASETS = _datasets_of("market")
-ACCOUNT_DATASETS = _datasets_of("account")
-
-_WITH_INTERVALS = {name for name in MARKET_DATASETS if "interval" in DATASETS[name].series}
-_WITH_HISTORY = {name for name in MARKET_DATASETS if DATASETS[name].kind is Kind.APPEND}
-_TRADED = tuple(name for name in ACCOUNT_DATASETS if "symbol" in DATASETS[name].series)
-_VALUED = {name: valued_by for name in ACCOUNT_DATASETS if (valued_by := DATASETS[name].valued_by)}
-_BY_WALLET = tuple(
-    name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "wallet" and DATASETS[name].amounts
-)
-_OF_FUTURES = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "market")
-
-# The keys of a market's flow that only these datasets have.
-_ONLY = {"intervals": _WITH_INTERVALS, "since": _WITH_HISTORY, "source": _WITH_HISTORY, "delisted": _WITH_HISTORY}
-
-_ALONG = {
-    name: f"it comes with {dataset.comes_with}; "
-    for name, dataset in DATASETS.items()
-    if dataset.comes_with is not None
-}
-_ELSEWHERE = {
-    "market": dict.fromkeys(ACCOUNT_DATASETS, "it belongs in a flow of kind account; "),
-    "account": dict.fromkeys(MARKET_DATASETS, "it belongs in a flow of kind market; ") | _ALONG,
-}
-
-
-def _needed(dataset: Dataset) -> tuple[str, ...]:
-    """The keys of a flow without which a dataset of a market has no series, or no beginning."""
-    series = tuple(f"{column}s" for column in ("symbol", "interval") if column in dataset.series)
-    return (*series, "since") if dataset.kind is Kind.APPEND else series
-
-
-_MARKET_NEEDS = {name: _needed(DATASETS[name]) for name in MARKET_DATASETS}
-
-_GROUPED = tuple(name for name in ACCOUNT_DATASETS if not DATASETS[name].by_name)
-GROUPS = {
-    "trading": _TRADED,
-    "movements": tuple(name for name in _GROUPED if DATASETS[name].movements),
-    "all": _GROUPED,
-}
-"""Names for many datasets of an account at once."""
-
-
-def _each(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The datasets that these names and groups mean, each once."""
-    return tuple(dict.fromkeys(name for one in names for name in GROUPS.get(one, (one,))))
-
-
-def _no_repeats(many: tuple[_T, ...]) -> tuple[_T, ...]:
-    seen = set[_T]()
-    for one in many:
-        if one in seen:
-            raise wrong(f"{shown(one)} is listed twice.")
-        seen.add(one)
-    return many
-
-
-_Many = Annotated[tuple[_T, ...], Field(min_length=1), AfterValidator(_no_repeats)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), AfterValidator(values.not_a_key)]
-_Length = Annotated[timedelta, Written(values.length, "^[1-9][0-9]{0,3}[mhd]$")]
-_Symbol = Annotated[str, Written(values.symbol, r"^\S+$")]
 _Address = Annotated[str, OneOf("address", ("spot", "wallet", "usdm", "coinm", "archive", "archive_list", "name"))]
 _Exchange = Annotated[
     Annotated[str, OneOf("exchange", ("live", "testnet", "simulator")), Tag("<name>")]
@@ -114,26 +54,11 @@ _Exchange = Annotated[
 ]
 _Severity = Annotated[Literal["error", "warn"], BeforeValidator(OneOf("severity", ("error", "warn")).check)]
 _Interval = Annotated[str, OneOf("interval (1m is a minute, 1M a month)", INTERVALS)]
-_MarketDataset = Annotated[str, OneOf("market dataset", MARKET_DATASETS, _ELSEWHERE["market"])]
-_AccountDataset = Annotated[str, OneOf("account dataset", (*ACCOUNT_DATASETS, *GROUPS), _ELSEWHERE["account"])]
+_MarketDataset = Annotated[str, OneOf("market dataset", MARKET_DATASETS, ELSEWHERE["market"])]
+_AccountDataset = Annotated[str, OneOf("account dataset", (*ACCOUNT_DATASETS, *GROUPS), ELSEWHERE["account"])]
 
 
-class _Part(BaseModel):
-    """A mapping of the file: its keys are known, and what it says stays as it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, raw: Any) -> Any:
-        for key in raw if isinstance(raw, dict) else ():
-            if key not in cls.model_fields:
-                valid = tuple(cls.model_fields)
-                raise wrong(f"unknown key {shown(key)}; {question(key, valid)}valid: {', '.join(valid)}.", key)
-        return raw
-
-
-class Account(_Part):
+class Account(Part):
     """A key of the exchange; only where it lies stands here, never the key."""
 
     api_key: Reference = Field(
@@ -148,12 +73,12 @@ class Account(_Part):
         description="what the key may be able to do although binlake never does it: trade, or a permission by the "
         "exchange's name; withdrawals and transfers are never allowed",
     )
-    rotate_every: _Length = Field(
+    rotate_every: Length = Field(
         timedelta(days=365),
         description="the age from which on a check asks for another key, such as 90d",
         json_schema_extra={"default": "365d"},
     )
-    expiry_notice: _Length = Field(
+    expiry_notice: Length = Field(
         timedelta(days=14),
         description="how long before the end of a key a check begins to warn",
         json_schema_extra={"default": "14d"},
@@ -174,18 +99,18 @@ class Account(_Part):
         return tuple(place for place in every if place is not None)
 
 
-class TopSymbols(_Part):
+class TopSymbols(Part):
     """The symbols most traded when first asked; once chosen, they are kept."""
 
-    quote: _Symbol = Field(description="the asset they are paid in, such as USDT")
+    quote: Symbol = Field(description="the asset they are paid in, such as USDT")
     top: int = Field(description="how many, by quote volume of 24 hours", ge=1, le=5000)
 
 
-class AccountSymbols(_Part):
+class AccountSymbols(Part):
     """The spot symbols that turn whatever an account holds or moved into a quote asset, one or two for each asset."""
 
     account: Name = Field(description="a name under accounts")
-    quote: _Symbol = Field("USDT", description="the asset to value in")
+    quote: Symbol = Field("USDT", description="the asset to value in")
 
 
 def _symbols_form(raw: Any) -> str:
@@ -198,7 +123,7 @@ def _symbols_form(raw: Any) -> str:
 
 _Symbols = Annotated[
     Annotated[Literal["all"], BeforeValidator(OneOf("choice of symbols", ("all",)).check), Tag("<all>")]
-    | Annotated[_Many[_Symbol], Tag("<list>")]
+    | Annotated[Many[Symbol], Tag("<list>")]
     | Annotated[TopSymbols, Tag("<top>")]
     | Annotated[AccountSymbols, Tag("<account>")],
     Discriminator(_symbols_form),
@@ -208,20 +133,20 @@ _Symbols = Annotated[
 TRADED = "traded"
 _TradedSymbols = Annotated[
     Annotated[Literal["traded"], BeforeValidator(OneOf("choice of symbols", (TRADED,)).check), Tag("<traded>")]
-    | Annotated[_Many[_Symbol], Tag("<list>")],
+    | Annotated[Many[Symbol], Tag("<list>")],
     Discriminator(lambda raw: "<list>" if isinstance(raw, (list, tuple)) else "<traded>"),
 ]
 
 
 _Wallets = Annotated[
     Annotated[Literal["all"], BeforeValidator(OneOf("choice of wallets", ("all",)).check), Tag("<all>")]
-    | Annotated[_Many[Annotated[str, OneOf("wallet", tuple(WALLETS))]], Tag("<list>")],
+    | Annotated[Many[Annotated[str, OneOf("wallet", tuple(WALLETS))]], Tag("<list>")],
     Discriminator(lambda raw: "<list>" if isinstance(raw, (list, tuple)) else "<all>"),
 ]
 
 
-class _Flow(_Part):
-    every: _Length | None = Field(
+class _Flow(Part):
+    every: Length | None = Field(
         None, description="how often it runs: 5m, 1h, 1d; without every and cron it runs when asked"
     )
     cron: Annotated[str, Written(values.cron, r"^\S+( +\S+){4}$")] | None = Field(
@@ -260,13 +185,13 @@ class MarketFlow(_Flow):
     market: Annotated[str, OneOf("market", MARKETS)] = Field(
         description="spot, or futures: usdm, paid in USD, or coinm, in coins"
     )
-    datasets: _Many[_MarketDataset] = Field(description="what to pull")
+    datasets: Many[_MarketDataset] = Field(description="what to pull")
     symbols: _Symbols = Field(
         "all",
         description="a list of names, all, {quote: USDT, top: 50}, or {account: main, quote: USDT}: those that value "
         "what an account holds; candles need it",
     )
-    intervals: _Many[_Interval] = Field((), description="lengths of the candles; they alone have them")
+    intervals: Many[_Interval] = Field((), description="lengths of the candles; they alone have them")
     since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
         None, description="where history begins, a date or an instant, UTC; candles alone have it"
     )
@@ -282,10 +207,10 @@ class MarketFlow(_Flow):
     @model_validator(mode="after")
     def _what_datasets_need(self) -> MarketFlow:
         for name in self.datasets:
-            for key in _MARKET_NEEDS[name]:
+            for key in MARKET_NEEDS[name]:
                 if key not in self.model_fields_set:
                     raise wrong(f"{name} need {key}; add it.")
-        for key, having in _ONLY.items():
+        for key, having in ONLY.items():
             if not having.intersection(self.datasets) and key in self.model_fields_set:
                 names = ", ".join(name for name in MARKET_DATASETS if name in having)
                 raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", key)
@@ -301,7 +226,7 @@ class AccountFlow(_Flow):
 
     kind: Literal["account"] = Field(description="what the flow pulls")
     account: str = Field(description="a name under accounts")
-    datasets: Annotated[_Many[_AccountDataset], AfterValidator(_each)] = Field(
+    datasets: Annotated[Many[_AccountDataset], AfterValidator(each_of)] = Field(
         description="what to pull; trading means orders and fills, movements every ledger, all everything of an "
         "account; fills need orders, which drive them"
     )
@@ -334,23 +259,23 @@ class AccountFlow(_Flow):
             needed = DATASETS[name].needs
             if needed is not None and needed not in self.datasets:
                 raise wrong(f"{name} need {needed}, which say where {name} are; add {needed} to datasets.")
-        traded = [name for name in self.datasets if name in _TRADED]
+        traded = [name for name in self.datasets if name in PER_SYMBOL]
         if traded and self.symbols is None:
             raise wrong(f"{traded[0]} need symbols; write symbols: traded, or a list of names.")
         if not traded and self.symbols is not None:
-            names = " and ".join(_TRADED)
+            names = " and ".join(PER_SYMBOL)
             raise wrong(f"only {names} use this key; add them to datasets, or remove it.", "symbols")
-        if self.symbols == TRADED and (lacking := [name for name in _TRADED if name not in self.datasets]):
+        if self.symbols == TRADED and (lacking := [name for name in PER_SYMBOL if name not in self.datasets]):
             name = lacking[0]
             raise wrong(f"what is traded shows in the {name}; add {name} to datasets, or list the symbols.", "symbols")
         if self.symbols != TRADED and "discovery" in self.model_fields_set:
             raise wrong("it applies only to symbols: traded; remove it.", "discovery")
-        of_wallets = (*_BY_WALLET, *_TRADED, *_OF_FUTURES)
+        of_wallets = (*BY_WALLET, *PER_SYMBOL, *OF_FUTURES)
         if not {*of_wallets} & set(self.datasets) and "wallets" in self.model_fields_set:
             names = ", ".join(of_wallets)
             raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", "wallets")
-        if not _VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
-            names = " and ".join(_VALUED)
+        if not VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
+            names = " and ".join(VALUED)
             raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "prices")
         return self
 
@@ -361,7 +286,7 @@ class AccountFlow(_Flow):
         words = [word for word in self.chosen_wallets if word in TRADING]
         if isinstance(self.symbols, tuple) and len(words) > 1:
             raise wrong(f"a list of names is of one of {', '.join(words)}; write traded, or one wallet.", "symbols")
-        if {*self.datasets} <= {*_OF_FUTURES} and not any(self.reads(self.datasets[0], one) for one in FUTURES):
+        if {*self.datasets} <= {*OF_FUTURES} and not any(self.reads(self.datasets[0], one) for one in FUTURES):
             raise wrong(f"{self.datasets[0]} is of {' and '.join(FUTURES)}; add one of these.", "wallets")
         return self
 
@@ -377,14 +302,14 @@ class AccountFlow(_Flow):
 
     def reads(self, dataset: str, market: str) -> bool:
         """Whether a dataset is pulled from a market."""
-        if dataset in _TRADED or (dataset in _OF_FUTURES and "wallets" in self.model_fields_set):
+        if dataset in PER_SYMBOL or (dataset in OF_FUTURES and "wallets" in self.model_fields_set):
             return market in self.trading_markets
         return True
 
     @property
     def valuation(self) -> MarketFlow | None:
         """The pull of all prices that comes along, so that what the account holds has a value."""
-        valued_by = dict.fromkeys(_VALUED[name] for name in self.datasets if name in _VALUED)
+        valued_by = dict.fromkeys(VALUED[name] for name in self.datasets if name in VALUED)
         if not self.prices or not valued_by:
             return None
         return MarketFlow.model_validate({"kind": "market", "market": "spot", "datasets": tuple(valued_by)})
@@ -410,7 +335,7 @@ def market_part(flow: Flow) -> MarketFlow | None:
             return None
 
 
-class FlowsFile(_Part):
+class FlowsFile(Part):
     """What binlake pulls, from where, and how often."""
 
     lake: Annotated[Path, AfterValidator(values.lake_folder)] = Field(

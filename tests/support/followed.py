@@ -25,7 +25,7 @@ from connectors.simulator import Cashflow, Life, serve
 from connectors.simulator.account.cashflow.life import STORIES
 from connectors.simulator.account.cashflow.payments import OF_SUB_ACCOUNT
 from connectors.simulator.protocol.faults import AnyFault
-from schemas.config.flows import ACCOUNT_DATASETS
+from schemas.config.names import ACCOUNT_DATASETS
 from schemas.datasets import DATASETS
 from schemas.derived.queries import movements
 from schemas.model.dataset import Dataset, Kind

@@ -13,7 +13,7 @@ from connectors.binance.endpoints.spot import TIME
 from connectors.lake import Lake
 from connectors.simulator.protocol.faults import Error
 from pipelines.estimate.flow import plan_flows
-from schemas.config.flows import ACCOUNT_DATASETS, MARKET_DATASETS
+from schemas.config.names import ACCOUNT_DATASETS, MARKET_DATASETS
 from schemas.model.errors import UsageProblem
 
 NAMED = ["BTCUSDT", "ETHUSDT"]

@@ -11,7 +11,7 @@ from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.simulator.protocol.faults import Body
-from schemas.config.flows import GROUPS
+from schemas.config.names import GROUPS
 from schemas.datasets import DATASETS
 
 DAY_MS = 86_400_000
