@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from connectors.binance.endpoints.model import Endpoint, Windows
 from connectors.binance.endpoints.sapi import QUIET, ledger
@@ -10,18 +10,26 @@ from schemas.datasets import staking
 from schemas.model.dataset import Dataset
 
 
-def _history(path: str, dataset: Dataset, weight: int = 150, unit_ms: int = 1, **of: Any) -> Endpoint:
-    wire = of.pop("wire", {})
+def _history(
+    path: str,
+    dataset: Dataset,
+    *,
+    weight: int = 150,
+    unit_ms: int = 1,
+    sent: Mapping[str, str] | None = None,
+    wire: Mapping[str, str] | None = None,
+    **constants: str,
+) -> Endpoint:
     return ledger(
         path,
         dataset,
-        Windows(days=30, limit="size", page="current", unit_ms=unit_ms, quiet=QUIET),
+        Windows(days=30, limit="size", page="current", unit_ms=unit_ms, quiet=QUIET, fixed=sent or {}),
         weight=weight,
         page_limit=100,
         rows_at="rows",
         total="total",
-        constants=of,
-        wire=wire,
+        constants=constants,
+        wire=wire or {},
     )
 
 
@@ -48,6 +56,7 @@ SOL_BOOSTS = _history(
     staking.STAKING_REWARDS,
     unit_ms=1000,
     product="sol_boost",
+    sent={"type": "CLAIM"},  # what was paid; DISTRIBUTE is what may be claimed
     wire={"asset": "token", "holding": "bnsolHolding"},
 )
 SOFT_REWARDS = _history("soft-staking/history/rewardsRecord", staking.SOFT_STAKING_REWARDS, weight=50)
@@ -57,4 +66,6 @@ RWUSD_SUBSCRIPTIONS = _history("rwusd/history/subscriptionHistory", staking.YIEL
 BFUSD_REDEMPTIONS = _history("bfusd/history/redemptionHistory", staking.YIELD_REDEMPTIONS, product="bfusd")
 RWUSD_REDEMPTIONS = _history("rwusd/history/redemptionHistory", staking.YIELD_REDEMPTIONS, product="rwusd")
 BFUSD_REWARDS = _history("bfusd/history/rewardsHistory", staking.YIELD_REWARDS, product="bfusd")
-RWUSD_REWARDS = _history("rwusd/history/rewardsHistory", staking.YIELD_REWARDS, product="rwusd")
+RWUSD_REWARDS = _history(  # which are paid in RWUSD, and do not say so
+    "rwusd/history/rewardsHistory", staking.YIELD_REWARDS, product="rwusd", reward_asset="RWUSD"
+)

@@ -227,7 +227,7 @@ async def test_times_in_seconds_lie_in_the_window_that_was_asked_for(trade_desk:
     """A boost, whose time is printed in seconds, is found in windows that begin on whole ones (C12)."""
     second_s = trade_desk.exchange.now_ms // 1000 - 3 * 86_400
     boost = {"time": second_s, "token": "JTO", "amount": "1.2", "bnsolHolding": "2.09", "status": "SUCCESS"}
-    trade_desk.exchange.add_movement(UID, "sol-staking/sol/history/boostRewardsHistory", boost)
+    trade_desk.exchange.add_movement(UID, "sol-staking/sol/history/boostRewardsHistory", boost, "CLAIM")
     flow(trade_desk, "staking_rewards", since="2026-10-01")
     assert (await pulled(trade_desk), await pulled(trade_desk)) == (1, 0)
     (stored,) = trade_desk.rows("staking_rewards")

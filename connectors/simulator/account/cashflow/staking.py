@@ -46,7 +46,7 @@ def _staked_sol(scene: MoneyScene) -> Story:
         "bnsolHolding": f"{liquid:f}",
         "status": "SUCCESS",
     }
-    scene.move([Leg("spot", "JTO", boost)], Filed(f"{_SOL}/boostRewardsHistory", row))
+    scene.move([Leg("spot", "JTO", boost)], Filed(f"{_SOL}/boostRewardsHistory", row, "CLAIM"))
     yield from _redeemed(scene, f"{_SOL}/redemptionHistory", "BNSOL", liquid, "SOL", amount)
 
 
@@ -57,7 +57,8 @@ def _yield_token(scene: MoneyScene) -> Story:
     _swap(scene, f"{path}/subscriptionHistory", "USDT", amount, token, amount, ("", "receive"))
     yield scene.now_ms + DAY_MS
     reward = (amount / 20_000 * Decimal(scene.roll() + 0.1)).quantize(UNIT)
-    row = {"time": scene.now_ms, "rewardsAmount": f"{reward:f}", "rewardAsset": token, "annualPercentageRate": "0.0389"}
+    row = {"time": scene.now_ms, "rewardsAmount": f"{reward:f}", "annualPercentageRate": "0.0389"}
+    row |= {} if token == "RWUSD" else {"rewardAsset": token}  # noqa: S105 - a coin
     scene.move([Leg("spot", token, reward)], Filed(f"{path}/rewardsHistory", row))
     yield scene.in_minutes(1440)
     fee = (amount / 1000).quantize(UNIT)
