@@ -73,9 +73,9 @@ def natively(fills: int) -> DuckDBPyConnection:
     return connection
 
 
-def store(lake: Lake, native: DuckDBPyConnection) -> None:
-    """The same in a lake."""
-    for dataset, order in ((SYMBOLS, "symbol"), (FILLS, "time"), (BALANCES, "observed_at")):
+def store(lake: Lake, native: DuckDBPyConnection, *more: tuple[Dataset, str]) -> None:
+    """The same in a lake, and what stands in more tables, each with the column that its rows are sorted by."""
+    for dataset, order in ((SYMBOLS, "symbol"), (FILLS, "time"), (BALANCES, "observed_at"), *more):
         names = ", ".join(f'"{name}"' for name in dataset.schema.names)
         rows = native.sql(f"SELECT {names} FROM {dataset.table} ORDER BY {order}").to_arrow_table()
         for start in range(0, rows.num_rows, BATCH):

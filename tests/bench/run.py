@@ -81,6 +81,25 @@ def orders(folder: Path, *, versions: int = 1_000_000, months: int = 24) -> list
     ]
 
 
+def worth(folder: Path, *, fills: int = 200_000) -> list[Figure]:
+    """What the fills of five years gained, lot by lot, and what the account was worth at the end of each day."""
+    done = measured("worth.py", folder, fills)
+    return [
+        Figure(
+            name=what,
+            ours=f"{done[key]:.2f} s",
+            peer="",
+            ratio="",
+            goal=f"under {goal} s",
+            met=done[key] < goal,
+        )
+        for what, key, goal in (
+            (f"Gains of {fills:,} fills, first in first out ({done['lots']:,} lots)", "gains_s", 3),
+            (f"Worth of an account at the end of {done['days']:,} days", "worth_s", 2),
+        )
+    ]
+
+
 def adds_up(folder: Path, *, movements: int = 1_000_000) -> list[Figure]:
     """Every balance of a year, seen each quarter of an hour, beside the same over native tables of DuckDB."""
     done = measured("adds_up.py", folder, movements)
@@ -117,6 +136,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "sweep": sweep,
     "orders": orders,
     "adds_up": adds_up,
+    "worth": worth,
     "processes": lambda folder: limits.many_series(folder, processes=4),
     "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
     "held100": lambda folder: held.held(folder, symbols=190),
