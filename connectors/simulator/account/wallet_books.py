@@ -64,19 +64,19 @@ class WalletBooks:
         """Free and locked of one asset."""
         return self._sums[wallet].get(asset, (ZERO, ZERO))
 
-    def held(self, wallet: str) -> Holdings:
-        """Free and locked of every asset that was ever moved in a wallet."""
-        return dict(self._sums[wallet])
-
-    def all(self, at_ms: int | None = None) -> dict[str, Holdings]:
-        """The same of every wallet, now or as it was at an instant."""
+    def held(self, wallet: str, at_ms: int | None = None) -> Holdings:
+        """Free and locked of every asset that was ever moved in a wallet, now or by an instant."""
         if at_ms is None:
-            return {wallet: dict(held) for wallet, held in self._sums.items()}
+            return dict(self._sums[wallet])
         sums: defaultdict[str, Holdings] = defaultdict(dict)
         for posted_ms, leg in self._posted:
-            if posted_ms <= at_ms:
+            if leg.wallet == wallet and posted_ms <= at_ms:
                 _add(sums, leg)
-        return dict(sums)
+        return sums[wallet]
+
+    def all(self) -> dict[str, Holdings]:
+        """The same of every wallet, now."""
+        return {wallet: dict(held) for wallet, held in self._sums.items()}
 
 
 def _add(sums: defaultdict[str, Holdings], leg: Leg) -> None:

@@ -160,7 +160,7 @@ def _spot_day(call: Call, at_ms: int) -> dict[str, Any]:
     """What was moved in the wallet by then, and what fills moved."""
     assert call.key is not None  # noqa: S101 - signed
     account = call.key.account
-    held = account.wallets.all(at_ms).get("spot", {})
+    held = account.wallets.held("spot", at_ms)
     moved = account.book.moved_by(at_ms)
     rows = [
         {"asset": asset, "free": _text(sum(held.get(asset, _NOTHING), moved.get(asset, ZERO))), "locked": "0"}
@@ -171,17 +171,17 @@ def _spot_day(call: Call, at_ms: int) -> dict[str, Any]:
 
 def _margin_day(call: Call, at_ms: int) -> dict[str, Any]:
     assert call.key is not None  # noqa: S101 - signed
-    wallets = call.key.account.wallets.all(at_ms)
-    if not {"margin", "margin_debt"} & call.key.account.wallets.all().keys():
+    wallets = call.key.account.wallets
+    if not {"margin", "margin_debt"} & wallets.all().keys():
         raise Refusal(-3003, "Margin account does not exist.")
-    held, debts = wallets.get("margin", {}), wallets.get("margin_debt", {})
+    held, debts = (wallets.held(name, at_ms) for name in ("margin", "margin_debt"))
     rows = [_with_debt(asset, held, debts) for asset in sorted(held.keys() | debts.keys())]
     return {"marginLevel": "999", "totalAssetOfBtc": "0", "totalLiabilityOfBtc": "0", "userAssets": rows}
 
 
 def _futures_day(call: Call, at_ms: int) -> dict[str, Any]:
     assert call.key is not None  # noqa: S101 - signed
-    held = call.key.account.wallets.all(at_ms).get("usdm", {})
+    held = call.key.account.wallets.held("usdm", at_ms)
     totals = {asset: _text(free + locked) for asset, (free, locked) in sorted(held.items())}
     rows = [{"asset": asset, "marginBalance": total, "walletBalance": total} for asset, total in totals.items()]
     return {"assets": rows, "position": []}

@@ -78,8 +78,8 @@ def test_wallets_are_known_as_they_were(exchange: Exchange, api_key: str) -> Non
     exchange.move(UID, exchange.now_ms, [Leg("margin", "BTC", "-0.25", "0.25")])
     books = exchange.keys[api_key].account.wallets
     assert books.all()["margin"] == {"BTC": (Decimal("0.75"), Decimal("0.25"))}
-    assert books.all(then_ms)["margin"] == {"BTC": (1, 0)}
-    assert "margin" not in books.all(then_ms - 1)
+    assert books.held("margin", then_ms) == {"BTC": (1, 0)}
+    assert books.held("margin", then_ms - 1) == {}
 
 
 @pytest.mark.parametrize("wallet", ["Spot", "isolated_margin", "isolated_margin:", "earn"])
