@@ -21,6 +21,7 @@ from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACT
 from schemas.datasets.ledgers import DEPOSITS
 from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
+from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.datasets.trades import AGG_TRADES, TRADES
 from schemas.derived.queries import FILES_INTACT, checks, movements
 from schemas.derived.sql import expectations, promises
@@ -64,6 +65,7 @@ def test_every_check_finds_what_breaks_its_promise_in_a_lake(datasets: Sequence[
     break_the_books(lake)
     break_the_journal(lake)
     break_keys(lake)
+    break_statements(lake)
     late = Schedule(flow="prices", dataset="prices", market="spot", every_s=300)
     terms = KeyTerms(account="main", max_age_s=86_400, notice_s=86_400)
     results = run_checks(lake, [late], NOW, key_terms=[terms])
@@ -149,6 +151,17 @@ def break_the_journal(lake: Lake) -> None:
     put(lake, API_REQUESTS, *(request | _asked(number) for number in (2, 3)))
     audit = {"check_name": "archive_audit", "passed": False, "checked_at": "2026-02-28", "sample": "[]"}
     put(lake, CHECK_RESULTS, audit)
+
+
+def break_statements(lake: Lake) -> None:
+    """A deposit of which a statement has another amount, and an operation that nobody knows."""
+    day = "2026-01-20"
+    given = {"account": "main", "asset": "ADA", "amount": "2", "status": 1, "gone_since": None, "complete_time": None}
+    put(lake, DEPOSITS, filled(DEPOSITS) | given | {"deposit_id": "told", "insert_time": day})
+    row = {"account": "main", "kind": "transaction_history", "wallet": "Spot", "asset": "ADA", "time": day}
+    told = filled(STATEMENT_ROWS) | row | {"problem": None}
+    put(lake, STATEMENT_ROWS, told | {"line": 2, "operation": "Deposit", "amount": "3"})
+    put(lake, STATEMENT_ROWS, told | {"line": 3, "operation": "Moon Landing", "amount": "1"})
 
 
 def break_keys(lake: Lake) -> None:
