@@ -11,7 +11,7 @@ from pathlib import Path
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.endpoints import CLOCKS, feeding
-from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.endpoints.model import ById, Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.archive.inventory import WORTH, shelf_of
@@ -23,6 +23,7 @@ from pipelines.candles.windows import Window as CandleWindow
 from pipelines.candles.windows import page_rows
 from pipelines.context.receipts import Failure
 from pipelines.estimate.outlook import Cost, Outlook
+from pipelines.estimate.ticks import TickPlan
 from pipelines.estimate.trial import asking
 from pipelines.pull.account_symbols import valuing
 from pipelines.pull.snapshot import question
@@ -57,16 +58,25 @@ class MarketPlan:
     async def outlooks(self, units: Sequence[Unit]) -> list[Outlook]:
         """What each of the units will request. Asks the exchange for its listing only where candles need it."""
         choosing = await asyncio.to_thread(self._choosing, units)  # before a listing is there
-        symbols = await self._symbols() if any(unit.has_history for unit in units) else None
+        symbols = await self._symbols() if any(unit.has_history or _is_by_id(unit) for unit in units) else None
         found = [Outlook(pool=one.pool, once=(one.cost({}),)) for one in choosing]
         for unit in units:
             if unit.by_file and symbols is not None:
                 found.append(await self._files(unit, symbols))
+            elif _is_by_id(unit) and symbols is not None:
+                found.append(await self._trades(unit.endpoint, symbols))
             elif unit.has_history and symbols is not None:
                 found.append(await self._candles(unit.endpoint, symbols))
             elif (once := await asyncio.to_thread(self._whole, unit.endpoint)) is not None:
                 found.append(Outlook(pool=unit.endpoint.pool, once=(once,), steady=once))
         return found
+
+    async def _trades(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
+        series = [Series.of(endpoint.feeds, market=self.flow.market, symbol=one) for one in symbols.names]
+        async with asking(self.config, self.flow, self.lake, self.state) as session:
+            plan = TickPlan(session, endpoint, self.flow.source, symbols.forgotten, self.now)
+            found = await plan.outlook(series, self._span[0])
+        return replace(found, note=_named(symbols.unknown))
 
     @property
     def _wanted(self) -> Wanted:
@@ -194,6 +204,10 @@ class MarketPlan:
         else:
             why = "REST: the archive has no file of it"
         return "; ".join(filter(None, (cost.note, why)))
+
+
+def _is_by_id(unit: Unit) -> bool:
+    return not unit.by_file and isinstance(unit.endpoint.walk, ById)
 
 
 def _named(unknown: Sequence[Failure]) -> str:

@@ -13,12 +13,15 @@ from connectors.binance.endpoints.spot import TIME
 from connectors.lake import Lake
 from connectors.simulator.protocol.faults import Error
 from pipelines.estimate.flow import plan_flows
-from schemas.config.names import ACCOUNT_DATASETS, MARKET_DATASETS
+from schemas.config import names
+from schemas.config.names import ACCOUNT_DATASETS
 from schemas.model.errors import UsageProblem
 
 NAMED = ["BTCUSDT", "ETHUSDT"]
 MARKET = {"kind": "market", "market": "spot"}
 CANDLES = {"intervals": ["1h"], "since": "2026-10-01", "source": "rest"}
+TRADES = {"agg_trades", "trades"}  # a minute has hundreds: they are planned in tests/pipelines/ticks
+MARKET_DATASETS = [name for name in names.MARKET_DATASETS if name not in TRADES]
 ANSWERS_DECIDE = {"fills": "they need orders, with which they are planned"}
 """What cannot be planned by itself. What a list holds cannot be known either: here the lists of the account are empty;
 pages, halves and orders that turn up are requested on top, and the note of the plan says so."""

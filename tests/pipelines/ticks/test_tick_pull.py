@@ -16,6 +16,7 @@ from connectors.simulator.futures import CONTRACTS, INVERSE
 from connectors.simulator.market.minutes import Market
 from connectors.simulator.market.trades import Tape
 from connectors.simulator.protocol.faults import Error
+from pipelines.estimate.flow import plan_flows
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks
 
@@ -195,3 +196,15 @@ async def test_futures_reach_two_days_back(desk: Desk, market: str):
     [gap] = desk.rows("gaps")
     assert (gap["reason"], gap["since"]) == ("not_retained", instant("2026-10-25"))
     assert abs(gap["until"] - instant("2026-10-31T13:00:30")) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("dataset", ["agg_trades", "trades"])
+async def test_a_plan_is_what_the_run_asks_for(desk: Desk, dataset: str):
+    """Requests and weight of the plan are those of the run behind it, of a new series and of one that goes on."""
+    wanting(desk, dataset)
+    for _ in range(2):
+        [plan] = await plan_flows(desk.config, ["prices"], state=desk.state, clock=lambda: desk.exchange.now_us)
+        [receipt] = await desk.run()
+        assert (plan.requests, plan.weight) == (receipt.requests, receipt.weight)
+        assert abs(plan.rows - receipt.rows) < 200
+        desk.clock.advance(600)

@@ -1,0 +1,82 @@
+-- `bars(market, symbol, kind, size)`: bars made of aggregates of trades. A bar of kind `time` has `size` seconds, one of
+-- `tick` begins with each `size` trades, one of `volume` with each `size` of the base asset, one of `dollar` with each
+-- `size` of the quote asset; a row that reaches beyond a bar stays whole in it. Bars are counted from `since_`, or the
+-- first stored row, on; `dataset_ := 'trades'` takes single trades. `FROM bars('spot', 'BTCUSDT', 'time', 1,
+-- since_ := '2026-10-01', until_ := '2026-10-02')` reads the files of one day.
+CREATE OR REPLACE MACRO bars(
+    market_, symbol_, kind_, size_, since_ := NULL, until_ := NULL, dataset_ := 'agg_trades'
+) AS TABLE
+WITH told AS (
+    SELECT
+        coalesce(since_::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ) AS since,
+        coalesce(until_::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ) AS until,
+        CASE
+            WHEN kind_ NOT IN ('time', 'tick', 'volume', 'dollar')
+                THEN error(format('unknown kind of bars {}: time, tick, volume or dollar', kind_))
+            WHEN dataset_ NOT IN ('agg_trades', 'trades')
+                THEN error(format('bars are made of agg_trades or trades, not of {}', dataset_))
+            WHEN size_::DECIMAL(28, 8) <= 0 THEN error('the size of a bar is above zero')
+            ELSE (size_::DECIMAL(28, 8) * 100000000)::HUGEINT
+        END AS size
+),
+ticks AS (
+    SELECT
+        agg_trade_id AS id,
+        price,
+        qty,
+        last_trade_id - first_trade_id + 1 AS trades,
+        time,
+        is_buyer_maker
+    FROM agg_trades
+    WHERE dataset_ = 'agg_trades' AND market = market_ AND symbol = symbol_
+        AND date >= coalesce(strftime(since_::TIMESTAMPTZ, '%Y-%m-%d'), '')
+        AND date <= coalesce(strftime(until_::TIMESTAMPTZ, '%Y-%m-%d'), '9')
+    UNION ALL
+    SELECT trade_id, price, qty, 1, time, is_buyer_maker
+    FROM trades
+    WHERE dataset_ = 'trades' AND market = market_ AND symbol = symbol_
+        AND date >= coalesce(strftime(since_::TIMESTAMPTZ, '%Y-%m-%d'), '')
+        AND date <= coalesce(strftime(until_::TIMESTAMPTZ, '%Y-%m-%d'), '9')
+),
+wanted AS (
+    SELECT ticks.*, size
+    FROM ticks, told
+    WHERE time >= since AND time < until
+),
+numbered AS (
+    SELECT *, epoch_us(time)::HUGEINT * 100 // size AS bar
+    FROM wanted
+    WHERE kind_ = 'time'
+    UNION ALL
+    SELECT * EXCLUDE (before), (before::DECIMAL(38, 8) * 100000000)::HUGEINT // size
+    FROM (
+        SELECT
+            *,
+            coalesce(
+                sum(CASE kind_ WHEN 'tick' THEN trades::DECIMAL(38, 8) WHEN 'volume' THEN qty ELSE price * qty END)
+                    OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                0
+            ) AS before
+        FROM wanted
+        WHERE kind_ <> 'time'
+    )
+)
+SELECT
+    market_ AS market,
+    symbol_ AS symbol,
+    CASE kind_ WHEN 'time' THEN make_timestamptz((any_value(bar) * any_value(size) // 100)::BIGINT) ELSE min(time) END
+        AS open_time,
+    arg_min(price, id) AS open,
+    max(price) AS high,
+    min(price) AS low,
+    arg_max(price, id) AS close,
+    sum(qty) AS volume,
+    max(time) AS last_time,
+    sum(price * qty) AS quote_volume,
+    sum(trades)::BIGINT AS trade_count,
+    coalesce(sum(qty) FILTER (NOT is_buyer_maker), 0) AS taker_buy_volume,
+    min(id) AS first_id,
+    max(id) AS last_id
+FROM numbered
+GROUP BY bar
+ORDER BY first_id
