@@ -5,34 +5,22 @@
 -- snapshot of an empty wallet no row remains: only the last one is known, from the log.
 CREATE OR REPLACE VIEW balance_changes AS
 WITH taken AS (
-    SELECT
-        account,
-        wallet,
-        observed_at AS until,
-        lag(observed_at) OVER (PARTITION BY account, wallet ORDER BY observed_at) AS since
+    SELECT account, wallet, until, lag(until) OVER history AS since, lead(until) OVER history AS next
     FROM (
-        SELECT account, wallet, observed_at FROM balances
+        SELECT account, wallet, observed_at AS until FROM balances
         UNION
         SELECT account, wallet, observed_at FROM bounds WHERE dataset = 'balances' AND observed_at IS NOT NULL
     )
+    WINDOW history AS (PARTITION BY account, wallet ORDER BY until)
 ),
 moved AS (
-    SELECT
-        taken.account,
-        taken.wallet,
-        asset,
-        until,
-        any_value(since) AS since,
-        sum(amount) AS expected,
-        list({'time': time, 'amount': amount}) FILTER (time <= since + INTERVAL 5 SECONDS) AS starting,
-        list({'time': time, 'amount': amount}) FILTER (time >= until - INTERVAL 5 SECONDS) AS ending
+    SELECT taken.account, taken.wallet, asset, until, since, time, amount
     FROM ledger
     ASOF JOIN taken ON ledger.account = taken.account AND ledger.wallet = taken.wallet AND ledger.time <= taken.until
     WHERE NOT is_receipt(asset)
-    GROUP BY ALL
 ),
 held AS (
-    SELECT account, wallet, asset, until, since, free + coalesce(locked, 0) AS balance
+    SELECT account, wallet, asset, until, since, next, free + coalesce(locked, 0) AS balance
     FROM (SELECT account, wallet, asset, free, locked, observed_at AS until FROM balances WHERE NOT is_receipt(asset))
     JOIN taken USING (account, wallet, until)
 ),
@@ -43,26 +31,32 @@ known AS (
         asset,
         until,
         any_value(since) AS since,
+        coalesce(sum(before), 0)::DECIMAL(38, 12) AS balance_before,
         coalesce(sum(balance), 0)::DECIMAL(38, 12) AS balance_after,
-        coalesce(sum(expected), 0)::DECIMAL(38, 12) AS expected,
-        any_value(starting) AS starting,
-        any_value(ending) AS ending
-    FROM (FROM held UNION ALL BY NAME FROM moved)
+        coalesce(sum(amount), 0)::DECIMAL(38, 12) AS expected,
+        list({'time': time, 'amount': amount}) FILTER (time <= since + INTERVAL 5 SECONDS) AS starting,
+        list({'time': time, 'amount': amount}) FILTER (time >= until - INTERVAL 5 SECONDS) AS ending
+    FROM (
+        FROM moved
+        UNION ALL BY NAME
+        SELECT account, wallet, asset, until, since, balance FROM held
+        UNION ALL BY NAME
+        SELECT account, wallet, asset, next AS until, until AS since, balance AS before
+        FROM held
+        WHERE next IS NOT NULL AND balance <> 0
+    )
     GROUP BY ALL
 )
--- What is zero is in a snapshot only where it was not in the one before.
 SELECT
     account,
     wallet,
     asset,
     since,
     until,
-    CASE WHEN lag(until) OVER history = since THEN lag(balance_after) OVER history ELSE 0 END::DECIMAL(38, 12)
-        AS balance_before,
+    balance_before,
     balance_after,
     balance_after - balance_before AS observed,
     expected,
     starting,
     ending
 FROM known
-WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)

@@ -5,7 +5,14 @@
 -- snapshot counts on that side of it on which the intervals before and after add up (`in_flight`). Before the first
 -- snapshot, `since` is NULL.
 CREATE OR REPLACE VIEW reconciliation AS
-WITH summed AS (
+WITH changes AS MATERIALIZED (
+    FROM balance_changes
+),
+-- Of all other assets every interval adds up by itself.
+doubtful AS (
+    SELECT DISTINCT account, wallet, asset FROM changes WHERE observed <> expected
+),
+summed AS (
     SELECT
         *,
         observed - expected AS raw,
@@ -13,7 +20,8 @@ WITH summed AS (
         lead(since) OVER history = until AS followed,
         list_reverse(list_sort(ending)) AS before,
         list_sort(lead(starting) OVER history) AS after
-    FROM balance_changes
+    FROM changes
+    SEMI JOIN doubtful USING (account, wallet, asset)
     WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)
 ),
 -- What else would be left over up to here, were the last movements before the snapshot after it, or the first ones
@@ -69,6 +77,10 @@ compared AS (
         raw <> residual AS in_flight
     FROM placed
     WINDOW history AS (PARTITION BY account, wallet, asset ORDER BY until)
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (expected, starting, ending), 0 AS residual, false AS in_flight
+    FROM changes
+    ANTI JOIN doubtful USING (account, wallet, asset)
 ),
 reach AS (
     SELECT account, wallet AS wallet_kind, list(ledger_reach) AS ledgers FROM ledger_reach GROUP BY ALL
