@@ -26,7 +26,7 @@ from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
 from pipelines.pull.symbols import listing
 from pipelines.store.gaps import Gap, write_gaps
-from pipelines.store.looks import Look, looks_due, note_looks
+from pipelines.store.looks import Look, Looks, looks_due, note_looks
 from pipelines.store.rows import with_instants
 from schemas.model.dataset import ORDINAL
 from schemas.model.errors import Problem
@@ -57,8 +57,9 @@ class LedgerPull:
             return
         bounds = await asyncio.to_thread(table.bounds)
         asked = [one for one in self.questions if self.session.again or due([one], bounds, now)]
-        quiet = await asyncio.to_thread(self._quiet, asked, bounds, now)
-        looks = await self._looks(now)
+        known = await self._looks(now)
+        quiet = await asyncio.to_thread(self._quiet, asked, bounds, known, now)
+        looks = known.due.get(self.endpoint.feeds.name, ())
         once_more = look_windows(self.endpoint, asked, bounds, looks, now)
         windows = [*windows_of(self.endpoint, asked, bounds, self.since, now, quiet), *once_more]
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
@@ -70,15 +71,15 @@ class LedgerPull:
         answered = [each for each in looks if _whole(each, once_more, failed)]
         await asyncio.to_thread(note_looks, self.session.lake, self.account, self.endpoint.feeds.name, answered, now)
 
-    async def _looks(self, now: int) -> Sequence[Look]:
-        """The changes of balances that this ledger is asked about once more; found out once for all of a run."""
+    async def _looks(self, now: int) -> Looks:
+        """The changes of balances that ledgers are asked about; found out once for all of a run."""
         session = self.session
         if session.looks is None:
             session.looks = await asyncio.to_thread(looks_due, session.lake, self.account, now, again=session.again)
-        return session.looks.get(self.endpoint.feeds.name, ())
+        return session.looks
 
-    def _quiet(self, asked: Sequence[Series], bounds: Mapping[str, int], now: int) -> Collection[Series]:
-        return () if self.session.again else quiet_series(self.session.lake, self.endpoint, asked, bounds, now)
+    def _quiet(self, asked: Sequence[Series], bounds: Mapping[str, int], looks: Looks, now: int) -> Collection[Series]:
+        return () if self.session.again else quiet_series(self.session.lake, self.endpoint, asked, bounds, looks, now)
 
     async def _wave(self, wave: Sequence[LedgerWindow]) -> set[Series]:
         """Fetch these windows at once and commit what came; the series of which one failed."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.lake import Lake
@@ -34,7 +34,7 @@ WITH changed AS (
     WINDOW history AS (PARTITION BY wallet, asset ORDER BY until)
 ),
 unexplained AS (
-    SELECT *
+    SELECT *, split_part(wallet, ':', 1) AS kind
     FROM changed
     QUALIFY left_over <> 0 AND since IS NOT NULL AND NOT coalesce(undone, false)
         AND NOT coalesce(lag(undone) OVER (PARTITION BY wallet, asset ORDER BY until), false)
@@ -47,14 +47,27 @@ reached AS (
     WHERE account = {account}
     GROUP BY ALL
 ),
-comparable AS (
-    SELECT DISTINCT kind, wallet, unexplained.since, unexplained.until
+unprobed AS (
+    SELECT 'spot' AS kind, asset, true AS unprobed FROM unprobed_symbols WHERE account = {account}
+),
+judged AS (
+    SELECT
+        kind, wallet, unexplained.since, unexplained.until,
+        bool_or(coalesce(
+            held AND reached.since <= unexplained.since AND reached.until >= unexplained.until AND unprobed IS NULL
+                AND len([1 for part in lost if part.since < unexplained.until AND part.until > unexplained.since]) = 0,
+            false
+        )) AS comparable
     FROM unexplained
-    JOIN reached ON kind = split_part(wallet, ':', 1)
-    ANTI JOIN (SELECT asset FROM unprobed_symbols WHERE account = {account}) AS unprobed
-        ON wallet = 'spot' AND unprobed.asset = unexplained.asset
-    WHERE held AND reached.since <= unexplained.since AND reached.until >= unexplained.until
-        AND len([1 for part in lost if part.since < unexplained.until AND part.until > unexplained.since]) = 0
+    LEFT JOIN reached USING (kind)
+    LEFT JOIN unprobed USING (kind, asset)
+    GROUP BY ALL
+),
+newest AS (
+    SELECT wallet, max(observed_at) AS newest
+    FROM bounds
+    WHERE dataset = 'balances' AND account = {account}
+    GROUP BY ALL
 ),
 looked AS (
     SELECT dataset, wallet, since, until, count(*) AS times, max(asked_at) AS asked_at
@@ -62,13 +75,16 @@ looked AS (
     WHERE account = {account}
     GROUP BY ALL
 )
-SELECT moving.dataset, comparable.wallet, comparable.since, comparable.until, coalesce(times, 0) AS times, asked_at
-FROM comparable
+SELECT
+    moving.dataset, judged.wallet, judged.since, judged.until, comparable,
+    coalesce(judged.until < newest, false) AS followed, coalesce(times, 0) AS times, asked_at
+FROM judged
 JOIN (SELECT dataset, unnest(wallets) AS kind FROM ledgers) AS moving USING (kind)
+LEFT JOIN newest ON newest.wallet = judged.wallet
 LEFT JOIN looked
-    ON looked.dataset = moving.dataset AND looked.wallet = comparable.wallet
-    AND looked.since = comparable.since AND looked.until = comparable.until
-ORDER BY comparable.until DESC, moving.dataset
+    ON looked.dataset = moving.dataset AND looked.wallet = judged.wallet
+    AND looked.since = judged.since AND looked.until = judged.until
+ORDER BY judged.until DESC, moving.dataset
 """
 
 
@@ -91,17 +107,24 @@ class Look:
         return named is None or named.replace("_debt", "") == self.wallet.replace("_debt", "")
 
 
-Looks = Mapping[str, Sequence[Look]]  # by the dataset that is asked
+@dataclass(slots=True)
+class Looks:
+    """The changes of an account's balances that are not explained, by the datasets that may explain them."""
+
+    due: dict[str, list[Look]] = field(default_factory=dict)  # asked for once more
+    open: dict[str, list[Look]] = field(default_factory=dict)  # no ledger rests before it was asked about these
 
 
 def looks_due(lake: Lake, account: str, now: int, *, again: bool = False) -> Looks:
     """What is to be asked for once more; with `again`, whatever was asked for before and when."""
-    found: dict[str, list[Look]] = {}
+    found = Looks()
     for row in _unexplained(lake, account):
-        looks = found.setdefault(row["dataset"], [])
+        looks, unanswered = found.due.setdefault(row["dataset"], []), found.open.setdefault(row["dataset"], [])
         look, due = Look(row["wallet"], row["since"], row["until"]), is_due(row["times"], row["asked_at"] or 0, now)
-        if len([one for one in looks if one.wallet == look.wallet]) < _MOST and (again or due):
+        if row["comparable"] and len([one for one in looks if one.wallet == look.wallet]) < _MOST and (again or due):
             looks.append(look)
+        if row["followed"]:  # of the newest snapshot, the movements may come with this run
+            unanswered.append(look)
     return found
 
 
@@ -122,7 +145,7 @@ def note_looks(lake: Lake, account: str, dataset: str, looks: Iterable[Look], no
 
 
 def _unexplained(lake: Lake, account: str) -> Iterator[Mapping[str, Any]]:
-    """Each such change with each ledger that may explain it; none where the lake cannot be read, so nobody knows."""
+    """Each change that is not explained with each ledger that may explain it; none where the lake cannot be read."""
     if not any(lake.table(dataset).bounds() for dataset in DATASETS.values() if dataset.valued_by):
         return  # without balances nothing changes
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Security, Windows
-from connectors.binance.endpoints.sapi import ledger
+from connectors.binance.endpoints.sapi import QUIET, ledger
 from connectors.binance.pools import sapi_by_ip
 from schemas.datasets import ledgers
 
@@ -40,7 +40,7 @@ DEPOSITS = ledger(
 WITHDRAWALS = ledger(
     "capital/withdraw/history",
     ledgers.WITHDRAWALS,
-    Windows(days=89, inside=Inside.OFFSET, page="offset"),
+    Windows(days=89, inside=Inside.OFFSET, page="offset", quiet=QUIET),
     by_uid=True,
     weight=18_000,
     page_limit=1000,
