@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from connectors.binance.archive.files import has_archive
+from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import Endpoint, OnGrid
 from schemas.config.flows import AccountFlow, AccountSymbols, Flow, MaintenanceFlow, MarketFlow, TopSymbols
+from schemas.datasets import with_role
+from schemas.model.dataset import Role
 
 
 def family_of(flow: Flow) -> str:
@@ -37,9 +40,13 @@ def _lacking_of(flow: MarketFlow, dataset: str, served: Mapping[str, Endpoint]) 
     market = flow.market
     if dataset not in served and has_archive(dataset, market):
         if flow.source == "rest":
-            yield "source", f"{dataset} of {market} come from the public archive alone", "Write source: auto."
+            yield "source", f"{dataset} of {market} come from the public archive alone", "Write source: archive."
+        elif flow.source == "auto" and (with_role(Role.LISTING).name, market) not in FEEDING:
+            yield "market", f"{market} has nothing but an archive", "Write source: archive."
     elif dataset not in served:
-        names = ", ".join(name for name in served if served[name].feeds.series[:1] == ("market",))
+        from_files = [name for name, where in LAYOUTS if where == market and name not in served]
+        fed = [name for name in served if served[name].feeds.series[:1] == ("market",)]
+        names = ", ".join([*fed, *from_files])
         yield "datasets", f"{market} has no {dataset}", f"It has {names}."
     elif isinstance(walk := served[dataset].walk, OnGrid):
         for interval in flow.intervals:

@@ -183,7 +183,7 @@ class MarketFlow(_Flow):
 
     kind: Literal["market"] = Field(description="what the flow pulls")
     market: Annotated[str, OneOf("market", MARKETS)] = Field(
-        description="spot, or futures: usdm, paid in USD, or coinm, in coins"
+        description="spot, or futures: usdm, paid in USD, or coinm, in coins; of option there is an archive alone"
     )
     datasets: Many[_MarketDataset] = Field(description="what to pull")
     symbols: _Symbols = Field(

@@ -12,7 +12,7 @@ def _datasets_of(series: str) -> tuple[str, ...]:
     )
 
 
-MARKETS = ("spot", "usdm", "coinm")
+MARKETS = ("spot", "usdm", "coinm", "option")
 MARKET_DATASETS = _datasets_of("market")
 ACCOUNT_DATASETS = _datasets_of("account")
 

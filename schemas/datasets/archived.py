@@ -70,3 +70,32 @@ LIQUIDATIONS = _archived(
     Column(ORDINAL, ID, "tells apart rows that agree in all else"),
     key=(*sorted((one.name for one in _LIQUIDATED), key=lambda name: name not in _WORDS), ORDINAL),
 )
+
+_QUOTED = "when nothing was quoted"
+
+OPTION_SUMMARIES = _archived(
+    "option_summaries",
+    "The state of each option at the end of each hour, from the archive alone, which has May to October 2023.",
+    Column("contract", TEXT, "the option, such as BTC-231027-33000-C"),
+    Column("time", TIME, "start of the hour"),
+    Column("underlying", TEXT, "the pair it is an option on; the symbol is that of the file"),
+    Column("type", TEXT, "C a call, P a put"),
+    Column("strike", TEXT, "expiry and strike price as printed, such as 231027-33000"),
+    *(Column(name, MONEY, "price of the hour", null=_QUOTED) for name in ("open", "high", "low", "close")),
+    Column("volume_contracts", MONEY, "traded in the hour", null=_QUOTED),
+    Column("volume_usdt", MONEY, "as printed, which repeats volume_contracts", null=_QUOTED),
+    *(
+        Column(name, MONEY, "at the end of the hour", null=_QUOTED)
+        for name in ("best_bid_price", "best_ask_price", "best_bid_qty", "best_ask_qty")
+    ),
+    Column("best_buy_iv", MONEY, "implied volatility of the best bid", null="in all files seen", signed=True),
+    Column("best_sell_iv", MONEY, "of the best ask, as printed: -0.00000001 without one", null=_QUOTED, signed=True),
+    *(Column(name, MONEY, "at the end of the hour", null=_QUOTED) for name in ("mark_price", "mark_iv")),
+    *(
+        Column(name, MONEY, "at the end of the hour", null=_QUOTED, signed=True)
+        for name in ("delta", "gamma", "vega", "theta")
+    ),
+    Column("open_interest_contracts", MONEY, "held", null=_QUOTED),
+    Column("open_interest_usdt", MONEY, "the same in USDT", null=_QUOTED),
+    key=("contract", "time"),
+)

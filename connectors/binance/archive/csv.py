@@ -8,6 +8,7 @@ named; the others stay.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,9 @@ Instants = npt.NDArray[np.int64]
 _MICROSECONDS_FROM = 10**14
 MILLISECOND_US = 1000
 _EXPONENTS = (b"e", b"E")  # Arrow would read 1.7E+12, whose digits are gone
-_ZERO = re.compile(rb"(?<=,)0E-[0-9]+(?=[,\r\n]|$)")  # which has none to lose
+# How Java prints what is below a millionth, zero with decimals included; a spreadsheet would write E-07.
+_TINY = re.compile(rb"(?<=,)-?[0-9](?:\.[0-9]+)?E-(?:[7-9]|[1-9][0-9])(?=[,\r\n]|$)", re.MULTILINE)
+_HOUR_APART = re.compile(rb"^(20[0-9]{2}-[0-9]{2}-[0-9]{2}),([0-9]{2}),", re.MULTILINE)
 _ONE_BLOCK = 2**30  # bytes, above any file: a column in one piece is looked at again without copying it
 _PARSE = pa_csv.ParseOptions(quote_char=False)
 
@@ -36,8 +39,10 @@ _PARSE = pa_csv.ParseOptions(quote_char=False)
 def parsed(text: bytes, layout: Layout) -> tuple[pa.Table, Defect | None]:
     """The columns of a file's text as they are printed, and which lines are no rows; raises Defect."""
     body = header_cut(text, layout)
-    if b"0E-" in body:
-        body = _ZERO.sub(b"0", body)
+    if layout.hour_apart:
+        body = _HOUR_APART.sub(rb"\1 \2:00:00,", body)
+    if b"E-" in body:
+        body = _TINY.sub(lambda tiny: f"{Decimal(tiny[0].decode()):f}".encode(), body)
     if _is_plain(body, layout):
         try:
             return columns_of(body, layout), None

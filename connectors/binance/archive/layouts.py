@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS
+from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
 from schemas.datasets.market import INDEX_KLINES, KLINES, MARK_KLINES, PREMIUM_KLINES
 from schemas.datasets.trades import AGG_TRADES, TRADES
 from schemas.model.dataset import Dataset
 from schemas.model.fields import TEXT
 from schemas.model.grid import MINUTE_US
 
-MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
+MARKET_FOLDERS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm", "option": "option"}
 MARKETS = {folder: market for market, folder in MARKET_FOLDERS.items()}
 _CANDLE = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
@@ -31,6 +31,7 @@ class Layout:
     renamed: Mapping[str, str] = field(default_factory=dict)  # printed names, and the columns that they are
     label: str | None = None  # the printed time, where the dataset's own is reckoned from it
     shift_us: Callable[[str, str], int] = lambda _market, _first_day: 0  # by how much, in files of a market and day
+    hour_apart: bool = False  # lines begin with a date and an hour, which are one `time` to us
     text_times: tuple[str, ...] = ()  # columns that print `YYYY-MM-DD HH:MM:SS`
     monthly: bool = True
     daily: bool = True
@@ -38,7 +39,8 @@ class Layout:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns of a line in order; those that the dataset does not have mean nothing."""
-        return tuple(self.renamed.get(name, name) for name in self.header.split(","))
+        header = self.header.replace("date,hour", "time") if self.hour_apart else self.header
+        return tuple(self.renamed.get(name, name) for name in header.split(","))
 
     @cached_property
     def is_signed(self) -> bool:
@@ -126,6 +128,22 @@ _ALL = (
             "last_fill_quantity": "last_fill_qty",
             "accumulated_fill_quantity": "filled_qty",
         },
+        monthly=False,
+    ),
+    Layout(
+        dataset=OPTION_SUMMARIES,
+        folder="EOHSummary",
+        markets=("option",),
+        header="date,hour,symbol,underlying,type,strike,open,high,low,close,volume_contracts,volume_usdt,"
+        "best_bid_price,best_ask_price,best_bid_qty,best_ask_qty,best_buy_iv,best_sell_iv,mark_price,mark_iv,"
+        "delta,gamma,vega,theta,openinterest_contracts,openinterest_usdt",
+        renamed={
+            "symbol": "contract",
+            "openinterest_contracts": "open_interest_contracts",
+            "openinterest_usdt": "open_interest_usdt",
+        },
+        hour_apart=True,
+        text_times=("time",),
         monthly=False,
     ),
     _aggregates(f"{_AGGREGATED},is_best_match", "spot"),

@@ -24,6 +24,8 @@ _COUNT, _TEXT, _ANYTHING = "[0-9]{1,18}", '[^,"]+', "[^,]*"
 _TEXT_TIME, _FLAG = "20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", "[Tt]rue|[Ff]alse"
 _MANGLED = re.compile(rb"[0-9][eE][+-]?[0-9]|[\"';\x80-\xff]|\d[-/:]\d|#")
 
+_MANGLED_NUMBER = re.compile(rb"(?:^|,)[0-9.]+[eE][+-]?[0-9]+(?:,|$)")  # where dates and quotes are no marks of it
+
 
 class Sifted(NamedTuple):
     """The lines that are rows, and what is said of the others."""
@@ -45,7 +47,7 @@ def sift(body: bytes, layout: Layout, first: int) -> Sifted:
             rows.append(line)
         elif line.strip():
             others.append((number, line))
-    odd = _odd(others)
+    odd = _odd(others, _MANGLED_NUMBER if layout.has_text else _MANGLED)
     if odd is not None and (odd.reason is Reason.MANGLED_NUMBERS or len(others) > MOST_LEFT_OUT or not rows):
         raise odd
     return Sifted(b"\n".join(rows), odd)
@@ -75,10 +77,10 @@ def defect_of(line: bytes, detail: str) -> Defect:
     return Defect(Reason.MANGLED_NUMBERS if _MANGLED.search(line) else Reason.BAD_ROW, detail)
 
 
-def _odd(others: list[tuple[int, bytes]]) -> Defect | None:
+def _odd(others: list[tuple[int, bytes]], mark: re.Pattern[bytes]) -> Defect | None:
     if not others:
         return None
-    mangled = [(number, line) for number, line in others if _MANGLED.search(line)]
+    mangled = [(number, line) for number, line in others if mark.search(line)]
     named = mangled or others
     told = ", ".join(f"line {number} {shown(line)}" for number, line in named[:_NAMED])
     more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""

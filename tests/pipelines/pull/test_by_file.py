@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from pipelines.quality.checks import run_checks
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from support.desks import Desk
 
@@ -209,3 +211,18 @@ async def test_what_changed_in_a_file_is_corrected_and_kept(archived: Desk):
     [correction] = archived.rows("corrections")
     assert '"taker_volume_ratio":"9.0000000000000000"' in correction["before"]
     assert len(archived.rows("metrics")) == 5 * FIVE_MINUTES_OF_A_DAY
+
+
+async def test_options_come_where_the_archive_has_them(archived: Desk, recorded: Path, tmp_path: Path):
+    """A market that has nothing but an archive: all rows of a real day, and no request of any exchange."""
+    real = recorded / "archives/excerpts/option/daily/EOHSummary/BTCUSDT-EOHSummary-2023-10-22.two-expiries.zip"
+    path = tmp_path / "archive/data/option/daily/EOHSummary/BTCUSDT/BTCUSDT-EOHSummary-2023-10-22.zip"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(real.read_bytes())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}")
+    archived.exchange.replay_archive(tmp_path / "archive")
+    wants(archived, "option_summaries", market="option", since="2023-10-01")
+    assert await done(archived) == 1776
+    assert covered(archived, "option_summaries") == (instant("2023-10-22"), instant("2023-10-23"))
+    assert archived.asked("api/") == []
