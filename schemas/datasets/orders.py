@@ -7,7 +7,7 @@ from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
 from schemas.model.cursor import ID_COVERAGE, TIME_COVERAGE, free, rising
 from schemas.model.dataset import Dataset, Kept, Kind, Lifecycle
-from schemas.model.fields import EXTRA, FLAG, ID, MONEY, TEXT, TIME, Column
+from schemas.model.fields import EXTRA, FLAG, ID, MONEY, RATE, TEXT, TIME, Column
 
 _ORDER_ID = Column("order_id", ID, "unique within the symbol, not beyond it")
 _ORDER_LIST_ID = Column("order_list_id", ID, "the order list it belongs to", null="when to none")
@@ -77,6 +77,7 @@ ORDERS = Dataset(
         ),
         Column("time_in_force", TEXT, "GTC, IOC or FOK", null="when misprinted"),
         Column("price", MONEY, "the limit, in the quote asset", null="where it has none"),
+        Column("avg_price", RATE, "at which it traded on average", null="until it traded, and outside of futures"),
         Column("stop_price", MONEY, "what sets it off", null="where nothing does"),
         Column("orig_qty", MONEY, "wanted, in the base asset; an amendment changes it"),
         Column("executed_qty", MONEY, "filled so far, in the base asset"),

@@ -69,9 +69,33 @@ _VIP_REPAYMENT = {
     "loanCoin": "BUSD", "repayAmount": "10000", "collateralCoin": "BNB,BTC,ETH", "repayStatus": "Repaid",
     "loanDate": "1676851200000", "repayTime": str(_MINUTE_MS), "orderId": "756783308056935434",
 }  # fmt: skip
+_BY_TRAVEL_RULE: dict[str, list[dict[str, Any]]] = {
+    "deposit": [
+        {
+            "trId": 123451123, "tranId": 17644346245865, "amount": "0.001", "coin": "BNB", "network": "BNB",
+            "depositStatus": 0, "travelRuleStatus": 1, "address": "bnb136ns6lfw4zs5hg4n", "addressTag": "101764890",
+            "txId": "98A3EA560C6B3336D348B6C8", "insertTime": _MINUTE_MS, "transferType": 0, "confirmTimes": "1/1",
+            "requireQuestionnaire": False, "questionnaire": "{'question1':'answer1'}",
+        }
+    ],
+    "withdraw": [
+        {
+            "id": "b6ae22b3aa844210a7041aee7589627c", "trId": 1234456, "amount": "8.91000000", "transactionFee": "0.004",
+            "coin": "USDT", "withdrawalStatus": 6, "travelRuleStatus": 0, "address": "0x94df8b352de7", "txId": "0xb5ef",
+            "applyTime": "2023-11-14 22:13:00", "network": "ETH", "transferType": 0, "withdrawOrderId": "WITHDRAWtest",
+            "info": "", "confirmNo": 3, "walletType": 1, "txKey": "", "questionnaire": "{'question1':'answer1'}",
+            "completeTime": "2023-11-14 22:14:00",
+        },
+        {
+            "trId": 999999999, "amount": "1500", "network": "XRP", "coin": "XRP", "travelRuleStatus": 2,
+            "addressTag": "1", "applyTime": _MINUTE_MS, "questionnaire": {}, "completeTime": _MINUTE_MS,
+        },
+    ],
+}  # fmt: skip
 SAMPLES = (
     {
         "/sapi/v1/loan/vip/repay/history": {"rows": [_VIP_REPAYMENT], "total": 1},
+        **{f"/sapi/v1/localentity/{name}/history": rows for name, rows in _BY_TRAVEL_RULE.items()},
     }
     | {
         f"/sapi/v1/{token}/history/{name}": {"rows": [row], "total": 1}
@@ -204,6 +228,7 @@ def test_an_id_is_kept_as_text_whichever_way_it_is_printed(printed: object) -> N
     [
         ("counterPartNickName", "ab***"),
         ("payerInfo", {"name": "Jack"}),
+        ("questionnaire", '{"bnfName":"Jack"}'),
         ("receiver_info", {"name": "Alan"}),
         ("phoneNumber", "8057651210"),
         ("info", "gift of jack@example.com"),

@@ -74,6 +74,7 @@ async def test_what_income_names_is_pulled(futures: TradeDesk, market: str) -> N
     await run(futures)
     orders = {row["order_id"]: row for row in stored(futures, "orders", market=market, symbol=symbol)}
     assert {number: row["status"] for number, row in orders.items()} == {opened: "FILLED", closed: "FILLED"}
+    assert [orders[number]["avg_price"] for number in (opened, closed)] == [64_000, 65_000]
     fills = stored(futures, "fills", market=market, symbol=symbol)
     assert [row["trade_id"] for row in fills] == [row.number for row in book.fills[symbol]]
     assert [row["realized_pnl"] for row in fills] == [book.profits[symbol, row["trade_id"]] for row in fills]
