@@ -19,7 +19,7 @@ from connectors.simulator.protocol.faults import NoWeight
 B, E, X = "BTCUSDT", "ETHUSDT", "XRPUSDT"
 SEASON_S = 100 * 86_400  # after which an order that ended unfilled is not shown any more
 MARKS = {"until_id", "matched_at", "probed_at", "retained_at", "explained_at", "changed_at"}
-SAMPLE, SOAK_SAMPLE = 215, 9  # every so many of some 430 points
+SAMPLE, SOAK_SAMPLE = 300, 9  # every so many of some 430 points
 Found = tuple[Program, list[Point], str]
 
 
