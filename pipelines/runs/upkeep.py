@@ -15,7 +15,7 @@ from pipelines.context.session import Session
 from pipelines.pull.files_again import recheck_files
 from pipelines.quality.archive_audit import audit
 from schemas.datasets import DATASETS
-from schemas.model.errors import TryLater
+from schemas.model.errors import AccessRefused, TryLater
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
@@ -36,7 +36,7 @@ async def keep_up(session: Session, dataset: str) -> int:
     try:
         async with session.client:
             await audit(session)
-    except TryLater as problem:
+    except (TryLater, AccessRefused) as problem:  # files are read where the exchange serves nobody
         session.note(f"The archive was not audited: {problem}")
     return rows
 

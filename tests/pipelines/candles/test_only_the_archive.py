@@ -11,6 +11,7 @@ from support.desks import instant
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
+from connectors.simulator.protocol.faults import Error
 from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
 from pipelines.runs.schedules import schedules
@@ -180,6 +181,17 @@ async def test_a_missing_first_day_is_no_listing(alone: Desk):
     alone.market(["BTCUSDT"], ["15m"], since="2026-10-20", source="archive")
     await done(alone)
     assert gaps(alone) == {"10-20": (instant("2026-10-21"), "not_in_archive")}
+
+
+async def test_upkeep_goes_on_where_the_exchange_refuses(alone: Desk):
+    """What is audited over REST is left out with a note where the exchange answers 451; the archive is looked at."""
+    alone.addresses["spot"] = alone.url
+    alone.flows["upkeep"] = {"kind": "maintenance"}
+    await done(alone)
+    alone.exchange.inject(Error(path="/api/v3/time", status=451, code=0, msg="Service unavailable.", count=None))
+    receipts = await alone.run("upkeep")
+    assert {receipt.outcome for receipt in receipts} == {"done"}
+    assert any("The archive was not audited" in receipt.note for receipt in receipts)
 
 
 @pytest.mark.parametrize(("days", "late"), [(7, 0), (9, 1)])
