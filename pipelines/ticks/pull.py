@@ -6,7 +6,7 @@ A series whose bounds another process moved is planned again from what that proc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
@@ -30,8 +30,10 @@ from pipelines.ticks.holes import next_id
 from pipelines.ticks.overlap import LastRows
 from pipelines.ticks.second_looks import late_rows, looks
 from pipelines.ticks.stand import Stand, quiet_until, settled
+from schemas.model.counted import counted
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
+from schemas.model.instants import iso_text
 from schemas.model.series import Series
 
 
@@ -95,8 +97,19 @@ class TickPull:
         bounds, gaps = table.bounds(), load_gaps(lake, self.dataset)
         self.commits = Commits(lake, table, bounds)
         self.landing = Landing(self.commits, self.tally)
+        self._tell_of_earlier(bounds, todo)
         self.stands = {one: Stand.of(one, self.since, bounds, gaps.get(one, {})) for one in todo}
         return LastRows.read(table, self.stands.values(), self.session.client.now_us())
+
+    def _tell_of_earlier(self, bounds: Mapping[str, int], todo: Iterable[Series]) -> None:
+        """Say of what begins later than it is wanted that it does."""
+        begins = {one.name: at for one in todo if (at := one.bound("since", bounds)) is not None and at > self.since}
+        if begins:
+            name = min(begins)
+            self.session.note(
+                f"{self.dataset.name} of {counted(len(begins), 'symbol')} begin later than `since`, such as {name} on "
+                f"{iso_text(begins[name])[:10]}: rows are only added at the end, so that needs a new lake."
+            )
 
     async def _landed(self, work: Awaitable[None]) -> None:
         """Do work, and land what it gathered, whatever happens."""

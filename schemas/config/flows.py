@@ -193,7 +193,7 @@ class MarketFlow(_Flow):
     )
     intervals: Many[_Interval] = Field((), description="lengths of the candles; they alone have them")
     since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
-        None, description="where history begins, a date or an instant, UTC; candles alone have it"
+        None, description="where history begins, a date or an instant, UTC; candles and trades have it"
     )
     source: Literal["auto", "rest", "archive"] = Field(
         "auto",

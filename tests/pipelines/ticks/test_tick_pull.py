@@ -208,3 +208,26 @@ async def test_a_plan_is_what_the_run_asks_for(desk: Desk, dataset: str):
         assert (plan.requests, plan.weight) == (receipt.requests, receipt.weight)
         assert abs(plan.rows - receipt.rows) < 200
         desk.clock.advance(600)
+
+
+async def test_months_are_complete_by_their_ids(ticks: Desk):
+    """A month whose ids are all stored is complete; one with a hole is missing rows until a second look explains it."""
+    first = ticks.exchange.tapes["spot"].first_from(ticks.exchange.listing("XNOUSDT", 2**42), us(SINCE)) // 2
+    ticks.exchange.tapes["spot"].unprinted["XNOUSDT", "agg_trades"] = {first + 5}
+    told = []
+    for _ in range(2):
+        await ticks.run()
+        query = pipelines.connect(str(ticks.written()))
+        told += query.sql("SELECT month, expected_rows - rows, missing_rows, status FROM id_completeness").fetchall()
+        assert offenders(query)["trade_ids_contiguous"] == 0
+        ticks.clock.advance(HOUR_S + 1)
+    assert told == [("2026-11", 1, 1, "missing"), ("2026-11", 1, 0, "explained")]
+
+
+async def test_an_earlier_beginning_is_told(ticks: Desk):
+    """A `since` that lies before what is stored changes nothing, and the receipt says so."""
+    await ticks.run()
+    ticks.flows["prices"]["since"] = "2026-11-02T11:00"
+    [receipt] = await ticks.run()
+    assert "begin later than `since`" in receipt.note
+    assert whole(ticks)
