@@ -14,7 +14,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake, Move
-from connectors.lake.sql.catalog import derived
+from connectors.lake.sql.catalog import UNIONS, derived
 from connectors.lake.sql.session import connect, run
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
@@ -25,6 +25,7 @@ from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
 ASSETS, TIMES, BATCH = 10, 3, 100_000
+HELD = (SYMBOLS.name, FILLS.name, BALANCES.name)
 ALL = "SELECT status, count(*) AS intervals, sum(residual) AS residual FROM reconciliation GROUP BY ALL"
 MONTH = """
 SELECT sum(amount) AS moved FROM ledger
@@ -67,6 +68,8 @@ def natively(fills: int) -> DuckDBPyConnection:
     connection.execute("CREATE TABLE bounds AS FROM no_bounds")
     for sql in derived():
         connection.execute(sql)
+    for name, each in UNIONS.items():
+        connection.execute(f"CREATE OR REPLACE VIEW {name} AS {each.over(HELD)}")
     connection.execute(f"INSERT INTO {SYMBOLS.table} BY NAME {_SYMBOLS}")
     connection.execute(f"INSERT INTO {FILLS.table} BY NAME {_FILLS}", {"fills": fills})
     connection.execute(f"INSERT INTO {BALANCES.table} BY NAME {_BALANCES}")
