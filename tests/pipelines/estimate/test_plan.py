@@ -8,7 +8,7 @@ import pytest
 from support.trade_desk import ACCOUNT, UNLIMITED, TradeDesk
 
 from connectors.binance.budget import Budget
-from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints import ENDPOINTS, FEEDING
 from connectors.binance.endpoints.spot import TIME
 from connectors.lake import Lake
 from connectors.simulator.protocol.faults import Error
@@ -21,7 +21,7 @@ NAMED = ["BTCUSDT", "ETHUSDT"]
 MARKET = {"kind": "market", "market": "spot"}
 CANDLES = {"intervals": ["1h"], "since": "2026-10-01", "source": "rest"}
 TRADES = {"agg_trades", "trades"}  # a minute has hundreds: they are planned in tests/pipelines/ticks
-MARKET_DATASETS = [name for name in names.MARKET_DATASETS if name not in TRADES]
+MARKET_DATASETS = [name for name in names.MARKET_DATASETS if name not in TRADES and (name, "spot") in FEEDING]
 ANSWERS_DECIDE = {"fills": "they need orders, with which they are planned"}
 """What cannot be planned by itself. What a list holds cannot be known either: here the lists of the account are empty;
 pages, halves and orders that turn up are requested on top, and the note of the plan says so."""
