@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,7 +12,7 @@ from pathlib import Path
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.endpoints import CLOCKS, feeding
-from connectors.binance.endpoints.model import ById, Endpoint
+from connectors.binance.endpoints.model import ById, ByTime, Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.archive.inventory import WORTH, shelf_of
@@ -26,6 +27,7 @@ from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.ticks import TickPlan
 from pipelines.estimate.trial import asking
 from pipelines.pull.account_symbols import valuing
+from pipelines.pull.by_time import windows_of
 from pipelines.pull.snapshot import question
 from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, choose
 from pipelines.pull.symbols import Listing, known
@@ -65,6 +67,8 @@ class MarketPlan:
                 found.append(await self._files(unit, symbols))
             elif _is_by_id(unit) and symbols is not None:
                 found.append(await self._trades(unit.endpoint, symbols))
+            elif symbols is not None and isinstance(unit.endpoints[0].walk, ByTime):
+                found += [await asyncio.to_thread(self._along_time, each, symbols) for each in unit.endpoints]
             elif unit.has_history and symbols is not None:
                 found.append(await self._candles(unit.endpoint, symbols))
             elif (once := await asyncio.to_thread(self._whole, unit.endpoint)) is not None:
@@ -166,6 +170,22 @@ class MarketPlan:
         steady = asked * endpoint.cost({"limit": endpoint.limit_for(1)})
         return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=_named(symbols.unknown))
 
+    def _along_time(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
+        """The windows that the pull walks; a full one takes more."""
+        moment = self.window.since if self.window else self.flow.since
+        assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
+        chosen = symbols.having_rows(endpoint)
+        series, bounds = chosen.series_of(endpoint), self.lake.table(endpoint.feeds).bounds()
+        until = micros(self.window.until) if self.window and self.window.until else None
+        ended = lambda one: one["symbol"] in chosen.delisted  # noqa: E731 - as the pull has it
+        windows = windows_of(endpoint, series, bounds, micros(moment), until, self.now, ended)
+        asked = Counter(window.series for window in windows if window.asks)
+        weight = endpoint.cost({})
+        costs = tuple(
+            Cost(series=one.name, requests=count, weight=count * weight, rows=0) for one, count in asked.items()
+        )
+        return Outlook(pool=endpoint.pool, costs=costs, steady=len(series) * weight, note=_named(chosen.unknown))
+
     def _covered(self, endpoint: Endpoint, symbols: Chosen, begin: int) -> list[Coverage]:
         bounds, gaps = self.lake.table(endpoint.feeds).bounds(), load_gaps(self.lake, endpoint.feeds)
         who = {"delisted": symbols.delisted, "forgotten": symbols.forgotten}
@@ -207,7 +227,7 @@ class MarketPlan:
 
 
 def _is_by_id(unit: Unit) -> bool:
-    return not unit.by_file and isinstance(unit.endpoint.walk, ById)
+    return not unit.by_file and isinstance(unit.endpoints[0].walk, ById)
 
 
 def _named(unknown: Sequence[Failure]) -> str:

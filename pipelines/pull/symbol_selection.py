@@ -10,7 +10,7 @@ from typing import Any, Literal
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.endpoints import serving
-from connectors.binance.endpoints.model import Endpoint, OnGrid
+from connectors.binance.endpoints.model import ByTime, Endpoint, Named
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
@@ -20,6 +20,7 @@ from schemas.config.flows import AccountSymbols, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS, with_role
 from schemas.model.dataset import Role
 from schemas.model.nearest import did_you_mean
+from schemas.model.series import Series
 
 _LISTED = "Its folders are named as the exchange names symbols."
 Wanted = tuple[str, ...] | TopSymbols | AccountSymbols | Literal["all"]
@@ -64,7 +65,7 @@ class Chosen:
         A pair is delisted once all of its contracts are. A symbol that is not listed is taken for such a name itself.
         """
         walk = endpoint.walk
-        if not isinstance(walk, OnGrid) or walk.by_symbol:
+        if not isinstance(walk, Named) or walk.by_symbol:
             return self
         rows: dict[str, Mapping[str, Any]] = {}
         for symbol in sorted(self.book.rows, key=self.book.delisted.__contains__):  # those that trade come first
@@ -73,6 +74,21 @@ class Chosen:
         listed = self.book.rows
         found = (walk.name_of(listed[symbol]) if symbol in listed else symbol for symbol in self.names)
         return replace(self, names=tuple(sorted({*filter(None, found)})), book=replace(self.book, rows=rows))
+
+    def having_rows(self, endpoint: Endpoint) -> Chosen:
+        """The same choice by the names of an endpoint's series, without contracts that have none of its rows."""
+        walk, rows = endpoint.walked(ByTime), self.book.rows
+        has = (
+            one
+            for one in self.names
+            if one in rows and (walk.of_contracts is None or rows[one]["contract_type"] in walk.of_contracts)
+        )
+        return replace(self, names=tuple(has)).named_for(endpoint)
+
+    def series_of(self, endpoint: Endpoint) -> list[Series]:
+        """The series of an endpoint that are meant; what the exchange no longer knows is none."""
+        of = {"market": endpoint.market, **endpoint.constants}
+        return [Series.of(endpoint.feeds, **of, symbol=one) for one in self.names if one not in self.forgotten]
 
 
 async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.binance.endpoints import FEEDING, serving
-from connectors.binance.endpoints.model import OnGrid, Whole
+from connectors.binance.endpoints.model import Named, Whole
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
@@ -102,7 +102,7 @@ def covered(lake: Lake, market: str) -> set[str]:
 
 def by_symbol(dataset: str, market: str) -> bool:
     """Whether the series of a dataset are named by the symbols of a market, and not by their pairs."""
-    return any(isinstance(row.walk, OnGrid) and row.walk.by_symbol for row in FEEDING.get((dataset, market), ()))
+    return any(isinstance(row.walk, Named) and row.walk.by_symbol for row in FEEDING.get((dataset, market), ()))
 
 
 def chosen_before(lake: Lake, market: str, candidates: Collection[str]) -> list[str]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import ById, Endpoint, OnGrid, SymbolWindows, Whole, Windows
+from connectors.binance.endpoints.model import ById, ByTime, Endpoint, OnGrid, SymbolWindows, Whole, Windows
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
@@ -17,6 +17,7 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.absence import unless_absent
 from pipelines.pull.by_file import FilePull
+from pipelines.pull.by_time import TimePull
 from pipelines.pull.ledger import LedgerPull
 from pipelines.pull.snapshot import fixed_series, pull_snapshot
 from pipelines.pull.states import pull_states
@@ -67,7 +68,7 @@ class Unit:
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        return self.market is not None and (self.by_file or isinstance(self.endpoints[0].walk, OnGrid))
+        return self.market is not None and (self.by_file or isinstance(self.endpoints[0].walk, (OnGrid, ByTime)))
 
     @property
     def by_file(self) -> bool:
@@ -162,6 +163,8 @@ class Task:
         match self.endpoint.walk, self.flow:
             case OnGrid(), MarketFlow() as flow:
                 await self._candles(flow, (await self.symbols()).named_for(self.endpoint))
+            case ByTime(), MarketFlow() as flow:
+                await self._along_time(flow, (await self.symbols()).having_rows(self.endpoint))
             case ById(), MarketFlow() as flow:
                 await self._trades(flow, await self.symbols())
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
@@ -214,6 +217,20 @@ class Task:
             await Reload(pull, until).run()
         else:
             await pull.run()
+
+    async def _along_time(self, flow: MarketFlow, chosen: Chosen) -> None:
+        since = self.window.since if self.window else flow.since
+        assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+        self.tally.failures += chosen.unknown
+        await TimePull(
+            session=self.session,
+            tally=self.tally,
+            endpoint=self.endpoint,
+            series=chosen.series_of(self.endpoint),
+            since=micros(since),
+            until=micros(self.window.until) if self.window and self.window.until else None,
+            ended=lambda series: series["symbol"] in chosen.delisted,
+        ).run()
 
     async def _trades(self, flow: MarketFlow, chosen: Chosen) -> None:
         since = self.window.since if self.window else flow.since

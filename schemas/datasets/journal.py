@@ -11,6 +11,7 @@ _SERIES = (
     Column("account", TEXT, "of the series", null="where it has none"),
     Column("wallet", TEXT, "of the series", null="where it has none"),
     Column("type", TEXT, "of the series", null="where it has none"),
+    Column("kind", TEXT, "of the series", null="where it has none"),
 )
 _SERIES_KEY = tuple(column.name for column in _SERIES)
 

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
-from connectors.binance.endpoints.model import ByLimit, BySymbols, Endpoint, OnGrid, Printed, Unset, Whole
+import msgspec
+
+from connectors.binance.endpoints.model import (
+    Bound,
+    ByLimit,
+    BySymbols,
+    ByTime,
+    Endpoint,
+    Holds,
+    OnGrid,
+    Printed,
+    Unset,
+    Whole,
+)
 from connectors.binance.endpoints.spot import KLINES, NO_BOOK
-from connectors.binance.pools import FUNDING, FUTURES
+from connectors.binance.pools import FUNDING, FUTURES, FUTURES_DATA
 from schemas.datasets import derivatives
 from schemas.datasets import market as rows
 from schemas.model.dataset import Dataset
@@ -17,6 +32,7 @@ _PREFIXES = {"usdm": "fapi", "coinm": "dapi"}
 _INTERVALS = tuple(interval for interval in INTERVALS if interval != "1s")
 _PRICES_ALONE = ("open_time", "open", "high", "low", "close", "", "close_time")
 _COIN_MARGINED = re.compile(r"\w+USD_(PERP|\d{6})")
+_OF_SYMBOL = {"symbol": Holds("symbol")}
 _CONTRACT_TYPES = frozenset({"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"})
 
 
@@ -69,6 +85,59 @@ def _is_of(market: str, row: Printed) -> bool:
     return bool(_COIN_MARGINED.fullmatch(bytes(row.get("symbol", b"")).decode().strip('"'))) == (market == "coinm")
 
 
+def funding_rates(market: str, **row: Any) -> Endpoint:
+    """What was paid at each funding; contracts with a day of delivery have none."""
+    walk = ByTime(
+        width=timedelta(days=166),  # of a thousand fundings, one every four hours
+        settles=timedelta(minutes=10),
+        lookback=timedelta(days=1),
+        of_contracts=frozenset({"PERPETUAL", "TRADIFI_PERPETUAL", "PERPETUAL DELIVERING"}),
+    )
+    held = _between("funding_time") | _OF_SYMBOL
+    return call(
+        market, "fundingRate", dataset=derivatives.FUNDING_RATES, walk=walk, page_limit=1000, held=held,
+        reshape=_with_type, **row,
+    )  # fmt: skip
+
+
+def _with_type(printed: Sequence[Printed]) -> list[Printed]:
+    """Fundings with the type that all had while none was told."""
+    return [{"rateType": msgspec.Raw(b'"Regular"'), **row} for row in printed]
+
+
+def statistics(
+    market: str,
+    name: str,
+    dataset: Dataset,
+    names: dict[str, str] | None = None,
+    *,
+    says_symbol: bool = False,
+    **row: Any,
+) -> Endpoint:
+    """What the exchange counts every five minutes, of the last 30 days; some rows say of which symbol they are."""
+    named: dict[str, Any] = {} if names is None else {"names": names}
+    if names is not None and "contractType" in names:
+        named["only"] = _CONTRACT_TYPES
+    five = timedelta(minutes=5)
+    walk = ByTime(
+        width=499 * five,
+        settles=2 * five,  # the stretch that an instant begins is over then
+        lookback=timedelta(hours=1),
+        kept=timedelta(days=30) - timedelta(hours=1),  # which go on while they are asked for
+        **named,
+    )
+    wire = {"time": "timestamp", **row.pop("wire", {})}
+    usual: dict[str, Any] = {"path": f"/futures/data/{name}", "pool": FUTURES_DATA, "page_limit": 500}
+    return call(
+        market, f"futures/data/{name}", dataset=dataset, walk=walk, wire=wire, fixed={"period": "5m"},
+        held=_between("time") | (_OF_SYMBOL if says_symbol else {}), **usual | row,
+    )  # fmt: skip
+
+
+def _between(column: str) -> dict[str, Holds]:
+    return {"startTime": Holds(column, Bound.FROM), "endTime": Holds(column, Bound.UP_TO)}
+
+
 def candles(market: str, name: str, dataset: Dataset, names: dict[str, str] | None = None) -> Endpoint:
     """Candles of one kind, whose series are named by these parameters where it is not by `symbol`."""
     named: dict[str, Any] = {} if names is None else {"names": names}
@@ -92,3 +161,8 @@ def candles(market: str, name: str, dataset: Dataset, names: dict[str, str] | No
 
 PAIR = {"pair": "pair"}
 PAIR_AND_TYPE = {"pair": "pair", "contractType": "contract_type"}
+OPEN_INTEREST = {
+    "open_interest": "sumOpenInterest",
+    "open_interest_value": "sumOpenInterestValue",
+    "cmc_circulating_supply": "CMCCirculatingSupply",
+}

@@ -122,18 +122,15 @@ class ById:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnGrid:
-    """Candles, asked for by the instants at which they open.
+class Named:
+    """A list of each series of a market.
 
     `names` are the parameters that name a series, each with the column of the listing that holds its value. Where there
     are several, the symbol of a series is their values, joined by `_`.
     """
 
-    intervals: tuple[str, ...] = INTERVALS
     names: Mapping[str, str] = field(default_factory=lambda: {"symbol": "symbol"})
-    only: frozenset[str] | None = None  # the values of the last of them that there are candles of; None: all
-    most_days: int | None = None  # between the start and the end of a question
-    newest_first: bool = False  # of more rows than an answer holds, the newest are returned
+    only: frozenset[str] | None = None  # the values of the last of them that there are series of; None: all
 
     @property
     def by_symbol(self) -> bool:
@@ -150,11 +147,31 @@ class OnGrid:
         there_are = all(parts) and (self.only is None or parts[-1] in self.only)
         return "_".join(parts) if there_are else None
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnGrid(Named):
+    """Candles, asked for by the instants at which they open."""
+
+    intervals: tuple[str, ...] = INTERVALS
+    most_days: int | None = None  # between the start and the end of a question
+    newest_first: bool = False  # of more rows than an answer holds, the newest are returned
+
     def page_rows(self, interval: str, page_limit: int) -> int:
         """How many candles one answer holds at most."""
         return (
             page_limit if self.most_days is None else min(page_limit, self.most_days * DAY_US // longest_us(interval))
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByTime(Named):
+    """Rows along their instants, asked for in windows of time; a full answer hides rows, so its window is halved."""
+
+    width: timedelta  # of a window
+    settles: timedelta  # how old an instant must be for its rows to be final
+    lookback: timedelta  # so long before its end a series is asked for again
+    kept: timedelta | None = None  # what is older the exchange does not return
+    of_contracts: frozenset[str] | None = None  # the types of contract that have rows; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +260,7 @@ class SymbolWindows:
     undone: timedelta | None = None  # nor, after so long already, what ended with nothing done
 
 
-Walk = TypeVar("Walk", ById, OnGrid, SymbolWindows, Whole, Windows)
+Walk = TypeVar("Walk", ById, ByTime, OnGrid, SymbolWindows, Whole, Windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -258,7 +275,7 @@ class Endpoint:
     weight: int | BySymbols | ByParams | ByLimit = 1
     security: Security = Security.PUBLIC
     page_limit: int = 0  # the most rows that one answer of a long list holds
-    walk: ById | OnGrid | SymbolWindows | Whole | Windows | None = (
+    walk: ById | ByTime | OnGrid | SymbolWindows | Whole | Windows | None = (
         None  # how the dataset is pulled from here; None: single questions
     )
     market: str = "spot"  # where its rows belong

@@ -11,7 +11,7 @@ from connectors.binance.decode import decode
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.futures_account import COINM_INCOME, USDM_INCOME
 from connectors.binance.endpoints.margin import FLOWS, INTEREST, LOANS
-from connectors.binance.endpoints.model import OnGrid, Windows
+from connectors.binance.endpoints.model import ByTime, OnGrid, Windows
 from connectors.binance.endpoints.payments import C2C_TRADES
 from connectors.binance.endpoints.spot import (
     ACCOUNT,
@@ -80,6 +80,7 @@ def read(endpoint, body, **params: object):
 
 OF = {"symbol": "BTCUSDT"}
 AT_MS = int(START_S * 1000)
+BY_TIME = [one for one in ENDPOINTS if isinstance(one.walk, ByTime) and one.reshape is None]
 CANDLES = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, OnGrid)]
 LEDGERS = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows) and endpoint.reshape is None]
 ELSEWHERE = [endpoint for endpoint in ENDPOINTS if endpoint.market != "spot" and endpoint.dataset in (ORDERS, FILLS)]
@@ -98,6 +99,9 @@ WRONG = [
     (TICKER_24H, {"symbols": ["BTCUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     *((candles, OF | {"startTime": AT_MS + 1}, {}, "answered open_time") for candles in CANDLES),
     *((candles, OF | {"endTime": AT_MS - 1}, {}, "answered open_time") for candles in CANDLES),
+    *((one, {"startTime": AT_MS + 1}, {}, f"answered {one.feeds.cursor}") for one in BY_TIME),
+    *((one, {"endTime": AT_MS - 1}, {}, f"answered {one.feeds.cursor}") for one in BY_TIME),
+    *((one, OF, {"symbol": "ETHUSDT"}, "answered symbol") for one in BY_TIME if "symbol" in one.held),
     (OPEN_ORDERS, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (ORDER, OF | {"orderId": 7}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (ORDER, OF | {"orderId": 7}, {"order_id": 8}, "asked for orderId 7 and answered order_id 8"),

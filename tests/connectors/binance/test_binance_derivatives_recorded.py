@@ -26,6 +26,19 @@ CASES = [
     (usdm.PRICE, "GET_fapi_v1_ticker_price__noquery"),
     (coinm.PRICE, "GET_dapi_v1_ticker_price__symbol=BTCUSD_PERP"),
 ]
+STATISTICS = "rest-json/gocryptotrader-statistics"
+COUNTED = [
+    (usdm.OPEN_INTEREST_HISTORY, "futures_data_openInterestHist__*_symbol=*"),
+    (coinm.OPEN_INTEREST_HISTORY, "futures_data_openInterestHist__contractType=*"),
+    (usdm.GLOBAL_ACCOUNTS, "futures_data_globalLongShortAccountRatio__*_symbol=*"),
+    (coinm.GLOBAL_ACCOUNTS, "futures_data_globalLongShortAccountRatio__pair=*"),
+    (usdm.TOP_ACCOUNTS, "futures_data_topLongShortAccountRatio__*_symbol=*"),
+    (usdm.TOP_POSITIONS, "futures_data_topLongShortPositionRatio__*_symbol=*"),
+    (coinm.TOP_POSITIONS, "futures_data_topLongShortPositionRatio__pair=*"),
+    (usdm.TAKER_VOLUME, "futures_data_takerlongshortRatio__*"),
+    (coinm.TAKER_VOLUME, "futures_data_takerBuySellVol__*"),
+    (coinm.BASIS, "futures_data_basis__*"),
+]
 NOT_KEPT = {"pair", "ps", "disclaimer"}  # what the symbol says already, or a word of the law
 
 
@@ -56,3 +69,34 @@ def test_a_recorded_answer_keeps_every_field(recorded: Path, endpoint: Endpoint,
         stored = {camel(column): row[column] for column in columns if column not in known}
         assert was.keys() - NOT_KEPT <= stored.keys()
         assert not [field for field in was.keys() - NOT_KEPT if not same(was[field], stored[field])]
+
+
+def test_recorded_fundings_keep_every_digit(recorded: Path):
+    """A funding of 2026 has its mark price and type; those of 2020 had neither, and are late by milliseconds (C23)."""
+    printed = [json.loads((recorded / FOLDER / "GET_fapi_v1_fundingRate__symbol=BTCUSDT.json").read_text())["response"]]
+    printed.append(json.loads((recorded / "rest-json" / "um_fundingRate_row_2026-08-29.json").read_text()))
+    for page in printed:
+        rows = decode(json.dumps(page).encode(), usdm.FUNDING_RATE, {"market": "usdm"}).to_pylist()
+        assert [row["funding_rate"] for row in rows] == [Decimal(one["fundingRate"]) for one in page]
+        assert [micros(row["funding_time"]) // 1000 for row in rows] == [one["fundingTime"] for one in page]
+        assert [row["rate_type"] for row in rows] == [one.get("rateType", "Regular") for one in page]
+        assert [row["mark_price"] is None for row in rows] == ["markPrice" not in one for one in page]
+
+
+@pytest.mark.parametrize(("endpoint", "pattern"), COUNTED, ids=[one.name for one, _ in COUNTED])
+def test_recorded_counts_keep_every_digit(recorded: Path, endpoint: Endpoint, pattern: str):
+    """Every number and instant of a recorded count is stored as printed."""
+    found = sorted((recorded / STATISTICS).glob(pattern))
+    assert found
+    for path in found:
+        printed = json.loads(path.read_text())
+        known = {"market": endpoint.market, "symbol": "BTCUSDT", **endpoint.constants}
+        rows = decode(json.dumps(printed).encode(), endpoint, known).to_pylist()
+        kept = [[value for value in row.values() if isinstance(value, Decimal)] for row in rows]
+        told = [[Decimal(value) for value in row.values() if _is_number(value)] for row in printed]
+        assert [sorted(one) for one in kept] == [sorted(one) for one in told]
+        assert [micros(row["time"]) // 1000 for row in rows] == [int(one["timestamp"]) for one in printed]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and value.replace(".", "").replace("-", "").isdigit()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.desks import Desk, us
 
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import hand_out
 from connectors.simulator.protocol.messages import Seen
 from pipelines.estimate.flow import plan_flows
 from schemas.datasets import DATASETS, playing
@@ -82,7 +82,7 @@ async def test_kinds_do_not_mix(futures: Desk):
     """The kinds differ in their prices, premiums go below zero, and `resample` and `completeness` tell them apart."""
     await futures.run("perps")
     market = futures.flows["perps"]["market"]
-    session = connect(futures.lake, all_views=True)
+    session = hand_out(futures.lake)
     opens = dict(session.sql("SELECT dataset, list(open ORDER BY open_time) FROM all_candles GROUP BY ALL").fetchall())
     assert opens["mark_klines"] != opens["index_klines"] != opens["premium_klines"]
     assert min(opens["premium_klines"]) < 0 < max(opens["premium_klines"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from support.desks import Desk
 
-from connectors.lake.sql.session import connect
+from connectors.lake.sql.session import hand_out
 from pipelines.estimate.flow import plan_flows
+from schemas.datasets import DATASETS
 
 STATES = ["symbols", "funding_info"]
 SNAPSHOTS = ["prices", "tickers", "book_tickers", "premium_index"]
@@ -52,7 +54,7 @@ async def test_what_contracts_show_now(futures: Desk, market: str):
     assert [(row["last_funding_rate"], row["next_funding_time"]) for row in quarterly] == [(None, None)]
     first, *_ = futures.rows("tickers")
     assert (first["quote_volume"] is None, first["base_volume"] is None) == (market == "coinm", market == "usdm")
-    session = connect(futures.lake, all_views=True)
+    session = hand_out(futures.lake)
     infos = dict(session.sql("SELECT symbol, funding_interval_hours FROM funding_info").fetchall())
     assert infos == ({"1000SHIBUSDT": 4} if market == "usdm" else {"BTCUSD_PERP": 8}), "each host lists both (C26)"
     async with futures.commands() as command:
@@ -84,3 +86,96 @@ async def test_a_book_with_an_empty_side_has_no_price(futures: Desk):
     rows = {row["symbol"]: row for row in futures.rows("book_tickers")}
     assert (rows["NANOUSDT"]["bid_price"], rows["NANOUSDT"]["bid_qty"]) == (None, Decimal(0))
     assert rows["BTCUSDT"]["bid_price"] < rows["BTCUSDT"]["ask_price"]
+
+
+COUNTED = ["open_interest", "long_short_ratios", "taker_volume", "basis"]
+CONTRACTS = {"usdm": "BTCUSDT", "coinm": "BTCUSD_PERP"}
+
+
+def along_time(market: str, *datasets: str, since: str, **more: Any) -> dict[str, Any]:
+    return flow(market, list(datasets), symbols=[CONTRACTS[market]], since=since, source="rest", **more)
+
+
+@pytest.mark.parametrize("market", ["usdm", "coinm"])
+async def test_what_is_paid_and_counted_along_time(futures: Desk, market: str):
+    """Fundings and counts are pulled at the planned cost, go on where they stood, and pass every check (L7, C23)."""
+    futures.flows["perps"] = along_time(market, "funding_rates", *COUNTED, since="2026-10-25")
+    for hours in (0, 2):
+        futures.clock.advance(3600 * hours)
+        requests, _ = await planned(futures)
+        seen = len(futures.exchange.requests)
+        receipts = await futures.run("perps")
+        assert [receipt.failures for receipt in receipts] == [()] * len(receipts)
+        assert requests_since(futures, seen) == requests
+    now = futures.exchange.futures.now_us // 1_000_000
+    slots = range(1_792_886_400 // 300, (now - 600) // 300)
+    assert len(futures.rows("open_interest")) >= len([slot for slot in slots if slot % 1009])
+    kinds = [row["kind"] for row in futures.rows("long_short_ratios")]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == dict.fromkeys(
+        ("global_accounts", "top_accounts", "top_positions"), len(futures.rows("open_interest"))
+    )
+    async with futures.commands() as command:
+        for words in (("check",), ("status", "--series")):
+            code, printed, said = await command(*words)
+            assert code == 0, printed + said
+
+
+async def test_two_rates_of_one_instant_are_two_rows(futures: Desk):
+    """A special funding beside a regular one is a row of its own, and is there once however often it comes (C23)."""
+    futures.flows["perps"] = along_time("usdm", "funding_rates", since="2026-09-01")
+    for _ in range(2):
+        await futures.run("perps")
+        futures.clock.advance(20 * 60)
+    rows = futures.rows("funding_rates")
+    times = [row["funding_time"] for row in rows]
+    assert {row["rate_type"] for row in rows} == {"Regular", "Special"}
+    assert len(times) - len(set(times)) == [row["rate_type"] for row in rows].count("Special") > 0
+    assert {row["funding_rate"] < 0 for row in rows} == {True, False}
+
+
+async def test_what_is_no_longer_kept_is_a_gap(futures: Desk):
+    """Counts older than 30 days are not asked for: the stretch is explained as not retained, with what was asked (L11)."""
+    futures.flows["perps"] = along_time("usdm", "open_interest", "long_short_ratios", since="2026-08-01")
+    receipts = await futures.run("perps")
+    assert [receipt.failures for receipt in receipts] == [(), ()]
+    *of_kinds, gap = sorted(futures.rows("gaps"), key=lambda row: row["dataset"])
+    kinds = [row["kind"] for row in of_kinds]
+    assert sorted(kinds) == ["global_accounts", "top_accounts", "top_positions"], "each kind has a gap of its own"
+    assert (gap["reason"], gap["dataset"], str(gap["since"])[:10]) == ("not_retained", "open_interest", "2026-08-01")
+    assert "GET /futures/data/openInterestHist" in gap["evidence"]
+    first, *_ = futures.rows("open_interest")
+    assert first["time"] >= gap["until"]
+
+
+async def test_a_count_that_comes_again_differently_is_corrected(futures: Desk):
+    """A stored row that the exchange now prints differently is replaced, and both versions are kept."""
+    futures.flows["perps"] = along_time("usdm", "open_interest", since="2026-11-01")
+    await futures.run("perps")
+    table = futures.lake.table(DATASETS["open_interest"])
+    last = table.scan().sort_by("time").slice(table.scan().num_rows - 1)
+    wrong = last.to_pylist()[0] | {"open_interest": Decimal(7)}
+    table.replace(last.select(table.dataset.key), pa.Table.from_pylist([wrong], schema=table.dataset.schema), [])
+    futures.clock.advance(1800)
+    await futures.run("perps")
+    (correction,) = futures.rows("corrections")
+    assert (correction["dataset"], '"open_interest":"7.' in correction["before"]) == ("open_interest", True)
+    assert Decimal(7) not in [row["open_interest"] for row in futures.rows("open_interest")]
+
+
+async def test_a_contract_with_a_delivery_has_no_funding(futures: Desk):
+    """Only perpetual contracts are asked for fundings."""
+    futures.flows["perps"] = along_time("usdm", "funding_rates", since="2026-10-30") | {"symbols": ["BTCUSDT_261225"]}
+    await futures.run("perps")
+    assert not futures.asked("fundingRate")
+
+
+async def test_an_earlier_beginning_is_asked_for_behind(futures: Desk):
+    """With an earlier `since`, history is added before what is stored, and nothing is stored twice."""
+    futures.flows["perps"] = along_time("usdm", "funding_rates", since="2026-10-25")
+    await futures.run("perps")
+    later = futures.rows("funding_rates")
+    futures.flows["perps"] |= {"since": "2026-10-01"}
+    await futures.run("perps")
+    rows = futures.rows("funding_rates")
+    assert [row for row in rows if str(row["funding_time"]) >= "2026-10-25"] == later
+    assert str(min(row["funding_time"] for row in rows))[:10] == "2026-10-01"
