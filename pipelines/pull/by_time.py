@@ -6,13 +6,14 @@ A row that comes again differently takes the place of the stored one, and both a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from connectors.binance.endpoints.model import ByTime, Endpoint
@@ -24,15 +25,16 @@ from pipelines.context.session import Session
 from pipelines.pull.ledger import NOT_RETAINED
 from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.filters import within
-from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.gaps import Gap, load_gaps, write_gaps
 from pipelines.store.news import ROUNDS
-from pipelines.store.rows import rows_of, with_instants
+from pipelines.store.rows import Instants, instants, rows_of, with_instants
 from schemas.model.errors import Problem
-from schemas.model.grid import SECOND_US
+from schemas.model.grid import HOUR_US, SECOND_US, Grid
 from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
+Gaps = Mapping[Series, Mapping[int, Gap]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class TimeWindow:
     until: int
     ask_since: int
     backward: bool = False
+    look: bool = False  # a second one, at what is covered
 
     @property
     def rank(self) -> tuple[bool, int, Series]:
@@ -63,16 +66,31 @@ def windows_of(
     until: int | None,
     now: int,
     ended: Callable[[Series], bool],
+    gaps: Gaps,
 ) -> list[TimeWindow]:
-    """All windows of these series in a run, in the order they are asked for. What has ended is asked for once."""
+    """All windows of these series in a run, in the order they are asked for. What has ended is asked for once.
+
+    Gaps that are due for a second look are asked for again, with all that follows.
+    """
     end = _whole_s(now - length_us(endpoint.walked(ByTime).settles))
     end = end if until is None else min(end, until)
-    found = (window for one in series for window in _windows(endpoint, one, bounds, since, end, now, ended(one)))
+    found = (
+        window
+        for one in series
+        for window in _windows(endpoint, one, bounds, since, end, now, ended(one), doubted(gaps.get(one, {}), now))
+    )
     return sorted(found, key=lambda window: window.rank)
 
 
 def _windows(
-    endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int, end: int, now: int, ended: bool
+    endpoint: Endpoint,
+    series: Series,
+    bounds: Mapping[str, int],
+    wanted: int,
+    end: int,
+    now: int,
+    ended: bool,
+    doubts: Sequence[Gap],
 ) -> Iterator[TimeWindow]:
     walk = endpoint.walked(ByTime)
     reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
@@ -83,6 +101,10 @@ def _windows(
     if until < end and not ended:
         again = max(since, until - length_us(walk.lookback))
         yield from _cut(walk, series, until, end, max(again, reachable))
+    for gap in doubts:
+        stop = min(gap.until or until, gap.since + length_us(walk.width), until)
+        if max(since, reachable) <= gap.since < stop:
+            yield TimeWindow(series=series, since=gap.since, until=stop, ask_since=gap.since, look=True)
     if wanted < since:
         yield from _cut(walk, series, wanted, since, max(wanted, reachable), backward=True)
 
@@ -97,6 +119,11 @@ def _cut(
         since = ask = until
 
 
+def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:
+    """The gaps that were seen once, an hour or more ago."""
+    return [gap for gap in gaps.values() if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US]
+
+
 @dataclass(slots=True, kw_only=True)
 class TimePull:
     """One pull of rows along their instants, back to `since`. A series that fails stops no other."""
@@ -108,12 +135,14 @@ class TimePull:
     since: int
     until: int | None
     ended: Callable[[Series], bool]
+    _gaps: Gaps = field(default_factory=dict)
 
     async def run(self) -> None:
         """Bring every series up to date, and back to where its history is wanted from."""
         table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
         bounds = await asyncio.to_thread(table.bounds)
-        windows = windows_of(self.endpoint, self.series, bounds, self.since, self.until, now, self.ended)
+        self._gaps = await asyncio.to_thread(load_gaps, self.session.lake, self.endpoint.feeds)
+        windows = windows_of(self.endpoint, self.series, bounds, self.since, self.until, now, self.ended, self._gaps)
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
@@ -159,16 +188,21 @@ class TimePull:
         """Commit what is new from where the series stand, anew when another process moved first."""
         lake, now = self.session.lake, self.session.client.now_us()
         table = lake.table(self.endpoint.feeds)
-        lost = ((window.series, self._lost(window, now)) for window, _ in answers)
-        write_gaps(lake, [(series, gap) for series, gap in lost if gap is not None], now)
+        told = [(window.series, gap) for window, rows in answers for gap in self._told(window, rows, now)]
+        write_gaps(lake, told, now)
         for _ in range(ROUNDS):
             bounds = table.bounds()
             ahead = dict(bounds)
             fitting = [(window, rows) for window, rows in answers if _extends(window, ahead)]
             if not fitting:
                 return 0
-            moves = _moves(fitting, bounds, ahead)
             fresh, changed = self._compared(fitting)
+            touched = {one.series for one in changed} | (
+                {window.series for window, _ in fitting} if fresh.num_rows else set()
+            )
+            moves = _moves(fitting, bounds, ahead, touched)
+            if not moves:
+                return 0
             with suppress(Stale):
                 if not changed:
                     return table.commit(fresh, moves).rows
@@ -195,16 +229,37 @@ class TimePull:
 
     def _stored(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> dict[tuple[Any, ...], Row]:
         """The stored rows of what is asked for again, by key."""
-        dataset, again = self.endpoint.feeds, [window for window, _ in answers if window.ask_since < window.since]
+        dataset, again = (
+            self.endpoint.feeds,
+            [window for window, _ in answers if window.look or window.ask_since < window.since],
+        )
         if not again:
             return {}
         where = within(
             {window.series for window in again},
             min(window.ask_since for window in again),
-            max(window.since for window in again),
+            max(window.until if window.look else window.since for window in again),
         )
         rows = with_instants(self.session.lake.table(dataset).scan(dataset.schema.names, where))
         return {tuple(row[name] for name in dataset.key): row for row in rows}
+
+    def _told(self, window: TimeWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
+        """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
+        if (lost := self._lost(window, now)) is not None:
+            yield lost
+        every = self.endpoint.walked(ByTime).every
+        if every is None or not window.asks:
+            return
+        times = np.unique(instants(rows, str(self.endpoint.feeds.clock)))
+        since = window.until if window.look else max(window.since, window.ask_since)
+        told = {"asked": f"{self.endpoint.method} {self.endpoint.path}"}
+        for start, stop in _holes(Grid.of(every), times, since, window.until):
+            yield Gap(since=start, until=stop, reason="exchange_outage", evidence=told, first_seen=now)
+        for gap in self._gaps.get(window.series, {}).values():
+            if window.ask_since <= gap.since < since:
+                came = bool(((times >= gap.since) & (times < (gap.until or since))).any())
+                if came or window.look:
+                    yield replace(gap, filled_at=now) if came else replace(gap, confirmed_at=now)
 
     def _lost(self, window: TimeWindow, now: int) -> Gap | None:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
@@ -216,6 +271,15 @@ class TimePull:
         return Gap(
             since=window.since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now
         )
+
+
+def _holes(grid: Grid, times: Instants, since: int, until: int) -> Iterator[tuple[int, int]]:
+    """The stretches of [since, until) of which no slot of the grid has an instant."""
+    slots = np.arange(grid.ceil(since), until, grid.length_us)
+    lacking = np.setdiff1d(slots, times - times % grid.length_us)
+    for run in np.split(lacking, np.flatnonzero(np.diff(lacking) != grid.length_us) + 1):
+        if len(run):
+            yield int(run[0]), min(int(run[-1]) + grid.length_us, until)
 
 
 def _extends(window: TimeWindow, ahead: dict[str, int]) -> bool:
@@ -231,17 +295,21 @@ def _extends(window: TimeWindow, ahead: dict[str, int]) -> bool:
     if window.since < since <= window.until:
         ahead[series.field_id("since")] = window.since
         return True
-    return False
+    return window.look
 
 
 def _moves(
-    answers: Sequence[tuple[TimeWindow, pa.Table]], bounds: Mapping[str, int], ahead: Mapping[str, int]
+    answers: Sequence[tuple[TimeWindow, pa.Table]],
+    bounds: Mapping[str, int],
+    ahead: Mapping[str, int],
+    touched: Collection[Series],
 ) -> list[Move]:
     moves = []
     for series in sorted({window.series for window, _ in answers}):
         new = {name: series.bound(name, ahead) for name in ("since", "until")}
         told = {name: value for name, value in new.items() if value is not None and value != series.bound(name, bounds)}
-        moves.append(Move.of(series, told, bounds))
+        if told or series in touched:
+            moves.append(Move.of(series, told, bounds))
     return moves
 
 

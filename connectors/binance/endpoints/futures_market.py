@@ -120,10 +120,11 @@ def statistics(
         named["only"] = _CONTRACT_TYPES
     five = timedelta(minutes=5)
     walk = ByTime(
-        width=499 * five,
+        width=480 * five,  # and what is looked at again fit one answer
         settles=2 * five,  # the stretch that an instant begins is over then
         lookback=timedelta(hours=1),
         kept=timedelta(days=30) - timedelta(hours=1),  # which go on while they are asked for
+        every="5m",
         **named,
     )
     wire = {"time": "timestamp", **row.pop("wire", {})}

@@ -171,6 +171,7 @@ class ByTime(Named):
     settles: timedelta  # how old an instant must be for its rows to be final
     lookback: timedelta  # so long before its end a series is asked for again
     kept: timedelta | None = None  # what is older the exchange does not return
+    every: str | None = None  # the interval of the grid that rows lie on; None: they come when they come
     of_contracts: frozenset[str] | None = None  # the types of contract that have rows; None: all
 
 

@@ -138,7 +138,8 @@ async def test_what_is_no_longer_kept_is_a_gap(futures: Desk):
     futures.flows["perps"] = along_time("usdm", "open_interest", "long_short_ratios", since="2026-08-01")
     receipts = await futures.run("perps")
     assert [receipt.failures for receipt in receipts] == [(), ()]
-    *of_kinds, gap = sorted(futures.rows("gaps"), key=lambda row: row["dataset"])
+    gaps = [row for row in futures.rows("gaps") if row["reason"] == "not_retained"]
+    *of_kinds, gap = sorted(gaps, key=lambda row: row["dataset"])
     kinds = [row["kind"] for row in of_kinds]
     assert sorted(kinds) == ["global_accounts", "top_accounts", "top_positions"], "each kind has a gap of its own"
     assert (gap["reason"], gap["dataset"], str(gap["since"])[:10]) == ("not_retained", "open_interest", "2026-08-01")
@@ -179,3 +180,18 @@ async def test_an_earlier_beginning_is_asked_for_behind(futures: Desk):
     rows = futures.rows("funding_rates")
     assert [row for row in rows if str(row["funding_time"]) >= "2026-10-25"] == later
     assert str(min(row["funding_time"] for row in rows))[:10] == "2026-10-01"
+
+
+async def test_a_count_that_is_lacking_is_a_gap_and_looked_at_again(futures: Desk):
+    """A slot without a count is a row of `gaps` from the first answer on, and confirmed by a second look an hour later."""
+    futures.flows["perps"] = along_time("usdm", "open_interest", since="2026-10-25")
+    await futures.run("perps")
+    first = futures.rows("gaps")
+    assert {(row["reason"], row["confirmed_at"]) for row in first} == {("exchange_outage", None)}
+    slots = {int(row["since"].timestamp()) // 300 for row in first}
+    assert slots
+    assert not [slot for slot in slots if slot % 1009], "those that the exchange leaves out"
+    futures.clock.advance(2 * 3600)
+    await futures.run("perps")
+    confirmed = {row["since"] for row in futures.rows("gaps") if row["confirmed_at"] is not None}
+    assert confirmed == {row["since"] for row in first}
