@@ -210,8 +210,10 @@ GROUP BY ALL
 def books(lake: Lake) -> Iterator[Books]:
     """The books of a lake."""
     with empty_session() as connection:
+        tables = Tables(connection)
         for dataset in DATASETS.values():
-            Tables(connection).insert(dataset, lake.table(dataset).scan())
+            tables.insert(dataset, lake.table(dataset).scan())
+        tables.ready()
         with sql.connect(lake) as stored:
             connection.register("known", sql.run(stored, "FROM bounds"))
         connection.execute("INSERT INTO bounds BY NAME FROM known")

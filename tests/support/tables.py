@@ -51,15 +51,16 @@ class Tables:
         self._connection.register("new_rows", rows)
         self._connection.execute(f"INSERT INTO {dataset.table} BY NAME FROM new_rows")
         self._connection.unregister("new_rows")
-        self._ready &= dataset.name in self._holding
-        self._holding.add(dataset.name)
+        if rows.num_rows:
+            self._ready &= dataset.name in self._holding
+            self._holding.add(dataset.name)
 
     def note(self, series: Series, **bounds: int) -> None:
         """Have the log say this of a series."""
         self._bounds[series].update(bounds)
         self._ready = False
 
-    def _made_ready(self) -> DuckDBPyConnection:
+    def ready(self) -> DuckDBPyConnection:
         """The session, in which the log says what was noted, and views unite the datasets that hold rows."""
         if not self._ready:
             self._write_bounds()
@@ -76,7 +77,7 @@ class Tables:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows that answer a question."""
-        answer: list[dict[str, Any]] = run(self._made_ready(), sql).to_pylist()
+        answer: list[dict[str, Any]] = run(self.ready(), sql).to_pylist()
         return answer
 
     def tuples(self, sql: str) -> list[tuple[Any, ...]]:
@@ -85,7 +86,7 @@ class Tables:
 
     def check(self, name: str, now: datetime, *schedules: Schedule, key_terms: Iterable[KeyTerms] = ()) -> CheckResult:
         """What one check finds."""
-        return run_queries(self._made_ready(), [_CHECKS[name]], schedules, now, key_terms=key_terms)[0]
+        return run_queries(self.ready(), [_CHECKS[name]], schedules, now, key_terms=key_terms)[0]
 
 
 def offending(result: CheckResult) -> list[dict[str, Any]]:
@@ -99,15 +100,17 @@ def _printed(series: Series) -> dict[str, Any]:
 
 @contextmanager
 def empty_session() -> Iterator[DuckDBPyConnection]:
-    """A session whose tables are empty."""
+    """A session whose tables are empty, and whose views unite none of them until `Tables` has put something there."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        heads = {name: f"CREATE OR REPLACE VIEW {name} AS" for name in UNIONS}
+        united = {heads[name]: f"{heads[name]} {each.over(())}" for name, each in UNIONS.items()}
         for dataset in DATASETS.values():
             connection.execute(f"CREATE TABLE {dataset.table} AS {empty_rows(dataset)}")
         connection.register("no_bounds", BOUNDS_SCHEMA.empty_table())
         connection.execute("CREATE TABLE bounds AS FROM no_bounds")
         for sql in derived():
-            connection.execute(sql)
+            connection.execute(next((empty for head, empty in united.items() if sql.startswith(head)), sql))
         connection.execute(_ledger_over(DATASETS.keys() - IMPORTED))  # as in a lake without any
         yield connection
 
