@@ -38,7 +38,7 @@ def test_paths_and_files_are_the_same(path: str, file: ArchiveFile) -> None:
         "data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip",
         "data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2025-13.zip",
         "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-02-30.zip",
-        "data/spot/daily/trades/BTCUSDT/BTCUSDT-trades-2025-01-01.zip",
+        "data/spot/daily/trades/BTCUSDT/BTCUSDT-aggTrades-2025-01-01.zip",
         "data/option/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip",
         "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2025-01-01.zip.CHECKSUM",
         "BTCUSDT-1m-2025-01-01.zip",
@@ -51,7 +51,7 @@ def test_paths_and_files_are_the_same(path: str, file: ArchiveFile) -> None:
     ],
 )
 def test_other_paths_are_refused(path: str) -> None:
-    """A name that contradicts its folder, a day there is not, and what holds no candles."""
+    """A name that contradicts its folder, and a day there is not."""
     assert ArchiveFile.at(path) is None
 
 

@@ -119,7 +119,7 @@ def _opened(fetched: Fetched) -> list[int]:
 async def test_real_files_are_listed_beside_made_up_ones(recorded: Path) -> None:
     """The futures folders of the recordings show themselves like any other."""
     async with _archive(recorded) as archive:
-        assert await archive.folders(folder(KLINES, "usdm", monthly=True)) == ["ALGOUSDT", "DOTUSDT"]
+        assert {"ALGOUSDT", "BTCUSDT", "DOTUSDT"} <= {*await archive.folders(folder(KLINES, "usdm", monthly=True))}
         listed = await archive.list(folder(KLINES, "usdm", "DOTUSDT", "1m", monthly=True))
     assert [(each.path.rpartition("/")[2], each.size) for each in listed] == [("DOTUSDT-1m-2025-11.zip", 1_457_250)]
 

@@ -115,6 +115,7 @@ LISTED = {
     "/api/v3/exchangeInfo": ("", "symbol", "symbols", "permissions", "symbolStatus", "permissions symbolStatus"),
     "/api/v3/ticker/price": ("", "symbol", "symbols", "symbolStatus", "symbol symbolStatus", "symbols symbolStatus"),
     "/api/v3/ticker/24hr": ("", "symbol", "symbols", "symbolStatus", "symbol symbolStatus", "symbols symbolStatus"),
+    "/api/v3/ticker/bookTicker": ("", "symbol", "symbols", "symbolStatus", "symbol symbolStatus", "symbols symbolStatus"),
     "/api/v3/order": ("orderId", "origClientOrderId", "orderId origClientOrderId"),
     "/api/v3/allOrders": ("", "orderId", *TIMES),
     "/api/v3/orderList": ("orderListId", "origClientOrderId"),
@@ -125,6 +126,7 @@ LISTED = {
         "preventedMatchId", "orderId", "orderId fromPreventedMatchId", "orderId fromPreventedMatchId limit",
     ),
     "/sapi/v1/margin/order": ("orderId",),
+    "/fapi/v1/allAlgoOrders": ("", "algoId", *TIMES),
     "/sapi/v1/margin/allOrders": ("", "orderId", *TIMES),
     "/sapi/v1/margin/myTrades": ("", "orderId", "fromId", "orderId fromId", *TIMES),
     **{f"{root}/aggTrades": ("", "fromId", *TIMES) for root in ("/api/v3", "/fapi/v1", "/dapi/v1")},
@@ -144,11 +146,18 @@ FREE = {
     "/api/v3/openOrders",
     "/api/v3/account",
     "/api/v3/order/amendments",
-    "/fapi/v1/klines",
-    "/fapi/v1/fundingRate",
+    *(path for _, path in ENDPOINTS if path.lower().endswith("klines")),
+    *(
+        path
+        for _, path in ENDPOINTS
+        if path[:5] in {"/fapi", "/dapi"} and ("/ticker/" in path or "premiumIndex" in path)
+    ),
+    *(path for _, path in ENDPOINTS if path.startswith("/futures/data/")),
+    *(f"/{family}/v1/fundingRate" for family in ("fapi", "dapi")),
     "/fapi/v1/income",
     "/dapi/v1/income",
     "/fapi/v1/openOrders",
+    "/fapi/v1/openAlgoOrders",
     "/dapi/v1/openOrders",
     *(path for _, path in ENDPOINTS if path.startswith("/sapi/")),
 }  # any may be left out
