@@ -100,3 +100,13 @@ def test_recorded_counts_keep_every_digit(recorded: Path, endpoint: Endpoint, pa
 
 def _is_number(value: object) -> bool:
     return isinstance(value, str) and value.replace(".", "").replace("-", "").isdigit()
+
+
+def test_recorded_contracts_of_coins_load_whole(recorded: Path):
+    """All 62 contracts of a recorded answer are held, with their size; a perpetual one has no day of delivery."""
+    body = (recorded / "exchange-info" / "cm_2023-12-16.json").read_bytes()
+    known = {"market": "coinm", "valid_from": KNOWN["valid_from"], "gone_since": None}
+    rows = decode(body, coinm.EXCHANGE_INFO, known).to_pylist()
+    assert (len(rows), {row["contract_size"] for row in rows}) == (62, {10, 100})
+    assert {row["status"] for row in rows} == {"TRADING", "DELIVERING"}
+    assert [row["delivery_date"] is None for row in rows] == [row["contract_type"] == "PERPETUAL" for row in rows]
