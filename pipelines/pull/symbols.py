@@ -80,7 +80,9 @@ def _is_fresh(stored: Listing, seen_at: int | None, wanted: Collection[str], now
 
 def _stored(lake: Lake, market: str) -> tuple[Listing, int | None]:
     series = _series(market)
-    return known(lake, market), series.bound("observed_at", lake.table(series.dataset).bounds())
+    # First how fresh, then what: rows that another process commits in between may be newer than that, never lacking.
+    seen_at = series.bound("observed_at", lake.table(series.dataset).bounds())
+    return known(lake, market), seen_at
 
 
 def _series(market: str) -> Series:
