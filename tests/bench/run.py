@@ -19,6 +19,7 @@ import memory
 import restart
 import speed
 import start
+import ticks
 import wide
 from stand import ROOT, Figure, machine, measured, table
 
@@ -129,6 +130,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "commits": commits,
     "memory": memory.backfill,
     "archive": archive.imported,
+    "ticks": ticks.imported,
     "held": held.held,
     "restart": restart.killed,
     "latency": limits.one_series,

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import archive
 import idle
 import limits
 import memory
 import pytest
 import speed
 import start
+import ticks
 import wide
 from stand import HERE, Place, candles, environment, generated, measured, simulator, table
 
@@ -70,3 +72,11 @@ def test_short_commands_succeed(tmp_path: Path):
 def test_commands_answer_on_a_lake_of_many_series(tmp_path: Path):
     """The commands whose CPU is measured do what they are asked of a lake of several series and files."""
     assert len(wide.asked(tmp_path, series=6, files=2, repeat=1)) == 3
+
+
+def test_the_archive_comes_in_whole(tmp_path: Path):
+    """What is measured of the archive is every candle and every trade of its files, without a call of the API."""
+    for figures, rows in ((archive.imported, {"symbols": 2, "months": 1}), (ticks.imported, {"rows": 50_000})):
+        place = tmp_path / figures.__module__
+        place.mkdir()
+        assert table(figures(place, **rows))

@@ -1,0 +1,115 @@
+"""How fast a month of trades comes in: a zip off a loopback server, verified, exact, into committed Parquet."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from archive import floor_s, put
+from stand import Figure, Place, simulator
+
+from connectors.simulator.archive import names as published
+from connectors.simulator.archive.kinds import KINDS
+from connectors.simulator.archive.names import File, Period
+
+SYMBOL = "BENCHUSDT"  # which the simulator does not list, so that it publishes no files of its own
+TRADES_PER_S = 2_000_000
+MOST_MB = 1000
+_BLOCK_ROWS = 1_000_000
+_MONEY = pa.decimal128(18, 8)
+_TYPES = [pa.int64(), _MONEY, _MONEY, pa.int64(), pa.int64(), pa.int64(), pa.bool_(), pa.bool_()]
+
+
+def imported(folder: Path, *, rows: int = 3_000_000) -> list[Figure]:
+    """A month of aggregates, beside what reading the same bytes costs without keeping anything."""
+    place, files, month = Place(folder / "place"), folder / "files", _month()
+    path = _zip(files, month, rows)
+    least_s = floor_s([path], _TYPES)
+    place.folder.mkdir()
+    with simulator(f"--archive={files}") as exchange:
+        place.flows(exchange.url, archive=True, bench=_flow(month))
+        done = place.run("bench")
+        asked = [request["target"] for request in exchange.requests()]
+    assert done["rows"] == rows, f"{done['rows']} rows of {rows}: {done['failures']}"
+    assert not [target for target in asked if target.startswith("/api/")]
+    return _figures(rows, done, least_s)
+
+
+def _flow(month: Period) -> dict[str, object]:
+    return {
+        "kind": "market", "market": "spot", "datasets": ["agg_trades"], "symbols": [SYMBOL], "source": "archive",
+        "since": f"{month.first}",
+    }  # fmt: skip
+
+
+def _month() -> Period:
+    """The last month whose file is surely there."""
+    return Period((datetime.now(UTC).date() - timedelta(days=45)).replace(day=1), monthly=True)
+
+
+def _zip(folder: Path, month: Period, rows: int) -> Path:
+    """A month of aggregates as spot prints them."""
+    file = File(published.Place("spot", KINDS["aggTrades"], month.monthly, SYMBOL), month)
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"{file.stem}.csv", "w", force_zip64=True) as text,
+    ):
+        for block in _blocks(month, rows):
+            pa_csv.write_csv(block, text, pa_csv.WriteOptions(include_header=False, quoting_style="none"))
+    return put(folder / file.path, packed.getvalue())
+
+
+def _blocks(month: Period, rows: int) -> Iterator[pa.Table]:
+    """Aggregates of one to three trades, spread over the month, whose price wanders."""
+    random, price, traded = np.random.default_rng(1), 6_500_000, 1
+    length_us = (month.until_ms - month.since_ms) * 1000
+    for first in range(0, rows, _BLOCK_ROWS):
+        ids = np.arange(first, min(first + _BLOCK_ROWS, rows))
+        prices = np.maximum(price + np.cumsum(random.integers(-5, 6, len(ids))), 1)
+        last = traded + np.cumsum(random.integers(1, 4, len(ids))) - 1
+        flags = pa.array(["False", "True"]).take(pa.array(random.integers(0, 2, len(ids))))
+        columns = [
+            pa.array(ids),
+            _decimals(prices * 1_000_000),
+            _decimals(random.integers(1, 200_000, len(ids)) * 1000),
+            pa.array(np.r_[traded, last[:-1] + 1]),
+            pa.array(last),
+            pa.array(month.since_ms * 1000 + ids * length_us // rows),
+            flags,
+            pa.array(["True"] * len(ids)),
+        ]
+        yield pa.table(columns, names=[f"f{place}" for place in range(len(columns))])
+        price, traded = int(prices[-1]), int(last[-1]) + 1
+
+
+def _decimals(units: np.ndarray) -> pa.Array:
+    """Units of 0.00000001, printed with all their digits."""
+    words = np.stack([units, np.zeros_like(units)], axis=1)
+    return pa.Array.from_buffers(pa.decimal128(38, 8), len(units), [None, pa.py_buffer(words)])
+
+
+def _figures(rows: int, done: dict[str, float], least_s: float) -> list[Figure]:
+    wall_s, cpu_s, peak_mb = done["wall_s"], done["cpu_s"], done["peak_mb"]
+    return [
+        Figure(
+            name=f"{rows:,} aggregate trades from a monthly zip: downloaded, verified, exact, committed",
+            ours=f"{rows / wall_s / 1e6:.2f} M/s ({wall_s:.1f} s, {cpu_s:.1f} s of CPU)",
+            peer=f"`unzip -p`, `sha256sum` and pyarrow's CSV reader: {least_s:.1f} s",
+            ratio=f"{wall_s / least_s:.1f} times",
+            goal=f"at least {TRADES_PER_S / 1e6:g} M/s",
+            met=rows / wall_s >= TRADES_PER_S,
+        ),
+        Figure(
+            name=f"Peak memory of loading {rows:,} aggregate trades from a monthly zip",
+            ours=f"{peak_mb:.0f} MB",
+            goal=f"under {MOST_MB} MB",
+            met=peak_mb < MOST_MB,
+        ),
+    ]
