@@ -151,7 +151,7 @@ def test_what_has_not_appeared_is_neither_listed_nor_served(ask: Ask, clock: Mov
         PATH.replace("2026", "2016"),
         "data/spot/daily/klines/NANOUSDT/1m/NANOUSDT-1m-2022-01-20.zip",
         "data/spot/daily/klines/BTCUSDT/1w/BTCUSDT-1w-2026-10-30.zip",
-        "data/spot/daily/trades/BTCUSDT/BTCUSDT-trades-2026-10-30.zip",
+        "data/spot/daily/quotes/BTCUSDT/BTCUSDT-quotes-2026-10-30.zip",
         "data/",
     ],
 )
@@ -305,7 +305,13 @@ def test_folders_of_futures_hold_kinds_and_symbols(ask: Ask) -> None:
     """Each market lists its kinds, symbols and files, monthly and daily where the archive has both."""
     root = _listing(ask, "data/futures/um/daily/", delimiter="/")
     folders = _found(root, "CommonPrefixes", "Prefix")
-    assert [folder.split("/")[-2] for folder in folders] == ["bookDepth", "klines", "metrics"]
+    assert [folder.split("/")[-2] for folder in folders] == [
+        "aggTrades",
+        "bookDepth",
+        "klines",
+        "metrics",
+        "trades",
+    ]
     root = _listing(ask, "data/futures/cm/monthly/fundingRate/BTCUSD_PERP/", delimiter="/")
     keys = [key.rpartition("/")[2] for key in _found(root, "Contents", "Key")]
     assert "BTCUSD_PERP-fundingRate-2026-09.zip" in keys
