@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.simulator.market.history import History
-from connectors.simulator.market.intervals import MINUTE_MS
+from connectors.simulator.market.intervals import HOUR_MS, MINUTE_MS
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import Cycle, Listing, day_ms
 from connectors.simulator.market.minutes import Market
@@ -29,6 +29,10 @@ class Contract(Listing):
     @property
     def pair(self) -> str:
         return f"{self.base}{self.quote}"
+
+    @property
+    def funding_ms(self) -> int | None:
+        return self.funding_hours * HOUR_MS if self.kind == "PERPETUAL" else None
 
     def status(self, now_ms: int) -> str:
         return "SETTLING" if self.delisted_ms is not None and now_ms >= self.delisted_ms else self.recorded_status

@@ -1,4 +1,4 @@
-"""What the archive alone has, file by file: each one once, verified, with its rows and its coverage in one commit.
+"""What comes out of the archive alone, file by file: each one once, verified, its rows and coverage in one commit.
 
 A day without a file is a gap: late for a week, then not_in_archive. Nothing is claimed before the first file and
 behind the last. Files are committed in batches of bounded size; a series that another process moved meanwhile is left
@@ -24,7 +24,7 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, load_gaps, write_gaps
-from pipelines.store.rows import Instants, instants, keys_of
+from pipelines.store.rows import Instants, each_key, instants, keys_of
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
@@ -164,7 +164,7 @@ class FilePull:
             return rows
         where = within([stretch.series], stretch.since, stretch.until)
         stored = keys_of(self.session.lake.table(self.dataset).scan(self.dataset.key, where), self.dataset)
-        return rows.filter(pa.array([key not in stored for key in keys_of(rows, self.dataset)]))
+        return rows.filter(pa.array([key not in stored for key in each_key(rows, self.dataset)]))
 
     @staticmethod
     def _nothing(series: Series) -> dict[str, str]:

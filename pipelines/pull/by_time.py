@@ -27,7 +27,8 @@ from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, load_gaps, write_gaps
 from pipelines.store.news import ROUNDS
-from pipelines.store.rows import Instants, instants, rows_of, with_instants
+from pipelines.store.rows import Instants, instants, rounded, rows_of, with_instants
+from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.grid import HOUR_US, SECOND_US, Grid
 from schemas.model.instants import length_us
@@ -208,8 +209,11 @@ class TimePull:
                     return table.commit(fresh, moves).rows
                 revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
                 write_corrections(lake, changed, revisions, now)
-                after = rows_of(table.dataset, [one.after for one in changed])
-                table.replace(after.select(table.dataset.key), pa.concat_tables([after, fresh]), moves)
+                before, after = (
+                    rows_of(table.dataset, rows)
+                    for rows in zip(*((one.before, one.after) for one in changed), strict=True)
+                )
+                table.replace(before.select(table.dataset.key), pa.concat_tables([after, fresh]), moves)
                 return fresh.num_rows + len(changed)
         raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
 
@@ -220,7 +224,7 @@ class TimePull:
         changed: dict[tuple[Any, ...], Correction] = {}
         for window, rows in answers:
             for row in with_instants(rows):
-                key = tuple(row[name] for name in dataset.key)
+                key = _key(dataset, row)
                 if key not in stored:
                     fresh[key] = row
                 elif stored[key] != row:
@@ -241,7 +245,7 @@ class TimePull:
             max(window.until if window.look else window.since for window in again),
         )
         rows = with_instants(self.session.lake.table(dataset).scan(dataset.schema.names, where))
-        return {tuple(row[name] for name in dataset.key): row for row in rows}
+        return {_key(dataset, row): row for row in rows}
 
     def _told(self, window: TimeWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
         """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
@@ -271,6 +275,11 @@ class TimePull:
         return Gap(
             since=window.since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now
         )
+
+
+def _key(dataset: Dataset, row: Row) -> tuple[Any, ...]:
+    """What tells a row from all others, whichever source printed it."""
+    return tuple(rounded(row[name], dataset) if name == dataset.clock else row[name] for name in dataset.key)
 
 
 def _holes(grid: Grid, times: Instants, since: int, until: int) -> Iterator[tuple[int, int]]:

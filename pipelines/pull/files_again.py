@@ -12,9 +12,10 @@ import pyarrow as pa
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import ArchiveFile, Remote
+from connectors.binance.archive.layouts import Layout
 from connectors.lake import Lake, Move, Stale
 from pipelines.archive.changed import anew
-from pipelines.archive.provenance import Looks, last_looks, note
+from pipelines.archive.provenance import Looks, Row, last_looks, note
 from pipelines.concurrency import prefetch
 from pipelines.context.session import Session
 from pipelines.store.corrections import Correction, write_corrections
@@ -101,9 +102,17 @@ def _difference(lake: Lake, fetched: Fetched, since: int, until: int) -> _Differ
     both = [(old[key], place) for key, place in new.items() if key in old]
     before = stored.take(pa.array([one for one, _ in both], pa.int64()))
     after = rows.take(pa.array([one for _, one in both], pa.int64()))
+    pairs = zip(with_instants(before), with_instants(after), strict=True)
+    corrected = ((one, _corrected(one, other, fetched.file.layout)) for one, other in pairs)
     corrections = [
-        Correction(series=fetched.file.series, before=one, after=other)
-        for one, other in zip(with_instants(before), with_instants(after), strict=True)
-        if one != other
+        Correction(series=fetched.file.series, before=one, after=other) for one, other in corrected if one != other
     ]
     return _Difference(added, len(old) - len(both), corrections)
+
+
+def _corrected(stored: Row, row: Row, layout: Layout) -> Row:
+    """The row of a file in place of the stored one, with what only the exchange prints kept of fundings."""
+    if layout.dataset.jitter is None:
+        return row
+    printed = {name: row[name] for name in layout.read if name != layout.dataset.clock}
+    return {**stored, **printed}

@@ -43,6 +43,7 @@ class Unit:
     market: str | None = None
     account: str | None = None
     wallets: tuple[str, ...] = ()  # of an account's, those that are meant where each is a series
+    archive_alone: bool = False  # the flow asks nothing of the exchange
 
     @property
     def where(self) -> str:
@@ -56,6 +57,8 @@ class Unit:
 
     def _means(self, row: Endpoint) -> bool:
         speaks_of = row.walk.speaks_of if isinstance(row.walk, Whole) else ()
+        if self.archive_alone and isinstance(row.walk, ByTime):
+            return False
         named = {*speaks_of, *filter(None, [row.constants.get("wallet")])}
         return not self.wallets or not named or any(not named.isdisjoint(WALLETS[word]) for word in self.wallets)
 
@@ -72,7 +75,7 @@ class Unit:
 
     @property
     def by_file(self) -> bool:
-        """Whether the public archive alone has it."""
+        """Whether it comes out of the public archive alone."""
         return self.market is not None and not self.endpoints and has_archive(self.dataset, self.market)
 
 
@@ -80,7 +83,8 @@ def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
     """What a run of the flow pulls, one unit per dataset: an account's as they are declared, what others need first."""
     match flow:
         case MarketFlow():
-            return tuple(Unit(name, dataset, market=flow.market) for dataset in flow.datasets)
+            alone = flow.source == "archive"
+            return tuple(Unit(name, each, market=flow.market, archive_alone=alone) for each in flow.datasets)
         case AccountFlow():
             return tuple(dict.fromkeys(_of_account(name, flow)))
         case MaintenanceFlow():

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import OnGrid
+from connectors.binance.endpoints.model import ByTime, OnGrid
 from connectors.lake import Lake
 from pipelines.candles.republished import recheck
 from pipelines.context.receipts import Failure
@@ -19,7 +19,8 @@ from schemas.model.errors import AccessRefused, TryLater
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
-_BY_FILE = {dataset for dataset, _ in LAYOUTS} - {dataset for dataset, _ in FEEDING}
+_WALKED_OTHERWISE = {dataset for (dataset, _), rows in FEEDING.items() if not isinstance(rows[0].walk, ByTime)}
+_BY_FILE = {dataset for dataset, _ in LAYOUTS} - _WALKED_OTHERWISE
 _CANDLES = {dataset for (dataset, _), rows in FEEDING.items() if isinstance(rows[0].walk, OnGrid)}
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.model.dataset import Dataset
+from schemas.model.instants import length_us
 
 
 def rows_of(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -74,5 +75,21 @@ def last_of(dataset: Dataset, versions: pa.Table) -> pa.Table:
 
 def keys_of(rows: pa.Table, dataset: Dataset) -> dict[tuple[Any, ...], int]:
     """Where each row stands, by its key."""
-    columns = (rows[name].to_pylist() for name in dataset.key)
-    return {key: place for place, key in enumerate(zip(*columns, strict=True))}
+    return {key: place for place, key in enumerate(each_key(rows, dataset))}
+
+
+def each_key(rows: pa.Table, dataset: Dataset) -> list[tuple[Any, ...]]:
+    """The key of each row; of rows whose instants differ between sources, with the instant rounded."""
+    columns = dict(zip(dataset.key, (rows[name].to_pylist() for name in dataset.key), strict=True))
+    if dataset.jitter is not None:
+        clock = str(dataset.clock)
+        columns[clock] = [rounded(int(each), dataset) for each in instants(rows, clock)]
+    return list(zip(*columns.values(), strict=True))
+
+
+def rounded(instant: int, dataset: Dataset) -> int:
+    """An instant of a row, the same for each source that prints the row."""
+    if dataset.jitter is None:
+        return instant
+    step = length_us(dataset.jitter)
+    return (instant + step // 2) // step * step

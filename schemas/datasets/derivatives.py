@@ -1,5 +1,7 @@
 """What markets of futures print beside trades and candles."""
 
+from datetime import timedelta
+
 from schemas.datasets.market import MARKET, SYMBOL, snapshot
 from schemas.model.cursor import SNAPSHOTS, TIME_COVERAGE
 from schemas.model.dataset import Dataset, Kind
@@ -46,7 +48,14 @@ FUNDING_INFO = Dataset(
 )
 
 
-def _by_time(name: str, doc: str, *columns: Column, symbol: Column = SYMBOL, clock: Column = _TIME) -> Dataset:
+def _by_time(
+    name: str,
+    doc: str,
+    *columns: Column,
+    symbol: Column = SYMBOL,
+    clock: Column = _TIME,
+    jitter: timedelta | None = None,
+) -> Dataset:
     """Rows of each series of a market along their instants."""
     series = ("market", "symbol", *(column.name for column in columns if column is _KIND))
     told = tuple(column.name for column in columns if column is _RATE_TYPE)
@@ -60,6 +69,7 @@ def _by_time(name: str, doc: str, *columns: Column, symbol: Column = SYMBOL, clo
         cursor=clock.name,
         cursor_fields=TIME_COVERAGE,
         clock=clock.name,
+        jitter=jitter,
         partition=("market", "month"),
     )
 
@@ -72,9 +82,10 @@ FUNDING_RATES = _by_time(
     "funding_rates",
     "What each perpetual contract paid at each funding; a special one beside a regular one is a row of its own.",
     Column("funding_rate", RATE, "of the position, paid by longs where it is above zero", signed=True),
-    Column("mark_price", MONEY, "at which positions were valued", null="in old answers, and of coinm"),
+    Column("mark_price", MONEY, "at which positions were valued", null="in old answers, in files, and of coinm"),
     _RATE_TYPE,
     clock=Column("funding_time", TIME, "when it was paid, as printed: some milliseconds late"),
+    jitter=timedelta(seconds=1),
 )
 
 OPEN_INTEREST = _by_time(

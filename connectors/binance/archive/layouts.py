@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
+from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.market import INDEX_KLINES, KLINES, MARK_KLINES, PREMIUM_KLINES
 from schemas.datasets.trades import AGG_TRADES, TRADES
 from schemas.model.dataset import Dataset
@@ -29,6 +30,7 @@ class Layout:
     markets: tuple[str, ...]
     header: str  # as files that have one print it
     renamed: Mapping[str, str] = field(default_factory=dict)  # printed names, and the columns that they are
+    constants: Mapping[str, str] = field(default_factory=dict)  # what no line prints
     label: str | None = None  # the printed time, where the dataset's own is reckoned from it
     shift_us: Callable[[str, str], int] = lambda _market, _first_day: 0  # by how much, in files of a market and day
     hour_apart: bool = False  # lines begin with a date and an hour, which are one `time` to us
@@ -86,6 +88,15 @@ _ALL = (
     _candles(MARK_KLINES, "markPriceKlines", *_FUTURES),
     _candles(INDEX_KLINES, "indexPriceKlines", *_FUTURES),
     _candles(PREMIUM_KLINES, "premiumIndexKlines", *_FUTURES),
+    Layout(
+        dataset=FUNDING_RATES,
+        folder="fundingRate",
+        markets=_FUTURES,
+        header="calc_time,funding_interval_hours,last_funding_rate",
+        renamed={"calc_time": "funding_time", "last_funding_rate": "funding_rate"},
+        constants={"rate_type": "Regular"},
+        daily=False,
+    ),
     Layout(
         dataset=METRICS,
         folder="metrics",

@@ -67,7 +67,11 @@ def _rows(printed: pa.Table, file: ArchiveFile) -> pa.Table:
         for name in file.layout.read
     }
     columns[str(dataset.clock)] = pa.array(_times(printed, file)).cast(TIME.arrow)
-    columns |= {name: pa.repeat(value, printed.num_rows) for name, value in file.series.values.items()}
+    told = {**file.layout.constants, **file.series.values}
+    columns |= {name: pa.repeat(value, printed.num_rows) for name, value in told.items()}
+    columns |= {
+        name: pa.nulls(printed.num_rows, schema.field(name).type) for name in schema.names if name not in columns
+    }
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
 

@@ -10,7 +10,7 @@ from functools import cache, partial
 import numpy as np
 
 from connectors.simulator.market.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
-from connectors.simulator.market.listings import Listing
+from connectors.simulator.market.listings import Listing, funding_rate
 from connectors.simulator.market.minutes import Market
 from connectors.simulator.market.prints import lines
 from connectors.simulator.market.random_field import Floats, key_of, uniform
@@ -113,10 +113,16 @@ def _liquidations(span: Span) -> list[bytes]:
 
 
 def _funding(span: Span) -> list[bytes]:
-    """Three times a day, some milliseconds late."""
-    times = span.every(8 * HOUR_MS)
+    """What REST prints of perpetual contracts, some other milliseconds late."""
+    length_ms = span.listing.funding_ms
+    if length_ms is None:
+        return []
+    times = span.every(length_ms)
     late = (span.noise("late", times) * 12).astype(int).tolist()
-    return [f"{at + more},8,0.00010000".encode() for at, more in zip(times, late, strict=True)]
+    return [
+        f"{at + more},{length_ms // HOUR_MS},{funding_rate(at // length_ms)}".encode()
+        for at, more in zip(times, late, strict=True)
+    ]
 
 
 @cache

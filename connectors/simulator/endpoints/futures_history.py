@@ -13,6 +13,7 @@ from connectors.simulator.endpoints.endpoint import Call, Endpoint
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.futures import Contract
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS
+from connectors.simulator.market.listings import funding_rate
 from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter, Refusal
 
@@ -42,7 +43,7 @@ def _fundings(contract: Contract, since_ms: int, until_ms: int) -> Iterator[dict
         time_ms = slot * length_ms + slot % _LATE_MS
         if not max(since_ms, contract.listed_ms) <= time_ms <= until_ms:
             continue
-        rates = [(f"{(slot % 41 - 15) / 100_000:.8f}", "Regular")]
+        rates = [(funding_rate(slot), "Regular")]
         if slot * length_ms % _SPECIAL_MS < length_ms and not inverse:
             rates.append(("-0.00250000", "Special"))
         for rate, kind in rates:

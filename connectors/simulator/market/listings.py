@@ -51,6 +51,11 @@ class Listing:
     def status(self, now_ms: int) -> str:
         return "BREAK" if self.delisted_ms is not None and now_ms >= self.delisted_ms else self.recorded_status
 
+    @property
+    def funding_ms(self) -> int | None:
+        """The time from one funding to the next; None where none is paid."""
+        return None
+
     def ends_ms(self, now_ms: int) -> int:
         """The instant up to which the symbol has traded."""
         return now_ms if self.delisted_ms is None else min(now_ms, self.delisted_ms - 1)
@@ -208,3 +213,8 @@ def generated(count: int) -> Iterator[Listing]:
         letters = (string.ascii_uppercase[number // 26**place % 26] for place in range(3))
         base = "Z" + "".join(letters)
         yield plain(f"{base}USDT", base, "USDT", tick_decimals=4, step_decimals=2)
+
+
+def funding_rate(slot: int) -> str:
+    """What a contract pays at a funding, as printed, by the number of the funding."""
+    return f"{(slot % 41 - 15) / 100_000:.8f}"

@@ -19,20 +19,22 @@ from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
 from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
+from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.market import KLINES, MARK_KLINES, PREMIUM_KLINES
-from schemas.model.dataset import ORDINAL, Dataset
+from schemas.model.dataset import Dataset
 
 EXCERPTS = {
     "cm/daily/liquidationSnapshot/BTCUSD_PERP-liquidationSnapshot-2023-06-25.head3.csv": LIQUIDATIONS,
     "cm/daily/metrics/BTCUSD_PERP-metrics-2023-06-25.head3.csv": METRICS,
     "um/daily/metrics/BTCUSDT-metrics-2025-11-02.head3.csv": METRICS,
     "um/daily/metrics/BTCUSDT-metrics-2026-07-20.head3.csv": METRICS,
+    "cm/monthly/fundingRate/BTCUSD_PERP-fundingRate-2023-06.head3.csv": FUNDING_RATES,
     "um/daily/metrics/ETHUSDT-metrics-2024-06-01.one-row.csv": METRICS,
     "um/daily/bookDepth/BTCUSDT-bookDepth-2025-05-19.one-snapshot.csv": BOOK_DEPTH,
     "um/daily/bookDepth/BTCUSDT-bookDepth-2026-09-12.head3.csv": BOOK_DEPTH,
     "option/daily/EOHSummary/BTCUSDT-EOHSummary-2023-10-22.two-expiries.zip": OPTION_SUMMARIES,
 }
-READ = ("liquidationSnapshot", "metrics", "bookDepth", "EOHSummary")
+READ = ("fundingRate", "liquidationSnapshot", "metrics", "bookDepth", "EOHSummary")
 MARKETS = {"cm": "coinm", "um": "usdm", "option": "option"}
 
 
@@ -80,7 +82,7 @@ def _printed(row: Mapping[str, str], file: ArchiveFile, renamed: Mapping[str, st
 
 def _is_printed(name: str, file: ArchiveFile) -> bool:
     reckoned = name == "time" and file.layout.label is not None
-    return name not in {*file.series.values, ORDINAL} and not reckoned
+    return name in {*file.layout.read, "time"} and name not in file.series.values and not reckoned
 
 
 def _value(text: str, kind: str) -> Any:

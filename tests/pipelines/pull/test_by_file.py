@@ -177,6 +177,46 @@ async def test_a_file_published_anew_brings_what_it_lacked(archived: Desk):
     assert len(archived.rows("liquidations")) == 48
 
 
+async def test_fundings_come_out_of_files_and_go_on_over_rest(archived: Desk):
+    """C23: a funding is one row whichever source printed it; what is asked for again gets the mark price, kept in files."""
+    wants(archived, "funding_rates", since="2026-09-01")
+    archived.clock.now_s = instant("2026-11-04T00:00").timestamp()
+    assert await done(archived) == 61 * 3
+    assert archived.asked("api/") == []
+    filed = archived.rows("funding_rates")
+    assert {row["mark_price"] for row in filed} == {None}
+    assert covered(archived, "funding_rates") == (instant("2026-09-01"), instant("2026-11-01"))
+    archived.flows["prices"] |= {"source": "auto"}
+    await done(archived)
+    rows = [row for row in archived.rows("funding_rates") if row["rate_type"] == "Regular"]
+    slots = [int(row["funding_time"].timestamp()) // (8 * 3600) for row in rows]
+    assert slots == list(range(slots[0], slots[0] + len(filed) + 3 * 3))
+    asked_again = rows[len(filed) - 3 : len(filed)]
+    assert None not in {row["mark_price"] for row in asked_again}
+    assert [row["funding_rate"] for row in rows[: len(filed)]] == [row["funding_rate"] for row in filed]
+    assert len(archived.rows("corrections")) == len(asked_again)
+
+
+async def test_a_file_of_fundings_published_anew_takes_no_mark_price(archived: Desk):
+    """C23: a funding that REST printed keeps its instant and mark price when a file that has it too is mended."""
+    path = "data/futures/um/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-2026-10.zip"
+    wants(archived, "funding_rates", since="2026-10-01")
+    archived.clock.now_s = instant("2026-11-04T00:00").timestamp()
+    await done(archived, 0, Rewritten(file=path))
+    archived.flows["prices"] |= {"source": "auto"}
+    await done(archived)
+    before = archived.rows("funding_rates")
+    assert before[0]["funding_rate"] == 9
+    archived.clock.advance(3600)
+    assert {receipt.outcome for receipt in await archived.run("upkeep")} == {"done"}
+    [*_, look] = archived.rows("archive_files", path=path)
+    assert (look["added"], look["removed"], look["changed"]) == (0, 0, 1)
+    after = archived.rows("funding_rates")
+    assert after[1:] == before[1:]
+    assert after[0] == before[0] | {"funding_rate": after[0]["funding_rate"]}
+    assert after[0]["funding_rate"] < 1
+
+
 async def test_a_plan_says_what_will_be_downloaded(archived: Desk):
     """Files and bytes by series; once all is there, none."""
     (plan,) = await plan_flows(archived.config, ["prices"], state=archived.state)
