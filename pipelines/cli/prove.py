@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -22,15 +23,22 @@ from pipelines.cli.tables import write_table
 from pipelines.quality.account_statements import (
     AccountStatement,
     LedgerMonth,
-    MonthKey,
     Wanted,
     prove_accounts,
     wanted_ledgers,
 )
 from pipelines.quality.month_counts import CANDLES, UNNAMED, Key, Want, wants
-from pipelines.quality.statement_diff import Difference, absent, differences, ledger_differences, load
+from pipelines.quality.statement_diff import (
+    Difference,
+    absent,
+    differences,
+    ledger_differences,
+    load,
+    trade_differences,
+)
 from pipelines.quality.statements import ALL_CANDLES, Statement
 from pipelines.quality.statements import prove as statements
+from pipelines.quality.trade_statements import TRADES, TradeKey, TradeMonth, prove_trades, wanted_trades
 from pipelines.settings.loader import load as load_flows
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
@@ -39,6 +47,18 @@ from schemas.model.errors import CorruptData, Problem, UsageProblem
 
 LEDGER = "ledger"
 _HEAD = ("series", "month", "rows", "expected", "explained", "missing", "", "sources", "checks", "sha256")
+_TRADE_HEAD = (
+    "series of trades",
+    "month",
+    "first id",
+    "last id",
+    "rows",
+    "explained",
+    "missing",
+    "",
+    "checks",
+    "sha256",
+)
 _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
 _SHOWN_DIGITS = 16
 _NOT_EXAMINED = "not examined"
@@ -47,6 +67,7 @@ _LOST = {
     GAPS.name: "so months that lack candles are not stated, and of the others no gaps",
     ARCHIVE_FILES.name: "so the sources of candles are not stated",
     LEDGER: "so nothing of accounts is stated",
+    **dict.fromkeys(TRADES, "so nothing of it is stated"),
 }
 
 Damaged = Mapping[Key | str, Problem]  # what could not be examined: months, and tables by their names
@@ -70,18 +91,21 @@ def prove(
     names, lake, now = chosen(spec, flows), Lake.at(spec.lake), datetime.now(UTC)
     wanted = [*wants(spec, names), *([] if flows else [Want()])]
     ledgers = {} if symbol else wanted_ledgers(spec, names, lake)
-    if not wanted and not ledgers:
-        raise UsageProblem("These flows pull neither candles nor ledgers.", "Those are what can be proven.")
+    ticks = wanted_trades(spec, names)
+    if not (wanted or ledgers or ticks):
+        raise UsageProblem("These flows pull neither candles, trades nor ledgers.", "Those are what can be proven.")
 
-    def pick(key: Key) -> bool:
+    def pick(key: Key | TradeKey) -> bool:
         return (not symbol or key.symbol in symbol) and (not month or key.month in month)
 
     damaged: dict[Key | str, Problem] = {}
     of_accounts = _of_accounts(lake, ledgers, now, month, damaged)
+    of_trades = partial(prove_trades, lake, ticks, now, everything=not flows, on_damage=damaged.__setitem__)
     if against is None:
         stated = statements(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
-        return _show(stated if wanted else iter(()), of_accounts, damaged, json=json)
-    in_file, months = load(against)
+        return _show(stated if wanted else iter(()), chain(of_trades(pick=pick), of_accounts), damaged, json=json)
+    in_file, months, ticks_there = load(against)
+    traded = {key: one for key, one in ticks_there.items() if pick(key) and one.rows}
     theirs = {key: one for key, one in in_file.items() if pick(key)}
     named = {key for key, one in theirs.items() if one.candles is not None}
     stated = statements(
@@ -91,7 +115,12 @@ def prove(
     meant = (
         {} if LEDGER in damaged or symbol else {key: one for key, one in months.items() if not month or key[2] in month}
     )
-    return _compare(stated if wanted else iter(()), theirs, (ours, meant), damaged, json=json)
+    others = list(ledger_differences(ours, meant))
+    held = {one.key: one for one in of_trades(pick=traded.__contains__)}
+    traded = {key: one for key, one in traded.items() if key.dataset not in damaged}
+    others += trade_differences(held, traded)
+    sound, compared = all(one.sound for one in held.values()), len(meant) + len(traded)
+    return _compare(stated if wanted else iter(()), theirs, (others, sound, compared), damaged, json=json)
 
 
 def _of_accounts(
@@ -106,19 +135,27 @@ def _of_accounts(
     return [one for one in stated if not month or (isinstance(one, LedgerMonth) and one.month in month)]
 
 
-def _show(stated: Iterator[Statement], of_accounts: Sequence[AccountStatement], damaged: Damaged, *, json: bool) -> int:
+def _show(
+    stated: Iterator[Statement], others: Iterator[TradeMonth | AccountStatement], damaged: Damaged, *, json: bool
+) -> int:
     """Print each statement as soon as it is made, or all of them as tables; then what could not be examined.
 
-    `damaged` is complete once `stated` has ended.
+    `damaged` is complete once `stated` and `others` have ended.
     """
     kept: list[Statement] = []
+    traded: list[TradeMonth] = []
+    of_accounts: list[AccountStatement] = []
     sound: bool | None = None
-    for statement in chain(stated, of_accounts):
+    for statement in chain(stated, others):
         sound = statement.sound and sound is not False
         if json:
             sys.stdout.write(f"{escaped(msgspec.json.encode(statement).decode())}\n")
         elif isinstance(statement, Statement):
             kept.append(statement)
+        elif isinstance(statement, TradeMonth):
+            traded.append(statement)
+        else:
+            of_accounts.append(statement)
     if sound is None and not damaged:
         raise UsageProblem("The lake covers nothing of these.", "`binlake status` says what it covers.")
     _name(damaged)
@@ -141,7 +178,10 @@ def _show(stated: Iterator[Statement], of_accounts: Sequence[AccountStatement], 
             ),
         )
         _explain(kept)
-    if of_accounts and not json:
+    if traded:
+        sys.stdout.write("\n" if kept else "")
+        write_table(_TRADE_HEAD, map(_traded, traded))
+    if of_accounts:
         show_accounts(of_accounts)
     return 0 if sound and not damaged else CorruptData.exit_code
 
@@ -163,6 +203,13 @@ def _row(one: Statement) -> tuple[object, ...]:
     return one.key.name, one.month, *counts, one.status, sources, checks, one.sha256[:_SHOWN_DIGITS]
 
 
+def _traded(one: TradeMonth) -> tuple[object, ...]:
+    ids = ("", "") if one.since_id is None or one.until_id is None else (str(one.since_id), str(one.until_id - 1))
+    checks = ", ".join(f"{name}: {rows}" for name, rows in one.checks.items() if rows) or "ok"
+    counts = (one.rows, one.explained_rows, one.missing_rows)
+    return one.key.name, one.month, *ids, *counts, one.status, checks, one.sha256[:_SHOWN_DIGITS]
+
+
 def _explain(kept: list[Statement]) -> None:
     gaps = sum(len(one.gaps or ()) for one in kept)
     if gaps:
@@ -173,15 +220,18 @@ def _explain(kept: list[Statement]) -> None:
 def _compare(
     stated: Iterator[Statement],
     theirs: Mapping[Key, Statement],
-    ledgers: tuple[Mapping[MonthKey, LedgerMonth], Mapping[MonthKey, LedgerMonth]],
+    others: tuple[list[Difference], bool, int],
     damaged: Damaged,
     *,
     json: bool,
 ) -> int:
-    """Print what differs; whatever is incomplete or damaged here is said too."""
+    """Print what differs; whatever is incomplete or damaged here is said too.
+
+    `others` are the differences of what is no candles, whether all of it here is sound, and how many months that are.
+    """
     found: list[Difference] = []
     seen: set[Key] = set()
-    sound = True
+    others_found, sound, others_compared = others
     for statement in stated:
         seen.add(statement.key)
         sound = sound and statement.sound
@@ -189,14 +239,14 @@ def _compare(
     nothing = not damaged.keys().isdisjoint((*CANDLES, ALL_CANDLES))
     missed = set(theirs) if nothing else theirs.keys() & damaged.keys()
     found += [absent(one, "only there") for key, one in theirs.items() if key not in seen and key not in missed]
-    found += ledger_differences(*ledgers)
+    found += others_found
     _name(damaged)
     if json:
         sys.stdout.writelines(f"{escaped(msgspec.json.encode(one).decode())}\n" for one in found)
     elif found:
         write_table(_DIFFERENCES, map(attrgetter("series", "month", "what", "since", "until", "count", "place"), found))
     months = len({(one.series, one.month) for one in found})
-    compared = len(theirs) - len(missed) + len(ledgers[1])
+    compared = len(theirs) - len(missed) + others_compared
     say(f"{counted(compared, 'month')} compared, {months:,} {'differs' if months == 1 else 'differ'}.")
     if any(one.what == "day" for one in found):
         say("`binlake prove --json --candles` there writes statements that name the candles too.")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from pipelines.quality.account_statements import AccountStatement, LedgerMonth, MonthKey
 from pipelines.quality.month_counts import Key
 from pipelines.quality.statements import Statement
+from pipelines.quality.trade_statements import TradeKey, TradeMonth
 from schemas.derived.canonical import FORM
 from schemas.model.errors import UsageProblem
 
@@ -31,37 +33,51 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
 
 
-class _OfAnAccount(msgspec.Struct):
-    account: str | None = None
+class _Tagged(msgspec.Struct):
+    kind: str | None = None  # None for candles
 
 
-def load(path: Path) -> tuple[dict[Key, Statement], dict[MonthKey, LedgerMonth]]:
-    """The statements of a file of JSON lines about candles, and those about months of ledgers.
+class Loaded(NamedTuple):
+    """The statements of a file, by what they speak of."""
+
+    candles: dict[Key, Statement]
+    ledgers: dict[MonthKey, LedgerMonth]
+    trades: dict[TradeKey, TradeMonth]
+
+
+def load(path: Path) -> Loaded:
+    """The statements of a file of JSON lines about candles, months of ledgers, and trades.
 
     UsageProblem where a line is none, or of another form.
     """
-    candles, ledgers = dict[Key, Statement](), dict[MonthKey, LedgerMonth]()
+    loaded = Loaded({}, {}, {})
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read: {error.strerror}.") from None
     for number, line in enumerate(lines, 1):
         try:
-            if msgspec.json.decode(line, type=_OfAnAccount).account is None:
-                statement = msgspec.json.decode(line, type=Statement)
-                candles[statement.key] = statement
-            elif isinstance(one := msgspec.json.decode(line, type=AccountStatement), LedgerMonth):
-                ledgers[one.key] = one
-                continue
-            else:
-                continue  # whether an asset adds up is each lake's own
+            one = _decoded(line)
         except msgspec.DecodeError as error:
             raise UsageProblem(
                 f"Line {number} of {path} is not a statement: {error}.", "`binlake prove --json` writes them."
             ) from None
-        if statement.form != FORM:
-            raise UsageProblem(f"{path} has statements of form {statement.form}, this binlake makes form {FORM}.")
-    return candles, ledgers
+        if isinstance(one, LedgerMonth):
+            loaded.ledgers[one.key] = one
+        elif isinstance(one, Statement | TradeMonth):
+            if one.form != FORM:
+                raise UsageProblem(f"{path} has statements of form {one.form}, this binlake makes form {FORM}.")
+            if isinstance(one, Statement):
+                loaded.candles[one.key] = one
+            else:
+                loaded.trades[one.key] = one
+    return loaded  # whether an asset adds up is each lake's own
+
+
+def _decoded(line: bytes) -> Statement | TradeMonth | AccountStatement:
+    if msgspec.json.decode(line, type=_Tagged).kind is None:
+        return msgspec.json.decode(line, type=Statement)
+    return msgspec.json.decode(line, type=TradeMonth | AccountStatement)
 
 
 def ledger_differences(
@@ -99,7 +115,21 @@ def differences(here: Statement, there: Statement) -> Iterator[Difference]:
     yield from found
 
 
-def absent(statement: Statement, place: Place) -> Difference:
+def trade_differences(
+    here: Mapping[TradeKey, TradeMonth], there: Mapping[TradeKey, TradeMonth]
+) -> Iterator[Difference]:
+    """The months of trades that are only there, and the days that differ where both cover the same part of them."""
+    for key, theirs in there.items():
+        ours = here.get(key)
+        if ours is None:
+            yield absent(theirs, "only there")
+        elif ours.sha256 != theirs.sha256:
+            found = list(_of("day", ours, ours.days, theirs.days, partial(_comparable, ours, theirs)))
+            same_part = (ours.since, ours.until) == (theirs.since, theirs.until)
+            yield from found or ([absent(ours, "differs")] if same_part else [])
+
+
+def absent(statement: Statement | TradeMonth, place: Place) -> Difference:
     """A whole month."""
     since, until = f"{statement.since:%Y-%m-%d}", f"{statement.until:%Y-%m-%d}"
     return Difference(
@@ -109,7 +139,7 @@ def absent(statement: Statement, place: Place) -> Difference:
 
 def _of(
     what: Literal["day", "candle"],
-    statement: Statement,
+    statement: Statement | TradeMonth,
     here: Mapping[str, str],
     there: Mapping[str, str],
     comparable: Callable[[str], bool],
@@ -142,7 +172,7 @@ def _common(here: Statement, there: Statement, instant: str) -> bool:
     return max(here.since, there.since) <= at < min(here.until, there.until)
 
 
-def _comparable(here: Statement, there: Statement, day: str) -> bool:
+def _comparable(here: Statement | TradeMonth, there: Statement | TradeMonth, day: str) -> bool:
     """Whether both cover the same part of a day."""
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
     end = start + timedelta(days=1)

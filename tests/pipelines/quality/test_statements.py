@@ -30,9 +30,11 @@ from schemas.config.flows import FlowsFile
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS, RUNS
 from schemas.datasets.market import KLINES
+from schemas.datasets.trades import TRADES
 from schemas.derived.canonical import records
 from schemas.model.dataset import Dataset
 from schemas.model.errors import CorruptData, Problem, UsageProblem
+from schemas.model.instants import micros
 
 PAGE = Path(__file__).parents[3] / "PROOF.md"
 NOW = at("2026-06-01")
@@ -376,6 +378,16 @@ def test_records_hold_every_digit() -> None:
     assert int.from_bytes(whole[112:120], "little", signed=True) == 2**63 - 1
 
 
+def test_records_tell_what_is_not_there_from_every_value() -> None:
+    """A flag is 1 or 0, and a NULL is a number that no value is, so that rows that differ in it differ in their bytes."""
+    row = {"market": "coinm", "symbol": "BTCUSD_PERP", "trade_id": 1, "price": "1", "qty": "2", "base_qty": "3"}
+    rows = rows_of(TRADES, row | {"time": "2026-01-01", "is_buyer_maker": True})
+    (words,) = records(TRADES, rows)
+    assert words.tolist() == [
+        1, *(10**8, 0), *(2 * 10**8, 0), *(0, -(2**63)), *(3 * 10**8, 0), micros(at("2026-01-01")), 1, -(2**63),
+    ]  # fmt: skip
+
+
 def test_pieces_and_days_join(lake: Lake) -> None:
     """A month too long to be read at once, and symbols too many, give the same statements as read in one go."""
     for symbol in ("BTCUSDT", "ETHUSDT", "O'HARAUSDT"):
@@ -515,7 +527,7 @@ def test_statements_survive_their_file(lake: Lake, tmp_path: Path) -> None:
     found = stated(lake, detailed=lambda _: True)
     path = tmp_path / "mine.jsonl"
     path.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in found.values()))
-    assert compare.load(path) == (found, {})
+    assert compare.load(path) == (found, {}, {})
 
 
 @pytest.mark.parametrize(
