@@ -6,6 +6,7 @@ A row that comes again differently takes the place of the stored one, and both a
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from connectors.binance.endpoints.model import ByTime, Endpoint
+from connectors.binance.endpoints.model import ByTime, Endpoint, Param
 from connectors.binance.paging import whole_window
 from connectors.lake import Move, Stale
 from pipelines.concurrency import AHEAD, prefetch
@@ -172,18 +173,19 @@ class TimePull:
         empty = self.endpoint.feeds.schema.empty_table()
         if not window.asks:
             return empty
-        ask, full = partial(self._rows, window.series), lambda page: page.num_rows >= self.endpoint.page_limit
+        most = math.inf if self.endpoint.walked(ByTime).at_once else self.endpoint.page_limit
+        ask, full = partial(self._rows, window.series), lambda page: page.num_rows >= most
         pages = await whole_window(ask, window.ask_since // 1000, window.until // 1000, full=full)
         return pa.concat_tables([empty, *pages])
 
     async def _rows(self, series: Series, start_ms: int, end_ms: int) -> pa.Table:
         known = {name: value for name, value in series.values.items() if name not in self.endpoint.held}
-        rows = await self.session.client.rows(
-            self.endpoint, known, **self.endpoint.walked(ByTime).question(series["symbol"]),
-            startTime=start_ms, endTime=end_ms, limit=self.endpoint.page_limit,
-        )  # fmt: skip
+        walk = self.endpoint.walked(ByTime)
+        window: dict[str, Param] = {"startTime": start_ms, "endTime": end_ms, "limit": self.endpoint.page_limit}
+        asked: dict[str, Param] = {**walk.question(series["symbol"]), **({} if walk.at_once else window)}
+        rows = await self.session.client.rows(self.endpoint, known, **asked)
         self.session.progress.advance(requests=1)
-        return rows
+        return _inside(rows, str(self.endpoint.feeds.clock), start_ms, end_ms) if walk.at_once else rows
 
     def _store(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> int:
         """Commit what is new from where the series stand, anew when another process moved first."""
@@ -275,6 +277,12 @@ class TimePull:
         return Gap(
             since=window.since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now
         )
+
+
+def _inside(rows: pa.Table, clock: str, start_ms: int, end_ms: int) -> pa.Table:
+    """The rows of a window, both ends included, as the exchange returns them where it can be asked for one."""
+    times_ms = instants(rows, clock) // 1000
+    return rows.filter(pa.array((times_ms >= start_ms) & (times_ms <= end_ms)))
 
 
 def _key(dataset: Dataset, row: Row) -> tuple[Any, ...]:

@@ -78,11 +78,12 @@ class Chosen:
     def having_rows(self, endpoint: Endpoint) -> Chosen:
         """The same choice by the names of an endpoint's series, without contracts that have none of its rows."""
         walk, rows = endpoint.walked(ByTime), self.book.rows
-        has = (
-            one
-            for one in self.names
-            if one in rows and (walk.of_contracts is None or rows[one]["contract_type"] in walk.of_contracts)
-        )
+        having = {
+            walk.name_of(row)
+            for row in rows.values()
+            if walk.of_contracts is None or row["contract_type"] in walk.of_contracts
+        }
+        has = (one for one in self.names if one in rows and walk.name_of(rows[one]) in having)
         return replace(self, names=tuple(has)).named_for(endpoint)
 
     def series_of(self, endpoint: Endpoint) -> list[Series]:

@@ -128,3 +128,11 @@ BASIS = _by_time(
     Column("annualized_basis_rate", RATE, "over a year", null="of perpetual contracts", signed=True),
     symbol=Column("symbol", TEXT, "the pair and the type of contract, such as BTCUSDT_PERPETUAL"),
 )
+
+DELIVERY_PRICES = _by_time(
+    "delivery_prices",
+    "The prices at which contracts of a pair were delivered, a quarter after the other; usdm alone.",
+    Column("delivery_price", MONEY, "at which positions were settled"),
+    symbol=Column("symbol", TEXT, "the pair, such as BTCUSDT"),
+    clock=Column("delivery_time", TIME, "the midnight, UTC, that began the day of delivery"),
+)

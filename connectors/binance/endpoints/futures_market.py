@@ -33,6 +33,10 @@ _INTERVALS = tuple(interval for interval in INTERVALS if interval != "1s")
 _PRICES_ALONE = ("open_time", "open", "high", "low", "close", "", "close_time")
 _COIN_MARGINED = re.compile(r"\w+USD_(PERP|\d{6})")
 _OF_SYMBOL = {"symbol": Holds("symbol")}
+PAIR = {"pair": "pair"}
+_WITH_DELIVERY = frozenset(
+    f"{quarter}_QUARTER{state}" for quarter in ("CURRENT", "NEXT") for state in ("", " DELIVERING")
+)
 _CONTRACT_TYPES = frozenset({"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"})
 
 
@@ -135,6 +139,32 @@ def statistics(
     )  # fmt: skip
 
 
+def delivery_prices(market: str) -> Endpoint:
+    """At which prices contracts of a pair were delivered: all there ever were, each under the midnight before."""
+    walk = ByTime(
+        names=PAIR,
+        width=timedelta(days=36_500),
+        settles=timedelta(days=2),  # a delivery is at 8 in the morning of the day that its row names
+        lookback=timedelta(days=14),
+        of_contracts=_WITH_DELIVERY,
+        at_once=True,
+    )
+    return call(
+        market, "futures/data/delivery-price", path="/futures/data/delivery-price", pool=FUTURES_DATA,
+        dataset=derivatives.DELIVERY_PRICES, walk=walk, reshape=_with_price_as_text,
+    )  # fmt: skip
+
+
+def _with_price_as_text(printed: Sequence[Printed]) -> list[Printed]:
+    """Deliveries whose price is the text of the number that is printed, so that no digit is lost."""
+    return [{**row, "deliveryPrice": _text(row["deliveryPrice"])} if "deliveryPrice" in row else row for row in printed]
+
+
+def _text(number: msgspec.Raw) -> msgspec.Raw:
+    digits = bytes(number)
+    return msgspec.Raw(b'"%b"' % digits) if digits[:1].isdigit() else number
+
+
 def _between(column: str) -> dict[str, Holds]:
     return {"startTime": Holds(column, Bound.FROM), "endTime": Holds(column, Bound.UP_TO)}
 
@@ -160,7 +190,6 @@ def candles(market: str, name: str, dataset: Dataset, names: dict[str, str] | No
     )
 
 
-PAIR = {"pair": "pair"}
 PAIR_AND_TYPE = {"pair": "pair", "contractType": "contract_type"}
 OPEN_INTEREST = {
     "open_interest": "sumOpenInterest",

@@ -173,6 +173,7 @@ class ByTime(Named):
     kept: timedelta | None = None  # what is older the exchange does not return
     every: str | None = None  # the interval of the grid that rows lie on; None: they come when they come
     of_contracts: frozenset[str] | None = None  # the types of contract that have rows; None: all
+    at_once: bool = False  # an answer has all rows of a series; it cannot be asked for a window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from connectors.binance.endpoints.futures_market import (
     book_ticker,
     call,
     candles,
+    delivery_prices,
     exchange_info,
     funding_info,
     funding_rates,
@@ -55,4 +56,5 @@ GLOBAL_ACCOUNTS, TOP_ACCOUNTS, TOP_POSITIONS = (
 TAKER_VOLUME = statistics(
     "usdm", "takerlongshortRatio", derivatives.TAKER_VOLUME, wire={"buy_volume": "buyVol", "sell_volume": "sellVol"}
 )
+DELIVERY_PRICES = delivery_prices("usdm")
 BASIS = statistics("usdm", "basis", derivatives.BASIS, PAIR_AND_TYPE)

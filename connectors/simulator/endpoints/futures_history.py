@@ -22,6 +22,7 @@ _KEPT_MS = 30 * DAY_MS
 _MOST_FUNDINGS, _MOST_COUNTS = 1000, 500
 _TYPES = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "ALL")
 _SPECIAL_MS = 28 * DAY_MS  # from one special funding to the next
+_QUARTER_MS = 13 * 7 * DAY_MS
 _LATE_MS = 13  # fundings are stamped up to so much late
 
 
@@ -151,6 +152,21 @@ def _counted(row: Callable[[_Asked], dict[str, Any]]) -> Callable[[Exchange, Cal
     return answer
 
 
+def _deliveries(exchange: Exchange, call: Call) -> bytes:
+    """Every delivery of a pair, newest first, under the midnight of its day; prices are bare numbers."""
+    quarterly = {each.pair: each for each in exchange.futures.listed(call.now_ms, "usdm") if each.kind != "PERPETUAL"}
+    contract = quarterly.get(call.given["pair"])
+    if contract is None or contract.delisted_ms is None:
+        return b"[]"
+    times = range(contract.delisted_ms, contract.delisted_ms - 12 * _QUARTER_MS, -_QUARTER_MS)
+    rows = (
+        f'{{"deliveryTime":{at // DAY_MS * DAY_MS},"deliveryPrice":{20_000 + at // DAY_MS % 997}.10000000}}'
+        for at in times
+        if at <= call.now_ms
+    )
+    return f"[{','.join(rows)}]".encode()
+
+
 _STRETCH = (Parameter("startTime", rules.time_ms), Parameter("endTime", rules.time_ms))
 _FUNDING = (
     Parameter("symbol", rules.symbol_text, mandatory=True),
@@ -169,6 +185,13 @@ _COUNTS = (
 ENDPOINTS = (
     Endpoint("/fapi/v1/fundingRate", 0, _FUNDING, _funding_rates("usdm"), pool="funding"),
     Endpoint("/dapi/v1/fundingRate", 1, _FUNDING, _funding_rates("coinm"), pool="futures"),
+    Endpoint(
+        "/futures/data/delivery-price",
+        1,
+        (Parameter("pair", rules.symbol_text, mandatory=True),),
+        _deliveries,
+        pool="futures_data",
+    ),
     *(
         Endpoint(f"/futures/data/{name}", 1, _COUNTS, _counted(row), pool="futures_data")
         for name, row in (

@@ -110,3 +110,10 @@ def test_recorded_contracts_of_coins_load_whole(recorded: Path):
     assert (len(rows), {row["contract_size"] for row in rows}) == (62, {10, 100})
     assert {row["status"] for row in rows} == {"TRADING", "DELIVERING"}
     assert [row["delivery_date"] is None for row in rows] == [row["contract_type"] == "PERPETUAL" for row in rows]
+
+
+def test_a_documented_delivery_keeps_every_digit():
+    """The price is a bare number in the documentation: each digit is stored, and the pair is told by the question."""
+    printed = b'[{"deliveryTime":1695945600000,"deliveryPrice":27103.00000001},{"deliveryTime":1688083200000,"deliveryPrice":"2.5"}]'
+    rows = decode(printed, usdm.DELIVERY_PRICES, {"market": "usdm", "symbol": "BTCUSDT"}).to_pylist()
+    assert [row["delivery_price"] for row in rows] == [Decimal("27103.00000001"), Decimal("2.5")]

@@ -195,3 +195,25 @@ async def test_a_count_that_is_lacking_is_a_gap_and_looked_at_again(futures: Des
     await futures.run("perps")
     confirmed = {row["since"] for row in futures.rows("gaps") if row["confirmed_at"] is not None}
     assert confirmed == {row["since"] for row in first}
+
+
+async def test_deliveries_of_a_pair_come_in_one_answer(futures: Desk):
+    """Prices of all deliveries since the wanted day are stored once; pairs without such contracts are not asked for."""
+    futures.flows["perps"] = along_time("usdm", "delivery_prices", since="2025-01-01") | {
+        "symbols": ["BTCUSDT", "ETHUSDT"]
+    }
+    for _ in range(2):
+        requests, _ = await planned(futures)
+        seen = len(futures.exchange.requests)
+        (receipt,) = await futures.run("perps")
+        assert (receipt.failures, requests_since(futures, seen)) == ((), requests)
+        futures.clock.advance(3 * 86_400)
+    rows = futures.rows("delivery_prices")
+    assert {row["symbol"] for row in rows} == {"BTCUSDT"}
+    times = [str(row["delivery_time"])[:10] for row in rows]
+    assert times == sorted(set(times))
+    assert (times[0], times[-1]) == ("2025-03-28", "2026-09-25")
+    assert {row["delivery_price"] % 1 for row in rows} == {Decimal("0.1")}
+    async with futures.commands() as command:
+        code, printed, said = await command("check")
+        assert code == 0, printed + said
