@@ -30,10 +30,13 @@ from connectors.binance.endpoints.sub_accounts import OF_SUB_ACCOUNT
 from connectors.binance.endpoints.wallet import TRANSFERS
 from connectors.binance.errors import Mismatched, Unreadable
 from connectors.simulator.protocol import faults
+from schemas.datasets.algo_orders import ALGO_ORDERS
 from schemas.datasets.orders import FILLS, ORDERS
+from schemas.datasets.trades import AGG_TRADES, TRADES
 from schemas.model.fields import DECIMALS, EXTRA, FLAG, ID, TEXT, TIME
 
 NOW_US = int(START_S * 1e6)
+TICKS = (AGG_TRADES, TRADES)
 FILLERS = {TEXT: "BTCUSDT", EXTRA: [], ID: 7, FLAG: True, TIME: int(START_S * 1000)} | dict.fromkeys(DECIMALS, "1.0")
 DATA = [endpoint for endpoint in ENDPOINTS if endpoint.dataset is not None]
 NOTHING = [b"[]", b"{}", b"null", b"0", b'""', b"[[]]", b"[{}]", b"[null]", b'{"balances":[],"symbols":[]}']
@@ -45,7 +48,8 @@ KNOWN = {
 
 def constants(endpoint):
     known = {name: value for name, value in KNOWN.items() if name in endpoint.dataset.schema.names}
-    return known | ({"symbol": "BTCUSDT"} if isinstance(endpoint.wire, tuple) else {})
+    of_one = isinstance(endpoint.wire, tuple) or endpoint.dataset in TICKS
+    return known | ({"symbol": "BTCUSDT"} if of_one else {})
 
 
 def camel(name):
@@ -83,16 +87,27 @@ AT_MS = int(START_S * 1000)
 BY_TIME = [one for one in ENDPOINTS if isinstance(one.walk, ByTime) and one.reshape is None]
 CANDLES = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, OnGrid)]
 LEDGERS = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.walk, Windows) and endpoint.reshape is None]
-ELSEWHERE = [endpoint for endpoint in ENDPOINTS if endpoint.market != "spot" and endpoint.dataset in (ORDERS, FILLS)]
-OTHER = {
-    "symbol": (OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
-    "orderId": (OF | {"orderId": 8}, {"order_id": 7}, "answered order_id 7"),
-    "fromId": (OF | {"fromId": 8}, {"trade_id": 7}, "answered trade_id 7"),
-    "startTime": (OF | {"startTime": AT_MS + 1}, {}, "asked for startTime from"),
-    "endTime": (OF | {"endTime": AT_MS - 1}, {}, "asked for endTime up to"),
-}
+ELSEWHERE = [
+    endpoint
+    for endpoint in ENDPOINTS
+    if endpoint.dataset in (*TICKS, ALGO_ORDERS) or (endpoint.market != "spot" and endpoint.dataset in (ORDERS, FILLS))
+]
+
+
+def other(endpoint, name):
+    """An answer that a parameter speaks against: the question, the row, and how it is refused."""
+    column, of = endpoint.held[name].column, OF if "symbol" in endpoint.held else {}
+    if name.endswith("Id"):
+        return of | {name: 8}, {column: 7}, f"answered {column} 7"
+    return {
+        "symbol": (of, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
+        "startTime": (of | {"startTime": AT_MS + 1}, {}, "asked for startTime from"),
+        "endTime": (of | {"endTime": AT_MS - 1}, {}, "asked for endTime up to"),
+    }[name]
+
+
 WRONG = [
-    *((endpoint, *OTHER[name]) for endpoint in ELSEWHERE for name in endpoint.held),
+    *((endpoint, *other(endpoint, name)) for endpoint in ELSEWHERE for name in endpoint.held),
     (PRICE, OF, {"symbol": "ETHUSDT"}, "asked for symbol BTCUSDT and answered symbol ETHUSDT"),
     (PRICE, {"symbols": ["BTCUSDT", "BNBUSDT"]}, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
     (TICKER_24H, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT"),
@@ -125,6 +140,7 @@ WRONG = [
         (income, {"incomeType": "COMMISSION"}, {}, "asked for incomeType COMMISSION")
         for income in (USDM_INCOME, COINM_INCOME)
     ),
+    *((income, OF, {"symbol": "ETHUSDT"}, "answered symbol ETHUSDT") for income in (USDM_INCOME, COINM_INCOME)),
     (OF_SUB_ACCOUNT, {"type": "1"}, {"type": "2"}, "asked for type 1 and answered type"),
     (C2C_TRADES, {"tradeType": "BUY"}, {"trade_type": "SELL"}, "asked for tradeType BUY"),
     (TRANSFERS, {"type": "MAIN_FUNDING"}, {"type": "FUNDING_MAIN"}, "asked for type MAIN_FUNDING"),
