@@ -33,6 +33,7 @@ class Lake:
     def __init__(self, path: Path, label: _Label) -> None:
         self.path = path
         self._label = label
+        self.folders: tuple[Path, ...] = (path,)  # in which its tables lie
         self._tables: dict[str, Table] = {}
         self._guard = threading.Lock()
 
@@ -73,6 +74,7 @@ class Lake:
         if stored.exists():
             copytree(stored, copy)
         trial = Lake(self.path, self._label)
+        trial.folders = (self.path, folder)
         trial._tables[dataset.table] = Table(copy, dataset, folder / ".locks")
         return trial
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.desks import API_KEY, SECRET, UID
+from support.trade_desk import ACCOUNT
 
 from connectors.lake.sql.session import connect, run
 from pipelines.estimate.flow import plan_flows
@@ -13,6 +14,7 @@ from pipelines.pull.account_symbols import route
 
 if TYPE_CHECKING:
     from support.desks import Desk
+    from support.trade_desk import TradeDesk
 
 
 async def test_what_an_account_holds_is_valued_without_listing_symbols(desk: Desk) -> None:
@@ -44,6 +46,22 @@ async def test_what_an_account_holds_is_valued_without_listing_symbols(desk: Des
         worth = run(session, "FROM equity_daily('USDT')").to_pylist()
     assert [row["unvalued"] for row in worth] == [0]
     assert worth[0]["value"] > 100
+
+
+async def test_plan_names_the_symbols_of_an_account_that_traded(trade_desk: TradeDesk) -> None:
+    """What was bought and what paid for it are both valued in a plan, for which the ledger reads the listing."""
+    trade_desk.book.fill("ETHBTC", trade_desk.book.place("ETHBTC", "BUY", 1, 50))
+    trade_desk.trading(["ETHBTC"])
+    trade_desk.flows["values"] = {
+        "kind": "market", "market": "spot", "datasets": ["symbols", "klines"], "symbols": {"account": ACCOUNT},
+        "intervals": ["1d"], "since": "2026-10-25",
+    }  # fmt: skip
+    await trade_desk.run("trading")
+    await trade_desk.run("values")
+    (plan,) = await plan_flows(
+        trade_desk.config, ["values"], state=trade_desk.state, clock=lambda: int(trade_desk.clock.now_s * 1_000_000)
+    )
+    assert {cost.series.split("/")[1] for cost in plan.series} >= {"BTCUSDT", "ETHUSDT"}
 
 
 @pytest.mark.parametrize(
