@@ -80,8 +80,11 @@ class Tally:
 
     def _counts(self) -> Iterator[str]:
         for name in ("files", "requests", "rows"):
-            if self.planned[name] or self.done[name]:
-                yield f"{self.done[name]:,}/{self.planned[name]:,} {name}"
+            done, planned = self.done[name], self.planned[name]
+            if done > planned:  # answers decide how much more there is, so that the plan says nothing any more
+                yield f"{done:,} {name}"
+            elif planned:
+                yield f"{done:,}/{planned:,} {name}"
             if name == "files" and self.planned["size"]:
                 yield f"{self.done['size'] / 1e6:,.1f}/{self.planned['size'] / 1e6:,.1f} MB"
 

@@ -97,7 +97,7 @@ class Receipt:
 
     def line(self) -> str:
         """The receipt in one line, with numbers."""
-        what = " ".join(word for word in (f"{self.flow}:", self.dataset, self.where) if word)
+        what = " ".join(word for word in (f"{self.flow}:", self.dataset, self.account, self.market) if word)
         if self.outcome == "skipped":
             return f"{what} skipped, {self.note}"
         pulled = f"{counted(self.rows, 'row')}, {counted(self.requests, 'request')}, weight {self.weight:,}, "

@@ -61,6 +61,21 @@ def test_a_log_gets_a_line_now_and_then(capsys):
     assert capsys.readouterr().err.splitlines() == [told, f"{told}; the exchange asked for a pause"]
 
 
+def test_what_exceeds_its_plan_is_counted_without_it(capsys):
+    """Nobody knows how many fills orders have, so no line says that more is done than there is."""
+    now = [0.0]
+    lines = Lines("orders", clock=lambda: now[0])
+    lines.expect(requests=2)
+    now[0] = EVERY_S
+    lines.advance(requests=1, rows=13_074)
+    now[0] = 2 * EVERY_S
+    lines.advance(requests=2)
+    assert capsys.readouterr().err.splitlines() == [
+        "orders: 1/2 requests, 13,074 rows",
+        "orders: 3 requests, 13,074 rows",
+    ]
+
+
 def test_without_a_terminal_there_is_no_bar(capsys):
     """A log file or a pipe gets no bar, and of a short run nothing, whatever the work tells."""
     with watching("prices") as progress:
