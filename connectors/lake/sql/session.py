@@ -53,8 +53,8 @@ def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
 
     `run` and `stream` make the views that a question needs, and run nothing that does more than read. The session
-    reaches nothing outside the folders of its tables, loads nothing, and its settings are locked. A statement that takes longer
-    than `timeout_s` is stopped.
+    reaches nothing outside the folders of its tables, loads nothing, and its settings are locked. A statement that
+    takes longer than `timeout_s` is stopped.
     """
     connection = _open(timeout_s)
     _views[connection] = Views(lake)

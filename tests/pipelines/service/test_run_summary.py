@@ -1,5 +1,6 @@
 """The summary of a run: what changed, and how the lake stands after it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,3 +54,9 @@ def test_a_damaged_table_costs_only_the_summary(tmp_path):
     rows, said = summary(Lake.at(lake.path), [DONE, failed], NOW)
     assert [(row["outcome"], row["failed"]) for row in rows] == [("done", ""), ("failed", "spot/BTCUSDT: No answer.")]
     assert said.startswith("The lake cannot be summed up: ")
+
+
+def test_a_line_names_the_market_of_an_accounts_dataset():
+    """Income is pulled of two markets, and each of its lines says of which."""
+    lines = [replace(DONE, dataset="income", account="main", market=market).line() for market in ("usdm", "coinm")]
+    assert [line.split(" done")[0] for line in lines] == ["p: income main usdm", "p: income main coinm"]
