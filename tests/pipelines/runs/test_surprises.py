@@ -24,6 +24,7 @@ from pipelines.runs.run import run_flow
 from pipelines.store.id_cursor import OVERLAP_ROWS
 from schemas.config.names import MARKET_DATASETS, ONLY
 from schemas.datasets.account import BALANCES
+from schemas.datasets.algo_orders import ALGO_ORDERS
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.errors import Problem
 
@@ -43,7 +44,7 @@ ELSEWHERE = {
     "usdm": "usdm",
     "coinm": "coinm",
 }  # and whose wallet it is
-TRADED = [one for one in ENDPOINTS if one.market in ELSEWHERE and one.dataset in (ORDERS, FILLS)]
+TRADED = [one for one in ENDPOINTS if one.market in ELSEWHERE and one.dataset in (ALGO_ORDERS, ORDERS, FILLS)]
 # Trades of futures are asked for with a key, which a flow of a market does not have: they come from the archive.
 DATA = [
     endpoint
