@@ -34,7 +34,7 @@ async def test_killed_runs_leave_the_ledger_that_a_fresh_lake_has(
         with books(desk.lake) as found:
             fresh.extend(found.ledger())
 
-    follower = await follow(tmp_path, [Day(0, killed=40), *days, Day(0.1)], then=start_afresh)
+    follower = await follow(tmp_path, [Day(0, killed=40), *days, Day(0.3)], then=start_afresh)  # no ledger rests then
     with books(follower.desk.lake) as found:
         assert found.unexplained() == []
         assert found.ledger() == fresh

@@ -129,10 +129,15 @@ async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpo
 def market_flow(endpoint: Any) -> dict[str, Any]:
     """A flow that asks an endpoint of a market for one symbol, whose listing comes first."""
     dataset = endpoint.feeds.name
-    needs = {"intervals": ["1h"], "since": "2026-11-01", "source": "rest"}
+    needs = {"intervals": ["1h"], "since": "2026-10-20", "source": "rest"}
     more = {key: value for key, value in needs.items() if dataset in ONLY[key]}
-    symbol = "BTCUSD_PERP" if endpoint.market == "coinm" else "BTCUSDT"
-    named = {"market": endpoint.market, "datasets": list(dict.fromkeys(["symbols", dataset])), "symbols": [symbol]}
+    # Only of contracts that end is a delivery asked for.
+    one = {"usdm": "BTCUSDT_261225" if dataset == "delivery_prices" else "BTCUSDT", "coinm": "BTCUSD_PERP"}
+    named = {
+        "market": endpoint.market,
+        "datasets": list(dict.fromkeys(["symbols", dataset])),
+        "symbols": [one.get(endpoint.market, "BTCUSDT")],
+    }
     return {"kind": "market", **named, **more}
 
 
