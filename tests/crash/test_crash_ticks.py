@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from harness import Aftermath, Point, Program, can_trace, find_points, of_each_kind, sweep
 from support.beside import Served
-from ticks import KINDS
+from tick_pull import KINDS
 
 from connectors.simulator import Exchange, Limits, MovableClock
 from connectors.simulator.market.listings import LISTINGS
@@ -42,7 +42,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
     """The program, where it can be hit, and what it leaves undisturbed."""
     if not can_trace():
         pytest.skip("strace is not installed")
-    with _exchange() as served, Program("ticks", {"TICKS_URL": served.url}) as program:
+    with _exchange() as served, Program("tick_pull", {"TICKS_URL": served.url}) as program:
         points, (undisturbed,) = find_points(program, tmp_path_factory.mktemp("found"))
         yield program, points, undisturbed
 
