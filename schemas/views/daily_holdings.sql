@@ -1,6 +1,6 @@
--- What each wallet held at the end of each day (UTC) up to that of its last snapshot (`ended` where that day was over):
--- what its last snapshot until then shows, or before the first what that shows, and what the ledger moved in between
--- (`rebuilt` where it moved anything).
+-- What each wallet held at the end of each day (UTC) up to that of the account's last snapshot (`ended` where that day was
+-- over): what its last snapshot until then shows, or before the first what that shows, and what the ledger moved in
+-- between (`rebuilt` where it moved anything).
 -- What debts owe counts below zero; receipts of simple earn are left out.
 CREATE OR REPLACE VIEW daily_holdings AS
 WITH snapshots AS MATERIALIZED (
@@ -24,15 +24,15 @@ sums AS MATERIALIZED (
     WHERE NOT is_receipt(asset)
     GROUP BY account, wallet, asset, time
 ),
+lasts AS (
+    SELECT account, max(time) AS last FROM taken GROUP BY account
+),
 spans AS (
-    SELECT account, wallet, min(first) AS first, max(last) AS last
-    FROM (
-        SELECT account, wallet, min(time) AS first, max(time) AS last FROM taken GROUP BY ALL
-        UNION ALL
-        SELECT account, wallet, min(time), NULL FROM sums GROUP BY ALL
-    )
-    GROUP BY ALL
-    HAVING max(last) IS NOT NULL
+    SELECT account, wallet, min(time) AS first, any_value(last) AS last
+    FROM (SELECT account, wallet, time FROM taken UNION ALL SELECT account, wallet, time FROM sums)
+    JOIN lasts USING (account)
+    WHERE (account, wallet) IN (SELECT (account, wallet) FROM taken)
+    GROUP BY account, wallet
 ),
 ends AS (
     SELECT

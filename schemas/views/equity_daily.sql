@@ -8,7 +8,7 @@ WITH closes AS MATERIALIZED (
 held AS (
     SELECT account, asset, day, sum(total)::DECIMAL(38, 12) AS total, bool_or(rebuilt) AS rebuilt
     FROM daily_holdings
-    WHERE day < (SELECT max(day) FROM daily_holdings WHERE NOT ended)
+    WHERE ended
     GROUP BY ALL
     HAVING sum(total) <> 0
 ),
