@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
-from pipelines.cli.formats import replacing, write_answer
+from pipelines.cli.formats import outside, replacing, write_answer
 from pipelines.cli.journals import JournalFormat, journal
 from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
@@ -43,8 +43,7 @@ def export(
     if account is not None:
         named(spec.accounts, account, "account")
     lake = Lake.at(spec.lake)
-    if output and output.resolve().is_relative_to(lake.path.resolve()):
-        raise UsageProblem(f"{output} lies in the lake, which is read-only.", "Write to a file outside of it.")
+    outside(lake, output)
     with connect(lake) as session:
         session.execute(f"SET VARIABLE exported_account = {literal(account) if account else 'NULL'}")
         if format == "csv":

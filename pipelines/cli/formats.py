@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
+from connectors.lake import Lake
 from connectors.lake.files.local_disk import whole_file
 from connectors.lake.sql.session import Shape, stream
 from connectors.lake.sql.texts import csv_lines, json_lines, readable, storable
@@ -65,6 +66,12 @@ class _Head:
             if wanted.num_rows < batch.num_rows:
                 self.is_cut = True
                 return
+
+
+def outside(lake: Lake, file: Path | None) -> None:
+    """UsageProblem for a file to write that lies in the lake."""
+    if file and file.resolve().is_relative_to(lake.path.resolve()):
+        raise UsageProblem(f"{file} lies in the lake, which is read-only.", "Write to a file outside of it.")
 
 
 @contextmanager

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from heapq import merge
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from duckdb import DuckDBPyConnection
 
-from connectors.lake.sql.session import run
+from connectors.lake.sql.session import run, stream
 
 JournalFormat = Literal["hledger", "beancount"]
 
@@ -26,7 +28,9 @@ FROM ledger
 WHERE {_MINE} AND NOT is_receipt(asset) AND amount <> 0
 ORDER BY day, account, dataset, key, kind, wallet, asset
 """
-_OPENINGS = f"SELECT * REPLACE (day::DATE AS day) FROM opening_balances WHERE {_MINE} ORDER BY ALL"
+_OPENINGS = (
+    f"SELECT * REPLACE (day::DATE AS day) FROM opening_balances WHERE {_MINE} ORDER BY day, account, wallet, asset"
+)
 # The last day of each month and the last day of all: years of days would be mostly assertions.
 _ASSERTIONS = f"""
 WITH days AS (
@@ -41,7 +45,13 @@ SELECT account, wallet, asset, day, coalesce(total, 0)::DECIMAL(38, 12) AS total
 FROM days
 JOIN assets USING (account, wallet)
 LEFT JOIN (SELECT * REPLACE (day::DATE AS day) FROM daily_holdings) AS held USING (account, wallet, asset, day)
-ORDER BY ALL
+ORDER BY day, account, wallet, asset
+"""
+_NAMED = f"""
+SELECT account, wallet, asset, kind, min(time::DATE) AS day
+FROM ledger
+WHERE {_MINE} AND NOT is_receipt(asset)
+GROUP BY ALL
 """
 _INCOME = {"reward", "rebate", "funding", "realized_pnl", "liquidation", "adjustment"}
 _EXPENSES = {"fee", "withdrawal_fee", "interest"}
@@ -55,22 +65,24 @@ class _Posting(NamedTuple):
 
 def journal(session: DuckDBPyConnection, form: JournalFormat) -> Iterator[str]:
     """The lines of a journal of everything that the ledger tells, or of the account that `exported_account` names."""
-    movements = run(session, _MOVEMENTS).to_pylist()
-    openings = run(session, _OPENINGS).to_pylist()
-    assertions = run(session, _ASSERTIONS).to_pylist()
-    first = min((row["day"] for row in (*movements, *openings, *assertions)), default=None)
-    if first is None:
+    openings, assertions = run(session, _OPENINGS).to_pylist(), run(session, _ASSERTIONS).to_pylist()
+    named = run(session, _NAMED).to_pylist()  # of movements, which are read a part at a time
+    rows = [*openings, *assertions, *named]
+    if not rows:
         return
-    assets = sorted({row["asset"] for row in (*movements, *openings, *assertions)})
+    assets = sorted({row["asset"] for row in rows})
     write = _Beancount(assets) if form == "beancount" else _Hledger(assets)
-    booked = [(row["day"], "opening balance", [_held(row), _counter(row)]) for row in openings]
-    booked += _events(movements)
-    places = {posting.place for *_, postings in booked for posting in postings} | {_place(row) for row in assertions}
-    yield from write.head(first, sorted(places))
-    # An assertion holds after all that happened that day; sorting keeps the order of the rest.
-    lines = [(day, False, write.event(day, name, postings)) for day, name, postings in booked]
-    lines += [(row["day"], True, write.assertion(row["day"], row)) for row in assertions]
-    yield from (line for *_, line in sorted(lines, key=lambda entry: entry[:2]))
+    places = {_place(row) for row in rows} | {_opening(row) for row in openings}
+    places |= {_contra(row["account"], row["kind"]) for row in named}
+    yield from write.head(min(row["day"] for row in rows), sorted(places))
+    opened = ((row["day"], write.event(row["day"], "opening balance", _opened(row))) for row in openings)
+    moved = ((day, write.event(day, name, postings)) for day, name, postings in _events(_movements(session)))
+    held = ((row["day"], write.assertion(row["day"], row)) for row in assertions)  # after all that happened that day
+    yield from (line for _, line in merge(opened, moved, held, key=itemgetter(0)))
+
+
+def _movements(session: DuckDBPyConnection) -> Iterator[Mapping[str, Any]]:
+    return (row for batch in stream(session, _MOVEMENTS)[1] for row in batch.to_pylist())
 
 
 def _events(movements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, str, list[_Posting]]]:
@@ -87,12 +99,13 @@ def _events(movements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, str,
         yield day, f"{dataset}/{key}", postings
 
 
-def _held(row: Mapping[str, Any]) -> _Posting:
-    return _Posting(_place(row), row["amount"], row["asset"])
+def _opened(row: Mapping[str, Any]) -> list[_Posting]:
+    """What was there before, out of an account of its own."""
+    return [_Posting(_place(row), row["amount"], row["asset"]), _Posting(_opening(row), -row["amount"], row["asset"])]
 
 
-def _counter(row: Mapping[str, Any]) -> _Posting:
-    return _Posting(f"Equity:Binance:{_part(row['account'])}:Opening", -row["amount"], row["asset"])
+def _opening(row: Mapping[str, Any]) -> str:
+    return f"Equity:Binance:{_part(row['account'])}:Opening"
 
 
 def _place(row: Mapping[str, Any]) -> str:

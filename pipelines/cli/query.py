@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect
-from pipelines.cli.formats import Format, write_answer
+from pipelines.cli.formats import Format, outside, write_answer
 from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.settings.loader import load
 from schemas.model.errors import UsageProblem
@@ -46,8 +46,7 @@ def query(
     """Query the lake in SQL, read-only. Each dataset is a view, and so are coverage, portfolio, candles and more."""
     asked = _question(sql, file)
     lake = Lake.at(load(config).lake)
-    if output and output.resolve().is_relative_to(lake.path.resolve()):
-        raise UsageProblem(f"{output} lies in the lake, which is read-only.", "Write to a file outside of it.")
+    outside(lake, output)
     with connect(lake, timeout_s=timeout) as session:
         write_answer(session, asked, format or _named_by(output), max_rows=max_rows, file=output)
     return 0

@@ -106,7 +106,7 @@ class MarketPlan:
         if isinstance(wanted, TopSymbols):
             return [str(number) for number in range(wanted.top)]
         if isinstance(wanted, AccountSymbols):
-            return valuing(self.lake, self._listing(), wanted)
+            return valuing(self.lake, wanted)
         if not isinstance(wanted, tuple):
             return None
         forgotten = self._listing().forgotten(one for one in wanted)

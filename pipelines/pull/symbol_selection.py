@@ -102,7 +102,11 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     if isinstance(wanted, TopSymbols):
         return Chosen(tuple(await top(session, flow.market, book, wanted.quote, wanted.top)), book)
     if isinstance(wanted, AccountSymbols):
-        return Chosen(await asyncio.to_thread(valuing, session.lake, book, wanted), book)
+        valued_by = await asyncio.to_thread(valuing, session.lake, wanted)
+        if not valued_by:
+            lacking = f"no asset of {wanted.account} to value in {wanted.quote}"
+            session.note(f"The lake knows of {lacking}: run its flow first.")
+        return Chosen(valued_by, book)
     if not isinstance(wanted, tuple):
         names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
         if flow.delisted and session.archive is not None:

@@ -1,15 +1,4 @@
 -- BittyTax's transaction records; BittyTax values them itself.
-WITH spent AS (
-    -- What is only a fee is spent.
-    SELECT
-        * REPLACE (
-            CASE WHEN alone THEN fee_amount ELSE sent_amount END AS sent_amount,
-            CASE WHEN alone THEN fee_asset ELSE sent_asset END AS sent_asset,
-            CASE WHEN NOT alone THEN fee_amount END AS fee_amount,
-            CASE WHEN NOT alone THEN fee_asset END AS fee_asset
-        )
-    FROM (SELECT *, sent_asset IS NULL AND received_asset IS NULL AS alone FROM account_transactions)
-)
 SELECT
     CASE
         WHEN sent_asset IS NOT NULL AND received_asset IS NOT NULL THEN 'Trade'
@@ -35,6 +24,6 @@ SELECT
     concat('Binance ', account) AS "Wallet",
     strftime(time, '%Y-%m-%dT%H:%M:%S.%f UTC') AS "Timestamp",
     concat(dataset, '/', key) AS "Note"
-FROM spent
+FROM account_transactions
 WHERE account = coalesce(getvariable('exported_account'), account)
 ORDER BY time, dataset, key, part_no

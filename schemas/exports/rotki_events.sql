@@ -8,10 +8,10 @@ SELECT
         ELSE 'Spend'
     END AS "Type",
     'binance' AS "Location",
-    coalesce(received_asset, sent_asset, fee_asset) AS "Currency",
-    coalesce(received_amount, sent_amount, fee_amount) AS "Amount",
-    CASE WHEN received_asset IS NOT NULL OR sent_asset IS NOT NULL THEN fee_amount END AS "Fee",
-    CASE WHEN received_asset IS NOT NULL OR sent_asset IS NOT NULL THEN fee_asset END AS "Fee Currency",
+    coalesce(received_asset, sent_asset) AS "Currency",
+    coalesce(received_amount, sent_amount) AS "Amount",
+    fee_amount AS "Fee",
+    fee_asset AS "Fee Currency",
     concat(dataset, '/', key) AS "Description",
     epoch_ms(time) AS "Timestamp"
 FROM account_transactions

@@ -11,7 +11,8 @@ SELECT
         WHEN kind IN ('trade', 'dust', 'convert', 'fiat', 'c2c', 'pay', 'stake', 'unstake', 'other') THEN 'trade'
         WHEN kind IN ('reward', 'rebate', 'funding', 'realized_pnl', 'interest', 'liquidation', 'adjustment')
             THEN 'income'
-        ELSE 'transfer'
+        WHEN kind IN ('deposit', 'withdrawal', 'transfer_in', 'transfer_out', 'earn_in', 'earn_out', 'borrow', 'repay')
+            THEN 'transfer'
     END AS part,
     any_value(kind) AS kind,
     asset,

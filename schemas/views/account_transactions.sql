@@ -1,16 +1,18 @@
 -- The events of `account_events` as transactions, the shape that most programs import: what was sent, what was received
 -- and what was paid as a fee, at most one asset of each in a row. An event with more assets of one part has further rows
--- (`part_no`); the sums of each asset are those of `account_events`. A fee below zero is a rebate and stands as received.
+-- (`part_no`); the sums of each asset are those of `account_events`. A fee that stands alone is what was sent; one below
+-- zero is a rebate, and was received.
 CREATE OR REPLACE VIEW account_transactions AS
 WITH sides AS (
     SELECT
         *,
         CASE
             WHEN amount > 0 THEN 'received'
-            WHEN part = 'fee' THEN 'fee'
+            WHEN part = 'fee' AND count(*) FILTER (part <> 'fee' OR amount > 0) OVER event > 0 THEN 'fee'
             ELSE 'sent'
         END AS side
     FROM account_events
+    WINDOW event AS (PARTITION BY account, dataset, key)
 ),
 numbered AS (
     SELECT *, row_number() OVER (PARTITION BY account, dataset, key, side ORDER BY part, asset) AS part_no

@@ -2,24 +2,11 @@
 -- of `valuation_points` whose candles are in the lake: through a direct pair of the spot market either way round, else
 -- through one other asset. `path` names the pairs. `price` is derived: computed as DOUBLE.
 CREATE OR REPLACE MACRO valuation_prices(quote) AS TABLE
-WITH steps AS (
-    SELECT symbol, base_asset AS asset, quote_asset AS into_asset, false AS inverse FROM symbols WHERE market = 'spot'
-    UNION ALL
-    SELECT symbol, quote_asset, base_asset, true FROM symbols WHERE market = 'spot'
-),
-points AS MATERIALIZED (
+WITH points AS MATERIALIZED (
     FROM valuation_points WHERE asset <> quote
 ),
 routes AS MATERIALIZED (
-    SELECT asset, symbol AS first, inverse AS first_inverse, NULL AS second, NULL::BOOLEAN AS second_inverse,
-        NULL AS via
-    FROM steps
-    WHERE into_asset = quote AND asset IN (SELECT asset FROM points)
-    UNION ALL
-    SELECT out.asset, out.symbol, out.inverse, home.symbol, home.inverse, out.into_asset
-    FROM steps AS out
-    JOIN steps AS home ON out.into_asset = home.asset
-    WHERE home.into_asset = quote AND out.asset <> quote AND out.asset IN (SELECT asset FROM points)
+    FROM routes_to(quote) WHERE asset IN (SELECT asset FROM points)
 ),
 closes AS MATERIALIZED (
     SELECT symbol, "interval", open_time, close::DOUBLE AS close
@@ -44,5 +31,5 @@ LEFT JOIN closes AS closing
 WHERE second IS NULL OR closing.close IS NOT NULL
 QUALIFY row_number() OVER (
     PARTITION BY asset, points."interval", points.open_time
-    ORDER BY len(path), list_position(['BTC', 'USDT', 'BNB', 'ETH', 'FDUSD'], via) NULLS LAST, path
+    ORDER BY rank
 ) = 1

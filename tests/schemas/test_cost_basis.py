@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.meaning import Meaning, meaning_session
+from support.movements import KINDS
 
 START = datetime(2026, 1, 5, 10, 30, tzinfo=UTC)
 BEYOND = "more was disposed of than the ledger shows as acquired"
@@ -25,7 +26,7 @@ def _session() -> Iterator[Meaning]:
             "symbols",
             *(
                 {"market": "spot", "symbol": base + quote, "base_asset": base, "quote_asset": quote}
-                for base, quote in (("BTC", "USDT"), ("BNB", "USDT"), ("ETH", "BTC"))
+                for base, quote in (("BTC", "USDT"), ("BNB", "USDT"), ("ETH", "BTC"), ("ETH", "BNB"), ("ABC", "XYZ"))
             ),
         )
         yield session
@@ -228,3 +229,42 @@ def test_equity_is_rebuilt_from_movements_before_the_first_snapshot(lake: Meanin
     assert found[1]["unvalued_holdings"] == [{"asset": "XYZ", "total": Decimal(5)}]
     (now,) = lake.rows("FROM equity('USDT')")
     assert (now["value"], now["unvalued"]) == (Decimal(1001), 1)
+
+
+def test_equity_goes_on_for_a_wallet_that_is_empty_or_was_read_before(lake: Meaning) -> None:
+    """Days count up to the account's last snapshot: a wallet that is empty then hides none, nor does one read earlier."""
+    for days, wallet, free in ((0, "spot", "100"), (0, "usdm", "7"), (2, "spot", "0")):
+        lake.put(
+            "balances",
+            {"account": "main", "wallet": wallet, "asset": "USDT", "free": Decimal(free), "locked": Decimal(0),
+             "observed_at": START + timedelta(days)},
+        )  # fmt: skip
+    lake.moved(START + timedelta(2), "withdrawal", "1", ("USDT", "-100"))
+    found = lake.rows("FROM equity_daily('USDT') ORDER BY day")
+    assert shown(found, "day", "value") == [(day(), "107"), (day() + timedelta(1), "107")]
+
+
+@pytest.mark.parametrize(
+    ("asset", "quote", "symbols"),
+    [
+        ("BTC", "USDT", ("BTCUSDT", None)),
+        ("USDT", "BTC", ("BTCUSDT", None)),
+        ("ETH", "USDT", ("ETHBTC", "BTCUSDT")),
+        ("USDT", "USDT", None),
+        ("ABC", "USDT", None),
+    ],
+)
+def test_the_way_to_the_quote_asset_is_the_shortest(
+    asset: str, quote: str, symbols: tuple[str, str | None] | None, lake: Meaning
+) -> None:
+    """A pair of both assets either way round, else two through another asset; nothing where none leads there."""
+    found = lake.rows(f"FROM routes_to('{quote}') WHERE rank = 1 AND asset = '{asset}'")
+    assert [(row["first"], row["second"]) for row in found] == ([] if symbols is None else [symbols])
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_movement_has_its_part(kind: str, lake: Meaning) -> None:
+    """No kind of the ledger is taken for another because nobody thought of it."""
+    lake.moved(START, kind, "1", ("BTC", "1"))
+    (event,) = lake.rows("FROM account_events")
+    assert event["part"] in {"trade", "income", "transfer", "fee"}

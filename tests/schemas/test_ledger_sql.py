@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.lakes import at
+from support.movements import KINDS
 from support.tables import Tables, offending
 
 from schemas.datasets import DATASETS
@@ -18,34 +19,6 @@ from schemas.derived.queries import movements
 from schemas.model.dataset import Dataset, Kind
 
 LEDGERS = [dataset for dataset in DATASETS.values() if dataset.movements and dataset.kind is Kind.VERSIONS]
-KINDS = {
-    "trade",
-    "fee",
-    "deposit",
-    "withdrawal",
-    "withdrawal_fee",
-    "transfer_in",
-    "transfer_out",
-    "reward",
-    "dust",
-    "convert",
-    "fiat",
-    "c2c",
-    "pay",
-    "earn_in",
-    "earn_out",
-    "stake",
-    "unstake",
-    "borrow",
-    "repay",
-    "interest",
-    "funding",
-    "realized_pnl",
-    "liquidation",
-    "rebate",
-    "adjustment",
-    "other",
-}
 WALLETS = {
     "spot",
     "funding",

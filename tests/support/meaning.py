@@ -28,6 +28,7 @@ _OVER_THEM = (
     "latest_balances",
     "account_events",
     "valuation_points",
+    "routes_to",
     "valuation_prices",
     "valued_events",
     "tax_events",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from support.desks import API_KEY, SECRET, UID
 from support.trade_desk import ACCOUNT
 
 from connectors.lake.sql.session import connect, run
 from pipelines.estimate.flow import plan_flows
-from pipelines.pull.account_symbols import route
 
 if TYPE_CHECKING:
     from support.desks import Desk
@@ -64,17 +62,13 @@ async def test_plan_names_the_symbols_of_an_account_that_traded(trade_desk: Trad
     assert {cost.series.split("/")[1] for cost in plan.series} >= {"BTCUSDT", "ETHUSDT"}
 
 
-@pytest.mark.parametrize(
-    ("asset", "quote", "way"),
-    [
-        ("BTC", "USDT", ("BTCUSDT",)),
-        ("USDT", "BTC", ("BTCUSDT",)),
-        ("XYZ", "USDT", ("XYZBTC", "BTCUSDT")),
-        ("USDT", "USDT", ()),
-        ("ABC", "USDT", ()),
-    ],
-)
-def test_the_way_to_the_quote_asset_is_the_shortest(asset: str, quote: str, way: tuple[str, ...]) -> None:
-    """A pair of both assets either way round, else two through another asset; nothing where none leads there."""
-    pairs = {("BTC", "USDT"): "BTCUSDT", ("XYZ", "BTC"): "XYZBTC", ("XYZ", "BNB"): "XYZBNB", ("ABC", "EUR"): "ABCEUR"}
-    assert route({frozenset(pair): symbol for pair, symbol in pairs.items()}, asset, quote) == way
+async def test_an_account_that_nothing_is_known_of_is_said(desk: Desk) -> None:
+    """Before the account was pulled there is nothing to value, and the run says which flow comes first."""
+    desk.flows["values"] = {
+        "kind": "market", "market": "spot", "datasets": ["klines"], "symbols": {"account": "main"},
+        "intervals": ["1d"], "since": "2026-10-25",
+    }  # fmt: skip
+    (receipt,) = await desk.run("values")
+    assert (receipt.rows, receipt.note) == (
+        0, "The lake knows of no asset of main to value in USDT: run its flow first.",
+    )  # fmt: skip
