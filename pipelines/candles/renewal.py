@@ -70,7 +70,7 @@ def _filled(coverage: Coverage, there: Instants, answer: Answer) -> Iterator[Gap
             # What lies outside of what was asked again stays as it was.
             before = replace(gap, until=min(end, answer.since))
             behind = replace(gap, since=max(gap.since, answer.until), until=end)
-            asked = Asked(answer.asked.what, (before, *answer.asked.unanswered, behind))
+            asked = replace(answer.asked, unanswered=(before, *answer.asked.unanswered, behind))
             held_there = there[(there >= gap.since) & (there < end)]
             yield from coverage.filled(held_there, replace(answer, since=gap.since, until=end, asked=asked))
 

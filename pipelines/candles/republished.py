@@ -98,7 +98,7 @@ def _reloaded(lake: Lake, fetched: Fetched, now: int) -> int:
         return 0
     gap = no_answer(fetched)
     unanswered = tuple(replace(gap, since=since, until=until) for since, until in fetched.holes) if gap else ()
-    series, asked = file.series, Asked(fetched.path, unanswered)
+    series, asked = file.series, Asked(fetched.path, unanswered, "not_in_archive")
     renewed = renew(lake, series, fetched.rows, file.since_us, file.until_us, now, asked)
     if renewed is None:  # another process moved the series: not noted as loaded, so that the next look is another try
         return 0

@@ -116,8 +116,10 @@ class Desk:
         async with commands(ROOT, os.environ) as python:
             yield lambda *words: python.run("pipelines", *words, "--config", config)
 
-    async def backfill(self, since: str, until: str | None = None, symbols: Sequence[str] = ()) -> list[Receipt]:
-        window = Window(instant(since), instant(until) if until else None, tuple(symbols))
+    async def backfill(
+        self, since: str, until: str | None = None, symbols: Sequence[str] = (), *, again: bool = False
+    ) -> list[Receipt]:
+        window = Window(instant(since), instant(until) if until else None, tuple(symbols), again)
         return await run_flow(
             self.config, "prices", window=window, progress=Silent(), stop=self.stop, state=self.state, pause=no_pause
         )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from support.desks import instant
+from support.desks import instant, us
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
@@ -137,6 +137,26 @@ async def test_a_late_file_fills_its_gap(alone: Desk):
     await done(alone, days=1)
     assert gaps(alone) == {}
     assert len(alone.rows("klines")) == 6 * A_DAY
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["by upkeep", "again"])
+async def test_what_a_late_file_lacks_is_not_explained_by_it(alone: Desk, again: bool):
+    """A hole in a file that upkeep or a second load brings stays missing, since nobody asked the exchange about it."""
+    having(alone, "2026-10-30")
+    await done(alone)
+    having(alone)
+    times = {"since_ms": us("2026-10-30T06:00") // 1000, "until_ms": us("2026-10-30T07:00") // 1000}
+    alone.exchange.inject(broken.Lacking(file=DAY.format("2026-10-30"), **times))
+    alone.flows["upkeep"] = {"kind": "maintenance"}
+    alone.clock.advance(86_400)
+    if again:
+        await alone.backfill(SINCE, again=True)
+    else:
+        await alone.run("upkeep")
+    assert gaps(alone) == {"10-30": (instant("2026-10-30T07:00"), "not_in_archive")}
+    await done(alone, days=0.1)
+    await done(alone, days=0.1)
+    assert missing(alone)["2026-10"] == 4
 
 
 async def test_the_last_days_are_waited_for(alone: Desk):
