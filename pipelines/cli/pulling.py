@@ -16,6 +16,7 @@ from pipelines.context.receipts import Failure, Receipt, worst
 from schemas.model.errors import UsageProblem
 
 SHOWN_FAILURES = 20
+_MANY = 5
 Pull = Callable[[str, Progress, asyncio.Event], Awaitable[list[Receipt]]]
 
 
@@ -26,7 +27,7 @@ async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
         for name in names:
             with watching(name) as progress:
                 done = await _attempted(name, pull(name, progress, stop))
-            say(*(receipt.line() for receipt in done))
+            say(*_lines(name, done))
             receipts += done
             if stop.is_set():
                 break
@@ -34,6 +35,16 @@ async def pull_each(names: Sequence[str], pull: Pull, *, json: bool) -> int:
         write_json(receipts)
     _show_failures([failure for receipt in receipts for failure in receipt.failures])
     return worst([*(receipt.exit_code for receipt in receipts), INTERRUPTED if stop.is_set() else 0])
+
+
+def _lines(name: str, done: Sequence[Receipt]) -> list[str]:
+    """A line per receipt; those of many datasets that had nothing to do are one, as upkeep has of most tables."""
+    quiet = [receipt for receipt in done if receipt.quiet]
+    if len(quiet) < _MANY:
+        return [receipt.line() for receipt in done]
+    seconds = sum(receipt.seconds for receipt in quiet)
+    told = [receipt.line() for receipt in done if not receipt.quiet]
+    return [*told, f"{name}: {len(quiet)} datasets done, nothing new, {seconds:.1f} s"]
 
 
 async def _attempted(name: str, pulling: Awaitable[list[Receipt]]) -> list[Receipt]:

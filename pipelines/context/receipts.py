@@ -90,6 +90,11 @@ class Receipt:
     def exit_code(self) -> int:
         return worst([_OF_OUTCOME[self.outcome], *(failure.exit_code for failure in self.failures)])
 
+    @property
+    def quiet(self) -> bool:
+        """Whether there was nothing to do, and nothing is to be said."""
+        return self.outcome == "done" and not (self.rows or self.requests or self.failures or self.note)
+
     def why(self) -> str:
         """What failed first, and how much more did."""
         more = f" (And {len(self.failures) - _SHOWN_FAILURES:,} more.)" if len(self.failures) > _SHOWN_FAILURES else ""
@@ -100,8 +105,9 @@ class Receipt:
         what = " ".join(word for word in (f"{self.flow}:", self.dataset, self.account, self.market) if word)
         if self.outcome == "skipped":
             return f"{what} skipped, {self.note}"
-        pulled = f"{counted(self.rows, 'row')}, {counted(self.requests, 'request')}, weight {self.weight:,}, "
-        counts = f"{pulled if self.requests else ''}{self.seconds:.1f} s"
+        asked = [counted(self.requests, "request"), f"weight {self.weight:,}"] if self.requests else []
+        stored = [counted(self.rows, "row")] if self.rows or asked else []
+        counts = ", ".join([*stored, *asked, f"{self.seconds:.1f} s"])
         failed = f", {len(self.failures)} failed" if self.failures else ""
         note = f" ({self.note})" if self.note else ""
         return f"{what} {self.outcome}, {counts}{failed}{note}"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from dataclasses import replace
 
 import pyarrow.compute as pc
 import pytest
@@ -33,6 +34,22 @@ def test_all_flows_run_and_one_without_its_key_is_skipped(config, capsys):
     assert "market: klines spot done, " in said.err
     assert set(stored(config, KLINES)["symbol"].to_pylist()) == {"BTCUSDT", "ETHUSDT"}
     assert stored(config, BALANCES).num_rows == 0
+
+
+def test_upkeep_says_in_one_line_that_most_tables_had_nothing_to_do(config, capsys):
+    """What has nothing new of many datasets is counted, and not listed one by one."""
+    assert main(["run", "upkeep", "--config", str(config)]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("upkeep:")]
+    assert len(lines) == 1
+    assert "datasets done, nothing new, " in lines[0]
+
+
+def test_a_line_counts_rows_that_cost_no_request():
+    """What comes out of files alone is counted too, and what did nothing counts nothing."""
+    done = Receipt(flow="p", dataset="klines", market="usdm", account=None, outcome="done", seconds=0.5)
+    assert replace(done, rows=456).line() == "p: klines usdm done, 456 rows, 0.5 s"
+    assert replace(done, requests=1, weight=2).line() == "p: klines usdm done, 0 rows, 1 request, weight 2, 0.5 s"
+    assert done.line() == "p: klines usdm done, 0.5 s"
 
 
 @pytest.mark.parametrize(
