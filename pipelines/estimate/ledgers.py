@@ -33,8 +33,8 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Loo
     series = questions_of(lake, endpoint, flow.account)
     asked_of = [one for one in series if due([one], bounds, now)]
     quiet = quiet_series(lake, endpoint, asked_of, bounds, looks, now)
-    once_more = look_windows(endpoint, asked_of, bounds, looks.due.get(endpoint.feeds.name, ()), now)
-    windows = (*windows_of(endpoint, asked_of, bounds, since, now, quiet), *once_more)
+    windows = windows_of(endpoint, asked_of, bounds, since, now, quiet)
+    windows += look_windows(endpoint, asked_of, bounds, looks.due.get(endpoint.feeds.name, ()), windows, now)
     asked = sum(_requests(lake, endpoint, window) for window in windows if window.asks)
     cost = Cost(
         series=f"{flow.account}/{endpoint.feeds.name}",

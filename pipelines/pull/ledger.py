@@ -60,8 +60,9 @@ class LedgerPull:
         known = await self._looks(now)
         quiet = await asyncio.to_thread(self._quiet, asked, bounds, known, now)
         looks = known.due.get(self.endpoint.feeds.name, ())
-        once_more = look_windows(self.endpoint, asked, bounds, looks, now)
-        windows = [*windows_of(self.endpoint, asked, bounds, self.since, now, quiet), *once_more]
+        windows = windows_of(self.endpoint, asked, bounds, self.since, now, quiet)
+        once_more = look_windows(self.endpoint, asked, bounds, looks, windows, now)
+        windows += once_more
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):

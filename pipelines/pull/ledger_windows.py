@@ -76,17 +76,25 @@ def _windows(
 
 
 def look_windows(
-    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], looks: Sequence[Look], now: int
+    endpoint: Endpoint,
+    series: Iterable[Series],
+    bounds: Mapping[str, int],
+    looks: Sequence[Look],
+    asked: Iterable[LedgerWindow],
+    now: int,
 ) -> list[LedgerWindow]:
-    """The windows of what these series are asked for once more, as far as a run does not ask for it in any case."""
-    walk, found = endpoint.walked(Windows), list[LedgerWindow]()
+    """The windows of what these series are asked for once more, as far as those `asked` in any case leave it out."""
+    walk, found, onward = endpoint.walked(Windows), list[LedgerWindow](), dict[Series, int]()
+    for window in asked:
+        if not window.backward:
+            onward[window.series] = min(window.ask_since, onward.get(window.series, window.ask_since))
     for one in series:
         since, until = one.bound("since", bounds), one.bound("until", bounds)
         if since is not None and until is not None:
-            settled = _whole_s(until - _microseconds(endpoint.feeds.settles))
+            last = min(until, onward.get(one, until))  # of a series that rests, nothing is asked in any case
             reachable = max(since, _reachable(walk, now))
             for start, end in _united(each.stretch for each in looks if each.concerns(one.values)):
-                found += _cut(walk, one, _whole_s(max(start, reachable)), min(end, settled), reachable)
+                found += _cut(walk, one, _whole_s(max(start, reachable)), min(end, last), reachable)
     return found
 
 

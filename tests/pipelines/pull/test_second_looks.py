@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from support.lakes import put
 from support.trade_desk import ACCOUNT, UID, TradeDesk
 
+from connectors.binance.endpoints.wallet import WITHDRAWALS
 from connectors.lake import Move
 from connectors.simulator.protocol.faults import Body
 from pipelines.estimate.flow import plan_flows
+from pipelines.pull.ledger_windows import look_windows, windows_of
 from pipelines.store.looks import Look, is_due
 from schemas.datasets import DATASETS
 from schemas.datasets.journal import RUNS
@@ -109,3 +112,17 @@ async def test_a_look_that_failed_is_not_taken_for_made(doubtful: TradeDesk) -> 
 def test_only_what_may_have_moved_the_wallet_is_asked(wallet: str, series: dict[str, str], concerned: bool) -> None:
     """Of a ledger with a series for each wallet or market, the one of that wallet is asked, a debt with its loan."""
     assert Look(wallet, 0, 1).concerns(series) is concerned
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_ledger_is_asked_about_all_of_a_change_also_while_it_rests(rests: bool) -> None:
+    """What a run asks for and the second look together reach over the change, each instant once."""
+    series, now = Series.of(WITHDRAWALS.feeds, account=ACCOUNT), 20_500 * DAY_US
+    bounds = {series.field_id("since"): 20_400 * DAY_US, series.field_id("until"): now - DAY_US // 24}
+    look = Look("spot", now - 3 * DAY_US, now - 2 * DAY_US)  # of days in which rows of the ledger may still appear
+    windows = windows_of(WITHDRAWALS, [series], bounds, 20_400 * DAY_US, now, [series] if rests else ())
+    windows += look_windows(WITHDRAWALS, [series], bounds, [look], windows, now)
+    asked = sorted((each.ask_since, each.until) for each in windows)
+    assert min(asked)[0] <= look.since
+    assert max(asked)[1] >= look.until
+    assert all(end <= start for (_, end), (start, _) in pairwise(asked))
