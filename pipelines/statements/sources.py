@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,8 +20,11 @@ _BLOCK = 2**20
 _ENCRYPTED = 0x1
 _TEXTS = (".csv", ".txt", ".tsv")
 _WORKBOOKS = (".xlsx", ".xls")
-_BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+_OTHERS = (".zip", ".gz", *_WORKBOOKS)  # may hold exports, and are not opened where they are packed
+_OF_THE_MAC = "__MACOSX/"  # what its Finder packs beside each file
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, UnicodeDecodeError)
 DOWNLOAD_AGAIN = "Download it again."
+_UNPACK = "Unpack it, and name the files that were in it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Source:
     @property
     def file_name(self) -> str:
         """The last part of its name, without the zip and the folders that it lies in."""
-        return self.name.replace("\\", "/").rpartition("/")[2]
+        name = self.name.replace("\\", "/").rpartition("/")[2]
+        return name[:-3] if name.lower().endswith(".gz") else name
 
     def sha256(self) -> str:
         """The hash of its content, which no renaming or packing changes."""
@@ -56,13 +61,19 @@ class Source:
 
     @contextmanager
     def _content(self) -> Iterator[IO[bytes]]:
-        try:
-            with self.opened() as content:
-                yield content
-        except _BROKEN:
-            raise UsageProblem(f"{self.name} is damaged, or not all of it is there.", DOWNLOAD_AGAIN) from None
-        except OSError as error:
-            raise UsageProblem(f"{self.name} cannot be read: {error.strerror}.") from None
+        with _readable(self.name), self.opened() as content:
+            yield content
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """UsageProblem where the bytes of a file cannot be had, or cannot be unpacked."""
+    try:
+        yield
+    except (*_BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.strerror:  # gzip and bz2 raise one without it for what is damaged
+            raise UsageProblem(f"{name} cannot be read: {error.strerror}.") from None
+        raise UsageProblem(f"{name} is damaged, or not all of it is there.", DOWNLOAD_AGAIN) from None
 
 
 def sources(path: Path) -> Iterator[Source]:
@@ -73,29 +84,26 @@ def sources(path: Path) -> Iterator[Source]:
     if suffix == ".zip":
         yield from _packed(path)
     elif suffix == ".gz":
-        yield Source(path.name.removesuffix(path.suffix), lambda: cast("IO[bytes]", gzip.GzipFile(path)))
+        yield Source(path.name, lambda: cast("IO[bytes]", gzip.GzipFile(path)))
     else:
-        yield Source(path.name, lambda: path.open("rb"))
+        yield Source(path.name or str(path), lambda: path.open("rb"))
 
 
 def _packed(path: Path) -> Iterator[Source]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [each for each in archive.infolist() if each.filename.lower().endswith(_TEXTS)]
-    except zipfile.BadZipFile:
-        raise UsageProblem(f"{path.name} is damaged, or not all of it is there.", DOWNLOAD_AGAIN) from None
-    except OSError as error:
-        raise UsageProblem(f"{path.name} cannot be read: {error.strerror}.") from None
-    if not members:
-        raise UsageProblem(f"{path.name} packs no CSV.", "Name the zip as it was downloaded.")
+    with _readable(path.name), zipfile.ZipFile(path) as archive:
+        members = [each for each in archive.infolist() if not each.filename.startswith(_OF_THE_MAC)]
     for member in members:
+        if member.filename.lower().endswith(_OTHERS):
+            raise UsageProblem(f"{path.name} packs {member.filename}, which is not opened inside a zip.", _UNPACK)
+    texts = [each for each in members if each.filename.lower().endswith(_TEXTS)]
+    if not texts:
+        raise UsageProblem(f"{path.name} packs no CSV.", "Name the zip as it was downloaded.")
+    for member in texts:
         if member.flag_bits & _ENCRYPTED:
-            raise UsageProblem(
-                f"{path.name} is packed with a password.", "Unpack it, and name the files that were in it."
-            )
-        yield Source(f"{path.name}/{member.filename}", lambda name=member.filename: _member(path, name))  # type: ignore[misc]
+            raise UsageProblem(f"{path.name} is packed with a password.", _UNPACK)
+        yield Source(f"{path.name}/{member.filename}", lambda member=member: _opened(path, member))  # type: ignore[misc]
 
 
-def _member(path: Path, name: str) -> IO[bytes]:
-    """A member that keeps its archive open for as long as it is."""
-    return zipfile.ZipFile(path).open(name)
+def _opened(path: Path, member: zipfile.ZipInfo) -> IO[bytes]:
+    """A member, of which there may be several of one name; it keeps its archive open for as long as it is."""
+    return zipfile.ZipFile(path).open(member)
