@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from connectors.binance.archive.client import Archive, Fetched
-from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.archive.files import ArchiveFile, Remote
+from connectors.binance.archive.client import Fetched
 from connectors.binance.archive.layouts import Layout
 from connectors.lake import Lake, Move, Stale
-from pipelines.archive.changed import anew
-from pipelines.archive.provenance import Looks, Row, last_looks, note
-from pipelines.concurrency import prefetch
-from pipelines.context.session import Session
+from pipelines.archive.provenance import Looks, Row, note
 from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.filters import within
+from pipelines.store.gaps import NO_ANSWER, Gap, load_gaps, write_gaps
 from pipelines.store.rows import instants, keys_of, with_instants
-from schemas.model.dataset import Dataset
-from schemas.model.errors import Problem
-
-LISTINGS = 8  # at once
 
 
 @dataclass(slots=True)
@@ -40,34 +30,7 @@ class _Difference:
         return {"added": self.added.num_rows, "removed": self.removed, "changed": len(self.corrections)}
 
 
-async def recheck_files(session: Session, archive: Archive, dataset: Dataset) -> int:
-    """Hold every file of a dataset that was ever loaded against its listing; returns how many rows changed or came."""
-    looks = await asyncio.to_thread(last_looks, session.lake, dataset)
-    first: dict[str, str] = {}
-    for path in sorted(looks, reverse=True):
-        if (file := ArchiveFile.at(path)) is not None:
-            first[file.folder] = path
-    rows = 0
-    async with prefetch(first.items(), partial(_listed, archive), session.stop, limit=LISTINGS) as listings:
-        async for _, listed in listings:
-            if isinstance(listed, Problem):
-                session.note(f"The archive was not looked at again: {listed.what}")
-                continue
-            try:
-                for remote in await anew(archive, listed, looks, {}):
-                    fetched = await archive.fetch(remote)
-                    rows += await asyncio.to_thread(_renewed, session.lake, fetched, session.client.now_us())
-            except ArchiveTrouble as trouble:
-                session.note(f"The archive was not looked at again: {trouble.what}")
-    return rows
-
-
-async def _listed(archive: Archive, folder: tuple[str, str]) -> Sequence[Remote]:
-    path, first = folder
-    return await archive.list(path, after=first.removesuffix(".zip"))
-
-
-def _renewed(lake: Lake, fetched: Fetched, now: int) -> int:
+def load_file_again(lake: Lake, fetched: Fetched, now: int) -> int:
     """Put a file's rows in the place of those stored for its time; one that cannot be read changes none."""
     series = fetched.file.series
     table = lake.table(series.dataset)
@@ -87,8 +50,22 @@ def _renewed(lake: Lake, fetched: Fetched, now: int) -> int:
             table.commit(found.added, [move])
     except Stale:  # not noted as loaded, so that the next look is another try
         return 0
+    write_gaps(lake, [(series, replace(gap, filled_at=now)) for gap in _answered(lake, fetched)], now)
     note(lake, fetched, now, found.counts)
     return found.added.num_rows + len(found.corrections)
+
+
+def _answered(lake: Lake, fetched: Fetched) -> Iterator[Gap]:
+    """The gaps that waited for this file."""
+    file = fetched.file
+    for gap in load_gaps(lake, file.series.dataset).get(file.series, {}).values():
+        if (
+            gap.reason in NO_ANSWER
+            and file.since_us <= gap.since
+            and gap.until is not None
+            and gap.until <= file.until_us
+        ):
+            yield gap
 
 
 def _difference(lake: Lake, fetched: Fetched, since: int, until: int) -> _Difference:

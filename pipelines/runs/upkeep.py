@@ -9,10 +9,11 @@ from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ByTime, OnGrid
 from connectors.lake import Lake
-from pipelines.candles.republished import recheck
+from pipelines.archive.changed import recheck
+from pipelines.candles.republished import load_candles_again
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.pull.files_again import recheck_files
+from pipelines.pull.files_again import load_file_again
 from pipelines.quality.archive_audit import audit
 from schemas.datasets import DATASETS
 from schemas.model.errors import AccessRefused, TryLater
@@ -30,10 +31,10 @@ async def keep_up(session: Session, dataset: str) -> int:
     if session.archive is None:
         return 0
     if dataset in _BY_FILE:
-        return await recheck_files(session, session.archive, DATASETS[dataset])
+        return await recheck(session, session.archive, DATASETS[dataset], load_file_again)
     if dataset not in _CANDLES:
         return 0
-    rows = await recheck(session, session.archive, DATASETS[dataset])
+    rows = await recheck(session, session.archive, DATASETS[dataset], load_candles_again)
     try:
         async with session.client:
             await audit(session)

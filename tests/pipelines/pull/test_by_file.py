@@ -111,6 +111,20 @@ async def test_a_late_day_is_a_gap_until_it_comes(archived: Desk):
     assert gaps(archived) == []
 
 
+async def test_a_file_may_come_after_its_gap_was_settled(archived: Desk):
+    """N24: a day that was not in the archive when it was looked at twice is loaded by upkeep once it is there."""
+    lacking = broken.NoFile(file=DAY.format("2026-10-30"))
+    await done(archived, 0, lacking)
+    await done(archived, 9, lacking)
+    await done(archived, 0.1, lacking)
+    archived.exchange.heal()
+    before = len(archived.rows("metrics"))
+    assert {receipt.outcome for receipt in await archived.run("upkeep")} == {"done"}
+    assert gaps(archived) == []
+    assert len(archived.rows("metrics")) == before + FIVE_MINUTES_OF_A_DAY
+    assert await done(archived, 0.1) == 0
+
+
 async def test_a_file_that_cannot_be_read_is_a_gap_with_its_reason(archived: Desk):
     """It costs its own day alone, and is loaded once it is mended."""
     await done(archived, 0, broken.CutZip(file=DAY.format("2026-10-30")))
