@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -15,13 +16,16 @@ from pipelines.context.session import Session
 from pipelines.pull.by_id import IdWalk
 from pipelines.pull.symbol_windows import WindowWalk
 from pipelines.pull.waves import Store, Waves
-from pipelines.store.id_cursor import constants
+from pipelines.store.id_cursor import Landed, Page, constants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.calls import TradingCalls, calls_of
-from pipelines.trading.cursors import Stands, stands_of
+from pipelines.trading.cursors import Stands, back_again, stands_of
 from schemas.datasets.orders import ORDERS
 from schemas.model.dataset import Dataset
+from schemas.model.grid import DAY_US
 from schemas.model.series import Series
+
+ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,13 +42,21 @@ class AccountPull:
     def calls(self) -> TradingCalls:
         return calls_of(self.market)
 
-    def walk_of(self, endpoint: Endpoint, store: Store, **more: Any) -> Waves[Any]:
-        """A walk of a list of this market, in the way that its endpoint declares."""
+    def walk_of(self, endpoint: Endpoint, store: Store | None = None, **more: Any) -> Waves[Any]:
+        """A walk of a list of this market, in the way that its endpoint declares; by default it stores versions."""
+        store = store or partial(self._add_pages, endpoint.feeds)
         if isinstance(endpoint.walk, SymbolWindows):
             return WindowWalk(
                 session=self.session, tally=self.tally, endpoint=endpoint, store=store, wanted=self.since, **more
             )
         return IdWalk(session=self.session, tally=self.tally, endpoint=endpoint, store=store, **more)
+
+    async def walk_known(self, walk: Waves[Any], series: Iterable[Series], stands: Stands) -> None:
+        """Walk these series, given where they stand; one whose symbol is not known any more only once a day."""
+        since, walk.memos = self.session.client.now_us() - ASK_AGAIN_US, back_again(stands)
+        await walk.run([one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since])
+        gone = {"gone_at": self.session.client.now_us()}
+        await self.add(walk.dataset, [Seen(series=one, memos=gone) for one in walk.unknown])
 
     async def stands(self, dataset: Dataset) -> Stands:
         """Where each symbol stands."""
@@ -64,3 +76,7 @@ class AccountPull:
         if seen:
             now = self.session.client.now_us()
             self.tally.add((await asyncio.to_thread(add_versions, self.session.lake, dataset, seen, now)).rows)
+
+    def _add_pages(self, dataset: Dataset, pages: Sequence[Page]) -> Landed:
+        seen = [Seen.of(page) for page in pages]
+        return add_versions(self.session.lake, dataset, seen, self.session.client.now_us())

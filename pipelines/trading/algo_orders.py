@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint
 from connectors.binance.errors import Fact
-from pipelines.store.id_cursor import Landed, Page, constants
-from pipelines.store.versions import Seen, add_versions
+from pipelines.store.id_cursor import constants
 from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.cursors import OpenOrder
 from pipelines.trading.settling import NO_SUCH_ORDER, Settling
@@ -38,11 +37,12 @@ class AlgoOrderPull(AccountPull):
             wants=self._wants,
         )
         await look.run()
-        symbols = {*traded, *filter(self._wants, await self.stands(ALGO_ORDERS))}
+        stands = await self.stands(ALGO_ORDERS)
+        symbols = {*traded, *filter(self._wants, stands)}
         series = [
             Series.of(ALGO_ORDERS, account=self.account, market=self.market, symbol=one) for one in sorted(symbols)
         ]
-        await self.walk_of(self._listing, self._store).run(series)
+        await self.walk_known(self.walk_of(self._listing), series, stands)
 
     @property
     def _listing(self) -> Endpoint:
@@ -51,10 +51,6 @@ class AlgoOrderPull(AccountPull):
 
     def _wants(self, symbol: str) -> bool:
         return self.symbols is None or symbol in self.symbols
-
-    def _store(self, pages: Sequence[Page]) -> Landed:
-        seen = [Seen.of(page) for page in pages]
-        return add_versions(self.session.lake, ALGO_ORDERS, seen, self.session.client.now_us())
 
     async def _ask(self, order: OpenOrder) -> pa.Table:
         """One of them, by its place in the list: the call for a single one takes no symbol, and ids repeat."""

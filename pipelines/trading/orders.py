@@ -12,23 +12,14 @@ from connectors.binance.endpoints.model import ById
 from pipelines.context.receipts import Tally
 from pipelines.pull.ledger import LedgerPull
 from pipelines.store.id_cursor import Landed, Page
-from pipelines.store.versions import Seen, add_versions, refuse_others
+from pipelines.store.versions import Seen, refuse_others
 from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.algo_orders import AlgoOrderPull
-from pipelines.trading.cursors import (
-    back_again,
-    is_traded,
-    known_symbols,
-    note_unsettled,
-    quiet_symbols,
-)
+from pipelines.trading.cursors import is_traded, known_symbols, note_unsettled, quiet_symbols
 from pipelines.trading.retention import Retention
 from pipelines.trading.settling import Settling
 from schemas.datasets.orders import ORDER_LISTS, ORDERS
-from schemas.model.grid import DAY_US
 from schemas.model.series import Series
-
-ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,14 +53,10 @@ class OrderPull(AccountPull):
         stands = await self.stands(ORDERS)
         ordered = sorted(symbols, key=lambda one: (-stands.get(one, {}).get("changed_at", 0), one))
         series = [self._series(symbol) for symbol in ordered]
-        since = self.session.client.now_us() - ASK_AGAIN_US
-        known = [one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since]
-        walk = self.walk_of(self.calls.orders, self._store_orders, memos=back_again(stands))
+        walk = self.walk_of(self.calls.orders)
         if self.calls.quiet is not None:
             walk.at_end = lambda _: {"walked_at": self.session.client.now_us()}
-        await walk.run(known)
-        gone = [Seen(series=one, memos={"gone_at": self.session.client.now_us()}) for one in walk.unknown]
-        await self.add(ORDERS, gone)
+        await self.walk_known(walk, series, stands)
 
     async def _known(self) -> set[str]:
         return await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)
@@ -89,7 +76,7 @@ class OrderPull(AccountPull):
     async def _lists(self) -> None:
         if self.calls.order_lists is None:
             return
-        walk = self.walk_of(self.calls.order_lists, self._store_lists, pinned=_executing)
+        walk = self.walk_of(self.calls.order_lists, pinned=_executing)
         await walk.run([Series.of(ORDER_LISTS, account=self.account, market=self.market)])
 
     async def _bring_names(self) -> None:
@@ -113,16 +100,9 @@ class OrderPull(AccountPull):
         )
         await look.run()
 
-    def _store_orders(self, pages: Sequence[Page]) -> Landed:
-        return add_versions(self.session.lake, ORDERS, [Seen.of(page) for page in pages], self.session.client.now_us())
-
     def _hold_against(self, pages: Sequence[Page]) -> Landed:
         refuse_others(self.session.lake.table(ORDERS), [Seen.of(page) for page in pages])
         return Landed()
-
-    def _store_lists(self, pages: Sequence[Page]) -> Landed:
-        seen = [Seen.of(page) for page in pages]
-        return add_versions(self.session.lake, ORDER_LISTS, seen, self.session.client.now_us())
 
     async def _settle(self) -> None:
         """Ask what is open, and one by one for what was and is not among it; note what stays unsettled."""

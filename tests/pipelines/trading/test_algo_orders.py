@@ -102,6 +102,28 @@ async def test_one_that_the_exchange_dropped_is_gone(futures: TradeDesk, book: F
     assert sum(one.rows for one in await run(futures)) == 0
 
 
+async def test_a_symbol_that_is_not_known_any_more_is_asked_for_once_a_day(
+    futures: TradeDesk, book: FuturesBook
+) -> None:
+    """What is stored of it stays, and it is walked on once it is there again."""
+    book.algo.place(SYMBOL, "BUY", 1, 10)
+    await run(futures)
+    futures.exchange.inject(Error(path=LISTED, code=-1121, status=400, count=None))
+    asked = list[int]()
+    for days in (0, 0, 2):
+        before = len(futures.asked(LISTED))
+        await run(futures, days=days)
+        asked.append(len(futures.asked(LISTED)) - before)
+    assert asked == [1, 0, 1]
+    futures.exchange.heal()
+    futures.clock.advance(2 * DAY_S)
+    for _ in range(2):  # asked for in every run again
+        number = book.algo.place(SYMBOL, "BUY", 1, 10)
+        book.algo.cancel(SYMBOL, number)
+        await run(futures)
+        assert states(futures, number) == ["CANCELED"]
+
+
 async def test_only_named_symbols_are_stored(futures: TradeDesk, book: FuturesBook) -> None:
     """A flow that lists its symbols has the conditional orders of these alone."""
     futures.trading([SYMBOL], datasets=["orders", "fills"], wallets=["usdm"])
