@@ -177,9 +177,8 @@ class MarketPlan:
         chosen = symbols.having_rows(endpoint)
         series, bounds = chosen.series_of(endpoint), self.lake.table(endpoint.feeds).bounds()
         until = micros(self.window.until) if self.window and self.window.until else None
-        ended = lambda one: one["symbol"] in chosen.delisted  # noqa: E731 - as the pull has it
         gaps = load_gaps(self.lake, endpoint.feeds)
-        windows = windows_of(endpoint, series, bounds, micros(moment), until, self.now, ended, gaps)
+        windows = windows_of(endpoint, series, bounds, micros(moment), until, self.now, chosen.ended_at, gaps)
         asked = Counter(window.series for window in windows if window.asks)
         weight = endpoint.cost({})
         costs = tuple(

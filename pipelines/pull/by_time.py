@@ -67,10 +67,12 @@ def windows_of(
     since: int,
     until: int | None,
     now: int,
-    ended: Callable[[Series], bool],
+    ended: Callable[[Series], int | None],
     gaps: Gaps,
 ) -> list[TimeWindow]:
-    """All windows of these series in a run, in the order they are asked for. What has ended is asked for once.
+    """All windows of these series in a run, in the order they are asked for.
+
+    What has ended is asked for until an answer reaches beyond the instant at which it was first seen to have ended.
 
     Gaps that are due for a second look are asked for again, with all that follows.
     """
@@ -91,7 +93,7 @@ def _windows(
     wanted: int,
     end: int,
     now: int,
-    ended: bool,
+    ended: int | None,
     doubts: Sequence[Gap],
 ) -> Iterator[TimeWindow]:
     walk = endpoint.walked(ByTime)
@@ -100,7 +102,7 @@ def _windows(
     if since is None or until is None:
         yield from _cut(walk, series, wanted, end, max(wanted, reachable))
         return
-    if until < end and not ended:
+    if until < end and (ended is None or until < ended + length_us(walk.lookback)):
         again = max(since, until - length_us(walk.lookback))
         yield from _cut(walk, series, until, end, max(again, reachable))
     for gap in doubts:
@@ -136,7 +138,7 @@ class TimePull:
     series: Sequence[Series]
     since: int
     until: int | None
-    ended: Callable[[Series], bool]
+    ended: Callable[[Series], int | None]
     _gaps: Gaps = field(default_factory=dict)
 
     async def run(self) -> None:

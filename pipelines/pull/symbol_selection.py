@@ -49,6 +49,11 @@ class Chosen:
         """All symbols, chosen or not, of which nothing new comes."""
         return self.book.delisted | self.forgotten
 
+    def ended_at(self, series: Series) -> int | None:
+        """When the exchange was first seen to list the symbol of a series as it does now, if that is as ended."""
+        symbol = series["symbol"]
+        return int(self.book.rows[symbol]["valid_from"]) if symbol in self.book.delisted else None
+
     @property
     def traded(self) -> Collection[str]:
         """Those of the symbols that trade, so that an answer without them lacks something."""
@@ -62,13 +67,15 @@ class Chosen:
     def named_for(self, endpoint: Endpoint) -> Chosen:
         """The same choice by the names of an endpoint's series, such as the pairs of these symbols.
 
-        A pair is delisted once all of its contracts are. A symbol that is not listed is taken for such a name itself.
+        A pair is delisted once all of its contracts are, as the last of them was. A symbol that is not listed is taken
+        for such a name itself.
         """
         walk = endpoint.walk
         if not isinstance(walk, Named) or walk.by_symbol:
             return self
         rows: dict[str, Mapping[str, Any]] = {}
-        for symbol in sorted(self.book.rows, key=self.book.delisted.__contains__):  # those that trade come first
+        delisted = self.book.delisted
+        for symbol in sorted(self.book.rows, key=lambda one: (one in delisted, -self.book.rows[one]["valid_from"])):
             if (name := walk.name_of(self.book.rows[symbol])) is not None:
                 rows.setdefault(name, self.book.rows[symbol])
         listed = self.book.rows

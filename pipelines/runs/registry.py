@@ -233,7 +233,7 @@ class Task:
             series=chosen.series_of(self.endpoint),
             since=micros(since),
             until=micros(self.window.until) if self.window and self.window.until else None,
-            ended=lambda series: series["symbol"] in chosen.delisted,
+            ended=chosen.ended_at,
         ).run()
 
     async def _trades(self, flow: MarketFlow, chosen: Chosen) -> None:

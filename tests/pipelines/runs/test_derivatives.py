@@ -217,3 +217,28 @@ async def test_deliveries_of_a_pair_come_in_one_answer(futures: Desk):
     async with futures.commands() as command:
         code, printed, said = await command("check")
         assert code == 0, printed + said
+
+
+CALLS = {"funding_rates": "fundingRate", "open_interest": "openInterestHist"}
+
+
+@pytest.mark.parametrize("dataset", CALLS)
+async def test_the_last_hours_of_a_contract_are_pulled(futures: Desk, dataset: str):
+    """What a contract printed between the last pull and its end is asked for, and then nothing more."""
+    futures.flows["perps"] = along_time("usdm", dataset, since="2026-10-30") | {"symbols": ["ETHUSDT"]}
+    await futures.run("perps")
+    before = futures.rows(dataset)
+    futures.clock.advance(30 * 3600)
+    futures.exchange.futures.delist("ETHUSDT")
+    ended = futures.exchange.futures.now_us // 1_000_000
+    path = CALLS[dataset]
+    asked = []
+    for _ in range(4):
+        futures.clock.advance(2 * 86_400)
+        await futures.run("perps")
+        asked.append(len(futures.asked(path)))
+    rows = futures.rows(dataset)
+    late = ended - rows[-1][str(DATASETS[dataset].clock)].timestamp()
+    assert len(rows) > len(before)
+    assert late < (8 * 3600 if dataset == "funding_rates" else 600)
+    assert asked[-1] == asked[-2]
