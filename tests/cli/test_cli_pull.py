@@ -248,3 +248,15 @@ def test_a_surprise_fails_its_flow_alone(capsys):
     ]
     assert "A bug: RuntimeError in test_cli_pull.py" in shown.err
     assert "secret" not in shown.out + shown.err
+
+
+def test_a_plan_without_a_network_is_tried_later(config, capsys):
+    """An archive that nobody reaches is no fault of the file: exit code 75, as where the exchange is not reached."""
+    nowhere = "http://127.0.0.1:9"
+    config.write_text(
+        f"exchange: {{spot: '{nowhere}', archive: '{nowhere}', archive_list: '{nowhere}', name: away}}\n"
+        "flows:\n  p: {kind: market, market: spot, datasets: [klines], symbols: [BTCUSDT], intervals: [1m], "
+        "since: 2026-01-01}\n"
+    )
+    assert main(["plan", "--config", str(config)]) == 75
+    assert "No answer" in capsys.readouterr().err

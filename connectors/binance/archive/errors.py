@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from connectors.binance.errors import BinanceError, Throttled, wait_until_ms
 from connectors.binance.route import unanswered
+from schemas.model.errors import TryLater
 
 _WITHOUT = "`source: rest` does without the archive."
 _TOO_MANY, _TIMED_OUT, _NOT_FOUND = 429, 408, 404
@@ -24,6 +25,8 @@ class ArchiveTrouble(BinanceError):
 
 class ArchiveDown(ArchiveTrouble):
     """The archive cannot be reached, or is not well: the same request may succeed later."""
+
+    exit_code = TryLater.exit_code
 
 
 class ArchiveRefused(ArchiveTrouble):
