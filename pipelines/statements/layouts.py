@@ -10,10 +10,10 @@ from datetime import timedelta
 from schemas.model.errors import UsageProblem
 from schemas.statements.exports import DAY_FIRST, DAYS_FIRST, EXPORTS, SPELLINGS, TIMES, Export
 
-_ZONE = r"utc(?P<sign>[+-]{0,2})(?P<hours>\d{0,2})(?::(?P<minutes>\d\d))?"
 _IN_COLUMN = re.compile(r"\s*\((?P<zone>utc[^)]*)\)\s*")
 _IN_NAME = re.compile(r"\((?P<zone>UTC[^)]*)\)")
-_EXACT = re.compile(_ZONE, re.IGNORECASE)
+_ZONE = re.compile(r"(?:utc)?(?P<sign>\+|--?)(?P<hours>\d{1,2})(?::(?P<minutes>\d\d))?", re.ASCII)
+_NO_OFFSET = frozenset({"utc", "utc0", "utc00"})
 _MOST_HOURS = 14
 _SHOWN = 120  # characters of a header
 
@@ -47,10 +47,13 @@ class Layout:
 
 def zone_of(text: str) -> Zone | None:
     """The zone that is meant by UTC, UTC+7, UTC--6 or +05:30; None where that cannot be known."""
-    found = _EXACT.fullmatch(text.strip() if text.lower().startswith("utc") else f"UTC{text.strip()}")
-    if found is None or bool(found["sign"]) != bool(found["hours"]):
-        return Zone("UTC", timedelta()) if text.lower() in {"utc0", "utc00"} else None
-    hours, minutes = int(found["hours"] or 0), int(found["minutes"] or 0)
+    plain = text.strip().casefold()
+    if plain in _NO_OFFSET:
+        return Zone("UTC", timedelta())
+    found = _ZONE.fullmatch(plain)
+    if found is None:
+        return None
+    hours, minutes = int(found["hours"]), int(found["minutes"] or 0)
     if hours > _MOST_HOURS or minutes >= 60:  # noqa: PLR2004 - of an hour
         return None
     offset = timedelta(hours=hours, minutes=minutes)

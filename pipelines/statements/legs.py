@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pipelines.statements.layouts import Layout
-from pipelines.statements.values import DOT, Unreadable, number, too_fine
+from pipelines.statements.values import DOT, MOST_DECIMALS, MOST_DIGITS, Unreadable, number, quoted, too_fine
 from schemas.statements.exports import BOUGHT, GLUED, MINUS, PLUS, PRINTED, SIDE, SOLD, Leg
 
 NO_AMOUNT, TOO_FINE = "no amount", "more decimals than the exchange prints"
@@ -15,7 +15,9 @@ _NO_SIDE = "neither a buy nor a sell"
 _SIDES = ("side", "order type", "type")  # columns that may tell it
 _UNIT = re.compile(r"(?P<number>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s+(?P<unit>\S+)")
 _TIGHT = re.compile(r"(?P<number>[+-]?[\d.,]*\d)(?P<unit>[^\d\s.,+-]\S*)")
-_PLAIN = re.compile(r"-?\d{1,26}(?:\.\d{1,12})?")  # what nearly all are, and what is kept as it is
+_PLAIN = re.compile(
+    rf"-?\d{{1,{MOST_DIGITS}}}(?:\.\d{{1,{MOST_DECIMALS}}})?", re.ASCII
+)  # what nearly all are, and what is kept as it is
 _BLANK = frozenset({"", "-", "--"})
 
 
@@ -67,7 +69,7 @@ def _leg(layout: Layout, leg: Leg, mark: str) -> _LegReader:
         try:
             plain = number(digits, mark)
         except Unreadable as error:
-            raise Unreadable(f"{column} '{printed}' {error}") from None
+            raise Unreadable(f"{column} {quoted(printed)} {error}") from None
         return _moved(operation, asset or None, plain, _sign(leg.sign, side))
 
     return read
@@ -86,9 +88,10 @@ def _moved(operation: str, asset: str | None, plain: str, sign: int | None) -> M
 
 
 def _kept_digits(plain: str) -> str:
-    """Without zeros beyond what is kept, and without a plus."""
+    """Without zeros before it and beyond what is kept, and without a plus."""
     whole, dot, decimals = plain.removeprefix("+").partition(".")
-    return f"{whole or 0}{dot}{decimals[:12]}" if decimals else whole
+    sign, whole = whole[: whole.startswith("-")], whole.lstrip("-0") or "0"
+    return f"{sign}{whole}{dot}{decimals[:MOST_DECIMALS]}" if decimals else f"{sign}{whole}"
 
 
 def _negated(plain: str) -> str:
@@ -131,4 +134,4 @@ def _taken_apart(printed: str, assets: Sequence[str]) -> tuple[str, str]:
             return printed.removesuffix(asset), asset
     if found := _TIGHT.fullmatch(printed):
         return found["number"], found["unit"]
-    raise Unreadable(f"'{printed}' names no asset behind a number")
+    raise Unreadable(f"{quoted(printed)} names no asset behind a number")

@@ -13,12 +13,9 @@ _encoder = msgspec.json.Encoder()
 
 def json_lines(names: Sequence[str], lines: Iterable[Sequence[str]]) -> pa.Array[Any]:
     """Each line as an object."""
-    return _encoded([dict(zip(names, fields, strict=True)) for fields in lines])
-
-
-def fill_lines(names: Sequence[str], lines: Iterable[Sequence[str]]) -> pa.Array[Any]:
-    """The same of lines that have columns without a name."""
-    return _encoded([{name: each for name, each in zip(names, fields, strict=False) if name} for fields in lines])
+    objects = [dict(zip(names, fields, strict=True)) for fields in lines]
+    encoded = _encoder.encode_lines(objects).split(b"\n")[: len(objects)]  # a line's own breaks are escaped
+    return pa.array(encoded, pa.binary()).cast(pa.string())
 
 
 def unique(names: Iterable[str]) -> list[str]:
@@ -28,8 +25,3 @@ def unique(names: Iterable[str]) -> list[str]:
         count = sum(other.partition(" #")[0] == each for other in seen) + 1
         seen.append(each if count == 1 else f"{each} #{count}")
     return seen
-
-
-def _encoded(objects: Sequence[dict[str, str]]) -> pa.Array[Any]:
-    lines = _encoder.encode_lines(objects).split(b"\n")[: len(objects)]  # a line's own breaks are escaped
-    return pa.array(lines, pa.binary()).cast(pa.string())

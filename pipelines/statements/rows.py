@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import Any
 
 import pyarrow as pa
@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from pipelines.statements.layouts import Layout, layout_of
 from pipelines.statements.legs import NO_AMOUNT, Moved, leg_reader
-from pipelines.statements.raw import fill_lines, json_lines, unique
+from pipelines.statements.raw import json_lines, unique
 from pipelines.statements.records import AS_DOWNLOADED, Record, records
 from pipelines.statements.sources import DOWNLOAD_AGAIN, Source
-from pipelines.statements.values import Unreadable, instants, mark_of
+from pipelines.statements.values import Unreadable, instants, mark_of, quoted
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.model.errors import UsageProblem
 from schemas.model.fields import FINE, TIME
@@ -75,20 +75,21 @@ class _Reader:
         self._uid_at = layout.first("user id", "uid")
         self._operation_at = layout.first("operation", "type")
         self._wallet_at, self._status_at, self._remark_at = map(layout.place, ("account", "status", "remark"))
-        self._below: Sequence[str] = ()  # names of the columns of fills below an order
+        self._fill_names: Sequence[str] = ()  # columns of the fills below an order
         self._full = False  # whether a line had every field
 
     def table(self, batch: Sequence[Record]) -> pa.Table:
         """The rows of so many records, one for each of their legs."""
-        fills = [record for record in batch if self._export.kind == _ORDERS and not record.fields[0].strip()]
-        whole = [record for record in batch if record not in fills] if fills else batch
-        parts = [self._lines(whole)] if whole else []
-        return pa.concat_tables([*parts, *([self._fills(fills)] if fills else [])])
+        below = [self._export.kind == _ORDERS and not record.fields[0].strip() for record in batch]
+        orders = [record for record, is_below in zip(batch, below, strict=True) if not is_below]
+        fills = [fill for record in compress(batch, below) if (fill := self._fill(record)) is not None]
+        parts = [*([self._lines(orders)] if orders else []), *([self._fills(fills)] if fills else [])]
+        return pa.concat_tables(parts) if parts else STATEMENT_ROWS.schema.empty_table()
 
     def _lines(self, batch: Sequence[Record]) -> pa.Table:
         """The rows of lines with all columns."""
         lines = [record.line for record in batch]
-        fields = [self._whole(record) for record in batch]
+        fields = [self._whole(record, self._width) for record in batch]
         columns = list(zip(*fields, strict=True))
         self._check_uid(lines, columns)
         times = self._times(lines, columns[self._time_at])
@@ -157,19 +158,19 @@ class _Reader:
         against: pa.Array[Any] = pc.if_else(pc.is_valid(times), placed, pa.scalar(_NO_TIME))
         return against
 
-    def _whole(self, record: Record) -> list[str]:
+    def _whole(self, record: Record, width: int) -> list[str]:
         """As many fields as there are columns: only a remark may be left out, and only empty ones be too many."""
         line, fields, cut = record
-        missing = self._width - len(fields)
+        missing = width - len(fields)
         if missing == 0:
             self._full = True
             return fields
         if missing == 1 and self._export.columns[-1] == "remark" and not (cut and self._full):
             return [*fields, ""]
-        if missing > 0 or any(fields[self._width :]):
-            what = f"it has {len(fields)} fields where the header has {self._width}"
+        if missing > 0 or any(fields[width:]):
+            what = f"it has {len(fields)} fields where the header has {width}"
             raise self._reading.wrong(line, what, DOWNLOAD_AGAIN)
-        return fields[: self._width]
+        return fields[:width]
 
     def _times(self, lines: Sequence[int], printed: Sequence[str]) -> pa.Array[Any]:
         found: list[int | None] = []
@@ -177,7 +178,7 @@ class _Reader:
             try:
                 found.append(self._instant(text) if text else None)
             except Unreadable as error:
-                raise self._reading.wrong(line, f"'{text}' {error}") from None
+                raise self._reading.wrong(line, f"{quoted(text)} {error}") from None
         return pa.array(found, pa.int64()).cast(TIME.arrow)
 
     def _check_uid(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> None:
@@ -206,22 +207,30 @@ class _Reader:
         texts: pa.Array[Any] = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
         return texts
 
-    def _fills(self, batch: Sequence[Record]) -> pa.Table:
-        """Fills below their orders; the names of their columns stand among them."""
-        named = [record for record in batch if not record.fields[1][:1].isdigit()]
-        self._below = named[0].fields if named else self._below
-        fills = [record for record in batch if record.fields[1][:1].isdigit()]
-        lines = [record.line for record in fills]
+    def _fill(self, record: Record) -> Record | None:
+        """A line below an order, without the blank before it; None where it names the columns of those that follow."""
+        if record.fields[1].strip() == self._names[self._time_at]:
+            fields = record.fields[1:]
+            while not fields[-1].strip():
+                fields.pop()
+            self._fill_names = unique(fields)
+            return None
+        if not self._fill_names:
+            raise self._reading.wrong(record.line, "it is neither an order nor a fill below one")
+        return record._replace(fields=self._whole(record._replace(fields=record.fields[1:]), len(self._fill_names)))
+
+    def _fills(self, fills: Sequence[Record]) -> pa.Table:
+        lines = [fill.line for fill in fills]
         nothing = pa.nulls(len(fills), pa.string())
         of_line: dict[str, Any] = {
             "line": pa.array(lines, pa.int64()),
-            "time": self._times(lines, [record.fields[1] for record in fills]),
+            "time": self._times(lines, [fill.fields[0] for fill in fills]),
             "uid": nothing,
             "wallet": pa.repeat(pa.scalar("spot", pa.string()), len(fills)),
             "status": nothing,
             "remark": nothing,
             "against": nothing,
-            "raw": fill_lines(self._below, [record.fields for record in fills]),
+            "raw": json_lines(self._fill_names, [fill.fields for fill in fills]),
         }
         return self._with_legs(of_line, [(Moved("fill", None, None, _TOLD_ELSEWHERE),)] * len(fills))
 

@@ -12,26 +12,40 @@ from schemas.statements.exports import DAY_FIRST, DAYS, EPOCH_MS, MONTH_FIRST
 
 DOT, COMMA = "dot", "comma"  # what stands before the decimals
 
-_PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)")
-_DOT_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+")
-_COMMA_PLAIN = re.compile(r"[+-]?\d+(?:,\d*)?")
-_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
-_EXPONENT = re.compile(r"(?P<number>[+-]?\d(?:\.(?P<decimals>\d+))?)[eE](?P<exponent>[+-]?\d+)")
+_PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_DOT_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+", re.ASCII)
+_COMMA_PLAIN = re.compile(r"[+-]?\d+(?:,\d*)?", re.ASCII)
+_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+", re.ASCII)
+_EXPONENT = re.compile(r"(?P<number>[+-]?\d(?:\.(?P<decimals>\d+))?)[eE](?P<exponent>[+-]?\d{1,3})", re.ASCII)
 _SURELY_COMMA = re.compile(r"[+-]?\d+,(?:\d{1,2}|\d{4,})|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 _SURELY_DOT = re.compile(r"[+-]?\d+\.(?:\d{1,2}|\d{4,})|[+-]?\d{1,3}(?:,\d{3})+\.\d+")
 _SMALLEST = 8  # decimals that the exchange prints; a power with fewer may have been rounded
-MOST_DECIMALS = 12
+_SHOWN = 40  # characters of a value that cannot be read
+MOST_DIGITS, MOST_DECIMALS = 26, 12  # before and behind the decimal mark
 
 _FIRST_US = micros(datetime(2017, 7, 1, tzinfo=UTC))  # before the exchange opened nothing took place
+_LAST_US = micros(datetime(2090, 1, 1, tzinfo=UTC))  # years of two digits and of five are mistakes
 
 
 class Unreadable(ValueError):  # noqa: N818 - it is what is the matter with a value
     """Why a value cannot be read, in a few words."""
 
 
+def quoted(text: str) -> str:
+    """The beginning of what a file prints, as one line."""
+    printed = " ".join(text.split())
+    return f"'{printed}'" if len(printed) <= _SHOWN else f"'{printed[:_SHOWN]}...'"
+
+
 def number(text: str, mark: str) -> str:
     """The number that is printed, as plain digits; Unreadable where it is none, or may have been rounded."""
-    printed = text.strip()
+    plain = _digits(text.strip(), mark)
+    if len(plain.partition(".")[0].lstrip("+-0")) > MOST_DIGITS:
+        raise Unreadable("is larger than any balance")
+    return plain
+
+
+def _digits(printed: str, mark: str) -> str:
     if mark == DOT:
         if _PLAIN.fullmatch(printed):
             return printed
@@ -51,7 +65,7 @@ def _power(printed: str) -> str:
         raise Unreadable("is no number")
     decimals = len(found["decimals"] or "") - int(found["exponent"])
     # The exchange itself prints one digit after the E; a spreadsheet prints two and may cut what stands before it.
-    own = re.fullmatch(r"-\d", found["exponent"]) is not None
+    own = re.fullmatch(r"-[1-9]", found["exponent"]) is not None
     if not own and decimals < _SMALLEST and float(found["number"]) != 0:
         raise Unreadable("was written by a spreadsheet, which may have rounded it")
     return f"{float(0):.1f}" if float(found["number"]) == 0 else _plain(found["number"], decimals)
@@ -129,10 +143,12 @@ def _instant(found: re.Match[str], offset: timedelta) -> int:
         local = datetime(year, int(parts["month"]), int(parts["day"]), hour, minute, second, part, tzinfo=UTC)
     except ValueError:
         raise Unreadable("is no day of the calendar") from None
-    return _plausible(micros(local - offset))
+    return _plausible(micros(local) - offset // timedelta(microseconds=1))
 
 
 def _plausible(instant_us: int) -> int:
     if instant_us < _FIRST_US:
         raise Unreadable("lies before the exchange opened")
+    if instant_us >= _LAST_US:
+        raise Unreadable("lies too far in the future")
     return instant_us

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zipfile
 from collections import Counter
 from decimal import Decimal
@@ -122,6 +123,7 @@ def test_every_operation_is_known(recorded: Path) -> None:
             [("Deposit", "BTC", "1234.5")],
         ),
         (HISTORY, "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.362E-05,", [("Deposit", "BTC", "0.00001362")]),
+        (HISTORY, f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,-{'0' * 40}1.5,", [("Deposit", "BTC", "-1.5")]),
         (HISTORY, "7,2024-01-10 10:00:00,Spot,Deposit,BTC,3.8E-7,", [("Deposit", "BTC", "0.00000038")]),
     ],
 )
@@ -158,10 +160,13 @@ def test_the_zone_of_times(name: str, column: str, zone: str | None, instant: st
         ("User_ID,Time(UTCnull),Account,Operation,Coin,Change,Remark", None, "Say it with --zone"),
         ("User_ID,Time(UTC+7),Account,Operation,Coin,Change,Remark", "UTC", "in UTC+7, not in UTC"),
         ("User_ID,Time,Account,Operation,Coin,Change,Remark", "CET", "'CET' is no zone"),
+        ("User_ID,Time,Account,Operation,Coin,Change,Remark", "", "'' is no zone"),
+        ("User_ID,Time,Account,Operation,Coin,Change,Remark", "UTC:30", "'UTC:30' is no zone"),
+        ("User_ID,Time,Account,Operation,Coin,Change,Remark", "UTC+-3", "'UTC+-3' is no zone"),
         ("User_Id,Time,Category,Operation,Order_Id,Transaction_Id", None, "of no export that binlake knows"),
         ("Date(UTC),Coin,Amount,TransactionFee,Address,TXID,SourceAddress,PaymentID,Status", None, "with --kind"),
     ],
-    ids=["none", "null", "other", "unknown", "other-exchange", "two-kinds"],
+    ids=["none", "null", "other", "unknown", "empty", "no-hours", "two-signs", "other-exchange", "two-kinds"],
 )
 def test_what_a_header_leaves_open(header: str, zone: str | None, said: str, tmp_path: Path) -> None:
     """What cannot be known is asked for, and never assumed."""
@@ -175,7 +180,13 @@ def test_what_a_header_leaves_open(header: str, zone: str | None, said: str, tmp
         "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1.2E-05,",
         '7,2024-01-10 10:00:00,Spot,Deposit,BTC,"8,38977E+18",',
         '7,2024-01-10 10:00:00,Spot,Deposit,BTC,"1,234",',
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1E-0,",
+        f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,1E-{'9' * 5000},",
+        f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,{'9' * 27},",
+        f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,{'9' * 27}.0,",
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC,\u0661\u0662,",
         "7,10/01/2024 10:00,Spot,Deposit,BTC,1,",
+        '7,"2024-01-10\n10:00:00 ",Spot,Deposit,BTC,1,',
         "7,45301.41666,Spot,Deposit,BTC,1,",
         "7,2024-13-10 10:00:00,Spot,Deposit,BTC,1,",
         "7,10-01-24 10:00:00,Spot,Deposit,BTC,1,",
@@ -190,6 +201,45 @@ def test_damage_is_refused_by_its_line(line: str, tmp_path: Path) -> None:
     said = refusal(written(tmp_path / "export.csv", FIRST, line))
     assert said.startswith("export.csv, line 3: ")
     assert "\n" not in said
+    assert len(said) < 200
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"), [("UTC+7", "0001-01-01 00:00:00"), ("UTC-7", "9999-12-31 23:59:59"), ("UTC", "99-01-10 10:00:00")]
+)
+def test_a_time_beyond_the_calendar(zone: str, time: str, tmp_path: Path) -> None:
+    """A time that no zone can have is refused by its line."""
+    line, header = FIRST.replace("2024-01-10 10:00:00", time), HISTORY.replace("UTC_Time", "Time")
+    assert f"export.csv, line 2: '{time}' " in refusal(written(tmp_path / "export.csv", line, header=header), zone)
+
+
+ORDERS = "Date(UTC);Pair;Type;Order Price;Order Amount;AvgTrading Price;Filled;Total;status"
+ORDER = "2024-01-10 10:00:00;BTCUSDT;BUY;0.0;1;2;1;2;Filled"
+FILL_NAMES = ";Date(UTC);Trading Price;Filled;Total;Fee;;;"
+FILL = ";2024-01-10 10:00:01;2;1;2;0BNB;;;"
+
+
+def test_fills_below_orders(tmp_path: Path) -> None:
+    """Each line is kept by the names of its columns; names below which there is nothing are no line."""
+    _, rows = read(written(tmp_path / "export.csv", ORDER, FILL_NAMES, FILL, ORDER, FILL_NAMES, header=ORDERS))
+    assert [(row["line"], row["operation"]) for row in sorted(rows, key=lambda row: str(row["line"]))] == [
+        (2, "BUY"),
+        (4, "fill"),
+        (5, "BUY"),
+    ]
+    (fill,) = [json.loads(str(row["raw"])) for row in rows if row["operation"] == "fill"]
+    told = {"Date(UTC)": "2024-01-10 10:00:01", "Trading Price": "2", "Filled": "1", "Total": "2", "Fee": "0BNB"}
+    assert fill == told
+    assert read(written(tmp_path / "names.csv", FILL_NAMES, header=ORDERS))[1] == []
+
+
+@pytest.mark.parametrize(
+    "lines", [(FILL,), (FILL_NAMES, ";2024-01-10 10:00:01;2;1"), (FILL_NAMES, FILL + "more"), (";names;2;1;2;0;;;",)]
+)
+def test_a_fill_that_cannot_be_kept(lines: tuple[str, ...], tmp_path: Path) -> None:
+    """A line below an order that is cut, too long or of unnamed columns is refused by its number."""
+    said = refusal(written(tmp_path / "export.csv", ORDER, *lines, header=ORDERS))
+    assert said.startswith(f"export.csv, line {len(lines) + 2}: it ")
 
 
 def test_two_forms_of_dates_in_one_file(tmp_path: Path) -> None:
