@@ -1,7 +1,8 @@
 -- What the imported statements tell that balances changed by, each movement once, however many files tell of it: of
 -- equal rows, those of the file that has most of them count. `kind` is that of `ledger`; it is NULL for an operation that
--- binlake does not know, and `mirror` for one that another row tells of too. An export is `covered` where a transaction
--- history of that time was imported, which tells of the same.
+-- binlake does not know, and `mirror` for one that another row tells of too. What another export tells is `covered` where
+-- a transaction history of that time was imported that tells of the asset in the same direction: one of some assets alone
+-- says nothing of the others.
 CREATE OR REPLACE VIEW statement_movements AS
 WITH told AS (
     SELECT
@@ -38,10 +39,16 @@ single AS (
     SELECT * FROM told SEMI JOIN fullest USING (account, export, wallet, time, asset, amount, file)
 ),
 spans AS (
-    SELECT account, min(time) - INTERVAL 1 HOUR AS since, max(time) + INTERVAL 1 HOUR AS until
+    SELECT account, file, min(time) - INTERVAL 1 HOUR AS since, max(time) + INTERVAL 1 HOUR AS until
     FROM statement_rows
     WHERE kind = 'transaction_history' AND time IS NOT NULL
-    GROUP BY account, file
+    GROUP BY ALL
+),
+histories AS (
+    SELECT DISTINCT account, asset, amount > 0 AS gained, since, until
+    FROM told
+    JOIN spans USING (account, file)
+    WHERE export = 'transaction_history' AND kind IS NOT NULL
 )
 SELECT
     account,
@@ -58,6 +65,8 @@ SELECT
     line,
     leg,
     export <> 'transaction_history' AND EXISTS (
-        FROM spans WHERE spans.account = single.account AND single.time BETWEEN spans.since AND spans.until
+        FROM histories
+        WHERE histories.account = single.account AND histories.asset = single.asset
+            AND gained = (single.amount > 0) AND single.time BETWEEN since AND until
     ) AS covered
 FROM single

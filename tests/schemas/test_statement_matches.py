@@ -193,6 +193,18 @@ def test_another_export_of_the_same(tables: Tables) -> None:
     assert Counter(status for status, _, _ in found(tables)) == {"matched": 2, "only_statement": 1}
 
 
+@pytest.mark.parametrize(
+    "history",
+    [("Deposit", "USDT", "9", 0), ("Withdraw", "BTC", "-1", 0), ("Moon Landing", "BTC", "2", 0)],
+    ids=["another-asset", "another-direction", "unknown-operation"],
+)
+def test_a_history_of_some_assets_covers_no_other(history: tuple[str, str, str, float], tables: Tables) -> None:
+    """A transaction history that was asked for one coin says nothing of the others, and what nobody knows nothing at all."""
+    told(tables, history)
+    told(tables, ("deposit", "BTC", "2", 0), file="deposits", export="deposits")
+    assert ("statement_rows", "BTC", "2") in counted(tables)
+
+
 def test_a_reward_that_is_told_twice(tables: Tables) -> None:
     """D15: what the account Earn mirrors of a reward in Spot moves nothing; an unknown operation neither, and is warned of."""
     told(tables, ("Simple Earn Flexible - Rewards Income", "BNB", "1", 0), wallet="Earn")
