@@ -86,10 +86,10 @@ def _account(spec: FlowsFile, account: str | None) -> str:
     if account is not None:
         named(spec.accounts, account, "account")
         return account
-    if len(spec.accounts) != 1:
-        raise UsageProblem(
-            f"flows.yaml has {len(spec.accounts) or 'no'} accounts.", "Name one of them with --account NAME."
-        )
+    if not spec.accounts:
+        raise UsageProblem("flows.yaml has no account.", "`binlake keys add NAME` adds one.")
+    if len(spec.accounts) > 1:
+        raise UsageProblem(f"flows.yaml has {len(spec.accounts)} accounts.", "Name one of them with --account NAME.")
     return next(iter(spec.accounts))
 
 

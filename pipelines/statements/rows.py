@@ -72,6 +72,7 @@ class _Reader:
         self._instant = instants(layout.times, layout.zone.offset)
         self._legs = leg_reader(layout, mark) if layout.export.legs else None
         self._time_at = layout.place("time") or 0
+        self._known_uid = reading.uid  # by what the lake has
         self._uid_at = layout.first("user id", "uid")
         self._operation_at = layout.first("operation", "type")
         self._wallet_at, self._status_at, self._remark_at = map(layout.place, ("account", "status", "remark"))
@@ -190,8 +191,15 @@ class _Reader:
             self._reading.uid = self._reading.uid or uid or None
             if uid and uid != self._reading.uid:
                 line = next(line for line, each in zip(lines, named, strict=True) if each.strip() == uid)
-                what = f"it is of uid {uid}, while account {self._reading.account} is uid {self._reading.uid}"
-                raise self._reading.wrong(line, what, "Name the account that the file is of with --account.")
+                raise self._of_another(line, uid)
+
+    def _of_another(self, line: int, uid: str) -> UsageProblem:
+        reading = self._reading
+        if self._known_uid is None:
+            what = f"it is of uid {uid}, while the lines above it are of uid {reading.uid}"
+            return reading.wrong(line, what, "Import the exports of each account apart.")
+        what = f"it is of uid {uid}, while account {reading.account} is uid {self._known_uid}"
+        return reading.wrong(line, what, "Name the account that the file is of with --account.")
 
     def _wallets(self, columns: Sequence[Sequence[str]], count: int) -> pa.Array[Any]:
         """The wallet of the export, else the one that each line names."""

@@ -146,6 +146,13 @@ def test_which_account_is_meant(flows: Path, tmp_path: Path, capsys: pytest.Capt
     assert {row["account"] for row in stored(flows)} == {"other"}
 
 
+def test_where_there_is_no_account(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an account in flows.yaml the way to add one is said."""
+    flows.write_text(FLOWS.replace("accounts:\n  main: {api_key: env:KEY, secret: env:SECRET}\n", ""))
+    assert run(flows, export(tmp_path)) == 2
+    assert "flows.yaml has no account. `binlake keys add NAME` adds one." in capsys.readouterr().err
+
+
 def test_the_answer_for_programs(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--json tells of each file what it was."""
     assert run(flows, export(tmp_path), "--json") == 0

@@ -204,6 +204,12 @@ def test_damage_is_refused_by_its_line(line: str, tmp_path: Path) -> None:
     assert len(said) < 200
 
 
+def test_a_file_of_two_accounts(tmp_path: Path) -> None:
+    """The first line of the second account is named, and that the file is of both."""
+    said = refusal(written(tmp_path / "export.csv", FIRST, FIRST.replace("7,", "8,", 1)))
+    assert "line 3: it is of uid 8, while the lines above it are of uid 7. Import the exports of each account" in said
+
+
 @pytest.mark.parametrize(
     ("zone", "time"), [("UTC+7", "0001-01-01 00:00:00"), ("UTC-7", "9999-12-31 23:59:59"), ("UTC", "99-01-10 10:00:00")]
 )
