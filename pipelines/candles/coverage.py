@@ -137,7 +137,7 @@ class Coverage:
         if later is None and reaches:
             found[-1] = _with_edge(found[-1], row_after_opens=edge)
         elif later is not None and rows.num_rows:
-            was_listed = replace(later, reason="exchange_outage") if later.reason == "not_listed" else later
+            was_listed = replace(later, reason=answer.asked.silence) if later.reason == "not_listed" else later
             completed = was_listed if reaches else _with_edge(was_listed, row_before_ends=self.since)
         gaps = self._news(found, answer.since, self.since, answer.now)
         changed = (completed,) if completed is not None and completed != later else ()
@@ -156,8 +156,8 @@ class Coverage:
             return Step(rows, {})
         if (answer.asked.unanswered or gap.reason in NO_ANSWER) and (news or gap.reason in ASKED_AGAIN):
             return Step(rows, {}, news)
-        unasked = self.forgotten and gap.told_by(Asked.of_exchange(self.series))
-        told = {**gap.evidence, "asked": answer.asked.what} if unasked else gap.evidence
+        was_another = gap.reason in NOTHING_CAME and not gap.told_by(answer.asked)
+        told = {**gap.evidence, "asked": answer.asked.what} if was_another else gap.evidence
         return Step(rows, {}, (replace(gap, confirmed_at=answer.now, evidence=told),))
 
     def _named(self, gap: Gap, first: int, end: int) -> Gap:

@@ -15,7 +15,7 @@ from pipelines.archive.load import Loaded
 from pipelines.candles.answer import Answer
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.windows import Phase, Window, page_rows
-from pipelines.store.gaps import NO_ANSWER, Asked, Gap
+from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, Asked, Gap
 from pipelines.store.rows import Instants, instants
 from schemas.model.grid import DAY_US, MINUTE_US
 from schemas.model.series import Series
@@ -95,8 +95,11 @@ class SeriesState:
         if self.strict:
             self.listed = self.begins
             self.coverage = replace(self.coverage, earlier=self.begins < self.since)
-        if self.alone:
-            self.end = min(self.end, shelf.last_us or 0)  # nothing is known of what it does not have yet
+        if self.alone:  # nothing is known of what lies before its files and behind them
+            if self.coverage.is_new:
+                begin = max(self.since, self.begins)
+                self.coverage = replace(self.coverage, since=begin, until=begin)
+            self.end = min(self.end, shelf.last_us or 0)
 
     def opening(self, now: int) -> list[Window]:
         """What is new, with a second look at gaps that are due; of a new series the first page."""
@@ -129,13 +132,14 @@ class SeriesState:
     def history(self) -> list[Window]:
         """What is wanted from before coverage, newest first, so that coverage stays one interval.
 
-        What lies before `listed`, the first candle there is, makes one empty window that asks for nothing.
+        What lies before `listed`, the first candle there is, makes one empty window that asks for nothing; before the
+        files of the archive alone there is nothing to say.
         """
         if self.listed is None or not self.wants_history:
             return []
         listed = min(max(self.listed, self.since), self.coverage.since)
         windows = list(self.windows(listed, self.coverage.since, Phase.BACKWARD))
-        if self.since < listed:
+        if self.since < listed and not self.alone:
             windows.insert(0, self._window(Phase.BACKWARD, self.since, listed, ask_since=listed))
         return windows[::-1]
 
@@ -159,12 +163,22 @@ class SeriesState:
         ]
 
     def _doubts(self) -> list[Gap]:
-        """The gaps that another look may explain or fill; the archive alone says nothing to what the exchange said."""
-        gaps = self.coverage.gaps.values()
+        """The gaps that another look may explain or fill.
+
+        The archive alone says nothing to what the exchange said; the exchange is asked about what the archive said.
+        """
+        gaps, exchange = self.coverage.gaps.values(), Asked.of_exchange(self.series)
         if self.alone:
-            exchange = Asked.of_exchange(self.series)
             return [gap for gap in gaps if gap.confirmed_at is None and not gap.told_by(exchange)]
-        return [gap for gap in gaps if gap.confirmed_at is None or (gap.reason in NO_ANSWER and not self.strict)]
+        if self.strict:
+            return [gap for gap in gaps if gap.confirmed_at is None]
+        return [
+            gap
+            for gap in gaps
+            if gap.confirmed_at is None
+            or gap.reason in NO_ANSWER
+            or (gap.reason in NOTHING_CAME and not gap.told_by(exchange))
+        ]
 
     def windows(self, since: int, until: int, phase: Phase = Phase.REST) -> Iterator[Window]:
         """The windows of [since, until) in order: files of the archive where they are worth it, pages elsewhere.

@@ -188,11 +188,24 @@ async def test_a_hole_that_the_archive_alone_shows_explains_nothing(alone: Desk)
     assert gaps(alone) == {}
 
 
-async def test_a_symbol_begins_where_its_files_do(alone: Desk):
-    """Before the first file of all a symbol was not listed; before the first that is wanted nothing is known."""
-    alone.market(["BTCUSDT"], ["1d"], since="2017-01-01", source="archive")
+async def test_a_series_begins_where_its_files_do(alone: Desk):
+    """Of the months before the first file nothing is claimed; `auto` asks the exchange about them and what they lack."""
+    alone.market(["1000SATSUSDT"], ["1d"], since="2023-01-01", source="archive")
     await done(alone)
-    assert gaps(alone)["01-01"][1] == "not_listed"
+    await done(alone, days=1)
+    assert alone.bounds("1000SATSUSDT", "1d")[0] == instant("2023-12-01")
+    assert gaps(alone) == {"12-01": (instant("2023-12-12"), "not_listed")}
+    assert min(missing(alone)) == "2023-12"
+    alone.addresses["spot"] = alone.url
+    alone.flows["prices"]["source"] = "auto"
+    await done(alone, days=0.1)
+    assert alone.bounds("1000SATSUSDT", "1d")[0] == instant("2023-01-01")
+    shown = run(connect(alone.lake), "SELECT since, until, evidence FROM gaps ORDER BY since").to_pylist()
+    assert [row["since"] for row in shown] == [instant("2023-01-01"), instant("2023-12-01")]
+    assert {json.loads(row["evidence"])["asked"] for row in shown} == {"GET /api/v3/klines"}
+    alone.exchange.requests.clear()
+    await done(alone, days=0.1)
+    assert alone.asked(f"startTime={us('2023-12-01') // 1000}") == [], "its answer was enough"
 
 
 async def test_a_missing_first_day_is_no_listing(alone: Desk):
