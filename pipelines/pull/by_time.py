@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from connectors.binance.answers import NOT_STORED
 from connectors.binance.endpoints.model import ByTime, Endpoint, Param
+from connectors.binance.errors import Mismatched
 from connectors.binance.paging import whole_window
 from connectors.lake import Move, Stale
 from pipelines.concurrency import AHEAD, prefetch
@@ -28,11 +30,10 @@ from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, load_gaps, write_gaps
 from pipelines.store.news import ROUNDS
-from pipelines.store.rows import Instants, instants, rounded, rows_of, with_instants
-from schemas.model.dataset import Dataset
+from pipelines.store.rows import Instants, each_key, instants, rows_of, with_instants
 from schemas.model.errors import Problem
 from schemas.model.grid import HOUR_US, SECOND_US, Grid
-from schemas.model.instants import length_us
+from schemas.model.instants import length_us, utc_text
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
@@ -178,7 +179,7 @@ class TimePull:
         most = math.inf if self.endpoint.walked(ByTime).at_once else self.endpoint.page_limit
         ask, full = partial(self._rows, window.series), lambda page: page.num_rows >= most
         pages = await whole_window(ask, window.ask_since // 1000, window.until // 1000, full=full)
-        return pa.concat_tables([empty, *pages])
+        return _each_once(pa.concat_tables([empty, *pages]), self.endpoint)
 
     async def _rows(self, series: Series, start_ms: int, end_ms: int) -> pa.Table:
         known = {name: value for name, value in series.values.items() if name not in self.endpoint.held}
@@ -194,7 +195,8 @@ class TimePull:
         lake, now = self.session.lake, self.session.client.now_us()
         table = lake.table(self.endpoint.feeds)
         told = [(window.series, gap) for window, rows in answers for gap in self._told(window, rows, now)]
-        write_gaps(lake, told, now)
+        once = {(series, gap.since): (series, gap) for series, gap in told}  # two windows may look at one
+        write_gaps(lake, once.values(), now)
         for _ in range(ROUNDS):
             bounds = table.bounds()
             ahead = dict(bounds)
@@ -227,8 +229,7 @@ class TimePull:
         fresh: dict[tuple[Any, ...], Row] = {}
         changed: dict[tuple[Any, ...], Correction] = {}
         for window, rows in answers:
-            for row in with_instants(rows):
-                key = _key(dataset, row)
+            for key, row in zip(each_key(rows, dataset), with_instants(rows), strict=True):
                 if key not in stored:
                     fresh[key] = row
                 elif stored[key] != row:
@@ -248,8 +249,8 @@ class TimePull:
             min(window.ask_since for window in again),
             max(window.until if window.look else window.since for window in again),
         )
-        rows = with_instants(self.session.lake.table(dataset).scan(dataset.schema.names, where))
-        return {_key(dataset, row): row for row in rows}
+        rows = self.session.lake.table(dataset).scan(dataset.schema.names, where)
+        return dict(zip(each_key(rows, dataset), with_instants(rows), strict=True))
 
     def _told(self, window: TimeWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
         """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
@@ -265,9 +266,7 @@ class TimePull:
             yield Gap(since=start, until=stop, reason="exchange_outage", evidence=told, first_seen=now)
         for gap in self._gaps.get(window.series, {}).values():
             if window.ask_since <= gap.since < since:
-                came = bool(((times >= gap.since) & (times < (gap.until or since))).any())
-                if came or window.look:
-                    yield replace(gap, filled_at=now) if came else replace(gap, confirmed_at=now)
+                yield from _again(gap, _holes(Grid.of(every), times, gap.since, gap.until or since), window, now)
 
     def _lost(self, window: TimeWindow, now: int) -> Gap | None:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
@@ -281,15 +280,32 @@ class TimePull:
         )
 
 
+def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: TimeWindow, now: int) -> Iterator[Gap]:
+    """What becomes of a gap of which these stretches are lacking still; a second look confirms them."""
+    left = list(holes)
+    if left == [(gap.since, gap.until)] and not window.look:
+        return
+    for since, until in left:
+        yield replace(gap, since=since, until=until, confirmed_at=now if window.look else None)
+    if gap.since not in {since for since, _ in left}:
+        yield replace(gap, filled_at=now)
+
+
 def _inside(rows: pa.Table, clock: str, start_ms: int, end_ms: int) -> pa.Table:
     """The rows of a window, both ends included, as the exchange returns them where it can be asked for one."""
     times_ms = instants(rows, clock) // 1000
     return rows.filter(pa.array((times_ms >= start_ms) & (times_ms <= end_ms)))
 
 
-def _key(dataset: Dataset, row: Row) -> tuple[Any, ...]:
-    """What tells a row from all others, whichever source printed it."""
-    return tuple(rounded(row[name], dataset) if name == dataset.clock else row[name] for name in dataset.key)
+def _each_once(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
+    """The rows of an answer; of two that contradict one another nothing says which one is right, so it is refused."""
+    first: dict[tuple[Any, ...], Row] = {}
+    for key, row in zip(each_key(rows, endpoint.feeds), with_instants(rows), strict=True):
+        if first.setdefault(key, row) != row:
+            shown = ", ".join(f"{name} {row[name]}" for name in endpoint.feeds.key if name != endpoint.feeds.clock)
+            at = utc_text(row[str(endpoint.feeds.clock)])
+            raise Mismatched(f"{endpoint.name} printed {shown} twice for {at}, not with the same values.", NOT_STORED)
+    return rows_of(endpoint.feeds, list(first.values()))
 
 
 def _holes(grid: Grid, times: Instants, since: int, until: int) -> Iterator[tuple[int, int]]:

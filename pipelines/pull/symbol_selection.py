@@ -85,11 +85,7 @@ class Chosen:
     def having_rows(self, endpoint: Endpoint) -> Chosen:
         """The same choice by the names of an endpoint's series, without contracts that have none of its rows."""
         walk, rows = endpoint.walked(ByTime), self.book.rows
-        having = {
-            walk.name_of(row)
-            for row in rows.values()
-            if walk.of_contracts is None or row["contract_type"] in walk.of_contracts
-        }
+        having = {walk.name_of(row) for row in rows.values() if row["contract_type"] not in walk.not_of}
         has = (one for one in self.names if one in rows and walk.name_of(rows[one]) in having)
         return replace(self, names=tuple(has)).named_for(endpoint)
 

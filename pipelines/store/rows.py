@@ -79,17 +79,11 @@ def keys_of(rows: pa.Table, dataset: Dataset) -> dict[tuple[Any, ...], int]:
 
 
 def each_key(rows: pa.Table, dataset: Dataset) -> list[tuple[Any, ...]]:
-    """The key of each row; of rows whose instants differ between sources, with the instant rounded."""
+    """The key of each row, the same for each source: instants are rounded, and words that one leaves out assumed."""
     columns = dict(zip(dataset.key, (rows[name].to_pylist() for name in dataset.key), strict=True))
     if dataset.jitter is not None:
         clock = str(dataset.clock)
-        columns[clock] = [rounded(int(each), dataset) for each in instants(rows, clock)]
+        step = length_us(dataset.jitter)
+        columns[clock] = [(int(each) + step // 2) // step * step for each in instants(rows, clock)]
+    columns |= {name: [each or word for each in columns[name]] for name, word in dataset.assumed.items()}
     return list(zip(*columns.values(), strict=True))
-
-
-def rounded(instant: int, dataset: Dataset) -> int:
-    """An instant of a row, the same for each source that prints the row."""
-    if dataset.jitter is None:
-        return instant
-    step = length_us(dataset.jitter)
-    return (instant + step // 2) // step * step

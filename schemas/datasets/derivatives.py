@@ -9,7 +9,9 @@ from schemas.model.fields import EXTRA, ID, MONEY, RATE, TEXT, TIME, Column
 
 _TIME = Column("time", TIME, "the instant that it speaks of")
 _KIND = Column("kind", TEXT, "global_accounts, top_accounts or top_positions")
-_RATE_TYPE = Column("rate_type", TEXT, "Special, or Regular: also where it is not told, as before July 2026")
+_RATE_TYPE = Column(
+    "rate_type", TEXT, "Regular or Special, as printed; empty where it is not: in files, of coinm, in old answers"
+)
 _BY_TYPE = Column("symbol", TEXT, "the contract; of coinm the pair and the type of contract")
 _BY_PAIR = Column("symbol", TEXT, "the contract; of coinm the pair")
 
@@ -70,6 +72,7 @@ def _by_time(
         cursor_fields=TIME_COVERAGE,
         clock=clock.name,
         jitter=jitter,
+        assumed=dict.fromkeys(told, "Regular"),
         partition=("market", "month"),
     )
 

@@ -94,7 +94,7 @@ _ALL = (
         markets=_FUTURES,
         header="calc_time,funding_interval_hours,last_funding_rate",
         renamed={"calc_time": "funding_time", "last_funding_rate": "funding_rate"},
-        constants={"rate_type": "Regular"},
+        constants={"rate_type": ""},
         daily=False,
     ),
     Layout(

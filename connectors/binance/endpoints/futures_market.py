@@ -37,6 +37,7 @@ PAIR = {"pair": "pair"}
 _WITH_DELIVERY = frozenset(
     f"{quarter}_QUARTER{state}" for quarter in ("CURRENT", "NEXT") for state in ("", " DELIVERING")
 )
+_PERPETUAL = frozenset({"PERPETUAL", "TRADIFI_PERPETUAL", "PERPETUAL DELIVERING"})
 _CONTRACT_TYPES = frozenset({"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL"})
 
 
@@ -95,7 +96,7 @@ def funding_rates(market: str, **row: Any) -> Endpoint:
         width=timedelta(days=166),  # of a thousand fundings, one every four hours
         settles=timedelta(minutes=10),
         lookback=timedelta(days=1),
-        of_contracts=frozenset({"PERPETUAL", "TRADIFI_PERPETUAL", "PERPETUAL DELIVERING"}),
+        not_of=_WITH_DELIVERY,
     )
     held = _between("funding_time") | _OF_SYMBOL
     return call(
@@ -105,8 +106,8 @@ def funding_rates(market: str, **row: Any) -> Endpoint:
 
 
 def _with_type(printed: Sequence[Printed]) -> list[Printed]:
-    """Fundings with the type that all had while none was told."""
-    return [{"rateType": msgspec.Raw(b'"Regular"'), **row} for row in printed]
+    """Fundings of which some do not say their type, as those of COIN-M."""
+    return [{"rateType": msgspec.Raw(b'""'), **row} for row in printed]
 
 
 def statistics(
@@ -146,7 +147,7 @@ def delivery_prices(market: str) -> Endpoint:
         width=timedelta(days=36_500),
         settles=timedelta(days=2),  # a delivery is at 8 in the morning of the day that its row names
         lookback=timedelta(days=14),
-        of_contracts=_WITH_DELIVERY,
+        not_of=_PERPETUAL,
         at_once=True,
     )
     return call(

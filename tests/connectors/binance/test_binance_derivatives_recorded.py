@@ -79,7 +79,7 @@ def test_recorded_fundings_keep_every_digit(recorded: Path):
         rows = decode(json.dumps(page).encode(), usdm.FUNDING_RATE, {"market": "usdm"}).to_pylist()
         assert [row["funding_rate"] for row in rows] == [Decimal(one["fundingRate"]) for one in page]
         assert [micros(row["funding_time"]) // 1000 for row in rows] == [one["fundingTime"] for one in page]
-        assert [row["rate_type"] for row in rows] == [one.get("rateType", "Regular") for one in page]
+        assert [row["rate_type"] for row in rows] == [one.get("rateType", "") for one in page]
         assert [row["mark_price"] is None for row in rows] == ["markPrice" not in one for one in page]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 from support.desks import Desk
 
 from connectors.lake.sql.session import hand_out
+from connectors.simulator.protocol.faults import Misprinted
 from pipelines.estimate.flow import plan_flows
+from pipelines.store.gaps import Gap, load_gaps, write_gaps
 from schemas.datasets import DATASETS
+from schemas.model.instants import micros
 
 STATES = ["symbols", "funding_info"]
 SNAPSHOTS = ["prices", "tickers", "book_tickers", "premium_index"]
@@ -133,6 +137,71 @@ async def test_two_rates_of_one_instant_are_two_rows(futures: Desk):
     assert {row["funding_rate"] < 0 for row in rows} == {True, False}
 
 
+async def test_a_funding_whose_type_is_not_told_has_none(futures: Desk):
+    """COIN-M prints no type, so none is stored; where one is told later the row gets it, and is there once (C23)."""
+    futures.flows["perps"] = along_time("coinm", "funding_rates", since="2026-10-28")
+    await futures.run("perps")
+    before = futures.rows("funding_rates")
+    assert {row["rate_type"] for row in before} == {""}
+    futures.exchange.inject(Misprinted(path="/dapi/v1/fundingRate", values={"rateType": "Regular"}, count=None))
+    futures.clock.advance(8 * 3600)
+    await futures.run("perps")
+    rows = sorted(futures.rows("funding_rates"), key=lambda row: row["funding_time"])
+    assert [row["rate_type"] for row in rows] == [""] * (len(before) - 3) + ["Regular"] * 4
+    assert [row["funding_rate"] for row in rows[: len(before)]] == [row["funding_rate"] for row in before]
+
+
+async def test_two_fundings_that_contradict_one_another_are_refused(futures: Desk):
+    """Of two rates without a type at one instant neither is stored, no coverage is noted, and the answer is named (C23)."""
+    futures.flows["perps"] = along_time("usdm", "funding_rates", since="2026-09-01")
+    futures.exchange.inject(Misprinted(path="/fapi/v1/fundingRate", values={"rateType": ""}, count=None))
+    (receipt,) = await futures.run("perps")
+    (failure,) = receipt.failures
+    assert "rate_type" in failure.why
+    assert "twice" in failure.why
+    assert futures.rows("funding_rates") == []
+    futures.exchange.heal()
+    await futures.run("perps")
+    assert {row["rate_type"] for row in futures.rows("funding_rates")} == {"Regular", "Special"}
+
+
+async def test_a_contract_of_an_unknown_type_is_asked_for_fundings(futures: Desk):
+    """Only the types that are known to have no funding are left out."""
+    contract = futures.exchange.futures.listing("ETHUSDT", futures.exchange.futures.now_us // 1000)
+    futures.exchange.futures.add(replace(contract, symbol="NEWUSDT", kind="PERPETUAL_OF_TOMORROW"))
+    futures.flows["perps"] = along_time("usdm", "funding_rates", since="2026-10-30") | {"symbols": ["NEWUSDT"]}
+    await futures.run("perps")
+    assert futures.asked("fundingRate")
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_gap_that_is_filled_in_part_says_what_is_lacking(futures: Desk, before: int):
+    """Of a gap of several slots all but one come at the second look: that one is a confirmed gap of its own."""
+    futures.flows["perps"] = along_time("usdm", "open_interest", since="2026-10-25")
+    await futures.run("perps")
+    table, five_us = futures.lake.table(DATASETS["open_interest"]), 300_000_000
+    ((series, gaps), *_) = load_gaps(futures.lake, table.dataset).items()
+    gap, *_ = gaps.values()
+    wide = replace(gap, since=gap.since - before * five_us, until=gap.since + 2 * five_us)
+    lost = {wide.since + place * five_us for place in range(2 + before)}
+    stored = table.scan()
+    old = stored.filter(pa.array([micros(one) in lost for one in stored["time"].to_pylist()]))
+    assert old.num_rows == 1 + before
+    table.replace(old.select(table.dataset.key), stored.schema.empty_table(), [])
+    futures.clock.advance(60)
+    now = futures.exchange.futures.now_us
+    write_gaps(futures.lake, [(series, replace(gap, filled_at=now))], now)
+    write_gaps(futures.lake, [(series, wide)], now + 1)
+    futures.clock.advance(2 * 3600)
+    await futures.run("perps")
+    assert futures.lake.table(table.dataset).scan().num_rows >= stored.num_rows
+    left = load_gaps(futures.lake, table.dataset)[series]
+    assert wide.since not in left or not before
+    assert (left[gap.since].until, left[gap.since].confirmed_at is None) == (gap.until, False)
+    keys = [(row["since"], row["seen_at"]) for row in futures.rows("gaps")]
+    assert len(keys) == len(set(keys))
+
+
 async def test_what_is_no_longer_kept_is_a_gap(futures: Desk):
     """Counts older than 30 days are not asked for: the stretch is explained as not retained, with what was asked (L11)."""
     futures.flows["perps"] = along_time("usdm", "open_interest", "long_short_ratios", since="2026-08-01")
@@ -242,3 +311,23 @@ async def test_the_last_hours_of_a_contract_are_pulled(futures: Desk, dataset: s
     assert len(rows) > len(before)
     assert late < (8 * 3600 if dataset == "funding_rates" else 600)
     assert asked[-1] == asked[-2]
+
+
+async def test_a_gap_that_two_answers_fill_is_told_once(futures: Desk):
+    """A stretch that both the next answer and a second look bring is one row of `gaps`."""
+    futures.flows["perps"] = along_time("usdm", "open_interest", since="2026-11-01")
+    await futures.run("perps")
+    table = futures.lake.table(DATASETS["open_interest"])
+    ((series, _), *_) = table.series()
+    last = table.scan().sort_by("time").slice(table.scan().num_rows - 1)
+    at_us = micros(last["time"][0].as_py())
+    table.replace(last.select(table.dataset.key), last.schema.empty_table(), [])
+    now = futures.exchange.futures.now_us
+    gap = Gap(
+        since=at_us, until=at_us + 300_000_000, reason="exchange_outage", evidence={"asked": "it"}, first_seen=now
+    )
+    write_gaps(futures.lake, [(series, gap)], now)
+    futures.clock.advance(2 * 3600)
+    await futures.run("perps")
+    assert len([row for row in futures.rows("gaps") if micros(row["since"]) == at_us]) == 2
+    assert at_us not in load_gaps(futures.lake, table.dataset).get(series, {})
