@@ -1,12 +1,12 @@
 -- Movements that a list tells of without saying how much was moved, or when: some time in [since, until). A dual
 -- investment is settled in either of its coins, and of one that came to nothing, or whose time is not told, no day is
--- known. A VIP loan is known by its repayments alone.
+-- known; one that is no longer listed may have been settled since. A VIP loan is known by its repayments alone.
 CREATE OR REPLACE VIEW unmeasured_movements AS
 WITH dual AS (
     SELECT
         *,
         status IN ('PURCHASE_SUCCESS', 'SETTLING', 'SETTLED') AND subscription_time IS NOT NULL AS taken,
-        status = 'PURCHASE_SUCCESS' AS running
+        status = 'PURCHASE_SUCCESS' AND gone_since IS NULL AS running
     FROM dual_investments
 )
 SELECT

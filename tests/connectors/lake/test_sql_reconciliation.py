@@ -13,6 +13,7 @@ from support.tables import Tables, offending
 
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
+from schemas.datasets.dual_investments import DUAL_INVESTMENTS
 from schemas.datasets.earn import EARN_REWARDS
 from schemas.datasets.journal import GAPS, RUNS
 from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS
@@ -309,6 +310,26 @@ def test_what_is_no_longer_returned_is_a_cause(
     (found,) = intervals(tables, "residual, causes")
     assert found[0] == residual
     assert said is None or said in json.loads(found[1])[0]["names"][0]
+
+
+@pytest.mark.parametrize(
+    ("status", "gone_since", "verdict"),
+    [
+        ("SETTLED", None, "not_comparable"),
+        ("PURCHASE_SUCCESS", None, "unexplained"),
+        ("PURCHASE_SUCCESS", DAYS[2], "not_comparable"),
+    ],
+)
+def test_a_dual_investment_that_may_have_been_settled_is_a_cause(
+    status: str, gone_since: str | None, verdict: str, tables: Tables
+) -> None:
+    """Around its day of settlement a residual in either coin may be what it paid, unless it is listed as running."""
+    pulled(tables)
+    held(tables, "1", "3")
+    row = {"account": "main", "position_id": "1", "invest_coin": "USDT", "exercised_coin": "BTC", "status": status}
+    row |= {"subscription_amount": "5", "strike_price": "1", "subscription_time": "2025-12-30"}
+    tables.put(DUAL_INVESTMENTS, row | {"settle_date": DAYS[0], "seen_at": DAYS[0], "gone_since": gone_since})
+    assert intervals(tables, "residual, status") == [(Decimal(2), verdict)]
 
 
 @pytest.mark.parametrize(("paid", "residual"), [("1.5", "0"), ("2", "0.5")])
