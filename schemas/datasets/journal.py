@@ -5,13 +5,10 @@ from schemas.model.fields import EXTRA, FLAG, ID, TEXT, TIME, Column
 
 _SERIES = (
     Column("dataset", TEXT, "the dataset spoken of"),
-    Column("market", TEXT, "of the series", null="where it has none"),
-    Column("symbol", TEXT, "of the series", null="where it has none"),
-    Column("interval", TEXT, "of the series", null="where it has none"),
-    Column("account", TEXT, "of the series", null="where it has none"),
-    Column("wallet", TEXT, "of the series", null="where it has none"),
-    Column("type", TEXT, "of the series", null="where it has none"),
-    Column("kind", TEXT, "of the series", null="where it has none"),
+    *(
+        Column(name, TEXT, "of the series", null="where it has none")
+        for name in ("market", "symbol", "interval", "account", "wallet", "type", "kind")
+    ),
 )
 _SERIES_KEY = tuple(column.name for column in _SERIES)
 
