@@ -18,7 +18,7 @@ from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.pull.symbol_windows import windows_due
 from pipelines.pull.symbols import listing
 from pipelines.trading.calls import TradingCalls, calls_of
-from pipelines.trading.cursors import known_symbols, quiet_symbols, walked_symbols
+from pipelines.trading.cursors import known_symbols, quiet_symbols, stands_of, to_ask, walked_symbols
 from pipelines.trading.flow import UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
 from pipelines.trading.symbol_discovery import COLD_US, WARM_US, Heat, Survey, survey
@@ -86,8 +86,11 @@ class TradingPlan:
         quiet = quiet_symbols(self.lake, self.flow.account, self.market, self.now)
         for walk in filter(None, (self._calls.orders, self._calls.algo_orders, self._calls.fills)):
             of = {"account": self.flow.account, "market": self.market}
-            meant = {*symbols} - quiet if walk is self._calls.orders else symbols
-            series = [Series.of(walk.feeds, **of, symbol=one) for one in meant]
+            stands = stands_of(self.lake, walk.feeds, **of)
+            meant = {*symbols} - quiet if walk is self._calls.orders else {*symbols}
+            if walk is self._calls.algo_orders and self.flow.symbols == TRADED:
+                meant |= stands.keys()  # one may wait in a symbol that was never traded
+            series = [Series.of(walk.feeds, **of, symbol=one) for one in to_ask(meant, stands, self.now)]
             bounds = self.lake.table(walk.feeds).bounds()
             mark = "until" if isinstance(walk.walk, SymbolWindows) else "until_id"
             due = [one for one in series if walk is not self._calls.fills or one.bound(mark, bounds) is None]

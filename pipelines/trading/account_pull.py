@@ -19,13 +19,10 @@ from pipelines.pull.waves import Store, Waves
 from pipelines.store.id_cursor import Landed, Page, constants
 from pipelines.store.versions import Seen, add_versions
 from pipelines.trading.calls import TradingCalls, calls_of
-from pipelines.trading.cursors import Stands, back_again, stands_of
+from pipelines.trading.cursors import Stands, back_again, stands_of, to_ask
 from schemas.datasets.orders import ORDERS
 from schemas.model.dataset import Dataset
-from schemas.model.grid import DAY_US
 from schemas.model.series import Series
-
-ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,10 +48,11 @@ class AccountPull:
             )
         return IdWalk(session=self.session, tally=self.tally, endpoint=endpoint, store=store, **more)
 
-    async def walk_known(self, walk: Waves[Any], series: Iterable[Series], stands: Stands) -> None:
-        """Walk these series, given where they stand; one whose symbol is not known any more only once a day."""
-        since, walk.memos = self.session.client.now_us() - ASK_AGAIN_US, back_again(stands)
-        await walk.run([one for one in series if stands.get(one["symbol"], {}).get("gone_at", 0) < since])
+    async def walk_known(self, walk: Waves[Any], symbols: Iterable[str], stands: Stands) -> None:
+        """Walk these symbols, given where they stand; one that is not known any more is asked for only once a day."""
+        walk.memos, now = back_again(stands), self.session.client.now_us()
+        of = {"account": self.account, "market": self.market}
+        await walk.run([Series.of(walk.dataset, **of, symbol=one) for one in to_ask(symbols, stands, now)])
         gone = {"gone_at": self.session.client.now_us()}
         await self.add(walk.dataset, [Seen(series=one, memos=gone) for one in walk.unknown])
 

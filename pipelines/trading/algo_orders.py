@@ -15,7 +15,6 @@ from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.cursors import OpenOrder
 from pipelines.trading.settling import NO_SUCH_ORDER, Settling
 from schemas.datasets.algo_orders import ALGO_ORDERS
-from schemas.model.series import Series
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,11 +37,8 @@ class AlgoOrderPull(AccountPull):
         )
         await look.run()
         stands = await self.stands(ALGO_ORDERS)
-        symbols = {*traded, *filter(self._wants, stands)}
-        series = [
-            Series.of(ALGO_ORDERS, account=self.account, market=self.market, symbol=one) for one in sorted(symbols)
-        ]
-        await self.walk_known(self.walk_of(self._listing), series, stands)
+        symbols = sorted({*traded, *filter(self._wants, stands)})
+        await self.walk_known(self.walk_of(self._listing), symbols, stands)
 
     @property
     def _listing(self) -> Endpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,11 @@ from pipelines.store.rows import column, last_of, with_instants
 from pipelines.trading.calls import calls_of
 from schemas.datasets.orders import FILLS, ORDER_LISTS, ORDERS
 from schemas.model.dataset import Dataset
+from schemas.model.grid import DAY_US
 from schemas.model.instants import length_us
 from schemas.model.series import Series
 
+ASK_AGAIN_US = DAY_US  # how often a symbol that the exchange does not know any more is asked for all the same
 _UNSETTLED = ("unsettled_id", "unsettled_until_id")
 
 Stand = Mapping[str, int]  # the bounds of one series by name
@@ -110,6 +112,11 @@ def walked_symbols(lake: Lake, account: str, market: str, datasets: Collection[s
 def is_traded(stand: Stand) -> bool:
     """Whether something was ever stored of a series; that it was looked for, or is not known, tells nothing."""
     return bool({"until_id", "changed_at"} & stand.keys())
+
+
+def to_ask(symbols: Iterable[str], stands: Stands, now: int) -> list[str]:
+    """These symbols without those that the exchange did not know when it was last asked, less than a day ago."""
+    return [one for one in symbols if stands.get(one, {}).get("gone_at", 0) < now - ASK_AGAIN_US]
 
 
 def back_again(stands: Stands) -> Callable[[Series], Mapping[str, int]]:

@@ -19,9 +19,9 @@ from pipelines.store.append import add_rows
 from pipelines.store.id_cursor import Landed, Page, constants, page_of
 from pipelines.store.lookup import LAG_US
 from pipelines.store.rows import column
-from pipelines.trading.account_pull import ASK_AGAIN_US, AccountPull
+from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.calls import TradingCalls
-from pipelines.trading.cursors import back_again
+from pipelines.trading.cursors import ASK_AGAIN_US, back_again
 from pipelines.trading.missing_fills import Due, Told, due, lacking, note_matched, still_lacking, unexplained
 from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
 from schemas.datasets.orders import FILLS

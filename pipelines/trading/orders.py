@@ -52,11 +52,10 @@ class OrderPull(AccountPull):
         """Bring the orders of these symbols up to date by id; what changed last first, since that is still shown."""
         stands = await self.stands(ORDERS)
         ordered = sorted(symbols, key=lambda one: (-stands.get(one, {}).get("changed_at", 0), one))
-        series = [self._series(symbol) for symbol in ordered]
         walk = self.walk_of(self.calls.orders)
         if self.calls.quiet is not None:
             walk.at_end = lambda _: {"walked_at": self.session.client.now_us()}
-        await self.walk_known(walk, series, stands)
+        await self.walk_known(walk, ordered, stands)
 
     async def _known(self) -> set[str]:
         return await asyncio.to_thread(known_symbols, self.session.lake, self.account, self.market)

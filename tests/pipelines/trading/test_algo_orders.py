@@ -144,13 +144,29 @@ async def test_orders_do_not_wait_for_conditional_ones(futures: TradeDesk, book:
     assert len(futures.rows("orders")) == len(futures.rows("fills")) == 1
 
 
+async def asked_as_planned(desk: TradeDesk) -> list[str]:
+    """The paths of a run, which are as many as its plan says."""
+    (plan,) = await plan_flows(desk.config, ["trading"], state=desk.state, clock=desk.now_us)
+    before = len(desk.exchange.requests)
+    await run(desk)
+    asked = [one.path for one in list(desk.exchange.requests)[before:] if not one.path.endswith("/time")]
+    assert len(asked) == plan.requests
+    return asked
+
+
 async def test_a_run_takes_what_its_plan_says(futures: TradeDesk) -> None:
     """First and later run of named symbols ask what is planned, conditional orders included."""
     futures.trading([SYMBOL, "ETHUSDT"], datasets=["orders", "fills"], wallets=["usdm"])
     for _ in range(2):
-        (plan,) = await plan_flows(futures.config, ["trading"], state=futures.state, clock=futures.now_us)
-        before = len(futures.exchange.requests)
-        await run(futures)
-        asked = [one for one in list(futures.exchange.requests)[before:] if not one.path.endswith("/time")]
-        assert len(asked) == plan.requests
-        assert {LISTED, OPEN} <= {one.path for one in asked}
+        assert {LISTED, OPEN} <= {*await asked_as_planned(futures)}
+
+
+async def test_a_plan_counts_a_symbol_in_which_only_a_conditional_order_waits(
+    futures: TradeDesk, book: FuturesBook
+) -> None:
+    """Though it was never traded its list is asked for; not so once the exchange does not know the symbol any more."""
+    book.algo.place(SYMBOL, "BUY", 1, 10)
+    await run(futures)
+    assert (await asked_as_planned(futures)).count(LISTED) == 1
+    futures.exchange.inject(Error(path=LISTED, code=-1121, status=400, count=None))
+    assert [(await asked_as_planned(futures)).count(LISTED) for _ in range(2)] == [1, 0]
