@@ -111,5 +111,6 @@ def pasted(block: tuple[str, str]) -> str:
         return ""
     for words, others in REWORDED.items():
         text = text.replace(words, others)
-    commands = {"python": "python -", "yaml": f"{shlex.quote(sys.executable)} -c {shlex.quote(EDIT)}"}
+    edit = f"{shlex.quote(sys.executable)} -c {shlex.quote(EDIT)}"
+    commands = {"python": "python -", "sql": "binlake query -", "yaml": edit}
     return text.replace(SET_UP, "") if language == "sh" else f"{commands[language]} <<'END'\n{text}END\n"
