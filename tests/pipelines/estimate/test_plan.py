@@ -45,7 +45,7 @@ CASES = [
     *((name, choice) for name in MARKET_DATASETS for choice in ("all", {"quote": "USDT", "top": 2})),
     ("orders", "traded"),
     pytest.param("everything", NAMED, marks=pytest.mark.soak),
-    ("everything", "traded"),
+    pytest.param("everything", "traded", marks=pytest.mark.soak),
 ]
 
 

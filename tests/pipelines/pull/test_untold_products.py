@@ -74,8 +74,8 @@ def begin(desk: TradeDesk, story: Callable[[MoneyScene], Story] | None = None) -
     ("story", "statuses"),
     [
         (untold.settled, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
-        (untold.refunded, {"BTC": {EXPLAINED, OPEN}, "USDT": {EXPLAINED}}),
-        (untold.vip_loan, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
+        pytest.param(untold.refunded, {"BTC": {EXPLAINED, OPEN}, "USDT": {EXPLAINED}}, marks=pytest.mark.soak),
+        pytest.param(untold.vip_loan, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}, marks=pytest.mark.soak),
     ],
 )
 async def test_what_no_list_tells_is_left_over_beside_its_cause(

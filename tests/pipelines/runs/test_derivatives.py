@@ -43,7 +43,7 @@ def requests_since(desk: Desk, seen: int) -> int:
     return sum(1 for one in list(desk.exchange.requests)[seen:] if not one.path.endswith("/time"))
 
 
-@pytest.mark.parametrize("market", ["usdm", "coinm"])
+@pytest.mark.parametrize("market", [pytest.param("usdm", marks=pytest.mark.soak), "coinm"])
 async def test_what_contracts_show_now(futures: Desk, market: str):
     """Each contract has its price, day, book, premium and state at the planned number of requests, and checks pass."""
     futures.flows["perps"] = flow(market, [*STATES, *SNAPSHOTS])
@@ -100,7 +100,7 @@ def along_time(market: str, *datasets: str, since: str, **more: Any) -> dict[str
     return flow(market, list(datasets), symbols=[CONTRACTS[market]], since=since, source="rest", **more)
 
 
-@pytest.mark.parametrize("market", ["usdm", "coinm"])
+@pytest.mark.parametrize("market", ["usdm", pytest.param("coinm", marks=pytest.mark.soak)])
 async def test_what_is_paid_and_counted_along_time(futures: Desk, market: str):
     """Fundings and counts are pulled at the planned cost, go on where they stood, and pass every check (L7, C23)."""
     futures.flows["perps"] = along_time(market, "funding_rates", *COUNTED, since="2026-10-25")

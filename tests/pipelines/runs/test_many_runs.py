@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import _lru_cache_wrapper
 from types import ModuleType
 
+import pytest
 from support.trade_desk import TradeDesk
 
 OURS = ("connectors.binance", "connectors.lake", "pipelines", "schemas")
@@ -36,6 +37,7 @@ def kept() -> Counter[str]:
     return found
 
 
+@pytest.mark.soak
 async def test_a_process_keeps_nothing_of_its_runs(trade_desk: TradeDesk) -> None:
     """Once every table is there, rounds of candles, prices, orders, fills and upkeep leave nothing of ours alive."""
     trade_desk.market(["BTCUSDT", "ETHUSDT"], datasets=["symbols", "klines", "prices", "tickers"])

@@ -117,7 +117,12 @@ SINGLE_LOOKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "fault", [Error(status=400, code=-1100, **SINGLE_LOOKS), Error(code=-1000, **SINGLE_LOOKS), None]
+    "fault",
+    [
+        pytest.param(Error(status=400, code=-1100, **SINGLE_LOOKS), marks=pytest.mark.soak),
+        Error(code=-1000, **SINGLE_LOOKS),
+        None,
+    ],
 )
 async def test_single_orders_left_unasked_are_asked_later(fault: AnyFault | None, desk: TradeDesk) -> None:
     """Of many orders asked for one by one, those that a failure or a stop leaves out come with the next run."""

@@ -92,10 +92,11 @@ LACKS: list[tuple[Callable[[TradeDesk], None], str]] = [
 ]
 
 
-AT_ONCE = [(*LACKS[0], True), (*LACKS[-1], True)]  # the same road, only sooner: for a fill, and for an order
+LATER = [pytest.param(*one, False, marks=() if one in LACKS[::2] else pytest.mark.soak) for one in LACKS]
+AT_ONCE = [pytest.param(*one, True, marks=pytest.mark.soak) for one in (LACKS[0], LACKS[-1])]  # the same, only sooner
 
 
-@pytest.mark.parametrize(("lack", "check", "again"), [*((*one, False) for one in LACKS), *AT_ONCE])
+@pytest.mark.parametrize(("lack", "check", "again"), [*LATER, *AT_ONCE])
 async def test_what_a_check_names_is_asked_for(
     lack: Callable[[TradeDesk], None], check: str, again: bool, desk: TradeDesk
 ) -> None:
