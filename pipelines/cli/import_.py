@@ -24,7 +24,6 @@ from schemas.model.instants import wall_clock
 _FOUND = """
 SELECT
     count(*) FILTER (leg = 1) AS lines,
-    count(*) FILTER (leg = 1 AND problem IS NOT NULL) AS without,
     min(time) AS first,
     max(time) AS last,
     max(uid) AS uid
@@ -37,6 +36,10 @@ SELECT
     count(*) FILTER (status = 'differs') AS differing,
     count(*) FILTER (status = 'covered') AS covered
 FROM statement_matches WHERE file = {file}
+"""
+_WHY = """
+SELECT problem, count(DISTINCT line) AS lines FROM statement_rows
+WHERE file = {file} AND problem IS NOT NULL GROUP BY ALL ORDER BY lines DESC, problem
 """
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
 
@@ -105,6 +108,7 @@ def _told(lake: Lake, imported: Imported) -> Sequence[str]:
         (matches,) = (
             run(session, _MATCHES.format(file=file)).to_pylist() if imported.lines <= _MATCHED_AT_ONCE else [{}]
         )
+        why = run(session, _WHY.format(file=file)).to_pylist()
         unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()
     of = f", uid {found['uid']}" if found["uid"] else ""
     period = f", {text(found['first'])} to {text(found['last'])}" if found["first"] else ""
@@ -112,8 +116,7 @@ def _told(lake: Lake, imported: Imported) -> Sequence[str]:
     lines += [f"  {matches[name]:,} movements {what}" for name, what in _SAID.items() if matches.get(name)]
     if not matches:
         lines.append(f"  So many are not matched here; this says what the API told: {_ASKED}")
-    if found["without"]:
-        lines.append(f"  {found['without']:,} rows move nothing; `statement_rows.problem` says why.")
+    lines += [f"  {each['lines']:,} rows do not count: {each['problem']}." for each in why]
     if unknown:
         names = ", ".join(f"{each['operation']} ({each['rows']:,})" for each in unknown)
         lines.append(f"  Unknown operations, which move nothing in `ledger`: {names}.")

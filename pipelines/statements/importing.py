@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake, Table
+from pipelines.statements.assets import known_assets
 from pipelines.statements.rows import Reading
 from pipelines.statements.sources import Source
 from pipelines.statements.zones import better_zone
@@ -47,7 +48,10 @@ def import_statement(
                 raise UsageProblem(f"{source.name} was imported as one of account {known}.", "Name the right account.")
             return Imported(name=source.name, file=file, account=account, kind=None, zone=None, uid=None, lines=0)
         uid = _known_uid(lake, table, account)
-        reading = Reading(source=source, account=account, file=file, imported_at=now, uid=uid, zone=zone, kind=kind)
+        reading = Reading(
+            source=source, account=account, file=file, imported_at=now, uid=uid, zone=zone, kind=kind,
+            assets=known_assets(lake),
+        )  # fmt: skip
         with _uncollected():
             table.commit(_in_its_zone(lake, reading) if zone else reading.batches(), [])
     return Imported(

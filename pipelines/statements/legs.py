@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from pipelines.statements.assets import Assets
 from pipelines.statements.layouts import Layout
 from pipelines.statements.values import DOT, MOST_DECIMALS, MOST_DIGITS, Unreadable, number, quoted, too_fine
-from schemas.statements.exports import BOUGHT, GLUED, MINUS, PLUS, PRINTED, SIDE, SOLD, Leg
+from schemas.statements.exports import (
+    BASE,
+    BOUGHT,
+    GLUED,
+    MARGIN,
+    MINUS,
+    PLUS,
+    PRINTED,
+    QUOTE,
+    SIDE,
+    SOLD,
+    WALLETS,
+    Leg,
+)
 
 NO_AMOUNT, TOO_FINE = "no amount", "more decimals than the exchange prints"
-_NO_SIDE = "neither a buy nor a sell"
+_NO_SIDE, _NO_PLACE = "neither a buy nor a sell", "no wallet that binlake knows"
+_NO_ASSET = {
+    BASE: "its pair may be split in more ways than one",
+    QUOTE: "its pair may be split in more ways than one",
+    MARGIN: "which margin its contract has is not known",
+}
+_SILENT = frozenset({"fee", "withdrawal_fee", "realized_pnl"})  # are no leg where they are zero
 _SIDES = ("side", "order type", "type")  # columns that may tell it
 _UNIT = re.compile(r"(?P<number>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s+(?P<unit>\S+)")
 _TIGHT = re.compile(r"(?P<number>[+-]?[\d.,]*\d)(?P<unit>[^\d\s.,+-]\S*)")
@@ -28,60 +48,107 @@ class Moved(NamedTuple):
     asset: str | None
     amount: str | None
     problem: str | None = None
+    wallet: str | None = None  # where another than that of the line; empty where it is not known
 
 
 Legs = Callable[[list[str], str], Sequence[Moved]]
 
 
-def leg_reader(layout: Layout, mark: str) -> Legs:
+def leg_reader(layout: Layout, mark: str, assets: Assets) -> Legs:
     """What reads the legs of each line; it raises Unreadable with the field that cannot be read."""
-    side_at = layout.first(*_SIDES)
-    pair_at = layout.place("pair")
     readers = [_leg(layout, leg, mark) for leg in layout.export.legs]
+    of_line = _line_reader(layout, assets)
 
     def read(fields: list[str], operation: str) -> list[Moved]:
-        side = fields[side_at].strip().casefold() if side_at is not None else ""
-        pair = fields[pair_at].strip().replace("/", "") if pair_at is not None else ""
-        assets = _split(pair, fields, layout) if pair else ()
-        return [moved for reader in readers if (moved := reader(fields, operation, side, assets)) is not None]
+        line = of_line(fields)
+        return [moved for reader in readers if (moved := reader(fields, operation, line)) is not None]
 
     return read
 
 
-_LegReader = Callable[[list[str], str, str, Sequence[str]], Moved | None]
+class _Line(NamedTuple):
+    """What the legs of a line have in common."""
+
+    side: str
+    glued: Sequence[str]  # the two assets that stand behind numbers, of which only the pair tells where they begin
+    derived: Mapping[str, str | None]  # what BASE, QUOTE and MARGIN are
+
+
+def _line_reader(layout: Layout, assets: Assets) -> Callable[[list[str]], _Line]:
+    words = {leg.asset for leg in layout.export.legs} & {BASE, QUOTE, MARGIN}
+    side_at, pair_at, fee_at = layout.first(*_SIDES), layout.place("pair"), layout.place("fee")
+    symbol_at = layout.first("market", "symbol", "pair") if words else None
+    sides = [place for name in _SIDES if (place := layout.place(name)) is not None]
+
+    def read(fields: list[str]) -> _Line:
+        said = [fields[place].strip().casefold() for place in sides]
+        side = next((each for each in said if each in BOUGHT | SOLD), said[0] if side_at is not None else "")
+        pair = fields[pair_at].strip().replace("/", "") if pair_at is not None else ""
+        symbol = fields[symbol_at].strip().upper() if symbol_at is not None else ""
+        derived: dict[str, str | None] = {}
+        if MARGIN in words:
+            derived[MARGIN] = assets.margin(symbol, _unit(fields[fee_at]) if fee_at is not None else "")
+        elif words:
+            derived[BASE], derived[QUOTE] = known = assets.pair(symbol) or (None, None)
+            return _Line(side, [each for each in known if each], derived)
+        return _Line(side, _split(pair, fields, layout) if pair else (), derived)
+
+    return read
+
+
+def _unit(printed: str) -> str:
+    found = _UNIT.fullmatch(printed.strip()) or _TIGHT.fullmatch(printed.strip())
+    return found["unit"] if found else ""
+
+
+_LegReader = Callable[[list[str], str, _Line], Moved | None]
 
 
 def _leg(layout: Layout, leg: Leg, mark: str) -> _LegReader:
     amount_at, asset_at = layout.export.columns.index(leg.amount), layout.place(leg.asset)
+    wallet_at, method_at = layout.place(leg.wallet), layout.place("method")
     column = layout.columns[amount_at].strip()
-    as_printed = leg.sign == PRINTED and leg.asset != GLUED and mark == DOT
+    as_printed = leg.sign == PRINTED and asset_at is not None and not leg.wallet and mark == DOT
 
-    def read(fields: list[str], operation: str, side: str, assets: Sequence[str]) -> Moved | None:
+    def read(fields: list[str], operation: str, line: _Line) -> Moved | None:
+        asset: str | None
         printed = fields[amount_at].strip()
         operation = leg.operation or operation
         if as_printed and _PLAIN.fullmatch(printed) and (asset := fields[asset_at or 0].strip()):
             return Moved(operation, asset, printed)
+        if leg.only and (method_at is None or fields[method_at].strip().casefold() not in leg.only):
+            return None
         if printed in _BLANK:
-            return None if leg.operation in {"fee", "withdrawal_fee"} else Moved(operation, None, None, NO_AMOUNT)
-        digits, asset = (
-            _taken_apart(printed, assets) if leg.asset == GLUED else (printed, fields[asset_at or 0].strip())
-        )
+            return None if leg.operation in _SILENT else Moved(operation, None, None, NO_AMOUNT)
+        digits, asset = printed, line.derived.get(leg.asset, leg.asset.removeprefix("="))
+        if asset_at is not None:
+            asset = fields[asset_at].strip()
+        elif leg.asset == GLUED:
+            digits, asset = _taken_apart(printed, line.glued)
         try:
             plain = number(digits, mark)
         except Unreadable as error:
             raise Unreadable(f"{column} {quoted(printed)} {error}") from None
-        return _moved(operation, asset or None, plain, _sign(leg.sign, side))
+        unsure = _NO_ASSET.get(leg.asset, NO_AMOUNT)
+        moved = _moved(operation, asset or None, plain, _sign(leg.sign, line.side), unsure)
+        if moved is None or not leg.wallet:
+            return moved
+        return _placed(moved, leg.wallet if wallet_at is None else WALLETS.get(fields[wallet_at].strip().casefold()))
 
     return read
 
 
-def _moved(operation: str, asset: str | None, plain: str, sign: int | None) -> Moved | None:
-    if operation in {"fee", "withdrawal_fee"} and not plain.strip("+-0."):
+def _placed(moved: Moved, wallet: str | None) -> Moved:
+    return moved._replace(wallet=wallet or "", problem=moved.problem or (None if wallet else _NO_PLACE))
+
+
+def _moved(operation: str, asset: str | None, plain: str, sign: int | None, unsure: str) -> Moved | None:
+    if operation in _SILENT and not plain.strip("+-0."):
         return None
     if too_fine(plain):
         return Moved(operation, asset, None, TOO_FINE)
     if asset is None:
-        return Moved(operation, None, None, NO_AMOUNT)
+        return Moved(operation, None, None, unsure)
     if sign is None:
         return Moved(operation, asset, None, _NO_SIDE)
     return Moved(operation, asset, _kept_digits(plain if sign > 0 else _negated(plain)))

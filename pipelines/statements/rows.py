@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, compress, islice
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.statements.assets import Assets
 from pipelines.statements.layouts import Layout, layout_of
-from pipelines.statements.legs import NO_AMOUNT, Moved, leg_reader
+from pipelines.statements.legs import NO_AMOUNT, Legs, Moved, leg_reader
 from pipelines.statements.raw import json_lines, unique
 from pipelines.statements.records import AS_DOWNLOADED, Record, records
 from pipelines.statements.sources import DOWNLOAD_AGAIN, Source
@@ -20,10 +21,12 @@ from pipelines.statements.values import Unreadable, instants, mark_of, quoted
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.model.errors import UsageProblem
 from schemas.model.fields import FINE, TIME
+from schemas.statements.exports import COIN_CONTRACT, CONTRACT, DOLLARS, FILL_BELOW
 
 BATCH = 50_000  # records, also those by which it is known what stands before decimals
 _NO_TIME, _NO_WALLET, _NOT_DONE = "no time", "no account", "did not take place"
-_TOLD_ELSEWHERE = "another export tells what moved"
+_STRANGE_FILL = "fills below orders in columns that binlake does not know"
+_NO_MARKET = "it does not say which of the futures wallets moved"
 _AMOUNT = re.compile(r"[+-]?[\d.,]+")
 _ORDERS = "spot_orders"  # have their fills below them
 
@@ -39,6 +42,8 @@ class Reading:
     uid: str | None = None  # the only one that it may name
     zone: str | None = None
     kind: str | None = None
+    market: str | None = None  # of the contracts, where it is known which futures wallet the file is of
+    assets: Assets = field(default_factory=Assets)
     lines: int = 0  # with a row
 
     def batches(self) -> Iterator[pa.Table]:
@@ -70,22 +75,43 @@ class _Reader:
         self._width = len(layout.export.columns)
         self._names = unique(layout.columns[: self._width])
         self._instant = instants(layout.times, layout.zone.offset)
-        self._legs = leg_reader(layout, mark) if layout.export.legs else None
+        self._legs = leg_reader(layout, mark, reading.assets) if layout.export.legs else None
         self._time_at = layout.place("time") or 0
         self._known_uid = reading.uid  # by what the lake has
         self._uid_at = layout.first("user id", "uid")
         self._operation_at = layout.first("operation", "type")
-        self._wallet_at, self._status_at, self._remark_at = map(layout.place, ("account", "status", "remark"))
+        self._status_at, self._remark_at = layout.place("status"), layout.place("remark")
+        self._wallet_at = layout.place(layout.export.wallet or "account")
+        self._symbol_at = layout.place("symbol")
+        self._market = reading.market
+        self._asset_at = layout.place("asset")
         self._fill_names: Sequence[str] = ()  # columns of the fills below an order
+        self._order: Sequence[str] = ()  # fields of the one above them
+        self._order_at = (layout.place("pair"), layout.first("side", "type"))
+        self._fill_legs = leg_reader(Layout(FILL_BELOW, FILL_BELOW.columns, layout.zone, ()), mark, reading.assets)
         self._full = False  # whether a line had every field
 
     def table(self, batch: Sequence[Record]) -> pa.Table:
         """The rows of so many records, one for each of their legs."""
-        below = [self._export.kind == _ORDERS and not record.fields[0].strip() for record in batch]
-        orders = [record for record, is_below in zip(batch, below, strict=True) if not is_below]
-        fills = [fill for record in compress(batch, below) if (fill := self._fill(record)) is not None]
+        self._market = self._market or self._named_market(batch)
+        orders, fills = list[Record](), list[Record]()
+        for record in batch:
+            if self._export.kind != _ORDERS or record.fields[0].strip():
+                orders.append(record)
+                self._order = record.fields
+            elif (fill := self._fill(record)) is not None:
+                fills.append(fill)
         parts = [*([self._lines(orders)] if orders else []), *([self._fills(fills)] if fills else [])]
         return pa.concat_tables(parts) if parts else STATEMENT_ROWS.schema.empty_table()
+
+    def _named_market(self, batch: Sequence[Record]) -> str | None:
+        """The futures wallet of the contracts that are named, where it is one."""
+        at = self._symbol_at
+        if self._export.wallet != CONTRACT or at is None:
+            return None
+        named = {record.fields[at].strip() for record in batch if at < len(record.fields)} - {""}
+        markets = {_market_of(symbol) for symbol in named}
+        return markets.pop() if len(markets) == 1 else None
 
     def _lines(self, batch: Sequence[Record]) -> pa.Table:
         """The rows of lines with all columns."""
@@ -112,10 +138,10 @@ class _Reader:
         """What is told of each line, as often as it has legs, beside these."""
         self._reading.lines += len(moved)
         columns = pa.table(of_line)
+        operations, assets, amounts, problems, wallets = zip(*chain.from_iterable(moved), strict=True)
         legs = pa.array([number for each in moved for number in range(1, len(each) + 1)], pa.int64())
         if len(legs) > len(moved):
             columns = columns.take(pa.array([place for place, each in enumerate(moved) for _ in each], pa.int64()))
-        operations, assets, amounts, problems = zip(*chain.from_iterable(moved), strict=True)
         first = pc.equal(legs, 1)
         same = {
             "account": self._reading.account,
@@ -130,6 +156,7 @@ class _Reader:
         found |= {name: pa.repeat(pa.scalar(value, pa.string()), len(legs)) for name, value in same.items()}
         found |= {
             "leg": legs,
+            "wallet": _known(pc.coalesce(pa.array(wallets, pa.string()), columns["wallet"])),
             "operation": pa.array(operations, pa.string()),
             "asset": pa.array(assets, pa.string()),
             "amount": pa.array(amounts, pa.string()).cast(FINE.arrow),
@@ -143,11 +170,14 @@ class _Reader:
         place = self._operation_at
         operation = (fields[place].strip() if place is not None else "") or self._export.kind
         if self._legs is None:
-            return (Moved(operation, None, None, _TOLD_ELSEWHERE),)
+            return (Moved(operation, None, None, self._export.unmoved),)
+        return self._read(self._legs, line, fields, operation)
+
+    def _read(self, legs: Legs, line: int, fields: list[str], operation: str) -> Sequence[Moved]:
         try:
-            return self._legs(fields, operation) or (Moved(operation, None, None, NO_AMOUNT),)
+            return legs(fields, operation) or (Moved(operation, None, None, NO_AMOUNT),)
         except Unreadable as error:
-            raise self._reading.wrong(line, str(error)) from None
+            raise self._reading.wrong(line, str(error), error.way_out or AS_DOWNLOADED) from None
 
     def _against(self, times: pa.Array[Any], status: pa.Array[Any], wallets: pa.Array[Any]) -> pa.Array[Any]:
         """Why lines move nothing, whatever they tell."""
@@ -155,7 +185,8 @@ class _Reader:
         done = pc.is_in(pc.utf8_lower(status), value_set=words) if self._export.done else pa.scalar(True)
         nothing = pa.scalar(None, pa.string())
         late = pc.if_else(done, nothing, pa.scalar(_NOT_DONE))
-        placed = pc.if_else(pc.is_valid(wallets), late, pa.scalar(_NO_WALLET)) if self._legs else late
+        missing = pa.scalar(_NO_MARKET if self._export.wallet == CONTRACT else _NO_WALLET)
+        placed = pc.if_else(pc.is_valid(wallets), late, missing) if self._legs else late
         against: pa.Array[Any] = pc.if_else(pc.is_valid(times), placed, pa.scalar(_NO_TIME))
         return against
 
@@ -202,18 +233,25 @@ class _Reader:
         return reading.wrong(line, what, "Name the account that the file is of with --account.")
 
     def _wallets(self, columns: Sequence[Sequence[str]], count: int) -> pa.Array[Any]:
-        """The wallet of the export, else the one that each line names."""
-        if self._export.wallet is None:
+        """The wallet of the export, else the one that each line names, if only by its contract."""
+        if self._export.wallet == CONTRACT:
+            symbols = columns[self._symbol_at or 0]
+            assets = columns[self._asset_at] if self._asset_at is not None else [""] * count
+            return pa.array(map(self._futures_wallet, symbols, assets), pa.string())
+        if self._wallet_at is not None or self._export.wallet is None:
             return self._texts(columns, self._wallet_at, count)
         return pa.repeat(pa.scalar(self._export.wallet, pa.string()), count)
+
+    def _futures_wallet(self, symbol: str, asset: str) -> str | None:
+        if symbol := symbol.strip():
+            return _market_of(symbol)
+        return "usdm" if asset.strip() in DOLLARS else self._market
 
     def _texts(self, columns: Sequence[Sequence[str]], place: int | None, count: int) -> pa.Array[Any]:
         """A column without the blanks around it, NULL where nothing else is."""
         if place is None:
             return pa.nulls(count, pa.string())
-        trimmed = pc.utf8_trim_whitespace(pa.array(columns[place], pa.string()))
-        texts: pa.Array[Any] = pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
-        return texts
+        return _known(pc.utf8_trim_whitespace(pa.array(columns[place], pa.string())))
 
     def _fill(self, record: Record) -> Record | None:
         """A line below an order, without the blank before it; None where it names the columns of those that follow."""
@@ -225,11 +263,14 @@ class _Reader:
             return None
         if not self._fill_names:
             raise self._reading.wrong(record.line, "it is neither an order nor a fill below one")
-        return record._replace(fields=self._whole(record._replace(fields=record.fields[1:]), len(self._fill_names)))
+        own = self._whole(record._replace(fields=record.fields[1:]), len(self._fill_names))
+        of_order = [self._order[place] if place is not None else "" for place in self._order_at]
+        return record._replace(fields=own + of_order)
 
     def _fills(self, fills: Sequence[Record]) -> pa.Table:
         lines = [fill.line for fill in fills]
         nothing = pa.nulls(len(fills), pa.string())
+        fields = [fill.fields[: len(self._fill_names)] for fill in fills]
         of_line: dict[str, Any] = {
             "line": pa.array(lines, pa.int64()),
             "time": self._times(lines, [fill.fields[0] for fill in fills]),
@@ -238,9 +279,24 @@ class _Reader:
             "status": nothing,
             "remark": nothing,
             "against": nothing,
-            "raw": json_lines(self._fill_names, [fill.fields for fill in fills]),
+            "raw": json_lines(self._fill_names, fields),
         }
-        return self._with_legs(of_line, [(Moved("fill", None, None, _TOLD_ELSEWHERE),)] * len(fills))
+        return self._with_legs(of_line, [self._fill_moved(fill) for fill in fills])
+
+    def _fill_moved(self, fill: Record) -> Sequence[Moved]:
+        if len(fill.fields) != len(FILL_BELOW.columns):
+            return (Moved("fill", None, None, _STRANGE_FILL),)
+        return self._read(self._fill_legs, fill.line, fill.fields, "fill")
+
+
+def _known(texts: Any) -> pa.Array[Any]:
+    """The texts, NULL where they are empty."""
+    found: pa.Array[Any] = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    return found
+
+
+def _market_of(symbol: str) -> str:
+    return "coinm" if COIN_CONTRACT.fullmatch(symbol) else "usdm"
 
 
 def _amounts(layout: Layout, batch: Iterable[Record]) -> Iterator[str]:

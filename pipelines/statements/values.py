@@ -28,7 +28,11 @@ _LAST_US = micros(datetime(2090, 1, 1, tzinfo=UTC))  # years of two digits and o
 
 
 class Unreadable(ValueError):  # noqa: N818 - it is what is the matter with a value
-    """Why a value cannot be read, in a few words."""
+    """Why a value cannot be read, in a few words, and the way out where it is not to download the file again."""
+
+    def __init__(self, why: str, way_out: str | None = None) -> None:
+        super().__init__(why)
+        self.way_out = way_out
 
 
 def quoted(text: str) -> str:

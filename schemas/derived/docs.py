@@ -14,6 +14,7 @@ from schemas.model import fields
 from schemas.model.dataset import DATE, Dataset, Kind
 from schemas.model.fields import FieldType
 from schemas.model.personal import RULE
+from schemas.statements.exports import EXPORTS
 
 _HEAD = """# Datasets
 
@@ -41,7 +42,12 @@ _GIVEN = {
 }
 
 _LEDGER_HEAD = "The view `ledger` has every movement of every wallet; these are the datasets that they come from.\n"
+_EXPORTS_HEAD = """\
+What `binlake import` reads of the exchange's own exports, by the kinds of `ledger`. Every row is kept in
+`statement_rows`; a row that moves nothing says why in `problem`.
+"""
 _KIND = re.compile(r"(?:'\w+'|CASE\b(?:(?!\bCASE\b).)*END) AS kind", re.DOTALL)
+_MACRO = re.compile(r"(\w+)\([^()]*\) AS kind")
 _WORD = re.compile(r"(?:THEN |ELSE |^)'(\w+)'")
 
 _TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]
@@ -54,6 +60,7 @@ def datasets_md() -> str:
         _types(),
         *map(_dataset, DATASETS.values()),
         _ledger(),
+        _exports(),
         _views(),
         _checks(),
     ]
@@ -131,9 +138,23 @@ def _ledger() -> str:
     return "## Ledger\n\n" + _LEDGER_HEAD + "\n" + _table(("Dataset", "Movements", "Wallets", "Kinds"), rows)
 
 
+def _exports() -> str:
+    found: dict[tuple[str, str, str], int] = {}
+    for export in EXPORTS:
+        moved = _names(dict.fromkeys(leg.operation for leg in export.legs if leg.operation))
+        own = "what each row says" if any(not leg.operation for leg in export.legs) else ""
+        told = (export.kind, moved or own or "nothing", export.unmoved)
+        found[told] = found.get(told, 0) + 1
+    rows = [(f"`{kind}`", str(count), moved, why) for (kind, moved, why), count in sorted(found.items())]
+    return "## Exports\n\n" + _EXPORTS_HEAD + "\n" + _table(("Export", "Layouts", "Moves", "Why no more"), rows)
+
+
 def _movement_kinds(sql: str) -> dict[str, None]:
-    """The kinds that a query gives to movements, each once."""
-    return dict.fromkeys(word for expression in _KIND.findall(sql) for word in _WORD.findall(expression))
+    """The kinds that a query gives to movements, each once, be it through a macro."""
+    macros = {view.name: view.sql for view in views()}
+    called = [f"{macros[name]} AS kind" for name in _MACRO.findall(sql) if name in macros]
+    said = [expression for text in (sql, *called) for expression in _KIND.findall(text)]
+    return dict.fromkeys(word for expression in said for word in _WORD.findall(expression))
 
 
 def _views() -> str:

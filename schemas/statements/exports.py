@@ -6,10 +6,14 @@ is called `time`, whatever the export calls it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 GLUED = "glued"  # the asset stands behind the number, such as 103ALGO
+CONTRACT = "futures"  # the wallet of the contract that a line names, or of those that others of its file name
+BASE, QUOTE, MARGIN = "base of the pair", "quote of the pair", "margin of the contract"
 SIDE, OTHER_SIDE = "side", "other side"  # plus for who bought, or the reverse
 PLUS, MINUS = "plus", "minus"
 PRINTED = "printed"  # as the number is signed
@@ -19,10 +23,12 @@ PRINTED = "printed"  # as the number is signed
 class Leg:
     """One asset of what a line tells: what it is in the words of `ledger`, and the columns that say how much it is."""
 
-    operation: str
+    operation: str  # empty where each line names it
     amount: str
-    asset: str = GLUED
+    asset: str = GLUED  # a column, one of the words above, or `=` and the asset
     sign: str = PRINTED
+    wallet: str = ""  # one, or the column that names it; else that of the line
+    only: tuple[str, ...] = ()  # words of the column `method`: of others the export does not say that this moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,7 @@ class Export:
     legs: tuple[Leg, ...] = ()
     wallet: str | None = None  # of all that it tells; else the column `account`, where there is one
     done: tuple[str, ...] = ()  # words of the column `status`; rows with any other move nothing
+    unmoved: str = ""  # why one without legs moves nothing, or what one with legs does not tell
     named: str = ""  # kinds have this layout in common: a word in the file's name says that it is this one
     times: tuple[str, ...] = ()  # forms beside yyyy-MM-dd HH:mm:ss and yy-MM-dd HH:mm:ss
 
@@ -51,6 +58,28 @@ _PAIR_FILL = (
     Leg("trade", "total", "quote asset", OTHER_SIDE),
     Leg("fee", "fee", "fee coin", MINUS),
 )
+_MARKET_FILL = (
+    Leg("trade", "amount", BASE, SIDE),
+    Leg("trade", "total", QUOTE, OTHER_SIDE),
+    Leg("fee", "fee", "fee coin", MINUS),
+)
+_CONTRACT_FILL = (Leg("realized_pnl", "realized profit", MARGIN), Leg("fee", "fee", GLUED, MINUS))
+_PURCHASE = (Leg("fiat", "amount", GLUED, MINUS, only=("cash balance",)), Leg("fiat", "final amount", GLUED, PLUS))
+_DUST = (Leg("dust", "amount", "coin", MINUS), Leg("dust", "converted bnb", "=BNB", PLUS))
+_STAKED = (Leg("stake", "amount", "coin", MINUS), Leg("stake", "amount", "token", PLUS))
+_WRAPPED = (
+    Leg("stake", "wrapped beth amount", "=BETH", MINUS),
+    Leg("stake", "distributed wbeth amount", "=WBETH", PLUS),
+)
+_LOCKED = (
+    Leg("earn_in", "total amount", "coin", MINUS, wallet="from"),
+    Leg("earn_in", "total amount", "coin", PLUS, wallet="earn_locked"),
+)
+_UNLOCKED = (
+    Leg("earn_out", "redemption amount", "coin", MINUS, wallet="earn_locked"),
+    Leg("earn_out", "redemption amount", "coin", PLUS, wallet="redeem to"),
+)
+_REWARD = Leg("reward", "amount", "coin", PLUS)
 _DEPOSIT = (Leg("deposit", "amount", "coin", PLUS),)
 _CONVERT = (Leg("convert", "sell", GLUED, MINUS), Leg("convert", "buy", GLUED, PLUS))
 
@@ -59,46 +88,30 @@ def _withdrawal(fee: str) -> tuple[Leg, ...]:
     return (Leg("withdrawal", "amount", "coin", MINUS), Leg("withdrawal_fee", fee, "coin", MINUS))
 
 
-# kind | columns
-_KEPT = """
-spot_trades | time,market,type,price,amount,total,fee,fee coin
-spot_trades | time,market,type,side,price,amount,total,fee,fee coin
-spot_orders | time,pair,type,order price,order amount,avgtrading price,filled,total,status
-spot_orders | time,orderno,pair,type,order price,order amount,avgtrading price,filled,total,status
-spot_orders | time,orderno,pair,type,side,order price,order amount,time,executed,average price,trading total,status
-spot_orders | time,order no,pair,type,side,order price,order amount,avgtrading price,filled,total,status
-spot_orders | time,order no,pair,type,side,average price,executed quantity,total,status
+_NO_MOVEMENT = "an order moves nothing; its fills do"
+# kind | columns | why it moves nothing
+_KEPT = f"""
+spot_orders | time,pair,type,order price,order amount,avgtrading price,filled,total,status | {_NO_MOVEMENT}
+spot_orders | time,orderno,pair,type,order price,order amount,avgtrading price,filled,total,status | {_NO_MOVEMENT}
+spot_orders | time,orderno,pair,type,side,order price,order amount,time,executed,average price,trading total,status | \
+{_NO_MOVEMENT}
+spot_orders | time,order no,pair,type,side,order price,order amount,avgtrading price,filled,total,status | \
+{_NO_MOVEMENT}
+spot_orders | time,order no,pair,type,side,average price,executed quantity,total,status | {_NO_MOVEMENT}
 alpha_orders | time,orderno,type,direction,base asset,quote asset,avgtrading price,filled,total,status,slippage,\
-network fee
-fiat_purchases | time,method,amount,price,fees,final amount,status,transaction id
-futures_trades | time,symbol,side,price,quantity,amount,fee,fee coin,quote asset
-futures_trades | uid,time,symbol,side,price,quantity,amount,fee,realized profit,buyer,maker,trade id,order id
-futures_trades | time,symbol,side,price,quantity,amount,fee,realized profit,buyer,maker,trade id,order id
-futures_trades | uid,time,symbol,side,position side,price,quantity,amount,fee,realized profit,buyer,maker,trade id,\
-order id
+network fee | it does not say which wallet paid
 futures_orders | uid,time,symbol,type,side,position side,price,average price,amount,executed amount,\
-executed quote amount,stop price,status,client order id,time in force,activate price,price rate,update time,order no
-futures_income | time,type,amount,asset,symbol,transaction id
+executed quote amount,stop price,status,client order id,time in force,activate price,price rate,update time,order no | \
+{_NO_MOVEMENT}
 futures_positions | symbol,margin mode,position side,entry price,avg close price,max open interest,closed vol,\
-closing pnl,time,closed,status
-earn_rewards | time,product name,coin,amount
-earn_rewards | time,coin,amount,type
-earn_rewards | time,coin,interest,lock period,apr,type
-earn_rewards | time,asset,ratio,amount,position amount
-earn_subscriptions | time,coin,total amount,lock period,type,from
-earn_redemptions | time,coin,redemption amount,redeem to,est arrival time,status
-earn_trial_funds | time,coin,voucher no,amount
-earn_advanced | time,coin,protocol,amount,status
-staking | time,coin,token,amount,status
-staking | time,wrapped beth amount,distributed wbeth amount,ratio,status
-auto_invest | time,holding coin,amount per period,trading fee,units,from,status
-distributions | time,coin,amount,account,type,note
-dust | time,coin,amount,fee (bnb),converted bnb
-conversions | orderid,user id,wallettype,channelcode,quoteid,orderstatus,tradeuserstatus,symbol,fromcoin,\
-fromcoinamount,tocoin,tocoinamount,requestamountcoin,requestamount,quoteprice,inverseprice,spreadcoin,spreadamount,\
-time,failreason,expiredmode,expiredtimestamp,updatetimestamp,trademode
+closing pnl,time,closed,status | a position is the sum of its fills
+earn_rewards | time,asset,ratio,amount,position amount | the reward of a wrapped coin is its price
+earn_trial_funds | time,coin,voucher no,amount | trial funds are not the account's own
+earn_advanced | time,coin,protocol,amount,status | it does not say which way the amount went
+auto_invest | time,holding coin,amount per period,trading fee,units,from,status | \
+it does not say what each wallet paid, and whether the fee is in it
 tax_report | id,time,type,label,sent amount,sent currency,sent address,received amount,received currency,fee amount,\
-fee currency,comment
+fee currency,comment | it does not say which wallets moved
 """
 
 _TIMES = {
@@ -112,9 +125,8 @@ def _split(columns: str) -> tuple[str, ...]:
     return tuple(columns.split(","))
 
 
-def _movements(kind: str, columns: str, *legs: Leg, done: tuple[str, ...] = (), named: str = "") -> Export:
-    wallet = {"c2c_trades": "funding", "margin_trades": "margin"}.get(kind, "spot")
-    return Export(kind=kind, columns=_split(columns), legs=legs, wallet=wallet, done=done, named=named)
+def _movements(kind: str, columns: str, *legs: Leg, wallet: str | None = "spot", **more: Any) -> Export:
+    return Export(kind=kind, columns=_split(columns), legs=legs, wallet=wallet, times=_TIMES.get(kind, ()), **more)
 
 
 _OLD = (
@@ -129,6 +141,18 @@ _C2C = (
     ("order number,time,order type,asset,quantity,total price,fiat type,counterparty,status", "asset"),
 )
 _TRADES = "time,pair,side,price,executed,amount,fee"
+_DUMP = (
+    "orderid,user id,wallettype,channelcode,quoteid,status,tradeuserstatus,symbol,fromcoin,fromcoinamount,tocoin,"
+    "tocoinamount,requestamountcoin,requestamount,quoteprice,inverseprice,spreadcoin,spreadamount,time,failreason,"
+    "expiredmode,expiredtimestamp,updatetimestamp,trademode"
+)
+_CONTRACT = "price,quantity,amount,fee,realized profit,buyer,maker,trade id,order id"
+_CONTRACTS = (
+    f"uid,time,symbol,side,{_CONTRACT}",
+    f"time,symbol,side,{_CONTRACT}",
+    f"uid,time,symbol,side,position side,{_CONTRACT}",
+)
+_INCOME = "time,type,amount,asset,symbol,transaction id"
 _STATEMENT = "time,account,operation,coin,change,remark"
 
 EXPORTS: tuple[Export, ...] = (
@@ -137,7 +161,21 @@ EXPORTS: tuple[Export, ...] = (
         for columns in (_STATEMENT, f"user id,{_STATEMENT}")
     ),
     _movements("spot_trades", _TRADES, *_FILL),
-    _movements("margin_trades", _TRADES, *_FILL, named="margin"),
+    _movements("margin_trades", _TRADES, *_FILL, named="margin", wallet="margin"),
+    _movements("spot_trades", "time,market,type,price,amount,total,fee,fee coin", *_MARKET_FILL),
+    _movements("spot_trades", "time,market,type,side,price,amount,total,fee,fee coin", *_MARKET_FILL),
+    *(_movements("futures_trades", columns, *_CONTRACT_FILL, wallet=CONTRACT) for columns in _CONTRACTS),
+    _movements(
+        "futures_trades",
+        "time,symbol,side,price,quantity,amount,fee,fee coin,quote asset",
+        Leg("fee", "fee", "fee coin", MINUS),
+        wallet=CONTRACT,
+        unmoved="it does not say what was won or lost",
+    ),
+    *(
+        _movements("futures_income", columns, Leg("", "amount", "asset"), wallet=CONTRACT)
+        for columns in (_INCOME, f"uid,{_INCOME}")
+    ),
     _movements("spot_trades", "time,pair,base asset,quote asset,type,price,amount,total,fee,fee coin", *_PAIR_FILL),
     *(_movements("deposits", columns, *_DEPOSIT, done=_DONE, named="deposit") for columns in _OLD),
     *(
@@ -152,13 +190,51 @@ EXPORTS: tuple[Export, ...] = (
     _movements(
         "conversions", "time,wallet,pair,type,sell,buy,price,inverse price,date updated,status", *_CONVERT, done=_DONE
     ),
-    *(_movements("c2c_trades", columns, Leg("c2c", "quantity", asset, SIDE), done=_DONE) for columns, asset in _C2C),
+    _movements(
+        "conversions",
+        _DUMP,
+        Leg("convert", "fromcoinamount", "fromcoin", MINUS),
+        Leg("convert", "tocoinamount", "tocoin", PLUS),
+        done=_DONE,
+        wallet="wallettype",
+    ),
     *(
-        Export(kind=kind, columns=_split(columns), times=_TIMES.get(kind, ()))
-        for kind, _, columns in (line.partition(" | ") for line in _KEPT.strip().splitlines())
+        _movements("c2c_trades", columns, Leg("c2c", "quantity", asset, SIDE), done=_DONE, wallet="funding")
+        for columns, asset in _C2C
+    ),
+    _movements(
+        "fiat_purchases", "time,method,amount,price,fees,final amount,status,transaction id", *_PURCHASE, done=_DONE
+    ),
+    _movements("dust", "time,coin,amount,fee (bnb),converted bnb", *_DUST),
+    _movements("staking", "time,coin,token,amount,status", *_STAKED, done=_DONE),
+    _movements("staking", "time,wrapped beth amount,distributed wbeth amount,ratio,status", *_WRAPPED, done=_DONE),
+    _movements(
+        "distributions", "time,coin,amount,account,type,note", Leg("reward", "amount", "coin", PLUS), wallet=None
+    ),
+    _movements("earn_rewards", "time,product name,coin,amount", _REWARD),
+    _movements("earn_rewards", "time,coin,amount,type", Leg("reward", "amount", "coin", PLUS, wallet="type")),
+    _movements("earn_rewards", "time,coin,interest,lock period,apr,type", Leg("reward", "interest", "coin", PLUS)),
+    _movements("earn_subscriptions", "time,coin,total amount,lock period,type,from", *_LOCKED),
+    _movements(
+        "earn_redemptions", "time,coin,redemption amount,redeem to,est arrival time,status", *_UNLOCKED, done=_DONE
+    ),
+    *(
+        Export(kind=kind, columns=_split(columns), times=_TIMES.get(kind, ()), unmoved=why)
+        for kind, columns, why in (line.split(" | ") for line in _KEPT.strip().splitlines())
     ),
 )
-"""Exports without legs are kept, and move nothing: another one tells what moved, or its wallet."""
+"""Exports without legs are kept, and move nothing."""
+
+FILL_BELOW = Export(
+    kind="spot_orders",
+    columns=("time", "trading price", "filled", "total", "fee", "pair", "side"),
+    legs=(
+        Leg("trade", "filled", BASE, SIDE),
+        Leg("trade", "total", QUOTE, OTHER_SIDE),
+        Leg("fee", "fee", GLUED, MINUS),
+    ),
+)
+"""A fill that stands below its order, of which it takes the pair and the side."""
 
 TIMES = (
     "utc time",
@@ -190,11 +266,46 @@ SPELLINGS: Mapping[str, str] = {
     "importe": "amount",
     "comisión": "fee",
     "userid": "user id",
+    "orderstatus": "status",
+    "tempo": "time",
+    "moeda": "coin",
+    "quantidade": "amount",
+    "tipo": "type",
 }
 """Columns in other languages and spellings."""
 
 DAYS_FIRST = frozenset({"fecha"})
 """Columns of time in whose exports days may stand before months."""
+
+WALLETS: Mapping[str, str] = {
+    "spot": "spot",
+    "spot wallet": "spot",
+    "spot account": "spot",
+    "funding": "funding",
+    "funding wallet": "funding",
+    "flexible": "earn_flexible",
+    "flexible savings": "earn_flexible",
+    "real-time apr rewards": "earn_flexible",
+    "bonus tiered apr rewards": "spot",
+    "rewards": "spot",
+}
+"""Wallets by what a column of an export says: its name, or the kind of reward that is paid into it."""
+
+COIN_CONTRACT = re.compile(r"(?P<base>[A-Z0-9]+)USD_(?:PERP|\d{6})", re.ASCII)
+"""Names of COIN-M contracts, and the coin in which each settles."""
+
+DOLLARS = ("USDT", "USDC", "BUSD", "FDUSD", "USD1")
+"""Assets that no COIN-M wallet holds."""
+
+MARGINS = (*DOLLARS, "BTC")
+"""Assets in which USD-M contracts settle, which their names end in."""
+
+QUOTES = (
+    *("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDS", "USDP", "PAX", "DAI", "UST", "USD1", "VAI", "XUSD", "EURI"),
+    *("AEUR", "BTC", "ETH", "BNB", "XRP", "TRX", "DOGE", "SOL", "DOT", "EUR", "GBP", "AUD", "BRL", "TRY", "RUB"),
+    *("UAH", "NGN", "ZAR", "PLN", "RON", "ARS", "MXN", "CZK", "COP", "JPY", "IDR", "IDRT", "BIDR", "BKRW", "BVND"),
+)
+"""Assets in which pairs of spot are or were quoted, whether or not another name ends in theirs."""
 
 BOUGHT, SOLD = frozenset({"buy", "compra", "long"}), frozenset({"sell", "venta", "short"})
 """Words of the column of the side."""

@@ -16,6 +16,7 @@ from support.tables import Tables, offending
 
 from pipelines.statements.rows import Reading
 from pipelines.statements.sources import sources
+from schemas.datasets.futures_account import INCOME
 from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS, DUST, WITHDRAWALS
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
@@ -292,3 +293,62 @@ def test_a_real_account_by_its_history(recorded: Path, tables: Tables) -> None:
     )
     assert Counter((status, reason) for status, reason, _ in found(tables)) == {("matched", "net_and_gross"): count}
     assert len({key for _, _, key in found(tables)}) == count
+
+
+@pytest.mark.parametrize(
+    ("export", "operation", "kind"),
+    [
+        ("futures_income", "Funding Fee", "funding"),
+        ("futures_income", "REALIZED_PNL", "realized_pnl"),
+        ("futures_income", "TRANSFER", "transfer_in"),
+        ("futures_trades", "realized_pnl", "realized_pnl"),
+    ],
+)
+def test_futures_beyond_three_months(export: str, operation: str, kind: str, tables: Tables) -> None:
+    """What only an export of futures tells counts in `ledger`, in the words that the API's income has."""
+    told(tables, (operation, "USDT", "2", 0), export=export, wallet="usdm")
+    row = tables.tuples("SELECT wallet, kind, amount FROM ledger WHERE dataset = 'statement_rows'")
+    assert row == [("usdm", kind, Decimal(2))]
+
+
+def test_futures_that_both_tell(tables: Tables) -> None:
+    """Income that the API and two kinds of export tell of counts once, as the API's."""
+    row = {"account": "main", "market": "usdm", "income_type": "REALIZED_PNL", "tran_id": "1", "asset": "USDT"}
+    tables.put(INCOME, row | {"income": "1.5", "time": NOON, "seen_at": NOON, "version": 1, "ordinal": 1})
+    told(tables, ("REALIZED_PNL", "USDT", "1.5", 0), export="futures_income", wallet="usdm", file="income")
+    told(tables, ("realized_pnl", "USDT", "1.5", 0.4), export="futures_trades", wallet="usdm", file="trades")
+    assert [status for status, _, _ in found(tables)] == ["matched"] * 2
+    assert counted(tables) == [("income", "USDT", "1.5")]
+
+
+@pytest.mark.parametrize(
+    ("fuller", "wallet", "seconds", "amount", "status"),
+    [
+        ("transaction_history", "USD-M Futures", 60, "2", "covered"),
+        ("futures_income", "usdm", 60, "2", "covered"),
+        ("futures_income", "coinm", 60, "2", "only_statement"),
+        ("transaction_history", "Spot", 60, "2", "only_statement"),
+        ("futures_income", "usdm", -1800, "2", "only_statement"),
+        ("futures_income", "usdm", -1800, "1", "covered"),
+        ("futures_income", "usdm", -3700, "1", "only_statement"),
+    ],
+)
+def test_what_a_fuller_export_covers(
+    fuller: str, wallet: str, seconds: float, amount: str, status: str, tables: Tables
+) -> None:
+    """Within the time of a fuller export of that wallet another counts nothing; just outside, only without its equal."""
+    fee = "Fee" if fuller == "transaction_history" else "Commission"
+    told(tables, (fee, "USDT", "1", 0), (fee, "USDT", "3", 120), export=fuller, wallet=wallet, file="fuller")
+    told(tables, ("fee", "USDT", amount, seconds), export="futures_trades", wallet="usdm", file="trades")
+    assert tables.tuples("SELECT status FROM statement_matches WHERE file = 'trades'") == [(status,)]
+
+
+def test_bought_is_what_was_sent_away(recorded: Path, tables: Tables) -> None:
+    """Account A: the fills below its orders, less their fees, are what its withdrawals took, to the last digit."""
+    folder = recorded / "account" / "real-account-A"
+    imported(tables, folder / "statement_orders_nested_2023-03-10_2023-06-10.csv")
+    imported(tables, folder / "statement_withdraw_2023-03-11_2023-06-10_export-4.csv")
+    closed = (
+        "SELECT asset FROM ledger WHERE asset IN ('AMP', 'ARB', 'FIL', 'OP', 'SOL') GROUP BY ALL HAVING sum(amount) = 0"
+    )
+    assert sorted(tables.tuples(closed)) == [("AMP",), ("ARB",), ("FIL",), ("OP",), ("SOL",)]

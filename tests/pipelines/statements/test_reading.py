@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from support.lakes import at
 
+from pipelines.statements.assets import Assets
 from pipelines.statements.rows import Reading
 from pipelines.statements.sources import sources
 from schemas.model.errors import UsageProblem
@@ -136,6 +137,151 @@ def test_what_a_line_moves(header: str, line: str, legs: list[tuple[str, str, st
     assert [row["raw"] is None for row in rows] == [number > 0 for number in range(len(rows))]
 
 
+FUTURES_FILL = "Uid,Time(UTC),Symbol,Side,Price,Quantity,Amount,Fee,Realized Profit,Buyer,Maker,Trade ID,Order ID"
+INCOME = "Time(UTC),Type,Amount,Asset,Symbol,Transaction ID"
+MARKET = "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin"
+NOON = "2024-01-10 12:00:00"
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "legs"),
+    [
+        (
+            FUTURES_FILL,
+            f"1,{NOON},BTCUSDC,SELL,2,1,2,0.29528919 USDC,-0.28699999,false,false,4,49",
+            ["usdm realized_pnl USDC -0.28699999", "usdm fee USDC -0.29528919"],
+        ),
+        (FUTURES_FILL, f"1,{NOON},ETHUSDT_240329,BUY,2,1,2,0.1BNB,0,true,false,4,49", ["usdm fee BNB -0.1"]),
+        (
+            FUTURES_FILL,
+            f"1,{NOON},BTCUSD_PERP,SELL,2,1,2,-0.1BTC,0.5,true,false,4,49",
+            ["coinm realized_pnl BTC 0.5", "coinm fee BTC 0.1"],
+        ),
+        (
+            FUTURES_FILL,
+            f"1,{NOON},BTCUSDT,SELL,2,1,2,0.1 BNFCR,0.5,true,false,4,49",
+            ["usdm realized_pnl BNFCR 0.5", "usdm fee BNFCR -0.1"],
+        ),
+        (
+            FUTURES_FILL,
+            f"1,{NOON},ASSETQUOTE,SELL,2,1,2,0.1 BNB,0.5,true,false,4,49",
+            ["usdm realized_pnl None None: which margin its contract has is not known", "usdm fee BNB -0.1"],
+        ),
+        (
+            "Date(UTC),Symbol,Side,Price,Quantity,Amount,Fee,Fee Coin,Quote Asset",
+            f"{NOON},BTCUSDT,SELL,2,1,2,0.1,USDT,USDT",
+            ["usdm fee USDT -0.1"],
+        ),
+        (INCOME, f"{NOON},FUNDING_FEE,-0.8,USDT,BTCUSDT,1", ["usdm FUNDING_FEE USDT -0.8"]),
+        (INCOME, f"{NOON},TRANSFER,-8,USDT,,1", ["usdm TRANSFER USDT -8"]),
+        (INCOME, f"{NOON},FUNDING_FEE,-0.8,BTC,BTCUSD_PERP,1", ["coinm FUNDING_FEE BTC -0.8"]),
+        (
+            INCOME,
+            f"{NOON},TRANSFER,-8,BTC,,1",
+            ["None TRANSFER BTC -8: it does not say which of the futures wallets moved"],
+        ),
+        (
+            MARKET,
+            f"{NOON},1INCHUSDT,SELL,2,99.4,149.8952,0.0994,BNB",
+            ["spot trade 1INCH -99.4", "spot trade USDT 149.8952", "spot fee BNB -0.0994"],
+        ),
+        (
+            "Date(UTC),Market,Type,Side,Price,Amount,Total,Fee,Fee Coin",
+            f"{NOON},LTCBNB,MARKET,BUY,2,1,2,0,BNB",
+            ["spot trade LTC 1", "spot trade BNB -2"],
+        ),
+        (
+            "Date(UTC),Coin,Amount,Fee (BNB),Converted BNB",
+            f"{NOON},XRP,0.5753,0.00002727,0.00133619",
+            ["spot dust XRP -0.5753", "spot dust BNB 0.00133619"],
+        ),
+        (
+            "Date(UTC),Coin,Token,Amount,Status",
+            f"{NOON},ETH,BETH,0.1,Success",
+            ["spot stake ETH -0.1", "spot stake BETH 0.1"],
+        ),
+        (
+            "Time(UTC),Wrapped BETH Amount,Distributed WBETH Amount,Ratio,Status",
+            f"{NOON},1,0.94,1:0.94,Success",
+            ["spot stake BETH -1", "spot stake WBETH 0.94"],
+        ),
+        (
+            "Time(UTC),Coin,Amount,Account,Type,Note",
+            f"{NOON},ALICE,0.5,Fiat and Spot,Distribution,BNB Vault",
+            ["Fiat and Spot reward ALICE 0.5"],
+        ),
+        ("Date(UTC);Product Name;Coin;Amount", f"{NOON};LDO;LDO;0.5", ["spot reward LDO 0.5"]),
+        (
+            "Time(UTC),Coin,Amount,Type",
+            f"{NOON},BTC,0.5,Real-time APR Rewards",
+            ["earn_flexible reward BTC 0.5"],
+        ),
+        ("Time(UTC),Coin,Amount,Type", f"{NOON},BTC,0.5,Bonus Tiered APR Rewards", ["spot reward BTC 0.5"]),
+        (
+            "Time(UTC),Coin,Amount,Type",
+            f"{NOON},BTC,0.5,Moon Rewards",
+            ["None reward BTC 0.5: no wallet that binlake knows"],
+        ),
+        (
+            "Time(UTC),Coin,Interest,Lock Period,APR,Type",
+            f"{NOON},GLMR,0.03,30 Days,,Locked Rewards",
+            ["spot reward GLMR 0.03"],
+        ),
+        (
+            "Subscription Date(UTC),Coin,Total Amount,Lock Period,Type,From",
+            f'{NOON},FET,"3,024.12030413",120 Days,Normal,Spot',
+            ["spot earn_in FET -3024.12030413", "earn_locked earn_in FET 3024.12030413"],
+        ),
+        (
+            "Redemption Date(UTC),Coin,Redemption Amount,Redeem to,Est. Arrival Time,Status",
+            f"{NOON},ADA,0.8,SPOT Wallet,{NOON},Success",
+            ["earn_locked earn_out ADA -0.8", "spot earn_out ADA 0.8"],
+        ),
+        (
+            "Date(UTC),Method,Amount,Price,Fees,Final Amount,Status,Transaction ID",
+            f"{NOON},Cash Balance,100.00 EUR,0.26 ADA/EUR,0.50 EUR,100 ADA,Completed,22",
+            ["spot fiat EUR -100", "spot fiat ADA 100"],
+        ),
+        (
+            "Date(UTC),Method,Amount,Price,Fees,Final Amount,Status,Transaction ID",
+            f"{NOON},Card,100.00 EUR,0.26 ADA/EUR,0.50 EUR,100 ADA,Completed,22",
+            ["spot fiat ADA 100"],
+        ),
+    ],
+)
+def test_what_the_lines_of_other_exports_move(header: str, line: str, legs: list[str], tmp_path: Path) -> None:
+    """Each leg is of its own wallet; what an export leaves open counts nowhere, and says why."""
+    _, rows = read(written(tmp_path / "export.csv", line, header=header), zone="UTC")
+    assert [_shown(row) for row in rows] == legs
+
+
+def _shown(row: dict[str, object]) -> str:
+    amount = None if row["amount"] is None else f"{Decimal(str(row['amount'])).normalize():f}"
+    why = f": {row['problem']}" if row["problem"] else ""
+    return f"{row['wallet']} {row['operation']} {row['asset']} {amount}{why}"
+
+
+def test_contracts_say_which_futures_wallet_a_file_is_of(tmp_path: Path) -> None:
+    """A transfer of coins names no contract: it is of the wallet of all contracts that its file names."""
+    lines = [f"{NOON},TRANSFER,-8,BTC,,1", f"{NOON},FUNDING_FEE,-0.8,BTC,BTCUSD_PERP,1"]
+    _, rows = read(written(tmp_path / "export.csv", *lines, header=INCOME))
+    assert {row["wallet"] for row in rows} == {"coinm"}
+
+
+@pytest.mark.parametrize(("listed", "pair"), [("ADA EUR", "trade ADA 5"), ("AD AEUR", "trade AD 5")])
+def test_a_pair_that_may_be_split_twice(listed: str, pair: str, tmp_path: Path) -> None:
+    """ADAEUR is what the listing says; without one the file is refused, and the way out named."""
+    path = written(tmp_path / "export.csv", f"{NOON},ADAEUR,BUY,2,5,10,0,BNB", header=MARKET)
+    assert "line 2: 'ADAEUR' may be several pairs. Pull `symbols` of spot first" in refusal(path)
+    base, quote = listed.split()
+    (source,) = sources(path)
+    assets = Assets({"ADAEUR": (base, quote)})
+    reading = Reading(source=source, account="main", file="f", imported_at=1, assets=assets)
+    assert _shown(pa.concat_tables(reading.batches()).to_pylist()[0]) == f"spot {pair}"
+    unlisted = Reading(source=source, account="main", file="f", imported_at=1, assets=Assets({"A": ("B", "C")}))
+    assert "more ways than one" in str(pa.concat_tables(unlisted.batches()).to_pylist()[0]["problem"])
+
+
 @pytest.mark.parametrize(
     ("name", "column", "zone", "instant"),
     [
@@ -226,16 +372,19 @@ FILL = ";2024-01-10 10:00:01;2;1;2;0BNB;;;"
 
 
 def test_fills_below_orders(tmp_path: Path) -> None:
-    """Each line is kept by the names of its columns; names below which there is nothing are no line."""
+    """Each line is kept by the names of its columns, and a fill moves what the pair and side of its order say."""
     _, rows = read(written(tmp_path / "export.csv", ORDER, FILL_NAMES, FILL, ORDER, FILL_NAMES, header=ORDERS))
     assert [(row["line"], row["operation"]) for row in sorted(rows, key=lambda row: str(row["line"]))] == [
         (2, "BUY"),
-        (4, "fill"),
+        (4, "trade"),
+        (4, "trade"),
         (5, "BUY"),
     ]
-    (fill,) = [json.loads(str(row["raw"])) for row in rows if row["operation"] == "fill"]
+    (fill,) = [json.loads(str(row["raw"])) for row in rows if row["operation"] == "trade" and row["raw"]]
     told = {"Date(UTC)": "2024-01-10 10:00:01", "Trading Price": "2", "Filled": "1", "Total": "2", "Fee": "0BNB"}
     assert fill == told
+    moved = [_shown(row) for row in rows if row["line"] == 4]
+    assert moved == ["spot trade BTC 1", "spot trade USDT -2"]
     assert read(written(tmp_path / "names.csv", FILL_NAMES, header=ORDERS))[1] == []
 
 
