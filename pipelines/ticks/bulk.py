@@ -134,7 +134,8 @@ class Bulk:
     async def _begun(self, series: Series, rows: pa.Table) -> pa.Table:
         """The first rows of a new series, whose first id the exchange says where it can, and the file otherwise."""
         stand = self.stands[series]
-        rows = rows.filter(pa.array(instants(rows, "time") >= stand.since))
+        wanted = instants(rows, "time") >= stand.since
+        rows = rows if wanted.all() else rows.filter(pa.array(wanted))
         first = await Asking(self.session).first_id(series, stand.since) if self._returns_all(series) else None
         if first is None and rows.num_rows:
             first = int(ids_of(rows)[0])

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self, TypeVar
@@ -104,6 +104,7 @@ class _Download:
     etag: str | None = None
     modified_us: int | None = None
     answered_us: int | None = None
+    hashed: Any = field(default_factory=hashlib.sha256)  # what came, as it came: a large file is not read twice for it
 
     @property
     def made_us(self) -> int | None:
@@ -130,11 +131,12 @@ class _Download:
         if self.size > most:
             raise TooLongError(f"has more than {most} bytes")
         self.body.write(chunk)
+        self.hashed.update(chunk)
 
     def restart(self) -> None:
         self.body.seek(0)
         self.body.truncate()
-        self.size = 0
+        self.size, self.hashed = 0, hashlib.sha256()
 
 
 class Archive:
@@ -271,7 +273,7 @@ class Archive:
                 raise Defect(Reason.ZIP_BOMB, f"{error} packed") from None
             if not found:
                 raise Defect(Reason.MISSING, "is not in the archive")
-            download.sha256 = await self.aside(_digest, download.body)
+            download.sha256 = download.hashed.hexdigest()
             if expected is None:
                 raise Defect(Reason.NO_CHECKSUM, "has no CHECKSUM, or one that cannot be read")
             if download.sha256 == expected:
@@ -361,11 +363,6 @@ class Archive:
         except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
             down = unreachable(url, error)
         raise down
-
-
-def _digest(body: IO[bytes]) -> str:
-    body.seek(0)
-    return hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _fetched(file: ArchiveFile, download: _Download) -> Fetched:

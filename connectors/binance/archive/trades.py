@@ -13,6 +13,7 @@ from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -43,7 +44,7 @@ async def stream(archive: Archive, remote: Remote) -> AsyncGenerator[Part, None]
             return
         rows, left_out = 0, list[str]()
         try:
-            async for table, odd in _tables(archive, _texts(body, remote.file), remote.file):
+            async for table, odd in _tables(archive, texts(body, remote.file), remote.file):
                 rows += table.num_rows
                 left_out += [odd.detail] if odd is not None else []
                 yield table
@@ -55,17 +56,17 @@ async def stream(archive: Archive, remote: Remote) -> AsyncGenerator[Part, None]
 
 
 async def _tables(
-    archive: Archive, texts: Iterator[bytes], file: ArchiveFile
+    archive: Archive, blocks: Iterator[bytes], file: ArchiveFile
 ) -> AsyncGenerator[tuple[pa.Table, Defect | None], None]:
     """Each block of text as a table, in order, while the next one is unpacked."""
     parsing: deque[asyncio.Future[tuple[pa.Table, Defect | None]]] = deque()
-    ahead = asyncio.ensure_future(archive.aside(next, texts, b""))
+    ahead = asyncio.ensure_future(archive.aside(next, blocks, b""))
     try:
         while text := await ahead:
             parsing.append(asyncio.ensure_future(archive.aside(rows_of, text, file)))
             if len(parsing) > _SIDE_BY_SIDE:
                 yield await parsing.popleft()
-            ahead = asyncio.ensure_future(archive.aside(next, texts, b""))
+            ahead = asyncio.ensure_future(archive.aside(next, blocks, b""))
         while parsing:
             yield await parsing.popleft()
     finally:
@@ -75,21 +76,29 @@ async def _tables(
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def _texts(packed: IO[bytes], file: ArchiveFile) -> Iterator[bytes]:
-    """The lines of a file in blocks, without its header."""
-    rest, seen = bytearray(), False
-    for piece in unpacked(packed, f"{file.stem}.csv", _MOST_BYTES):
-        rest += piece
-        if len(rest) >= BLOCK:
-            end = rest.rfind(b"\n") + 1
-            block = bytes(rest[:end])
-            del rest[:end]
-            if text := (block if seen else header_cut(block, file.layout)):
-                yield text
-            seen = seen or bool(block)
-    block = bytes(rest)
-    if block.strip() or not seen:
-        yield block if seen else header_cut(block, file.layout)
+def texts(packed: IO[bytes], file: ArchiveFile) -> Iterator[bytes]:
+    """The lines of a file in blocks of BLOCK bytes and a little more, without its header; raises Defect."""
+    seen = False
+    for block in _blocks(unpacked(packed, f"{file.stem}.csv", _MOST_BYTES)):
+        text = block if seen else header_cut(block, file.layout)
+        seen = True
+        if text and not text.isspace():
+            yield text
+
+
+def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Text in blocks of whole lines, at least one; raises Defect for a line that is longer than a block."""
+    held, size = list[bytes](), 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= BLOCK and (end := piece.rfind(b"\n") + 1):
+            held[-1] = piece[:end]
+            yield b"".join(held)
+            held, size = [piece[end:]], len(piece) - end
+        elif size >= 2 * BLOCK:
+            raise Defect(Reason.BAD_ROW, f"has a line of more than {BLOCK:,} bytes")
+    yield b"".join(held)
 
 
 def rows_of(text: bytes, file: ArchiveFile) -> tuple[pa.Table, Defect | None]:
@@ -126,7 +135,7 @@ def _plain(text: bytes, file: ArchiveFile) -> pa.Table | None:
         return None
     columns = [layout.dataset.column(name) for name in layout.read]
     flags = sum(column.type is FLAG for column in columns)
-    if text.count(b"e") != flags * printed.num_rows:
+    if np.count_nonzero(np.frombuffer(text, np.uint8) == ord("e")) != flags * printed.num_rows:
         return None
     if b"-" in text and any(_below_zero(printed[one.name]) for one in columns if one.type in DECIMALS):
         return None

@@ -21,7 +21,8 @@ _END, _END_64, _LENGTH_64 = b"PK\x05\x06", b"PK\x06\x07", 20
 _TOTALS = struct.Struct("<4s6xHL6x")  # the end record: how many members, and how long their directory is
 _FARTHEST = 2**16 + _TOTALS.size + _LENGTH_64  # from the end of the zip: a comment may follow the end record
 _DIRECTORY_CAP = 2**16
-_PIECE = 2**20  # packed bytes that are inflated at once
+_PIECE = 2**18  # packed bytes that are inflated at once
+_INFLATED = 2**22  # bytes at most that come of them at once
 _LENGTHS = struct.Struct("<26xHH")  # a member's own header: how long its name and extra field after it are
 
 
@@ -59,17 +60,29 @@ def unpacked(packed: IO[bytes], member: str, most: int) -> Iterator[bytes]:
 
 
 def _pieces(packed: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    left, size, check_sum = _seek_content(packed, entry), 0, 0
-    inflate = isal_zlib.decompressobj(-zlib.MAX_WBITS) if entry.compress_type == zipfile.ZIP_DEFLATED else None
-    while left > 0 and (block := packed.read(min(left, _PIECE))):
-        left -= len(block)
-        piece = inflate.decompress(block) if inflate is not None else block
+    _seek_content(packed, entry)
+    size, check_sum = 0, 0
+    for piece in _inflated(packed, entry):
         size, check_sum = size + len(piece), isal_zlib.crc32(piece, check_sum)
         if size > entry.file_size:
             break
         yield piece
     if size != entry.file_size or check_sum != entry.CRC:
         raise Defect(Reason.BAD_ZIP, f"unpacks to {size} bytes of {entry.file_size}, or to what its check sum denies")
+
+
+def _inflated(packed: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member's content in pieces of bounded size, however well it was packed."""
+    left = entry.compress_size
+    inflate = isal_zlib.decompressobj(-zlib.MAX_WBITS) if entry.compress_type == zipfile.ZIP_DEFLATED else None
+    while left > 0 and (block := packed.read(min(left, _PIECE))):
+        left -= len(block)
+        if inflate is None:
+            yield block
+            continue
+        yield (piece := inflate.decompress(block, _INFLATED))
+        while len(piece) == _INFLATED:
+            yield (piece := inflate.decompress(inflate.unconsumed_tail, _INFLATED))
 
 
 def _check_directory(packed: IO[bytes]) -> None:
