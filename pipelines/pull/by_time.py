@@ -256,7 +256,7 @@ class TimePull:
         """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
         if (lost := self._lost(window, now)) is not None:
             yield lost
-        every = self.endpoint.walked(ByTime).every
+        every = self.endpoint.feeds.grid
         if every is None or not window.asks:
             return
         times = np.unique(instants(rows, str(self.endpoint.feeds.clock)))

@@ -6,7 +6,9 @@ from schemas.model.dataset import ORDINAL, Dataset, Kind
 from schemas.model.fields import ID, MONEY, RATE, TEXT, TIME, Column
 
 
-def _archived(name: str, doc: str, *columns: Column, key: tuple[str, ...] = ("time",)) -> Dataset:
+def _archived(
+    name: str, doc: str, *columns: Column, key: tuple[str, ...] = ("time",), grid: str | None = None
+) -> Dataset:
     """Rows of a symbol along the time of its files."""
     return Dataset(
         name=name,
@@ -19,6 +21,7 @@ def _archived(name: str, doc: str, *columns: Column, key: tuple[str, ...] = ("ti
         cursor_fields=TIME_COVERAGE,
         clock="time",
         partition=("market", "month"),
+        grid=grid,
     )
 
 
@@ -35,6 +38,7 @@ METRICS = _archived(
     Column("top_position_ratio", RATE, "long to short positions of top traders", null=_RATIO),
     Column("account_ratio", RATE, "long to short accounts of all traders", null=_RATIO),
     Column("taker_volume_ratio", RATE, "bought to sold by takers", null="in some files"),
+    grid="5m",
 )
 
 BOOK_DEPTH = _archived(
@@ -98,4 +102,5 @@ OPTION_SUMMARIES = _archived(
     Column("open_interest_contracts", MONEY, "held", null=_QUOTED),
     Column("open_interest_usdt", MONEY, "the same in USDT", null=_QUOTED),
     key=("contract", "time"),
+    grid="1h",
 )

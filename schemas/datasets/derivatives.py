@@ -57,6 +57,7 @@ def _by_time(
     symbol: Column = SYMBOL,
     clock: Column = _TIME,
     jitter: timedelta | None = None,
+    grid: str | None = None,
 ) -> Dataset:
     """Rows of each series of a market along their instants."""
     series = ("market", "symbol", *(column.name for column in columns if column is _KIND))
@@ -71,6 +72,7 @@ def _by_time(
         cursor=clock.name,
         cursor_fields=TIME_COVERAGE,
         clock=clock.name,
+        grid=grid,
         jitter=jitter,
         assumed=dict.fromkeys(told, "Regular"),
         partition=("market", "month"),
@@ -98,6 +100,7 @@ OPEN_INTEREST = _by_time(
     Column("open_interest_value", RATE, "in the quote asset; of coinm in the base asset"),
     Column("cmc_circulating_supply", RATE, "of the base asset, by CoinMarketCap", null="where it is not told"),
     symbol=_BY_TYPE,
+    grid="5m",
 )
 
 LONG_SHORT_RATIOS = _by_time(
@@ -108,6 +111,7 @@ LONG_SHORT_RATIOS = _by_time(
     Column("long_share", RATE, "of all, from 0 to 1"),
     Column("short_share", RATE, "of all, from 0 to 1"),
     symbol=_BY_PAIR,
+    grid="5m",
 )
 
 TAKER_VOLUME = _by_time(
@@ -119,6 +123,7 @@ TAKER_VOLUME = _by_time(
     Column("buy_value", RATE, "bought, in the base asset", null="unless coinm"),
     Column("sell_value", RATE, "sold, in the base asset", null="unless coinm"),
     symbol=_BY_TYPE,
+    grid="5m",
 )
 
 BASIS = _by_time(
@@ -130,6 +135,7 @@ BASIS = _by_time(
     Column("basis_rate", RATE, "in parts of the index price", signed=True),
     Column("annualized_basis_rate", RATE, "over a year", null="of perpetual contracts", signed=True),
     symbol=Column("symbol", TEXT, "the pair and the type of contract, such as BTCUSDT_PERPETUAL"),
+    grid="5m",
 )
 
 DELIVERY_PRICES = _by_time(

@@ -12,7 +12,17 @@ from typing import Literal, cast
 
 from schemas.datasets import DATASETS
 from schemas.derived.no_longer_returned import of_those_alone, with_those_that_count
-from schemas.derived.sql import all_candles, candle_kinds, expectations, promises, series_rows, union, unknown_states
+from schemas.derived.sql import (
+    all_candles,
+    all_instants,
+    candle_kinds,
+    expectations,
+    promises,
+    series_rows,
+    time_grids,
+    union,
+    unknown_states,
+)
 from schemas.derived.statement_matches import matches_sql
 from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE, FLAG, TEXT, TIME
@@ -30,6 +40,14 @@ _LEDGER = (
 _CANDLES = (
     "Candles of every kind, each with its `dataset`; prices of one kind are not those of another. What a kind does not "
     "have is NULL."
+)
+_INSTANTS = (
+    "The instants of the rows that come along time and are neither candles nor trades, each with its `dataset` and "
+    "series; `kind` is empty where a series has none."
+)
+_TIME_GRIDS = (
+    "The datasets whose rows come along time and are neither candles nor trades, and the length of the slots of their "
+    "grid, which begin on multiples of it since 1970; NULL where rows come when they come."
 )
 _LEDGERS = (
     "The datasets that movements come from: the wallets that each may move, the dataset that brings it, and how long a "
@@ -197,6 +215,8 @@ def views() -> list[View]:
     found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
     kinds = f"CREATE OR REPLACE VIEW candle_kinds AS\n{candle_kinds()}"
     found["candle_kinds"] = View("candle_kinds", "The datasets that hold candles.", kinds)
+    grids = f"CREATE OR REPLACE VIEW time_grids AS\n{time_grids()}"
+    found["time_grids"] = View("time_grids", _TIME_GRIDS, grids)
     for name, each in unions().items():
         found[name] = View(name, each.doc, f"CREATE OR REPLACE VIEW {name} AS\n{each.over(DATASETS)}")
     found["statement_matches"] = View(
@@ -216,6 +236,7 @@ def unions() -> Mapping[str, Union]:
         "api_movements": Union(_API, _api_movements),
         "witnesses": Union(_WITNESSES, _witnesses),
         "all_candles": Union(_CANDLES, all_candles),
+        "all_instants": Union(_INSTANTS, all_instants),
         "no_longer_returned": Union(_NO_LONGER_RETURNED, _no_longer_returned),
         "series_rows": Union(_SERIES_ROWS, series_rows),
         "unknown_states": Union(_UNKNOWN_STATES, unknown_states),

@@ -17,6 +17,9 @@ _ASSET_COLUMN = re.compile("asset|currency|coin")
 SERIES_COLUMNS = tuple(dict.fromkeys(name for dataset in DATASETS.values() for name in dataset.series))
 """Every column that names a series of some dataset: market, symbol, interval, account, wallet."""
 
+TIME_SERIES = ("market", "symbol", "kind")
+"""What names a series of the datasets along time; one that has no kind has an empty one in SQL that unites them."""
+
 BOUND_COLUMNS = {field.name: field.type.arrow for dataset in DATASETS.values() for field in dataset.cursor_fields} | {
     "revision": pa.int64()
 }
@@ -115,6 +118,28 @@ def all_candles(holding: Collection[str]) -> str:
     columns = {"dataset": TEXT.sql} | {name: sql for kind in kinds for name, sql in stored_columns(kind).items()}
     held = (kind for kind in kinds if kind.name in holding)
     return union(columns, (f"SELECT '{kind.name}' AS dataset, * FROM {kind.table}" for kind in held))
+
+
+def all_instants(holding: Collection[str]) -> str:
+    """The instants of every dataset along time, each with its series and the month in which it is stored."""
+    columns = dict.fromkeys(("dataset", *TIME_SERIES), TEXT.sql) | {"time": TIME.sql, "month": TEXT.sql}
+    held = (each for each in DATASETS.values() if each.along_time and each.name in holding)
+    return union(columns, map(_instants_of, held))
+
+
+def _instants_of(dataset: Dataset) -> str:
+    series = ", ".join(f'"{name}"' if name in dataset.series else f"'' AS \"{name}\"" for name in TIME_SERIES)
+    return f"SELECT '{dataset.name}' AS dataset, {series}, \"{dataset.clock}\" AS time, month FROM {dataset.table}"
+
+
+def time_grids() -> str:
+    """The datasets along time, and the lengths of the slots of their grids, in microseconds; NULL without one."""
+    rows = ", ".join(
+        f"('{each.name}', {'NULL' if each.grid is None else LENGTH_US[each.grid]})"
+        for each in DATASETS.values()
+        if each.along_time
+    )
+    return f"SELECT dataset, length_us::BIGINT AS length_us FROM (VALUES {rows}) AS grids(dataset, length_us)"
 
 
 def candle_kinds() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.model.cursor import CursorField
+from schemas.model.cursor import TIME_COVERAGE, CursorField
 from schemas.model.fields import FLAG, ID, TEXT, Column
 from schemas.model.instants import length_us
 
@@ -114,6 +114,7 @@ class Dataset:
     needs: str | None = None  # the dataset that is pulled before it
     amounts: tuple[str, ...] = ()  # a snapshot leaves out what is zero in all of these, unless it was not before
     valued_by: str | None = None  # the dataset of the spot market that says what they are worth
+    grid: str | None = None  # the interval of the grid that its rows lie on; None: they come when they come
     jitter: timedelta | None = None  # so far apart at most are the instants of one row from two sources
     assumed: Mapping[str, str] = field(default_factory=dict)  # by column: the word a row without one is compared by
     settles: timedelta | None = None  # an older row no longer changes, nor does a new one appear behind it
@@ -164,6 +165,11 @@ class Dataset:
     def identity_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """Which thing a row is a version of."""
         return tuple(row[name] for name in self.identity)
+
+    @property
+    def along_time(self) -> bool:
+        """Whether its rows are kept for good, along their instants, and are no candles."""
+        return self.kind is Kind.APPEND and self.cursor_fields is TIME_COVERAGE and self.role is not Role.CANDLES
 
     @property
     def counted(self) -> bool:

@@ -48,7 +48,7 @@ class Tables:
         """Add rows as they are, also such as no writer would take."""
         if dataset.name in IMPORTED:
             self._connection.execute(_ledger_over(DATASETS))
-        self._connection.register("new_rows", rows)
+        self._connection.register("new_rows", dataset.with_period(rows))
         self._connection.execute(f"INSERT INTO {dataset.table} BY NAME FROM new_rows")
         self._connection.unregister("new_rows")
         if rows.num_rows:

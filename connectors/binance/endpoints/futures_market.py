@@ -129,7 +129,6 @@ def statistics(
         settles=2 * five,  # the stretch that an instant begins is over then
         lookback=timedelta(hours=1),
         kept=timedelta(days=30) - timedelta(hours=1),  # which go on while they are asked for
-        every="5m",
         **named,
     )
     wire = {"time": "timestamp", **row.pop("wire", {})}

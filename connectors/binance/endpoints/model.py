@@ -171,7 +171,6 @@ class ByTime(Named):
     settles: timedelta  # how old an instant must be for its rows to be final
     lookback: timedelta  # so long before its end a series is asked for again
     kept: timedelta | None = None  # what is older the exchange does not return
-    every: str | None = None  # the interval of the grid that rows lie on; None: they come when they come
     not_of: frozenset[str] = frozenset()  # the types of contract that have no rows; one that nobody knows may have
     at_once: bool = False  # an answer has all rows of a series; it cannot be asked for a window
 

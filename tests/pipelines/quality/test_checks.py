@@ -16,6 +16,7 @@ from connectors.lake import Lake, Move
 from pipelines.quality.checks import KeyTerms, Schedule, record, run_checks
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
+from schemas.datasets.archived import METRICS
 from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.futures_account import INCOME
 from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACTS, RUNS
@@ -107,6 +108,7 @@ def break_ticks(lake: Lake) -> None:
     """An hour of candles whose trades were asked for, and of which none is stored; a funding off its hour."""
     funding = {"market": "usdm", "symbol": "BTCUSDT", "funding_rate": "0.0001", "rate_type": "Regular"}
     put(lake, FUNDING_RATES, funding | {"funding_time": "2026-01-03T00:20"})
+    put(lake, METRICS, since={"usdm/BTCUSDT": "2026-01-03"}, until={"usdm/BTCUSDT": "2026-01-04"})
     hour = {"market": "spot", "symbol": "BTCUSDT", "interval": "1m", "close_time": "2026-01-03T01:00", "volume": "1"}
     put(lake, KLINES, *(hour | {"open_time": f"2026-01-03T00:{minute:02}"} for minute in range(60)))
     bounds = {"since": us("2026-01-03"), "until": us("2026-01-04"), "since_id": 0, "until_id": 10}

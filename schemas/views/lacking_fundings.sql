@@ -1,0 +1,38 @@
+-- Fundings that should be there and are not: inside coverage, after the first one of a contract and, of one that still
+-- trades, up to its end. A contract pays every so many hours as `funding_info` told at that time, every 8 where it told
+-- nothing; special fundings come when they come. `since` is the hour of the one that is lacking, `until` the next slot.
+CREATE OR REPLACE VIEW lacking_fundings AS
+WITH slots AS (
+    SELECT market, symbol, time_bucket(INTERVAL 1 HOUR, funding_time + INTERVAL 1 SECOND) AS slot
+    FROM funding_rates
+    WHERE rate_type IS DISTINCT FROM 'Special'
+    UNION
+    SELECT market, symbol, until
+    FROM coverage
+    JOIN symbols USING (market, symbol)
+    WHERE dataset = 'funding_rates' AND status = 'TRADING'
+),
+steps AS (
+    SELECT market, symbol, slot, lead(slot) OVER (PARTITION BY market, symbol ORDER BY slot) AS next_slot FROM slots
+),
+told AS (
+    SELECT market, symbol, valid_from, CASE WHEN gone_since IS NULL THEN funding_interval_hours ELSE 8 END AS hours
+    FROM funding_info_versions
+),
+-- A change is seen when `funding_info` is pulled next: the longer of two intervals around it counts.
+paced AS (
+    SELECT steps.*, to_hours(greatest(coalesce(before.hours, 8), coalesce(later.hours, 8))) AS pace
+    FROM steps
+    ASOF LEFT JOIN told AS before
+        ON steps.market = before.market AND steps.symbol = before.symbol AND steps.slot >= before.valid_from
+    ASOF LEFT JOIN told AS later
+        ON steps.market = later.market
+        AND steps.symbol = later.symbol
+        AND steps.next_slot + INTERVAL 1 DAY >= later.valid_from
+)
+SELECT market, symbol, since, least(since + pace, next_slot) AS until
+FROM (
+    SELECT *, unnest(generate_series(slot + pace, next_slot - INTERVAL 1 MICROSECOND, pace)) AS since
+    FROM paced
+    WHERE slot + pace < next_slot
+)
