@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -22,23 +22,28 @@ from pipelines.cli.output import complain, escaped, say
 from pipelines.cli.tables import write_table
 from pipelines.quality.account_statements import (
     AccountStatement,
+    AssetBalance,
     LedgerMonth,
+    MonthKey,
     Wanted,
     prove_accounts,
     wanted_ledgers,
 )
 from pipelines.quality.month_counts import CANDLES, UNNAMED, Key, Want, wants
 from pipelines.quality.statement_diff import (
+    DayKey,
+    DayMonth,
     Difference,
     absent,
+    day_differences,
     differences,
     ledger_differences,
     load,
-    trade_differences,
 )
 from pipelines.quality.statements import ALL_CANDLES, Statement
 from pipelines.quality.statements import prove as statements
-from pipelines.quality.trade_statements import TRADES, TradeKey, TradeMonth, prove_trades, wanted_trades
+from pipelines.quality.time_statements import ALONG_TIME, TimeMonth, prove_times, wanted_times
+from pipelines.quality.trade_statements import TRADES, TradeMonth, prove_trades, wanted_trades
 from pipelines.settings.loader import load as load_flows
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
@@ -59,6 +64,7 @@ _TRADE_HEAD = (
     "checks",
     "sha256",
 )
+_TIME_HEAD = ("series along time", "month", "rows", "expected", "explained", "missing", "", "checks", "sha256")
 _DIFFERENCES = ("series", "month", "what", "first", "last", "how many", "")
 _SHOWN_DIGITS = 16
 _NOT_EXAMINED = "not examined"
@@ -67,7 +73,7 @@ _LOST = {
     GAPS.name: "so months that lack candles are not stated, and of the others no gaps",
     ARCHIVE_FILES.name: "so the sources of candles are not stated",
     LEDGER: "so nothing of accounts is stated",
-    **dict.fromkeys(TRADES, "so nothing of it is stated"),
+    **dict.fromkeys((*TRADES, *ALONG_TIME), "so nothing of it is stated"),
 }
 
 Damaged = Mapping[Key | str, Problem]  # what could not be examined: months, and tables by their names
@@ -91,36 +97,48 @@ def prove(
     names, lake, now = chosen(spec, flows), Lake.at(spec.lake), datetime.now(UTC)
     wanted = [*wants(spec, names), *([] if flows else [Want()])]
     ledgers = {} if symbol else wanted_ledgers(spec, names, lake)
-    ticks = wanted_trades(spec, names)
-    if not (wanted or ledgers or ticks):
-        raise UsageProblem("These flows pull neither candles, trades nor ledgers.", "Those are what can be proven.")
+    ticks, times = wanted_trades(spec, names), wanted_times(spec, names, lake)
+    if not (wanted or ledgers or ticks or times):
+        raise UsageProblem("These flows pull nothing that can be proven.", "They show how things stand, and no past.")
 
-    def pick(key: Key | TradeKey) -> bool:
+    def pick(key: Key | DayKey) -> bool:
         return (not symbol or key.symbol in symbol) and (not month or key.month in month)
 
     damaged: dict[Key | str, Problem] = {}
+    told: dict[str, Any] = {"everything": not flows, "on_damage": damaged.__setitem__}
+
+    def by_days(pick: Callable[[Any], bool]) -> Iterator[DayMonth]:
+        yield from prove_trades(lake, ticks, now, pick=pick, **told)
+        yield from prove_times(lake, times, now, pick=pick, **told)
+
+    prove_candles = partial(statements, lake, wanted, now, on_damage=damaged.__setitem__)
     of_accounts = _of_accounts(lake, ledgers, now, month, damaged)
-    of_trades = partial(prove_trades, lake, ticks, now, everything=not flows, on_damage=damaged.__setitem__)
     if against is None:
-        stated = statements(lake, wanted, now, pick=pick, detailed=lambda _: candles, on_damage=damaged.__setitem__)
-        return _show(stated if wanted else iter(()), chain(of_trades(pick=pick), of_accounts), damaged, json=json)
-    in_file, months, ticks_there = load(against)
-    traded = {key: one for key, one in ticks_there.items() if pick(key) and one.rows}
-    theirs = {key: one for key, one in in_file.items() if pick(key)}
+        stated = prove_candles(pick=pick, detailed=lambda _: candles) if wanted else iter(())
+        return _show(stated, chain(by_days(pick), of_accounts), damaged, json=json)
+    there = load(against)
+    theirs = {key: one for key, one in there.candles.items() if pick(key)}
     named = {key for key, one in theirs.items() if one.candles is not None}
-    stated = statements(
-        lake, wanted, now, pick=theirs.__contains__, detailed=named.__contains__, on_damage=damaged.__setitem__
-    )
+    stated = prove_candles(pick=theirs.__contains__, detailed=named.__contains__) if wanted else iter(())
+    meant = {key: one for key, one in there.ledgers.items() if not symbol and (not month or key[2] in month)}
+    dated = {key: one for key, one in there.others.items() if pick(key) and one.rows}
+    held = {one.key: one for one in by_days(dated.__contains__)}
+    return _compare(stated, theirs, _beside(of_accounts, meant, held, dated, damaged), damaged, json=json)
+
+
+def _beside(
+    of_accounts: Sequence[AccountStatement],
+    meant: Mapping[MonthKey, LedgerMonth],
+    held: Mapping[DayKey, DayMonth],
+    dated: Mapping[DayKey, DayMonth],
+    damaged: Damaged,
+) -> tuple[list[Difference], bool, int]:
+    """What differs of what is no candles, whether all of it here is sound, and how many months were compared."""
     ours = {one.key: one for one in of_accounts if isinstance(one, LedgerMonth)}
-    meant = (
-        {} if LEDGER in damaged or symbol else {key: one for key, one in months.items() if not month or key[2] in month}
-    )
-    others = list(ledger_differences(ours, meant))
-    held = {one.key: one for one in of_trades(pick=traded.__contains__)}
-    traded = {key: one for key, one in traded.items() if key.dataset not in damaged}
-    others += trade_differences(held, traded)
-    sound, compared = all(one.sound for one in held.values()), len(meant) + len(traded)
-    return _compare(stated if wanted else iter(()), theirs, (others, sound, compared), damaged, json=json)
+    ledgers = {} if LEDGER in damaged else meant
+    readable = {key: one for key, one in dated.items() if key.dataset not in damaged}
+    found = [*ledger_differences(ours, ledgers), *day_differences(held, readable)]
+    return found, all(one.sound for one in held.values()), len(ledgers) + len(readable)
 
 
 def _of_accounts(
@@ -136,54 +154,48 @@ def _of_accounts(
 
 
 def _show(
-    stated: Iterator[Statement], others: Iterator[TradeMonth | AccountStatement], damaged: Damaged, *, json: bool
+    stated: Iterator[Statement], others: Iterator[DayMonth | AccountStatement], damaged: Damaged, *, json: bool
 ) -> int:
     """Print each statement as soon as it is made, or all of them as tables; then what could not be examined.
 
     `damaged` is complete once `stated` and `others` have ended.
     """
-    kept: list[Statement] = []
-    traded: list[TradeMonth] = []
-    of_accounts: list[AccountStatement] = []
+    printed: list[Statement | DayMonth | AccountStatement] = []
     sound: bool | None = None
     for statement in chain(stated, others):
         sound = statement.sound and sound is not False
         if json:
             sys.stdout.write(f"{escaped(msgspec.json.encode(statement).decode())}\n")
-        elif isinstance(statement, Statement):
-            kept.append(statement)
-        elif isinstance(statement, TradeMonth):
-            traded.append(statement)
         else:
-            of_accounts.append(statement)
+            printed.append(statement)
     if sound is None and not damaged:
         raise UsageProblem("The lake covers nothing of these.", "`binlake status` says what it covers.")
     _name(damaged)
+    _tables(printed)
+    return 0 if sound and not damaged else CorruptData.exit_code
+
+
+def _tables(printed: Sequence[Statement | DayMonth | AccountStatement]) -> None:
+    """Each kind of statement as a table."""
+    kept = sorted((one for one in printed if isinstance(one, Statement)), key=_by_name)
     if kept:
-        write_table(
-            _HEAD,
-            map(
-                _row,
-                sorted(
-                    kept,
-                    key=lambda one: (
-                        one.dataset != UNNAMED,
-                        one.dataset,
-                        one.market,
-                        one.symbol,
-                        one.interval,
-                        one.month,
-                    ),
-                ),
-            ),
-        )
+        write_table(_HEAD, map(_row, kept))
         _explain(kept)
+    traded = [one for one in printed if isinstance(one, TradeMonth)]
     if traded:
         sys.stdout.write("\n" if kept else "")
         write_table(_TRADE_HEAD, map(_traded, traded))
+    timed = [one for one in printed if isinstance(one, TimeMonth)]
+    if timed:
+        sys.stdout.write("\n" if kept or traded else "")
+        write_table(_TIME_HEAD, map(_timed, timed))
+    of_accounts = [one for one in printed if isinstance(one, LedgerMonth | AssetBalance)]
     if of_accounts:
         show_accounts(of_accounts)
-    return 0 if sound and not damaged else CorruptData.exit_code
+
+
+def _by_name(one: Statement) -> tuple[object, ...]:
+    return one.dataset != UNNAMED, one.dataset, one.market, one.symbol, one.interval, one.month
 
 
 def _name(damaged: Damaged) -> None:
@@ -208,6 +220,13 @@ def _traded(one: TradeMonth) -> tuple[object, ...]:
     checks = ", ".join(f"{name}: {rows}" for name, rows in one.checks.items() if rows) or "ok"
     counts = (one.rows, one.explained_rows, one.missing_rows)
     return one.key.name, one.month, *ids, *counts, one.status, checks, one.sha256[:_SHOWN_DIGITS]
+
+
+def _timed(one: TimeMonth) -> tuple[object, ...]:
+    checks = ", ".join(f"{name}: {rows}" for name, rows in one.checks.items() if rows) or "ok"
+    expected = "" if one.expected_rows is None else one.expected_rows
+    counts = (one.rows, expected, one.explained_rows, one.missing_rows)
+    return one.key.name, one.month, *counts, one.status, checks, one.sha256[:_SHOWN_DIGITS]
 
 
 def _explain(kept: list[Statement]) -> None:

@@ -39,14 +39,14 @@ class Digest:
             f"{_EPOCH + timedelta(days=number)}": day.hexdigest()[:DAY_DIGITS] for number, day in self._days.items()
         }
 
-    def add(self, words: Words) -> None:
-        """Take the records of the next rows, ascending."""
-        times = words[:, 0]  # the cursor is the first column after those of the series
+    def add(self, words: Words, times: Words | None = None) -> None:
+        """Take the records of the next rows, ascending; their instants are the first word of each unless given."""
+        times = words[:, 0] if times is None else times
         first, end = np.searchsorted(times, [self.since, self.until])
         words, times = words[first:end], times[first:end]
         if not len(times):
             return
-        self.repeated += int(np.count_nonzero(np.diff(times, prepend=self._last) <= 0))
+        self.repeated += int(np.count_nonzero(np.diff(times, prepend=self._last) <= 0))  # where instants are keys
         self.rows, self._last = self.rows + len(times), int(times[-1])
         self._whole.update(words.data)
         self._add_days(words, times // DAY_US)

@@ -217,16 +217,14 @@ def _gaps(session: duckdb.DuckDBPyConnection, where: str) -> dict[Series, list[S
     gaps: dict[Series, list[Stretch]] = defaultdict(list)
     sql = f"SELECT * FROM gaps SEMI JOIN candle_kinds USING (dataset) WHERE {where} ORDER BY since"
     for row in run(session, sql).to_pylist():
-        gaps[Series.of_row(CANDLES[row["dataset"]], row)].append(
-            Stretch(
-                since=row["since"],
-                until=row["until"],
-                reason=row["reason"],
-                confirmed_at=row["confirmed_at"],
-                evidence=msgspec.json.decode(row["evidence"]),
-            )
-        )
+        gaps[Series.of_row(CANDLES[row["dataset"]], row)].append(stretch_of(row))
     return gaps
+
+
+def stretch_of(gap: Mapping[str, Any]) -> Stretch:
+    """A row of `gaps` as statements have it."""
+    told = {name: gap[name] for name in ("since", "until", "reason", "confirmed_at")}
+    return Stretch(**told, evidence=msgspec.json.decode(gap["evidence"]))
 
 
 def _key(row: Mapping[str, Any]) -> Key:

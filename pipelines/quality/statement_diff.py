@@ -11,12 +11,16 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from pipelines.quality.account_statements import AccountStatement, LedgerMonth, MonthKey
+from pipelines.quality.account_statements import AccountStatement, AssetBalance, LedgerMonth, MonthKey
 from pipelines.quality.month_counts import Key
 from pipelines.quality.statements import Statement
+from pipelines.quality.time_statements import TimeKey, TimeMonth
 from pipelines.quality.trade_statements import TradeKey, TradeMonth
 from schemas.derived.canonical import FORM
 from schemas.model.errors import UsageProblem
+
+DayKey = TradeKey | TimeKey
+DayMonth = TradeMonth | TimeMonth  # compared by days
 
 Place = Literal["differs", "only here", "only there"]
 
@@ -42,11 +46,11 @@ class Loaded(NamedTuple):
 
     candles: dict[Key, Statement]
     ledgers: dict[MonthKey, LedgerMonth]
-    trades: dict[TradeKey, TradeMonth]
+    others: dict[DayKey, DayMonth]
 
 
 def load(path: Path) -> Loaded:
-    """The statements of a file of JSON lines about candles, months of ledgers, and trades.
+    """The statements of a file of JSON lines about candles, months of ledgers, trades, and what comes along time.
 
     UsageProblem where a line is none, or of another form.
     """
@@ -64,20 +68,20 @@ def load(path: Path) -> Loaded:
             ) from None
         if isinstance(one, LedgerMonth):
             loaded.ledgers[one.key] = one
-        elif isinstance(one, Statement | TradeMonth):
+        elif isinstance(one, Statement | TradeMonth | TimeMonth):
             if one.form != FORM:
                 raise UsageProblem(f"{path} has statements of form {one.form}, this binlake makes form {FORM}.")
             if isinstance(one, Statement):
                 loaded.candles[one.key] = one
             else:
-                loaded.trades[one.key] = one
+                loaded.others[one.key] = one
     return loaded  # whether an asset adds up is each lake's own
 
 
-def _decoded(line: bytes) -> Statement | TradeMonth | AccountStatement:
+def _decoded(line: bytes) -> Statement | DayMonth | AccountStatement:
     if msgspec.json.decode(line, type=_Tagged).kind is None:
         return msgspec.json.decode(line, type=Statement)
-    return msgspec.json.decode(line, type=TradeMonth | AccountStatement)
+    return msgspec.json.decode(line, type=TradeMonth | TimeMonth | LedgerMonth | AssetBalance)
 
 
 def ledger_differences(
@@ -115,10 +119,8 @@ def differences(here: Statement, there: Statement) -> Iterator[Difference]:
     yield from found
 
 
-def trade_differences(
-    here: Mapping[TradeKey, TradeMonth], there: Mapping[TradeKey, TradeMonth]
-) -> Iterator[Difference]:
-    """The months of trades that are only there, and the days that differ where both cover the same part of them."""
+def day_differences(here: Mapping[DayKey, DayMonth], there: Mapping[DayKey, DayMonth]) -> Iterator[Difference]:
+    """The months that are only there, and the days that differ where both cover the same part of them."""
     for key, theirs in there.items():
         ours = here.get(key)
         if ours is None:
@@ -129,7 +131,7 @@ def trade_differences(
             yield from found or ([absent(ours, "differs")] if same_part else [])
 
 
-def absent(statement: Statement | TradeMonth, place: Place) -> Difference:
+def absent(statement: Statement | DayMonth, place: Place) -> Difference:
     """A whole month."""
     since, until = f"{statement.since:%Y-%m-%d}", f"{statement.until:%Y-%m-%d}"
     return Difference(
@@ -139,7 +141,7 @@ def absent(statement: Statement | TradeMonth, place: Place) -> Difference:
 
 def _of(
     what: Literal["day", "candle"],
-    statement: Statement | TradeMonth,
+    statement: Statement | DayMonth,
     here: Mapping[str, str],
     there: Mapping[str, str],
     comparable: Callable[[str], bool],
@@ -172,7 +174,7 @@ def _common(here: Statement, there: Statement, instant: str) -> bool:
     return max(here.since, there.since) <= at < min(here.until, there.until)
 
 
-def _comparable(here: Statement | TradeMonth, there: Statement | TradeMonth, day: str) -> bool:
+def _comparable(here: Statement | DayMonth, there: Statement | DayMonth, day: str) -> bool:
     """Whether both cover the same part of a day."""
     start = datetime.fromisoformat(day).replace(tzinfo=UTC)
     end = start + timedelta(days=1)

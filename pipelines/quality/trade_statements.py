@@ -20,7 +20,7 @@ from connectors.lake import Lake, Table
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from pipelines.quality.digests import DAY_DIGITS
-from pipelines.quality.month_counts import Stretch
+from pipelines.quality.month_counts import Stretch, stretch_of
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.derived.canonical import FORM, columns, records
@@ -161,13 +161,7 @@ def _month(row: dict[str, Any], days: Mapping[str, Sequence[int]], gaps: Sequenc
     start = datetime.fromisoformat(f"{row['month']}-01").replace(tzinfo=UTC)
     since, until = max(start, row["since"]), min(next_month(start), row["until"])
     reaching = tuple(
-        Stretch(
-            since=gap["since"],
-            until=gap["until"],
-            reason=gap["reason"],
-            confirmed_at=gap["confirmed_at"],
-            evidence=msgspec.json.decode(gap["evidence"]),
-        )
+        stretch_of(gap)
         for gap in gaps
         if (gap["market"], gap["symbol"]) == (row["market"], row["symbol"])
         and gap["since"] < until

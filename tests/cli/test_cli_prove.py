@@ -138,7 +138,7 @@ def test_a_table_that_cannot_be_examined_is_named(pulled, capsys, tmp_path, data
     ("words", "says"),
     [
         (["nobody"], "There is no flow"),
-        (["wallet"], "pull neither candles, trades nor ledgers"),
+        (["wallet"], "pull nothing that can be proven"),
         (["--month", "2018-01"], "covers nothing of these"),
         (["--against", "nowhere.jsonl"], "cannot be read"),
     ],
