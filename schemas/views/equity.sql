@@ -3,7 +3,7 @@
 -- counts the others, and `unvalued_holdings` says how much of each. Receipts of simple earn do not count.
 CREATE OR REPLACE MACRO equity(quote) AS TABLE
 WITH closes AS MATERIALIZED (
-    FROM valuation_prices(quote) WHERE "interval" = '1d'
+    FROM valuation_prices(quote, '1d')
 ),
 taken AS MATERIALIZED (
     SELECT DISTINCT account, wallet, observed_at FROM balances

@@ -3,7 +3,7 @@
 -- `unvalued_holdings` says how much of each. `rebuilt` counts the assets that the ledger had to tell of.
 CREATE OR REPLACE MACRO equity_daily(quote) AS TABLE
 WITH closes AS MATERIALIZED (
-    FROM valuation_prices(quote) WHERE "interval" = '1d'
+    FROM valuation_prices(quote, '1d')
 ),
 held AS (
     SELECT account, asset, day, sum(total)::DECIMAL(38, 12) AS total, bool_or(rebuilt) AS rebuilt

@@ -2,7 +2,7 @@
 CREATE OR REPLACE VIEW valuation_points AS
 WITH days AS (
     SELECT asset, min(time) AS first, max(time) AS last, false AS is_held
-    FROM account_events
+    FROM ledger
     GROUP BY asset
     UNION ALL
     SELECT asset, min(observed_at), max(observed_at), false

@@ -1,9 +1,10 @@
--- `valuation_prices(quote)`: what an asset cost in a quote asset at the close of the candle of a minute or day, for each
--- of `valuation_points` whose candles are in the lake: through a direct pair of the spot market either way round, else
--- through one other asset. `path` names the pairs. `price` is derived: computed as DOUBLE.
-CREATE OR REPLACE MACRO valuation_prices(quote) AS TABLE
+-- `valuation_prices(quote, candles)`: what an asset cost in a quote asset at the close of the candle of a minute or day
+-- (`candles` is `1m`, `1d` or `1m 1d`), for each of `valuation_points` whose candles are in the lake: through a direct pair
+-- of the spot market either way round, else through one other asset. `path` names the pairs. `price` is derived: computed
+-- as DOUBLE.
+CREATE OR REPLACE MACRO valuation_prices(quote, candles) AS TABLE
 WITH points AS MATERIALIZED (
-    FROM valuation_points WHERE asset <> quote
+    FROM valuation_points WHERE contains(candles, "interval") AND asset <> quote
 ),
 routes AS MATERIALIZED (
     FROM routes_to(quote) WHERE asset IN (SELECT asset FROM points)

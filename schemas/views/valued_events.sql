@@ -4,7 +4,7 @@
 -- `price` and `value` are derived: computed as DOUBLE, the value rounded once.
 CREATE OR REPLACE MACRO valued_events(quote) AS TABLE
 WITH rates AS MATERIALIZED (
-    FROM valuation_prices(quote)
+    FROM valuation_prices(quote, '1m 1d')
 ),
 minutes AS (
     SELECT asset, open_time AS minute, "interval", price, path FROM rates WHERE "interval" = '1m'

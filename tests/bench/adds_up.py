@@ -32,16 +32,16 @@ SELECT sum(amount) AS moved FROM ledger
 WHERE account = 'main' AND asset = 'A3' AND time >= '2025-05-01' AND time < '2025-06-01'
 """
 _SYMBOLS = f"""
-SELECT 'spot' AS market, 'A' || n || 'USDT' AS symbol, 'TRADING' AS status, 'A' || n AS base_asset,
-    'USDT' AS quote_asset, 8 AS base_asset_precision, 8 AS quote_asset_precision,
+SELECT 'spot' AS market, asset || 'USDT' AS symbol, 'TRADING' AS status, asset AS base_asset, 'USDT' AS quote_asset,
+    8 AS base_asset_precision, 8 AS quote_asset_precision,
     TIMESTAMPTZ '2025-01-01 00:00:00+00' AS valid_from
-FROM range({ASSETS}) AS each(n)
+FROM (SELECT 'A' || n AS asset FROM range({ASSETS}) AS each(n) UNION ALL SELECT 'BNB')
 """
 _FILLS = f"""
 SELECT 'main' AS account, 'spot' AS market, 'A' || n % {ASSETS} || 'USDT' AS symbol, n AS trade_id, n AS order_id,
     1.5 AS price, 2 AS qty, 3 AS quote_qty, 0.001 AS commission, 'BNB' AS commission_asset,
     TIMESTAMPTZ '2025-01-01 00:00:00+00' + to_microseconds(31_536_000_000_000 // $fills * n) AS time,
-    n % 2 = 0 AS is_buyer, true AS is_maker
+    n // {ASSETS} % 2 = 0 AS is_buyer, true AS is_maker
 FROM range($fills) AS each(n)
 """
 # What an account that began with nothing holds every quarter of an hour.
