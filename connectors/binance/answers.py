@@ -52,13 +52,21 @@ def _before(endpoint: Endpoint, params: Mapping[str, Param]) -> int:
 
 
 def plausible(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
-    """The rows; Mismatched when an amount is below zero that cannot be."""
-    for column in endpoint.feeds.columns:
-        if column.type in DECIMALS and not column.signed:
-            values = rows[column.name]
-            if (culprit := _first(values, pc.less(values, _ZERO[column.type.name]))) is not None:
-                raise _mismatched(endpoint, f"printed {culprit} for {column.name}, which is never below zero")
+    """The rows; Mismatched when an amount is below zero that cannot be. Columns of a type are looked at together."""
+    for kind in DECIMALS:
+        names = [one.name for one in endpoint.feeds.columns if one.type is kind and not one.signed]
+        chunks: list[Any] = [chunk for name in names for chunk in rows[name].chunks]
+        values = pa.chunked_array(chunks, kind.arrow)  # type: ignore[call-overload]
+        if names and pc.any(pc.less(values, _ZERO[kind.name])).as_py():
+            for name in names:
+                _refuse_negative(rows[name], name, endpoint)
     return rows
+
+
+def _refuse_negative(values: pa.ChunkedArray[Any], name: str, endpoint: Endpoint) -> None:
+    zero = pa.scalar(0, pa.int64()).cast(values.type)
+    if (culprit := _first(values, pc.less(values, zero))) is not None:
+        raise _mismatched(endpoint, f"printed {culprit} for {name}, which is never below zero")
 
 
 def _hold(rows: pa.Table, endpoint: Endpoint, name: str, asked: str | int | list[str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from pipelines.candles.state import SeriesState
 from pipelines.candles.windows import Window
 from pipelines.store.candles import held
 from pipelines.store.filters import between
-from pipelines.store.rows import instants, with_instants
+from pipelines.store.rows import instants
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
@@ -31,9 +33,22 @@ def read_stored(table: Table, windows: Iterable[Window], states: Mapping[Series,
             & (pc.field("interval") == interval)
             & between("open_time", min(one.ask_since for one in some), max(one.since for one in some))
         )
-        for row in with_instants(table.scan(table.dataset.schema.names, where)):
-            if (state := states.get(Series.of_row(table.dataset, row))) is not None:
-                state.stored[row["open_time"]] = row
+        for series, rows in _by_series(table, where):
+            if (state := states.get(series)) is not None:
+                state.stored = rows if state.stored is None else pa.concat_tables([state.stored, rows])
+
+
+def _by_series(table: Table, where: pc.Expression) -> Iterator[tuple[Series, pa.Table]]:
+    """The stored candles of a market and interval, each series as a piece of one table."""
+    rows = table.scan(table.dataset.schema.names, where).sort_by([("symbol", "ascending"), ("open_time", "ascending")])
+    if not rows.num_rows:
+        return
+    runs: Any = pc.run_end_encode(rows["symbol"].combine_chunks(), run_end_type=pa.int64())
+    ends = runs.run_ends.to_pylist()
+    for start, end in pairwise([0, *ends]):
+        piece = rows.slice(start, end - start)
+        first = {name: piece[name][0].as_py() for name in table.dataset.series}
+        yield Series.of_row(table.dataset, first), piece
 
 
 def not_stored(table: Table, state: SeriesState, rows: pa.Table) -> pa.Table:

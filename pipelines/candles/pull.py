@@ -191,9 +191,12 @@ class Pull:
     def _compare(self, state: SeriesState, answer: Answer) -> None:
         """Hold the candles asked for again against the stored ones: changed ones are corrected, late ones added."""
         again = answer.rows.filter(pa.array(instants(answer.rows) < answer.until))
+        if state.stored is not None and again.equals(state.stored):
+            return
+        stored = {row["open_time"]: row for row in with_instants(state.stored)} if state.stored is not None else {}
         late = False
         for row in with_instants(again):
-            before = state.stored.get(row["open_time"])
+            before = stored.get(row["open_time"])
             late |= before is None
             if before is not None and before != row:
                 self.landing.batch.correct(state.series, before, row)

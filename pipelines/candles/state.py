@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.files import Remote, has_archive
@@ -39,7 +39,7 @@ class SeriesState:
     listed: int | None = None  # where its history begins, once that is known
     going: bool = False  # the last opening page held candles
     failed: bool = False
-    stored: dict[int, dict[str, Any]] = field(default_factory=dict)  # candles that are asked for again, by time
+    stored: pa.Table | None = None  # candles that are asked for again, in order
     late: Instants = field(default_factory=lambda: np.empty(0, np.int64))  # candles on their way into covered time
 
     @classmethod

@@ -1,6 +1,7 @@
 """One pass of a flow in a process of its own, as `binlake run` makes it, and what it took.
 
-Time counts from after the imports; CPU and peak memory are those of the whole process.
+Time counts from after the imports; CPU and peak memory are those of the whole process, of which it had used
+`started_cpu_s` by then.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ async def _passed(options: argparse.Namespace) -> dict[str, object]:
     if options.seconds:
         asyncio.get_running_loop().call_later(options.seconds, stop.set)
     window = Window(options.since, options.until) if options.since else None
-    began = time.perf_counter()
+    began, started = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     receipts = await run_flow(load(options.flows), options.flow, progress=Silent(), stop=stop, window=window)
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "wall_s": time.perf_counter() - began,
         "cpu_s": used.ru_utime + used.ru_stime,
+        "started_cpu_s": started.ru_utime + started.ru_stime,
         "peak_mb": peak_mb(),
         "rows": sum(receipt.rows for receipt in receipts),
         "requests": sum(receipt.requests for receipt in receipts),

@@ -56,12 +56,16 @@ class Simulator:
         """Have it hash the files it serves, as a real store does when they are put there."""
         for symbol in symbols:
             prefix = f"data/spot/monthly/klines/{symbol}/1m/"
-            with urllib.request.urlopen(f"{self.url}/?prefix={prefix}", timeout=60) as answer:  # noqa: S310 - loopback
-                answer.read()
+            self.answer(f"/?prefix={prefix}")
+
+    def answer(self, target: str) -> bytes:
+        """What it answers to anybody."""
+        with urllib.request.urlopen(f"{self.url}{target}", timeout=60) as answer:  # noqa: S310 - loopback
+            body: bytes = answer.read()
+            return body
 
     def _ask(self, what: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}/simulator/{what}", timeout=10) as answer:  # noqa: S310 - loopback
-            return json.load(answer)
+        return json.loads(self.answer(f"/simulator/{what}"))
 
 
 @contextmanager
