@@ -36,6 +36,7 @@ from pipelines.runs.run import archive_for
 from pipelines.settings.markets import family_of
 from pipelines.store.candles import series_of
 from pipelines.store.gaps import load_gaps
+from pipelines.store.holes import gaps_and_holes
 from schemas.config.flows import AccountSymbols, FlowsFile, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind
@@ -177,7 +178,7 @@ class MarketPlan:
         chosen = symbols.having_rows(endpoint)
         series, bounds = chosen.series_of(endpoint), self.lake.table(endpoint.feeds).bounds()
         until = micros(self.window.until) if self.window and self.window.until else None
-        gaps = load_gaps(self.lake, endpoint.feeds)
+        gaps = gaps_and_holes(self.lake, endpoint.feeds)
         windows = windows_of(endpoint, series, bounds, micros(moment), until, self.now, chosen.ended_at, gaps)
         asked = Counter(window.series for window in windows if window.asks)
         weight = endpoint.cost({})

@@ -1,8 +1,8 @@
 """What comes out of the archive alone, file by file: each one once, verified, its rows and coverage in one commit.
 
-A day without a file is a gap: late for a week, then not_in_archive. Nothing is claimed before the first file and
-behind the last. Files are committed in batches of bounded size; a series that another process moved meanwhile is left
-to the next run.
+A day without a file is a gap: late for a week, then not_in_archive, as is a slot of a grid that a file lacks. Nothing
+is claimed before the first file and behind the last. Files are committed in batches of bounded size; a series that
+another process moved meanwhile is left to the next run.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, load_gaps, write_gaps
+from pipelines.store.holes import told_by_file
 from pipelines.store.rows import Instants, each_key, instants, keys_of
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
@@ -143,7 +144,8 @@ class FilePull:
         """The gap that a stretch leaves, and what becomes of the one that was there."""
         now, before = self.session.client.now_us(), standing.gaps.get(stretch.since)
         if file is not None and file.rows is not None:
-            return [replace(before, filled_at=now)] if before is not None else []
+            times = instants(file.rows, str(self.dataset.cursor))
+            return told_by_file(self.dataset, standing.gaps, times, stretch.since, stretch.until, file.path, now)
         if file is None:
             gap = stretch.gap("late" if is_late(stretch, now) else "not_in_archive", self._nothing(stretch.series))
         else:

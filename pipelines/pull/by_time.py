@@ -28,7 +28,8 @@ from pipelines.context.session import Session
 from pipelines.pull.ledger import NOT_RETAINED
 from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.filters import within
-from pipelines.store.gaps import Gap, load_gaps, write_gaps
+from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.holes import gaps_and_holes, holes, is_named, unfilled
 from pipelines.store.news import ROUNDS
 from pipelines.store.rows import Instants, each_key, instants, rows_of, with_instants
 from schemas.model.errors import Problem
@@ -146,7 +147,7 @@ class TimePull:
         """Bring every series up to date, and back to where its history is wanted from."""
         table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
         bounds = await asyncio.to_thread(table.bounds)
-        self._gaps = await asyncio.to_thread(load_gaps, self.session.lake, self.endpoint.feeds)
+        self._gaps = await asyncio.to_thread(gaps_and_holes, self.session.lake, self.endpoint.feeds)
         windows = windows_of(self.endpoint, self.series, bounds, self.since, self.until, now, self.ended, self._gaps)
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
@@ -256,17 +257,15 @@ class TimePull:
         """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
         if (lost := self._lost(window, now)) is not None:
             yield lost
-        every = self.endpoint.feeds.grid
-        if every is None or not window.asks:
+        if not window.asks:
             return
         times = np.unique(instants(rows, str(self.endpoint.feeds.clock)))
-        since = window.until if window.look else max(window.since, window.ask_since)
         told = {"asked": f"{self.endpoint.method} {self.endpoint.path}"}
-        for start, stop in _holes(Grid.of(every), times, since, window.until):
-            yield Gap(since=start, until=stop, reason="exchange_outage", evidence=told, first_seen=now)
-        for gap in self._gaps.get(window.series, {}).values():
-            if window.ask_since <= gap.since < since:
-                yield from _again(gap, _holes(Grid.of(every), times, gap.since, gap.until or since), window, now)
+        gaps = self._gaps.get(window.series, {})
+        if self.endpoint.feeds.grid is not None:
+            yield from _by_grid(Grid.of(self.endpoint.feeds.grid), window, times, gaps, told, now)
+        elif window.look:
+            yield from _looked_at(window, times, gaps, told, now)
 
     def _lost(self, window: TimeWindow, now: int) -> Gap | None:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
@@ -278,6 +277,30 @@ class TimePull:
         return Gap(
             since=window.since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now
         )
+
+
+def _by_grid(
+    grid: Grid, window: TimeWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
+) -> Iterator[Gap]:
+    """What an answer lacks of a grid, and what becomes of the gaps that it looks at again."""
+    since = window.until if window.look else max(window.since, window.ask_since)
+    for start, stop in holes(grid, times, since, window.until):
+        yield Gap(since=start, until=stop, reason="exchange_outage", evidence=told, first_seen=now)
+    for gap in unfilled(gaps, window.ask_since, since):
+        yield from _again(gap, holes(grid, times, gap.since, gap.until or since), window, now)
+
+
+def _looked_at(
+    window: TimeWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
+) -> Iterator[Gap]:
+    """What becomes of the gaps of a stretch that lies on no grid; what is left of one that is filled is named anew."""
+    for gap in unfilled(gaps, window.ask_since, window.until):
+        until = min(gap.until or window.until, window.until)
+        came = bool(np.count_nonzero((times >= gap.since) & (times < until)))
+        if is_named(gap):
+            yield from _again(gap, [] if came else [(gap.since, until)], window, now)
+        elif not came:
+            yield replace(gap, until=until, evidence=told, first_seen=now)
 
 
 def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: TimeWindow, now: int) -> Iterator[Gap]:
@@ -306,15 +329,6 @@ def _each_once(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
             at = utc_text(row[str(endpoint.feeds.clock)])
             raise Mismatched(f"{endpoint.name} printed {shown} twice for {at}, not with the same values.", NOT_STORED)
     return rows_of(endpoint.feeds, list(first.values()))
-
-
-def _holes(grid: Grid, times: Instants, since: int, until: int) -> Iterator[tuple[int, int]]:
-    """The stretches of [since, until) of which no slot of the grid has an instant."""
-    slots = np.arange(grid.ceil(since), until, grid.length_us)
-    lacking = np.setdiff1d(slots, times - times % grid.length_us)
-    for run in np.split(lacking, np.flatnonzero(np.diff(lacking) != grid.length_us) + 1):
-        if len(run):
-            yield int(run[0]), min(int(run[-1]) + grid.length_us, until)
 
 
 def _extends(window: TimeWindow, ahead: dict[str, int]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from connectors.binance.archive.client import Fetched
@@ -13,8 +13,9 @@ from connectors.lake import Lake, Move, Stale
 from pipelines.archive.provenance import Looks, Row, note
 from pipelines.store.corrections import Correction, write_corrections
 from pipelines.store.filters import within
-from pipelines.store.gaps import NO_ANSWER, Gap, load_gaps, write_gaps
-from pipelines.store.rows import instants, keys_of, with_instants
+from pipelines.store.gaps import load_gaps, write_gaps
+from pipelines.store.holes import told_by_file
+from pipelines.store.rows import Instants, instants, keys_of, with_instants
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class _Difference:
 
     added: pa.Table
     removed: int
+    times: Instants  # of the rows stored before and of those of the file
     corrections: list[Correction] = field(default_factory=list)
 
     @property
@@ -39,7 +41,8 @@ def load_file_again(lake: Lake, fetched: Fetched, now: int) -> int:
     if fetched.rows is None or since is None or until is None:
         Looks(lake).write([fetched], now)
         return 0
-    found = _difference(lake, fetched, max(since, fetched.file.since_us), min(until, fetched.file.until_us))
+    since, until = max(since, fetched.file.since_us), min(until, fetched.file.until_us)
+    found = _difference(lake, fetched, since, until)
     move = Move.of(series, {}, bounds)
     try:
         if found.corrections:
@@ -50,22 +53,11 @@ def load_file_again(lake: Lake, fetched: Fetched, now: int) -> int:
             table.commit(found.added, [move])
     except Stale:  # not noted as loaded, so that the next look is another try
         return 0
-    write_gaps(lake, [(series, replace(gap, filled_at=now)) for gap in _answered(lake, fetched)], now)
+    gaps = load_gaps(lake, series.dataset).get(series, {})
+    told = told_by_file(series.dataset, gaps, found.times, since, until, fetched.path, now)
+    write_gaps(lake, [(series, gap) for gap in told], now)
     note(lake, fetched, now, found.counts)
     return found.added.num_rows + len(found.corrections)
-
-
-def _answered(lake: Lake, fetched: Fetched) -> Iterator[Gap]:
-    """The gaps that waited for this file."""
-    file = fetched.file
-    for gap in load_gaps(lake, file.series.dataset).get(file.series, {}).values():
-        if (
-            gap.reason in NO_ANSWER
-            and file.since_us <= gap.since
-            and gap.until is not None
-            and gap.until <= file.until_us
-        ):
-            yield gap
 
 
 def _difference(lake: Lake, fetched: Fetched, since: int, until: int) -> _Difference:
@@ -84,7 +76,8 @@ def _difference(lake: Lake, fetched: Fetched, since: int, until: int) -> _Differ
     corrections = [
         Correction(series=fetched.file.series, before=one, after=other) for one, other in corrected if one != other
     ]
-    return _Difference(added, len(old) - len(both), corrections)
+    known = np.union1d(instants(stored, str(dataset.cursor)), times)
+    return _Difference(added, len(old) - len(both), known, corrections)
 
 
 def _corrected(stored: Row, row: Row, layout: Layout) -> Row:

@@ -1,6 +1,7 @@
 """What markets of futures print beside trades and candles."""
 
 from datetime import timedelta
+from typing import Any
 
 from schemas.datasets.market import MARKET, SYMBOL, snapshot
 from schemas.model.cursor import SNAPSHOTS, TIME_COVERAGE
@@ -56,8 +57,7 @@ def _by_time(
     *columns: Column,
     symbol: Column = SYMBOL,
     clock: Column = _TIME,
-    jitter: timedelta | None = None,
-    grid: str | None = None,
+    **more: Any,
 ) -> Dataset:
     """Rows of each series of a market along their instants."""
     series = ("market", "symbol", *(column.name for column in columns if column is _KIND))
@@ -72,10 +72,9 @@ def _by_time(
         cursor=clock.name,
         cursor_fields=TIME_COVERAGE,
         clock=clock.name,
-        grid=grid,
-        jitter=jitter,
         assumed=dict.fromkeys(told, "Regular"),
         partition=("market", "month"),
+        **more,
     )
 
 
@@ -91,6 +90,7 @@ FUNDING_RATES = _by_time(
     _RATE_TYPE,
     clock=Column("funding_time", TIME, "when it was paid, as printed: some milliseconds late"),
     jitter=timedelta(seconds=1),
+    paced_by=FUNDING_INFO.name,
 )
 
 OPEN_INTEREST = _by_time(

@@ -114,12 +114,25 @@ def _facts(dataset: Dataset) -> Iterator[str]:
     if dataset.series:
         cursor = f", walked along `{dataset.cursor}`" if dataset.cursor else ""
         yield f"Series: {_names(dataset.series)}{cursor}."
+    if dataset.along_time:
+        yield _completeness(dataset)
     yield f"Partition: {_names(dataset.partition)}{_period(dataset)}." if dataset.partition else "Partition: none."
     if dataset.kind is Kind.VERSIONS:
         retired = f", without those whose `{dataset.retired}` is set" if dataset.retired else ""
         yield f"Stored as `{dataset.table}`; the view `{dataset.name}` is the last version of each key{retired}."
         yield f"Polars: `{polars_line(dataset)}`"
         yield f"pandas: `{pandas_line(dataset)}`"
+
+
+def _completeness(dataset: Dataset) -> str:
+    """What says whether all rows along time are there."""
+    if dataset.grid is not None:
+        return f"Every {dataset.grid} there is a row, or `gaps` says why not; `time_completeness` counts them by month."
+    if dataset.paced_by is not None:
+        return (
+            f"How often rows come is told by `{dataset.paced_by}`; `time_completeness` counts those that are lacking."
+        )
+    return "Rows come when they come: `time_completeness` says which months were asked for and answered."
 
 
 def _period(dataset: Dataset) -> str:

@@ -115,6 +115,7 @@ class Dataset:
     amounts: tuple[str, ...] = ()  # a snapshot leaves out what is zero in all of these, unless it was not before
     valued_by: str | None = None  # the dataset of the spot market that says what they are worth
     grid: str | None = None  # the interval of the grid that its rows lie on; None: they come when they come
+    paced_by: str | None = None  # the dataset that tells how often rows come, where that is no grid
     jitter: timedelta | None = None  # so far apart at most are the instants of one row from two sources
     assumed: Mapping[str, str] = field(default_factory=dict)  # by column: the word a row without one is compared by
     settles: timedelta | None = None  # an older row no longer changes, nor does a new one appear behind it

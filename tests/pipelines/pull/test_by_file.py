@@ -42,6 +42,13 @@ class Shortened(broken.ArchiveFault, frozen=True):
         return [lines[0], *lines[3:]]
 
 
+class Lacking(broken.ArchiveFault, frozen=True):
+    """The first hour is not there."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        return [lines[0], *lines[13:]]
+
+
 def wants(desk: Desk, *datasets: str, market: str = "usdm", symbol: str = "BTCUSDT", since: str = SINCE) -> None:
     desk.flows["prices"] = {
         "kind": "market", "market": market, "datasets": list(datasets), "symbols": [symbol], "since": since,
@@ -123,6 +130,36 @@ async def test_a_file_may_come_after_its_gap_was_settled(archived: Desk):
     assert gaps(archived) == []
     assert len(archived.rows("metrics")) == before + FIVE_MINUTES_OF_A_DAY
     assert await done(archived, 0.1) == 0
+
+
+async def test_slots_that_a_file_lacks_are_a_gap_until_it_is_mended(archived: Desk):
+    """What a file that was read does not have is told with its path, is missing, and comes once the file is published anew."""
+    hour = (instant("2026-10-30"), instant("2026-10-30T01:00"), "not_in_archive")
+    await done(archived, 0, Lacking(file=DAY.format("2026-10-30")))
+    assert gaps(archived) == [hour]
+    assert DAY.format("2026-10-30") in archived.rows("gaps")[0]["evidence"]
+    assert completeness(archived)[0] == (5 * FIVE_MINUTES_OF_A_DAY - 24 * 12 - 12, 12, "missing", ["not_in_archive"])
+    archived.exchange.requests.clear()
+    assert await done(archived, 0.01, Lacking(file=DAY.format("2026-10-30"))) == 0
+    assert (archived.asked(".zip"), gaps(archived)) == ([], [hour])
+    archived.exchange.heal()
+    assert {receipt.outcome for receipt in await archived.run("upkeep")} == {"done"}
+    assert (gaps(archived), completeness(archived)[0][1:]) == ([], (0, "complete", []))
+
+
+async def test_what_a_file_no_longer_has_is_no_hole(archived: Desk):
+    """A row that is stored stays when a file is published anew without it, and nothing is said to be missing."""
+    await done(archived)
+    archived.exchange.inject(Lacking(file=DAY.format("2026-10-30")))
+    archived.clock.advance(3600)
+    assert {receipt.outcome for receipt in await archived.run("upkeep")} == {"done"}
+    assert [look["removed"] for look in archived.rows("archive_files", path=DAY.format("2026-10-30"))][-1] == 12
+    assert (gaps(archived), completeness(archived)[0][1:]) == ([], (0, "complete", []))
+
+
+def completeness(desk: Desk) -> list[tuple[Any, ...]]:
+    sql = "SELECT rows, missing_rows, status, reasons FROM time_completeness ORDER BY month"
+    return [tuple(row.values()) for row in run(connect(desk.lake), sql).to_pylist()]
 
 
 async def test_a_file_that_cannot_be_read_is_a_gap_with_its_reason(archived: Desk):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from support.desks import Desk
 
 from connectors.lake.sql.session import hand_out
-from connectors.simulator.protocol.faults import Misprinted
+from connectors.simulator.protocol.faults import Misprinted, ShortPage
 from pipelines.estimate.flow import plan_flows
+from pipelines.quality.checks import run_checks
 from pipelines.store.gaps import Gap, load_gaps, write_gaps
 from schemas.datasets import DATASETS
 from schemas.model.instants import micros
@@ -331,3 +335,52 @@ async def test_a_gap_that_two_answers_fill_is_told_once(futures: Desk):
     await futures.run("perps")
     assert len([row for row in futures.rows("gaps") if micros(row["since"]) == at_us]) == 2
     assert at_us not in load_gaps(futures.lake, table.dataset).get(series, {})
+
+
+FUNDING = DATASETS["funding_rates"]
+
+
+async def lacking_fundings(desk: Desk) -> list[tuple[str, int]]:
+    """A desk whose lake lacks two fundings in a row that are days old; the check names them."""
+    desk.flows["perps"] = along_time("usdm", "funding_rates", since="2026-10-25")
+    await desk.run("perps")
+    table = desk.lake.table(FUNDING)
+    times = sorted(row["funding_time"] for row in table.scan().to_pylist() if row["rate_type"] == "Regular")[4:6]
+    lost = table.scan(where=pc.field("funding_time").isin(pa.array(times, FUNDING.schema.field("funding_time").type)))
+    table.replace(lost.select(FUNDING.key), lost.schema.empty_table(), [])
+    assert named(desk) == [(f"{times[0]:%Y-%m-%d %H:00}", 2)]
+    desk.clock.advance(600)
+    return named(desk)
+
+
+def named(desk: Desk) -> list[tuple[str, int]]:
+    """The fundings that the check finds lacking."""
+    (result,) = run_checks(desk.lake, [], datetime(2026, 11, 2, 12, tzinfo=UTC), ["funding_grid"])
+    return [(row["since"][:16], row["missing"]) for row in map(json.loads, result.sample)]
+
+
+async def test_fundings_that_a_check_names_are_asked_for(futures: Desk):
+    """What the check finds lacking is asked for by the next run, at the planned cost, however old it is; then all is there."""
+    await lacking_fundings(futures)
+    requests, _ = await planned(futures)
+    seen = len(futures.exchange.requests)
+    (receipt,) = await futures.run("perps")
+    assert (receipt.rows, requests_since(futures, seen)) == (2, requests)
+    assert (named(futures), futures.rows("gaps")) == ([], [])
+
+
+async def test_fundings_that_do_not_come_are_a_gap_after_two_looks(futures: Desk):
+    """Where the exchange has none either it says so twice, an hour apart, and is then asked no more."""
+    ((since, _),) = await lacking_fundings(futures)
+    futures.exchange.inject(ShortPage(path="/fapi/v1/fundingRate", keep=0, count=None))
+    await futures.run("perps")
+    (gap,) = futures.rows("gaps")
+    assert (f"{gap['since']:%Y-%m-%d %H:%M}", gap["confirmed_at"], named(futures)) == (since, None, [])
+    assert "GET /fapi/v1/fundingRate" in gap["evidence"]
+    futures.clock.advance(2 * 3600)
+    await futures.run("perps")
+    assert [row["confirmed_at"] is not None for row in futures.rows("gaps")] == [False, True]
+    seen = len(futures.exchange.requests)
+    futures.clock.advance(600)
+    await futures.run("perps")
+    assert requests_since(futures, seen) == 1
