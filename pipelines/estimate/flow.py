@@ -26,7 +26,7 @@ from pipelines.runs.run import history_of
 from pipelines.settings.loader import flow_named
 from pipelines.store.looks import Looks, looks_due
 from pipelines.trading.calls import calls_of
-from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, market_part
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow
 from schemas.config.values import written_length
 from schemas.model.instants import wall_clock
 
@@ -102,11 +102,14 @@ class _Look:
         if isinstance(flow, AccountFlow):
             found += [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
             found += await self._of_account(flow, [unit for unit in units if unit.account is not None])
-        if (part := market_part(flow)) is not None:
+        listed = any(unit.account is not None and _reads_listing(unit) for unit in units)
+        for part in dict.fromkeys(unit.of_market for unit in units if unit.of_market is not None):
             market = MarketPlan(
-                config=self.config, lake=self.lake, flow=part, window=self.window, state=self.state, now=self.now
-            )
-            found += await market.outlooks([unit for unit in units if unit.account is None])
+                config=self.config, lake=self.lake, flow=part, window=self.window, state=self.state, now=self.now,
+                listed=listed,
+            )  # fmt: skip
+            found += await market.outlooks([unit for unit in units if unit.of_market == part])
+            listed = True
         return found
 
     async def _of_account(self, flow: AccountFlow, units: Sequence[Unit]) -> list[Outlook]:
@@ -143,6 +146,12 @@ class _Look:
         bounds = self.lake.table(endpoint.feeds).bounds()
         series = fixed_series(endpoint, {"account": flow.account})
         return due(series, bounds, self.now)
+
+
+def _reads_listing(unit: Unit) -> bool:
+    """Whether the list of spot symbols is asked for to pull an account's trading."""
+    walked = (row.market for row in unit.endpoints if isinstance(row.walk, ById | SymbolWindows))
+    return any(market == "spot" or calls_of(market).listed_in == "spot" for market in walked)
 
 
 def _warning(flow: Flow, steady: int, minutes: float) -> str:

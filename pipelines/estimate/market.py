@@ -11,7 +11,7 @@ from pathlib import Path
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.endpoints import CLOCKS, feeding
+from connectors.binance.endpoints import CLOCKS, feeding, serving
 from connectors.binance.endpoints.model import ById, ByTime, Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
@@ -19,6 +19,7 @@ from pipelines.archive.inventory import WORTH, shelf_of
 from pipelines.archive.walk import Standing
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
+from pipelines.candles.minutes import minute_windows
 from pipelines.candles.state import SeriesState
 from pipelines.candles.windows import Window as CandleWindow
 from pipelines.candles.windows import page_rows
@@ -26,12 +27,11 @@ from pipelines.context.receipts import Failure
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.ticks import TickPlan
 from pipelines.estimate.trial import asking
-from pipelines.pull.account_symbols import valuing
 from pipelines.pull.by_time import windows_of
 from pipelines.pull.snapshot import question
-from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, choose
+from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, choose, valuing
 from pipelines.pull.symbols import Listing, known
-from pipelines.runs.registry import Unit, Window
+from pipelines.runs.registry import Unit, Window, first_wanted
 from pipelines.runs.run import archive_for
 from pipelines.settings.markets import family_of
 from pipelines.store.candles import series_of
@@ -39,11 +39,12 @@ from pipelines.store.gaps import load_gaps
 from pipelines.store.holes import gaps_and_holes
 from schemas.config.flows import AccountSymbols, FlowsFile, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS
-from schemas.model.dataset import Kind
+from schemas.model.dataset import Kind, Role
 from schemas.model.errors import TryLater
 from schemas.model.instants import iso_text, micros
 from schemas.model.series import Series
 
+_VALUING = "Candles that value what this run finds come on top."
 _SHOWN = 3  # names that nobody lists
 
 
@@ -57,6 +58,7 @@ class MarketPlan:
     window: Window | None
     state: Path | None
     now: int
+    listed: bool = False  # the list of symbols is asked for before, and counted there
 
     async def outlooks(self, units: Sequence[Unit]) -> list[Outlook]:
         """What each of the units will request. Asks the exchange for its listing only where candles need it."""
@@ -64,7 +66,9 @@ class MarketPlan:
         symbols = await self._symbols() if any(unit.has_history or _is_by_id(unit) for unit in units) else None
         found = [Outlook(pool=one.pool, once=(one.cost({}),)) for one in choosing]
         for unit in units:
-            if unit.by_file and symbols is not None:
+            if unit.of_minutes:
+                found.append(await asyncio.to_thread(self._minutes))
+            elif unit.by_file and symbols is not None:
                 found.append(await self._files(unit, symbols))
             elif _is_by_id(unit) and symbols is not None:
                 found.append(await self._trades(unit.endpoint, symbols))
@@ -80,7 +84,7 @@ class MarketPlan:
         series = [Series.of(endpoint.feeds, market=self.flow.market, symbol=one) for one in symbols.names]
         async with asking(self.config, self.flow, self.lake, self.state) as session:
             plan = TickPlan(session, endpoint, self.flow.source, symbols.forgotten, self.now)
-            found = await plan.outlook(series, self._span[0])
+            found = await plan.outlook(series, self._span(symbols)[0])
         return replace(found, note=_named(symbols.unknown))
 
     @property
@@ -94,7 +98,7 @@ class MarketPlan:
         before = [DATASETS[unit.dataset].kind is Kind.VERSIONS for unit in units]
         if all(before):
             return []
-        return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, listed=before[0])
+        return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, listed=self.listed or before[0])
 
     def _whole(self, endpoint: Endpoint) -> int | None:
         """The weight of the one request for a list; None where no symbol is left to ask for."""
@@ -107,7 +111,7 @@ class MarketPlan:
         if isinstance(wanted, TopSymbols):
             return [str(number) for number in range(wanted.top)]
         if isinstance(wanted, AccountSymbols):
-            return valuing(self.lake, wanted)
+            return self._valuing(wanted).names
         if not isinstance(wanted, tuple):
             return None
         forgotten = self._listing().forgotten(one for one in wanted)
@@ -116,8 +120,15 @@ class MarketPlan:
     def _listing(self) -> Listing:
         return known(self.lake, self.flow.market)
 
+    def _valuing(self, wanted: AccountSymbols) -> Chosen:
+        """The symbols that value an account, as far as the lake knows what it holds and what there is."""
+        archived = {"archive", "archive_list"} <= resolve(self.config.exchange).urls.keys()
+        return valuing(self.lake, wanted, self._listing(), self.now, archived=archived)
+
     async def _symbols(self) -> Chosen:
         wanted = self._wanted
+        if isinstance(wanted, AccountSymbols):
+            return await asyncio.to_thread(self._valuing, wanted)
         book = await asyncio.to_thread(self._listing)
         alone = self.flow.source == "archive"
         if not alone and isinstance(wanted, tuple) and book.rows.keys() >= set(wanted):
@@ -131,12 +142,10 @@ class MarketPlan:
             said = f"Whether the exchange lists each symbol is not known: {error}"
             return Chosen(wanted, book, unknown=(Failure(self.flow.market, said),))
 
-    @property
-    def _span(self) -> tuple[int, int]:
+    def _span(self, chosen: Chosen) -> tuple[int, int]:
         """The time that is wanted."""
-        moment = self.window.since if self.window else self.flow.since
-        assert moment is not None  # noqa: S101 - the model of flows.yaml asks for it
-        return micros(moment), micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
+        until = micros(self.window.until) if self.window and self.window.until else self.now - LAG_US
+        return first_wanted(self.flow, self.window, chosen), until
 
     async def _files(self, unit: Unit, symbols: Chosen) -> Outlook:
         """What the archive alone has: its files, each downloaded once."""
@@ -145,14 +154,15 @@ class MarketPlan:
         named = [Series.of(dataset, market=self.flow.market, symbol=symbol) for symbol in symbols.names]
         standings = [Standing.of(one, bounds, gaps) for one in named]
         async with archive_for(resolve(self.config.exchange), self.flow) as archive:
-            looks = [self._wanted_of(archive, one) for one in standings] if archive is not None else []
+            span = self._span(symbols)
+            looks = [self._wanted_of(archive, one, span) for one in standings] if archive is not None else []
             costs = tuple(await asyncio.gather(*looks))
         pool = CLOCKS[family_of(self.flow)].pool
         return Outlook(pool=pool, costs=costs, note=_named(symbols.unknown))
 
-    async def _wanted_of(self, archive: Archive, standing: Standing) -> Cost:
-        shelf = await shelf_of(archive, standing.series, standing.listed_from(self._span[0]), only=True)
-        remotes = [one.remote for one in standing.wanted(shelf, *self._span) if one.remote is not None]
+    async def _wanted_of(self, archive: Archive, standing: Standing, span: tuple[int, int]) -> Cost:
+        shelf = await shelf_of(archive, standing.series, standing.listed_from(span[0]), only=True)
+        remotes = [one.remote for one in standing.wanted(shelf, *span) if one.remote is not None]
         size = sum(remote.size for remote in remotes)
         return Cost(
             series=standing.series.name, requests=0, weight=0, rows=0, files=len(remotes), download_bytes=size,
@@ -160,7 +170,7 @@ class MarketPlan:
         )  # fmt: skip
 
     async def _candles(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
-        since, end = self._span
+        since, end = self._span(symbols)
         symbols = symbols.named_for(endpoint)
         covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
         states = [SeriesState.of(one, since, end, self.now, self.flow.source) for one in covered]
@@ -169,7 +179,21 @@ class MarketPlan:
         # Once everything is up to date, each series takes one request.
         asked = 0 if self.flow.source == "archive" else len(costs)
         steady = asked * endpoint.cost({"limit": endpoint.limit_for(1)})
-        return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=_named(symbols.unknown))
+        note = _VALUING if self.flow.of_account else _named(symbols.unknown)
+        return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=note)
+
+    def _minutes(self) -> Outlook:
+        """The windows of single minutes that value an account, one request each."""
+        assert isinstance(self.flow.symbols, AccountSymbols)  # noqa: S101 - no other flow has them
+        windows = minute_windows(self.lake, self.flow.symbols, self.now)
+        counts, rows = Counter(one.series for one in windows), Counter[Series]()
+        for window in windows:
+            rows[window.series] += len(window.minutes)
+        costs = tuple(
+            Cost(series=one.name, requests=count, weight=count * feeding(one).cost({}), rows=rows[one])
+            for one, count in counts.items()
+        )
+        return Outlook(pool=serving(Role.CANDLES, self.flow.market).pool, costs=costs)
 
     def _along_time(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
         """The windows that the pull walks; a full one takes more."""
@@ -228,7 +252,7 @@ class MarketPlan:
 
 
 def _is_by_id(unit: Unit) -> bool:
-    return not unit.by_file and isinstance(unit.endpoints[0].walk, ById)
+    return not unit.by_file and any(isinstance(row.walk, ById) for row in unit.endpoints)
 
 
 def _named(unknown: Sequence[Failure]) -> str:

@@ -45,7 +45,7 @@ class TradingPlan:
         if self._calls.named_by:
             return await asyncio.to_thread(self._of_ledgers)
         named = self.flow.symbols if isinstance(self.flow.symbols, tuple) else ()
-        listed = bool(named) and self.flow.valuation is not None  # counted where the prices are planned
+        listed = bool(named) and self.flow.prices is not None  # counted where the prices are planned
         due = await asyncio.to_thread(asked_to_choose, self.lake, self.market, named, self.now, listed=listed)
         once = [one.cost({}) for one in due]
         if self.flow.symbols != TRADED:

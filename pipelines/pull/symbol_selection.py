@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from connectors.binance.archive.client import Archive
@@ -14,8 +15,8 @@ from connectors.binance.endpoints.model import ByTime, Endpoint, Named
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.pull.account_symbols import valuing
 from pipelines.pull.symbols import Listing, chosen_before, covered, known, listing, listing_due, top
+from pipelines.store.account_symbols import needed
 from schemas.config.flows import AccountSymbols, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS, with_role
 from schemas.model.dataset import Role
@@ -38,6 +39,7 @@ class Chosen:
     everything: bool = False
     unknown: tuple[Failure, ...] = ()
     alone: bool = False
+    since: int | None = None  # the first instant that is needed, where the choice says so
 
     @property
     def forgotten(self) -> frozenset[str]:
@@ -105,11 +107,12 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     if isinstance(wanted, TopSymbols):
         return Chosen(tuple(await top(session, flow.market, book, wanted.quote, wanted.top)), book)
     if isinstance(wanted, AccountSymbols):
-        valued_by = await asyncio.to_thread(valuing, session.lake, wanted)
-        if not valued_by:
+        archived, now = session.archive is not None, session.client.now_us()
+        chosen = await asyncio.to_thread(partial(valuing, session.lake, wanted, book, now, archived=archived))
+        if not chosen.names and session.journal.account != wanted.account:
             lacking = f"no asset of {wanted.account} to value in {wanted.quote}"
             session.note(f"The lake knows of {lacking}: run its flow first.")
-        return Chosen(valued_by, book)
+        return chosen
     if not isinstance(wanted, tuple):
         names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
         if flow.delisted and session.archive is not None:
@@ -121,6 +124,14 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
         if symbol not in book.rows and (failure := await _unlisted(session, flow, book, symbol)) is not None
     }
     return Chosen(tuple(one for one in wanted if one not in nowhere), book, unknown=tuple(nowhere.values()))
+
+
+def valuing(lake: Lake, wanted: AccountSymbols, book: Listing, now: int, *, archived: bool) -> Chosen:
+    """The symbols that value what an account holds and moved; of those that the exchange forgot, what is `archived`."""
+    found = needed(lake, wanted)
+    gone = frozenset[str]() if archived else book.forgotten(found.symbols)
+    names = tuple(one for one in found.symbols if one not in gone)
+    return Chosen(names, book, since=now if found.since is None else found.since)
 
 
 async def choose_from_archive(archive: Archive, flow: MarketFlow, wanted: Wanted) -> Chosen:

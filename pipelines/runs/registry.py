@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -11,6 +11,7 @@ from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById, ByTime, Endpoint, OnGrid, SymbolWindows, Whole, Windows
 from pipelines.candles.fetching import Fetcher
+from pipelines.candles.minutes import MinutePull
 from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
 from pipelines.context.receipts import Tally
@@ -21,13 +22,13 @@ from pipelines.pull.by_time import TimePull
 from pipelines.pull.ledger import LedgerPull
 from pipelines.pull.snapshot import fixed_series, pull_snapshot
 from pipelines.pull.states import pull_states
-from pipelines.pull.symbol_selection import Chosen
+from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.store.candles import series_of
 from pipelines.ticks.pull import TickPull
 from pipelines.trading.flow import Trading
-from schemas.config.flows import AccountFlow, Flow, MaintenanceFlow, MarketFlow
-from schemas.datasets import DATASETS
-from schemas.model.dataset import Dataset, Kind
+from schemas.config.flows import AccountFlow, AccountSymbols, Flow, MaintenanceFlow, MarketFlow
+from schemas.datasets import DATASETS, with_role
+from schemas.model.dataset import Dataset, Kind, Role
 from schemas.model.errors import UsageProblem
 from schemas.model.instants import micros
 from schemas.model.series import Series
@@ -43,11 +44,16 @@ class Unit:
     market: str | None = None
     account: str | None = None
     wallets: tuple[str, ...] = ()  # of an account's, those that are meant where each is a series
-    archive_alone: bool = False  # the flow asks nothing of the exchange
+    of_market: MarketFlow | None = None  # what of the flow pulls it, where it is a market's
 
     @property
     def where(self) -> str:
         return self.account or self.market or "lake"
+
+    @property
+    def archive_alone(self) -> bool:
+        """Whether nothing is asked of the exchange."""
+        return self.of_market is not None and self.of_market.source == "archive"
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -71,20 +77,26 @@ class Unit:
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        return self.market is not None and (self.by_file or isinstance(self.endpoints[0].walk, (OnGrid, ByTime)))
+        along_time = any(isinstance(row.walk, (OnGrid, ByTime)) for row in self.endpoints)
+        return self.market is not None and (self.by_file or along_time)
 
     @property
     def by_file(self) -> bool:
         """Whether it comes out of the public archive alone."""
         return self.market is not None and not self.endpoints and has_archive(self.dataset, self.market)
 
+    @property
+    def of_minutes(self) -> bool:
+        """Whether it is single minutes that value an account."""
+        return self.dataset == with_role(Role.MINUTES).name and self.of_market is not None
+
 
 def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
     """What a run of the flow pulls, one unit per dataset: an account's as they are declared, what others need first."""
     match flow:
         case MarketFlow():
-            alone = flow.source == "archive"
-            return tuple(Unit(name, each, market=flow.market, archive_alone=alone) for each in flow.datasets)
+            minutes = (with_role(Role.MINUTES).name,) if flow.of_account else ()
+            return tuple(Unit(name, each, market=flow.market, of_market=flow) for each in (*flow.datasets, *minutes))
         case AccountFlow():
             return tuple(dict.fromkeys(_of_account(name, flow)))
         case MaintenanceFlow():
@@ -92,17 +104,21 @@ def units_of(name: str, flow: Flow) -> tuple[Unit, ...]:
 
 
 def _of_account(name: str, flow: AccountFlow) -> Iterator[Unit]:
-    """The datasets of an account, and right after those that have a value the prices that say which.
+    """The datasets of an account, right after those that have a value the prices that say which, and in the end the
+    candles that value whatever the others brought.
 
-    What is walked by id comes last: a change of a balance that nothing explains has it look for unknown symbols.
+    Of the datasets, what is walked by id comes last: a change of a balance that nothing explains has it look for
+    unknown symbols.
     """
     for dataset in sorted(DATASETS.values(), key=_is_by_id):
         if dataset.name in flow.datasets:
             for market in _markets_of(dataset, flow):
                 where = market if "market" in dataset.series else None
                 yield Unit(name, dataset.name, market=where, account=flow.account, wallets=flow.chosen_wallets)
-            if dataset.valued_by and flow.valuation:
-                yield from units_of(name, flow.valuation)
+            if dataset.valued_by and flow.prices:
+                yield from units_of(name, flow.prices)
+    if flow.valuation:
+        yield from units_of(name, flow.valuation)
 
 
 def _is_by_id(dataset: Dataset) -> bool:
@@ -125,6 +141,22 @@ class Window:
     until: datetime | None = None
     symbols: tuple[str, ...] = ()
     again: bool = False
+
+
+async def pull_minutes(session: Session, tally: Tally, flow: MarketFlow, chosen: Chosen) -> None:
+    """The pull of single minutes that value an account."""
+    assert isinstance(flow.symbols, AccountSymbols)  # noqa: S101 - no other flow has them
+    forgotten = frozenset(symbol for symbol, row in chosen.book.rows.items() if row["gone_since"] is not None)
+    fetcher = Fetcher(session, flow.source, forgotten)
+    await MinutePull(session=session, tally=tally, wanted=flow.symbols, fetcher=fetcher).run()
+
+
+def first_wanted(flow: MarketFlow, window: Window | None, chosen: Chosen) -> int:
+    """Where the history begins that is wanted, in microseconds: where the flow says, else where the symbols need it."""
+    moment = window.since if window else flow.since
+    since = micros(moment) if moment is not None else chosen.since
+    assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+    return since
 
 
 def file_pull(
@@ -158,23 +190,25 @@ class Task:
     tally: Tally
     endpoint: Endpoint
     flow: MarketFlow | AccountFlow
-    symbols: Callable[[], Awaitable[Chosen]]
+    symbols: Callable[[MarketFlow], Awaitable[Chosen]]
     window: Window | None
     budget: float
 
     async def pull(self) -> None:
         """Pull it; the tally has what is new and what failed, also where the pull itself fails."""
         match self.endpoint.walk, self.flow:
+            case OnGrid(), MarketFlow(of_account=True) as flow if self.window is None:
+                await self._valuing(flow)
             case OnGrid(), MarketFlow() as flow:
-                await self._candles(flow, (await self.symbols()).named_for(self.endpoint))
+                await self._candles(flow, (await self.symbols(flow)).named_for(self.endpoint))
             case ByTime(), MarketFlow() as flow:
-                await self._along_time(flow, (await self.symbols()).having_rows(self.endpoint))
+                await self._along_time(flow, (await self.symbols(flow)).having_rows(self.endpoint))
             case ById(), MarketFlow() as flow:
-                await self._trades(flow, await self.symbols())
+                await self._trades(flow, await self.symbols(flow))
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
                 await self._states({"market": flow.market})
             case Whole(), MarketFlow() as flow:
-                chosen = await self.symbols()
+                chosen = await self.symbols(flow)
                 self.tally.failures += chosen.unknown
                 of = {"market": flow.market}
                 await pull_snapshot(self.session, self.tally, self.endpoint, of, chosen.listed, chosen.traded)
@@ -202,16 +236,29 @@ class Task:
     async def _snapshot(self, of: Mapping[str, str]) -> None:
         await pull_snapshot(self.session, self.tally, self.endpoint, of)
 
+    async def _valuing(self, flow: MarketFlow) -> None:
+        """The candles of whatever values an account; where one turns out not to exist, those of the next way.
+
+        Which way that is shows in what came, so the symbols are chosen anew as long as something does.
+        """
+        chosen, asked = await self.symbols(flow), set[str]()
+        while names := tuple(one for one in chosen.names if one not in asked):
+            before = len(self.session.journal.requests)
+            await self._candles(flow, replace(chosen, names=names))
+            asked.update(names)
+            if len(self.session.journal.requests) == before or self.session.stop.is_set():
+                return
+            chosen = await choose(self.session, flow, flow.symbols)
+
     async def _candles(self, flow: MarketFlow, chosen: Chosen) -> None:
-        since = self.window.since if self.window else flow.since
-        assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
+        since = first_wanted(flow, self.window, chosen)
         pull = Pull(
             session=self.session,
             tally=self.tally,
             dataset=self.endpoint.feeds,
             series=series_of(self.endpoint.feeds, flow.market, chosen.names, flow.intervals),
             fetcher=Fetcher(self.session, flow.source, chosen.forgotten),
-            since=micros(since),
+            since=since,
             until=micros(self.window.until) if self.window and self.window.until else None,
             delisted=chosen.delisted,
         )

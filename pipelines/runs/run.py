@@ -27,13 +27,13 @@ from pipelines.context.session import Session
 from pipelines.context.surprises import told
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
-from pipelines.runs.registry import Task, Unit, Window, file_pull, units_of
+from pipelines.runs.registry import Task, Unit, Window, file_pull, pull_minutes, units_of
 from pipelines.runs.unended_runs import note_failed_run, note_failure, noted_as_running
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named
 from pipelines.settings.markets import family_of
-from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
+from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
 from schemas.datasets.journal import KEY_FACTS
 from schemas.model.errors import AccessRefused, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
@@ -55,7 +55,7 @@ class Run:
     note: str = ""
     receipts: list[tuple[Receipt, int, int]] = field(default_factory=list)
     unwritten: list[Failure] = field(default_factory=list)  # tables of the journal that took no rows
-    _chosen: Chosen | None = None
+    _chosen: dict[MarketFlow, Chosen] = field(default_factory=dict)
 
     async def pull(self, unit: Unit) -> Receipt:
         """Pull one dataset. What goes wrong with it is in the receipt; what stops everything is there too."""
@@ -107,14 +107,16 @@ class Run:
         )
 
     async def _pull(self, unit: Unit, tally: Tally) -> None:
-        flow = market_part(self.flow) if unit.account is None else self.flow
-        if flow is None or isinstance(flow, MaintenanceFlow):
+        flow = unit.of_market or self.flow
+        if isinstance(flow, MaintenanceFlow):
             tally.rows += await keep_up(self.session, unit.dataset)
             return
         if isinstance(flow, MarketFlow) and unit.by_file:
-            chosen = await self.symbols()
+            chosen = await self.symbols(flow)
             tally.failures += chosen.unknown
             await file_pull(self.session, tally, unit, flow, chosen.names, self.window).run()
+        if isinstance(flow, MarketFlow) and unit.of_minutes:
+            await pull_minutes(self.session, tally, flow, await self.symbols(flow))
         for endpoint in unit.endpoints:
             tally.on_other_host = not self.session.client.at_home(endpoint)
             task = Task(
@@ -141,15 +143,13 @@ class Run:
                 raise
             task.tally.fail(f"{unit.where}/{task.endpoint.name}", error)
 
-    async def symbols(self) -> Chosen:
-        """Which symbols the flow means; asked once a run, and names nobody lists are reported once."""
-        flow = market_part(self.flow)
-        assert flow is not None  # noqa: S101 - nothing else chooses symbols of a market
-        if self._chosen is None:
+    async def symbols(self, flow: MarketFlow) -> Chosen:
+        """Which symbols are meant; asked once a run, and names nobody lists are reported once."""
+        if flow not in self._chosen:
             wanted = self.window.symbols if self.window and self.window.symbols else flow.symbols
-            self._chosen = await choose(self.session, flow, wanted)
-            return self._chosen
-        return replace(self._chosen, unknown=())
+            self._chosen[flow] = await choose(self.session, flow, wanted)
+            return self._chosen[flow]
+        return replace(self._chosen[flow], unknown=())
 
 
 @asynccontextmanager
@@ -214,7 +214,8 @@ def archive_for(site: Site, flow: Flow, pause: Pause = asyncio.sleep) -> Abstrac
         case MarketFlow():
             needed = flow.source != "rest" and any(has_archive(one, flow.market) for one in flow.datasets)
         case AccountFlow():
-            needed = flow.symbols == TRADED  # it names symbols that the exchange does not list any more
+            # What is traded, and what values it, may be symbols that the exchange does not list any more.
+            needed = flow.symbols == TRADED or flow.valuation is not None
         case MaintenanceFlow():
             needed = True
     return Archive(site, sleep=pause) if needed and {"archive", "archive_list"} <= site.urls.keys() else nullcontext()
@@ -301,7 +302,7 @@ def _with_history(config: FlowsFile, name: str, window: Window) -> FlowsFile:
 def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:
     """What of a flow can be pulled from an earlier beginning. UsageProblem where there is nothing."""
     units = tuple(unit for unit in units_of(name, flow) if unit.has_history)
-    if not units:
+    if not units or not isinstance(flow, MarketFlow):
         raise UsageProblem(f"Flow '{name}' has no history to go back to.", _no_backfill(flow))
     return units
 

@@ -14,7 +14,7 @@ from pipelines.pull.symbols import by_symbol
 from pipelines.quality.checks import Schedule
 from pipelines.runs.registry import Unit, units_of
 from pipelines.settings.credentials import unset_secret
-from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow, market_part
+from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow
 from schemas.datasets import DATASETS
 
 _PUBLISHED = timedelta(microseconds=PUBLISHED_US)
@@ -29,7 +29,7 @@ def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule
         if isinstance(flow, AccountFlow) and flow.account not in lake.accounts and unset_secret(config, name):
             continue
         for unit in units_of(name, flow):
-            yield from _of_unit(unit, market_part(flow), period)
+            yield from _of_unit(unit, period)
 
 
 def _period(flow: Flow, now: datetime) -> timedelta | None:
@@ -41,16 +41,19 @@ def _period(flow: Flow, now: datetime) -> timedelta | None:
     return max(last - before, now - last)
 
 
-def _of_unit(unit: Unit, market: MarketFlow | None, period: timedelta) -> Iterator[Schedule]:
+def _of_unit(unit: Unit, period: timedelta) -> Iterator[Schedule]:
     """What a unit promises of each of its markets, and of each series of candles by name."""
+    market = unit.of_market
+    if market is not None and market.of_account:
+        return  # the lake alone says which symbols it values by
     rests = [max(row.walk.rests, row.walk.quiet) for row in unit.endpoints if isinstance(row.walk, Windows)]
-    if market is not None and unit.account is None and (market.source == "archive" or unit.by_file):
+    if market is not None and (market.source == "archive" or unit.by_file):
         if not isinstance(market.symbols, tuple):
             return  # nobody says which of all symbols there ever were still get files
         rests.append(_PUBLISHED / 2)  # two periods may pass
     every_s = int(max([period, *rests]).total_seconds())
     promise = Schedule(flow=unit.flow, dataset=unit.dataset, market=unit.market, account=unit.account, every_s=every_s)
-    if unit.account is not None or market is None:
+    if market is None:
         yield from [promise] if unit.endpoints else []
         return
     by_name = by_symbol(unit.dataset, market.market)

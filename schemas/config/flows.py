@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.config import values
+from schemas.config import values as written
 from schemas.config.names import (
     ACCOUNT_DATASETS,
     BY_WALLET,
@@ -32,6 +32,7 @@ from schemas.config.names import (
     MARKET_DATASETS,
     MARKET_NEEDS,
     MARKETS,
+    MOVING,
     OF_FUTURES,
     ONLY,
     PER_SYMBOL,
@@ -41,8 +42,9 @@ from schemas.config.names import (
 from schemas.config.parts import Length, Many, Name, Part, Symbol
 from schemas.config.references import Reference
 from schemas.config.values import OneOf, Written, question, shown, wrong
-from schemas.datasets import DATASETS
+from schemas.datasets import DATASETS, with_role
 from schemas.derived.queries import check_names
+from schemas.model.dataset import Role
 from schemas.model.grid import INTERVALS
 from schemas.model.wallets import FUTURES, TRADING, WALLETS
 
@@ -68,7 +70,7 @@ class Account(Part):
     secret: Reference | None = Field(None, description="where the secret of an HMAC key is kept")
     private_key: Reference | None = Field(None, description="where the PEM of an RSA or Ed25519 key is kept")
     passphrase: Reference | None = Field(None, description="where the passphrase of an encrypted PEM is kept")
-    allow: frozenset[Annotated[str, Written(values.permission, f"^(trade|{values.PERMISSION})$")]] = Field(
+    allow: frozenset[Annotated[str, Written(written.permission, f"^(trade|{written.PERMISSION})$")]] = Field(
         frozenset(),
         description="what the key may be able to do although binlake never does it: trade, or a permission by the "
         "exchange's name; withdrawals and transfers are never allowed",
@@ -113,6 +115,12 @@ class AccountSymbols(Part):
     quote: Symbol = Field("USDT", description="the asset to value in")
 
 
+class Valuation(Part):
+    """What an account's own flow values all of it in."""
+
+    quote: Symbol = Field("USDT", description="the asset to value in, such as EUR")
+
+
 def _symbols_form(raw: Any) -> str:
     if isinstance(raw, (list, tuple)):
         return "<list>"
@@ -138,6 +146,12 @@ _TradedSymbols = Annotated[
 ]
 
 
+_Values = Annotated[
+    Annotated[bool, Tag("<yes or no>")] | Annotated[Valuation, Tag("<quote>")],
+    Discriminator(lambda raw: "<quote>" if isinstance(raw, (dict, Valuation)) else "<yes or no>"),
+]
+
+
 _Wallets = Annotated[
     Annotated[Literal["all"], BeforeValidator(OneOf("choice of wallets", ("all",)).check), Tag("<all>")]
     | Annotated[Many[Annotated[str, OneOf("wallet", tuple(WALLETS))]], Tag("<list>")],
@@ -149,7 +163,7 @@ class _Flow(Part):
     every: Length | None = Field(
         None, description="how often it runs: 5m, 1h, 1d; without every and cron it runs when asked"
     )
-    cron: Annotated[str, Written(values.cron, r"^\S+( +\S+){4}$")] | None = Field(
+    cron: Annotated[str, Written(written.cron, r"^\S+( +\S+){4}$")] | None = Field(
         None, description="when it runs, as five cron fields, UTC"
     )
 
@@ -192,8 +206,10 @@ class MarketFlow(_Flow):
         "what an account holds; candles need it",
     )
     intervals: Many[_Interval] = Field((), description="lengths of the candles; they alone have them")
-    since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
-        None, description="where history begins, a date or an instant, UTC; candles and trades have it"
+    since: Annotated[datetime, Written(written.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
+        None,
+        description="where history begins, a date or an instant, UTC; candles and trades have it; with symbols: "
+        "{account: main} it may be left out, and then is the first day that is valued",
     )
     source: Literal["auto", "rest", "archive"] = Field(
         "auto",
@@ -208,7 +224,7 @@ class MarketFlow(_Flow):
     def _what_datasets_need(self) -> MarketFlow:
         for name in self.datasets:
             for key in MARKET_NEEDS[name]:
-                if key not in self.model_fields_set:
+                if key not in self.model_fields_set and not (key == "since" and self.of_account):
                     raise wrong(f"{name} need {key}; add it.")
         for key, having in ONLY.items():
             if not having.intersection(self.datasets) and key in self.model_fields_set:
@@ -216,9 +232,14 @@ class MarketFlow(_Flow):
                 raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", key)
         if self.delisted and self.symbols != "all":
             raise wrong("it needs symbols: all; remove it, or choose all symbols.", "delisted")
-        if isinstance(self.symbols, AccountSymbols) and self.market != "spot":
+        if self.of_account and self.market != "spot":
             raise wrong("what an account holds is valued by spot symbols; write market: spot.", "symbols")
         return self
+
+    @property
+    def of_account(self) -> bool:
+        """Whether an account says which symbols are meant, and where their history begins that it needs."""
+        return isinstance(self.symbols, AccountSymbols)
 
 
 class AccountFlow(_Flow):
@@ -241,13 +262,15 @@ class AccountFlow(_Flow):
     symbols: _TradedSymbols | None = Field(
         None, description="a list of names, or traded: whatever the account ever traded; orders and fills have them"
     )
-    since: Annotated[datetime, Written(values.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
+    since: Annotated[datetime, Written(written.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
         None, description="where the ledgers begin, a date, UTC; without it, as far back as the exchange returns them"
     )
-    prices: bool = Field(
-        True, description="whether balances bring the price of every spot symbol along, so that each asset has a value"
+    values: _Values = Field(
+        True,
+        description="whether what values the account comes along: with balances the price of every spot symbol, and "
+        "the daily candles of the pairs that turn its assets into USDT; {quote: EUR} for another asset",
     )
-    discovery: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
+    discovery: Annotated[float, Written(written.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.05,
         description="share of the budget for looking again where the account has not traded yet",
         json_schema_extra={"default": "5%"},
@@ -274,9 +297,9 @@ class AccountFlow(_Flow):
         if not {*of_wallets} & set(self.datasets) and "wallets" in self.model_fields_set:
             names = ", ".join(of_wallets)
             raise wrong(f"only {names} use this key; add one of these to datasets, or remove it.", "wallets")
-        if not VALUED.keys() & set(self.datasets) and "prices" in self.model_fields_set:
-            names = " and ".join(VALUED)
-            raise wrong(f"only {names} use this key; add {names} to datasets, or remove it.", "prices")
+        if not {*VALUED, *MOVING} & set(self.datasets) and "values" in self.model_fields_set:
+            names = " and ".join((*VALUED, "what moves them"))
+            raise wrong(f"only {names} have values; add balances to datasets, or remove it.", "values")
         return self
 
     @model_validator(mode="after")
@@ -307,12 +330,23 @@ class AccountFlow(_Flow):
         return True
 
     @property
-    def valuation(self) -> MarketFlow | None:
-        """The pull of all prices that comes along, so that what the account holds has a value."""
+    def prices(self) -> MarketFlow | None:
+        """The pull of the prices of all symbols that comes along with what has a value now."""
         valued_by = dict.fromkeys(VALUED[name] for name in self.datasets if name in VALUED)
-        if not self.prices or not valued_by:
+        if not self.values or not valued_by:
             return None
         return MarketFlow.model_validate({"kind": "market", "market": "spot", "datasets": tuple(valued_by)})
+
+    @property
+    def valuation(self) -> MarketFlow | None:
+        """The pull of the candles by which what the account holds and moved is valued."""
+        if not self.values or not {*VALUED, *MOVING} & set(self.datasets):
+            return None
+        quote = {"quote": self.values.quote} if isinstance(self.values, Valuation) else {}
+        return MarketFlow.model_validate(
+            {"kind": "market", "market": "spot", "datasets": (with_role(Role.CANDLES).name,), "intervals": ("1d",)}
+            | {"symbols": {"account": self.account, **quote}}
+        )
 
 
 class MaintenanceFlow(_Flow):
@@ -324,27 +358,16 @@ class MaintenanceFlow(_Flow):
 Flow = Annotated[MarketFlow | AccountFlow | MaintenanceFlow, Field(discriminator="kind")]
 
 
-def market_part(flow: Flow) -> MarketFlow | None:
-    """What of a flow pulls from a market: all of it, or the prices that an account's balances are valued by."""
-    match flow:
-        case MarketFlow():
-            return flow
-        case AccountFlow():
-            return flow.valuation
-        case MaintenanceFlow():
-            return None
-
-
 class FlowsFile(Part):
     """What binlake pulls, from where, and how often."""
 
-    lake: Annotated[Path, AfterValidator(values.lake_folder)] = Field(
+    lake: Annotated[Path, AfterValidator(written.lake_folder)] = Field(
         Path("lake"), description="the folder of the tables, seen from this file", validate_default=True
     )
     exchange: _Exchange = Field(
         "live", description="live, testnet, simulator, or addresses of your own; plain http only on loopback"
     )
-    budget: Annotated[float, Written(values.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
+    budget: Annotated[float, Written(written.share, r"^\d{1,3}(\.\d+)?%$")] = Field(
         0.9,
         description="share of the exchange's request weight that binlake may use, such as 90%",
         json_schema_extra={"default": "90%"},

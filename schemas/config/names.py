@@ -20,6 +20,7 @@ _WITH_INTERVALS = {name for name in MARKET_DATASETS if "interval" in DATASETS[na
 _WITH_HISTORY = {name for name in MARKET_DATASETS if DATASETS[name].kind is Kind.APPEND}
 PER_SYMBOL = tuple(name for name in ACCOUNT_DATASETS if "symbol" in DATASETS[name].series)
 VALUED = {name: valued_by for name in ACCOUNT_DATASETS if (valued_by := DATASETS[name].valued_by)}
+MOVING = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].movements or name in PER_SYMBOL)
 BY_WALLET = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "wallet" and DATASETS[name].amounts)
 OF_FUTURES = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "market")
 

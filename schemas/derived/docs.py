@@ -109,7 +109,7 @@ def _facts(dataset: Dataset) -> Iterator[str]:
         yield f"Moves nothing in `ledger`, where `{dataset.told_by}` has what its rows moved."
     if dataset.valued_by:
         prices = dataset.valued_by
-        yield f"Brings the `{prices}` of every spot symbol along, unless the flow says `{prices}: false`."
+        yield f"Brings the `{prices}` of every spot symbol along, unless the flow says `values: false`."
     yield f"Key: {_names(dataset.key)}."
     if dataset.series:
         cursor = f", walked along `{dataset.cursor}`" if dataset.cursor else ""

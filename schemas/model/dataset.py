@@ -37,6 +37,7 @@ class Role(StrEnum):
     CANDLES = "candles"  # can be proven complete, since they lie on a grid; there are several kinds
     LISTING = "listing"  # which symbols a market has
     RANKING = "ranking"  # how much each symbol is traded
+    MINUTES = "minutes"  # single minutes of candles, by which an account is valued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

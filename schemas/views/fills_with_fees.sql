@@ -38,14 +38,18 @@ routes AS MATERIALIZED (
 ),
 closes AS MATERIALIZED (
     SELECT market, symbol, open_time AS minute, close::DOUBLE AS close
-    FROM klines
+    FROM (
+        SELECT market, symbol, open_time, close FROM klines WHERE "interval" = '1m'
+        UNION ALL
+        SELECT market, symbol, open_time, close FROM minute_closes
+    )
     SEMI JOIN (SELECT DISTINCT market, minute AS open_time FROM wanted) AS minutes USING (market, open_time)
     SEMI JOIN (
         SELECT market, first AS symbol FROM routes
         UNION
         SELECT market, second FROM routes WHERE second IS NOT NULL
     ) AS used USING (market, symbol)
-    WHERE "interval" = '1m' AND close > 0
+    WHERE close > 0
 ),
 priced AS (
     SELECT

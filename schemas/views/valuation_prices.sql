@@ -4,14 +4,19 @@
 -- as DOUBLE.
 CREATE OR REPLACE MACRO valuation_prices(quote, candles) AS TABLE
 WITH points AS MATERIALIZED (
-    FROM valuation_points WHERE contains(candles, "interval") AND asset <> quote
+    SELECT DISTINCT asset, "interval", open_time FROM valuation_points
+    WHERE contains(candles, "interval") AND asset <> quote
 ),
 routes AS MATERIALIZED (
     FROM routes_to(quote) WHERE asset IN (SELECT asset FROM points)
 ),
 closes AS MATERIALIZED (
     SELECT symbol, "interval", open_time, close::DOUBLE AS close
-    FROM klines
+    FROM (
+        SELECT market, symbol, "interval", open_time, close FROM klines
+        UNION ALL
+        SELECT market, symbol, '1m', open_time, close FROM minute_closes
+    )
     SEMI JOIN (SELECT DISTINCT "interval", open_time FROM points) AS instants USING ("interval", open_time)
     SEMI JOIN (SELECT first AS symbol FROM routes UNION SELECT second FROM routes) AS used USING (symbol)
     WHERE market = 'spot' AND close > 0

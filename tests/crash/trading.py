@@ -36,7 +36,7 @@ def config(folder: Path, url: str) -> FlowsFile:
         "accounts": {"main": {"api_key": "env:DESK_KEY", "secret": "env:DESK_SECRET"}},
         "flows": {"trading": {
             "kind": "account", "account": "main", "datasets": ["balances", "orders", "fills"], "symbols": "traded",
-            "prices": False,
+            "values": False,
         }},
     })  # fmt: skip
 

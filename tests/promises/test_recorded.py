@@ -280,7 +280,7 @@ async def test_a_real_account_is_stored_as_printed(desk: Desk, recorded: Path):
     excerpt = json.loads((recorded / "account" / "spot_account_excerpt.json").read_text())
     desk.exchange.add_account(UID, API_KEY, secret=SECRET)
     desk.exchange.inject(faults.Body(path="/api/v3/account", text=json.dumps(excerpt), skip=1))  # first the key guard
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     await desk.run("balances")
     stored = [[row["asset"], format(row["free"], ".8f"), format(row["locked"], ".8f")] for row in desk.rows("balances")]
     held = [list(row.values()) for row in excerpt["balances"] if (row["free"], row["locked"]) != ("0.00000000",) * 2]

@@ -155,10 +155,15 @@ INVALID = {
         TRADING.replace("traded", "[BTCUSDT]\n    discovery: 2%"),
         "line 7: flows.b.discovery: it applies only to symbols: traded; remove it.",
     ),
-    "prices of an account without balances": (
-        TRADING.replace("traded", "traded\n    prices: false"),
-        "flows.b.prices: only balances use this key; add balances to datasets, or remove it.",
+    "values of what has none": (
+        TRADING.replace("orders, fills", "positions").replace("symbols: traded", "values: false"),
+        "flows.b.values: only balances and what moves them have values; add balances to datasets, or remove it.",
     ),
+    "a quote asset that is none": (
+        TRADING.replace("traded", "traded\n    values: {quote: usdt}"),
+        "flows.b.values.quote: 'usdt' is not a symbol; did you mean USDT?",
+    ),
+    "values that are neither": (TRADING.replace("traded", "traded\n    values: EUR"), "flows.b.values: "),
     "a dataset that comes along": (
         TRADING.replace("fills", "fills, allocations"),
         "'allocations' is not a valid account dataset; it comes with fills; valid:",

@@ -19,6 +19,7 @@ _TABLES = {
     "kind VARCHAR, dataset VARCHAR, key VARCHAR, note VARCHAR",
     "symbols": "market VARCHAR, symbol VARCHAR, base_asset VARCHAR, quote_asset VARCHAR",
     "klines": 'market VARCHAR, symbol VARCHAR, "interval" VARCHAR, open_time TIMESTAMPTZ, close DECIMAL(38, 8)',
+    "minute_closes": "market VARCHAR, symbol VARCHAR, open_time TIMESTAMPTZ, close DECIMAL(38, 8)",
     "balances": "account VARCHAR, wallet VARCHAR, asset VARCHAR, free DECIMAL(38, 12), locked DECIMAL(38, 12), "
     "observed_at TIMESTAMPTZ",
     "bounds": "dataset VARCHAR, account VARCHAR, wallet VARCHAR, observed_at TIMESTAMPTZ",

@@ -49,8 +49,7 @@ class TradeDesk(Desk):
 
     def trading(self, symbols: Any, **more: Any) -> None:
         datasets = more.pop("datasets", ["orders", "fills", "balances"])
-        if "balances" in datasets:
-            more.setdefault("prices", False)
+        more.setdefault("values", False)
         self.flows["trading"] = {
             "kind": "account", "account": ACCOUNT, "datasets": datasets, "symbols": symbols, **more,
         }  # fmt: skip

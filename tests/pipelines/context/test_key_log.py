@@ -51,7 +51,7 @@ FACTS = KeyFacts(7, frozenset({"enableReading"}), (), ip_restricted=True, create
 def desk(trade_desk: TradeDesk) -> TradeDesk:
     """A desk with a flow `wallet` that reads balances with a key that only reads."""
     trade_desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances={"BTC": ("1.5", "0")})
-    trade_desk.flows["wallet"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    trade_desk.flows["wallet"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     return trade_desk
 
 

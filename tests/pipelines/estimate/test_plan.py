@@ -14,9 +14,10 @@ from connectors.lake import Lake
 from connectors.simulator.protocol.faults import Error
 from pipelines.estimate.flow import plan_flows
 from schemas.config import names
-from schemas.config.names import ACCOUNT_DATASETS
+from schemas.config.names import ACCOUNT_DATASETS, MOVING, VALUED
 from schemas.model.errors import UsageProblem
 
+UNVALUED = {"values": False}  # what values an account follows from what it is found to hold
 NAMED = ["BTCUSDT", "ETHUSDT"]
 MARKET = {"kind": "market", "market": "spot"}
 CANDLES = {"intervals": ["1h"], "since": "2026-10-01", "source": "rest"}
@@ -29,13 +30,14 @@ pages, halves and orders that turn up are requested on top, and the note of the 
 
 def flow_of(dataset: str, symbols: Any) -> dict[str, Any]:
     """A flow of one dataset, or of those that need one another."""
+    account = {"kind": "account", "account": ACCOUNT}
     if dataset in MARKET_DATASETS:
         return MARKET | {"datasets": [dataset], "symbols": symbols} | (CANDLES if dataset == "klines" else {})
     if dataset == "everything":
-        return {"kind": "account", "account": ACCOUNT, "datasets": list(ACCOUNT_DATASETS), "symbols": symbols}
+        return account | UNVALUED | {"datasets": list(ACCOUNT_DATASETS), "symbols": symbols}
     if dataset == "orders":
-        return {"kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills"], "symbols": symbols}
-    return {"kind": "account", "account": ACCOUNT, "datasets": [dataset]}
+        return account | UNVALUED | {"datasets": ["orders", "fills"], "symbols": symbols}
+    return account | {"datasets": [dataset]} | (UNVALUED if dataset in {*VALUED, *MOVING} else {})
 
 
 ALONE = [name for name in ACCOUNT_DATASETS if name not in ANSWERS_DECIDE]
@@ -77,6 +79,18 @@ async def test_what_is_planned_is_what_is_requested(trade_desk: TradeDesk, datas
         planned, spent = await planned_and_spent(trade_desk)
         assert planned == spent
         trade_desk.clock.advance(86_400)
+
+
+@pytest.mark.parametrize("dataset", ["balances", "orders"])
+async def test_what_values_an_account_is_planned(trade_desk: TradeDesk, dataset: str):
+    """Once the lake knows what an account holds and moved, its plan has the prices and candles of each later run."""
+    trade_desk.book.fill("ETHBTC", trade_desk.book.place("ETHBTC", "BUY", 1, "0.05"), fee=(2, "XRP"))
+    trade_desk.flows = {"one": flow_of(dataset, ["ETHBTC"]) | {"values": True}}
+    await trade_desk.run("one")
+    for _ in range(2):
+        trade_desk.clock.advance(86_400)
+        planned, spent = await planned_and_spent(trade_desk)
+        assert planned == spent
 
 
 def stored(desk: TradeDesk) -> dict[str, bytes]:

@@ -62,7 +62,7 @@ async def planned_and_spent(desk: TradeDesk) -> tuple[Any, Any]:
 
 def follow(desk: TradeDesk, market: str, symbols: Any) -> None:
     desk.flows["one"] = {
-        "kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills"], "symbols": symbols,
+        "kind": "account", "account": ACCOUNT, "datasets": ["orders", "fills"], "symbols": symbols, "values": False,
         "wallets": [FLOWS_OF.get(market, market)],
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ async def test_what_an_account_holds_is_valued_without_listing_symbols(desk: Des
     """
     held = {"BTC": ("1.5", "0.5"), "USDT": ("100", "0")}
     desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances=held)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     desk.flows["values"] = {
         "kind": "market", "market": "spot", "datasets": ["klines"], "symbols": {"account": "main"},
         "intervals": ["1d"], "since": "2026-10-25",

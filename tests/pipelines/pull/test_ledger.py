@@ -40,7 +40,7 @@ def transfer(desk: TradeDesk, number: int, days_ago: float, kind: str = "MAIN_FU
 
 
 def flow(desk: TradeDesk, *datasets: str, **more: object) -> None:
-    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), **more}
+    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), "values": False, **more}
 
 
 async def pulled(desk: TradeDesk) -> int:

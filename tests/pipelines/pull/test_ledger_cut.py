@@ -51,7 +51,9 @@ def transferred(exchange: Exchange, days: range) -> None:
 
 
 def flow(desk: TradeDesk, dataset: str, since: str) -> None:
-    desk.flows = {"books": {"kind": "account", "account": ACCOUNT, "datasets": [dataset], "since": since}}
+    desk.flows = {
+        "books": {"kind": "account", "account": ACCOUNT, "datasets": [dataset], "since": since, "values": False}
+    }
     Budget(desk.state, "simulator").learn(WITHDRAWALS.pool, UNLIMITED)
 
 

@@ -49,7 +49,7 @@ def c2c(desk: TradeDesk, number: int, days_ago: float, side: str = "BUY", **more
 
 
 def flow(desk: TradeDesk, *datasets: str, **more: object) -> None:
-    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), **more}
+    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), "values": False, **more}
 
 
 async def pulled(desk: TradeDesk) -> int:

@@ -46,7 +46,9 @@ def transfer(desk: TradeDesk, number: int, days_ago: float, **more: str) -> None
 
 
 def flow(desk: TradeDesk, *datasets: str, **more: object) -> None:
-    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), "since": SINCE, **more}
+    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), "since": SINCE} | {
+        "values": False, **more,
+    }  # fmt: skip
 
 
 async def pulled(desk: TradeDesk) -> int:
@@ -89,7 +91,7 @@ async def test_a_pair_that_balances_show_is_asked_for_in_the_same_run(trade_desk
     """What balances name of isolated margin is asked for at once, also before any movement names it."""
     trade_desk.exchange.move(UID, trade_desk.exchange.now_ms, [Leg("isolated_margin:ETHUSDT", "ETH", "2")])
     loan(trade_desk, 1, 20, "BORROW/ETHUSDT")
-    flow(trade_desk, "balances", "margin_loans", wallets=["margin"], prices=False)
+    flow(trade_desk, "balances", "margin_loans", wallets=["margin"], values=False)
     assert await pulled(trade_desk) > 1
     assert [row["wallet"] for row in trade_desk.rows("margin_loans")] == ["isolated_margin:ETHUSDT"]
 

@@ -54,7 +54,7 @@ async def idle(follower: Follower) -> None:
 
 
 def flow(desk: TradeDesk, *datasets: str) -> None:
-    more = {"since": "2026-10-01"} | ({"prices": False} if "balances" in datasets else {})
+    more = {"since": "2026-10-01", "values": False}
     desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets), **more}
 
 

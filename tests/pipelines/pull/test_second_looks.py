@@ -30,7 +30,7 @@ async def doubtful(trade_desk: TradeDesk) -> TradeDesk:
     """A desk at whose account 5 XRP came in five days ago of which no ledger told; all the others are held."""
     datasets = ["balances", "dividends"]
     trade_desk.flows["books"] = {
-        "kind": "account", "account": ACCOUNT, "datasets": datasets, "since": "2026-10-01", "prices": False,
+        "kind": "account", "account": ACCOUNT, "datasets": datasets, "since": "2026-10-01", "values": False,
     }  # fmt: skip
     await run(trade_desk)
     for each in movements():

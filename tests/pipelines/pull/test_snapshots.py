@@ -28,7 +28,7 @@ def account(desk: Desk) -> Desk:
     """A desk with a flow of balances, and an account that holds bitcoin and dollars."""
     held = {"BTC": ("1.50000001", "0.5"), "USDT": ("100", "0")}
     desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances=held)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     return desk
 
 
@@ -74,11 +74,13 @@ async def test_a_balance_that_goes_to_zero_is_seen_to(account: Desk):
 
 async def test_balances_bring_the_price_of_every_symbol(account: Desk):
     """With balances come the listing and all prices, one request each, so that an account has a value by default."""
-    del account.flows["balances"]["prices"]
+    del account.flows["balances"]["values"]
     receipts = await account.run("balances")
     assert [(one.dataset, one.market, one.account, one.outcome) for one in receipts] == [
         ("balances", None, "main", "done"),
         ("prices", "spot", None, "done"),
+        ("klines", "spot", None, "done"),
+        ("minute_closes", "spot", None, "done"),
     ]
     assert [len(account.asked(path)) for path in ("/exchangeInfo", "/ticker/price")] == [1, 1]
     assert {row["symbol"] for row in account.rows("prices")} == {
@@ -94,7 +96,7 @@ async def test_balances_bring_the_price_of_every_symbol(account: Desk):
 
 
 async def test_balances_alone_ask_for_no_prices(account: Desk):
-    """`prices: false` leaves the prices of all symbols out."""
+    """`values: false` leaves the prices of all symbols out."""
     await account.run("balances")
     assert account.asked("/ticker/price") == []
 
@@ -137,7 +139,7 @@ async def test_a_key_that_may_do_more_than_read_is_refused(desk: Desk, permissio
     """A key that can withdraw or trade is not used."""
     rights = {*accounts.READING, permission}
     desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances={"BTC": ("1", "0")}, permissions=rights)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     with pytest.raises(AccessRefused, match="This key may"):
         await desk.run("balances")
     assert desk.rows("balances") == []

@@ -66,7 +66,7 @@ def begin(desk: TradeDesk, story: Callable[[MoneyScene], Story] | None = None) -
     since = f"{datetime.fromtimestamp(desk.exchange.now_ms / 1000, UTC) - timedelta(days=20):%Y-%m-%d}"
     desk.flows["books"] = {
         "kind": "account", "account": ACCOUNT, "datasets": EVERYTHING, "wallets": ["spot"], "symbols": "traded",
-        "prices": False, "since": since,
+        "values": False, "since": since,
     }  # fmt: skip
 
 

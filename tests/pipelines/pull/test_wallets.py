@@ -55,7 +55,7 @@ def account(desk: Desk) -> Desk:
     desk.exchange.move(UID, desk.exchange.now_ms, LEGS)
     desk.addresses = {"usdm": desk.url, "coinm": desk.url}
     desk.flows["balances"] = {
-        "kind": "account", "account": "main", "datasets": ["balances"], "prices": False, "wallets": "all",
+        "kind": "account", "account": "main", "datasets": ["balances"], "values": False, "wallets": "all",
     }  # fmt: skip
     return desk
 

@@ -221,7 +221,7 @@ def test_what_each_key_did_is_one_row(tables: Tables) -> None:
 async def desk(trade_desk: TradeDesk) -> TradeDesk:
     """A desk whose flow `wallet` has read balances once, with a key that only reads."""
     trade_desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances={"BTC": ("1.5", "0")})
-    trade_desk.flows["wallet"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    trade_desk.flows["wallet"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     await trade_desk.run("wallet")
     return trade_desk
 

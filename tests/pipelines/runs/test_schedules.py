@@ -74,7 +74,7 @@ def test_an_account_without_a_key_promises_nothing_until_it_was_read(lake):
 def test_each_market_of_an_account_is_promised(lake):
     """What is traded or earned in several markets is promised of each that the flow means, the rest of the account."""
     lake.pin("main", 7)
-    flow = "kind: account, account: main, every: 1h, prices: false, symbols: traded"
+    flow = "kind: account, account: main, every: 1h, values: false, symbols: traded"
     datasets = "[balances, orders, fills, income, deposits]"
     found = promised(lake, f"{flow}, wallets: [margin, usdm], datasets: {datasets}")
     assert [(each.dataset, each.market) for each in found[:3]] == [

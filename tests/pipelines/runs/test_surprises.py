@@ -22,7 +22,7 @@ from connectors.simulator.protocol.faults import Body
 from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow
 from pipelines.store.id_cursor import OVERLAP_ROWS
-from schemas.config.names import MARKET_DATASETS, ONLY
+from schemas.config.names import MARKET_DATASETS, MOVING, ONLY, VALUED
 from schemas.datasets.account import BALANCES
 from schemas.datasets.algo_orders import ALGO_ORDERS
 from schemas.datasets.orders import FILLS, ORDERS
@@ -57,7 +57,7 @@ DATA = [
 def account(desk: Desk) -> Desk:
     """A desk with a flow of balances, of an account that holds nothing."""
     desk.exchange.add_account(UID, API_KEY, secret=SECRET)
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     return desk
 
 
@@ -110,7 +110,8 @@ async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpo
         trade_desk.flows["market"] = market_flow(endpoint)
     alone = isinstance(endpoint.walk, Windows | Whole) and endpoint.security is Security.SIGNED
     if alone:
-        more = {"wallets": "all", "prices": False} if endpoint.feeds is BALANCES else {}
+        more = {"wallets": "all"} if endpoint.feeds is BALANCES else {}
+        more |= {"values": False} if endpoint.feeds.name in {*VALUED, *MOVING} else {}
         trade_desk.flows["alone"] = {
             "kind": "account", "account": "main", "datasets": [endpoint.feeds.name], "since": "2026-10-20", **more,
         }  # fmt: skip

@@ -23,7 +23,7 @@ NEVER_S = 3600.0  # how late an answer comes that nobody waits for
 async def used(desk: Desk) -> Desk:
     """A desk with flows of prices and of balances, and a lake that holds a run of the latter."""
     desk.exchange.add_account(UID, API_KEY, secret=SECRET, balances={"BTC": ("1", "0")})
-    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False}
+    desk.flows["balances"] = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False}
     desk.market(["BTCUSDT"])
     await desk.run("balances")
     return desk

@@ -46,7 +46,7 @@ PRICES = {
     "symbols": ["BTCUSDT", "ETHUSDT"], "intervals": ["1h"], "since": "2026-11-01", "every": "5m",
 }  # fmt: skip
 ROOT = Path(__file__).parents[3]
-BALANCE = {"kind": "account", "account": "main", "datasets": ["balances"], "prices": False, "cron": "*/15 * * * *"}
+BALANCE = {"kind": "account", "account": "main", "datasets": ["balances"], "values": False, "cron": "*/15 * * * *"}
 
 
 @pytest.fixture(scope="module")

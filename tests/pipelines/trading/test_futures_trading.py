@@ -40,7 +40,7 @@ def futures(trade_desk: TradeDesk) -> TradeDesk:
 
 def following(desk: TradeDesk, **more: Any) -> None:
     desk.flows["trading"] = {
-        "kind": "account", "account": "main", "datasets": ["orders", "fills"], "symbols": "traded",
+        "kind": "account", "account": "main", "datasets": ["orders", "fills"], "symbols": "traded", "values": False,
         "wallets": ["usdm", "coinm"], **more,
     }  # fmt: skip
 

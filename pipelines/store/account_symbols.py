@@ -1,0 +1,158 @@
+"""Which symbols turn the assets of an account into a quote asset, and which of their candles nobody asked for yet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.lake import Lake
+from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.views import literal
+from pipelines.store.rows import column
+from schemas.config.flows import AccountSymbols
+
+_WAYS = 6  # from an asset to the quote asset, the best ones, are tried where one has no candle
+
+# Each point is valued by the first way whose candles are there; a way of which one was asked for and does not exist is
+# closed, and the next one is tried. What is covered was asked for.
+_CANDLES = """
+WITH points AS MATERIALIZED (
+    {points}
+),
+ways AS (
+    SELECT asset, rank, unnest([first, second]) AS symbol
+    FROM routes_to({quote})
+    WHERE rank <= {ways} AND asset IN (SELECT asset FROM points)
+),
+steps AS MATERIALIZED (
+    FROM ways WHERE symbol IS NOT NULL
+),
+known AS MATERIALIZED (
+    SELECT symbol, open_time, bool_or(close > 0) AS is_price
+    FROM ({known}) AS closes
+    SEMI JOIN (SELECT DISTINCT symbol FROM steps) AS used USING (symbol)
+    SEMI JOIN (SELECT DISTINCT open_time FROM points) AS instants USING (open_time)
+    GROUP BY ALL
+),
+covered AS MATERIALIZED (
+    SELECT symbol, bounds.since, CASE WHEN ended THEN 'infinity' ELSE bounds.until END AS until
+    FROM bounds
+    LEFT JOIN (
+        SELECT DISTINCT dataset, market, symbol, "interval", true AS ended
+        FROM gaps
+        WHERE reason = 'delisted' AND until IS NULL
+    ) USING (dataset, market, symbol, "interval")
+    WHERE dataset = 'klines' AND market = 'spot' AND "interval" = {interval} AND bounds.until IS NOT NULL
+),
+looked_at AS (
+    SELECT
+        points.asset, points.open_time, rank,
+        bool_or(coalesce(NOT is_price, {is_closed}, false)) AS closed,
+        list(symbol) AS symbols,
+        list(symbol) FILTER (
+            is_price IS NULL AND NOT coalesce(points.open_time >= since AND points.open_time < until, false)
+        ) AS unasked
+    FROM points
+    JOIN steps USING (asset)
+    LEFT JOIN known USING (symbol, open_time)
+    LEFT JOIN covered USING (symbol)
+    GROUP BY ALL
+),
+taken AS (
+    SELECT open_time, unnest(symbols) AS symbol, coalesce(list_contains(unasked, symbol), false) AS is_unasked
+    FROM (
+        FROM looked_at
+        WHERE NOT closed
+        QUALIFY row_number() OVER (PARTITION BY asset, open_time ORDER BY rank) = 1
+    )
+)
+"""
+_OF_DAYS = {
+    "interval": "'1d'",
+    "known": "SELECT symbol, open_time, close FROM klines WHERE market = 'spot' AND \"interval\" = '1d'",
+    "is_closed": "points.open_time >= since AND points.open_time < until",
+}
+# Minutes of klines are as many as a lake holds: they are not read, and one that they lack is valued by its day.
+_OF_MINUTES = {
+    "interval": "'1m'",
+    "known": "SELECT symbol, open_time, coalesce(close, 0) AS close FROM minute_closes WHERE market = 'spot'",
+    "is_closed": "NULL",
+}
+_DAYS = """SELECT DISTINCT asset, open_time FROM valuation_points
+    WHERE "interval" = '1d' AND account = {account} AND asset <> {quote}"""
+_SYMBOLS = "SELECT symbol, min(open_time) FILTER (is_unasked) AS since FROM taken GROUP BY symbol ORDER BY symbol"
+
+# Of each event that no amount of the quote asset values by itself: what was given, all of a side of several assets, and
+# the fee. Of fills, the fee in the quote asset of their symbol too.
+_MINUTES = """SELECT DISTINCT asset, date_trunc('minute', time) AS open_time
+    FROM (
+        SELECT
+            *,
+            bool_or(asset = {quote} AND part = 'trade') OVER event AS is_paid,
+            count(*) OVER side AS side_legs
+        FROM account_events
+        WHERE account = {account} AND part IN ('trade', 'fee')
+        WINDOW
+            event AS (PARTITION BY dataset, key),
+            side AS (PARTITION BY dataset, key, part, amount > 0)
+    )
+    WHERE asset <> {quote} AND (part = 'fee' OR side_legs > 1 OR (amount < 0 AND NOT is_paid))"""
+_FEES = """SELECT DISTINCT commission_asset AS asset, date_trunc('minute', time) AS open_time
+    FROM executions
+    JOIN symbols USING (market, symbol)
+    WHERE account = {account} AND market = 'spot' AND quote_asset = {quote}
+        AND commission <> 0 AND commission_asset NOT IN (base_asset, quote_asset)"""
+_QUOTES = """
+SELECT DISTINCT quote_asset
+FROM executions
+JOIN symbols USING (market, symbol)
+WHERE account = {account} AND market = 'spot' AND commission <> 0
+    AND commission_asset NOT IN (base_asset, quote_asset)
+"""
+_UNASKED = """
+SELECT symbol, open_time FROM taken WHERE is_unasked AND open_time < make_timestamptz({until})
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The symbols whose daily candles value an account, and the first day of which one is lacking, in microseconds."""
+
+    symbols: tuple[str, ...]
+    since: int | None
+
+
+def needed(lake: Lake, wanted: AccountSymbols) -> Needed:
+    """For each day that an asset was held or moved, the symbols of the best way to the quote asset.
+
+    That is the symbol of both, else the two that lead there through another asset; the next best where the exchange
+    was asked and has no candle of that day.
+    """
+    with connect(lake) as session:
+        rows = run(session, _asked(wanted.account, wanted.quote, _DAYS, _OF_DAYS) + _SYMBOLS)
+    instants = [since for since in column(rows, "since") if since is not None]
+    return Needed(tuple(column(rows, "symbol")), min(instants, default=None))
+
+
+def unasked_minutes(lake: Lake, wanted: AccountSymbols, until: int) -> dict[str, list[int]]:
+    """By symbol, the minutes before `until` around fills and fees whose candle is needed and was never asked for.
+
+    They value each in the quote asset, and a fee of a fill in that of its symbol; instants are microseconds, ascending.
+    """
+    found = defaultdict[str, set[int]](set)
+    with connect(lake) as session:
+        account = wanted.account
+        quotes: list[str] = column(run(session, _QUOTES.format(account=literal(account))), "quote_asset")
+        points = [(wanted.quote, _MINUTES), *((one, _FEES) for one in sorted(quotes))]
+        for sql in (_asked(account, quote, wanted_by, _OF_MINUTES) for quote, wanted_by in points):
+            rows = run(session, sql + _UNASKED.format(until=until))
+            for symbol, instant in zip(column(rows, "symbol"), column(rows, "open_time"), strict=True):
+                found[symbol].add(instant)
+    return {symbol: sorted(found[symbol]) for symbol in sorted(found)}
+
+
+def _asked(account: str, quote: str, points: str, interval: Mapping[str, str]) -> str:
+    names = {"account": literal(account), "quote": literal(quote)}
+    return _CANDLES.format(points=points.format(**names), ways=_WAYS, **names, **interval)

@@ -1,0 +1,158 @@
+"""What values an account comes along with its flow: daily candles of whatever it held, minutes around fills and fees."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from connectors.lake.sql.session import connect, run
+from connectors.simulator.protocol.faults import Late
+from pipelines.estimate.flow import plan_flows
+from pipelines.quality.checks import run_checks
+from pipelines.runs.schedules import schedules
+
+if TYPE_CHECKING:
+    from support.trade_desk import TradeDesk
+
+DAY_S = 86_400
+
+
+def values(desk: TradeDesk, *datasets: str, **more: Any) -> None:
+    """Have the flow `trading` value what it pulls."""
+    desk.trading(["ETHBTC"], datasets=[*(datasets or ("orders", "fills"))], values=True, **more)
+
+
+def trade(desk: TradeDesk, fee: str = "XRP", **told: Any) -> None:
+    """Buy an ether for bitcoin, with a fee in a third asset."""
+    desk.book.fill("ETHBTC", desk.book.place("ETHBTC", "BUY", 1, "0.05"), fee=("2", fee), **told)
+
+
+def found(desk: TradeDesk, sql: str) -> list[dict[str, Any]]:
+    with connect(desk.lake) as session:
+        return run(session, sql).to_pylist()
+
+
+def minutes_asked(desk: TradeDesk) -> list[str]:
+    return [target for target in desk.asked() if "interval=1m" in target]
+
+
+async def test_a_fill_is_valued_without_listing_anything(trade_desk: TradeDesk) -> None:
+    """A fill, its fee and each day's end have a value after the run that brought the fill, by the candles they name."""
+    trade(trade_desk)
+    trade_desk.clock.advance(2 * DAY_S)
+    values(trade_desk, "orders", "fills", "balances")
+    receipts = await trade_desk.run("trading")
+    assert [(one.dataset, one.outcome) for one in receipts][-3:] == [
+        ("fills", "done"), ("klines", "done"), ("minute_closes", "done"),
+    ]  # fmt: skip
+    (fill,) = found(trade_desk, "FROM fills_with_fees")
+    assert fill["fee_value"] > 0
+    assert fill["fee_path"] == ["XRPUSDT", "BTCUSDT"]
+    events = found(trade_desk, "SELECT asset, candles, value FROM tax_events('USDT') ORDER BY asset")
+    assert [(row["asset"], row["candles"]) for row in events] == [("BTC", "1m"), ("ETH", "1d"), ("XRP", "1m")]
+    assert all(row["value"] > 0 for row in events)
+    assert [row["unvalued"] for row in found(trade_desk, "FROM equity('USDT')")] == [0]
+
+
+async def test_minutes_are_no_coverage_of_candles(trade_desk: TradeDesk) -> None:
+    """Single minutes leave no series of one-minute candles behind, no gap, and nothing that a check complains of."""
+    trade(trade_desk)
+    trade_desk.clock.advance(2 * DAY_S)
+    values(trade_desk, every="5m")
+    await trade_desk.run("trading")
+    assert trade_desk.rows("minute_closes")
+    assert found(trade_desk, "FROM coverage WHERE dataset = 'klines' AND \"interval\" <> '1d'") == []
+    assert found(trade_desk, "SELECT DISTINCT \"interval\" FROM completeness WHERE dataset = 'klines'") == [
+        {"interval": "1d"}
+    ]
+    now = datetime.fromtimestamp(trade_desk.clock(), UTC)
+    results = run_checks(trade_desk.lake, schedules(trade_desk.config, trade_desk.lake, now), now)
+    assert [one.name for one in results if not one.passed] == []
+
+
+async def test_fills_within_a_page_cost_one_request(trade_desk: TradeDesk) -> None:
+    """The minutes of a symbol that one answer holds are asked for at once, and what is stored is what was needed."""
+    for hours in (0, 1, 16):
+        trade(trade_desk, time_ms=trade_desk.exchange.now_ms - hours * 3_600_000)
+    trade(trade_desk, time_ms=trade_desk.exchange.now_ms - 30 * 3_600_000)
+    trade_desk.clock.advance(DAY_S)
+    values(trade_desk)
+    await trade_desk.run("trading")
+    assert len([target for target in minutes_asked(trade_desk) if "symbol=XRPUSDT" in target]) == 2
+    assert len(trade_desk.rows("minute_closes", symbol="XRPUSDT")) == 4
+    before = len(trade_desk.asked())
+    await trade_desk.run("trading")
+    assert len(trade_desk.asked()) == before
+
+
+async def test_values_false_leaves_them_out(trade_desk: TradeDesk) -> None:
+    """With `values: false` no price and no candle is asked for."""
+    trade(trade_desk)
+    trade_desk.clock.advance(DAY_S)
+    trade_desk.trading(["ETHBTC"])
+    await trade_desk.run("trading")
+    assert (trade_desk.asked(), trade_desk.asked("/ticker/price")) == ([], [])
+
+
+async def test_another_quote_asset_is_reached_through_the_exchange_s_own_pairs(trade_desk: TradeDesk) -> None:
+    """A fiat asset values an account through a pair that is quoted in it, and through a second one where it must."""
+    trade(trade_desk)
+    trade_desk.clock.advance(2 * DAY_S)
+    trade_desk.trading(["ETHBTC"], datasets=["orders", "fills"], values={"quote": "ZAR"})
+    await trade_desk.run("trading")
+    events = found(trade_desk, "SELECT asset, path FROM tax_events('ZAR') ORDER BY asset")
+    assert [(row["asset"], row["path"]) for row in events] == [
+        ("BTC", ["BTCZAR"]), ("ETH", ["ETHBTC", "BTCZAR"]), ("XRP", None),
+    ]  # fmt: skip
+
+
+async def test_what_is_planned_is_spent(trade_desk: TradeDesk) -> None:
+    """Of a ledger that the lake holds, the candles that a run asks for are those that the plan names."""
+    for hours in (0, 1, 30):
+        trade(trade_desk, time_ms=trade_desk.exchange.now_ms - hours * 3_600_000)
+    trade_desk.clock.advance(DAY_S)
+    trade_desk.trading(["ETHBTC"], datasets=["orders", "fills"])
+    await trade_desk.run("trading")
+    trade_desk.flows["symbols"] = {"kind": "market", "market": "spot", "datasets": ["symbols"]}
+    await trade_desk.run("symbols")
+    values(trade_desk)
+    (plan,) = await plan_flows(trade_desk.config, ["trading"], state=trade_desk.state, clock=trade_desk.now_us)
+    priced = sum(one.requests for one in plan.series if one.series.startswith("spot/"))
+    await trade_desk.run("trading")
+    assert (len(trade_desk.asked()), len(minutes_asked(trade_desk))) == (priced, 4)
+
+
+async def test_a_stopped_run_goes_on_where_it_was(trade_desk: TradeDesk) -> None:
+    """What was stored before a run was stopped is not asked for again."""
+    for days in range(4):
+        trade(trade_desk, time_ms=trade_desk.exchange.now_ms - days * DAY_S * 1000)
+    trade_desk.clock.advance(DAY_S)
+    values(trade_desk)
+    await trade_desk.stopped_after(1, "interval=1m", "trading")
+    held = {(row["symbol"], row["open_time"]) for row in trade_desk.rows("minute_closes")}
+    await trade_desk.run("trading")
+    rows = trade_desk.rows("minute_closes")
+    assert held <= {(row["symbol"], row["open_time"]) for row in rows}
+    assert len(rows) == len({(row["symbol"], row["open_time"]) for row in rows}) == 8
+    assert [row for row in found(trade_desk, "FROM fills_with_fees") if row["fee_value"] is None] == []
+
+
+async def test_a_minute_without_a_candle_is_settled_after_an_hour(trade_desk: TradeDesk) -> None:
+    """A minute that has no candle yet is asked for again; an hour later there is none, its day stands in, and says so."""
+    trade(trade_desk)
+    minute_ms = trade_desk.exchange.now_ms // 60_000 * 60_000
+    trade_desk.exchange.inject(Late(path="/api/v3/klines", since_ms=minute_ms, until_ms=minute_ms + 60_000, count=None))
+    trade_desk.clock.advance(600)
+    values(trade_desk, every="5m")
+    await trade_desk.run("trading")
+    assert trade_desk.rows("minute_closes") == []
+    trade_desk.clock.advance(DAY_S)
+    await trade_desk.run("trading")
+    assert {row["close"] for row in trade_desk.rows("minute_closes")} == {None}
+    asked = len(minutes_asked(trade_desk))
+    await trade_desk.run("trading")
+    assert len(minutes_asked(trade_desk)) == asked
+    events = found(trade_desk, "SELECT DISTINCT candles FROM tax_events('USDT')")
+    assert events == [{"candles": "1d"}]
+    (fill,) = found(trade_desk, "FROM fills_with_fees")
+    assert (fill["fee_value"], fill["why"]) == (None, "no candle of that minute leads from XRP to BTC")
