@@ -92,6 +92,7 @@ async def test_what_an_account_does_not_have_is_said_once(account: Desk):
 async def test_a_ledger_that_the_key_may_not_read_is_no_failure(account: Desk):
     """-2015 for one call, while the key is accepted elsewhere, is said once for all that the call reads (N5)."""
     account.flows["daily"]["datasets"] = ["transfers", "deposits"]
+    account.flows["daily"]["values"] = False
     refused = Error(path="/sapi/v1/asset/transfer", code=-2015, status=401, msg="Invalid permissions.", count=None)
     account.exchange.inject(refused)
     first = await account.run("daily")

@@ -68,7 +68,7 @@ async def test_an_account_that_nothing_is_known_of_is_said(desk: Desk) -> None:
         "kind": "market", "market": "spot", "datasets": ["klines"], "symbols": {"account": "main"},
         "intervals": ["1d"], "since": "2026-10-25",
     }  # fmt: skip
-    (receipt,) = await desk.run("values")
+    receipt, _ = await desk.run("values")
     assert (receipt.rows, receipt.note) == (
         0, "The lake knows of no asset of main to value in USDT: run its flow first.",
     )  # fmt: skip

@@ -35,7 +35,9 @@ def earn(desk: TradeDesk, kind: str, days_ago: float, income: str = "-0.1", path
 
 
 def flow(desk: TradeDesk, *datasets: str) -> None:
-    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets)}
+    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": list(datasets)} | (
+        {"values": False} if "income" in datasets else {}
+    )
 
 
 async def pulled(desk: TradeDesk) -> int:
@@ -123,6 +125,7 @@ async def test_income_and_positions_are_of_the_wallets_that_are_written(futures_
     """Of one futures wallet, nothing is asked about the other."""
     futures_desk.flows["books"] = {
         "kind": "account", "account": ACCOUNT, "datasets": ["income", "positions"], "wallets": ["spot", "usdm"],
+        "values": False,
     }  # fmt: skip
     assert await pulled(futures_desk) == 0
     assert futures_desk.asked("/fapi/v1/income")
