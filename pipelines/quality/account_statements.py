@@ -12,7 +12,7 @@ from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from schemas.config.flows import AccountFlow, FlowsFile
-from schemas.derived.queries import movements
+from schemas.derived.queries import moving
 
 MISSING = "missing"
 
@@ -67,13 +67,12 @@ Wanted = Mapping[tuple[str, str], datetime | None]  # by account and dataset, si
 
 def wanted_ledgers(config: FlowsFile, names: Sequence[str], lake: Lake) -> Wanted:
     """The ledgers that these flows pull; an account that never could be read promises nothing."""
-    moving = {each.dataset for each in movements()}
     return {
         (flow.account, dataset): flow.since
         for flow in (config.flows[name] for name in names)
         if isinstance(flow, AccountFlow) and flow.account in lake.accounts
         for dataset in flow.datasets
-        if dataset in moving
+        if dataset in moving()
     }
 
 

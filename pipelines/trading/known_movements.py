@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
 from pipelines.store.filters import timestamp
 from schemas.datasets import DATASETS
-from schemas.derived.queries import movements
+from schemas.derived.queries import moving
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.errors import CorruptData
 
@@ -40,11 +39,6 @@ def named_assets(lake: Lake, account: str) -> set[str]:
     return found - {None}
 
 
-@cache
-def _wallets() -> dict[str, tuple[str, ...]]:
-    return {each.dataset: each.wallets for each in movements()}
-
-
 def _moving(wallet: str | None = None) -> Iterator[Dataset]:
     """The datasets whose rows move a wallet, or any."""
-    return (DATASETS[name] for name, wallets in _wallets().items() if wallet is None or wallet in wallets)
+    return (DATASETS[name] for name, wallets in moving().items() if wallet is None or wallet in wallets)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 
 from schemas.datasets import DATASETS
-from schemas.derived.queries import checks, imported_movements, movements, views
+from schemas.derived.queries import Movements, checks, imported_movements, lone_witnesses, movements, views
 from schemas.derived.view_columns import Columns, view_columns
+from schemas.derived.witness_matches import Witness
 from schemas.model import fields
 from schemas.model.dataset import DATE, Dataset, Kind
 from schemas.model.fields import FieldType
@@ -41,7 +42,11 @@ _GIVEN = {
     "series_gaps": "How many gaps of each series are open.",
 }
 
-_LEDGER_HEAD = "The view `ledger` has every movement of every wallet; these are the datasets that they come from.\n"
+_LEDGER_HEAD = (
+    "The view `ledger` has every movement of every wallet; these are the datasets that they come from. Rewards that a "
+    "list has beside `dividends` are held against it one by one (`witnesses`): what `dividends` lacks is taken from "
+    "that list.\n"
+)
 _EXPORTS_HEAD = """\
 What `binlake import` reads of the exchange's own exports, by the kinds of `ledger`. Every row is kept in
 `statement_rows`; a row that moves nothing says why in `problem`.
@@ -144,9 +149,9 @@ def _period(dataset: Dataset) -> str:
 
 
 def _ledger() -> str:
+    telling: tuple[Movements | Witness, ...] = (*movements(), *lone_witnesses(), *imported_movements())
     rows = [
-        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(_movement_kinds(each.sql)))
-        for each in (*movements(), *imported_movements())
+        (f"`{each.dataset}`", each.doc, _names(each.wallets), _names(_movement_kinds(each.sql))) for each in telling
     ]
     return "## Ledger\n\n" + _LEDGER_HEAD + "\n" + _table(("Dataset", "Movements", "Wallets", "Kinds"), rows)
 

@@ -24,6 +24,7 @@ from schemas.derived.sql import (
     unknown_states,
 )
 from schemas.derived.statement_matches import matches_sql
+from schemas.derived.witness_matches import Witness, matched_sql
 from schemas.model.dataset import Dataset
 from schemas.model.fields import FINE, FLAG, TEXT, TIME
 from schemas.model.instants import length_us
@@ -55,7 +56,8 @@ _LEDGERS = (
 )
 _WITNESSES = (
     "What one list tells of that another one owns: `matched` with a movement of the owner by wallet, asset, amount and "
-    "time, each with one. What is left is counted in `ledger` once the owner is held over that instant (`closed`)."
+    "time, each with one. What is left is counted in `ledger` once the owner is held over that instant (`closed`), at "
+    "once where the owner need not have it (`may_be_alone`)."
 )
 _NO_LONGER_RETURNED = (
     "What rows moved that the exchange returned once and no longer does. One with an id whose state was final is most "
@@ -86,70 +88,7 @@ _OPERATIONS = (
     "The operations of transaction histories that binlake knows, in small letters, and the kind of movement that each "
     "is; `transfer` and `earn` go in or out by their sign, and what a `mirror` tells another row tells too."
 )
-_WITNESS = re.compile(r"owners: (?P<owners>.+)\nwithin: (?P<within>.+)\n")
-
-# Two lists tell of the same where equal movements follow one another closely; how many of each there are is counted.
-_MATCHED = """WITH told AS (
-{told}
-),
-owned AS (
-{owned}
-),
-pairs AS (
-    SELECT * FROM (VALUES {pairs}) AS pairs(dataset, owner, within)
-),
-reached AS (
-    SELECT pairs.dataset, account, max(since) AS since, min(until - settles) AS until, count(*) = count(until) AS held
-    FROM pairs
-    JOIN ledger_reach ON ledger_reach.dataset = owner
-    GROUP BY ALL
-),
-events AS (
-    SELECT told.*, within, true AS tells
-    FROM told
-    JOIN (SELECT DISTINCT dataset, within FROM pairs) AS tolerances USING (dataset)
-    UNION ALL BY NAME
-    SELECT owned.* REPLACE (pairs.dataset AS dataset), within, false AS tells
-    FROM owned
-    JOIN pairs ON owner = owned.dataset
-),
-spaced AS (
-    SELECT
-        *,
-        time - lag(time) OVER (PARTITION BY dataset, account, wallet, asset, amount ORDER BY time) > within AS apart
-    FROM events
-),
-grouped AS (
-    SELECT
-        *,
-        count(*) FILTER (apart) OVER (
-            PARTITION BY dataset, account, wallet, asset, amount ORDER BY time ROWS UNBOUNDED PRECEDING
-        ) AS cluster
-    FROM spaced
-),
-numbered AS (
-    SELECT
-        *,
-        count(*) FILTER (NOT tells) OVER (PARTITION BY dataset, account, wallet, asset, amount, cluster) AS partners,
-        row_number() OVER (
-            PARTITION BY dataset, account, wallet, asset, amount, cluster, tells ORDER BY time, key
-        ) AS nth
-    FROM grouped
-)
-SELECT
-    numbered.account,
-    wallet,
-    asset,
-    time,
-    amount,
-    kind,
-    numbered.dataset,
-    key,
-    nth <= partners AS matched,
-    coalesce(held AND time >= since AND time < until, false) AS closed
-FROM numbered
-LEFT JOIN reached ON reached.dataset = numbered.dataset AND reached.account = numbered.account
-WHERE tells"""
+_WITNESS = re.compile(r"owners: (?P<owners>.+)\nwithin: (?P<within>.+)\n(?:wallets: (?P<wallets>.+)\n)?")
 _WALLETS = re.compile(r"wallets: (.+)\n")
 _NAME = re.compile(r"[a-z_]+")
 _SEVERITY = re.compile(r"severity: (error|warn)\n")
@@ -182,16 +121,6 @@ class Movements:
     dataset: str
     wallets: tuple[str, ...]
     doc: str
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """What the rows of a dataset tell of the movements that others own, the latter within so much time of it."""
-
-    dataset: str
-    owners: tuple[str, ...]
-    within: str
     sql: str
 
 
@@ -248,6 +177,21 @@ def movements() -> tuple[Movements, ...]:
     return tuple(each for each in _all_movements() if DATASETS[each.dataset].series)
 
 
+def lone_witnesses() -> tuple[Witness, ...]:
+    """The files of `schemas/witnesses` whose movements the owners need not tell of."""
+    return tuple(each for each in _all_witnesses() if each.wallets)
+
+
+@cache
+def moving() -> Mapping[str, tuple[str, ...]]:
+    """The datasets that are pulled and whose rows may move wallets, by name, each with the wallets."""
+    found: dict[str, tuple[str, ...]] = {}
+    telling: tuple[Movements | Witness, ...] = (*movements(), *lone_witnesses())
+    for each in telling:
+        found[each.dataset] = (*found.get(each.dataset, ()), *each.wallets)
+    return found
+
+
 def imported_movements() -> tuple[Movements, ...]:
     """The same of those whose rows a person imports."""
     return tuple(each for each in _all_movements() if not DATASETS[each.dataset].series)
@@ -290,7 +234,7 @@ def _ledger(holding: Collection[str]) -> str:
 def _api_movements(holding: Collection[str]) -> str:
     """What the API tells; of what only another list than the owner's tells, that list's."""
     owned = [_owned(each) for each in movements() if each.dataset in holding]
-    told = "SELECT * EXCLUDE (matched, closed), format('only {} tells of it', dataset) AS note\n"
+    told = "SELECT * EXCLUDE (matched, closed, may_be_alone), format('only {} tells of it', dataset) AS note\n"
     witnessed = [f"{told}FROM witnesses WHERE NOT matched AND closed"] if _told(holding) else []
     return union(_MOVEMENT | {"note": TEXT.sql}, owned + witnessed)
 
@@ -300,9 +244,10 @@ def _owned(each: Movements) -> str:
 
 
 def _no_longer_returned(holding: Collection[str]) -> str:
+    telling: tuple[Movements | Witness, ...] = (*movements(), *lone_witnesses())
     parts = [
-        f"SELECT * EXCLUDE (note), {counted} AS counted\nFROM ({_moved(each.dataset, sql)})"
-        for each in movements()
+        f"SELECT {', '.join(_MOVEMENT)}, {counted} AS counted\nFROM ({_moved(each.dataset, sql)})"
+        for each in telling
         if each.dataset in holding
         for sql, counted in of_those_alone(each.dataset, each.sql)
     ]
@@ -317,17 +262,14 @@ def _witnesses(holding: Collection[str]) -> str:
     """What the lists of `schemas/witnesses` tell of, each beside the movements of the lists that own it."""
     telling = _told(holding)
     if not telling:
-        return union(_MOVEMENT | {"matched": FLAG.sql, "closed": FLAG.sql}, [])
+        return union(_MOVEMENT | {"matched": FLAG.sql, "closed": FLAG.sql, "may_be_alone": FLAG.sql}, [])
     owners = {owner for each in telling for owner in each.owners} & set(holding)
-    pairs = ", ".join(
-        f"('{each.dataset}', '{owner}', INTERVAL '{each.within}')" for each in telling for owner in each.owners
-    )
     told = union(_MOVEMENT, (_moved(each.dataset, each.sql) for each in telling))
     owned = union(
         _MOVEMENT | {"note": TEXT.sql},
         (_owned(each) for each in movements() if each.dataset in owners),
     )
-    return _MATCHED.format(told=told, owned=owned, pairs=pairs)
+    return matched_sql(telling, told, owned)
 
 
 def _told(holding: Collection[str]) -> list[Witness]:
@@ -343,15 +285,17 @@ def _all_witnesses() -> tuple[Witness, ...]:
 def _witness(name: str, head: str, sql: str) -> Witness:
     found = _WITNESS.match(head)
     assert found is not None, f"{name}.sql does not say who owns what it tells of"
-    return Witness(name, tuple(found["owners"].split(", ")), found["within"], sql)
+    wallets = tuple(found["wallets"].split(", ")) if found["wallets"] else ()
+    doc = head[found.end() :].replace("\n", " ")
+    return Witness(name, tuple(found["owners"].split(", ")), found["within"], wallets, doc, sql)
 
 
 def _ledgers() -> str:
     """The datasets of movements as rows."""
     rows = (
-        f"('{each.dataset}', {list(each.wallets)}, '{dataset.comes_with or dataset.name}', {_settles_us(dataset)})"
-        for each in movements()
-        for dataset in (DATASETS[each.dataset],)
+        f"('{dataset.name}', {list(wallets)}, '{dataset.comes_with or dataset.name}', {_settles_us(dataset)})"
+        for name, wallets in moving().items()
+        for dataset in (DATASETS[name],)
     )
     return (
         "SELECT dataset, wallets, pulled_with, to_microseconds(settles_us) AS settles\n"

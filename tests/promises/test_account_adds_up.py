@@ -13,7 +13,7 @@ from support.followed import Books, Day, Follower, books, follow
 
 from connectors.simulator.protocol.faults import Error, Html, Reset, Truncated
 from schemas.datasets import DATASETS
-from schemas.derived.queries import movements
+from schemas.derived.queries import moving
 
 WALLET = "/sapi/v1"
 FAILING = [
@@ -30,7 +30,7 @@ MONTH = (Day(0), Day(1, FAILING, cut=40), Day(28, [*CUT, *BUSY]), Day(0.1))
 UNREAD = {"options", "loan", "loan_debt"}  # wallets whose balances no flow reads
 ROWS = 2  # of each ledger, that are taken away
 NOT_LIVED = {"dual_investments", "vip_loan_repayments"}  # no list tells all that these moved
-LEDGERS = [each.dataset for each in movements() if each.dataset not in NOT_LIVED]
+LEDGERS = [name for name in moving() if name not in NOT_LIVED]
 
 
 def _followed(folder: Path, *given: object) -> Follower:

@@ -15,7 +15,8 @@ from schemas.datasets.ledgers import CONVERSIONS, DEPOSITS, DIVIDENDS, DUST, FIA
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import ALLOCATIONS, FILLS
 from schemas.derived.docs import datasets_md
-from schemas.derived.queries import movements
+from schemas.derived.queries import Movements, lone_witnesses, movements, moving
+from schemas.derived.witness_matches import Witness
 from schemas.model.dataset import Dataset, Kind
 
 LEDGERS = [dataset for dataset in DATASETS.values() if dataset.movements and dataset.kind is Kind.VERSIONS]
@@ -49,22 +50,22 @@ def one(dataset: Dataset, **values: Any) -> dict[str, Any]:
 
 def legs(tables: Tables) -> list[Leg]:
     """What the ledger shows, without instants and keys."""
-    found = tables.tuples("SELECT wallet, asset, amount, kind FROM ledger ORDER BY wallet, asset, amount, time")
+    found = tables.tuples("SELECT wallet, asset, amount, kind FROM ledger ORDER BY wallet, asset, amount, time, kind")
     return [(wallet, asset, f"{amount.normalize():f}", kind) for wallet, asset, amount, kind in found]
 
 
 @pytest.mark.parametrize("dataset", LEDGERS, ids=lambda dataset: dataset.name)
 def test_every_ledger_says_what_it_moves(dataset: Dataset) -> None:
-    """Each list of movements has a file in `schemas/ledger`, or says which other list has what it moves."""
-    told = {each.dataset for each in movements()}
-    assert (dataset.name in told) != (dataset.told_by in told)
+    """Each list of movements has its file of SQL, or says which other list has what it moves."""
+    assert (dataset.name in moving()) != (dataset.told_by in moving())
 
 
 def test_the_page_says_what_each_ledger_moves() -> None:
     """DATASETS.md says of each which wallets it moves and in which kinds, in the words of the field."""
     page = datasets_md().split("\n## Ledger\n")[1].split("\n## ")[0]
-    for each in movements():
-        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{each.dataset}` | "))
+    telling: tuple[Movements | Witness, ...] = (*movements(), *lone_witnesses())
+    for each in telling:
+        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{each.dataset}` | {each.doc} | "))
         kinds = line.removesuffix(" |").rpartition(" | ")[2].replace("`", "").split(", ")
         assert each.doc.endswith(".")
         assert set(kinds) <= KINDS

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from support.lakes import filled
-from support.tables import Tables
+from support.lakes import at, filled
+from support.tables import Tables, offending
 
 from schemas.datasets import DATASETS
 from schemas.datasets.ledgers import DIVIDENDS
 from schemas.datasets.payments import REBATES
+from schemas.derived.queries import lone_witnesses
 
 Legs = list[tuple[str, str, str, str]]  # wallet, asset, amount, kind
 
@@ -264,6 +266,42 @@ def test_a_rebate_that_dividends_tell_of_is_counted_once(tables: Tables) -> None
     assert tables.tuples("SELECT dataset, count(*) FROM ledger GROUP BY dataset ORDER BY dataset") == [
         ("dividends", 2), ("rebates", 1),
     ]  # fmt: skip
+
+
+REWARDS = {name: each for name, each in ROWS.items() if each[0] in {one.dataset for one in lone_witnesses()}}
+
+
+@pytest.mark.parametrize(("dataset", "row", "moved"), REWARDS.values(), ids=REWARDS)
+def test_a_reward_that_the_distributions_tell_of_too_is_theirs(
+    tables: Tables, dataset: str, row: dict[str, Any], moved: Legs
+) -> None:
+    """What a list of rewards tells of counts until the distributions have it, and is no warning."""
+    paid = [leg for leg in moved if leg[0] == "spot"]
+    assert [leg for leg in legs(tables, dataset, row) if leg[0] == "spot"] == paid
+    assert offending(tables.check("only_witness", at("2026-02-01"))) == []
+    told = [
+        {"asset": asset, "amount": Decimal(amount), "direction": 1, "gone_since": None} for _, asset, amount, _ in paid
+    ]
+    tables.put(DIVIDENDS, *(filled(DIVIDENDS, "2026-01-01 10:00") | each for each in told))
+    assert tables.tuples("SELECT dataset FROM ledger WHERE wallet = 'spot'") == [("dividends",)] * len(paid)
+
+
+def test_a_distribution_is_the_partner_of_one_reward_alone(tables: Tables) -> None:
+    """Two lists that each tell of an equal reward of one day tell of two, of which one distribution has but one."""
+    tables.put(DIVIDENDS, {**filled(DIVIDENDS), "asset": "x", "direction": 1, "gone_since": None})
+    for name in ("soft_staking_rewards", "rebates"):
+        tables.put(DATASETS[name], {**filled(DATASETS[name]), "gone_since": None})
+    assert tables.tuples("SELECT sum(amount) FROM ledger") == [(2,)]
+
+
+def test_the_reward_without_a_distribution_is_the_one_that_counts(tables: Tables) -> None:
+    """Of equal rewards ten hours apart, told of nine hours later, the one that is not told of is taken from its list."""
+    reward, told = DATASETS["soft_staking_rewards"], {"direction": 1, "gone_since": None}
+    times = [at("2026-01-01") + timedelta(hours=10 * number) for number in range(8)]
+    tables.put(reward, *({**filled(reward, f"{time:%F %T}"), "gone_since": None} for time in times))
+    paid = [filled(DIVIDENDS, f"{time + timedelta(hours=9):%F %T}") | told for time in times]
+    tables.put(DIVIDENDS, *(row | {"dividend_id": number} for number, row in enumerate(paid) if number != 3))
+    assert tables.tuples("SELECT time FROM ledger WHERE dataset <> 'dividends'") == [(times[3],)]
 
 
 @pytest.mark.parametrize(("dataset", "row", "moved"), ROWS.values(), ids=ROWS)

@@ -161,9 +161,10 @@ class Books:
         condition = " AND ".join(f'"{name}" IS NOT DISTINCT FROM ?' for name in _identity(dataset))
         self.connection.begin()
         self.connection.execute(f"DELETE FROM {dataset.table} WHERE {condition}", identity)
-        for name in {dataset.name, *_WITNESSES}:
-            self.connection.execute(f"DELETE FROM told WHERE dataset = '{name}'")
-            self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[name]}")
+        self.connection.execute(f"DELETE FROM told WHERE dataset = '{dataset.name}' OR note LIKE 'only %'")
+        if dataset.name in _MOVEMENTS:
+            self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[dataset.name]}")
+        self.connection.execute(f"INSERT INTO told BY NAME {_ONLY_TOLD}")
         try:
             yield self._lost()
         finally:
@@ -182,7 +183,9 @@ def _identity(dataset: Dataset) -> tuple[str, ...]:
 
 
 _MOVEMENTS = {each.dataset: f"SELECT *, '{each.dataset}' AS dataset FROM ({each.sql})" for each in movements()}
-_WITNESSES = {name for name, sql in _MOVEMENTS.items() if "distributions" in sql}  # these look at another ledger
+_ONLY_TOLD = """
+SELECT * EXCLUDE (matched, closed, may_be_alone), 'only ' AS note FROM witnesses WHERE NOT matched AND closed
+"""
 _PASSED = "until < (SELECT max(observed_at) FROM balances)"
 _UNEXPLAINED = f"SELECT * FROM reconciliation WHERE status <> 'explained' AND {_PASSED}"
 _RESIDUALS = f"""

@@ -20,7 +20,7 @@ from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
 from schemas.datasets.payments import REBATES
-from schemas.derived.queries import movements
+from schemas.derived.queries import moving
 from schemas.model.series import Series
 
 DAYS = [f"2026-01-{day:02} 12:00" for day in range(1, 10)]
@@ -43,7 +43,7 @@ def deposit(tables: Tables, number: int, amount: str, instant: Any, asset: str =
 
 def pulled(tables: Tables, until: str = END, since: str = "2017-07-01", without: tuple[str, ...] = ()) -> None:
     """Every ledger of every wallet was pulled to its end and back to its beginning."""
-    ledgers = [DATASETS[each.dataset] for each in movements() if each.dataset not in without]
+    ledgers = [DATASETS[name] for name in moving() if name not in without]
     run = {"flow": "books", "account": "main", "outcome": "done", "started": until, "ended": until, "market": None}
     tables.put(RUNS, *(run | {"run": dataset.name, "dataset": dataset.name} for dataset in ledgers))
     for dataset in ledgers:

@@ -17,7 +17,7 @@ from pipelines.pull.ledger_windows import look_windows, windows_of
 from pipelines.store.looks import Look, is_due
 from schemas.datasets import DATASETS
 from schemas.datasets.journal import RUNS
-from schemas.derived.queries import movements
+from schemas.derived.queries import moving
 from schemas.model.series import Series
 
 DIVIDENDS = "asset/assetDividend"
@@ -33,10 +33,9 @@ async def doubtful(trade_desk: TradeDesk) -> TradeDesk:
         "kind": "account", "account": ACCOUNT, "datasets": datasets, "since": "2026-10-01", "values": False,
     }  # fmt: skip
     await run(trade_desk)
-    for each in movements():
-        dataset = DATASETS[each.dataset]
-        if "spot" in each.wallets and dataset.name != "dividends":
-            _hold(trade_desk, dataset)
+    for name, wallets in moving().items():
+        if "spot" in wallets and name != "dividends":
+            _hold(trade_desk, DATASETS[name])
     trade_desk.clock.advance(HOUR_S)
     trade_desk.exchange.set_balance(UID, "XRP", 1_000_005)
     await run(trade_desk)

@@ -25,7 +25,7 @@ from schemas.datasets.market import KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.datasets.trades import AGG_TRADES, TRADES
-from schemas.derived.queries import FILES_INTACT, checks, movements
+from schemas.derived.queries import FILES_INTACT, checks, moving
 from schemas.derived.sql import expectations, promises
 from schemas.model.dataset import Dataset
 from schemas.model.errors import UsageProblem
@@ -140,7 +140,7 @@ def break_the_books(lake: Lake) -> None:
     income = {"account": "main", "market": "usdm", "income_type": "TRANSFER", "gone_since": None}
     put(lake, INCOME, filled(INCOME) | income)
     put(lake, BALANCES, filled(BALANCES) | {"account": "main", "wallet": "spot", "asset": "BTC"})
-    for dataset in (DATASETS[each.dataset] for each in movements()):
+    for dataset in map(DATASETS.__getitem__, moving()):
         run = {"run": "books", "flow": "account", "dataset": dataset.name, "account": "main", "outcome": "done"}
         put(lake, RUNS, run | {"started": "2026-02-01", "ended": "2026-02-01"})
         if dataset.settles is not None:
