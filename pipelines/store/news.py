@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from connectors.binance.clock import SPREAD_S
 from connectors.lake import Move, Stale, Table
+from schemas.model.cursor import FIRST_OBSERVED_AT
 from schemas.model.errors import Problem
 from schemas.model.grid import SECOND_US
 from schemas.model.series import Series
@@ -50,10 +51,18 @@ def commit_snapshots(
     """The same of several series that one answer speaks of; of those that stand newer already, nothing is."""
     bounds = table.bounds()
     due = [one for one in series if _is_older(one, one.bound("observed_at", bounds), at, now)]
-    moves = [Move(one, {"observed_at": one.bound("observed_at", bounds)}, {"observed_at": at}) for one in due]
+    moves = [_seen(one, bounds, at) for one in due]
     with suppress(Stale):
         return table.commit(rows(due), moves).rows if due else 0
     return 0
+
+
+def _seen(series: Series, bounds: Mapping[str, int], at: int) -> Move:
+    """What a snapshot at this instant leaves. The first one stays known; of an older lake, the first that still is."""
+    previous, new = series.bound("observed_at", bounds), {"observed_at": at}
+    if FIRST_OBSERVED_AT in series.dataset.remembered and series.bound(FIRST_OBSERVED_AT, bounds) is None:
+        new[FIRST_OBSERVED_AT] = at if previous is None else previous
+    return Move(series, {name: series.bound(name, bounds) for name in new}, new)
 
 
 def _is_older(series: Series, previous: int | None, at: int, now: int) -> bool:

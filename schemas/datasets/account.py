@@ -1,7 +1,7 @@
 """What an account holds."""
 
 from schemas.datasets.market import OBSERVED_AT, PRICES
-from schemas.model.cursor import ABSENCE, SNAPSHOTS, rising
+from schemas.model.cursor import ABSENCE, FIRST_OBSERVED_AT, SNAPSHOTS, falling, rising
 from schemas.model.dataset import Dataset, Kind
 from schemas.model.fields import EXTRA, FINE, TEXT, Column
 
@@ -39,6 +39,7 @@ BALANCES = Dataset(
     series=("account", "wallet"),
     cursor_fields=(
         *SNAPSHOTS,
+        falling(FIRST_OBSERVED_AT, "instant of the first snapshot, of which no row remains where the wallet was empty"),
         *ABSENCE,
         rising("explained_at", "the snapshot up to which every change was accounted for"),
         rising("suspect_at", "the snapshot whose changes are being looked into"),

@@ -56,6 +56,7 @@ TRADE_COVERAGE = (
     falling("since_id", "first id covered", ID),
     rising("until_id", "first id not covered any more", ID),
 )
+FIRST_OBSERVED_AT = "first_observed_at"
 SNAPSHOTS = (rising("observed_at", "instant of the last snapshot"),)
 ABSENCE = (
     rising("absent_at", "when the exchange last said that the account or its key has nothing of it"),

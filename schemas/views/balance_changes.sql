@@ -1,16 +1,12 @@
 -- What each asset of a wallet changed by between two consecutive snapshots (`observed`), and what the movements after
 -- the first and up to the second come to (`expected`). Before the first snapshot `since` is NULL. A snapshot was taken
 -- at an instant between question and answer, and may or may not show what happened within five seconds of the question:
--- `starting` and `ending` are such movements at its start and at its end. Receipts of simple earn are not counted. Of a
--- snapshot of an empty wallet no row remains: only the last one is known, from the log.
+-- `starting` and `ending` are such movements at its start and at its end. Receipts of simple earn are not counted. Of
+-- snapshots of an empty wallet no rows remain: those between the first one, the last one and one with rows are one interval.
 CREATE OR REPLACE VIEW balance_changes AS
 WITH taken AS (
     SELECT account, wallet, until, lag(until) OVER history AS since, lead(until) OVER history AS next
-    FROM (
-        SELECT account, wallet, observed_at AS until FROM balances
-        UNION
-        SELECT account, wallet, observed_at FROM bounds WHERE dataset = 'balances' AND observed_at IS NOT NULL
-    )
+    FROM (SELECT account, wallet, observed_at AS until FROM balance_snapshots)
     WINDOW history AS (PARTITION BY account, wallet ORDER BY until)
 ),
 moved AS (

@@ -9,9 +9,7 @@ WITH snapshots AS MATERIALIZED (
     WHERE NOT is_receipt(asset)
 ),
 taken AS MATERIALIZED (
-    SELECT account, wallet, observed_at AS time FROM balances
-    UNION
-    SELECT account, wallet, observed_at FROM bounds WHERE dataset = 'balances' AND observed_at IS NOT NULL
+    SELECT account, wallet, observed_at AS time FROM balance_snapshots
 ),
 sums AS MATERIALIZED (
     SELECT

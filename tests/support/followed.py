@@ -193,9 +193,7 @@ SELECT until, wallet, asset, observed - expected FROM balance_changes WHERE obse
 """
 _LOST = f"""
 WITH taken AS (
-    SELECT wallet, observed_at AS until FROM balances
-    UNION
-    SELECT wallet, observed_at FROM bounds WHERE dataset = 'balances' AND observed_at IS NOT NULL
+    SELECT wallet, observed_at AS until FROM balance_snapshots
 ),
 lost AS (
     FROM whole EXCEPT ALL FROM told

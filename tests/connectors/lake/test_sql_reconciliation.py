@@ -117,6 +117,18 @@ def test_a_movement_in_a_wallet_that_is_always_empty_is_shown(tables: Tables) ->
     assert tables.tuples(shown) == [("funding", "BTC", at(DAYS[2]), Decimal(-2), "unexplained")]
 
 
+def test_the_first_snapshot_of_an_empty_wallet_begins_an_interval(tables: Tables) -> None:
+    """What moved before it is history; what came and went after it, between snapshots that showed nothing, is compared."""
+    pulled(tables)
+    series = Series.of(BALANCES, account="main", wallet="funding")
+    tables.note(series, first_observed_at=us(DAYS[1]), observed_at=us(DAYS[2]))
+    for number, (amount, hour) in enumerate((("2", "2026-01-01 13:00"), ("3", "2026-01-02 13:00"))):
+        deposit(tables, number, amount, hour, wallet_type=1)
+    shown = "SELECT since, until, residual FROM reconciliation ORDER BY until"
+    first, last = at(DAYS[1]), at(DAYS[2])
+    assert tables.tuples(shown) == [(None, first, Decimal(-2)), (first, last, Decimal(-3))]
+
+
 def test_receipts_are_not_counted(tables: Tables) -> None:
     """LDBTC in spot is BTC in simple earn, which has a wallet of its own; LDO is an asset."""
     pulled(tables)

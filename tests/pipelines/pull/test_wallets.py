@@ -232,3 +232,16 @@ async def test_positions_are_read_page_by_page(account: Desk):
     account.clock.advance(60)
     (receipt,) = await account.run("balances")
     assert failed([receipt]) == ["main/simple-earn/locked/position"]
+
+
+async def test_the_first_snapshot_of_an_empty_wallet_is_remembered(account: Desk) -> None:
+    """Of an empty wallet no row tells when it was first read: the log does, so that what moved since is compared."""
+    account.exchange.move(UID, account.exchange.now_ms, [Leg("funding", "USDT", "-5", "-1")])
+    for _ in range(3):
+        await account.run("balances")
+        account.clock.advance(3600)
+    asked = "SELECT epoch(observed_at) - epoch(first_observed_at) AS apart FROM bounds WHERE wallet = 'funding'"
+    with connect(account.lake) as connection:
+        apart = [one for one in run(connection, asked)["apart"].to_pylist() if one is not None]
+    assert account.rows("balances", wallet="funding") == []
+    assert [abs(one - 2 * 3600) < 600 for one in apart] == [True]
