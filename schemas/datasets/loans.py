@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from schemas.datasets.ledgers import ledger
 from schemas.model.dataset import States
-from schemas.model.fields import FINE, TEXT, TIME, Column
+from schemas.model.fields import FINE, RATE, TEXT, TIME, Column
 
 _LOAN = Column("loan_coin", TEXT, "borrowed, such as USDT")
 _COLLATERAL = Column("collateral_coin", TEXT, "given as security, such as BNB")
@@ -92,5 +92,21 @@ VIP_LOAN_REPAYMENTS = ledger(
     settles=_MONTH,
     counted=True,
     states=(States("repay_status", ("Repaid",), ("Repaying", "Failed")),),
+    by_name=True,
+)
+
+VIP_LOAN_INTEREST = ledger(
+    "vip_loan_interest",
+    "Interest charged on loans that only VIP accounts have; a repayment pays it.",
+    Column("order_id", TEXT, "the loan"),
+    _LOAN,
+    Column("principal_amount", FINE, "owed at that time"),
+    Column("interest_amount", FINE, "charged"),
+    Column("annual_interest_rate", RATE, "per year"),
+    Column("accrual_time", TIME, "when it was charged"),
+    key=("order_id", "accrual_time"),
+    time="accrual_time",
+    settles=timedelta(days=2),
+    counted=True,
     by_name=True,
 )

@@ -29,7 +29,7 @@ BUSY = [
 MONTH = (Day(0), Day(1, FAILING, cut=40), Day(28, [*CUT, *BUSY]), Day(0.1))
 UNREAD = {"options", "loan", "loan_debt"}  # wallets whose balances no flow reads
 ROWS = 2  # of each ledger, that are taken away
-NOT_LIVED = {"dual_investments", "vip_loan_repayments"}  # no list tells all that these moved
+NOT_LIVED = {"dual_investments", "vip_loan_repayments", "vip_loan_interest"}  # no list tells all that these moved
 LEDGERS = [name for name in moving() if name not in NOT_LIVED]
 
 

@@ -337,6 +337,7 @@ def test_groups_are_the_datasets_they_name(tmp_path):
         "sub_transfers",
         "travel_rule_deposits",
         "travel_rule_withdrawals",
+        "vip_loan_interest",
         "vip_loan_repayments",
     }, "those are named"
     assert len(every.datasets) == len({*every.datasets})

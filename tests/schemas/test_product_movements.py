@@ -238,6 +238,9 @@ ROWS: dict[str, tuple[str, dict[str, Any], Legs]] = {
         "vip_loan_repayments", {"repay_status": "Repaid", "loan_coin": "BUSD", "repay_amount": "100"},
         [("loan_debt", "BUSD", "100", "repay"), ("spot", "BUSD", "-100", "repay")],
     ),
+    "interest of a VIP loan": (
+        "vip_loan_interest", {"loan_coin": "BUSD", "interest_amount": "1.2"}, [("loan_debt", "BUSD", "-1.2", "interest")],
+    ),
 }  # fmt: skip
 
 

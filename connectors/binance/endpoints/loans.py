@@ -8,9 +8,9 @@ from schemas.datasets import loans
 from schemas.model.dataset import Dataset
 
 
-def _history(name: str, dataset: Dataset, version: str = "v2") -> Endpoint:
+def _history(path: str, dataset: Dataset, version: str = "v2") -> Endpoint:
     return ledger(
-        f"loan/{name}/history",
+        f"loan/{path}",
         dataset,
         Windows(days=90, page="current", quiet=QUIET),
         version=version,
@@ -21,8 +21,9 @@ def _history(name: str, dataset: Dataset, version: str = "v2") -> Endpoint:
     )
 
 
-BORROWS = _history("flexible/borrow", loans.LOAN_BORROWS)
-REPAYMENTS = _history("flexible/repay", loans.LOAN_REPAYMENTS)
-ADJUSTMENTS = _history("flexible/ltv/adjustment", loans.LOAN_ADJUSTMENTS)
-LIQUIDATIONS = _history("flexible/liquidation", loans.LOAN_LIQUIDATIONS)
-VIP_REPAYMENTS = _history("vip/repay", loans.VIP_LOAN_REPAYMENTS, "v1")
+BORROWS = _history("flexible/borrow/history", loans.LOAN_BORROWS)
+REPAYMENTS = _history("flexible/repay/history", loans.LOAN_REPAYMENTS)
+ADJUSTMENTS = _history("flexible/ltv/adjustment/history", loans.LOAN_ADJUSTMENTS)
+LIQUIDATIONS = _history("flexible/liquidation/history", loans.LOAN_LIQUIDATIONS)
+VIP_REPAYMENTS = _history("vip/repay/history", loans.VIP_LOAN_REPAYMENTS, "v1")
+VIP_INTEREST = _history("vip/accruedInterest", loans.VIP_LOAN_INTEREST, "v1")

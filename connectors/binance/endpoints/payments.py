@@ -48,7 +48,7 @@ C2C_TRADES = ledger(
 PAY_TRANSACTIONS = ledger(
     "pay/transactions",
     payments.PAY_TRANSACTIONS,
-    Windows(days=89, kept=18 * _MONTH),
+    Windows(days=89, kept=18 * _MONTH, quiet=QUIET),
     by_uid=True,
     weight=3000,
     page_limit=100,
@@ -58,7 +58,7 @@ PAY_TRANSACTIONS = ledger(
 REBATES = ledger(
     "rebate/taxQuery",
     payments.REBATES,
-    Windows(days=30, limit=None, page="page", begins=datetime(2020, 6, 10, tzinfo=UTC)),
+    Windows(days=30, limit=None, page="page", begins=datetime(2020, 6, 10, tzinfo=UTC), quiet=QUIET),
     by_uid=True,
     weight=12_000,
     page_limit=200,

@@ -92,8 +92,13 @@ _BY_TRAVEL_RULE: dict[str, list[dict[str, Any]]] = {
         },
     ],
 }  # fmt: skip
+_VIP_INTEREST = {
+    "loanCoin": "USDT", "principalAmount": "10000", "interestAmount": "1.2", "annualInterestRate": "0.001273",
+    "accrualTime": _MINUTE_MS, "orderId": 756783308056935400,
+}  # fmt: skip
 SAMPLES = (
     {
+        "/sapi/v1/loan/vip/accruedInterest": {"rows": [_VIP_INTEREST], "total": 1},
         "/sapi/v1/loan/vip/repay/history": {"rows": [_VIP_REPAYMENT], "total": 1},
         **{f"/sapi/v1/localentity/{name}/history": rows for name, rows in _BY_TRAVEL_RULE.items()},
     }

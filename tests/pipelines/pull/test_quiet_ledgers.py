@@ -86,6 +86,17 @@ async def test_a_ledger_rests_after_an_answer_without_news(trade_desk: TradeDesk
     assert told == [True, True, False, True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("dataset", "part"), [("pay_transactions", "pay/transactions"), ("rebates", "rebate/taxQuery")]
+)
+async def test_lists_that_cost_an_account_much_rest(trade_desk: TradeDesk, dataset: str, part: str) -> None:
+    """Pay and rebates, of which most accounts have none, are asked for every six hours, or with `--again`."""
+    flow(trade_desk, dataset)
+    runs = [(MINUTE, False), (MINUTE, False), (HOUR, False), (MINUTE, True), (6 * HOUR, False)]
+    told = [await asked(trade_desk, part, after, again=again) for after, again in runs]
+    assert told == [True, False, False, True, True]
+
+
 async def test_a_change_that_nothing_explains_wakes_a_ledger(trade_desk: TradeDesk) -> None:
     """A balance that changed for no known reason has ledgers of its wallet asked, though they rest, and only once."""
     flow(trade_desk, "balances", "earn_subscriptions")

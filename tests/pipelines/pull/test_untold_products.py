@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400
 POSITIONS = "/sapi/v1/dci/product/positions"
-EVERYTHING = ["balances", "movements", "vip_loan_repayments", "orders", "fills"]
+EVERYTHING = ["balances", "movements", "vip_loan_repayments", "vip_loan_interest", "orders", "fills"]
 EXPLAINED, OPEN = "explained", "not_comparable"
 
 
@@ -126,3 +126,16 @@ async def test_an_account_without_the_product_is_no_failure(trade_desk: TradeDes
     )
     await pulled(trade_desk)
     assert asked(trade_desk, "SELECT count(*) AS rows FROM dividends") == [{"rows": 1}]
+
+
+async def test_the_interest_of_a_vip_loan_is_told(trade_desk: TradeDesk) -> None:
+    """Of a VIP loan the interest and the repayment are movements of its debt; only that it was taken is missing."""
+    begin(trade_desk, untold.vip_loan)
+    for days in (0, 6):
+        await pulled(trade_desk, days)
+    told = asked(trade_desk, "SELECT dataset, sum(amount) AS moved FROM ledger WHERE wallet = 'loan_debt' GROUP BY ALL")
+    moved = {row["dataset"]: row["moved"] for row in told}
+    assert moved["vip_loan_interest"] < 0
+    (position,) = trade_desk.exchange.movements(UID, untold.VIP_INTEREST)
+    lent = Decimal(position[1]["principalAmount"])
+    assert moved["vip_loan_repayments"] + moved["vip_loan_interest"] == lent

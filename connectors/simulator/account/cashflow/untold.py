@@ -14,7 +14,8 @@ from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS
 
-DUAL, VIP = "dci/product/positions", "loan/vip/repay/history"
+DUAL = "dci/product/positions"
+VIP, VIP_INTEREST = "loan/vip/repay/history", "loan/vip/accruedInterest"
 _YIELD = Decimal("0.01")
 
 
@@ -61,11 +62,20 @@ def _position(scene: MoneyScene, amount: Decimal, price: Decimal, status: str) -
 
 
 def vip_loan(scene: MoneyScene) -> Story:
-    """USDT is lent, which no list tells, and paid back days later with its interest."""
-    lent, taken_ms = scene.usual("USDT", 3), scene.now_ms
+    """USDT is lent, which no list tells, and paid back days later with its interest, which one does."""
+    lent, taken_ms, number = scene.usual("USDT", 3), scene.now_ms, scene.id("vip loan")
     scene.move([Leg("spot", "USDT", lent), Leg("loan_debt", "USDT", -lent)])
     yield scene.now_ms + 5 * DAY_MS
     owed = (lent * (1 + _YIELD)).quantize(UNIT)
+    charged = {
+        "loanCoin": "USDT",
+        "principalAmount": f"{lent:f}",
+        "interestAmount": f"{owed - lent:f}",
+        "annualInterestRate": "0.001273",
+        "accrualTime": scene.now_ms,
+        "orderId": number,
+    }
+    scene.move([Leg("loan_debt", "USDT", lent - owed)], Filed(VIP_INTEREST, charged))
     row = {
         "loanCoin": "USDT",
         "repayAmount": f"{owed:f}",
@@ -73,10 +83,10 @@ def vip_loan(scene: MoneyScene) -> Story:
         "repayStatus": "Repaid",
         "loanDate": str(taken_ms),
         "repayTime": str(scene.now_ms),
-        "orderId": str(scene.id("vip loan")),
+        "orderId": str(number),
     }
     scene.must_have("spot", "USDT", owed)
-    scene.move([Leg("spot", "USDT", -owed), Leg("loan_debt", "USDT", lent)], Filed(VIP, row))
+    scene.move([Leg("spot", "USDT", -owed), Leg("loan_debt", "USDT", owed)], Filed(VIP, row))
 
 
 STORIES: tuple[Callable[[MoneyScene], Story], ...] = (settled, refunded, vip_loan)
