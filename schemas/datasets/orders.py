@@ -27,6 +27,7 @@ _TRADE = (
 _IS_BUYER = Column("is_buyer", FLAG, "the account bought")
 _IS_MAKER = Column("is_maker", FLAG, "the account's order rested on the book", null="when misprinted")
 POSITION_SIDE = Column("position_side", TEXT, "BOTH, or LONG and SHORT in hedge mode", null="outside of futures")
+_NO_FUTURES = "outside of futures"
 _STP_MODE = Column("self_trade_prevention_mode", TEXT, "NONE, EXPIRE_MAKER, ...", null="in answers older than it")
 
 GONE_SINCE = Column("gone_since", TIME, "when the exchange was first seen not to know it any more", null="until then")
@@ -85,7 +86,7 @@ ORDERS = Dataset(
             "cumulative_quote_qty",
             MONEY,
             "filled so far, in the quote asset",
-            null="where the exchange does not know it any more; of futures it stands in extra, rounded",
+            null="where the exchange does not know it any more; of futures `cum_quote` has it, rounded",
         ),
         Column("orig_quote_order_qty", MONEY, "wanted, in the quote asset", null="when asked for otherwise"),
         Column("iceberg_qty", MONEY, "the part shown on the book", null="when all of it is"),
@@ -102,7 +103,28 @@ ORDERS = Dataset(
         Column("trailing_time", TIME, "when the trailing began", null="before and for other orders"),
         Column("expiry_reason", TEXT, "why it expired", null="where the exchange does not say"),
         POSITION_SIDE,
-        Column("reduce_only", FLAG, "it may only make a position smaller", null="outside of futures"),
+        Column("reduce_only", FLAG, "it may only make a position smaller", null=_NO_FUTURES),
+        Column("close_position", FLAG, "it closes the whole position", null=_NO_FUTURES),
+        Column("orig_type", TEXT, "the type it was placed as", null=_NO_FUTURES),
+        Column(
+            "cum_quote",
+            RATE,
+            "filled so far, in the quote asset, as rounded by the exchange",
+            null="of COIN-M, and " + _NO_FUTURES,
+        ),
+        Column(
+            "cum_base", RATE, "filled so far, in the coin", null="where the exchange does not say, and " + _NO_FUTURES
+        ),
+        Column("activate_price", MONEY, "from which a trailing stop follows the price", null="for other orders"),
+        Column(
+            "price_rate", RATE, "how far a trailing stop stays behind the price, in percent", null="for other orders"
+        ),
+        Column("working_type", TEXT, "MARK_PRICE or CONTRACT_PRICE, which sets it off", null=_NO_FUTURES),
+        Column(
+            "price_protect", FLAG, "it is not set off while mark and contract price are far apart", null=_NO_FUTURES
+        ),
+        Column("price_match", TEXT, "OPPONENT, QUEUE_5, ... where it follows the book, else NONE", null=_NO_FUTURES),
+        Column("good_till_date", TIME, "when it expires by itself", null="when it does not, or not before 2100"),
         Column("time", TIME, "when it was placed"),
         Column("update_time", TIME, "when it last changed", null="where the exchange does not say"),
         EXTRA_FIELDS,

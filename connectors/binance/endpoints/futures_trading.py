@@ -22,7 +22,10 @@ _OF_SYMBOL = {"symbol": Holds("symbol")}
 _OF_ORDER = _OF_SYMBOL | {"orderId": Holds("order_id")}
 _ORDER: dict[str, Any] = {
     "dataset": ORDERS,
-    "unset": dict.fromkeys(("price", "avg_price", "stop_price"), Unset.NOT_POSITIVE),
+    "unset": {
+        **dict.fromkeys(("price", "avg_price", "stop_price", "activate_price", "price_rate"), Unset.NOT_POSITIVE),
+        "good_till_date": Unset.BEYOND_2100,
+    },
 }
 # Whether orders are found by when they were placed or by when they changed is not documented: either holds.
 _ORDERS: dict[str, Any] = _ORDER | {

@@ -75,6 +75,9 @@ async def test_what_income_names_is_pulled(futures: TradeDesk, market: str) -> N
     orders = {row["order_id"]: row for row in stored(futures, "orders", market=market, symbol=symbol)}
     assert {number: row["status"] for number, row in orders.items()} == {opened: "FILLED", closed: "FILLED"}
     assert [orders[number]["avg_price"] for number in (opened, closed)] == [64_000, 65_000]
+    told = {(row["orig_type"], row["working_type"], row["close_position"], row["extra"]) for row in orders.values()}
+    assert told == {("LIMIT", "CONTRACT_PRICE", False, None)}
+    assert {row["cum_quote" if market == "coinm" else "cum_base"] for row in orders.values()} == {None}
     fills = stored(futures, "fills", market=market, symbol=symbol)
     assert [row["trade_id"] for row in fills] == [row.number for row in book.fills[symbol]]
     assert [row["realized_pnl"] for row in fills] == [book.profits[symbol, row["trade_id"]] for row in fills]
