@@ -70,7 +70,7 @@ class Lake:
 
     def trial(self, folder: Path, dataset: Dataset) -> Lake:
         """The same lake, but a copy of one table in that folder takes the commits that are not to last."""
-        copy, stored = folder / dataset.table, self.path / dataset.table
+        copy, stored = folder / dataset.table, self._folder(dataset)
         if stored.exists():
             copytree(stored, copy)
         trial = Lake(self.path, self._label)
@@ -96,8 +96,13 @@ class Lake:
         """The dataset's table. It comes into being with its first commit; until then it reads as empty."""
         with self._guard:
             if dataset.table not in self._tables:
-                self._tables[dataset.table] = Table(self.path / dataset.table, dataset, self.locks)
+                self._tables[dataset.table] = Table(self._folder(dataset), dataset, self.locks)
             return self._tables[dataset.table]
+
+    def _folder(self, dataset: Dataset) -> Path:
+        """Where a table lies: an older lake keeps the name that it has there."""
+        former = self.path / dataset.former_table
+        return former if former.exists() else self.path / dataset.table
 
     def alone(self, task: str) -> AbstractContextManager[None]:
         """Let one process and thread at a time do a task: what it finds stays true until it has committed."""

@@ -131,6 +131,11 @@ class Dataset:
     @property
     def table(self) -> str:
         """The stored table: `order_versions` behind the view `orders`, else the name itself."""
+        return f"{_singular(self.name)}_versions" if self.kind is Kind.VERSIONS else self.name
+
+    @property
+    def former_table(self) -> str:
+        """What lakes may call the stored table that were made before names in -ies had a singular of their own."""
         return f"{self.name.removesuffix('s')}_versions" if self.kind is Kind.VERSIONS else self.name
 
     @cached_property
@@ -232,6 +237,10 @@ class Dataset:
         """Whether an id of the table's log is `SERIES#bound`; a log has others too, of ours and of other writers."""
         series_id, _, _ = app_id.rpartition("#")
         return bool(series_id) and series_id.count("/") == len(self.series) - 1
+
+
+def _singular(name: str) -> str:
+    return name.removesuffix("ies") + "y" if name.endswith("ies") else name.removesuffix("s")
 
 
 def _texts(days: pa.ChunkedArray[Any], form: str) -> pa.ChunkedArray[Any]:

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from support.lakes import at, rows_of
+from support.lakes import at, filled, rows_of
 from support.old_lake import TABLES, write_old_lake
 
 from connectors.lake import Lake
@@ -77,3 +77,15 @@ def test_its_bounds_go_on(name: str, lake: Lake) -> None:
     assert table.bounds() == before
     stored = DeltaTable(str(lake.path / name)).schema().fields
     assert next(field for field in stored if field.name == column).nullable
+
+
+def test_a_table_under_its_former_name_is_the_same_table(tmp_path: Path) -> None:
+    """A lake whose table is named as an older binlake named it is read and written there, and nowhere else."""
+    dataset = DATASETS["small_liabilities"]
+    lake = Lake.open(tmp_path / "lake", "simulator")
+    lake.table(dataset).commit(rows_of(dataset, filled(dataset) | {"account": "main", "asset": "OLD"}), [])
+    (lake.path / dataset.table).rename(lake.path / "small_liabilitie_versions")
+    again = Lake.open(tmp_path / "lake", "simulator")
+    again.table(dataset).commit(rows_of(dataset, filled(dataset) | {"account": "main", "asset": "NEW"}), [])
+    assert sorted(by_view(again, "small_liabilities")["asset"].to_pylist()) == ["NEW", "OLD"]
+    assert not (lake.path / dataset.table).exists()
