@@ -13,55 +13,55 @@ from schemas.model.errors import Problem
 
 # No file is read but those of gaps, corrections and check results: the log knows how far each series reaches.
 _REACHED = """
-SELECT dataset, coalesce(account, market) AS of, min(since) AS since, min(coalesce(until, observed_at)) AS until,
+SELECT dataset, account, market, min(since) AS since, min(coalesce(until, observed_at)) AS until,
     coalesce(sum(open_gaps), 0)::BIGINT AS open_gaps
 FROM (FROM series_reached UNION ALL BY NAME FROM series_gaps) GROUP BY ALL
 """
-_CORRECTED = "SELECT dataset, coalesce(account, market) AS of, count(*) AS corrections FROM corrections GROUP BY ALL"
+_CORRECTED = "SELECT dataset, account, market, count(*) AS corrections FROM corrections GROUP BY ALL"
 _FAILED = """
 SELECT check_name FROM check_results GROUP BY check_name HAVING NOT max_by(passed, checked_at) ORDER BY check_name
 """
 _LAST_CHECK = "SELECT max(checked_at) AS checked_at FROM check_results"
 
-_Place = tuple[str, str | None]
+_Rows = Sequence[Mapping[str, Any]]
 
 
 def summary(lake: Lake, receipts: Sequence[Receipt], now: datetime) -> tuple[list[dict[str, Any]], str]:
     """One row for each dataset of a run, what changed and how far it reaches now; and a sentence about checks."""
     try:
         with connect(lake) as connection:
-            reached = _by_place(run(connection, _REACHED).to_pylist())
-            corrected = _by_place(run(connection, _CORRECTED).to_pylist())
+            reached = run(connection, _REACHED).to_pylist()
+            corrected = run(connection, _CORRECTED).to_pylist()
             (last,) = run(connection, _LAST_CHECK).to_pylist()
             failed = [row["check_name"] for row in run(connection, _FAILED).to_pylist()]
     except Problem as problem:  # a damaged table costs the summary, and no run
-        return [_row(receipt, {}, {}, now) for receipt in receipts], f"The lake cannot be summed up: {problem}"
-    rows = [
-        _row(receipt, reached.get(_place(receipt), {}), corrected.get(_place(receipt), {}), now) for receipt in receipts
-    ]
-    return rows, _of_checks(failed, last["checked_at"])
+        return [_row(receipt, (), (), now) for receipt in receipts], f"The lake cannot be summed up: {problem}"
+    return [_row(receipt, reached, corrected, now) for receipt in receipts], _of_checks(failed, last["checked_at"])
 
 
-def _by_place(rows: Sequence[dict[str, Any]]) -> dict[_Place, dict[str, Any]]:
-    return {(row["dataset"], row["of"]): row for row in rows}
+def _concerning(receipt: Receipt, rows: _Rows) -> list[Mapping[str, Any]]:
+    """The rows about what a receipt is about: of an account, those of all its markets unless the receipt names one."""
+    of = {"dataset": receipt.dataset, "account": receipt.account, "market": receipt.market}
+    return [row for row in rows if all(value is None or row[name] == value for name, value in of.items())]
 
 
-def _place(receipt: Receipt) -> _Place:
-    return receipt.dataset, receipt.where
+def _earliest(rows: _Rows, name: str) -> datetime | None:
+    return min((row[name] for row in rows if row[name] is not None), default=None)
 
 
-def _row(receipt: Receipt, reached: Mapping[str, Any], corrected: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    until = reached.get("until")
+def _row(receipt: Receipt, reached: _Rows, corrected: _Rows, now: datetime) -> dict[str, Any]:
+    reached, corrected = _concerning(receipt, reached), _concerning(receipt, corrected)
+    until = _earliest(reached, "until")
     return {
         "dataset": receipt.dataset,
-        "of": receipt.where,
+        "of": " ".join(filter(None, (receipt.account, receipt.market))),
         "outcome": receipt.outcome,
         "new rows": receipt.rows,
-        "covered since": _instant(reached.get("since")),
+        "covered since": _instant(_earliest(reached, "since")),
         "covered until": _instant(until),
         "lag s": None if until is None else max(0, round((now - until).total_seconds())),
-        "open gaps": reached.get("open_gaps"),
-        "corrections": corrected.get("corrections", 0),
+        "open gaps": sum(row["open_gaps"] for row in reached) if reached else None,
+        "corrections": sum(row["corrections"] for row in corrected),
         "requests": receipt.requests,
         "weight": receipt.weight,
         "seconds": receipt.seconds,

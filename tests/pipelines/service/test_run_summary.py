@@ -9,6 +9,7 @@ from support.lakes import filled, put
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure, Receipt
 from pipelines.service.run_summary import summary
+from schemas.datasets.futures_account import INCOME
 from schemas.datasets.journal import CHECK_RESULTS, CORRECTIONS, GAPS
 from schemas.datasets.market import KLINES
 
@@ -34,6 +35,21 @@ def test_how_the_lake_stands(tmp_path):
     shown = ("new rows", "covered since", "covered until", "lag s", "open gaps", "corrections")
     assert [row[name] for name in shown] == [7, "2026-01-01 00:00:00", "2026-01-02 00:00:00", 86_400, 1, 1]
     assert said == "No check was run yet; `binlake check` runs them."
+
+
+def test_each_market_of_an_account_has_its_own_coverage(tmp_path):
+    """What income of USD-M reaches says nothing of that of COIN-M; of all markets, the one that is behind counts."""
+    lake = Lake.open(tmp_path / "lake", "simulator")
+    until = {"main/usdm": "2026-01-02", "main/coinm": "2026-01-01", "other/usdm": "2025-12-01"}
+    put(lake, INCOME, since=dict.fromkeys(until, "2025-01-01"), until=until)
+    receipt = Receipt(flow="p", dataset="income", market=None, account="main", outcome="done")
+    receipts = [replace(receipt, market=market) for market in ("usdm", "coinm", None)]
+    rows, _ = summary(lake, receipts, NOW)
+    assert [(row["of"], row["covered until"]) for row in rows] == [
+        ("main usdm", "2026-01-02 00:00:00"),
+        ("main coinm", "2026-01-01 00:00:00"),
+        ("main", "2026-01-01 00:00:00"),
+    ]
 
 
 def test_checks_that_failed_are_named(tmp_path):
