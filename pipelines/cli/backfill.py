@@ -22,7 +22,7 @@ from schemas.model.grid import next_month
 
 
 async def backfill(
-    flow: Annotated[str, Parameter(help="a flow that pulls candles")],
+    flow: Annotated[str, Parameter(help="a flow that pulls candles, or what else a market has a history of")],
     *,
     since: Annotated[
         str | None, Parameter(help="first instant wanted, UTC, such as 2024-01-01; or 30d: so long ago")
@@ -35,7 +35,9 @@ async def backfill(
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
-    """Fetch a flow's candles back to an instant. What the lake holds is fetched again only with --reload.
+    """Fetch a flow's history of a market back to an instant; what the lake holds is fetched again only with --reload.
+
+    The ledgers of an account need no backfill: set `since` of their flow earlier, and run it.
 
     If a check, an audit or `prove --against` shows that a month is wrong, `--reload --month YYYY-MM` fetches all its
     candles again. What differs is replaced; `corrections` keeps both versions.

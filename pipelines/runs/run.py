@@ -310,6 +310,8 @@ def history_of(name: str, flow: Flow) -> tuple[Unit, ...]:
 def _no_backfill(flow: Flow) -> str:
     if isinstance(flow, AccountFlow) and flow.symbols is not None:
         return "Each run brings orders and fills from the first one on that the exchange still returns."
+    if isinstance(flow, AccountFlow):
+        return "Set its `since` earlier and run it: ledgers go back as far as that, where the exchange remembers."
     return "Backfill a flow that pulls candles."
 
 
