@@ -62,11 +62,13 @@ async def whole_window(
     while waiting:
         start_ms, end_ms = waiting.pop()
         page = await _narrow_enough(fetch, start_ms, end_ms)
-        if page is None or full(page):
+        if isinstance(page, WindowTooWide) or full(page):
             middle_ms = start_ms + (end_ms - start_ms) // (2 * unit_ms) * unit_ms
             if middle_ms > start_ms:
                 waiting += [(middle_ms, end_ms), (start_ms, middle_ms)]
-            elif page is None or apart is None:
+            elif isinstance(page, WindowTooWide):
+                raise page  # it is not the width that the exchange refuses
+            elif apart is None:
                 raise Stuck(f"More rows share the instant {start_ms} than a page holds.")
             else:
                 pages += [one for one in await apart(start_ms, end_ms - 1, page) if one.num_rows]
@@ -95,11 +97,11 @@ async def all_pages(fetch: Fetch, *, key: Sequence[str], by_offset: bool) -> lis
     return pages
 
 
-async def _narrow_enough(fetch: FetchSpan, start_ms: int, end_ms: int) -> pa.Table | None:
+async def _narrow_enough(fetch: FetchSpan, start_ms: int, end_ms: int) -> pa.Table | WindowTooWide:
     try:
         return await fetch(start_ms, end_ms - 1)
-    except WindowTooWide:
-        return None
+    except WindowTooWide as answer:
+        return answer
 
 
 def _newest_ms(page: pa.Table, time: str, start_ms: int, until_ms: int) -> int:

@@ -1,0 +1,113 @@
+"""One ledger that cannot be read, or answers badly, is named; the others go on, and nothing of it is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
+
+from connectors.binance.budget import Budget
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import Windows
+from connectors.lake.sql.session import connect, run
+from connectors.simulator.protocol.faults import Body, Error, ShortPage
+
+DIVIDENDS, EARN = "asset/assetDividend", "simple-earn/flexible/history/subscriptionRecord"
+PAID_IN = "capital/deposit/hisrec"
+DAY_MS = 86_400_000
+LEDGERS = [
+    each for each in ENDPOINTS if isinstance(each.walk, Windows) and each.feeds.movements and each.family == "wallet"
+]
+
+
+@pytest.fixture(autouse=True)
+def _unpaced(trade_desk: TradeDesk) -> None:
+    """No ledger waits for the next minute of its pool."""
+    budget = Budget(trade_desk.state, "simulator")
+    for pool in {endpoint.pool for endpoint in ENDPOINTS}:
+        budget.learn(pool, UNLIMITED)
+
+
+def given(desk: TradeDesk, *datasets: str) -> None:
+    """An account with a distribution and a subscription, and a flow of these ledgers."""
+    at_ms = desk.exchange.now_ms - DAY_MS
+    dividend = {"id": 1, "amount": "1", "asset": "BNB", "divTime": at_ms, "tranId": 1, "direction": 1}
+    desk.exchange.add_movement(UID, DIVIDENDS, dividend)
+    row = {
+        "amount": "1", "asset": "BNB", "time": at_ms, "purchaseId": 1, "productId": "BNB001", "type": "NORMAL",
+        "sourceAccount": "SPOT", "amtFromSpot": "1", "amtFromFunding": "0", "status": "SUCCESS",
+    }  # fmt: skip
+    desk.exchange.add_movement(UID, EARN, row)
+    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": [*datasets], "since": "2026-10-01"}
+
+
+async def pulled(desk: TradeDesk) -> dict[str, Any]:
+    """The receipts of a run, by dataset."""
+    desk.clock.advance(60)
+    return {receipt.dataset: receipt for receipt in await desk.run("books")}
+
+
+@pytest.mark.parametrize("code", [-6021, -4047, -1127])
+async def test_a_window_that_is_refused_once_is_asked_for_in_parts(trade_desk: TradeDesk, code: int) -> None:
+    """Where the exchange finds a window too wide, its rows come in narrower ones (N18)."""
+    given(trade_desk, "dividends", "earn_subscriptions")
+    trade_desk.exchange.inject(Error(path=f"/sapi/v1/{EARN}", code=code, status=400, count=1))
+    receipts = await pulled(trade_desk)
+    assert {name: (one.rows, one.failures) for name, one in receipts.items()} == dict.fromkeys(receipts, (1, ()))
+
+
+BAD = {
+    "a window that is always too wide": Error(path=f"/sapi/v1/{EARN}", code=-6021, status=400, count=None),
+    "a code under status 200": Body(path=f"/sapi/v1/{EARN}", text='{"code":-1,"msg":"no"}', count=None),
+    "no list": Body(path=f"/sapi/v1/{EARN}", text='{"total":3}', count=None),
+    "an object of nothing": Body(path=f"/sapi/v1/{EARN}", text="{}", count=None),
+    "a row of nothing": Body(path=f"/sapi/v1/{EARN}", text='{"rows":[{}],"total":1}', count=None),
+    "no JSON": Body(path=f"/sapi/v1/{EARN}", text="<html>", count=None),
+}
+
+
+@pytest.mark.parametrize("fault", BAD.values(), ids=BAD)
+async def test_a_bad_answer_costs_its_ledger_alone(trade_desk: TradeDesk, fault: Error | Body) -> None:
+    """The sentence names the ledger, the other one is stored, and a good answer brings what was missing."""
+    given(trade_desk, "dividends", "earn_subscriptions")
+    trade_desk.exchange.inject(fault)
+    receipts = await pulled(trade_desk)
+    assert (receipts["dividends"].rows, receipts["dividends"].failures) == (1, ())
+    assert receipts["earn_subscriptions"].rows == 0
+    assert "flexible/history/subscriptionRecord" in receipts["earn_subscriptions"].failures[0].why
+    assert trade_desk.rows("earn_subscriptions") == []
+    trade_desk.exchange.heal()
+    receipts = await pulled(trade_desk)
+    assert {name: (one.rows, one.failures) for name, one in receipts.items()} == {
+        "dividends": (0, ()),
+        "earn_subscriptions": (1, ()),
+    }
+
+
+async def test_a_list_that_changes_while_it_is_read_is_asked_for_again(trade_desk: TradeDesk) -> None:
+    """Pages whose first one is another after the last one are no answer; the next run has all of them (L3)."""
+    given(trade_desk, "deposits", "dividends")
+    at_ms = trade_desk.exchange.now_ms - DAY_MS
+    for number in range(2):
+        row = {"id": f"{number}", "amount": "1", "coin": "BNB", "network": "BNB", "status": 1, "address": "a"}
+        more = {"insertTime": at_ms + number, "transferType": 0, "confirmTimes": "1/1", "txId": "t"}
+        trade_desk.exchange.add_movement(UID, PAID_IN, row | more)
+    trade_desk.exchange.inject(ShortPage(path=f"/sapi/v1/{PAID_IN}", keep=1, count=1))
+    receipts = await pulled(trade_desk)
+    assert "The first page changed while the others were read" in receipts["deposits"].failures[0].why
+    assert (receipts["dividends"].rows, trade_desk.rows("deposits")) == (1, [])
+    assert (await pulled(trade_desk))["deposits"].rows == 2
+
+
+async def test_a_key_that_reads_one_ledger_alone_brings_that_one(trade_desk: TradeDesk) -> None:
+    """Each ledger that the key may not read is named, which is no failure, and its movements wait for another key."""
+    given(trade_desk, *{each.feeds.name for each in LEDGERS})
+    for path in {each.path for each in LEDGERS if not each.path.endswith(DIVIDENDS)}:
+        trade_desk.exchange.inject(Error(path=path, code=-2015, status=401, count=None))
+    receipts = await pulled(trade_desk)
+    assert [one.failures for one in receipts.values()] == [()] * len(receipts)
+    assert {name for name, one in receipts.items() if one.rows} == {"dividends"}
+    with connect(trade_desk.lake) as connection:
+        named = {*run(connection, "SELECT dataset FROM not_there")["dataset"].to_pylist()}
+    assert named >= {each.feeds.name for each in LEDGERS} - {"dividends"}
