@@ -22,7 +22,7 @@ _TABLES = {
     "minute_closes": "market VARCHAR, symbol VARCHAR, open_time TIMESTAMPTZ, close DECIMAL(38, 8)",
     "balances": "account VARCHAR, wallet VARCHAR, asset VARCHAR, free DECIMAL(38, 12), locked DECIMAL(38, 12), "
     "observed_at TIMESTAMPTZ",
-    "bounds": "dataset VARCHAR, account VARCHAR, wallet VARCHAR, observed_at TIMESTAMPTZ",
+    "bounds": "dataset VARCHAR, account VARCHAR, wallet VARCHAR, first_observed_at TIMESTAMPTZ, observed_at TIMESTAMPTZ",
 }
 _OVER_THEM = (
     "is_receipt",
@@ -37,6 +37,7 @@ _OVER_THEM = (
     "average_costs",
     "realized_gains",
     "positions_cost",
+    "balance_snapshots",
     "daily_holdings",
     "equity_daily",
     "equity",
