@@ -116,6 +116,14 @@ async def days_of(archive: Archive, series: Series, since: int, until: int) -> S
     return Shelf.of(series, await _days(archive, series, since, until))
 
 
+async def shelf_of_days(archive: Archive, series: Series, since: int, until: int) -> Shelf:
+    """List the daily files of [since, until), and the monthly ones where a day of theirs may lack."""
+    days = await _days(archive, series, since, until)
+    first, end = ArchiveFile.monthly(series, since), ArchiveFile.monthly(series, next_month(until - 1))
+    months = await archive.list(first.folder, after=_before(first.path), until=end.path)
+    return Shelf.of(series, [*days, *months])
+
+
 async def _days(archive: Archive, series: Series, since: int, until: int | None) -> Sequence[Remote]:
     first = ArchiveFile.daily(series, since)
     end = None if until is None else ArchiveFile.daily(series, until + DAY_US - 1).path  # the last day is in
@@ -139,6 +147,12 @@ def _fits(file: ArchiveFile) -> bool:
 def _before(path: str) -> str:
     """A name that sorts right before this one."""
     return path.removesuffix(".zip")
+
+
+def next_month(instant_us: int) -> int:
+    """The first instant of the month that follows an instant."""
+    grid = Grid.of("1M")
+    return grid.step(grid.floor(instant_us), 1)
 
 
 def next_day(instant_us: int) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from connectors.binance.archive.files import Remote
-from pipelines.archive.inventory import PUBLISHED_US, Shelf, next_day
+from pipelines.archive.inventory import PUBLISHED_US, Shelf, next_day, next_month
 from pipelines.store.gaps import Gap
-from schemas.model.grid import DAY_US, Grid
+from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
 
@@ -77,10 +77,7 @@ def walk(shelf: Shelf, since: int, until: int) -> Iterator[Stretch]:
 
 
 def _next(shelf: Shelf, since: int) -> int:
-    if shelf.layout.daily:
-        return next_day(since)
-    grid = Grid.of("1M")
-    return grid.step(grid.floor(since), 1)
+    return next_day(since) if shelf.layout.daily else next_month(since)
 
 
 def is_late(stretch: Stretch, now: int) -> bool:

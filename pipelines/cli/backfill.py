@@ -22,7 +22,7 @@ from schemas.model.grid import next_month
 
 
 async def backfill(
-    flow: Annotated[str, Parameter(help="a flow that pulls candles, or what else a market has a history of")],
+    flow: Annotated[str, Parameter(help="a flow that pulls candles, trades or other history of a market")],
     *,
     since: Annotated[
         str | None, Parameter(help="first instant wanted, UTC, such as 2024-01-01; or 30d: so long ago")

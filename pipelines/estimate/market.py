@@ -83,8 +83,12 @@ class MarketPlan:
     async def _trades(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
         series = [Series.of(endpoint.feeds, market=self.flow.market, symbol=one) for one in symbols.names]
         async with asking(self.config, self.flow, self.lake, self.state) as session:
-            plan = TickPlan(session, endpoint, self.flow.source, symbols.forgotten, self.now)
-            found = await plan.outlook(series, self._span(symbols)[0])
+            since, until = self._span(symbols)
+            plan = TickPlan(
+                session=session, endpoint=endpoint, source=self.flow.source, forgotten=symbols.forgotten, now=self.now,
+                since=since, until=until if self.window and self.window.until else None,
+            )  # fmt: skip
+            found = await plan.outlook(series)
         return replace(found, note=_named(symbols.unknown))
 
     @property

@@ -77,8 +77,8 @@ class Unit:
     @property
     def has_history(self) -> bool:
         """Whether it can be asked for from an instant on that lies before what is stored."""
-        along_time = any(isinstance(row.walk, (OnGrid, ByTime)) for row in self.endpoints)
-        return self.market is not None and (self.by_file or along_time)
+        walked = any(isinstance(row.walk, (OnGrid, ByTime, ById)) for row in self.endpoints)
+        return self.market is not None and self.account is None and (self.by_file or walked)
 
     @property
     def by_file(self) -> bool:
@@ -294,5 +294,6 @@ class Task:
             series=[Series.of(self.endpoint.feeds, market=flow.market, symbol=one) for one in chosen.names],
             source=flow.source,
             since=micros(since),
+            until=micros(self.window.until) if self.window and self.window.until else None,
             forgotten=chosen.forgotten,
         ).run()

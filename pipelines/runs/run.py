@@ -312,7 +312,7 @@ def _no_backfill(flow: Flow) -> str:
         return "Each run brings orders and fills from the first one on that the exchange still returns."
     if isinstance(flow, AccountFlow):
         return "Set its `since` earlier and run it: ledgers go back as far as that, where the exchange remembers."
-    return "Backfill a flow that pulls candles."
+    return "Backfill a flow that pulls candles, trades or other history of a market."
 
 
 def hopeless(receipt: Receipt) -> bool:

@@ -45,9 +45,11 @@ def told_of(series: Series) -> str:
 
 
 def oldest_asked(series: Series, now: int) -> int:
-    """From which instant on the exchange returns rows of a series."""
-    kept = walk_of(series).kept
-    return 0 if kept is None else now - length_us(kept) + _SAFELY_US
+    """From which instant on the exchange returns rows of a series, and can be asked which one comes first."""
+    walk = walk_of(series)
+    by = walk.located.by if walk.located is not None else None
+    kept = [one for one in (walk.kept, by.walked(ById).kept if by is not None else None) if one is not None]
+    return max((now - length_us(one) + _SAFELY_US for one in kept), default=0)
 
 
 @dataclass(frozen=True, slots=True)

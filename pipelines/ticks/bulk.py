@@ -6,8 +6,9 @@ What the files lack is asked of the exchange where it returns rows of that age, 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 
 from connectors.binance.archive.client import Archive, Fetched
@@ -27,29 +28,35 @@ from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
-_READ = frozenset({None, Reason.BAD_ROW})  # of which all rows were taken that can be
-_END = 2**62
+READ = frozenset({None, Reason.BAD_ROW})  # of which all rows were taken that can be
+NEVER = 2**62
 
 Add = Callable[[Stand, Step], Awaitable[None]]
 
 
-def is_worth(until: int, now: int) -> bool:
-    """Whether a whole day that is over lacks."""
-    return now - now % DAY_US - until >= DAY_US
+def is_worth(since: int, until: int, *, alone: bool) -> bool:
+    """Whether a whole day that is over lacks between two instants; of one where nobody else is asked a part will do."""
+    over = until - until % DAY_US - since
+    return over > 0 if alone else over >= DAY_US
 
 
-def files_of(shelf: Shelf, since: int, now: int, *, alone: bool) -> Iterator[Remote]:
-    """The files from an instant on: months, and days of what they leave out.
+def files_of(shelf: Shelf, since: int, until: int, now: int, *, alone: bool) -> Iterator[Remote]:
+    """The files of [since, until): months, and days of what they leave out.
 
     A day that is missing ends them where nobody else can be asked and its file may still come.
     """
-    while since < (shelf.last_us or 0):
+    while since < min(until, shelf.last_us or 0):
         remote = shelf.monthly(since) or shelf.daily(since)
         if remote is not None:
             yield remote
         elif alone and since > now - PUBLISHED_US:
             return
         since = remote.file.until_us if remote is not None else next_day(since)
+
+
+def unreadable(file: Fetched) -> Problem:
+    """A file that cannot be read, where nobody else can be asked."""
+    return Problem(f"{file.path} is {file.reason}: {file.detail}.", "Run again once it is published anew.")
 
 
 @dataclass(slots=True)
@@ -62,13 +69,14 @@ class Bulk:
     add: Add  # gathers a step, behind which the series stands from then on
     done: Callable[[Fetched], None]  # is told what became of each file
     alone: bool  # nothing but the archive may be asked
+    until: int  # where what is wanted ends
     _spare: int = 0  # short holes of a file that may still be asked for at once; others wait for a second look
 
     async def load(self, series: Series) -> None:
         """Bring a series as far as the archive has files."""
         now, since = self.session.client.now_us(), self.stands[series].until
         shelf = await shelf_of(self.archive, series, since)
-        remotes = list(files_of(shelf, since, now, alone=not self._returns_all(series)))
+        remotes = list(files_of(shelf, since, self.until, now, alone=not self._returns_all(series)))
         self.session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
         for remote in remotes:
             if self.session.stop.is_set():
@@ -93,11 +101,12 @@ class Bulk:
     async def _over(self, series: Series, remote: Remote, fetched: Fetched) -> None:
         """All of a file came, or why it did not; a month that is set aside has days."""
         self.done(fetched)
-        if fetched.reason in _READ:
+        if fetched.reason in READ:
             stand = self.stands[series]
             if not stand.is_new:
                 now, empty = self.session.client.now_us(), series.dataset.schema.empty_table()
-                await self.add(stand, stand.forward(empty, stand.until_id, remote.file.until_us, remote.path, now))
+                reached = min(remote.file.until_us, self.until)
+                await self.add(stand, stand.forward(empty, stand.until_id, reached, remote.path, now))
             return
         days: list[Remote] = []
         if remote.file.is_monthly:
@@ -105,19 +114,17 @@ class Bulk:
             shelf = await days_of(self.archive, series, since, remote.file.until_us)
             days = list(shelf.files.values())
         if not days and not self._returns_all(series):
-            raise Problem(
-                f"{remote.path} is {fetched.reason}: {fetched.detail}.", "Run again once it is published anew."
-            )
+            raise unreadable(fetched)
         for day in days:
             await self._file(series, day)
 
     async def _rows(self, series: Series, rows: pa.Table, remote: Remote) -> None:
-        now = self.session.client.now_us()
+        now, rows = self.session.client.now_us(), _before(rows, self.until)
         if self.stands[series].is_new:
-            rows = await self._begun(series, rows)
+            rows = await self._begun(series, rows, remote)
         await self._out_of_turn(series, rows, now)
         stand = self.stands[series]
-        rows, page = between(rows, stand.until_id, _END), Asking(self.session).page_rows(series)
+        rows, page = between(rows, stand.until_id, NEVER), Asking(self.session).page_rows(series)
         for first, last in skipped(ids_of(rows), stand.until_id, next_id(rows, stand.until_id)):
             if (last - first >= page or self._spare > 0) and self._returns_all(series):
                 self._spare -= 1
@@ -131,9 +138,14 @@ class Bulk:
         if end > stand.until_id:
             await self.add(stand, stand.forward(rows, end, 0, asked, self.session.client.now_us()))
 
-    async def _begun(self, series: Series, rows: pa.Table) -> pa.Table:
-        """The first rows of a new series, whose first id the exchange says where it can, and the file otherwise."""
+    async def _begun(self, series: Series, rows: pa.Table, remote: Remote) -> pa.Table:
+        """The first rows of a new series, whose first id the exchange says where it can, and the file otherwise.
+
+        Nothing is claimed of before the first file where only the archive is asked.
+        """
         stand = self.stands[series]
+        if self.alone:
+            stand = replace(stand, since=max(stand.since, remote.file.since_us))
         wanted = instants(rows, "time") >= stand.since
         rows = rows if wanted.all() else rows.filter(pa.array(wanted))
         first = await Asking(self.session).first_id(series, stand.since) if self._returns_all(series) else None
@@ -160,3 +172,9 @@ class Bulk:
         for window in windows(series, first, end):
             self.session.progress.expect(requests=1)
             yield await Asking(self.session).window(window), window.end
+
+
+def _before(rows: pa.Table, until: int) -> pa.Table:
+    """The rows up to the first one at or after an instant."""
+    late = np.flatnonzero(instants(rows, "time") >= until)
+    return rows.slice(0, int(late[0])) if len(late) else rows

@@ -6,7 +6,7 @@ A series whose bounds another process moved is planned again from what that proc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
@@ -25,15 +25,14 @@ from pipelines.context.session import Session
 from pipelines.store.gaps import Gap, load_gaps
 from pipelines.store.news import ROUNDS
 from pipelines.ticks.asking import Asking, IdWindow, oldest_asked, told_of, windows
-from pipelines.ticks.bulk import Bulk, is_worth
-from pipelines.ticks.holes import next_id
+from pipelines.ticks.bulk import NEVER, Bulk, is_worth
+from pipelines.ticks.earlier import Earlier, is_earlier
+from pipelines.ticks.holes import between, next_id
 from pipelines.ticks.overlap import LastRows
 from pipelines.ticks.second_looks import late_rows, looks
 from pipelines.ticks.stand import Stand, quiet_until, settled
-from schemas.model.counted import counted
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
-from schemas.model.instants import iso_text
 from schemas.model.series import Series
 
 
@@ -58,7 +57,7 @@ class Opening:
 
 @dataclass(slots=True, kw_only=True)
 class TickPull:
-    """One pull of trades, whose history begins at `since`."""
+    """One pull of trades of [since, until), or up to now; what is covered already stays, wherever it ends."""
 
     session: Session
     tally: Tally
@@ -66,6 +65,7 @@ class TickPull:
     series: Sequence[Series]
     source: Source
     since: int
+    until: int | None = None
     forgotten: frozenset[str] = frozenset()
     stands: dict[Series, Stand] = field(default_factory=dict)
     failed: set[Series] = field(default_factory=set)
@@ -89,6 +89,8 @@ class TickPull:
             await self._landed(self._files(self.session.archive, last_rows))
         if self.source != "archive":
             await self._landed(self._openings(todo, last_rows))
+        await self._landed(self._earlier(todo))
+        if self.source != "archive":
             await self._landed(self._looks())
 
     def _load(self, todo: Iterable[Series]) -> LastRows:
@@ -97,19 +99,8 @@ class TickPull:
         bounds, gaps = table.bounds(), load_gaps(lake, self.dataset)
         self.commits = Commits(lake, table, bounds)
         self.landing = Landing(self.commits, self.tally)
-        self._tell_of_earlier(bounds, todo)
         self.stands = {one: Stand.of(one, self.since, bounds, gaps.get(one, {})) for one in todo}
         return LastRows.read(table, self.stands.values(), self.session.client.now_us())
-
-    def _tell_of_earlier(self, bounds: Mapping[str, int], todo: Iterable[Series]) -> None:
-        """Say of what begins later than it is wanted that it does."""
-        begins = {one.name: at for one in todo if (at := one.bound("since", bounds)) is not None and at > self.since}
-        if begins:
-            name = min(begins)
-            self.session.note(
-                f"{self.dataset.name} of {counted(len(begins), 'symbol')} begin later than `since`, such as {name} on "
-                f"{iso_text(begins[name])[:10]}: rows are only added at the end, so that needs a new lake."
-            )
 
     async def _landed(self, work: Awaitable[None]) -> None:
         """Do work, and land what it gathered, whatever happens."""
@@ -132,10 +123,12 @@ class TickPull:
             if self.landing.batch.full:
                 await self.landing.flush(self.session.client.now_us())
 
-        now = self.session.client.now_us()
-        for series in [one for one, stand in self.stands.items() if is_worth(stand.until, now)]:
-            alone = self.source == "archive" or series["symbol"] in self.forgotten
-            bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone)
+        until = min(self.session.client.now_us(), self._until)
+        for series, stand in list(self.stands.items()):
+            alone = self._alone(series)
+            if not is_worth(stand.until, until, alone=alone):
+                continue
+            bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone, self._until)
             try:
                 await bulk.load(series)
             except ArchiveTrouble as trouble:
@@ -145,6 +138,32 @@ class TickPull:
                     self.session.note(f"Trades were fetched over REST instead of from the archive: {trouble.what}")
             except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
                 self._failed(series, error)
+
+    async def _earlier(self, todo: Iterable[Series]) -> None:
+        """Bring back the beginning of what is covered to where it is wanted from, one series after another."""
+
+        async def add(stand: Stand, step: Step) -> None:
+            await self._add(stand, step)
+            if self.landing.batch.full:
+                await self.landing.flush(self.session.client.now_us())
+
+        archive = self.session.archive if self.source != "rest" else None
+        for series in [one for one in todo if is_earlier(self.stands[one], self.since)]:
+            if series in self.failed or series in self.commits.stale or self.session.stop.is_set():
+                continue
+            earlier = Earlier(self.session, archive, self.stands, add, self._looked_at, self._alone(series), self.since)
+            try:
+                await earlier.load(series)
+            except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
+                self._failed(series, error)
+
+    def _alone(self, series: Series) -> bool:
+        """Whether nothing but the archive is to be asked for a series."""
+        return self.source == "archive" or series["symbol"] in self.forgotten
+
+    @property
+    def _until(self) -> int:
+        return NEVER if self.until is None else self.until
 
     def _looked_at(self, file: Fetched) -> None:
         self.landing.batch.files.append(file)
@@ -160,7 +179,7 @@ class TickPull:
     async def _openings(self, todo: Iterable[Series], last_rows: LastRows) -> None:
         """Take what is new of each series, its first page before any other's second."""
         behind: list[IdWindow] = []
-        stands = self._asked_for(todo)
+        stands = [one for one in self._asked_for(todo) if one.until < self._until]
         self.session.progress.expect(requests=len(stands))
         async for stand, opening in self._fetched(stands, self._opening):
             if opening is not None:
@@ -187,13 +206,17 @@ class TickPull:
                 "They come with the files of its archive, with `source: auto`.",
             ) from None
         full = rows.num_rows >= self._asking.page_rows(series)
-        return Opening(stand, rows, await self._asking.newest(series) if full else None, now)
+        newest = await self._asking.newest(series) if full else None
+        end = None if self.until is None else await self._asking.first_id(series, self.until)
+        if end is not None:
+            rows, newest = between(rows, 0, end), None if newest is None else min(newest, end)
+        return Opening(stand, rows, newest, now)
 
     async def _open(self, opening: Opening) -> list[IdWindow]:
         """Take the first page, and return the windows that follow it."""
         stand, now = opening.stand, opening.asked_at
         rows = settled(opening.rows, now)
-        until = quiet_until(now) if opening.newest is None else 0
+        until = min(quiet_until(now), self._until) if opening.newest is None else 0
         end = next_id(rows, stand.until_id)
         await self._add(stand, self._begun(stand, stand.forward(rows, end, until, told_of(stand.series), now), now))
         return (

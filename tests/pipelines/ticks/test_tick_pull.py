@@ -222,12 +222,3 @@ async def test_months_are_complete_by_their_ids(ticks: Desk):
         assert offenders(query)["trade_ids_contiguous"] == 0
         ticks.clock.advance(HOUR_S + 1)
     assert told == [("2026-11", 1, 1, "missing"), ("2026-11", 1, 0, "explained")]
-
-
-async def test_an_earlier_beginning_is_told(ticks: Desk):
-    """A `since` that lies before what is stored changes nothing, and the receipt says so."""
-    await ticks.run()
-    ticks.flows["prices"]["since"] = "2026-11-02T11:00"
-    [receipt] = await ticks.run()
-    assert "begin later than `since`" in receipt.note
-    assert whole(ticks)
