@@ -143,7 +143,7 @@ class Table:
         return Committed(version, sum(file.rows for file in files))
 
     def replace(self, old: pa.Table, new: pa.Table, moves: Sequence[Move]) -> Committed:
-        """Swap the rows with the keys in `old` for the rows of `new` in one durable step, or raise Stale."""
+        """Swap the stored rows `old`, by key and partition, for those of `new` in one durable step, or raise Stale."""
         with held(self._rewrite_lock, MERGE_PATIENCE_S):
             with disk_problems(self.root, NOTHING_COMMITTED), new_files(self.root) as written:
                 touched = holders(self._log, old)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from connectors.binance.archive.client import Archive, Fetched
@@ -29,7 +29,7 @@ LISTINGS = 8  # at once
 _NEVER = 2**63 - 1
 
 Span = tuple[int, int]
-Load = Callable[[Lake, Fetched, int], int]  # puts a file's rows into the lake at an instant; how many changed or came
+Load = Callable[[Session, Archive, Remote], Awaitable[int]]  # loads a file; how many rows changed or came
 
 
 async def recheck(session: Session, archive: Archive, dataset: Dataset, load: Load) -> int:
@@ -58,12 +58,20 @@ async def reload(session: Session, archive: Archive, remotes: Iterable[Remote], 
         if session.stop.is_set():
             break
         try:
-            fetched = await archive.fetch(remote)
+            rows += await load(session, archive, remote)
         except ArchiveTrouble as trouble:
             _note(session, trouble)
-            continue
-        rows += await asyncio.to_thread(load, session.lake, fetched, session.client.now_us())
     return rows
+
+
+def at_once(put: Callable[[Lake, Fetched, int], int]) -> Load:
+    """Load a file that is read as one, which is put into the lake at an instant."""
+
+    async def load(session: Session, archive: Archive, remote: Remote) -> int:
+        fetched = await archive.fetch(remote)
+        return await asyncio.to_thread(put, session.lake, fetched, session.client.now_us())
+
+    return load
 
 
 def _note(session: Session, problem: Problem) -> None:

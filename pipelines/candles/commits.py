@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from connectors.binance.archive.client import Fetched
 from connectors.lake import Lake, Move, Stale, Table
-from pipelines.archive.provenance import Looks
+from pipelines.archive.provenance import note_files
 from pipelines.candles.coverage import Step
 from pipelines.context.receipts import Tally
-from pipelines.store.corrections import Correction, write_corrections
+from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.journal import Known
 from schemas.model.errors import Problem
 from schemas.model.series import Series
 
@@ -72,10 +73,7 @@ class Commits:
     table: Table
     bounds: dict[str, int]
     stale: set[Series] = field(default_factory=set)
-    looks: Looks = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.looks = Looks(self.lake)
+    files: Known = field(default_factory=Known)  # what was noted of files of the archive
 
     def land(self, batch: Batch, now: int) -> int:
         """Commit a batch: the journal first, then new rows, corrected rows and bounds in one step.
@@ -83,8 +81,7 @@ class Commits:
         That gaps are filled is said last, once their rows are there. Returns the number of rows added.
         """
         batch.drop(self.stale)
-        if batch.files:
-            self.looks.write(batch.files, now)
+        note_files(self.lake, batch.files, now, known=self.files)
         write_gaps(self.lake, batch.gaps(filled=False), now)
         added: int | None = None
         while added is None:
@@ -120,9 +117,8 @@ class Commits:
         """Put the rows that the exchange prints differently in the place of theirs, keeping both versions."""
         revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
         write_corrections(self.lake, corrections, revisions, now)
-        dataset = self.table.dataset
-        after = pa.Table.from_pylist([dict(one.after) for one in corrections], schema=dataset.schema)
-        self.table.replace(after.select(dataset.key), pa.concat_tables([after, added]), moves)
+        before, after = both_versions(corrections)
+        self.table.replace(before, pa.concat_tables([after, added]), moves)
 
 
 def _merged(steps: Sequence[Step]) -> dict[str, int]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import Remote
-from pipelines.archive.changed import anew, reload
+from pipelines.archive.changed import anew, at_once, reload
 from pipelines.archive.load import Loaded
 from pipelines.archive.provenance import last_looks
 from pipelines.candles.answer import LAG_US, Answer
@@ -87,7 +87,7 @@ class Pull:
         await self._work(SeriesState.listing)
         await self._work(SeriesState.history)
         if changed and archive is not None:
-            self.tally.rows += await reload(self.session, archive, changed, load_candles_again)
+            self.tally.rows += await reload(self.session, archive, changed, at_once(load_candles_again))
 
     def _load(self, todo: Iterable[Series]) -> list[Coverage]:
         """Read where each series stands."""

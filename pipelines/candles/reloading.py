@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipelines.archive.inventory import shelf_of
 from pipelines.archive.load import Loaded
-from pipelines.archive.provenance import Looks
+from pipelines.archive.provenance import note_files
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.pull import Pull
 from pipelines.candles.renewal import renew
@@ -54,8 +54,7 @@ class Reload:
         )
         if renewed is None:
             raise Problem("Another process moved this series meanwhile; run the same command again.")
-        if loaded.files:
-            await asyncio.to_thread(Looks(self.pull.session.lake).write, loaded.files, now)
+        await asyncio.to_thread(note_files, self.pull.session.lake, loaded.files, now)
         if renewed.removed and not loaded.asked.unanswered:
             self.pull.session.note(f"{series.name}: {renewed.removed:,} stored candles did not come again, and stay.")
         self.pull.tally.rows += renewed.rows

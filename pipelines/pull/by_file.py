@@ -17,7 +17,7 @@ from connectors.binance.archive.client import Archive, Fetched
 from connectors.lake import Move, Stale
 from pipelines.archive.inventory import Shelf, shelf_of
 from pipelines.archive.load import no_answer, nothing_listed
-from pipelines.archive.provenance import Looks
+from pipelines.archive.provenance import note_files
 from pipelines.archive.walk import Standing, Stretch, is_late
 from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Tally
@@ -189,8 +189,7 @@ class FilePull:
     def _land(self) -> None:
         """Commit the batch: the journal first, then rows and bounds; that gaps are filled is said last."""
         batch, self.batch, now = self.batch, _Batch(), self.session.client.now_us()
-        if batch.files:
-            Looks(self.session.lake).write(batch.files, now)
+        note_files(self.session.lake, batch.files, now)
         write_gaps(self.session.lake, [one for one in batch.gaps if one[1].filled_at is None], now)
         table = self.session.lake.table(self.dataset)
         while moves := batch.moves(self.bounds):

@@ -220,7 +220,7 @@ class TimePull:
                     rows_of(table.dataset, rows)
                     for rows in zip(*((one.before, one.after) for one in changed), strict=True)
                 )
-                table.replace(before.select(table.dataset.key), pa.concat_tables([after, fresh]), moves)
+                table.replace(before, pa.concat_tables([after, fresh]), moves)
                 return fresh.num_rows + len(changed)
         raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from connectors.binance.archive.client import Fetched
 from connectors.binance.archive.layouts import Layout
 from connectors.lake import Lake, Move, Stale
-from pipelines.archive.provenance import Looks, Row, note
-from pipelines.store.corrections import Correction, write_corrections
+from pipelines.archive.provenance import Row, note_files
+from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import load_gaps, write_gaps
 from pipelines.store.holes import told_by_file
@@ -39,7 +39,7 @@ def load_file_again(lake: Lake, fetched: Fetched, now: int) -> int:
     bounds = table.bounds()
     since, until = series.bound("since", bounds), series.bound("until", bounds)
     if fetched.rows is None or since is None or until is None:
-        Looks(lake).write([fetched], now)
+        note_files(lake, [fetched], now)
         return 0
     since, until = max(since, fetched.file.since_us), min(until, fetched.file.until_us)
     found = _difference(lake, fetched, since, until)
@@ -47,8 +47,8 @@ def load_file_again(lake: Lake, fetched: Fetched, now: int) -> int:
     try:
         if found.corrections:
             write_corrections(lake, found.corrections, {series: (move.expected["revision"] or 0) + 1}, now)
-            after = pa.Table.from_pylist([dict(one.after) for one in found.corrections], series.dataset.schema)
-            table.replace(after.select(series.dataset.key), pa.concat_tables([after, found.added]), [move])
+            before, after = both_versions(found.corrections)
+            table.replace(before, pa.concat_tables([after, found.added]), [move])
         elif found.added.num_rows:
             table.commit(found.added, [move])
     except Stale:  # not noted as loaded, so that the next look is another try
@@ -56,7 +56,7 @@ def load_file_again(lake: Lake, fetched: Fetched, now: int) -> int:
     gaps = load_gaps(lake, series.dataset).get(series, {})
     told = told_by_file(series.dataset, gaps, found.times, since, until, fetched.path, now)
     write_gaps(lake, [(series, gap) for gap in told], now)
-    note(lake, fetched, now, found.counts)
+    note_files(lake, [fetched], now, found.counts)
     return found.added.num_rows + len(found.corrections)
 
 

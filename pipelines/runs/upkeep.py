@@ -7,34 +7,45 @@ from collections.abc import Collection
 
 from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import ByTime, OnGrid
+from connectors.binance.endpoints.model import ById, OnGrid
 from connectors.lake import Lake
-from pipelines.archive.changed import recheck
+from pipelines.archive.changed import Load, at_once, recheck
 from pipelines.candles.republished import load_candles_again
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.files_again import load_file_again
 from pipelines.quality.archive_audit import audit
+from pipelines.ticks.republished import load_trades_again
 from schemas.datasets import DATASETS
 from schemas.model.errors import AccessRefused, TryLater
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
-_WALKED_OTHERWISE = {dataset for (dataset, _), rows in FEEDING.items() if not isinstance(rows[0].walk, ByTime)}
-_BY_FILE = {dataset for dataset, _ in LAYOUTS} - _WALKED_OTHERWISE
-_CANDLES = {dataset for (dataset, _), rows in FEEDING.items() if isinstance(rows[0].walk, OnGrid)}
+_WALKS = {dataset: rows[0].walk for (dataset, _), rows in FEEDING.items()}
+
+
+def _load_of(dataset: str) -> Load:
+    """How a file of a dataset is loaded again."""
+    match _WALKS.get(dataset):
+        case OnGrid():
+            return at_once(load_candles_again)
+        case ById():
+            return load_trades_again
+        case _:
+            return at_once(load_file_again)
+
+
+_FILED = frozenset(dataset for dataset, _ in LAYOUTS)
 
 
 async def keep_up(session: Session, dataset: str) -> int:
-    """Tidy a table; of candles, then look at the archive again. Only the latter needs a network, and can wait."""
+    """Tidy a table; of what the archive has, then look there again. Only the latter needs a network, and can wait."""
     await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
-    if session.archive is None:
+    if session.archive is None or dataset not in _FILED:
         return 0
-    if dataset in _BY_FILE:
-        return await recheck(session, session.archive, DATASETS[dataset], load_file_again)
-    if dataset not in _CANDLES:
-        return 0
-    rows = await recheck(session, session.archive, DATASETS[dataset], load_candles_again)
+    rows = await recheck(session, session.archive, DATASETS[dataset], _load_of(dataset))
+    if not isinstance(_WALKS.get(dataset), OnGrid):
+        return rows
     try:
         async with session.client:
             await audit(session)

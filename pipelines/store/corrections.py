@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
+from pipelines.store.journal import add_entries
 from pipelines.store.rows import as_json, rows_of
 from schemas.datasets.journal import CORRECTIONS
-from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
 
@@ -28,6 +29,12 @@ class Correction:
         return as_json({name: self.after[name] for name in self.series.dataset.key})
 
 
+def both_versions(corrections: Sequence[Correction]) -> tuple[pa.Table, pa.Table]:
+    """The stored rows that these are about, and the rows that take their place."""
+    dataset = corrections[0].series.dataset
+    return rows_of(dataset, [one.before for one in corrections]), rows_of(dataset, [one.after for one in corrections])
+
+
 def write_corrections(
     lake: Lake, corrections: Sequence[Correction], revisions: Mapping[Series, int], seen_at: int
 ) -> None:
@@ -35,13 +42,8 @@ def write_corrections(
 
     `revisions` are those that the series will have once their rows are replaced.
     """
-    table, dataset = lake.table(CORRECTIONS), corrections[0].series.dataset
+    dataset = corrections[0].series.dataset
     oldest = min(revisions[one.series] for one in corrections)
-    stored = table.scan(
-        [*dataset.series, "row_key", "revision", "after"],
-        (pc.field("dataset") == dataset.name) & (pc.field("revision") >= oldest),
-    )
-    known = {_told(dataset, row) for row in stored.to_pylist()}
     rows = [
         {
             "dataset": dataset.name,
@@ -54,11 +56,5 @@ def write_corrections(
         }
         for correction in corrections
     ]
-    news = [row for row in rows if _told(dataset, row) not in known]
-    if news:
-        table.commit(rows_of(CORRECTIONS, news), [])
-
-
-def _told(dataset: Dataset, row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes a stored correction the same as another."""
-    return Series.of_row(dataset, row), row["row_key"], row["revision"], row["after"]
+    where = (pc.field("dataset") == dataset.name) & (pc.field("revision") >= oldest)
+    add_entries(lake, CORRECTIONS, rows, where)

@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints import feeding
 from connectors.lake import Lake
-from pipelines.store.rows import as_json, rows_of, with_instants
+from pipelines.store.filters import timestamp
+from pipelines.store.journal import add_versions
+from pipelines.store.rows import as_json, with_instants
 from schemas.datasets.journal import GAPS
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
@@ -79,7 +81,7 @@ def load_gaps(lake: Lake, dataset: Dataset) -> dict[Series, dict[int, Gap]]:
 
 
 def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> None:
-    """Commit new versions of gaps."""
+    """Commit versions of gaps that say what no version before them says."""
     rows = [
         {
             "dataset": series.dataset.name,
@@ -90,5 +92,12 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
         }
         for series, gap in gaps
     ]
-    if rows:
-        lake.table(GAPS).commit(rows_of(GAPS, rows), [])
+    names, begins = {row["dataset"] for row in rows}, {row["since"] for row in rows}
+    where = pc.field("dataset").isin(sorted(names)) & pc.field("since").isin([timestamp(at) for at in sorted(begins)])
+    add_versions(lake, GAPS, rows, _says, where)
+
+
+def _says(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells a version of a gap from the one before, beside when it was seen."""
+    states = row["confirmed_at"] is not None, row["filled_at"] is not None
+    return row["until"], row["reason"], row["evidence"], *states

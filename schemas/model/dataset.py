@@ -164,6 +164,12 @@ class Dataset:
         """How rows are sorted inside a file, so that row-group statistics prune: by key, partition left out."""
         return tuple(name for name in self.key if name not in self.partition)
 
+    @cached_property
+    def placing(self) -> tuple[str, ...]:
+        """The columns that say where a row is stored: its key, and the instant of its partition."""
+        clock = (self.clock,) if self.period is not None and self.clock is not None else ()
+        return tuple(dict.fromkeys((*self.key, *clock)))
+
     @property
     def identity(self) -> tuple[str, ...]:
         """What stays the same from version to version: the key without its last column."""

@@ -27,12 +27,12 @@ class Holder:
     rows: int
 
 
-def holders(log: Log, keys: pa.Table) -> list[Holder]:
-    """The live files that hold rows with these keys; those that statistics rule out are not opened."""
+def holders(log: Log, old: pa.Table) -> list[Holder]:
+    """The live files that hold rows with the keys of these; those that statistics rule out are not opened."""
     stored, live = log.read(Snapshot.rows), {file.path: file for file in log.read(Snapshot.live) or []}
     found: list[Holder] = []
-    if stored is not None and keys.num_rows:
-        for partition, part in partitions(log.dataset, keys.select(log.dataset.key)):
+    if stored is not None and old.num_rows:
+        for partition, part in partitions(log.dataset, old.select(log.dataset.placing)):
             wanted = part.select(log.dataset.order)
             for fragment in stored.get_fragments(filter=_near(partition, wanted)):
                 found += _holder(log.root, live[fragment.path], wanted)
