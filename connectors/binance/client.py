@@ -229,7 +229,8 @@ class Client:
             except (Transient, Unreachable, Throttled, ClockSkew) as problem:
                 skews += isinstance(problem, ClockSkew)
                 remembered = isinstance(problem, Throttled) and problem.status is None
-                if attempt == TRIES or skews > 1 or remembered:
+                may_have_done = call.endpoint.once and not isinstance(problem, ClockSkew)
+                if attempt == TRIES or skews > 1 or remembered or may_have_done:
                     raise
                 failure = problem
             await self._cure(call.host, failure, attempt, syncs)
@@ -273,6 +274,7 @@ class Client:
                 URL(target.reveal(), encoded=True),
                 headers=_headers(call),
                 allow_redirects=False,  # the key header would follow to another host
+                middlewares=(_sent_once,) if call.endpoint.once else (),
                 **proxied(call.url),
             ) as response:
                 body = await _whole(response)
@@ -318,6 +320,14 @@ class Client:
             latency_ms=round((answer.answered_s - answer.asked_s) * 1000) if answered else None,
             own_weight=None if used is None else self._budget.sent(call.endpoint.pool),
         )
+
+
+async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once: aiohttp itself would repeat a GET whose connection broke."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(type(error).__name__) from None
 
 
 def _headers(call: Call) -> dict[str, str]:

@@ -14,6 +14,7 @@ from connectors.simulator.account import accounts
 from connectors.simulator.account.account_book import Amount, Book, Story
 from connectors.simulator.account.accounts import Account, Balances, Key
 from connectors.simulator.account.cashflow.life import Cashflow
+from connectors.simulator.account.files import Files
 from connectors.simulator.account.futures_book import FuturesBook
 from connectors.simulator.account.margin_book import MarginBook
 from connectors.simulator.account.trader import Life
@@ -69,6 +70,8 @@ class Exchange:
         self.limits = limits if isinstance(limits, Limits) else Limits(enforced=limits)
         self.faults = Faults()
         self.requests = Requests()
+        self.files = Files()
+        self.address = "127.0.0.1"  # with the port, once it is served
         self.from_id_zero: Literal["first", "absent"] = "first"  # what `fromId=0` of myTrades means
         self._seed = seed
         self._market = Market(seed)

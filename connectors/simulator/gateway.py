@@ -10,7 +10,9 @@ from pkgutil import iter_modules
 from urllib.parse import unquote
 
 from connectors.simulator import endpoints
+from connectors.simulator.account import files
 from connectors.simulator.account.signatures import check_key, check_signed, parameters_sent
+from connectors.simulator.archive.replies import NO_SUCH_KEY
 from connectors.simulator.endpoints.endpoint import Call, Endpoint, Security
 from connectors.simulator.exchange import Exchange
 from connectors.simulator.protocol.faults import Fault
@@ -31,6 +33,8 @@ def answer(exchange: Exchange, asked: Asked) -> Answer:
     """What the exchange says to a request; refused ones cost their weight too."""
     if exchange.archive.serves(asked):
         return _note(exchange, asked, _filed(exchange, asked), exchange.now_us, 0, 0)
+    if asked.path.startswith(files.PREFIX):
+        return _note(exchange, asked, _linked(exchange, asked), exchange.now_us, 0, 0)
     endpoint = ENDPOINTS.get((asked.method, asked.path))
     now_us = exchange.futures.now_us if endpoint is not None and endpoint.pool in OF_FUTURES else exchange.now_us
     if endpoint is None:
@@ -42,6 +46,13 @@ def answer(exchange: Exchange, asked: Asked) -> Answer:
     said, used = _metered(exchange, asked, endpoint, weight, now_us, lag_ms)
     said = _delivered(exchange, said, faults)
     return _note(exchange, asked, said, now_us, weight, used)
+
+
+def _linked(exchange: Exchange, asked: Asked) -> Answer:
+    """A file that an account asked for, whoever follows the link; it counts no weight."""
+    body = exchange.files.served(asked.target, exchange.futures.now_us // 1000)
+    said = NO_SUCH_KEY if body is None else Answer(200, body, content_type="application/zip")
+    return _delivered(exchange, said, exchange.faults.matching(asked.path, None))
 
 
 def _filed(exchange: Exchange, asked: Asked) -> Answer:

@@ -41,7 +41,8 @@ async def serve(exchange: Exchange, port: int = 0) -> AsyncIterator[str]:
     await runner.setup()
     try:
         await _listen(runner, port)
-        yield f"http://{HOST}:{runner.addresses[0][1]}"
+        exchange.address = f"{HOST}:{runner.addresses[0][1]}"
+        yield f"http://{exchange.address}"
     finally:
         await runner.cleanup()
 

@@ -10,13 +10,18 @@ from cyclopts import Parameter
 
 from pipelines.cli.options import FLOWS_FILE, Config, Json, chosen, loaded, moment
 from pipelines.cli.options import month as month_begun
+from pipelines.cli.output import write_json
 from pipelines.cli.plan import show_plans
 from pipelines.cli.pulling import pull_each
+from pipelines.cli.tables import write_table
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Receipt
+from pipelines.estimate.files import PlannedFile, planned_files
 from pipelines.estimate.flow import plan_flows
+from pipelines.runs.exports import run_exports
 from pipelines.runs.registry import Window
 from pipelines.runs.run import run_flow
+from schemas.config.flows import FlowsFile
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import next_month
 
@@ -31,6 +36,13 @@ async def backfill(
     month: Annotated[str | None, Parameter(help="this month, YYYY-MM, instead of --since and --until")] = None,
     symbol: Annotated[tuple[str, ...], Parameter(help="only this symbol; can be repeated")] = (),
     reload: Annotated[bool, Parameter(help="fetch again what the lake holds, and replace what differs")] = False,
+    use_quota: Annotated[
+        bool,
+        Parameter(
+            help="instead of candles, have the exchange make files of an account's futures that its API no longer "
+            "returns, and import them; spends its monthly quota"
+        ),
+    ] = False,
     dry_run: Annotated[bool, Parameter(help="show what it would cost; fetch nothing")] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
@@ -45,6 +57,10 @@ async def backfill(
     spec = loaded(config)
     (name,) = chosen(spec, [flow])
     window = replace(_window(since, until, month), symbols=tuple(symbol), again=reload)
+    if use_quota:
+        if symbol:
+            raise UsageProblem("Files of futures are of all symbols.", "Remove --symbol or --use-quota.")
+        return await _files(spec, name, window, dry_run=dry_run, json=json)
     if dry_run and reload:
         raise UsageProblem("--dry-run does not know what --reload costs.", "Use one of them.")
     if dry_run:
@@ -55,6 +71,26 @@ async def backfill(
         return await run_flow(spec, name, window=window, progress=progress, stop=stop)
 
     return await pull_each([name], pull, json=json)
+
+
+async def _files(spec: FlowsFile, name: str, window: Window, *, dry_run: bool, json: bool) -> int:
+    """The files of an account's futures, or which there would be."""
+    if dry_run:
+        planned = await asyncio.to_thread(planned_files, spec, name, window)
+        if json:
+            write_json(planned)
+        else:
+            write_table(("market", "export", "since", "until", "asked for this month"), map(_planned_row, planned))
+        return 0
+
+    async def pull(name: str, progress: Progress, stop: asyncio.Event) -> list[Receipt]:
+        return await run_exports(spec, name, window, progress=progress, stop=stop)
+
+    return await pull_each([name], pull, json=json)
+
+
+def _planned_row(file: PlannedFile) -> tuple[object, ...]:
+    return file.market, file.export, file.since, file.until, f"{file.spent} of {file.quota}"
 
 
 def _window(since: str | None, until: str | None, month: str | None) -> Window:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from connectors.binance.endpoints.model import ById, Endpoint, SymbolWindows, Windows
 from connectors.binance.key_guard import asked_of_key
+from connectors.binance.pools import FUTURES
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
+from pipelines.estimate.files import quota_note
 from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.market import BYTES_PER_CANDLE, MarketPlan
 from pipelines.estimate.outlook import Cost, Outlook, minutes
@@ -131,6 +133,8 @@ class _Look:
             if (wallet := calls_of(one).wallet) is None or await asyncio.to_thread(self._is_due, wallet, flow)
         ]
         found += await asyncio.to_thread(lambda: [*self._shared(flow, trading, looks)])
+        if asked := await asyncio.to_thread(quota_note, self.lake, flow, self.now):
+            found.append(Outlook(pool=FUTURES, note=asked))
         return [*found, *[await one.outlook() for one in trading]]
 
     def _shared(self, flow: AccountFlow, trading: Sequence[TradingPlan], looks: Looks) -> Iterator[Outlook]:

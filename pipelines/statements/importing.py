@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from connectors.lake import Lake, Table
 from pipelines.statements.assets import known_assets
-from pipelines.statements.rows import Reading
+from pipelines.statements.rows import Question, Reading
 from pipelines.statements.sources import Source
 from pipelines.statements.zones import better_zone
 from schemas.datasets.statements import STATEMENT_ROWS
@@ -38,9 +38,19 @@ class Imported:
 
 
 def import_statement(
-    lake: Lake, source: Source, account: str, now: int, *, zone: str | None = None, kind: str | None = None
+    lake: Lake,
+    source: Source,
+    account: str,
+    now: int,
+    *,
+    zone: str | None = None,
+    kind: str | None = None,
+    question: Question | None = None,
 ) -> Imported:
-    """Commit every row of an export; UsageProblem, and nothing committed, where one line of it cannot be read."""
+    """Commit every row of an export; UsageProblem, and nothing committed, where one line of it cannot be read.
+
+    Rows beside what was asked for with a `question` cannot be read either.
+    """
     table, file = lake.table(STATEMENT_ROWS), source.sha256()
     with lake.alone(STATEMENT_ROWS.table):  # two at once would both find it new
         if known := _owner(table, file):
@@ -50,7 +60,7 @@ def import_statement(
         uid = _known_uid(lake, table, account)
         reading = Reading(
             source=source, account=account, file=file, imported_at=now, uid=uid, zone=zone, kind=kind,
-            assets=known_assets(lake),
+            assets=known_assets(lake), question=question,
         )  # fmt: skip
         with _uncollected():
             table.commit(_in_its_zone(lake, reading) if zone else reading.batches(), [])

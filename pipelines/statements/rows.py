@@ -21,6 +21,7 @@ from pipelines.statements.values import Unreadable, instants, mark_of, quoted
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.model.errors import UsageProblem
 from schemas.model.fields import FINE, TIME
+from schemas.model.grid import SECOND_US
 from schemas.statements.exports import COIN_CONTRACT, CONTRACT, DOLLARS, FILL_BELOW
 
 BATCH = 50_000  # records, also those by which it is known what stands before decimals
@@ -29,6 +30,15 @@ _STRANGE_FILL = "fills below orders in columns that binlake does not know"
 _NO_MARKET = "it does not say which of the futures wallets moved"
 _AMOUNT = re.compile(r"[+-]?[\d.,]+")
 _ORDERS = "spot_orders"  # have their fills below them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What an export was asked for: its time in microseconds, [since, until), and the market of its contracts."""
+
+    since: int
+    until: int
+    market: str
 
 
 @dataclass(kw_only=True)
@@ -42,7 +52,7 @@ class Reading:
     uid: str | None = None  # the only one that it may name
     zone: str | None = None
     kind: str | None = None
-    market: str | None = None  # of the contracts, where it is known which futures wallet the file is of
+    question: Question | None = None
     assets: Assets = field(default_factory=Assets)
     lines: int = 0  # with a row
 
@@ -83,7 +93,7 @@ class _Reader:
         self._status_at, self._remark_at = layout.place("status"), layout.place("remark")
         self._wallet_at = layout.place(layout.export.wallet or "account")
         self._symbol_at = layout.place("symbol")
-        self._market = reading.market
+        self._market = reading.question.market if reading.question else None
         self._asset_at = layout.place("asset")
         self._fill_names: Sequence[str] = ()  # columns of the fills below an order
         self._order: Sequence[str] = ()  # fields of the one above them
@@ -120,6 +130,7 @@ class _Reader:
         columns = list(zip(*fields, strict=True))
         self._check_uid(lines, columns)
         times = self._times(lines, columns[self._time_at])
+        self._check_times(lines, times)
         status = self._texts(columns, self._status_at, len(lines))
         wallets = self._wallets(columns, len(lines))
         of_line: dict[str, Any] = {
@@ -212,6 +223,14 @@ class _Reader:
             except Unreadable as error:
                 raise self._reading.wrong(line, f"{quoted(text)} {error}") from None
         return pa.array(found, pa.int64()).cast(TIME.arrow)
+
+    def _check_times(self, lines: Sequence[int], times: pa.Array[Any]) -> None:
+        """An answer is held against its question."""
+        if (asked := self._reading.question) is None:
+            return
+        for line, time in zip(lines, times.cast(pa.int64()).to_pylist(), strict=True):
+            if time is not None and not asked.since // SECOND_US * SECOND_US <= time < asked.until:
+                raise self._reading.wrong(line, "its time is not one that was asked for", DOWNLOAD_AGAIN)
 
     def _check_uid(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> None:
         """A file may name one account only, which has to be this one."""

@@ -89,6 +89,14 @@ def sources(path: Path) -> Iterator[Source]:
         yield Source(path.name or str(path), lambda: path.open("rb"))
 
 
+def packed_or_not(path: Path) -> Iterator[Source]:
+    """The exports in a file whose name does not say what it is."""
+    with path.open("rb") as content:
+        magic = content.read(4)
+    suffix = ".zip" if magic.startswith(b"PK") else ".csv.gz" if magic.startswith(b"\x1f\x8b") else ".csv"
+    return sources(path.rename(path.with_name(path.name + suffix)))
+
+
 def _packed(path: Path) -> Iterator[Source]:
     with _readable(path.name), zipfile.ZipFile(path) as archive:
         members = [each for each in archive.infolist() if not each.filename.startswith(_OF_THE_MAC)]

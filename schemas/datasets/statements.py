@@ -35,3 +35,30 @@ STATEMENT_ROWS = Dataset(
     clock="imported_at",
     partition=("account",),
 )
+
+STATEMENT_DOWNLOADS = Dataset(
+    name="statement_downloads",
+    doc="Files of an account's history of futures that were asked for with `--use-quota`: one row each time what is "
+    "known of a question changes. Each question that was not refused spends one of a monthly quota.",
+    columns=(
+        ACCOUNT,
+        Column("market", TEXT, "usdm or coinm"),
+        Column("export", TEXT, "income, orders or trades"),
+        Column("since", TIME, "first instant asked for"),
+        Column("until", TIME, "first instant no longer asked for"),
+        Column("asked_at", TIME, "when it was asked, the exchange's time"),
+        Column(
+            "state",
+            TEXT,
+            "asked (no answer is known), refused, given (the exchange makes the file), expired (its link led nowhere "
+            "any more before the file was there), abandoned (it was asked once more instead) or imported",
+        ),
+        Column("download_id", TEXT, "by which the exchange knows the file", null="before it was told"),
+        Column("file", TEXT, "SHA-256 of the rows, as in `statement_rows`", null="until it was imported"),
+        Column("seen_at", TIME, "when this became known, the exchange's time"),
+    ),
+    key=("account", "market", "export", "state", "asked_at"),
+    kind=Kind.LOG,
+    clock="seen_at",
+    partition=("account",),
+)

@@ -296,6 +296,7 @@ class Endpoint:
     never_empty: bool = False
     whole_ms: frozenset[str] = frozenset()  # times that are cut to the millisecond
     micro: bool = False  # times are asked for in microseconds
+    once: bool = False  # each question spends a quota: it is not repeated where no answer came
 
     def cost(self, params: Mapping[str, Param]) -> int:
         """The declared weight of a call with these parameters."""
