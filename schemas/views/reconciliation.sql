@@ -1,7 +1,8 @@
 -- Whether each change of a balance is the sum of the movements between two snapshots: `residual` is what is left of the
 -- change, `explained` when that is zero. It is `not_comparable` where a ledger of the wallet does not reach over the
--- interval, a symbol of the asset was never asked about, or a list does not say how much was moved (`amount_unknown`);
--- else `unexplained`. `causes` is a JSON list of guesses, which change no number. A movement within five seconds of a
+-- interval and no imported statement tells of it (`statement_reach`), a symbol of the asset was never asked about, a list
+-- does not say how much was moved (`amount_unknown`), or a statement has an operation that nobody knows; else
+-- `unexplained`. `causes` is a JSON list of guesses, which change no number. A movement within five seconds of a
 -- snapshot counts on that side of it on which the intervals before and after add up (`in_flight`). Before the first
 -- snapshot, `since` is NULL.
 CREATE OR REPLACE VIEW reconciliation AS
@@ -88,6 +89,15 @@ reach AS (
 strange AS (
     SELECT account, list(unknown_states) AS strange FROM unknown_states GROUP BY ALL
 ),
+stated AS (
+    SELECT account, wallet, asset, list({'since': since, 'until': until}) AS stated FROM statement_reach GROUP BY ALL
+),
+strange_operations AS (
+    SELECT account, wallet, asset, list({'time': time, 'operation': operation}) AS strange_operations
+    FROM statement_movements
+    WHERE kind IS NULL
+    GROUP BY ALL
+),
 told AS (
     SELECT account, wallet, asset, list(witnesses) AS told FROM witnesses WHERE NOT matched GROUP BY ALL
 ),
@@ -107,14 +117,26 @@ guessed AS (
     SELECT
         compared.*,
         [each.dataset for each in ledgers
-            if each.until IS NULL OR each.since > coalesce(compared.since, TIMESTAMPTZ '2017-07-01 00:00:00+00')]
+            if (each.until IS NULL OR each.since > coalesce(compared.since, TIMESTAMPTZ '2017-07-01 00:00:00+00'))
+                AND NOT within_one(
+                    stated,
+                    coalesce(compared.since, TIMESTAMPTZ '2017-07-01 00:00:00+00'),
+                    least(each.since, compared.until)
+                )]
             AS not_pulled,
         [each.dataset for each in ledgers if each.until < compared.until] AS behind,
         [each.dataset for each in ledgers if each.until < compared.until + each.settles] AS late,
         [each.dataset for each in ledgers
             if len([1 for part in each.lost
-                if part.since < compared.until AND part.until > coalesce(compared.since, part.since)]) > 0]
+                if part.since < compared.until AND part.until > coalesce(compared.since, part.since)
+                    AND NOT within_one(
+                        stated, greatest(part.since, compared.since), least(part.until, compared.until)
+                    )]) > 0]
             AS not_retained,
+        list_distinct([each.operation for each in strange_operations
+            if each.time <= compared.until
+                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')])
+            AS unknown_statement_operation,
         CASE WHEN compared.wallet = 'spot' THEN symbols[1:5] END AS symbol_never_probed,
         [format('{} ({})', each.dataset, each.absent_code) for each in ledgers
             if each.absent_code IS NOT NULL] AS not_readable,
@@ -145,6 +167,11 @@ guessed AS (
             if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
     FROM compared
     LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(compared.wallet, ':', 1)
+    LEFT JOIN stated
+        ON stated.account = compared.account AND stated.wallet = compared.wallet AND stated.asset = compared.asset
+    LEFT JOIN strange_operations
+        ON strange_operations.account = compared.account AND strange_operations.wallet = compared.wallet
+        AND strange_operations.asset = compared.asset
     LEFT JOIN told
         ON told.account = compared.account AND told.wallet = compared.wallet AND told.asset = compared.asset
     LEFT JOIN untold
@@ -168,6 +195,7 @@ caused AS (
             {'cause': 'symbol_never_probed', 'names': symbol_never_probed},
             {'cause': 'owner_pending', 'names': owner_pending},
             {'cause': 'only_witness', 'names': only_witness},
+            {'cause': 'unknown_statement_operation', 'names': unknown_statement_operation},
             {'cause': 'no_longer_returned', 'names': guessed.no_longer_returned},
             {'cause': 'unknown_state', 'names': unknown_state},
             {'cause': 'amount_unknown', 'names': amount_unknown},
@@ -188,7 +216,8 @@ SELECT
     residual,
     CASE
         WHEN len(not_pulled) + len(behind) + len(not_retained) + len(coalesce(symbol_never_probed, []))
-            + len(coalesce(owner_pending, [])) + len(coalesce(amount_unknown, [])) > 0
+            + len(coalesce(owner_pending, [])) + len(coalesce(amount_unknown, []))
+            + len(coalesce(unknown_statement_operation, [])) > 0
             THEN 'not_comparable'
         ELSE 'unexplained'
     END AS status,

@@ -51,7 +51,7 @@ class Files:
         """One that this account asked for at this address."""
         file = self._files.get(download_id)
         if file is None or (file.uid, file.path) != (uid, path):
-            raise Refusal(-1102, "Mandatory parameter 'downloadId' was not sent, was empty/null, or malformed.")
+            raise Refusal(-1130, "Data sent for parameter 'downloadId' is not valid.")
         return file
 
     def link(self, file: File, host: str, now_ms: int) -> dict[str, object]:

@@ -20,6 +20,7 @@ from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
 from schemas.datasets.payments import REBATES
+from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.derived.queries import moving
 from schemas.model.series import Series
 
@@ -267,6 +268,64 @@ def test_what_is_not_retained_is_named(tables: Tables) -> None:
     held(tables, "1", "3", "4")
     assert intervals(tables, "status") == [("not_comparable",), ("unexplained",)]
     assert causes(tables)[-2]["not_retained"] == ["transfers"]
+
+
+def stated(tables: Tables, *rows: tuple[str, str, str], asset: str = "BTC", **values: Any) -> None:
+    """A transaction history: an operation, its amount and when."""
+    same = {
+        "account": "main",
+        "file": "f",
+        "file_name": "f.csv",
+        "kind": "transaction_history",
+        "zone": "UTC",
+        "leg": 1,
+    }
+    tables.put(
+        STATEMENT_ROWS,
+        *(
+            same
+            | {"line": line, "operation": operation, "amount": amount, "time": instant, "asset": asset}
+            | {"wallet": "Spot", "problem": None, "imported_at": END}
+            | values
+            for line, (operation, amount, instant) in enumerate(rows, start=2)
+        ),
+    )
+
+
+BEFORE, AFTER = ("Deposit", "1", "2025-12-31"), ("Deposit", "1", "2026-01-08")
+
+
+@pytest.mark.parametrize(
+    ("rows", "statuses"),
+    [
+        ((BEFORE, ("Distribution", "2", "2026-01-01 14:00"), AFTER), ["explained"] * 2),
+        ((BEFORE, AFTER), ["unexplained", "explained"]),
+        ((BEFORE, ("Moon Landing", "2", "2026-01-01 14:00"), AFTER), ["not_comparable", "explained"]),
+        ((BEFORE, ("Deposit", "1", "2026-01-01 17:00")), ["not_comparable", "explained"]),
+        ((("Deposit", "1", "2026-01-01 12:30"), AFTER), ["not_comparable", "explained"]),
+    ],
+    ids=["told", "told-of-nothing", "unknown-word", "ends-before", "begins-after"],
+)
+def test_a_statement_stands_for_what_is_not_retained(
+    rows: tuple[tuple[str, str, str], ...], statuses: list[str], tables: Tables
+) -> None:
+    """Where a statement reaches over the stretch that the API forgot, the change is explained or it is not."""
+    pulled(tables)
+    gap = {"dataset": "transfers", "account": "main", "reason": "not_retained", "filled_at": None}
+    tables.put(GAPS, gap | {"since": "2025-01-01", "until": "2026-01-01 18:00", "first_seen": END, "seen_at": END})
+    held(tables, "1", "3", "3")
+    held(tables, "1", "3", "3", asset="ETH")
+    stated(tables, *rows)
+    assert [status for asset, status in intervals(tables, "asset, status") if asset == "BTC"] == statuses[:2]
+    assert intervals(tables, "asset, status")[2] == ("ETH", "not_comparable")
+
+
+def test_statements_that_overlap_reach_as_one(tables: Tables) -> None:
+    """Two files that share a day tell all of both their times; with a day between them they do not."""
+    for file, first, last in (("a", 1, 3), ("b", 3, 5), ("c", 7, 9)):
+        rows = [("Deposit", f"{first}", f"2026-01-0{day}") for day in (first, last)]
+        stated(tables, *rows, file=file)
+    assert tables.tuples("SELECT day(since), day(until) FROM statement_reach ORDER BY since") == [(1, 5), (7, 9)]
 
 
 def test_a_symbol_that_was_never_asked_about_is_named(tables: Tables) -> None:
