@@ -16,6 +16,7 @@ from schemas.derived.sql import (
     all_candles,
     all_instants,
     candle_kinds,
+    candle_runs,
     expectations,
     promises,
     series_rows,
@@ -41,6 +42,10 @@ _LEDGER = (
 _CANDLES = (
     "Candles of every kind, each with its `dataset`; prices of one kind are not those of another. What a kind does not "
     "have is NULL."
+)
+_RUNS = (
+    "Candles of every kind as runs: `rows` of them, each one length after the one before it, from `first` on. The "
+    "footers of files tell them; of a file that does not, each candle is a run of its own. Runs may meet, or overlap."
 )
 _INSTANTS = (
     "The instants of the rows that come along time and are neither candles nor trades, each with its `dataset` and "
@@ -144,6 +149,7 @@ def views() -> list[View]:
     found["ledgers"] = View("ledgers", _LEDGERS, f"CREATE OR REPLACE VIEW ledgers AS\n{_ledgers()}")
     kinds = f"CREATE OR REPLACE VIEW candle_kinds AS\n{candle_kinds()}"
     found["candle_kinds"] = View("candle_kinds", "The datasets that hold candles.", kinds)
+    found["candle_runs"] = View("candle_runs", _RUNS, f"CREATE OR REPLACE VIEW candle_runs AS\n{candle_runs()}")
     grids = f"CREATE OR REPLACE VIEW time_grids AS\n{time_grids()}"
     found["time_grids"] = View("time_grids", _TIME_GRIDS, grids)
     for name, each in unions().items():

@@ -142,6 +142,23 @@ def time_grids() -> str:
     return f"SELECT dataset, length_us::BIGINT AS length_us FROM (VALUES {rows}) AS grids(dataset, length_us)"
 
 
+def runs_view(dataset: Dataset) -> str:
+    """The name of the view of the runs of a kind of candles."""
+    return f"{dataset.table}_runs"
+
+
+def each_its_own_run(dataset: Dataset, rows: str) -> str:
+    """The candles of a kind that a query returns, each as a run of one."""
+    cursor = f'"{dataset.cursor}" AS first, 1::BIGINT AS rows'
+    return f"SELECT {quoted((*dataset.series, 'month'))}, {cursor} FROM ({rows})"
+
+
+def candle_runs() -> str:
+    """The runs of every kind of candles."""
+    kinds = playing(Role.CANDLES)
+    return "\nUNION ALL BY NAME\n".join(f"SELECT '{kind.name}' AS dataset, * FROM {runs_view(kind)}" for kind in kinds)
+
+
 def candle_kinds() -> str:
     """The datasets of candles."""
     rows = ", ".join(f"('{dataset.name}')" for dataset in playing(Role.CANDLES))

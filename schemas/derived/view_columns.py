@@ -9,8 +9,16 @@ from duckdb import DuckDBPyConnection
 
 from schemas.datasets import DATASETS
 from schemas.derived.queries import views
-from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows, intervals, last_versions, series_views
-from schemas.model.dataset import Kind
+from schemas.derived.sql import (
+    BOUNDS_SCHEMA,
+    each_its_own_run,
+    empty_rows,
+    intervals,
+    last_versions,
+    runs_view,
+    series_views,
+)
+from schemas.model.dataset import Kind, Role
 
 _TABLE_MACRO = re.compile(r"MACRO (\w+)\(([^)]*)\) AS TABLE")
 _VIEW = re.compile(r"VIEW (\w+) AS")
@@ -50,6 +58,8 @@ def _make_tables(connection: DuckDBPyConnection) -> None:
         connection.execute(f"CREATE VIEW {dataset.table} AS {empty_rows(dataset)}")
         if dataset.kind is Kind.VERSIONS:
             connection.execute(f"CREATE VIEW {dataset.name} AS {last_versions(dataset)}")
+        if dataset.role is Role.CANDLES:
+            connection.execute(f"CREATE VIEW {runs_view(dataset)} AS {each_its_own_run(dataset, empty_rows(dataset))}")
 
 
 def _asked(macro: str, parameters: str) -> str:

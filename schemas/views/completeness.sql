@@ -29,22 +29,33 @@ months AS (
     FROM starts
     WHERE until > month_start AND end_slot > first_slot
 ),
-candles_of AS NOT MATERIALIZED (
+-- How many candles of each run are covered, and the slots that they fill, where they lie on the grid.
+runs AS NOT MATERIALIZED (
     SELECT
         dataset,
         market,
         symbol,
         "interval",
-        CASE length(month) WHEN 7 THEN month ELSE strftime(open_time, '%Y-%m') END AS month,
-        slot(open_time, "interval", length_us, anchor_us) AS slot,
-        open_time = bucket(open_time, "interval", length_us, anchor_us) AS on_grid
-    FROM all_candles
+        CASE length(month) WHEN 7 THEN month ELSE strftime(first, '%Y-%m') END AS month,
+        (greatest(epoch_us(since) - epoch_us(first), 0) + length_us - 1) // length_us AS skipped,
+        least(rows, (greatest(epoch_us(until) - epoch_us(first), 0) + length_us - 1) // length_us) AS reached,
+        first = bucket(first, "interval", length_us, anchor_us) AS on_grid,
+        slot(first, "interval", length_us, anchor_us) + skipped AS first_slot,
+        slot(first, "interval", length_us, anchor_us) + reached AS end_slot
+    FROM candle_runs
     JOIN series USING (dataset, market, symbol, "interval")
-    WHERE open_time >= since AND open_time < until
+    WHERE reached > skipped
 ),
 stored AS (
-    SELECT dataset, market, symbol, "interval", month, count(*) AS rows, count(*) FILTER (on_grid) AS filled
-    FROM candles_of
+    SELECT
+        dataset,
+        market,
+        symbol,
+        "interval",
+        month,
+        sum(reached - skipped)::BIGINT AS rows,
+        sum(reached - skipped) FILTER (on_grid)::BIGINT AS filled
+    FROM runs
     GROUP BY ALL
 ),
 -- What confirmed gaps say of each month, slot by slot, cut to what no gap before it has said.
@@ -73,10 +84,16 @@ stretches AS (
 ),
 -- A candle that is there needs no explanation.
 there AS (
-    SELECT dataset, market, symbol, "interval", month, count(*) AS candles
-    FROM candles_of
+    SELECT
+        dataset,
+        market,
+        symbol,
+        "interval",
+        month,
+        sum(least(end_slot, stop) - greatest(first_slot, start))::BIGINT AS candles
+    FROM runs
     JOIN stretches USING (dataset, market, symbol, "interval", month)
-    WHERE on_grid AND slot >= start AND slot < stop
+    WHERE on_grid AND first_slot < stop AND end_slot > start
     GROUP BY ALL
 ),
 explained AS (

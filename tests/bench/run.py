@@ -140,8 +140,9 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "processes": lambda folder: limits.many_series(folder, processes=4),
     "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
     "held100": lambda folder: held.held(folder, symbols=190),
+    "billion": held.billion,
 }
-ASKED = frozenset({"archive100", "held100"})  # of 100 M candles: minutes and gigabytes each, so only by name
+ASKED = frozenset({"archive100", "held100", "billion"})  # minutes or gigabytes each, so only by name
 
 
 def main(argv: Sequence[str]) -> int:

@@ -15,12 +15,12 @@ import pytest
 from duckdb import DuckDBPyConnection
 from support.lakes import rows_of, us
 
-from connectors.lake.sql.catalog import UNIONS, derived
+from connectors.lake.sql.catalog import RUNS, UNIONS, derived
 from connectors.lake.sql.session import run
 from pipelines.quality.checks import CheckResult, KeyTerms, Schedule, run_queries
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks, imported_movements, unions
-from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows
+from schemas.derived.sql import BOUNDS_SCHEMA, each_its_own_run, empty_rows
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
@@ -107,6 +107,8 @@ def empty_session() -> Iterator[DuckDBPyConnection]:
         united = {heads[name]: f"{heads[name]} {each.over(())}" for name, each in UNIONS.items()}
         for dataset in DATASETS.values():
             connection.execute(f"CREATE TABLE {dataset.table} AS {empty_rows(dataset)}")
+        for name, dataset in RUNS.items():
+            connection.execute(f"CREATE VIEW {name} AS {each_its_own_run(dataset, f'FROM {dataset.table}')}")
         connection.register("no_bounds", BOUNDS_SCHEMA.empty_table())
         connection.execute("CREATE TABLE bounds AS FROM no_bounds")
         for sql in derived():

@@ -20,6 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from connectors.lake.files.local_disk import draft_in, make_folder, not_read, publish
+from connectors.lake.files.runs import RUNS_KEY, runs_of
 from connectors.lake.files.sorting import partitions
 from connectors.lake.files.statistics import Statistics
 from schemas.model.dataset import Dataset
@@ -110,7 +111,7 @@ def write_file(
     schema = dataset.file_schema
     folder = root / folder_name(partition)
     make_folder(folder, below=root.parent)
-    statistics = Statistics(schema)
+    statistics, runs = Statistics(schema), runs_of(dataset, partition)
     with draft_in(folder, ".parquet") as draft:
         with (
             pa.output_stream(str(draft), buffer_size=BUFFER) as sink,
@@ -120,15 +121,19 @@ def write_file(
                 rows = part.select(schema.names).cast(schema)
                 writer.write_table(rows, row_group_size=ROW_GROUP)
                 statistics.add(rows)
-        target = folder / summed_name(draft)
+                if runs is not None:
+                    runs.add(rows)
+            if (told := runs.told() if runs is not None else None) is not None:
+                writer.add_key_value_metadata({RUNS_KEY: told})
+        target = folder / summed_name(draft, "-runs" if told is not None else "")
         publish(draft, target)
     size, now_ms = target.stat().st_size, time.time_ns() // 1_000_000
     return DataFile(str(target.relative_to(root)), partition, size, statistics.rows, statistics.json(), now_ms)
 
 
-def summed_name(path: Path) -> str:
-    """A new name for a file's content, which ends with its checksum."""
-    return f"{uuid4().hex}-{checksum(path):08x}.parquet"
+def summed_name(path: Path, mark: str = "") -> str:
+    """A new name for a file's content, which ends with a mark and its checksum."""
+    return f"{uuid4().hex}{mark}-{checksum(path):08x}.parquet"
 
 
 def written_sum(path: Path) -> int | None:

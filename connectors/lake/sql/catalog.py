@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from schemas.datasets import DATASETS
+from schemas.datasets import DATASETS, playing
 from schemas.derived.queries import unions, views
-from schemas.derived.sql import intervals, last_versions, series_views
-from schemas.model.dataset import Kind
+from schemas.derived.sql import intervals, last_versions, runs_view, series_views
+from schemas.model.dataset import Kind, Role
 
 BOUNDS = "bounds"
 TABLES = {dataset.table: dataset for dataset in DATASETS.values()}
+RUNS = {runs_view(dataset): dataset for dataset in playing(Role.CANDLES)}
 UNIONS = unions()
 
 _WORD = re.compile(r"'[^']*'|(\w+)")  # those of a text in quotes name nothing
@@ -42,9 +43,9 @@ class Definition:
 def definitions() -> tuple[Definition, ...]:
     """All views and macros, each after those that it reads."""
     named = [(_name(sql), sql) for sql in derived()]
-    names = {*TABLES, BOUNDS, *(name for name, _ in named)}
+    names = {*TABLES, *RUNS, BOUNDS, *(name for name, _ in named)}
     return (
-        *(_filled(name) for name in (*TABLES, BOUNDS)),
+        *(_filled(name) for name in (*TABLES, *RUNS, BOUNDS)),
         *(_filled(name) if name in UNIONS else Definition(name, sql, _named(sql, names)) for name, sql in named),
     )
 

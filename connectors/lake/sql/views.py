@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
+from connectors.lake.files.runs import RUNS_KEY, RUNS_TYPE, has_runs
 from connectors.lake.sql.catalog import (
     BOUNDS,
+    RUNS,
     TABLES,
     UNIONS,
     Definition,
@@ -30,7 +33,15 @@ from connectors.lake.sql.creation import create
 from connectors.lake.sql.errors import first_damaged, refusal, unreadable
 from connectors.lake.table import Parts
 from schemas.datasets import DATASETS
-from schemas.derived.sql import BOUND_COLUMNS, BOUNDS_SCHEMA, empty_rows, quoted, stored_columns
+from schemas.derived.sql import (
+    BOUND_COLUMNS,
+    BOUNDS_SCHEMA,
+    each_its_own_run,
+    empty_rows,
+    quoted,
+    runs_view,
+    stored_columns,
+)
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.fields import TEXT
@@ -124,6 +135,8 @@ class Views:
     def _fill(self, connection: DuckDBPyConnection, view: Definition) -> None:
         if view.name in TABLES:
             self._fill_table(connection, TABLES[view.name])
+        elif view.name in RUNS:
+            self._fill_runs(connection, RUNS[view.name])
         elif view.name == BOUNDS:
             self._fill_bounds(connection)
         elif view.name in UNIONS:
@@ -134,13 +147,26 @@ class Views:
         if snapshot.problem:
             self._refuse(connection, dataset, snapshot.problem)
         else:
-            parts = [(values, [f"{self._prefix}{path}" for path in paths]) for values, paths in snapshot.parts]
-            _set_rows(connection, dataset.table, _rows(dataset, self.lake.path, parts))
+            _set_rows(connection, dataset.table, _rows(dataset, self.lake.path, self._found(snapshot.parts)))
+
+    def _fill_runs(self, connection: DuckDBPyConnection, dataset: Dataset) -> None:
+        snapshot = self._snapshot(dataset)
+        if snapshot.problem:
+            self._refuse(connection, dataset, snapshot.problem)
+        else:
+            _set_rows(connection, runs_view(dataset), _runs(dataset, self.lake.path, self._found(snapshot.parts)))
+
+    def _found(self, parts: Parts) -> Parts:
+        """Files at the addresses at which the session finds them."""
+        return [(values, [f"{self._prefix}{path}" for path in paths]) for values, paths in parts]
 
     def _refuse(self, connection: DuckDBPyConnection, dataset: Dataset, problem: Problem) -> None:
         self._refusing.add(dataset)
         columns = (f'{_refused_column(problem, sql)} AS "{name}"' for name, sql in stored_columns(dataset).items())
-        _set_rows(connection, dataset.table, f"SELECT {', '.join(columns)} {_refused(problem)}")
+        rows = f"SELECT {', '.join(columns)} {_refused(problem)}"
+        _set_rows(connection, dataset.table, rows)
+        if runs_view(dataset) in RUNS:
+            _set_rows(connection, runs_view(dataset), each_its_own_run(dataset, rows))
 
     def _fill_bounds(self, connection: DuckDBPyConnection) -> None:
         snapshots = {dataset: self._snapshot(dataset) for dataset in DATASETS.values()}
@@ -161,6 +187,8 @@ def _leave_empty(connection: DuckDBPyConnection, view: Definition) -> None:
     """Have a view that reads a variable show no rows, which costs nothing to bind."""
     if view.name in TABLES:
         leave_out(connection, TABLES[view.name])
+    elif view.name in RUNS:
+        _set_rows(connection, view.name, each_its_own_run(RUNS[view.name], empty_rows(RUNS[view.name])))
     elif view.name == BOUNDS:
         connection.register("known_bounds", BOUNDS_SCHEMA.empty_table())
         _set_rows(connection, BOUNDS, "FROM known_bounds")
@@ -185,8 +213,9 @@ def leave_out_damage(connection: DuckDBPyConnection, lake: Lake, dataset: Datase
     parts = lake.table(dataset).parts()
     damaged = {path for _, paths in parts for path in paths if first_damaged([path])}
     sound = [(values, [path for path in paths if path not in damaged]) for values, paths in parts]
-    rows = _rows(dataset, lake.path, [(values, paths) for values, paths in sound if paths])
-    _set_rows(connection, dataset.table, rows)
+    readable = [(values, paths) for values, paths in sound if paths]
+    _set_rows(connection, dataset.table, _rows(dataset, lake.path, readable))
+    _set_rows(connection, runs_view(dataset), _runs(dataset, lake.path, readable))
     return bool(damaged)
 
 
@@ -209,6 +238,25 @@ def _rows(dataset: Dataset, lake: Path, parts: Parts) -> str:
         return empty_rows(dataset)
     stored = _each_part(dataset, parts) if _shadowed(dataset, lake) else _hive_parts(dataset, parts)
     return f"SELECT {quoted(stored_columns(dataset))} FROM ({empty_rows(dataset)} UNION ALL BY NAME {stored})"
+
+
+def _runs(dataset: Dataset, lake: Path, parts: Parts) -> str:
+    """The candles of a snapshot as runs: told by the footers of files whose names say so, read from all others."""
+    telling = [path for _, paths in parts for path in paths if has_runs(path)]
+    others = [(values, rest) for values, paths in parts if (rest := [path for path in paths if not has_runs(path)])]
+    read = each_its_own_run(dataset, _rows(dataset, lake, others))
+    return f"{read} UNION ALL BY NAME {_told(telling)}" if telling else read
+
+
+def _told(paths: Iterable[str]) -> str:
+    """The runs that the footers of files tell."""
+    kind = literal(msgspec.json.encode(RUNS_TYPE).decode())
+    partition = ", ".join(f'told.partition."{name}" AS "{name}"' for name in RUNS_TYPE["partition"])
+    return (
+        f"SELECT {partition}, unnest(told.symbol) AS symbol, make_timestamptz(unnest(told.first)) AS first, "
+        f"unnest(told.rows) AS rows FROM (SELECT from_json(decode(value), {kind}) AS told "
+        f"FROM parquet_kv_metadata([{', '.join(map(literal, paths))}]) WHERE decode(key) = '{RUNS_KEY}')"
+    )
 
 
 def _shadowed(dataset: Dataset, lake: Path) -> bool:
