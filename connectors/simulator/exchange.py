@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from connectors.simulator.account import accounts
 from connectors.simulator.account.account_book import Amount, Book, Story
 from connectors.simulator.account.accounts import Account, Balances, Key
@@ -22,7 +24,7 @@ from connectors.simulator.account.wallet_books import Filed, Holdings, Leg, chec
 from connectors.simulator.archive.faults import AnyArchiveFault, ArchiveFault
 from connectors.simulator.archive.store import Archive, Source
 from connectors.simulator.futures import Contract, Futures
-from connectors.simulator.market.history import History
+from connectors.simulator.market.history import History, Kept
 from connectors.simulator.market.kline_pages import Charts
 from connectors.simulator.market.listings import LISTINGS, Listing, generated
 from connectors.simulator.market.minutes import Market
@@ -33,6 +35,8 @@ from connectors.simulator.protocol.faults import AnyFault, Faults
 from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.protocol.messages import Requests
 from connectors.simulator.protocol.rules import Refusal
+
+_INFOS_KEPT = 8192
 
 
 class MovableClock:
@@ -87,6 +91,7 @@ class Exchange:
         }
         self.archive = Archive({"spot": Source(self.charts, self._archived), **futures})
         self._infos: dict[str, dict[str, Any]] = {}
+        self._printed_infos = Kept(_INFOS_KEPT)
         self._accounts: dict[int, Account] = {}
         self.keys: dict[str, Key] = {}
         self._futures_books: dict[tuple[int, str], FuturesBook] = {}
@@ -116,6 +121,11 @@ class Exchange:
         """A symbol as `exchangeInfo` prints it; a recorded one exactly as recorded."""
         return self._infos.get(listing.symbol) or listing.info(now_ms)
 
+    def printed_info(self, listing: Listing, now_ms: int) -> msgspec.Raw:
+        """The same as JSON, which is the same as long as its status is."""
+        key = listing, listing.status(now_ms)
+        return self._printed_infos.get(key, lambda: msgspec.Raw(msgspec.json.encode(self.info(listing, now_ms))))
+
     def add_symbol(self, listing: Listing) -> None:
         self._listings[listing.symbol] = listing
 
@@ -144,7 +154,7 @@ class Exchange:
 
     def replay_exchange_info(self, info: Mapping[str, Any]) -> None:
         """List the symbols of a recorded exchangeInfo, and no others, each exactly as recorded."""
-        self._infos = {each["symbol"]: dict(each) for each in info["symbols"]}
+        self._infos, self._printed_infos = {each["symbol"]: dict(each) for each in info["symbols"]}, Kept(_INFOS_KEPT)
         self._listings = {symbol: listing_of(each) for symbol, each in self._infos.items()}
 
     def replay_archive(self, folder: Path) -> None:

@@ -26,6 +26,8 @@ class Contract(Listing):
     kind: str = "PERPETUAL"
     funding_hours: int = 8  # from one funding to the next
 
+    __hash__ = Listing.__hash__
+
     @property
     def pair(self) -> str:
         return f"{self.base}{self.quote}"

@@ -16,6 +16,7 @@ import held
 import idle
 import limits
 import memory
+import quotes
 import restart
 import speed
 import start
@@ -137,6 +138,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "orders": orders,
     "adds_up": adds_up,
     "worth": worth,
+    "quotes": quotes.answered,
     "processes": lambda folder: limits.many_series(folder, processes=4),
     "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
     "held100": lambda folder: held.held(folder, symbols=190),

@@ -77,6 +77,8 @@ def _answer(market: str, shown: Shown) -> Callable[[Exchange, Call], bytes]:
         found = [one] if one is not None else [each.symbol for each in exchange.futures.listed(call.now_ms, market)]
         contracts = [exchange.contract(market, symbol, call.now_ms) for symbol in found]
         trading = [each for each in contracts if one is not None or each.status(call.now_ms) == "TRADING"]
+        tickers = exchange.futures.tickers[market]
+        (tickers.prepare_days if shown is _day else tickers.prepare_prices)(trading, call.now_ms)
         rows = [shown(exchange, each, market, call.now_ms) for each in trading]
         return msgspec.json.encode(rows[0] if one is not None and market == "usdm" else rows)
 

@@ -40,9 +40,12 @@ def _exchange_info(exchange: Exchange, call: Call) -> bytes:
         listings = _chosen(exchange, call)
     else:
         listings = _permitted(exchange.listed(call.now_ms), given, call.now_ms)
-    infos = [exchange.info(listing, call.now_ms) for listing in listings]
+    infos: list[Any]
     if given.get("showPermissionSets") is False:
-        infos = [{name: value for name, value in info.items() if name != "permissionSets"} for info in infos]
+        whole = (exchange.info(listing, call.now_ms) for listing in listings)
+        infos = [{name: value for name, value in info.items() if name != "permissionSets"} for info in whole]
+    else:
+        infos = [exchange.printed_info(listing, call.now_ms) for listing in listings]
     return msgspec.json.encode(
         {
             "timezone": "UTC",
@@ -78,15 +81,18 @@ def _klines(exchange: Exchange, call: Call) -> bytes:
 
 
 def _price(exchange: Exchange, call: Call) -> bytes:
+    exchange.tickers.prepare_prices(_chosen(exchange, call), call.now_ms)
     return _one_or_many(exchange, call, lambda listing: exchange.tickers.price(listing, call.now_ms))
 
 
 def _book_ticker(exchange: Exchange, call: Call) -> bytes:
+    exchange.tickers.prepare_prices(_chosen(exchange, call), call.now_ms)
     return _one_or_many(exchange, call, lambda listing: exchange.tickers.book(listing, call.now_ms))
 
 
 def _ticker_24h(exchange: Exchange, call: Call) -> bytes:
     mini = call.given.get("type") == "MINI"
+    exchange.tickers.prepare_days(_chosen(exchange, call), call.now_ms)
     return _one_or_many(
         exchange, call, lambda listing: exchange.tickers.day(listing, call.now_ms, micro=call.micro, mini=mini)
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from connectors.simulator.market.candles import Candles, joined
+from connectors.simulator.market.crowd import Crowd
 from connectors.simulator.market.intervals import DAY_MS, MINUTE_MS, Interval
 from connectors.simulator.market.listings import Listing
 from connectors.simulator.market.minutes import Market
@@ -36,11 +37,15 @@ class Kept:
                 kept: _T = self._results[key]
                 return kept
         made = make()
+        self.put(key, made)
+        return made
+
+    def put(self, key: Hashable, made: object) -> None:
+        """Keep a result that was made elsewhere."""
         with self._lock:
             self._results[key] = made
             if len(self._results) > self._most:
                 self._results.popitem(last=False)
-        return made
 
 
 class History:
@@ -65,6 +70,14 @@ class History:
     def minutes(self, listing: Listing, first: int, last: int) -> Candles:
         """The whole minutes [first, last)."""
         return self._market.minutes(listing, first, last)
+
+    def together(self, crowd: Crowd, first: int, last: int) -> Candles:
+        """The one candle that the whole minutes [first, last) make, of each symbol of a crowd."""
+        return self._market.together(crowd, first, last)
+
+    def seconds_together(self, crowd: Crowd, minute: int) -> Candles:
+        """The seconds of a minute, 60 rows of each symbol of a crowd."""
+        return self._market.seconds_together(crowd, minute)
 
     def unfinished(self, listing: Listing, interval: Interval, now_ms: int) -> Candles:
         """The candle of the slot that holds `now_ms`, as far as it has come."""

@@ -48,6 +48,13 @@ class Listing:
     recorded_status: str = "TRADING"
     size: int | None = None  # of a contract of COIN-M: what it is worth, in the quote asset
 
+    def __hash__(self) -> int:
+        return hash(self.symbol)  # thousands are looked up by each answer about all symbols
+
+    def key(self, seed: int | str, what: object) -> np.uint64:
+        """The key of one quantity of the symbol under a seed."""
+        return key_of(seed, self.symbol, what)
+
     def status(self, now_ms: int) -> str:
         return "BREAK" if self.delisted_ms is not None and now_ms >= self.delisted_ms else self.recorded_status
 
@@ -207,12 +214,16 @@ def plain(symbol: str, base: str, quote: str, tick_decimals: int, step_decimals:
     )
 
 
+# As many as recorded symbols have: they are most of what `exchangeInfo` prints.
+_GROUPS = ("SPOT", "MARGIN", *(f"TRD_GRP_{number:03}" for number in range(2, 235)))
+
+
 def generated(count: int) -> Iterator[Listing]:
     """As many more symbols as a load test wants: AAAUSDT, BAAUSDT, ..."""
     for number in range(count):
         letters = (string.ascii_uppercase[number // 26**place % 26] for place in range(3))
         base = "Z" + "".join(letters)
-        yield plain(f"{base}USDT", base, "USDT", tick_decimals=4, step_decimals=2)
+        yield plain(f"{base}USDT", base, "USDT", tick_decimals=4, step_decimals=2, groups=_GROUPS)
 
 
 def funding_rate(slot: int) -> str:

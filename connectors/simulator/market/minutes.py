@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from connectors.simulator.market.candles import Candles
+from connectors.simulator.market.crowd import Crowd
 from connectors.simulator.market.intervals import MINUTE_MS, SECOND_MS
 from connectors.simulator.market.listings import DECIMALS, Listing
-from connectors.simulator.market.random_field import Flags, Floats, Ints, key_of, smooth, uniform
+from connectors.simulator.market.random_field import Flags, Floats, Ints, Key, smooth, uniform
 
 _RUN = 32  # a minute whose number divides by this always trades, so the last trade is never far back
 # How far prices wander (share of the level) over how many minutes.
@@ -41,9 +42,23 @@ class Market:
     def seconds(self, listing: Listing, first: int, last: int) -> Candles:
         """The candles of every second of minutes [first, last); they add up to the minutes."""
         minutes = self.minutes(listing, first, last)
-        return _split(minutes, key_of(self.seed, listing.symbol, "seconds")) if len(minutes) else minutes
+        return _split(minutes, listing.key(self.seed, "seconds")) if len(minutes) else minutes
 
-    def _unbroken(self, listing: Listing, minutes: Ints) -> Candles:
+    def together(self, crowd: Crowd, first: int, last: int) -> Candles:
+        """The one candle that minutes [first, last) make, of each symbol of a crowd."""
+        rows = self._unbroken(crowd, np.arange(first - 1, last, dtype=np.int64)).columns()
+        _, open_, high, low, close, *sums = (
+            np.broadcast_to(row, (len(crowd), last - first + 1))[:, 1:] for row in rows
+        )
+        opened = np.full(len(crowd), first * MINUTE_MS)
+        edges = opened, open_[:, 0], high.max(axis=1), low.min(axis=1), close[:, -1]
+        return Candles(*edges, *(row.sum(axis=1) for row in sums))
+
+    def seconds_together(self, crowd: Crowd, minute: int) -> Candles:
+        """The candles of every second of a minute, of each symbol of a crowd: 60 rows each."""
+        return _split(self.together(crowd, minute, minute + 1), crowd.key(self.seed, "seconds"))
+
+    def _unbroken(self, listing: Listing | Crowd, minutes: Ints) -> Candles:
         """Candles of contiguous minutes as if the symbol had always traded; right from the second run on."""
         active = self._active(listing, minutes)
         open_, close = self._open_close(listing, minutes, active)
@@ -66,49 +81,51 @@ class Market:
         active = self._active(listing, minutes) & _printed(listing, minutes * MINUTE_MS)
         return self._trades(listing, active, self._busy(listing, minutes))
 
-    def _active(self, listing: Listing, minutes: Ints) -> Flags:
+    def _active(self, listing: Listing | Crowd, minutes: Ints) -> Flags:
         active: Flags = self._noise(listing, "quiet", minutes) >= listing.quiet
         active |= minutes % _RUN == 0
         return active
 
-    def _average(self, listing: Listing, minutes: Ints, low: Ints, high: Ints) -> Ints:
+    def _average(self, listing: Listing | Crowd, minutes: Ints, low: Ints, high: Ints) -> Ints:
         return low + ((high - low) * self._noise(listing, "average", minutes)).astype(np.int64)
 
-    def _noise(self, listing: Listing, what: str, n: Ints) -> Floats:
-        return uniform(key_of(self.seed, listing.symbol, what), n)
+    def _noise(self, listing: Listing | Crowd, what: str, n: Ints) -> Floats:
+        return uniform(listing.key(self.seed, what), n)
 
-    def _price(self, listing: Listing, minutes: Ints) -> Ints:
+    def _price(self, listing: Listing | Crowd, minutes: Ints) -> Ints:
         """Where the price stands when each minute begins, should there be a trade just before."""
-        level = np.ones(len(minutes))
+        level: Floats = np.ones(1)
         for share, period in _WAVES:
-            level += share * smooth(key_of(self.seed, listing.symbol, period), minutes, period)
+            level = level + share * smooth(listing.key(self.seed, period), minutes, period)
         return np.maximum((listing.price * level).astype(np.int64), 1)
 
-    def _open_close(self, listing: Listing, minutes: Ints, active: Flags) -> tuple[Ints, Ints]:
+    def _open_close(self, listing: Listing | Crowd, minutes: Ints, active: Flags) -> tuple[Ints, Ints]:
         """A minute closes at its last trade, or where the last trading minute closed; the next opens there."""
         after = self._price(listing, minutes + 1)
-        traded = np.maximum.accumulate(np.where(active, np.arange(len(minutes)), 0))
-        close = after[traded]
-        return np.r_[close[:1], close[:-1]], close
+        traded = np.maximum.accumulate(np.where(active, np.arange(len(minutes)), 0), axis=-1)
+        close = np.take_along_axis(after, traded, axis=-1)
+        return np.concatenate([close[..., :1], close[..., :-1]], axis=-1), close
 
-    def _high_low(self, listing: Listing, minutes: Ints, active: Flags, open_: Ints, close: Ints) -> tuple[Ints, Ints]:
+    def _high_low(
+        self, listing: Listing | Crowd, minutes: Ints, active: Flags, open_: Ints, close: Ints
+    ) -> tuple[Ints, Ints]:
         reach = (listing.price * _WICK + 2) * active
         up = (reach * self._noise(listing, "high", minutes) ** 2).astype(np.int64)
         down = (reach * self._noise(listing, "low", minutes) ** 2).astype(np.int64)
         return np.maximum(open_, close) + up, np.maximum(np.minimum(open_, close) - down, 1)
 
-    def _traded(self, listing: Listing, minutes: Ints, active: Flags) -> tuple[Ints, Ints]:
+    def _traded(self, listing: Listing | Crowd, minutes: Ints, active: Flags) -> tuple[Ints, Ints]:
         """Number of trades and volume, both even; each trade is of one step at least."""
         busy = self._busy(listing, minutes)
         trades = self._trades(listing, active, busy)
         volume = ((listing.turnover * busy).astype(np.int64) & ~1) * active
         return trades, np.maximum(volume, trades)
 
-    def _busy(self, listing: Listing, minutes: Ints) -> Floats:
+    def _busy(self, listing: Listing | Crowd, minutes: Ints) -> Floats:
         return 0.2 + 2.4 * self._noise(listing, "busy", minutes) ** 3
 
     @staticmethod
-    def _trades(listing: Listing, active: Flags, busy: Floats) -> Ints:
+    def _trades(listing: Listing | Crowd, active: Flags, busy: Floats) -> Ints:
         most: Ints = (1 + 400 * busy * (1 - listing.quiet)).astype(np.int64) & ~1
         return np.maximum(most, _FEWEST) * active
 
@@ -124,14 +141,14 @@ def _printed(listing: Listing, opened: Ints) -> Flags:
     return there
 
 
-def _money(listing: Listing, ticks_times_steps: Ints) -> Ints:
+def _money(listing: Listing | Crowd, ticks_times_steps: Ints) -> Ints:
     """Price times quantity in units of 1e-8, what is finer cut off, as the exchange prints it."""
     finer = listing.tick_decimals + listing.step_decimals - DECIMALS
     unit: int = 10 ** abs(finer)
     return ticks_times_steps // unit if finer > 0 else ticks_times_steps * unit
 
 
-def _split(minutes: Candles, key: np.uint64) -> Candles:
+def _split(minutes: Candles, key: Key) -> Candles:
     """Divide each minute into its 60 seconds."""
     opened = minutes.opened[:, None] + np.arange(60, dtype=np.int64) * SECOND_MS
     chance = uniform(key, opened)

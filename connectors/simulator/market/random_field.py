@@ -15,6 +15,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 _Bits = npt.NDArray[np.uint64]
+Key = np.uint64 | _Bits  # of one stream, or of many as a column: then each has a row of numbers
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -28,7 +29,7 @@ def key_of(*parts: object) -> np.uint64:
     return np.uint64(int.from_bytes(blake2b(text, digest_size=8).digest(), "little"))
 
 
-def _bits(key: np.uint64, n: npt.NDArray[Any]) -> _Bits:
+def _bits(key: Key, n: npt.NDArray[Any]) -> _Bits:
     """64 well-mixed bits for each n (the finaliser of SplitMix64)."""
     z = n.astype(np.uint64) * _GOLDEN + key
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
@@ -36,12 +37,12 @@ def _bits(key: np.uint64, n: npt.NDArray[Any]) -> _Bits:
     return z ^ (z >> np.uint64(31))
 
 
-def uniform(key: np.uint64, n: Ints) -> Floats:
+def uniform(key: Key, n: Ints) -> Floats:
     """Independent numbers in [0, 1)."""
     return (_bits(key, n) >> np.uint64(11)).astype(np.float64) * _UNIT
 
 
-def smooth(key: np.uint64, n: Ints, period: int) -> Floats:
+def smooth(key: Key, n: Ints, period: int) -> Floats:
     """A continuous wandering in [-1, 1) whose bends lie about `period` apart."""
     cell = n // period
     first = int(cell.min())
@@ -49,5 +50,5 @@ def smooth(key: np.uint64, n: Ints, period: int) -> Floats:
     here = cell - first
     part = (n - cell * period) / float(period)
     weight = part * part * (3.0 - 2.0 * part)
-    left = lattice[here]
-    return left + (lattice[here + 1] - left) * weight
+    left: Floats = lattice[..., here]
+    return left + (lattice[..., here + 1] - left) * weight

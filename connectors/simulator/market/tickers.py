@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
+import numpy as np
+
 from connectors.simulator.market.candles import Candles, joined
+from connectors.simulator.market.crowd import Crowd, crowds
 from connectors.simulator.market.history import History, Kept
 from connectors.simulator.market.intervals import DAY_MS, MINUTE_MS
 from connectors.simulator.market.listings import DECIMALS, Listing
@@ -13,7 +18,11 @@ _MINI = (
     *("symbol", "openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume"),
     *("openTime", "closeTime", "firstId", "lastId", "count"),
 )
-_PRICES_KEPT = 4096
+_SUMS = ("volume", "quote", "trades", "taker_volume", "taker_quote")
+_PRICES_KEPT = 8192
+_CROWDS_KEPT = 16
+_BLOCK_MINUTES = 10  # of a crowd's day, kept together
+_BLOCKS_KEPT = 2048
 
 
 def printed(value: int, decimals: int) -> str:
@@ -30,6 +39,51 @@ class Tickers:
         self._history = history
         self._prices = Kept(_PRICES_KEPT)
         self._days = Kept(_PRICES_KEPT)
+        self._rows = Kept(_PRICES_KEPT)
+        self._prepared = Kept(_CROWDS_KEPT)
+        self._crowds = Kept(_CROWDS_KEPT)
+        self._seconds = Kept(_CROWDS_KEPT)
+        self._blocks = Kept(_BLOCKS_KEPT)
+
+    def prepare_prices(self, listings: Iterable[Listing], now_ms: int) -> None:
+        """Reckon the last prices of many symbols at once, to be asked for one by one."""
+        for crowd in self._many(listings, now_ms):
+            self._prepared.get((crowd, "prices", now_ms // 1000), partial(self._fill_prices, crowd, now_ms))
+
+    def prepare_days(self, listings: Iterable[Listing], now_ms: int) -> None:
+        """Reckon the rolling 24 hours of many symbols at once, to be asked for one by one."""
+        for crowd in self._many(listings, now_ms):
+            self._prepared.get((crowd, "days", now_ms // 1000), partial(self._fill_days, crowd, now_ms))
+
+    def _fill_prices(self, crowd: Crowd, now_ms: int) -> None:
+        closes = self._until_now(crowd, now_ms)[-1].close.tolist()
+        for listing, close in zip(crowd.listings, closes, strict=True):
+            self._prices.put((listing, now_ms // 1000), close)
+
+    def _fill_days(self, crowd: Crowd, now_ms: int) -> None:
+        parts = [*self._day_blocks(crowd, now_ms // MINUTE_MS), *self._until_now(crowd, now_ms)]
+        rows = np.stack(_across(parts).columns(), axis=1).tolist()
+        for listing, row in zip(crowd.listings, rows, strict=True):
+            self._rows.put((listing, now_ms // 1000), row)
+
+    def _many(self, listings: Iterable[Listing], now_ms: int) -> Iterator[Crowd]:
+        for group in crowds(listings, now_ms):
+            yield self._crowds.get(group, partial(Crowd, group))
+
+    def _day_blocks(self, crowd: Crowd, minute: int) -> Iterator[Candles]:
+        """The whole minutes of the last 24 hours as a few candles of each symbol, kept as long as they last."""
+        first = minute + 1 - DAY_MS // MINUTE_MS
+        while first < minute:
+            last = min((first // _BLOCK_MINUTES + 1) * _BLOCK_MINUTES, minute)
+            yield self._blocks.get((crowd, first, last), partial(self._history.together, crowd, first, last))
+            first = last
+
+    def _until_now(self, crowd: Crowd, now_ms: int) -> list[Candles]:
+        """The running minute second by second, the last of them the one that is on."""
+        minute = now_ms // MINUTE_MS
+        seconds = self._seconds.get((crowd, minute), partial(self._history.seconds_together, crowd, minute))
+        passed = range(now_ms % MINUTE_MS // 1000 + 1)
+        return [seconds.pick(slice(second, None, MINUTE_MS // 1000)) for second in passed]
 
     def price(self, listing: Listing, now_ms: int) -> dict[str, str]:
         return {"symbol": listing.symbol, "price": printed(self._last(listing, now_ms), listing.tick_decimals)}
@@ -43,7 +97,8 @@ class Tickers:
 
     def day(self, listing: Listing, now_ms: int, *, micro: bool, mini: bool) -> dict[str, Any]:
         """The last 24 hours, of which the running minute is the last."""
-        day = self._window(listing, now_ms) if listing.ends_ms(now_ms) == now_ms else None
+        trades = listing.ends_ms(now_ms) == now_ms
+        day = self._rows.get((listing, now_ms // 1000), lambda: self._window(listing, now_ms)) if trades else None
         factor = 1000 if micro else 1
         times = {"openTime": (now_ms - DAY_MS) * factor, "closeTime": now_ms * factor}
         full = {**_statistics(listing, day, now_ms), **times}
@@ -60,23 +115,35 @@ class Tickers:
         before = self._history.minutes(listing, now_ms // MINUTE_MS - DAY_MS // MINUTE_MS, now_ms // MINUTE_MS)
         return int(before.close[-1]) if len(before) else 0
 
-    def _window(self, listing: Listing, now_ms: int) -> Candles | None:
-        """One candle of 24 hours; its whole minutes are kept until the next begins."""
+    def _window(self, listing: Listing, now_ms: int) -> list[int] | None:
+        """The columns of one candle of 24 hours; its whole minutes are kept until the next begins."""
         minute = now_ms // MINUTE_MS
         since = minute + 1 - DAY_MS // MINUTE_MS
         whole = self._days.get((listing, minute), lambda: _one(self._history.minutes(listing, since, minute)))
         day = joined([whole, self._history.since(listing, minute * MINUTE_MS, now_ms)])
-        return _one(day) if len(day) else None
+        return [int(column[0]) for column in _one(day).columns()] if len(day) else None
 
 
 def _one(candles: Candles) -> Candles:
     return candles.merged(candles.opened * 0)
 
 
-def _statistics(listing: Listing, day: Candles | None, now_ms: int) -> dict[str, Any]:
+def _across(parts: list[Candles]) -> Candles:
+    """Candles that follow one another as one, of each symbol of a crowd."""
+    sums = [[getattr(part, name) for part in parts] for name in _SUMS]
+    return Candles(
+        parts[0].opened,
+        parts[0].open,
+        np.maximum.reduce([part.high for part in parts]),
+        np.minimum.reduce([part.low for part in parts]),
+        parts[-1].close,
+        *(np.add.reduce(columns) for columns in sums),
+    )
+
+
+def _statistics(listing: Listing, day: list[int] | None, now_ms: int) -> dict[str, Any]:
     """The fields of `ticker/24hr` from the one candle that the day makes; zeros when nothing was printed."""
-    row = [int(column[0]) for column in day.columns()] if day is not None else [0] * 10
-    _, first, high, low, last, volume, quote, trades, *_ = row
+    _, first, high, low, last, volume, quote, trades, *_ = day if day is not None else [0] * 10
     tick, step = listing.tick_decimals, listing.step_decimals
     quantity = printed(1 if trades else 0, step)
     return {
