@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from duckdb import DuckDBPyConnection
@@ -17,13 +18,24 @@ from pipelines.cli.formats import outside, replacing, write_answer
 from pipelines.cli.journals import JournalFormat, journal
 from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
+from pipelines.cli.tables import shown
 from pipelines.settings.loader import load, named
 from schemas.derived.queries import exports
 from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 
 Form = Literal["ledger", "koinly", "cointracking", "bittytax", "rotki_trades", "rotki_events", "ghostfolio"]
-_UNVALUED = "SELECT count(*) AS events FROM tax_events('USDT') WHERE value IS NULL"
+_UNVALUED = """
+SELECT
+    asset,
+    sum(qty) FILTER (value IS NULL) AS qty,
+    count(*) FILTER (value IS NULL) AS events,
+    count(*) FILTER (value IS NOT NULL) AS fees
+FROM tax_events('USDT')
+WHERE account = coalesce(getvariable('exported_account'), account) AND (value IS NULL OR fee_value IS NULL)
+GROUP BY asset
+ORDER BY asset
+"""
 
 
 def export(
@@ -50,9 +62,19 @@ def export(
             write_answer(session, exports()[form].sql, "csv", file=output)
         else:
             _write_journal(session, format, output)
-        if form == "ghostfolio" and (left := run(session, _UNVALUED).to_pylist()[0]["events"]):
-            say(f"{counted(left, 'event')} without a value in USDT left out; the view tax_events says why.")
+        if form == "ghostfolio":
+            _say_unvalued(run(session, _UNVALUED).to_pylist())
     return 0
+
+
+def _say_unvalued(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What the export leaves out, since it has no value: how many events of which assets, and the fees of others."""
+    why = "; the view tax_events says why."
+    if left := sum(row["events"] for row in rows):
+        of = ", ".join(f"{shown(row['qty'])} {row['asset']}" for row in rows if row["events"])
+        say(f"{counted(left, 'event')} without a value in USDT left out ({of}){why}")
+    if fees := sum(row["fees"] for row in rows):
+        say(f"{counted(fees, 'event')} stand without their fee, which has no value in USDT{why}")
 
 
 def _write_journal(session: DuckDBPyConnection, form: JournalFormat, output: Path | None) -> None:

@@ -24,7 +24,7 @@ FROM (
 )
 ORDER BY account, value DESC NULLS LAST, asset
 """
-_TOTALS = "SELECT account, value, unvalued_assets FROM portfolio_total({quote}) ORDER BY account"
+_TOTALS = "SELECT account, value, unvalued_holdings FROM portfolio_total({quote}) ORDER BY account"
 _BAR_WIDTH = 20
 _ASCII = str.maketrans({"█": "#"} | dict.fromkeys("▏▎▍▌▋▊▉▐▕", " "))
 
@@ -61,8 +61,8 @@ def _show(quote: str, total: dict[str, Any], assets: list[dict[str, Any]]) -> No
     write_table(
         header, [*rows, ("total", None, None, total["value"], "", "")], cell=shown, spare=("price", "total", "")
     )
-    if total["unvalued_assets"]:
-        say(f"Without a price in {quote}: {', '.join(total['unvalued_assets'])}. The view `portfolio` says why.")
+    if unvalued := [f"{shown(each['total'])} {each['asset']}" for each in total["unvalued_holdings"]]:
+        say(f"Without a price in {quote}, and not in the total: {', '.join(unvalued)}. The view `portfolio` says why.")
 
 
 def _bar(share: float) -> str:

@@ -33,9 +33,10 @@ from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named
 from pipelines.settings.markets import family_of
+from pipelines.settings.rates import keep_rates
 from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
 from schemas.datasets.journal import KEY_FACTS
-from schemas.model.errors import AccessRefused, TryLater, UsageProblem
+from schemas.model.errors import AccessRefused, Problem, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
 from schemas.model.instants import wall_clock
 
@@ -117,6 +118,8 @@ class Run:
             await file_pull(self.session, tally, unit, flow, chosen.names, self.window).run()
         if isinstance(flow, MarketFlow) and unit.of_minutes:
             await pull_minutes(self.session, tally, flow, await self.symbols(flow))
+        if isinstance(flow, MarketFlow) and flow.of_account and not unit.of_minutes and self.config.rates is not None:
+            await self._keep_rates(tally, self.config.rates)
         for endpoint in unit.endpoints:
             tally.on_other_host = not self.session.client.at_home(endpoint)
             task = Task(
@@ -131,6 +134,13 @@ class Run:
             await self._part(unit, task)
             if self.session.stop.is_set():
                 return
+
+    async def _keep_rates(self, tally: Tally, path: Path) -> None:
+        """Store the rates that a person gives; a file that cannot be read costs nothing else."""
+        try:
+            await asyncio.to_thread(keep_rates, self.session.lake, path, self.session.client.now_us())
+        except Problem as problem:
+            tally.fail(path.name, problem)
 
     @staticmethod
     async def _part(unit: Unit, task: Task) -> None:

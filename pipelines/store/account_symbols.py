@@ -26,7 +26,7 @@ ways AS (
     WHERE rank <= {ways} AND asset IN (SELECT asset FROM points)
 ),
 steps AS MATERIALIZED (
-    FROM ways WHERE symbol IS NOT NULL
+    FROM ways JOIN priced_pairs USING (symbol) -- a rate is nothing to ask the exchange for
 ),
 known AS MATERIALIZED (
     SELECT symbol, open_time, bool_or(close > 0) AS is_price
@@ -49,9 +49,10 @@ looked_at AS (
     SELECT
         points.asset, points.open_time, rank,
         bool_or(coalesce(NOT is_price, {is_closed}, false)) AS closed,
-        list(symbol) AS symbols,
+        list(symbol) FILTER (NOT is_rate) AS symbols,
         list(symbol) FILTER (
-            is_price IS NULL AND NOT coalesce(points.open_time >= since AND points.open_time < until, false)
+            NOT is_rate AND is_price IS NULL
+            AND NOT coalesce(points.open_time >= since AND points.open_time < until, false)
         ) AS unasked
     FROM points
     JOIN steps USING (asset)

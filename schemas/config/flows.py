@@ -373,6 +373,11 @@ class FlowsFile(Part):
         json_schema_extra={"default": "90%"},
     )
     accounts: dict[Name, Account] = Field({}, description="the accounts by the name you give them")
+    rates: Annotated[Path, AfterValidator(written.lake_folder)] | None = Field(
+        None,
+        description="a CSV file with the columns date or time, base, quote and rate, which values assets where the "
+        "exchange has no pair; seen from this file",
+    )
     checks: dict[str, _Severity] = Field({}, description="the severity of a check by its name, where yours is another")
     flows: dict[Name, Flow] = Field(description="the flows by the name you give them", min_length=1)
 

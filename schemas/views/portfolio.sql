@@ -1,5 +1,6 @@
 -- `portfolio(quote)`: what each wallet holds, valued in a quote asset through the last spot prices: a direct pair either
--- way round, else through one other asset. `path` names the pairs. Pairs that trade come first. The last price of a
+-- way round, else through one other asset, and where no pairs lead there through the last of `rates`, of a week at most
+-- before the newest balance. `path` names the pairs. Pairs that trade come first. The last price of a
 -- pair that is gone, or has any status but TRADING and HALT, is no value: `price` and `value` are NULL then, as they are
 -- without a path, and `why` says so; a value through a pair that only pauses (HALT) is there, and `why` names the pair.
 -- `priced_at` is the exchange's own time of the price where it tells one, `price_seen_at` when it was asked for. `price`
@@ -18,10 +19,25 @@ WITH pairs AS (
         END AS obstacle,
         gone_since IS NULL AND status IN ('TRADING', 'HALT') AS alive,
         observed_at,
-        priced_at
+        priced_at,
+        0 AS rates
     FROM latest_prices
     JOIN symbols USING (market, symbol)
     WHERE market = 'spot' AND price > 0
+    UNION ALL BY NAME
+    SELECT
+        symbol,
+        base_asset,
+        quote_asset,
+        arg_max(rate, time)::DOUBLE AS price,
+        true AS alive,
+        max(time) AS observed_at,
+        max(time) AS priced_at,
+        1 AS rates
+    FROM priced_pairs
+    JOIN rates USING (base_asset, quote_asset)
+    WHERE is_rate AND time >= (SELECT max(observed_at) FROM latest_balances) - INTERVAL 7 DAY
+    GROUP BY symbol, base_asset, quote_asset
 ),
 steps AS (
     SELECT base_asset AS asset, quote_asset AS into_asset, * EXCLUDE (base_asset, quote_asset) FROM pairs
@@ -35,9 +51,9 @@ steps AS (
 paths AS (
     SELECT
         quote AS asset, 1::DOUBLE AS price, []::VARCHAR[] AS path, NULL::VARCHAR AS via, NULL::VARCHAR AS obstacle,
-        true AS alive, NULL::TIMESTAMPTZ AS price_seen_at, NULL::TIMESTAMPTZ AS priced_at
+        true AS alive, NULL::TIMESTAMPTZ AS price_seen_at, NULL::TIMESTAMPTZ AS priced_at, 0 AS rates
     UNION ALL BY NAME
-    SELECT asset, price, [symbol] AS path, obstacle, alive, observed_at AS price_seen_at, priced_at
+    SELECT asset, price, [symbol] AS path, obstacle, alive, observed_at AS price_seen_at, priced_at, rates
     FROM steps
     WHERE into_asset = quote
     UNION ALL BY NAME
@@ -52,7 +68,8 @@ paths AS (
         CASE
             WHEN first.priced_at IS NOT NULL AND second.priced_at IS NOT NULL
                 THEN least(first.priced_at, second.priced_at)
-        END AS priced_at
+        END AS priced_at,
+        first.rates + second.rates AS rates
     FROM steps AS first
     JOIN steps AS second ON first.into_asset = second.asset
     WHERE second.into_asset = quote AND first.asset <> quote
@@ -63,7 +80,7 @@ best AS (
     QUALIFY row_number() OVER (
         PARTITION BY asset
         ORDER BY
-            obstacle IS NULL DESC, alive DESC, len(path),
+            obstacle IS NULL DESC, alive DESC, rates, len(path),
             list_position(['BTC', 'USDT', 'BNB', 'ETH', 'FDUSD'], via) NULLS LAST, path
     ) = 1
 )

@@ -4,7 +4,8 @@
 -- day. `event` is `acquired` or `disposed`, and `received` or `sent` for what came from outside or left: that is no gain,
 -- and what is received costs what it was worth then. A fee is disposed of at its value; `net_value` is `value` and the
 -- fees of the trade (`fee_value`): more for what was acquired, or else less for what was disposed of. `candles` is the
--- interval of the candles used and `path` names their pairs. Where there is no value it is NULL, and `why` says so.
+-- longest interval of the candles that `value` comes from and `path` names their pairs; what was paid or received in the
+-- quote asset needs none. Where there is no value it is NULL, and `why` says so.
 -- Values are derived: computed as DOUBLE where a price is needed, and rounded once.
 CREATE OR REPLACE MACRO tax_events(quote) AS TABLE
 WITH legs AS MATERIALIZED (
@@ -16,7 +17,9 @@ sides AS (
         *,
         sum(worth) OVER side AS side_worth,
         count(*) OVER side AS side_legs,
-        count(worth) OVER side AS side_known
+        count(worth) OVER side AS side_known,
+        min(candles) OVER side AS side_candles, -- as text, a day comes before a minute
+        flatten(list(path) OVER side) AS side_path
     FROM legs
     WINDOW side AS (PARTITION BY account, dataset, key, part, amount > 0)
 ),
@@ -30,6 +33,10 @@ sums AS (
             THEN sum(worth) FILTER (amount < 0 AND part = 'trade') END AS given,
         CASE WHEN bool_and(worth IS NOT NULL) FILTER (amount > 0 AND part = 'trade')
             THEN sum(worth) FILTER (amount > 0 AND part = 'trade') END AS got,
+        min(candles) FILTER (amount < 0 AND part = 'trade') AS given_candles,
+        flatten(list(path) FILTER (amount < 0 AND part = 'trade')) AS given_path,
+        min(candles) FILTER (amount > 0 AND part = 'trade') AS got_candles,
+        flatten(list(path) FILTER (amount > 0 AND part = 'trade')) AS got_path,
         coalesce(bool_and(worth IS NOT NULL) FILTER (part = 'fee'), true) AS fees_known,
         coalesce(sum(-sign(amount) * worth) FILTER (part = 'fee'), 0) AS fees,
         coalesce(bool_or(amount > 0 AND NOT is_money) FILTER (part = 'trade'), false) AS acquires
@@ -38,7 +45,21 @@ sums AS (
 ),
 rated AS (
     SELECT
-        sides.* EXCLUDE (value),
+        sides.* EXCLUDE (value, candles, path, side_candles, side_path),
+        CASE
+            WHEN part <> 'trade' THEN candles
+            ELSE least(
+                CASE WHEN side_legs > 1 THEN side_candles END,
+                CASE WHEN paid IS NOT NULL THEN NULL WHEN given IS NOT NULL THEN given_candles ELSE got_candles END
+            )
+        END AS candles,
+        CASE
+            WHEN part <> 'trade' THEN path
+            ELSE list_concat(
+                CASE WHEN paid IS NOT NULL THEN NULL WHEN given IS NOT NULL THEN given_path ELSE got_path END,
+                CASE WHEN side_legs > 1 THEN side_path END
+            )
+        END AS path,
         fees_known,
         fees,
         CASE
@@ -68,8 +89,9 @@ SELECT
         AS fee_value,
     CASE WHEN fees_known OR NOT bears_fees THEN value::DECIMAL(38, 8) + CASE WHEN amount > 0 THEN fee_value ELSE -fee_value END END
         AS net_value,
-    candles,
-    path,
+    CASE WHEN value IS NOT NULL THEN candles END AS candles,
+    CASE WHEN value IS NOT NULL AND candles IS NOT NULL
+        THEN list_filter(path, lambda name, place: list_position(path, name) = place) END AS path,
     CASE
         WHEN value IS NULL
             THEN format('no candle of that minute or day leads from {} to {}', asset, quote)

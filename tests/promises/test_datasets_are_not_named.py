@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from schemas.datasets import DATASETS, archive, journal, statements
+from schemas.datasets import DATASETS, archive, journal, rates, statements
 from schemas.model.dataset import Dataset
 
 ROOT = Path(pipelines.__file__).parent
 SUBJECTS = {"candles", "trading"}  # the rooms with a logic of their own
-OWN_MODULES = (archive, journal, statements)
+OWN_MODULES = (archive, journal, rates, statements)
 OWN = {name: one for module in OWN_MODULES for name, one in vars(module).items() if isinstance(one, Dataset)}
 NAMES = set(DATASETS) - {one.name for one in OWN.values()}
 ALSO_A_KEY = {"symbols"}  # of flows.yaml, and a parameter of the exchange

@@ -66,6 +66,7 @@ class Desk:
     flows: dict[str, dict[str, Any]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    more: dict[str, Any] = field(default_factory=dict)  # what else stands in flows.yaml
 
     @property
     def config(self) -> FlowsFile:
@@ -79,6 +80,7 @@ class Desk:
             "exchange": {"spot": self.url, **self.addresses},
             "accounts": {"main": {"api_key": "env:DESK_KEY", "secret": "env:DESK_SECRET"}},
             "flows": self.flows,
+            **self.more,
         }
 
     def market(

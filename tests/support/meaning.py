@@ -20,6 +20,7 @@ _TABLES = {
     "symbols": "market VARCHAR, symbol VARCHAR, base_asset VARCHAR, quote_asset VARCHAR",
     "klines": 'market VARCHAR, symbol VARCHAR, "interval" VARCHAR, open_time TIMESTAMPTZ, close DECIMAL(38, 8)',
     "minute_closes": "market VARCHAR, symbol VARCHAR, open_time TIMESTAMPTZ, close DECIMAL(38, 8)",
+    "rates": "base_asset VARCHAR, quote_asset VARCHAR, time TIMESTAMPTZ, rate DECIMAL(38, 16), file VARCHAR",
     "balances": "account VARCHAR, wallet VARCHAR, asset VARCHAR, free DECIMAL(38, 12), locked DECIMAL(38, 12), "
     "observed_at TIMESTAMPTZ",
     "bounds": "dataset VARCHAR, account VARCHAR, wallet VARCHAR, first_observed_at TIMESTAMPTZ, observed_at TIMESTAMPTZ",
@@ -29,6 +30,7 @@ _OVER_THEM = (
     "latest_balances",
     "account_events",
     "valuation_points",
+    "priced_pairs",
     "routes_to",
     "valuation_prices",
     "valued_events",

@@ -371,6 +371,8 @@ def test_a_total_says_what_it_leaves_out(wallet: Tables) -> None:
     assert wallet.tuples(
         "SELECT account, quote_asset, value, assets, unvalued, unvalued_assets FROM portfolio_total"
     ) == [("main", "USDT", Decimal(38322), 12, 6, ["DEAD", "HALF", "LDBTC", "WORD", "XMR", "ZERO"])]
+    ((left_out,),) = wallet.tuples("SELECT unvalued_holdings FROM portfolio_total")
+    assert [(each["asset"], each["total"]) for each in left_out[:3]] == [("DEAD", 1), ("HALF", 1), ("LDBTC", 2)]
 
 
 def test_receipts_are_left_out_where_the_earn_wallet_is_known(wallet: Tables) -> None:
