@@ -21,7 +21,7 @@ from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.futures_account import INCOME
 from schemas.datasets.journal import API_REQUESTS, CHECK_RESULTS, GAPS, KEY_FACTS, RUNS
 from schemas.datasets.ledgers import DEPOSITS
-from schemas.datasets.market import KLINES, PRICES
+from schemas.datasets.market import INDEX_KLINES, KLINES, MARK_KLINES, PRICES
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.datasets.trades import AGG_TRADES, TRADES
@@ -111,6 +111,10 @@ def break_ticks(lake: Lake) -> None:
     put(lake, METRICS, since={"usdm/BTCUSDT": "2026-01-03"}, until={"usdm/BTCUSDT": "2026-01-04"})
     hour = {"market": "spot", "symbol": "BTCUSDT", "interval": "1m", "close_time": "2026-01-03T01:00", "volume": "1"}
     put(lake, KLINES, *(hour | {"open_time": f"2026-01-03T00:{minute:02}"} for minute in range(60)))
+    put(lake, KLINES, hour | {"open_time": "2026-01-03T00:00", "interval": "1h"})
+    first = {"market": "usdm", "open_time": "2026-01-03", "close_time": "2026-01-03"}
+    put(lake, INDEX_KLINES, hour | first)
+    put(lake, MARK_KLINES, hour | first | {"low": "2", "high": "2"})
     bounds = {"since": us("2026-01-03"), "until": us("2026-01-04"), "since_id": 0, "until_id": 10}
     for ticks in (AGG_TRADES, TRADES):
         series = Series.of(ticks, market="spot", symbol="BTCUSDT")

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.desks import Desk, us
+from support.desks import Desk, instant, us
 
 from connectors.lake.sql.session import hand_out
 from connectors.simulator.protocol.messages import Seen
 from pipelines.estimate.flow import plan_flows
+from pipelines.quality.checks import run_checks
 from schemas.datasets import DATASETS, playing
 from schemas.model.dataset import Role
 from schemas.model.series import Series
@@ -37,9 +38,9 @@ def futures(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Desk]:
     return desk
 
 
-def flow(market: str, **more: Any) -> dict[str, Any]:
+def flow(of: str, **more: Any) -> dict[str, Any]:
     return {
-        "kind": "market", "market": market, "datasets": ["symbols", *KINDS], "symbols": [CONTRACTS[market]],
+        "kind": "market", "market": of, "datasets": ["symbols", *KINDS], "symbols": [CONTRACTS[of]],
         "intervals": ["1m"], "since": SINCE, "source": "rest", **more,
     }  # fmt: skip
 
@@ -143,3 +144,18 @@ async def test_a_quarterly_contract_has_its_type(desk: Desk):
     assert symbol["delivery_date"].isoformat() == "2026-12-25T08:00:00+00:00"
     (perpetual,) = desk.rows("symbols", symbol="BTCUSDT")
     assert perpetual["delivery_date"] is None
+
+
+@pytest.mark.parametrize(("market", "symbol"), [("spot", "BTCUSDT"), ("usdm", "BTCUSDT"), ("coinm", "BTCUSD_PERP")])
+async def test_hours_agree_with_minutes_and_marks_with_the_index(desk: Desk, market: str, symbol: str):
+    """Pulled minutes and hours of every market pass the checks that hold one against the other."""
+    kinds = ["klines"] if market == "spot" else ["klines", "mark_klines", "index_klines"]
+    desk.addresses |= {"usdm": desk.url, "coinm": desk.url}
+    more = {"datasets": kinds, "symbols": [symbol], "intervals": ["1m", "1h"], "since": "2026-11-02T09:00"}
+    desk.flows["perps"] = flow("usdm", market=market, **more)
+    await desk.run("perps")
+    counts = [sum(row["interval"] == one for row in desk.rows("klines")) for one in ("1m", "1h")]
+    assert counts[0] >= 120
+    assert counts[1] >= 2
+    results = run_checks(desk.lake, [], instant("2026-11-02T12:00"), ["candles_of_minutes", "mark_near_index"])
+    assert [result.offending_rows for result in results] == [0, 0]
