@@ -42,8 +42,8 @@ def imported(folder: Path, *, symbols: int = 10, months: int = 20) -> list[Figur
     done = _ours(Place(folder / "place"), files, names, periods)
     assert done["rows"] == rows, f"{done['rows']} rows of {rows}: {done['failures']}"
     figures = _figures(rows, done["wall_s"], done["peak_mb"], least_s)
-    others = _others(folder / "job", files, names, periods, zips) if IMPORTERS else {}
-    return [*figures, *(_beside(name, rows, done["wall_s"], other) for name, other in others.items())]
+    found = _others(folder / "job", files, names, periods, zips) if IMPORTERS else {}
+    return [*figures, *(beside(name, "candles", done, other, FASTER[name]) for name, other in found.items())]
 
 
 def _ours(place: Place, files: Path, names: list[str], periods: Sequence[Period]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _periods(months: int) -> list[Period]:
     return [Period(date(year, month + 1, 1), monthly=True) for year, month in starts]
 
 
-def _days(period: Period) -> Iterator[Period]:
+def days_of(period: Period) -> Iterator[Period]:
     day = Period(period.first, monthly=False)
     while day.first < period.next().first:
         yield day
@@ -134,13 +134,21 @@ def _others(
     job: Path, files: Path, names: list[str], periods: Sequence[Period], zips: Sequence[Path]
 ) -> dict[str, dict[str, float]]:
     """What other importers take; of freqtrade's daily files there are as many as there are days."""
-    _zips(files, names, [day for period in periods for day in _days(period)])
+    _zips(files, names, [day for period in periods for day in days_of(period)])
     since, until = periods[0].first, periods[-1].next().first
-    paths = [str(path.relative_to(files)) for path in zips]
+    told = {"symbols": names, "since": f"{since}", "until": f"{until}", "months": months_of(zips, files)}
+    return others(job, files, told, f"--symbols={len(names)}")
+
+
+def months_of(zips: Sequence[Path], files: Path) -> list[str]:
+    return [str(path.relative_to(files)) for path in zips]
+
+
+def others(job: Path, files: Path, told: dict[str, Any], *options: str) -> dict[str, dict[str, float]]:
+    """What each of the other importers takes for a job, one after another."""
     taken = {}
-    with simulator(f"--symbols={len(names)}", f"--archive={files}") as exchange:
-        told = {"url": exchange.url, "symbols": names, "since": f"{since}", "until": f"{until}", "months": paths}
-        job.write_text(json.dumps(told))
+    with simulator(*options, f"--archive={files}") as exchange:
+        job.write_text(json.dumps({"url": exchange.url, **told}))
         for name, python in IMPORTERS.items():
             os.sync()
             command = [python, str(HERE / "importers.py"), name, str(job)]
@@ -149,15 +157,17 @@ def _others(
     return taken
 
 
-def _beside(name: str, rows: int, wall_s: float, other: dict[str, float]) -> Figure:
+def beside(name: str, what: str, done: dict[str, Any], other: dict[str, float], faster: float) -> Figure:
+    """What another importer took of the same rows."""
+    rows, wall_s = done["rows"], done["wall_s"]
     assert other["rows"] == rows, f"{name} imported {other['rows']} rows of {rows}"
     return Figure(
-        name=f"{rows:,} candles from the archive, beside {name} (floats, nothing verified)",
-        ours=f"{wall_s:.1f} s",
-        peer=f"{name}: {other['wall_s']:.1f} s, {other['peak_mb']:.0f} MB",
+        name=f"{rows:,} {what} from the archive, beside {name} (floats, nothing verified)",
+        ours=f"{wall_s:.1f} s, {done['cpu_s'] - done['started_cpu_s']:.1f} s of CPU",
+        peer=f"{name}: {other['wall_s']:.1f} s, {other['cpu_s']:.1f} s of CPU, {other['peak_mb']:.0f} MB",
         ratio=f"{other['wall_s'] / wall_s:.1f} times",
-        goal=f"at least {FASTER[name]:g} times",
-        met=other["wall_s"] / wall_s >= FASTER[name],
+        goal=f"at least {faster:g} times",
+        met=other["wall_s"] / wall_s >= faster,
     )
 
 

@@ -1,4 +1,4 @@
-"""The same candles imported by other programs, each by its own code, run with a Python that has it.
+"""The same candles or trades imported by other programs, each by its own code, run with a Python that has it.
 
 Downloads are theirs too, off the same loopback server; addresses alone are turned to it. freqtrade reads daily files,
 since it knows no others; the rest read monthly ones. Time counts from after the imports.
@@ -13,6 +13,7 @@ import asyncio
 import io
 import json
 import logging
+import resource
 import tempfile
 import time
 import urllib.request
@@ -26,17 +27,19 @@ from peak import peak_mb
 
 ARCHIVE = "https://data.binance.vision"
 PRICES = ["open", "high", "low", "close", "volume"]
+TRADED = ["trade_id", "price", "quantity", "first", "last", "timestamp", "buyer_maker"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Minutes of symbols in [since, until), and where their monthly zips lie below the address of the archive."""
+    """Rows of symbols in [since, until), and where their monthly zips lie below the address of the archive."""
 
     url: str
     symbols: list[str]
     since: str
     until: str
     months: list[str]
+    kind: str = "klines"
 
     @property
     def by_symbol(self) -> dict[str, list[str]]:
@@ -70,8 +73,33 @@ def freqtrade(job: Job, folder: Path) -> int:
     return rows
 
 
+def freqtrade_trades(job: Job, folder: Path) -> int:
+    """Prices in floats, as lists in memory; stored by its Feather handler."""
+    from freqtrade.data.converter import trades_df_remove_duplicates, trades_list_to_df
+    from freqtrade.data.history import get_datahandler
+    from freqtrade.enums import CandleType, TradingMode
+    from freqtrade.exchange import binance_public_data as importer
+
+    theirs = importer.binance_vision_trades_zip_url
+    importer.binance_vision_trades_zip_url = lambda *named: theirs(*named).replace(ARCHIVE, job.url)
+    handler, rows = get_datahandler(folder, "feather"), 0
+    for symbol in job.symbols:
+        pair = f"{symbol.removesuffix('USDT')}/USDT"
+        _, listed = asyncio.run(
+            importer.download_archive_trades(
+                CandleType.SPOT, pair, since_ms=job.ms(job.since), until_ms=job.ms(job.until) - 1,
+                markets={pair: {"id": symbol}},
+            )
+        )  # fmt: skip
+        trades = trades_df_remove_duplicates(trades_list_to_df(listed))
+        handler.trades_store(pair, trades, TradingMode.SPOT)
+        rows += len(trades)
+    importer.binance_vision_trades_zip_url = theirs
+    return rows
+
+
 def binance_syncer(job: Job, folder: Path) -> int:
-    """Twelve columns in floats, nothing verified; one Parquet file a zip."""
+    """All columns, prices in floats, nothing verified; one Parquet file a zip."""
     import aiohttp
     import pyarrow.parquet as pq
     from binance_syncer.constant import DataType, MarketType
@@ -79,7 +107,7 @@ def binance_syncer(job: Job, folder: Path) -> int:
 
     place = SimpleNamespace(build_save_path=lambda _prefix, symbol, name: folder / symbol / name)
     syncer = SimpleNamespace(
-        s3=None, LOCAL_PREFIX="", path_builder=place, market_type=MarketType.SPOT, data_type=DataType.KLINES
+        s3=None, LOCAL_PREFIX="", path_builder=place, market_type=MarketType.SPOT, data_type=DataType(job.kind)
     )
 
     async def stored() -> None:
@@ -119,23 +147,52 @@ def nautilus(job: Job, folder: Path) -> int:
     return rows
 
 
-IMPORTERS = {"freqtrade": freqtrade, "binance-syncer": binance_syncer, "nautilus_trader": nautilus}
+def nautilus_trades(job: Job, folder: Path) -> int:
+    """Ticks of prices rounded to those of its own test instrument, by its wrangler, into its catalog of Parquet."""
+    import pandas as pd
+    from nautilus_trader.persistence.catalog import ParquetDataCatalog
+    from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
+    from nautilus_trader.test_kit.providers import TestInstrumentProvider
+
+    wrangler = TradeTickDataWrangler(TestInstrumentProvider.btcusdt_binance())
+    catalog, rows = ParquetDataCatalog(str(folder)), 0
+    for names in job.by_symbol.values():
+        for url in names:
+            with zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(url).read())) as archive:  # noqa: S310 - loopback
+                text = archive.open(archive.namelist()[0])
+                frame = pd.read_csv(text, usecols=range(len(TRADED)), names=TRADED, header=None)
+            frame.index = pd.to_datetime(frame.pop("timestamp"), unit="us", utc=True)
+            ticks = wrangler.process(frame)
+            catalog.write_data(ticks)
+            rows += len(ticks)
+    return rows
+
+
+IMPORTERS = {
+    "klines": {"freqtrade": freqtrade, "binance-syncer": binance_syncer, "nautilus_trader": nautilus},
+    "aggTrades": {"freqtrade": freqtrade_trades, "binance-syncer": binance_syncer, "nautilus_trader": nautilus_trades},
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("importer", choices=IMPORTERS)
+    parser.add_argument("importer", choices=IMPORTERS["klines"])
     parser.add_argument("job", type=Path, help="a file with a job as JSON")
     options = parser.parse_args()
     logging.disable()
     job = Job(**json.loads(options.job.read_text()))
+    imported = IMPORTERS[job.kind][options.importer]
     with tempfile.TemporaryDirectory() as folder:
-        nothing = replace(job, symbols=[])
-        IMPORTERS[options.importer](nothing, Path(folder) / "warm")  # its imports, which do not count
-        began = time.perf_counter()
-        rows = IMPORTERS[options.importer](job, Path(folder) / "import")
-        wall_s = time.perf_counter() - began
-    print(json.dumps({"wall_s": wall_s, "rows": rows, "peak_mb": peak_mb()}))
+        imported(replace(job, symbols=[]), Path(folder) / "warm")  # its imports, which do not count
+        began, used = time.perf_counter(), _cpu_s()
+        rows = imported(job, Path(folder) / "import")
+        wall_s, cpu_s = time.perf_counter() - began, _cpu_s() - used
+    print(json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "rows": rows, "peak_mb": peak_mb()}))
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -120,6 +120,20 @@ def adds_up(folder: Path, *, movements: int = 1_000_000) -> list[Figure]:
     ]
 
 
+def bars(folder: Path, *, rows: int = 1_000_000, days: int = 1000) -> list[Figure]:
+    """Bars of a second out of one day of trades, among many days."""
+    done = measured("bars.py", folder, rows, days)
+    return [
+        Figure(
+            name=f"{rows:,} trades of a day to bars of one second, in a lake of {done['rows']:,}",
+            ours=f"{done['wall_s'] * 1000:.0f} ms, {done['cpu_s'] * 1000:.0f} ms of CPU",
+            peer=f"the first question of a session: {done['first_s'] * 1000:.0f} ms",
+            goal="under 150 ms",
+            met=done["wall_s"] < 0.15,
+        )
+    ]
+
+
 FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
     "wide": wide.asked,
@@ -130,6 +144,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "memory": memory.backfill,
     "archive": archive.imported,
     "ticks": ticks.imported,
+    "bars": bars,
     "held": held.held,
     "restart": restart.killed,
     "latency": limits.one_series,
@@ -140,11 +155,12 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "worth": worth,
     "quotes": quotes.answered,
     "processes": lambda folder: limits.many_series(folder, processes=4),
+    "ticks3gb": ticks.large,
     "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
     "held100": lambda folder: held.held(folder, symbols=190),
     "billion": held.billion,
 }
-ASKED = frozenset({"archive100", "held100", "billion"})  # minutes or gigabytes each, so only by name
+ASKED = frozenset({"ticks3gb", "archive100", "held100", "billion"})  # minutes or gigabytes each, so only by name
 
 
 def main(argv: Sequence[str]) -> int:

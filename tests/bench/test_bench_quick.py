@@ -80,3 +80,8 @@ def test_the_archive_comes_in_whole(tmp_path: Path):
         place = tmp_path / figures.__module__
         place.mkdir()
         assert table(figures(place, **rows))
+
+
+def test_bars_are_made_of_every_trade_of_the_day(tmp_path: Path):
+    """What is measured of bars is each second of one day, whatever other days the lake holds."""
+    assert measured("bars.py", tmp_path, 200_000, 3)["rows"] == 600_000
