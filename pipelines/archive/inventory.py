@@ -67,6 +67,16 @@ class Shelf:
         """The file of the day that holds an instant."""
         return self.files.get(ArchiveFile.daily(self.series, instant_us))
 
+    def at(self, instant_us: int) -> Remote | None:
+        """The file to read from an instant on: that of its month, of its day where there is none; or the other way."""
+        month, day = self.monthly(instant_us), self.daily(instant_us)
+        return day or month if self.layout.streamed else month or day
+
+    def until(self, remote: Remote, instant_us: int) -> int:
+        """How far a file is read from an instant on: to its end, or to where the file of a day takes over."""
+        days = (file.since_us for file in self.files if self.layout.streamed and not file.is_monthly)
+        return min([remote.file.until_us, *(day for day in days if day > instant_us)])
+
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
         """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
         grid = Grid.of(self.series["interval"])
@@ -104,7 +114,7 @@ async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool =
     if not layout.daily:
         return Shelf.of(series, months, only=only)
     since = since - _TWO_MONTHS_US if only else since  # of which no monthly file may be there yet
-    fitting = [remote.file for remote in months if _fits(remote.file)]
+    fitting = [remote.file for remote in months if _fits(remote.file) and not layout.streamed]
     days: list[Remote] = []
     for begin, end in _between(fitting, since):
         days += await _days(archive, series, begin, end)

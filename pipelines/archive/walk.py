@@ -70,8 +70,8 @@ class Standing:
 def walk(shelf: Shelf, since: int, until: int) -> Iterator[Stretch]:
     """[since, until) file by file in order; where there is none, day by day, or month by month without daily files."""
     while since < until:
-        remote = shelf.monthly(since) or shelf.daily(since)
-        end = min(remote.file.until_us if remote else _next(shelf, since), until)
+        remote = shelf.at(since)
+        end = min(shelf.until(remote, since) if remote else _next(shelf, since), until)
         yield Stretch(shelf.series, since, end, remote)
         since = end
 

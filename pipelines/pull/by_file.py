@@ -1,19 +1,27 @@
 """What comes out of the archive alone, file by file: each one once, verified, its rows and coverage in one commit.
 
 A day without a file is a gap: late for a week, then not_in_archive, as is a slot of a grid that a file lacks. Nothing
-is claimed before the first file and behind the last. Files are committed in batches of bounded size; a series that
-another process moved meanwhile is left to the next run.
+is claimed before the first file and behind the last. Files are committed in batches of bounded size; one that may be
+larger than the memory by itself, as it is unpacked. A series that another process moved meanwhile is left to the next
+run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from tempfile import SpooledTemporaryFile
 
+import numpy as np
 import pyarrow as pa
 
-from connectors.binance.archive.client import Archive, Fetched
+from connectors.binance.archive.blocks import MOST_PACKED
+from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
+from connectors.binance.archive.files import Remote
+from connectors.binance.archive.streamed import Streamed
+from connectors.binance.archive.zip import Defect
 from connectors.lake import Move, Stale
 from pipelines.archive.inventory import Shelf, shelf_of
 from pipelines.archive.load import no_answer, nothing_listed
@@ -26,6 +34,7 @@ from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, load_gaps, write_gaps
 from pipelines.store.holes import told_by_file
 from pipelines.store.rows import Instants, each_key, instants, keys_of
+from schemas.datasets.archive import Reason
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
@@ -44,6 +53,7 @@ class _Batch:
     bounds: dict[Series, dict[str, int]] = field(default_factory=dict)
     gaps: list[tuple[Series, Gap]] = field(default_factory=list)
     files: list[Fetched] = field(default_factory=list)
+    streamed: Iterable[pa.Table] = ()  # rows that come while they are written
 
     @property
     def full(self) -> bool:
@@ -54,11 +64,12 @@ class _Batch:
         bounds = {series: new for series, new in self.bounds.items() if series not in lost}
         rows = [one for one in self.rows if one[0] not in lost]
         gaps = [one for one in self.gaps if one[0] not in lost]
-        return _Batch(rows, bounds, gaps, [one for one in self.files if one.file.series not in lost])
+        files = [one for one in self.files if one.file.series not in lost]
+        return _Batch(rows, bounds, gaps, files, self.streamed if bounds else ())
 
     def moves(self, bounds: Mapping[str, int]) -> list[Move]:
         """What a commit does to each series."""
-        bringing = {series for series, rows in self.rows if rows.num_rows}
+        bringing = {series for series, rows in self.rows if rows.num_rows} | {*(self.bounds if self.streamed else ())}
         return [Move.of(series, new, bounds) for series, new in self.bounds.items() if new or series in bringing]
 
 
@@ -92,6 +103,9 @@ class FilePull:
                 if isinstance(file, Problem):
                     self._fail(stretch.series, file)
                     continue
+                if stretch.remote is not None and stretch.remote.file.layout.streamed:
+                    await self._streamed(stretch, stretch.remote)
+                    continue
                 self._take(stretch, file)
                 if self.batch.full:
                     await asyncio.to_thread(self._land)
@@ -118,7 +132,7 @@ class FilePull:
         return await shelf_of(self.archive, standing.series, standing.listed_from(self.since), only=True)
 
     async def _fetch(self, stretch: Stretch) -> Fetched | None:
-        if stretch.remote is None:
+        if stretch.remote is None or stretch.remote.file.layout.streamed:
             return None
         fetched = await self.archive.fetch(stretch.remote)
         self.session.progress.advance(files=1, size=stretch.remote.size)
@@ -130,22 +144,71 @@ class FilePull:
         self.failed.add(series)
         self.tally.fail(series.name, problem)
 
+    async def _streamed(self, stretch: Stretch, remote: Remote) -> None:
+        """Commit a file by itself, whose rows are written as they are unpacked."""
+        await asyncio.to_thread(self._land)
+        try:
+            with SpooledTemporaryFile(IN_MEMORY) as body:
+                file = await self.archive.verified(remote, body, MOST_PACKED)
+                if file.reason is None:
+                    file = await asyncio.to_thread(self._stored, stretch, file, Streamed(body, remote.file))
+        except Problem as problem:
+            self._fail(stretch.series, problem)
+            return
+        if not file.streamed:
+            self._take(stretch, file)
+        self.session.progress.advance(files=1, size=remote.size)
+
+    def _stored(self, stretch: Stretch, file: Fetched, content: Streamed) -> Fetched:
+        """The file once its rows are committed, or with the reason why none of them was."""
+
+        def rows() -> Iterator[pa.Table]:
+            for part in content:
+                yield self._new(part, stretch)
+            note_files(self.session.lake, [told()], self.session.client.now_us())  # before the rows are there
+
+        def told() -> Fetched:
+            return replace(
+                file,
+                streamed=content.rows,
+                dropped_duplicates=content.dropped_duplicates,
+                reason=Reason.BAD_ROW if content.left_out else None,
+                detail=content.told,
+            )
+
+        standing = self.standings[stretch.series]
+        self._settle(stretch, self._told(standing, stretch, file.path, np.empty(0, np.int64)))  # they have no grid
+        self.batch.streamed = rows()
+        try:
+            self._land()
+        except Defect as defect:
+            self.standings[stretch.series] = standing
+            return replace(file, reason=defect.reason, detail=defect.detail)
+        return told()
+
     def _take(self, stretch: Stretch, file: Fetched | None) -> None:
         """Gather what a file, or its absence, says of a stretch."""
         if file is not None:
             self.batch.files.append(file)
             if file.rows is not None:
                 self.batch.rows.append((stretch.series, self._new(file.rows, stretch)))
-        standing = self.standings[stretch.series]
-        self.batch.gaps += [(stretch.series, gap) for gap in self._gaps(standing, stretch, file)]
-        self._move(standing, stretch)
+        self._settle(stretch, self._gaps(self.standings[stretch.series], stretch, file))
+
+    def _settle(self, stretch: Stretch, gaps: Iterable[Gap]) -> None:
+        """Gather what becomes of the gaps of a stretch, and move the coverage over it."""
+        self.batch.gaps += [(stretch.series, gap) for gap in gaps]
+        self._move(self.standings[stretch.series], stretch)
+
+    def _told(self, standing: Standing, stretch: Stretch, path: str, times: Instants) -> list[Gap]:
+        """What a file with rows at these instants says of the gaps of a stretch."""
+        now = self.session.client.now_us()
+        return told_by_file(self.dataset, standing.gaps, times, stretch.since, stretch.until, path, now)
 
     def _gaps(self, standing: Standing, stretch: Stretch, file: Fetched | None) -> Iterable[Gap]:
         """The gap that a stretch leaves, and what becomes of the one that was there."""
         now, before = self.session.client.now_us(), standing.gaps.get(stretch.since)
         if file is not None and file.rows is not None:
-            times = instants(file.rows, str(self.dataset.cursor))
-            return told_by_file(self.dataset, standing.gaps, times, stretch.since, stretch.until, file.path, now)
+            return self._told(standing, stretch, file.path, instants(file.rows, str(self.dataset.cursor)))
         if file is None:
             gap = stretch.gap("late" if is_late(stretch, now) else "not_in_archive", self._nothing(stretch.series))
         else:
@@ -162,9 +225,10 @@ class FilePull:
         times: Instants = instants(rows, str(self.dataset.cursor))
         inside = (times >= stretch.since) & (times < stretch.until)
         rows = rows if inside.all() else rows.filter(pa.array(inside))
-        if not stretch.again:
+        if not stretch.again or not rows.num_rows:
             return rows
-        where = within([stretch.series], stretch.since, stretch.until)
+        times = instants(rows, str(self.dataset.cursor))
+        where = within([stretch.series], int(times.min()), int(times.max()) + 1)
         stored = keys_of(self.session.lake.table(self.dataset).scan(self.dataset.key, where), self.dataset)
         return rows.filter(pa.array([key not in stored for key in each_key(rows, self.dataset)]))
 
@@ -195,7 +259,7 @@ class FilePull:
         while moves := batch.moves(self.bounds):
             rows = pa.concat_tables([self.dataset.schema.empty_table(), *(some for _, some in batch.rows)])
             try:
-                self.tally.add(table.commit(rows, moves).rows)
+                self.tally.add(table.commit(chain([rows], batch.streamed), moves).rows)
                 break
             except Stale as stale:
                 for series in stale.series:

@@ -26,7 +26,7 @@ from pipelines.pull.symbol_selection import Chosen
 from pipelines.pull.symbols import known
 from pipelines.quality.digests import Digest
 from pipelines.quality.month_counts import Stretch, stretch_of
-from pipelines.store.filters import between
+from pipelines.store.filters import between, of_month
 from pipelines.store.rows import instants as stored_instants
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import DATASETS
@@ -259,7 +259,7 @@ def _add(month: _Month, dataset: Dataset, rows: pa.Table) -> None:
 def _inside(dataset: Dataset, key: TimeKey, symbols: Sequence[str], since: int, until: int) -> pc.Expression:
     return (
         (pc.field("market") == key.market)
-        & (pc.field("month") == key.month)
+        & of_month(dataset, key.month)
         & (pc.field("symbol") >= min(symbols))  # what statistics can rule out
         & (pc.field("symbol") <= max(symbols))
         & pc.field("symbol").isin(sorted(set(symbols)))

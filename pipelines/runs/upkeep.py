@@ -35,7 +35,7 @@ def _load_of(dataset: str) -> Load:
             return at_once(load_file_again)
 
 
-_FILED = frozenset(dataset for dataset, _ in LAYOUTS)
+_FILED = frozenset(dataset for (dataset, _), layout in LAYOUTS.items() if not layout.streamed)
 
 
 async def keep_up(session: Session, dataset: str) -> int:

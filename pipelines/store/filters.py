@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.model.dataset import MONTH
+from schemas.model.dataset import DATE, MONTH, Dataset
 from schemas.model.fields import TIME
 from schemas.model.series import Series
 
@@ -31,6 +31,13 @@ def within(series: Collection[Series], since: int | None = None, until: int | No
 def between(column: str, since: int, until: int) -> pc.Expression:
     """The rows that have an instant of [since, until) in a column."""
     return reduce(and_, _bounds(column, since, until))
+
+
+def of_month(dataset: Dataset, month: str) -> pc.Expression:
+    """The rows that are stored under a calendar month, `YYYY-MM`, or under one of its days."""
+    if dataset.period == MONTH:
+        return pc.field(MONTH) == month
+    return (pc.field(DATE) >= f"{month}-01") & (pc.field(DATE) <= f"{month}-31")
 
 
 def among(name: str, ids: Collection[Any]) -> pc.Expression:

@@ -47,7 +47,7 @@ ARCHIVE_FILES = Dataset(
         Column("size", ID, "bytes of the zip as it came"),
         Column("modified", TIME, "when the archive put it there", null="when it did not say"),
         Column("rows", ID, "rows loaded; 0 when the file was set aside"),
-        Column("dropped_duplicates", ID, "rows that were there twice, to the last digit"),
+        Column("dropped_duplicates", ID, "rows that were there twice, to the last digit, or whose id was there before"),
         Column("reason", TEXT, f"what is wrong with it ({_REASONS})", null="when it was loaded whole"),
         Column("detail", TEXT, "the reason in words, with the lines that were left out", null="without one"),
         Column("added", ID, "rows that the version before lacked", null="for a first load"),

@@ -2,12 +2,17 @@
 
 from schemas.datasets.market import MARKET, SYMBOL
 from schemas.model.cursor import TIME_COVERAGE
-from schemas.model.dataset import ORDINAL, Dataset, Kind
+from schemas.model.dataset import DATE, MONTH, ORDINAL, Dataset, Kind
 from schemas.model.fields import ID, MONEY, RATE, TEXT, TIME, Column
 
 
 def _archived(
-    name: str, doc: str, *columns: Column, key: tuple[str, ...] = ("time",), grid: str | None = None
+    name: str,
+    doc: str,
+    *columns: Column,
+    key: tuple[str, ...] = ("time",),
+    period: str = MONTH,
+    grid: str | None = None,
 ) -> Dataset:
     """Rows of a symbol along the time of its files."""
     return Dataset(
@@ -20,7 +25,7 @@ def _archived(
         cursor="time",
         cursor_fields=TIME_COVERAGE,
         clock="time",
-        partition=("market", "month"),
+        partition=("market", period),
         grid=grid,
     )
 
@@ -49,6 +54,21 @@ BOOK_DEPTH = _archived(
     Column("depth", MONEY, "all that is offered up to there, in the base asset; on coinm in contracts"),
     Column("notional", MONEY, "the same in the quote asset; on coinm in the base asset"),
     key=("time", "percentage"),
+)
+
+BOOK_TICKER_UPDATES = _archived(
+    "book_ticker_updates",
+    "Each change of the best bid and ask of a contract, from the archive alone, whose last files are of March 2024. "
+    "An id that a file prints twice stands once.",
+    Column("update_id", ID, "of the order book, which counts all its changes: many of them leave the best as it was"),
+    Column("bid_price", MONEY, "best bid"),
+    Column("bid_qty", MONEY, "its quantity, in the base asset; on coinm in contracts"),
+    Column("ask_price", MONEY, "best ask"),
+    Column("ask_qty", MONEY, "its quantity, in the base asset; on coinm in contracts"),
+    Column("time", TIME, "when the book changed"),
+    Column("event_time", TIME, "when the exchange told of it, some milliseconds later"),
+    key=("time", "update_id"),
+    period=DATE,
 )
 
 _LIQUIDATED = (

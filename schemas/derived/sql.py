@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import pyarrow as pa
 
 from schemas.datasets import DATASETS, playing
-from schemas.model.dataset import Dataset, Lifecycle, Role
+from schemas.model.dataset import MONTH, Dataset, Lifecycle, Role
 from schemas.model.fields import TEXT, TIME
 from schemas.model.grid import LENGTH_US, Grid
 
@@ -129,7 +129,8 @@ def all_instants(holding: Collection[str]) -> str:
 
 def _instants_of(dataset: Dataset) -> str:
     series = ", ".join(f'"{name}"' if name in dataset.series else f"'' AS \"{name}\"" for name in TIME_SERIES)
-    return f"SELECT '{dataset.name}' AS dataset, {series}, \"{dataset.clock}\" AS time, month FROM {dataset.table}"
+    month = MONTH if dataset.period == MONTH else f"left({dataset.period}, {len('YYYY-MM')}) AS month"
+    return f"SELECT '{dataset.name}' AS dataset, {series}, \"{dataset.clock}\" AS time, {month} FROM {dataset.table}"
 
 
 def time_grids() -> str:

@@ -127,7 +127,7 @@ def _blocks(month: Period, rows: int) -> Iterator[pa.Table]:
             _decimals(random.integers(1, 200_000, len(ids)) * 1000),
             pa.array(np.r_[traded, last[:-1] + 1]),
             pa.array(last),
-            pa.array(month.since_ms * 1000 + ids * length_us // rows),
+            pa.array(month.since_ms * 1000 + (ids * (length_us / rows)).astype(np.int64)),
             flags,
             pa.array(["True"] * len(ids)),
         ]

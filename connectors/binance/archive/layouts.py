@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
+from schemas.datasets.archived import BOOK_DEPTH, BOOK_TICKER_UPDATES, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
 from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.market import INDEX_KLINES, KLINES, MARK_KLINES, PREMIUM_KLINES
 from schemas.datasets.trades import AGG_TRADES, TRADES
@@ -37,6 +37,7 @@ class Layout:
     text_times: tuple[str, ...] = ()  # columns that print `YYYY-MM-DD HH:MM:SS`
     monthly: bool = True
     daily: bool = True
+    streamed: bool = False  # a file may be larger than the memory: it is read as it is unpacked, days before months
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -125,6 +126,20 @@ _ALL = (
         renamed={"timestamp": "time"},
         text_times=("time",),
         monthly=False,
+    ),
+    Layout(
+        dataset=BOOK_TICKER_UPDATES,
+        folder="bookTicker",
+        markets=_FUTURES,
+        header="update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time",
+        renamed={
+            "best_bid_price": "bid_price",
+            "best_bid_qty": "bid_qty",
+            "best_ask_price": "ask_price",
+            "best_ask_qty": "ask_qty",
+            "transaction_time": "time",
+        },
+        streamed=True,
     ),
     Layout(
         dataset=LIQUIDATIONS,

@@ -27,7 +27,12 @@ _COPIES = "copies"
 
 def read(packed: IO[bytes], file: ArchiveFile, _made_us: int | None = None) -> Content:
     """The rows in a zip, sorted by their key; raises Defect."""
-    printed, odd_lines = parsed(unpack(packed, f"{file.stem}.csv", _MOST_BYTES), file.layout)
+    return of_text(unpack(packed, f"{file.stem}.csv", _MOST_BYTES), file)
+
+
+def of_text(text: bytes, file: ArchiveFile) -> Content:
+    """The rows of a file's text, or of some lines of it, sorted by their key; raises Defect."""
+    printed, odd_lines = parsed(text, file.layout)
     printed, foreign = _of_symbol(printed, file)
     times = _times(printed, file)
     outside = (times < file.since_us) | (times >= file.until_us)
@@ -80,6 +85,8 @@ def _distinct(rows: pa.Table, dataset: Dataset) -> tuple[pa.Table, Defect | None
 
     Of rows that may be equal in truth each stands as often as it is printed, unless all are printed several times.
     """
+    if _ascends(rows, _key(dataset)):
+        return rows.cast(dataset.schema), None
     groups = rows.group_by(rows.column_names, use_threads=False).aggregate([([], "count_all")])
     groups = groups.rename_columns([*rows.column_names, _COPIES]).sort_by(
         [(name, "ascending") for name in _key(dataset)]
@@ -89,6 +96,18 @@ def _distinct(rows: pa.Table, dataset: Dataset) -> tuple[pa.Table, Defect | None
     if dataset.counted:
         return _counted(once, copies // max(np.gcd.reduce(copies), 1), dataset), None
     return _without_conflicts(once, dataset)
+
+
+def _ascends(rows: pa.Table, key: list[str]) -> bool:
+    """Whether a key of whole numbers and instants rises from row to row: they are in order, and each is there once."""
+    rises, equal = np.zeros(max(rows.num_rows - 1, 0), dtype=bool), np.ones(max(rows.num_rows - 1, 0), dtype=bool)
+    for name in key:
+        if not (pa.types.is_integer(rows[name].type) or pa.types.is_timestamp(rows[name].type)):
+            return False
+        step = np.diff(rows[name].cast(pa.int64()).to_numpy())
+        rises |= equal & (step > 0)
+        equal &= step == 0
+    return bool(rises.all())
 
 
 def _key(dataset: Dataset) -> list[str]:

@@ -11,23 +11,22 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.binance.archive.blocks import MOST_PACKED, texts
 from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
-from connectors.binance.archive.csv import columns_of, header_cut, instants_of, parsed, widened, without
+from connectors.binance.archive.csv import columns_of, instants_of, parsed, widened, without
 from connectors.binance.archive.files import ArchiveFile, Remote
-from connectors.binance.archive.zip import Defect, unpacked
+from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
 from schemas.model.fields import DECIMALS, FLAG, TIME
 from schemas.model.grid import DAY_US
 
-BLOCK = 12 * 2**20  # bytes of text, some 200,000 rows
 _SIDE_BY_SIDE = 2  # blocks that are parsed while another is unpacked
-_MOST_PACKED, _MOST_BYTES = 16 * 2**30, 128 * 2**30
 
 Part = pa.Table | Fetched
 
@@ -38,7 +37,7 @@ async def stream(archive: Archive, remote: Remote) -> AsyncGenerator[Part, None]
     Raises ArchiveTrouble only when the archive cannot be asked.
     """
     with SpooledTemporaryFile(IN_MEMORY) as body:
-        fetched = await archive.verified(remote, body, _MOST_PACKED)
+        fetched = await archive.verified(remote, body, MOST_PACKED)
         if fetched.reason is not None:
             yield fetched
             return
@@ -74,31 +73,6 @@ async def _tables(
         for one in left:
             one.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-
-
-def texts(packed: IO[bytes], file: ArchiveFile) -> Iterator[bytes]:
-    """The lines of a file in blocks of BLOCK bytes and a little more, without its header; raises Defect."""
-    seen = False
-    for block in _blocks(unpacked(packed, f"{file.stem}.csv", _MOST_BYTES)):
-        text = block if seen else header_cut(block, file.layout)
-        seen = True
-        if text and not text.isspace():
-            yield text
-
-
-def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Text in blocks of whole lines, at least one; raises Defect for a line that is longer than a block."""
-    held, size = list[bytes](), 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size >= BLOCK and (end := piece.rfind(b"\n") + 1):
-            held[-1] = piece[:end]
-            yield b"".join(held)
-            held, size = [piece[end:]], len(piece) - end
-        elif size >= 2 * BLOCK:
-            raise Defect(Reason.BAD_ROW, f"has a line of more than {BLOCK:,} bytes")
-    yield b"".join(held)
 
 
 def rows_of(text: bytes, file: ArchiveFile) -> tuple[pa.Table, Defect | None]:

@@ -24,6 +24,7 @@ _METRICS_MS = 5 * MINUTE_MS
 _LABELLED_BY_START_MS = 1_782_345_600_000  # 2026-06-25, of USD-M; COIN-M always was
 _TWELVE_BANDS_MS = 1_768_435_200_000  # 2026-01-15
 _SNAPSHOT_MS = 30 * SECOND_MS
+_QUOTED_MS = 10 * SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,18 @@ def _book_depth(span: Span) -> list[bytes]:
     ]
 
 
+def _book_tickers(span: Span) -> list[bytes]:
+    """The best prices at some instant of each ten seconds; real ones change a hundred times a second."""
+    times = span.every(_QUOTED_MS)
+    parts, late = span.noise("quoted", times).tolist(), (span.noise("told", times) * 9).astype(int).tolist()
+    rows = []
+    for start, part, told_ms in zip(times, parts, late, strict=True):
+        at, bid = start + int(part * 9_000), 27_000 + int(part * 900) / 10
+        best = f"{bid:.1f},{1 + part:.3f},{bid + 0.1:.1f},{9 - part:.3f}"
+        rows.append(f"{at * 100},{best},{at},{at + told_ms}".encode())
+    return rows
+
+
 def _liquidations(span: Span) -> list[bytes]:
     """A few a day; each line stands there twice."""
     times = [at + 7_926 for at in span.every(HOUR_MS)]
@@ -174,6 +187,11 @@ KINDS = {
         Kind(
             "bookDepth", b"timestamp,percentage,depth,notional", ("usdm", "coinm"),
             monthly=False, begins=date(2023, 1, 1), lines=_book_depth, bytes_a_day=2_500_000,
+        ),
+        Kind(
+            "bookTicker",
+            b"update_id,best_bid_price,best_bid_qty,best_ask_price,best_ask_qty,transaction_time,event_time",
+            _FUTURES, begins=date(2023, 5, 1), ends=date(2024, 3, 31), lines=_book_tickers, bytes_a_day=800_000,
         ),
         Kind(
             "liquidationSnapshot",

@@ -18,7 +18,7 @@ from connectors.binance.archive import candles, rows
 from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
-from schemas.datasets.archived import BOOK_DEPTH, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
+from schemas.datasets.archived import BOOK_DEPTH, BOOK_TICKER_UPDATES, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
 from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.market import KLINES, MARK_KLINES, PREMIUM_KLINES
 from schemas.model.dataset import Dataset
@@ -32,9 +32,10 @@ EXCERPTS = {
     "um/daily/metrics/ETHUSDT-metrics-2024-06-01.one-row.csv": METRICS,
     "um/daily/bookDepth/BTCUSDT-bookDepth-2025-05-19.one-snapshot.csv": BOOK_DEPTH,
     "um/daily/bookDepth/BTCUSDT-bookDepth-2026-09-12.head3.csv": BOOK_DEPTH,
+    "um/daily/bookTicker/BTCUSDT-bookTicker-2023-05-16.head3.csv": BOOK_TICKER_UPDATES,
     "option/daily/EOHSummary/BTCUSDT-EOHSummary-2023-10-22.two-expiries.zip": OPTION_SUMMARIES,
 }
-READ = ("fundingRate", "liquidationSnapshot", "metrics", "bookDepth", "EOHSummary")
+READ = ("fundingRate", "liquidationSnapshot", "metrics", "bookDepth", "bookTicker", "EOHSummary")
 MARKETS = {"cm": "coinm", "um": "usdm", "option": "option"}
 
 
@@ -88,6 +89,8 @@ def _is_printed(name: str, file: ArchiveFile) -> bool:
 def _value(text: str, kind: str) -> Any:
     if kind in {"MONEY", "RATE"}:
         return Decimal(text) if text else None
+    if kind == "ID":
+        return int(text)
     if kind != "TIME":
         return text
     if text.isdigit():

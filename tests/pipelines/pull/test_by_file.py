@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from connectors.simulator.archive import faults as broken
 from pipelines.estimate.flow import plan_flows
 from pipelines.pull import by_file
 from pipelines.quality.checks import run_checks
+from schemas.datasets.archived import BOOK_TICKER_UPDATES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -318,3 +321,50 @@ async def test_options_come_where_the_archive_has_them(archived: Desk, recorded:
     assert await done(archived) == 1776
     assert covered(archived, "option_summaries") == (instant("2023-10-22"), instant("2023-10-23"))
     assert archived.asked("api/") == []
+
+
+QUOTED_OF_A_DAY = 8640
+BOOK = "data/futures/um/{}/bookTicker/BTCUSDT/BTCUSDT-bookTicker-{}.zip"
+
+
+async def test_best_prices_come_by_day_and_by_month_where_days_lack(archived: Desk):
+    """Each row once: days are read before the month that holds them, which gives what they lack."""
+    wants(archived, "book_ticker_updates", since="2024-03-28")
+    lacking = broken.NoFile(file=BOOK.format("daily", "2024-03-29"))
+    assert await done(archived, 0, lacking) == 4 * QUOTED_OF_A_DAY
+    assert covered(archived, "book_ticker_updates") == (instant("2024-03-28"), instant("2024-04-01"))
+    assert gaps(archived) == []
+    read = {row["path"]: row["rows"] for row in archived.rows("archive_files")}
+    days = {BOOK.format("daily", f"2024-03-{day}"): QUOTED_OF_A_DAY for day in (28, 30)}
+    assert {path: count for path, count in read.items() if "/daily/" in path} == days
+    archived.exchange.requests.clear()
+    assert await done(archived) == 0
+    assert archived.asked(".zip") == []
+    assert [result.name for result in run_checks(archived.lake, [], instant("2026-11-03")) if not result.passed] == []
+
+
+async def test_a_large_file_that_is_bad_at_its_end_leaves_nothing(archived: Desk, tmp_path: Path):
+    """D2: rows of the first blocks were written when the check sum of the content fails; none of them is kept."""
+    wants(archived, "book_ticker_updates", since="2024-03-28")
+    path = BOOK.format("daily", "2024-03-28")
+    _broken_day(tmp_path / "replayed" / path)
+    archived.exchange.replay_archive(tmp_path / "replayed")
+    assert await done(archived) == 3 * QUOTED_OF_A_DAY
+    assert gaps(archived) == [(instant("2024-03-28"), instant("2024-03-29"), "unusable")]
+    [told] = [row for row in archived.rows("archive_files") if row["path"] == path]
+    assert (told["rows"], told["reason"]) == (0, "bad_zip")
+    folder = archived.lake.table(BOOK_TICKER_UPDATES).root
+    assert list((folder / "market=usdm/date=2024-03-28").glob("*")) == []
+
+
+def _broken_day(path: Path) -> None:
+    """A day of more than a block, whose content is not what its check sum says."""
+    line = "{},1.00000000,2.00000000,3.00000000,4.00000000,1711584000000,1711584000001\n"
+    content = "".join(line.format(number) for number in range(180_000)).encode()
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(path.with_suffix(".csv").name, content)
+    told = zlib.crc32(content).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(told, b"\0\0\0\0"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}")
