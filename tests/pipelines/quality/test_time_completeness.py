@@ -18,7 +18,7 @@ from schemas.model.dataset import Dataset
 
 ALONG_TIME = [dataset for dataset in DATASETS.values() if dataset.along_time]
 BY_FILE_OR_TIME = {
-    "metrics", "book_depth", "liquidations", "option_summaries", "funding_rates", "open_interest", "long_short_ratios",
+    "metrics", "book_depth", "book_ticker_updates", "liquidations", "option_summaries", "funding_rates", "open_interest", "long_short_ratios",
     "taker_volume", "basis", "delivery_prices",
 }  # fmt: skip
 OF = {"market": "usdm", "symbol": "BTCUSDT", "kind": "global_accounts"}

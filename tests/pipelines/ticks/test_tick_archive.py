@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import json
+import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,10 +19,14 @@ from support.desks import us
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.futures import CONTRACTS
 from connectors.simulator.market.listings import LISTINGS
+from pipelines.candles.commits import FLUSH_ROWS
 from schemas.datasets import DATASETS
+from schemas.datasets.trades import AGG_TRADES
 
 if TYPE_CHECKING:
     from support.desks import Desk
+
+    from connectors.lake import Table
 
 SINCE = "2026-10-28T10:00"
 DAILY = "data/spot/daily/aggTrades/QUIET/QUIET-aggTrades-2026-11-01.zip"
@@ -126,3 +133,66 @@ def line_of(row: Mapping[str, Any]) -> str:
     """An aggregate as files of spot print it."""
     told = [row[name] for name in ("agg_trade_id", "price", "qty", "first_trade_id", "last_trade_id")]
     return ",".join(map(str, [*told, int(row["time"].timestamp() * 1e6), row["is_buyer_maker"], row["is_best_match"]]))
+
+
+LONG = 700_000  # rows, which are several blocks of text, and more than one commit takes
+MOST_OF_A_BLOCK = 200_000  # rows of these lengths
+
+
+async def test_a_long_file_lands_in_parts(quiet: Desk, tmp_path: Path):
+    """What is held of a file at once is bounded, however long it is: it lands in several commits, each row once."""
+    show_long_file(quiet, tmp_path / "replayed", LONG)
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(quiet)
+    table = quiet.lake.table(AGG_TRADES)
+    assert table.scan(["agg_trade_id"]).num_rows == LONG
+    landed = [rows for rows in rows_by_commit(table) if rows]
+    assert len(landed) > 1
+    assert max(landed) <= FLUSH_ROWS + MOST_OF_A_BLOCK
+
+
+@pytest.mark.soak
+async def test_a_run_cut_in_the_middle_of_a_file_goes_on_there(quiet: Desk, tmp_path: Path):
+    """What is cut off leaves whole commits and coverage up to their last row; the next run adds what lacks, once."""
+    show_long_file(quiet, tmp_path / "replayed", 2 * LONG)
+    running = asyncio.ensure_future(quiet.run())
+    await asyncio.to_thread(wait_for, quiet.folder / "lake/agg_trades/_delta_log/00000000000000000001.json")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    table = quiet.lake.table(AGG_TRADES)
+    assert 0 < table.scan(["agg_trade_id"]).num_rows < 2 * LONG
+    assert whole(quiet)
+    await quiet.run()
+    assert table.scan(["agg_trade_id"]).num_rows == 2 * LONG
+    assert whole(quiet)
+
+
+def wait_for(path: Path) -> None:
+    """Until something lies there, half a minute at most."""
+    for _ in range(6000):
+        if path.exists():
+            return
+        time.sleep(0.005)
+    raise TimeoutError(path)
+
+
+def show_long_file(desk: Desk, folder: Path, rows: int) -> None:
+    """Have the archive, which is all that is asked, show a month of so many rows."""
+    wanting(desk, source="archive")
+    line, first_us = "{0},65000.10000000,0.00100000,{0},{0},{1},True,True\n", us(SINCE)
+    target = folder / MONTHLY
+    target.parent.mkdir(parents=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        text = "".join(line.format(one, first_us + one * 1000) for one in range(rows))
+        archive.writestr(target.with_suffix(".csv").name, text)
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    target.with_name(f"{target.name}.CHECKSUM").write_text(f"{digest}  {target.name}")
+    desk.exchange.replay_archive(folder)
+
+
+def rows_by_commit(table: Table) -> list[int]:
+    """How many rows each entry of the log adds."""
+    entries = [path.read_text().splitlines() for path in sorted((table.root / "_delta_log").glob("*.json"))]
+    added = [[json.loads(line)["add"] for line in lines if line.startswith('{"add"')] for lines in entries]
+    return [sum(json.loads(one["stats"])["numRecords"] for one in some) for some in added]
