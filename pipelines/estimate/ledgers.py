@@ -30,7 +30,7 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Loo
     """The requests for one ledger, to a pool of its own; `looks` say what is asked for once more."""
     bounds, weight = lake.table(endpoint.feeds).bounds(), endpoint.cost({})
     since = micros(flow.since) if flow.since else None
-    series = questions_of(lake, endpoint, flow.account)
+    series = questions_of(lake, endpoint, flow.account, flow.mining)
     asked_of = [one for one in series if due([one], bounds, now)]
     quiet = quiet_series(lake, endpoint, asked_of, bounds, looks, now)
     windows = windows_of(endpoint, asked_of, bounds, since, now, quiet)

@@ -45,6 +45,7 @@ class LedgerPull:
     endpoint: Endpoint
     account: str
     since: int | None = None
+    miners: Collection[str] = ()
     questions: Questions = field(default_factory=dict)
     _refused: Absence | None = None
     _telling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -52,7 +53,9 @@ class LedgerPull:
     async def run(self) -> None:
         """Bring every series up to now, and back to where its history is wanted from."""
         table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
-        self.questions = await asyncio.to_thread(questions_of, self.session.lake, self.endpoint, self.account)
+        self.questions = await asyncio.to_thread(
+            questions_of, self.session.lake, self.endpoint, self.account, self.miners
+        )
         if await without_address(self.session, self.endpoint, self.questions):
             return
         bounds = await asyncio.to_thread(table.bounds)

@@ -20,12 +20,12 @@ from schemas.model.wallets import ISOLATED
 Questions = Mapping[Series, Mapping[str, str]]  # the parameters that ask for each series
 
 
-def questions_of(lake: Lake, endpoint: Endpoint, account: str) -> Questions:
+def questions_of(lake: Lake, endpoint: Endpoint, account: str, miners: Collection[str] = ()) -> Questions:
     """Every series of an account that the endpoint feeds: one for each combination of values that it is asked by."""
     fan_outs = endpoint.walked(Windows).fan_out
     by_pair = any(fan_out.of_pair is not None for fan_out in fan_outs)
     pairs = isolated_pairs(lake, account) if by_pair else ()
-    chosen = product(*(fan_out.sent(pairs).items() for fan_out in fan_outs))
+    chosen = product(*(fan_out.sent(pairs, miners).items() for fan_out in fan_outs))
     return dict(_question(endpoint, account, values) for values in chosen)
 
 

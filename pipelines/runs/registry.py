@@ -220,7 +220,12 @@ class Task:
             case Windows(), AccountFlow() as flow:
                 since = micros(flow.since) if flow.since else None
                 await LedgerPull(
-                    session=self.session, tally=self.tally, endpoint=self.endpoint, account=flow.account, since=since
+                    session=self.session,
+                    tally=self.tally,
+                    endpoint=self.endpoint,
+                    account=flow.account,
+                    since=since,
+                    miners=flow.mining,
                 ).run()
                 self.session.brought.add(self.endpoint)
             case ById() | SymbolWindows(), AccountFlow() as flow:

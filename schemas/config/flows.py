@@ -26,6 +26,7 @@ from pydantic import (
 from schemas.config import values as written
 from schemas.config.names import (
     ACCOUNT_DATASETS,
+    BY_MINER,
     BY_WALLET,
     ELSEWHERE,
     GROUPS,
@@ -265,6 +266,10 @@ class AccountFlow(_Flow):
     since: Annotated[datetime, Written(written.since, r"^\d{4}-\d{2}-\d{2}")] | None = Field(
         None, description="where the ledgers begin, a date, UTC; without it, as far back as the exchange returns them"
     )
+    mining: Many[Name] = Field(
+        (),
+        description="the names of the account's miners, whose payments mining_payments has; of SHA-256 alone",
+    )
     values: _Values = Field(
         True,
         description="whether what values the account comes along: with balances the price of every spot symbol, and "
@@ -300,6 +305,15 @@ class AccountFlow(_Flow):
         if not {*VALUED, *MOVING} & set(self.datasets) and "values" in self.model_fields_set:
             names = " and ".join((*VALUED, "what moves them"))
             raise wrong(f"only {names} have values; add balances to datasets, or remove it.", "values")
+        return self
+
+    @model_validator(mode="after")
+    def _whose_mining(self) -> AccountFlow:
+        mined = [name for name in self.datasets if name in BY_MINER]
+        if mined and not self.mining:
+            raise wrong(f"{mined[0]} need the names of the account's miners; write mining: [NAME].")
+        if self.mining and not mined:
+            raise wrong(f"only {' and '.join(BY_MINER)} use this key; add it to datasets, or remove it.", "mining")
         return self
 
     @model_validator(mode="after")

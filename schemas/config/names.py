@@ -22,6 +22,7 @@ PER_SYMBOL = tuple(name for name in ACCOUNT_DATASETS if "symbol" in DATASETS[nam
 VALUED = {name: valued_by for name in ACCOUNT_DATASETS if (valued_by := DATASETS[name].valued_by)}
 MOVING = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].movements or name in PER_SYMBOL)
 BY_WALLET = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "wallet" and DATASETS[name].amounts)
+BY_MINER = tuple(name for name in ACCOUNT_DATASETS if "miner" in DATASETS[name].series)
 OF_FUTURES = tuple(name for name in ACCOUNT_DATASETS if DATASETS[name].series[-1] == "market")
 
 # The keys of a market's flow that only these datasets have.

@@ -1,6 +1,7 @@
 -- Movements that a list tells of without saying how much was moved, or when: some time in [since, until). A dual
 -- investment is settled in either of its coins, and of one that came to nothing, or whose time is not told, no day is
 -- known; one that is no longer listed may have been settled since. A VIP loan is known by its repayments alone.
+-- Mining is paid into a wallet that the exchange does not name.
 CREATE OR REPLACE VIEW unmeasured_movements AS
 WITH dual AS (
     SELECT
@@ -29,3 +30,14 @@ SELECT
     coalesce(loan_date, '-infinity'::TIMESTAMPTZ) AS since,
     coalesce(loan_date + INTERVAL 1 DAY, repay_time) AS until
 FROM vip_loan_repayments
+UNION
+SELECT
+    account,
+    'mining_payments' AS dataset,
+    concat_ws('/', miner, origin, coin_name, type, epoch_ms(time), ordinal) AS key,
+    unnest(['spot', 'funding']) AS wallet,
+    coin_name AS asset,
+    time AS since,
+    time + INTERVAL 3 DAY AS until
+FROM mining_payments
+WHERE gone_since IS NULL

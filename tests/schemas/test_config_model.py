@@ -164,6 +164,14 @@ INVALID = {
         "flows.b.values.quote: 'usdt' is not a symbol; did you mean USDT?",
     ),
     "values that are neither": (TRADING.replace("traded", "traded\n    values: EUR"), "flows.b.values: "),
+    "mining without a name": (
+        HMAC.replace("[balances]", "[balances, mining_payments]"),
+        "flows.b: mining_payments need the names of the account's miners; write mining: [NAME].",
+    ),
+    "names of miners for nothing": (
+        HMAC.replace("[balances]", "[balances]\n    mining: [alice]"),
+        "flows.b.mining: only mining_payments use this key; add it to datasets, or remove it.",
+    ),
     "a dataset that comes along": (
         TRADING.replace("fills", "fills, allocations"),
         "'allocations' is not a valid account dataset; it comes with fills; valid:",
@@ -337,6 +345,7 @@ def test_groups_are_the_datasets_they_name(tmp_path):
         "sub_transfers",
         "travel_rule_deposits",
         "travel_rule_withdrawals",
+        "mining_payments",
         "vip_loan_interest",
         "vip_loan_repayments",
     }, "those are named"

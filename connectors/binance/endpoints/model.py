@@ -226,9 +226,12 @@ class FanOut:
     of_listed: bool = False  # it takes every symbol that the market lists, and those that rows name
     of_pair: str | None = None  # what the column holds, before its name, for each pair of the account's isolated margin
 
-    def sent(self, pairs: Collection[str] = ()) -> dict[str, str | None]:
-        """What is sent for each value of the column, where these are the account's pairs of isolated margin."""
-        return {**self.values, **{f"{self.of_pair}{pair}": pair for pair in pairs if self.of_pair is not None}}
+    of_miner: bool = False  # it takes the names of miners that the flow gives
+
+    def sent(self, pairs: Collection[str] = (), miners: Collection[str] = ()) -> dict[str, str | None]:
+        """What is sent for each value of the column, where an account has these pairs of isolated margin and miners."""
+        by_pair = {f"{self.of_pair}{pair}": pair for pair in pairs if self.of_pair is not None}
+        return {**self.values, **by_pair, **{miner: miner for miner in miners if self.of_miner}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

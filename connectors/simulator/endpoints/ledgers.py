@@ -65,6 +65,7 @@ def ledger(
     of: str | None = None,
     of_default: str | None = None,
     pairs: tuple[str, ...] = (),
+    whose: str | None = None,
     kept_days: int | None = None,
     default_days: int = 0,
     both_ends: bool = False,
@@ -78,7 +79,8 @@ def ledger(
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
     `of` is a parameter whose value each row was added under; one of a pair of isolated margin, which `pairs` ask for,
-    was added under that, behind what `of` says: `BORROW/BTCUSDT`. Without times the last `default_days` are meant. A
+    was added under that, behind what `of` says: `BORROW/BTCUSDT`; so is one of a name, which `whose` asks
+    for. Without times the last `default_days` are meant. A
     window that is wider than it may be is refused with the code `too_wide`. `filters` are parameters named as fields of
     the rows: those with another value are left out, unless it is ALL.
     """
@@ -90,7 +92,7 @@ def ledger(
         usual_days = default_days or days
         since_ms, until_ms = _window(given.get(start), given.get(end), call.now_ms, days, usual_days, too_wide)
         since_ms = max(since_ms, begins_ms, call.now_ms - kept_days * DAY_MS if kept_days else 0)
-        wanted = _joined(given.get(of, of_default) if of else None, *map(given.get, pairs))
+        wanted = _joined(given.get(of, of_default) if of else None, *map(given.get, (*pairs, whose or "")))
         rows = [
             row
             for group, row in call.key.account.movements[kept]
@@ -106,9 +108,10 @@ def ledger(
     optional = (Parameter(name, read) for name, read in ((size, rules.limit), (page, rules.number)) if name)
     grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
     paired = (Parameter(pair, rules.symbol_text) for pair in pairs)
+    named = (Parameter(whose, rules.text, mandatory=True),) if whose else ()
     times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
     filtered = (Parameter(name, rules.text) for name in filters)
-    known = (*times, *optional, *grouped, *paired, *filtered)
+    known = (*times, *optional, *grouped, *paired, *named, *filtered)
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
 
 

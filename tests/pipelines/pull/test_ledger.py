@@ -254,7 +254,7 @@ async def test_plan_counts_the_requests_that_the_pull_makes(trade_desk: TradeDes
     """What `plan` says of each ledger, all empty, is what a first and a later run ask for, request by request."""
     ledgers = [one for one in ENDPOINTS if isinstance(one.walk, Windows) and one.family == "wallet"]
     datasets = {one.feeds.name for one in ledgers}
-    flow(trade_desk, *sorted(datasets), since="2026-08-01")
+    flow(trade_desk, *sorted(datasets), since="2026-08-01", mining=["alice"])
     for pool in {one.pool for one in ledgers}:
         Budget(trade_desk.state, "simulator").learn(pool, UNLIMITED)
     for _ in range(2):

@@ -17,6 +17,7 @@ from connectors.simulator.account.cashflow import untold
 from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.account.cashflow.wallet import DIVIDENDS, credit
 from connectors.simulator.protocol.faults import Body, Error
+from pipelines.estimate.flow import plan_flows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,3 +140,30 @@ async def test_the_interest_of_a_vip_loan_is_told(trade_desk: TradeDesk) -> None
     (position,) = trade_desk.exchange.movements(UID, untold.VIP_INTEREST)
     lent = Decimal(position[1]["principalAmount"])
     assert moved["vip_loan_repayments"] + moved["vip_loan_interest"] == lent
+
+
+async def test_what_mining_paid_is_stored_and_named_where_it_may_explain(trade_desk: TradeDesk) -> None:
+    """Both lists of a named miner are pulled as planned; what came from nowhere may have been paid by them."""
+    begin(trade_desk)
+    trade_desk.flows["books"] |= {"datasets": ["balances", "movements", "mining_payments"], "mining": ["alice"]}
+    del trade_desk.flows["books"]["symbols"]
+    await pulled(trade_desk)
+    at_ms = trade_desk.exchange.now_ms
+    row = {"time": at_ms, "type": 0, "coinName": "XRP", "profitAmount": 5.25, "status": 2}
+    for path, more in (("list", {"hashTransfer": None, "transferAmount": None}), ("other", {"profitAmount": 1e-7})):
+        trade_desk.exchange.add_movement(UID, f"mining/payment/{path}", row | more, "sha256/alice")
+    trade_desk.exchange.add_movement(UID, "mining/payment/list", row, "sha256/somebody")
+    trade_desk.exchange.set_balance(UID, "XRP", 6)
+    trade_desk.clock.advance(7 * 3600)
+    (plan,) = await plan_flows(trade_desk.config, ["books"], state=trade_desk.state, clock=trade_desk.now_us)
+    planned = sum(cost.requests for cost in plan.series if cost.series.endswith("/mining_payments"))
+    receipts = {one.dataset: one for one in await trade_desk.run("books")}
+    assert (receipts["mining_payments"].rows, receipts["mining_payments"].requests) == (2, planned)
+    told = asked(trade_desk, "SELECT miner, origin, coin_name, profit_amount FROM mining_payments ORDER BY origin")
+    assert [tuple(one.values()) for one in told] == [
+        ("alice", "other", "XRP", Decimal("0.0000001")),
+        ("alice", "pool", "XRP", Decimal("5.25")),
+    ]
+    left = asked(trade_desk, "SELECT status, causes FROM reconciliation WHERE asset = 'XRP' AND since IS NOT NULL")
+    assert [one["status"] for one in left] == [OPEN]
+    assert "mining_payments alice/pool/XRP" in left[0]["causes"]
