@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene
@@ -79,40 +80,16 @@ def _locked(scene: MoneyScene) -> Story:
     asset = scene.pick(["BNB", "SOL"])
     amount, position = scene.spare("spot", asset), scene.id("position")
     shared = {"positionId": position, "asset": asset, "lockPeriod": "7"}
-    row = {
-        **shared,
-        "purchaseId": str(scene.id("locked purchase")),
-        "projectId": f"{asset}*7",
-        "time": scene.now_ms,
-        "amount": f"{amount:f}",
-        "type": "NORMAL",
-        "sourceAccount": "SPOT",
-        "amtFromSpot": f"{amount:f}",
-        "amtFromFunding": "0",
-        "status": "SUCCESS",
-    }
+    given = _given(scene, shared, scene.id("locked purchase"), amount)
     legs = [Leg("spot", asset, -amount), Leg("earn_locked", asset, amount)]
-    scene.move(legs, Filed(f"{_LOCKED}/{SUBSCRIBED}", row))
+    scene.move(legs, Filed(f"{_LOCKED}/{SUBSCRIBED}", given))
     for _ in range(7):
         yield scene.now_ms + DAY_MS
         reward = (amount * _A_DAY).quantize(UNIT)
         paid = {**shared, "time": scene.now_ms, "amount": str(reward), "type": "Locked Rewards"}
         scene.move([Leg("spot", asset, reward)], Filed(f"{_LOCKED}/{REWARDED}", paid))
     yield scene.in_minutes(600)
-    back = {
-        **shared,
-        "redeemId": scene.id("locked redemption"),
-        "time": scene.now_ms,
-        "amount": f"{amount:f}",
-        "originalAmount": f"{amount:f}",
-        "type": "NORMAL",
-        "deliverDate": str(scene.now_ms),
-        "lossAmount": "0",
-        "isComplete": True,
-        "rewardAsset": asset,
-        "rewardAmt": "0",
-        "status": "PAID",
-    }
+    back = _back(scene, shared, scene.id("locked redemption"), amount)
     scene.move([Leg("earn_locked", asset, -amount), Leg("spot", asset, amount)], Filed(f"{_LOCKED}/{REDEEMED}", back))
 
 
@@ -120,10 +97,24 @@ def _on_chain(scene: MoneyScene) -> Story:
     """Given to a chain, which is no wallet; rewards are paid into spot, and in the end all comes back there."""
     amount = scene.spare("spot", "SOL")
     shared = {"positionId": scene.id("chain position"), "asset": "SOL", "lockPeriod": "30"}
-    row = {
+    given = _given(scene, shared, scene.id("chain purchase"), amount)
+    scene.move([Leg("spot", "SOL", -amount)], Filed(f"{_ON_CHAIN}/{SUBSCRIBED}", given))
+    for _ in range(3):
+        yield scene.now_ms + DAY_MS
+        reward = (amount * _A_DAY).quantize(UNIT)
+        paid = {**shared, "time": scene.now_ms, "amount": str(reward)}
+        scene.move([Leg("spot", "SOL", reward)], Filed(f"{_ON_CHAIN}/{REWARDED}", paid))
+    yield scene.in_minutes(600)
+    back = _back(scene, shared, scene.id("chain redemption"), amount)
+    scene.move([Leg("spot", "SOL", amount)], Filed(f"{_ON_CHAIN}/{REDEEMED}", back))
+
+
+def _given(scene: MoneyScene, shared: Mapping[str, Any], number: int, amount: Decimal) -> dict[str, Any]:
+    """The row of a subscription for a term, taken from spot."""
+    return {
         **shared,
-        "purchaseId": str(scene.id("chain purchase")),
-        "projectId": "SOL*30",
+        "purchaseId": str(number),
+        "projectId": f"{shared['asset']}*{shared['lockPeriod']}",
         "time": scene.now_ms,
         "amount": f"{amount:f}",
         "type": "NORMAL",
@@ -132,16 +123,13 @@ def _on_chain(scene: MoneyScene) -> Story:
         "amtFromFunding": "0",
         "status": "SUCCESS",
     }
-    scene.move([Leg("spot", "SOL", -amount)], Filed(f"{_ON_CHAIN}/{SUBSCRIBED}", row))
-    for _ in range(3):
-        yield scene.now_ms + DAY_MS
-        reward = (amount * _A_DAY).quantize(UNIT)
-        paid = {**shared, "time": scene.now_ms, "amount": str(reward)}
-        scene.move([Leg("spot", "SOL", reward)], Filed(f"{_ON_CHAIN}/{REWARDED}", paid))
-    yield scene.in_minutes(600)
-    back = {
+
+
+def _back(scene: MoneyScene, shared: Mapping[str, Any], number: int, amount: Decimal) -> dict[str, Any]:
+    """The row of its redemption, paid at once and whole."""
+    return {
         **shared,
-        "redeemId": scene.id("chain redemption"),
+        "redeemId": number,
         "time": scene.now_ms,
         "amount": f"{amount:f}",
         "originalAmount": f"{amount:f}",
@@ -149,11 +137,10 @@ def _on_chain(scene: MoneyScene) -> Story:
         "deliverDate": str(scene.now_ms),
         "lossAmount": "0",
         "isComplete": True,
-        "rewardAsset": "SOL",
+        "rewardAsset": shared["asset"],
         "rewardAmt": "0",
         "status": "PAID",
     }
-    scene.move([Leg("spot", "SOL", amount)], Filed(f"{_ON_CHAIN}/{REDEEMED}", back))
 
 
 STORIES: dict[Callable[[MoneyScene], Story], float] = {_flexible: 0.08, _locked: 0.02, _on_chain: 0.02}
