@@ -122,7 +122,9 @@ async def follow(
     async with serve(exchange) as url:
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
-        desk.trading("traded", datasets=list(ACCOUNT_DATASETS), wallets="all", since=f"{since:%Y-%m-%d}")
+        desk.trading(
+            "traded", datasets=list(ACCOUNT_DATASETS), wallets="all", since=f"{since:%Y-%m-%d}", mining=["alice"]
+        )
         follower = Follower(desk)
         for day in days:
             await follower.live(day)

@@ -14,9 +14,10 @@ from connectors.lake import Lake
 from connectors.simulator.protocol.faults import Error
 from pipelines.estimate.flow import plan_flows
 from schemas.config import names
-from schemas.config.names import ACCOUNT_DATASETS, MOVING, VALUED
+from schemas.config.names import ACCOUNT_DATASETS, BY_MINER, MOVING, VALUED
 from schemas.model.errors import UsageProblem
 
+MINED = {"mining": ["alice"]}
 UNVALUED = {"values": False}  # what values an account follows from what it is found to hold
 NAMED = ["BTCUSDT", "ETHUSDT"]
 MARKET = {"kind": "market", "market": "spot"}
@@ -34,10 +35,11 @@ def flow_of(dataset: str, symbols: Any) -> dict[str, Any]:
     if dataset in MARKET_DATASETS:
         return MARKET | {"datasets": [dataset], "symbols": symbols} | (CANDLES if dataset == "klines" else {})
     if dataset == "everything":
-        return account | UNVALUED | {"datasets": list(ACCOUNT_DATASETS), "symbols": symbols}
+        return account | UNVALUED | MINED | {"datasets": list(ACCOUNT_DATASETS), "symbols": symbols}
     if dataset == "orders":
         return account | UNVALUED | {"datasets": ["orders", "fills"], "symbols": symbols}
-    return account | {"datasets": [dataset]} | (UNVALUED if dataset in {*VALUED, *MOVING} else {})
+    more = (UNVALUED if dataset in {*VALUED, *MOVING} else {}) | (MINED if dataset in BY_MINER else {})
+    return account | {"datasets": [dataset]} | more
 
 
 ALONE = [name for name in ACCOUNT_DATASETS if name not in ANSWERS_DECIDE]
