@@ -182,15 +182,23 @@ async def test_a_late_file_leaves_its_month_missing(futures: Desk, capsys: pytes
     assert (code, [one["status"] for one in months]) == (0, ["complete", "complete"])
 
 
-async def test_what_nobody_answered_is_never_complete(futures: Desk, capsys: pytest.CaptureFixture[str]):
-    """Walked by time: where the address is refused nothing moves, and the month stays missing with exit code 3."""
-    wants(futures, "symbols", "open_interest", since="2026-10-30", source="rest")
-    futures.exchange.inject(
-        Error(path="/futures/data/openInterestHist", status=451, code=0, msg="Not here.", count=None)
-    )
+REFUSED = {
+    "klines": "/fapi/v1/klines",
+    "agg_trades": "/fapi/v1/aggTrades",
+    "funding_rates": "/fapi/v1/fundingRate",
+    "open_interest": "/futures/data/openInterestHist",
+}
+
+
+@pytest.mark.parametrize("dataset", REFUSED)
+async def test_what_nobody_answered_is_never_complete(dataset: str, futures: Desk, capsys: pytest.CaptureFixture[str]):
+    """Whatever the walk, where the address is refused nothing moves, and the months stay missing with exit code 3."""
+    more = {"intervals": ["1h"]} if dataset == "klines" else {}
+    wants(futures, "symbols", dataset, since="2026-11-01", source="rest", **more)
+    futures.exchange.inject(Error(path=REFUSED[dataset], status=451, code=0, msg="Not here.", count=None))
     await futures.run()
     code, months = proven(futures, capsys)
-    assert (code, [(one["status"], one["rows"]) for one in months]) == (3, [("missing", 0)])
+    assert (code, {(one["dataset"], one["status"], one["rows"]) for one in months}) == (3, {(dataset, "missing", 0)})
 
 
 async def test_what_differs_is_named_by_its_day(futures: Desk, capsys: pytest.CaptureFixture[str], tmp_path: Path):
