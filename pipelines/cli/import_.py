@@ -44,7 +44,7 @@ WHERE file = {file} AND problem IS NOT NULL GROUP BY ALL ORDER BY lines DESC, pr
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
 
 
-_MATCHED_AT_ONCE = 200_000  # lines; more would take memory for minutes
+_MEMORY_MB = 400  # to match with; a million lines fit
 _ASKED = 'binlake query "SELECT file_name, status, count(*) FROM statement_matches GROUP BY ALL"'
 _SAID = {
     "matched": "match what the API told.",
@@ -55,7 +55,7 @@ _SAID = {
 
 
 def import_(
-    *files: Annotated[Path, Parameter(help="exports as they were downloaded: CSV, or zips of them")],
+    *files: Annotated[Path, Parameter(help="exports as they were downloaded: CSV, workbooks, or zips of CSV")],
     account: Annotated[
         str | None, Parameter(help="whose exports they are; may be left out where flows.yaml has one account")
     ] = None,
@@ -103,11 +103,12 @@ def _told(lake: Lake, imported: Imported) -> Sequence[str]:
     if not imported.lines:
         return (f"{imported.name} ({imported.kind}) is an export of no rows.",)
     file = literal(imported.file)
-    with connect(lake) as session:
+    with connect(lake, memory_mb=_MEMORY_MB) as session:
         (found,) = run(session, _FOUND.format(file=file)).to_pylist()
-        (matches,) = (
-            run(session, _MATCHES.format(file=file)).to_pylist() if imported.lines <= _MATCHED_AT_ONCE else [{}]
-        )
+        try:
+            (matches,) = run(session, _MATCHES.format(file=file)).to_pylist()
+        except UsageProblem:  # too little memory; what is imported is in all the same
+            matches = {}
         why = run(session, _WHY.format(file=file)).to_pylist()
         unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()
     of = f", uid {found['uid']}" if found["uid"] else ""
@@ -115,7 +116,7 @@ def _told(lake: Lake, imported: Imported) -> Sequence[str]:
     lines = [f"{imported.name} ({imported.kind}): {found['lines']:,} rows{period}{of}."]
     lines += [f"  {matches[name]:,} movements {what}" for name, what in _SAID.items() if matches.get(name)]
     if not matches:
-        lines.append(f"  So many are not matched here; this says what the API told: {_ASKED}")
+        lines.append(f"  To match so many takes more memory than an import may have; ask for it: {_ASKED}")
     lines += [f"  {each['lines']:,} rows do not count: {each['problem']}." for each in why]
     if unknown:
         names = ", ".join(f"{each['operation']} ({each['rows']:,})" for each in unknown)

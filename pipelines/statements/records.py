@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import IO, NamedTuple, Self
 
-from pipelines.statements.sources import DOWNLOAD_AGAIN
+from pipelines.statements.values import DOWNLOAD_AGAIN
 from schemas.model.errors import UsageProblem
 from schemas.statements.exports import NOTHING
 

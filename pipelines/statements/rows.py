@@ -16,8 +16,8 @@ from pipelines.statements.layouts import Layout, layout_of
 from pipelines.statements.legs import NO_AMOUNT, Legs, Moved, leg_reader
 from pipelines.statements.raw import json_lines, unique
 from pipelines.statements.records import AS_DOWNLOADED, Record, records
-from pipelines.statements.sources import DOWNLOAD_AGAIN, Source
-from pipelines.statements.values import Unreadable, instants, mark_of, quoted
+from pipelines.statements.sources import Source
+from pipelines.statements.values import DOWNLOAD_AGAIN, Unreadable, instants, mark_of, quoted
 from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.model.errors import UsageProblem
 from schemas.model.fields import FINE, TIME

@@ -11,9 +11,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
+from pipelines.statements.values import DOWNLOAD_AGAIN
+from pipelines.statements.workbooks import sheets
 from schemas.model.errors import UsageProblem
 
 _BLOCK = 2**20
@@ -23,7 +26,6 @@ _WORKBOOKS = (".xlsx", ".xls")
 _OTHERS = (".zip", ".gz", *_WORKBOOKS)  # may hold exports, and are not opened where they are packed
 _OF_THE_MAC = "__MACOSX/"  # what its Finder packs beside each file
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, UnicodeDecodeError)
-DOWNLOAD_AGAIN = "Download it again."
 _UNPACK = "Unpack it, and name the files that were in it."
 
 
@@ -80,8 +82,9 @@ def sources(path: Path) -> Iterator[Source]:
     """The exports in a file: itself, or those that it packs."""
     suffix = path.suffix.lower()
     if suffix in _WORKBOOKS:
-        raise UsageProblem(f"{path.name} is a workbook, which is not read.", "Download the export as CSV.")
-    if suffix == ".zip":
+        for sheet, content in sheets(path):
+            yield Source(f"{path.name}/{sheet}", partial(io.BytesIO, content))
+    elif suffix == ".zip":
         yield from _packed(path)
     elif suffix == ".gz":
         yield Source(path.name, lambda: cast("IO[bytes]", gzip.GzipFile(path)))

@@ -10,6 +10,8 @@ from functools import lru_cache
 from schemas.model.instants import micros
 from schemas.statements.exports import DAY_FIRST, DAYS, EPOCH_MS, MONTH_FIRST
 
+DOWNLOAD_AGAIN = "Download it again."
+
 DOT, COMMA = "dot", "comma"  # what stands before the decimals
 
 _PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)

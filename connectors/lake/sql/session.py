@@ -49,14 +49,16 @@ _INTERRUPTED_EVERY_S = 0.1
 _views: WeakKeyDictionary[DuckDBPyConnection, Views] = WeakKeyDictionary()  # of every session
 
 
-def connect(lake: Lake, *, timeout_s: int | None = None) -> DuckDBPyConnection:
+def connect(lake: Lake, *, timeout_s: int | None = None, memory_mb: int | None = None) -> DuckDBPyConnection:
     """A session over the lake as it is now: every dataset, `bounds`, `coverage` and the views of schemas/views.
 
     `run` and `stream` make the views that a question needs, and run nothing that does more than read. The session
     reaches nothing outside the folders of its tables, loads nothing, and its settings are locked. A statement that
-    takes longer than `timeout_s` is stopped.
+    takes longer than `timeout_s` is stopped. What would take more than `memory_mb` is put on disk meanwhile.
     """
     connection = _open(timeout_s)
+    if memory_mb is not None:
+        connection.execute(f"SET memory_limit = '{memory_mb}MB'; SET preserve_insertion_order = false")
     _views[connection] = Views(lake)
     return _locked(connection, list(map(str, lake.folders)))
 

@@ -450,10 +450,56 @@ def test_zips_and_gzips(tmp_path: Path) -> None:
         assert read(path)[1] == read(plain)[1]
 
 
-def test_a_workbook(recorded: Path) -> None:
-    """It is no text, and the way out is the same export as CSV."""
-    said = refusal(recorded / "statements" / "deposits-withdrawals" / "deposit_history_crypto_2021.xlsx")
-    assert said.endswith("is a workbook, which is not read. Download the export as CSV.")
+def test_a_recorded_workbook(recorded: Path) -> None:
+    """A workbook of text, as the exchange makes them, is read like its CSV."""
+    path = recorded / "statements" / "deposits-withdrawals" / "deposit_history_crypto_2021.xlsx"
+    reading, rows = read(path, kind="deposits")
+    assert (reading.kind, reading.zone, reading.lines) == ("deposits", "UTC", 1)
+    assert [_shown(row) for row in rows] == ["spot deposit BTC 0.00225116"]
+    assert json.loads(str(rows[0]["raw"]))["TXID"] == "2222"
+
+
+def workbook(path: Path, *cells: str, header: str = HISTORY) -> Path:
+    """A workbook of a header and one row of these cells, each as XML."""
+    shown = "".join(f'<c t="inlineStr"><is><t>{name}</t></is></c>' for name in header.split(","))
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    packed = "http://schemas.openxmlformats.org/package/2006/relationships"
+    parts = {
+        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{packed}"><Relationship Id="r" Type="{office}/officeDocument" '
+        'Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="s" sheetId="1" r:id="r"/>'
+        "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{packed}"><Relationship Id="r" Type="{office}/worksheet" '
+        'Target="worksheets/s.xml"/></Relationships>',
+        "xl/worksheets/s.xml": f'<worksheet xmlns="{main}"><sheetData><row>{shown}</row><row>{"".join(cells)}</row>'
+        "</sheetData></worksheet>",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return path
+
+
+def cell(text: str) -> str:
+    return f'<c t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def test_a_workbook_of_numbers(tmp_path: Path) -> None:
+    """Numbers count where no digit can have been lost; one that a workbook cannot hold whole is refused by its line."""
+    words = [cell(word) for word in ("7", "2024-01-10 10:00:00", "Spot", "Deposit", "BTC")]
+    _, rows = read(workbook(tmp_path / "short.xlsx", *words, "<c><v>0.00123</v></c>", cell("")))
+    assert [row["amount"] for row in rows] == [Decimal("0.00123")]
+    said = refusal(workbook(tmp_path / "long.xlsx", *words, "<c><v>1234567.1234567891</v></c>", cell("")))
+    assert "long.xlsx, line 2: 1234567.1234567892 is a number that the workbook may have rounded." in said
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"PK nonsense", "damaged workbook"), (b"", "damaged workbook")])
+def test_a_damaged_workbook(content: bytes, said: str, tmp_path: Path) -> None:
+    """Half a workbook is one sentence that names it."""
+    (tmp_path / "export.xlsx").write_bytes(content)
+    assert f"export.xlsx is a {said}" in refusal(tmp_path / "export.xlsx")
 
 
 def test_a_zip_with_a_password(tmp_path: Path) -> None:
