@@ -75,7 +75,7 @@ exchange: {{spot: '{url}', wallet: '{url}'}}
 accounts:
   main: {{api_key: env:KEY, secret: env:SECRET}}
 flows:
-  rewards: {{kind: account, account: main, datasets: [pool_rewards], since: 2022-01-01}}
+  rewards: {{kind: account, account: main, datasets: [pool_rewards], since: 2022-01-01, values: false}}
 """
 
 
