@@ -308,6 +308,7 @@ def test_folders_of_futures_hold_kinds_and_symbols(ask: Ask) -> None:
     assert [folder.split("/")[-2] for folder in folders] == [
         "aggTrades",
         "bookDepth",
+        "bookTicker",
         "klines",
         "metrics",
         "trades",
