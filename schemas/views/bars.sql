@@ -44,11 +44,11 @@ wanted AS (
     WHERE time >= since AND time < until
 ),
 numbered AS (
-    SELECT *, epoch_us(time)::HUGEINT * 100 // size AS bar
+    SELECT *, epoch_us(time) * 100 // size::BIGINT AS bar
     FROM wanted
     WHERE kind_ = 'time'
     UNION ALL
-    SELECT * EXCLUDE (before), (before::DECIMAL(38, 8) * 100000000)::HUGEINT // size
+    SELECT * EXCLUDE (before), ((before::DECIMAL(38, 8) * 100000000)::HUGEINT // size)::BIGINT
     FROM (
         SELECT
             *,
@@ -64,7 +64,7 @@ numbered AS (
 SELECT
     market_ AS market,
     symbol_ AS symbol,
-    CASE kind_ WHEN 'time' THEN make_timestamptz((any_value(bar) * any_value(size) // 100)::BIGINT) ELSE min(time) END
+    CASE kind_ WHEN 'time' THEN make_timestamptz((any_value(bar)::HUGEINT * any_value(size) // 100)::BIGINT) ELSE min(time) END
         AS open_time,
     arg_min(price, id) AS open,
     max(price) AS high,
