@@ -1,8 +1,9 @@
 """From the CSV of an archive file to typed columns, or to the reason why not.
 
 Nothing is believed of a file: whether it has a header, in which unit each of its times is. Money goes from text to
-decimal in Arrow's own reader, which refuses what does not fit. A few lines that cannot be rows are left out and
-named; the others stay.
+decimal in Arrow's own reader, which refuses what does not fit; Polars' takes three quarters of its time, but rounds
+what has more digits than the column, reads exponents and takes an empty cell for NULL. A few lines that cannot be
+rows are left out and named; the others stay.
 """
 
 from __future__ import annotations
@@ -109,13 +110,14 @@ def header_cut(text: bytes, layout: Layout) -> bytes:
 
     Under a header that is not the known one the columns may mean anything.
     """
-    first, _, rest = text.partition(b"\n")
-    if not first.strip() and not rest.strip():
+    first = text[: text.find(b"\n")] if b"\n" in text else text
+    if not first.strip() and not text.strip():
         raise Defect(Reason.EMPTY, "has no line")
     if text[:1].isdigit() or b"," not in first:
         return text
     if first.rstrip() != layout.header.encode():
         raise defect_of(first, f"begins with neither a row nor the known header: {shown(first)}")
+    rest = text[len(first) + 1 :]
     if not rest.strip():
         raise Defect(Reason.EMPTY, "has a header and no row")
     return rest
