@@ -27,7 +27,7 @@ notebook: $(VENV)/dev.stamp ## set up, then open the example in JupyterLab, on t
 test: $(VENV)/dev.stamp ## set up, then pass the tests
 	$(BIN)/python -m pytest -n $(JOBS) $(SPREAD)
 
-soak: $(VENV)/dev.stamp ## the long tests, bounded
+soak: $(VENV)/dev.stamp $(VENV)/tax.stamp ## the long tests, bounded
 	$(BIN)/python -m pytest -m soak --timeout 900
 
 lint: $(VENV)/dev.stamp ## style, types, import rules
@@ -49,6 +49,7 @@ lock: $(VENV)/python.stamp ## compile the hashed locks again, without index addr
 	echo uv | $(BIN)/uv pip compile - $(LOCK) -o requirements-uv.lock
 	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev $(LOCK) -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --group tax $(LOCK) -o requirements-tax.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate -q
 
@@ -57,9 +58,10 @@ clean: ## remove the environment
 
 # The locks name every package with its hash, so neither uv nor pip resolves or trusts anything else. uv installs them in
 # seconds; where it cannot be had, or does not reach an index, pip does the same. uv does not read pip's settings.
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP = $(INTO)/python -m pip --disable-pip-version-check
+INTO := $(BIN)
 INDEX = $$($(PIP) config get global.index-url 2>/dev/null)
-UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(INDEX)}}" $(BIN)/uv pip install --python $(BIN)/python
+UV = UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$(INDEX)}}" $(BIN)/uv pip install --python $(INTO)/python
 INSTALL = install() { $(UV) -q "$$@" || { echo 'uv could not install; pip does it.'; $(PIP) install -q "$$@"; }; }; install
 
 $(VENV)/python.stamp: requirements-uv.lock
@@ -75,4 +77,11 @@ $(VENV)/run.stamp: $(VENV)/python.stamp requirements.lock pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
 	@$(INSTALL) --no-deps --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
+
+# The programs for taxes, whose packages are none of ours.
+$(VENV)/tax.stamp: private INTO := $(VENV)/tax/bin
+$(VENV)/tax.stamp: $(VENV)/python.stamp requirements-tax.lock
+	$(PYTHON) -m venv $(VENV)/tax
+	@$(INSTALL) --no-deps --require-hashes --only-binary :all: -r requirements-tax.lock
 	@touch $@

@@ -1,6 +1,6 @@
--- `positions_cost(quote, costing)`: how much of each asset an account holds by its ledger, and what that cost in a quote
--- asset, `costing` is `fifo` or `average`. `uncosted_qty` is the part whose cost is not known, which `cost` leaves out;
--- with the method `average` all of it is, where any is.
+-- `positions_cost(quote, costing)`: how much of each asset an account holds by its ledger, in products of earn too,
+-- and what that cost in a quote asset, `costing` is `fifo` or `average`. `uncosted_qty` is the part whose cost is not
+-- known, which `cost` leaves out; with the method `average` all of it is, where any is.
 CREATE OR REPLACE MACRO positions_cost(quote, costing) AS TABLE
 SELECT
     account,

@@ -1,12 +1,13 @@
--- `tax_events(quote)`: every acquisition and disposal of an asset, valued in a quote asset, which itself is money and has
--- none. Both sides of a trade have one value: what was paid or received where that is the quote asset, else what was
--- given, else what was received, at the close of the candle of that minute, or where the lake does not hold it, of that
--- day. `event` is `acquired` or `disposed`, and `received` or `sent` for what came from outside or left: that is no gain,
--- and what is received costs what it was worth then. A fee is disposed of at its value; `net_value` is `value` and the
--- fees of the trade (`fee_value`): more for what was acquired, or else less for what was disposed of. `candles` is the
--- longest interval of the candles that `value` comes from and `path` names their pairs; what was paid or received in the
--- quote asset needs none. Where there is no value it is NULL, and `why` says so.
--- Values are derived: computed as DOUBLE where a price is needed, and rounded once.
+-- `tax_events(quote)`: every acquisition and disposal of an asset, valued in a quote asset, which itself is money and
+-- has none. Both sides of a trade have one value: what was paid or received where that is the quote asset, else what
+-- was given, else what was received, at the close of the candle of that minute, or where the lake does not hold it, of
+-- that day. `event` is `acquired` or `disposed`, and `received` or `sent` for what came from outside or left: that is
+-- no gain, and what is received costs what it was worth then. A coin in a product of earn stays the account's own,
+-- which is no event. A fee is disposed of at its value; `net_value` is `value` and the fees of the trade (`fee_value`):
+-- more for what was acquired, or else less for what was disposed of. `candles` is the longest interval of the candles
+-- that `value` comes from and `path` names their pairs; what was paid or received in the quote asset needs none. Where
+-- there is no value it is NULL, and `why` says so. Values are derived: computed as DOUBLE where a price is needed, and
+-- rounded once.
 CREATE OR REPLACE MACRO tax_events(quote) AS TABLE
 WITH legs AS MATERIALIZED (
     SELECT *, asset = quote AS is_money, abs(value) AS worth
@@ -71,7 +72,7 @@ rated AS (
         CASE WHEN side_legs > 1 THEN worth / side_worth ELSE 1 END AS share
     FROM sides
     JOIN sums USING (account, dataset, key)
-    WHERE NOT is_money
+    WHERE NOT is_money AND NOT (part = 'transfer' AND kind IN ('earn_in', 'earn_out'))
 )
 SELECT
     account,

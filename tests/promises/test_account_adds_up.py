@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.bookkeeping import FORMS, accepted
 from support.desks import API_KEY, SECRET
 from support.followed import Books, Day, Follower, books, follow
 
 from connectors.simulator.protocol.faults import Error, Html, Reset, Truncated
+from pipelines.cli.journals import JournalFormat
 from schemas.datasets import DATASETS
 from schemas.derived.queries import moving
 
@@ -67,6 +69,12 @@ def test_the_balances_are_those_of_the_account(followed: Follower, account: Book
     ).fetchall()
     held = {place: amount for place, amount in followed.held.items() if amount and place[0] not in UNREAD}
     assert {(wallet, asset): amount for wallet, asset, amount in told if amount} == held
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bookkeeping_programs_agree(account: Books, form: JournalFormat, tmp_path: Path) -> None:
+    """Hledger and beancount add up every movement of every wallet, and find each balance of the snapshots."""
+    assert accepted(account.connection, form, tmp_path) > 50
 
 
 @pytest.mark.parametrize("dataset", LEDGERS)
@@ -137,3 +145,4 @@ def test_four_years_are_explained_as_far_as_they_can_be(tmp_path: Path) -> None:
     with books(_followed(tmp_path, days, 4 * 365, 1.0).desk.lake) as found:
         statuses = found.connection.execute("SELECT DISTINCT since IS NULL, status FROM reconciliation").fetchall()
         assert set(statuses) == {(True, "explained"), (True, "not_comparable"), (False, "explained")}
+        assert min(accepted(found.connection, form, tmp_path) for form in FORMS) > 30

@@ -113,6 +113,17 @@ def test_a_move_between_wallets_is_no_event(lake: Meaning) -> None:
     assert lake.rows("FROM tax_events('USDT')") == []
 
 
+def test_a_coin_in_a_product_of_earn_keeps_its_cost(lake: Meaning) -> None:
+    """What a product of earn takes and gives back is neither sold nor bought; another asset that it gives is bought."""
+    lake.moved(START, "trade", "1", ("BTC", "2"), ("USDT", "-80"))
+    lake.moved(START + timedelta(1), "earn_in", "2", ("BTC", "-1"))
+    lake.moved(START + timedelta(2), "earn_out", "3", ("BTC", "1"))
+    lake.moved(START + timedelta(3), "earn_in", "4", ("USDT", "-100"), ("XYZ", "99"))
+    for costing in ("fifo", "average"):
+        held = lake.rows(f"FROM positions_cost('USDT', '{costing}') ORDER BY asset")
+        assert shown(held, "asset", "qty", "cost") == [("BTC", "2", "80"), ("XYZ", "99", "100")]
+
+
 def test_what_is_sent_away_is_no_gain(lake: Meaning) -> None:
     """A withdrawal takes lots along at what they cost, without a gain; its fee is disposed of."""
     lake.moved(START, "trade", "1", ("BTC", "2"), ("USDT", "-80000"))

@@ -11,11 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from support.bookkeeping import FORMS, accepted
 from support.lakes import at
 from support.tables import Tables, offending
 
 from pipelines.statements.rows import Reading
 from pipelines.statements.sources import sources
+from schemas.datasets.account import BALANCES
 from schemas.datasets.futures_account import INCOME
 from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS, DUST, WITHDRAWALS
 from schemas.datasets.market import SYMBOLS
@@ -255,10 +257,19 @@ def answered(tables: Tables, path: Path) -> int:
     return len(rows)
 
 
+def books_agree(tables: Tables, folder: Path) -> None:
+    """Hledger and beancount come to what the movements of an account come to."""
+    held = tables.rows("SELECT wallet, asset, sum(amount) AS free FROM ledger GROUP BY ALL")
+    same = {"account": "main", "locked": Decimal(0), "observed_at": at("2026-01-01")}
+    tables.put(BALANCES, *(same | row for row in held))
+    for form in FORMS:
+        assert accepted(tables.ready(), form, folder) == len(held)
+
+
 _WITHDRAWN = {"apply_time": "applyTime", "complete_time": "completeTime"}
 
 
-def test_a_real_account_matches_one_to_one(recorded: Path, tables: Tables) -> None:
+def test_a_real_account_matches_one_to_one(recorded: Path, tables: Tables, tmp_path: Path) -> None:
     """Account A: three overlapping exports and the API tell of 51 withdrawals in common, each matched with its own."""
     folder = recorded / "account" / "real-account-A"
     answered(tables, folder / "api_withdraw_history_2023-04-20_2023-07-15.json")
@@ -276,9 +287,10 @@ def test_a_real_account_matches_one_to_one(recorded: Path, tables: Tables) -> No
         "SELECT count(*) - count(DISTINCT (asset, time, amount)) FROM ledger WHERE kind = 'withdrawal'"
     )
     assert told_twice == [(0,)]
+    books_agree(tables, tmp_path)
 
 
-def test_a_real_account_by_its_history(recorded: Path, tables: Tables) -> None:
+def test_a_real_account_by_its_history(recorded: Path, tables: Tables, tmp_path: Path) -> None:
     """Account D: the transaction history takes what was sent and its fee as one, up to half an hour later (D12)."""
     path = recorded / "account" / "real-account-D" / "withdraw_history.json"
     count = answered(tables, path)
@@ -293,6 +305,7 @@ def test_a_real_account_by_its_history(recorded: Path, tables: Tables) -> None:
     )
     assert Counter((status, reason) for status, reason, _ in found(tables)) == {("matched", "net_and_gross"): count}
     assert len({key for _, _, key in found(tables)}) == count
+    books_agree(tables, tmp_path)
 
 
 @pytest.mark.parametrize(
