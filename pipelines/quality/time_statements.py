@@ -33,7 +33,7 @@ from schemas.datasets import DATASETS
 from schemas.derived.canonical import FORM, instants, key_words, records
 from schemas.model.dataset import Dataset
 from schemas.model.errors import CorruptData, Problem, TryLater
-from schemas.model.grid import DAY_US
+from schemas.model.grid import MINUTE_US
 from schemas.model.instants import micros
 from schemas.model.series import Series
 
@@ -227,13 +227,13 @@ class _Month:
 
 
 def _read(table: Table, months: Mapping[TimeKey, _Month], rows: int, most_rows: int) -> None:
-    """Give every month its rows in order; one too long to be read at once comes by days."""
+    """Give every month its rows in order; one too long to be read at once comes in stretches of time."""
     if not rows:
         return
     key = next(iter(months))
     since, until = min(one.since for one in months.values()), max(one.until for one in months.values())
-    step = DAY_US if rows > most_rows else until - since
-    for begin in range(since - since % DAY_US, until, step):
+    step = max(MINUTE_US, (until - since) * most_rows // max(rows, most_rows))
+    for begin in range(since, until, step):
         found = table.scan(where=_inside(table.dataset, key, [one.symbol for one in months], begin, begin + step))
         of = found["kind"].to_pylist() if "kind" in table.dataset.series else [None] * found.num_rows
         numbers: dict[tuple[Any, Any], int] = {(one[3], one[4]): number for number, one in enumerate(months)}
