@@ -120,6 +120,19 @@ def adds_up(folder: Path, *, movements: int = 1_000_000) -> list[Figure]:
     ]
 
 
+def statements(folder: Path, *, rows: int = 1_000_000) -> list[Figure]:
+    """A transaction history into the lake, and each of its movements held against what the API told."""
+    done = measured("statements.py", folder, rows)
+    return [
+        Figure(
+            name=f"Import of {rows:,} rows of a transaction history, matched",
+            ours=f"{done['wall_s']:.1f} s, {done['cpu_s']:.1f} s of CPU, {done['peak_mb']:.0f} MB",
+            goal="under 20 s and 500 MB",
+            met=done["code"] == 0 and done["wall_s"] < 20 and done["peak_mb"] < 500,
+        )
+    ]
+
+
 def bars(folder: Path, *, rows: int = 1_000_000, days: int = 1000) -> list[Figure]:
     """Bars of a second out of one day of trades, among many days."""
     done = measured("bars.py", folder, rows, days)
@@ -154,6 +167,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "adds_up": adds_up,
     "worth": worth,
     "quotes": quotes.answered,
+    "statements": statements,
     "processes": lambda folder: limits.many_series(folder, processes=4),
     "ticks3gb": ticks.large,
     "archive100": lambda folder: archive.imported(folder, symbols=190, months=12),
