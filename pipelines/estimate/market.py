@@ -81,7 +81,8 @@ class MarketPlan:
         return found
 
     async def _trades(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
-        series = [Series.of(endpoint.feeds, market=self.flow.market, symbol=one) for one in symbols.names]
+        names = symbols.filed(endpoint.feeds.name).names
+        series = [Series.of(endpoint.feeds, market=self.flow.market, symbol=one) for one in names]
         async with asking(self.config, self.flow, self.lake, self.state) as session:
             since, until = self._span(symbols)
             plan = TickPlan(
@@ -155,7 +156,8 @@ class MarketPlan:
         """What the archive alone has: its files, each downloaded once."""
         dataset = DATASETS[unit.dataset]
         bounds, gaps = self.lake.table(dataset).bounds(), load_gaps(self.lake, dataset)
-        named = [Series.of(dataset, market=self.flow.market, symbol=symbol) for symbol in symbols.names]
+        names = symbols.filed(dataset.name).names
+        named = [Series.of(dataset, market=self.flow.market, symbol=symbol) for symbol in names]
         standings = [Standing.of(one, bounds, gaps) for one in named]
         async with archive_for(resolve(self.config.exchange), self.flow) as archive:
             span = self._span(symbols)

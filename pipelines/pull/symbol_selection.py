@@ -31,15 +31,21 @@ Wanted = tuple[str, ...] | TopSymbols | AccountSymbols | Literal["all"]
 class Chosen:
     """The symbols meant, the listing they were chosen from, and the names that nobody lists.
 
-    Of symbols that were looked up in the archive `alone` nobody knows whether the exchange lists them.
+    Of symbols that were looked up in the archive alone nobody knows whether the exchange lists them; `folders` are the
+    names that it has of each dataset.
     """
 
     names: tuple[str, ...]
     book: Listing
     everything: bool = False
     unknown: tuple[Failure, ...] = ()
-    alone: bool = False
+    folders: Mapping[str, Collection[str]] | None = None
     since: int | None = None  # the first instant that is needed, where the choice says so
+
+    @property
+    def alone(self) -> bool:
+        """Whether only the archive was asked."""
+        return self.folders is not None
 
     @property
     def forgotten(self) -> frozenset[str]:
@@ -73,6 +79,8 @@ class Chosen:
         for such a name itself.
         """
         walk = endpoint.walk
+        if self.alone:
+            return self.filed(endpoint.feeds.name)
         if not isinstance(walk, Named) or walk.by_symbol:
             return self
         rows: dict[str, Mapping[str, Any]] = {}
@@ -83,6 +91,19 @@ class Chosen:
         listed = self.book.rows
         found = (walk.name_of(listed[symbol]) if symbol in listed else symbol for symbol in self.names)
         return replace(self, names=tuple(sorted({*filter(None, found)})), book=replace(self.book, rows=rows))
+
+    def filed(self, dataset: str) -> Chosen:
+        """The same choice by the names that the archive has of a dataset, where only the archive was asked.
+
+        A contract without a folder stands for its pair, as those of index prices are named.
+        """
+        if self.folders is None:
+            return self
+        there = self.folders[dataset]
+        if self.everything:
+            return replace(self, names=tuple(sorted(there)))
+        found = {one if one in there or _pair_of(one) not in there else _pair_of(one) for one in self.names}
+        return replace(self, names=tuple(sorted(found)))
 
     def having_rows(self, endpoint: Endpoint) -> Chosen:
         """The same choice by the names of an endpoint's series, without contracts that have none of its rows."""
@@ -136,16 +157,26 @@ def valuing(lake: Lake, wanted: AccountSymbols, book: Listing, now: int, *, arch
 
 async def choose_from_archive(archive: Archive, flow: MarketFlow, wanted: Wanted) -> Chosen:
     """Which symbols are meant by `wanted`, by the folders of the archive alone."""
-    datasets = [DATASETS[name] for name in flow.datasets]
-    listed = {symbol for dataset in datasets for symbol in await archive.symbols(dataset, flow.market)}
+    folders = {name: await archive.symbols(DATASETS[name], flow.market) for name in flow.datasets}
+    listed = set[str]().union(*folders.values())
     if not isinstance(wanted, tuple):
-        return Chosen(tuple(sorted(listed)), Listing({}), everything=True, alone=True)
+        return Chosen(tuple(sorted(listed)), Listing({}), everything=True, folders=folders)
     unknown = tuple(
         Failure(f"{flow.market}/{one}", f"The archive has no folder of {one}. {did_you_mean(one, listed, _LISTED)}")
         for one in wanted
-        if one not in listed
+        if not _is_filed(one, listed)
     )
-    return Chosen(tuple(one for one in wanted if one in listed), Listing({}), unknown=unknown, alone=True)
+    known = tuple(one for one in wanted if _is_filed(one, listed))
+    return Chosen(known, Listing({}), unknown=unknown, folders=folders)
+
+
+def _is_filed(symbol: str, listed: Collection[str]) -> bool:
+    return symbol in listed or _pair_of(symbol) in listed
+
+
+def _pair_of(symbol: str) -> str:
+    """The pair of a contract: its name up to the `_`, behind which the kind or the day of delivery follows."""
+    return symbol.partition("_")[0]
 
 
 def asked_to_choose(

@@ -204,7 +204,7 @@ class Task:
             case ByTime(), MarketFlow() as flow:
                 await self._along_time(flow, (await self.symbols(flow)).having_rows(self.endpoint))
             case ById(), MarketFlow() as flow:
-                await self._trades(flow, await self.symbols(flow))
+                await self._trades(flow, (await self.symbols(flow)).filed(self.endpoint.feeds.name))
             case Whole(), MarketFlow() as flow if self.endpoint.feeds.kind is Kind.VERSIONS:
                 await self._states({"market": flow.market})
             case Whole(), MarketFlow() as flow:

@@ -115,7 +115,7 @@ class Run:
         if isinstance(flow, MarketFlow) and unit.by_file:
             chosen = await self.symbols(flow)
             tally.failures += chosen.unknown
-            await file_pull(self.session, tally, unit, flow, chosen.names, self.window).run()
+            await file_pull(self.session, tally, unit, flow, chosen.filed(unit.dataset).names, self.window).run()
         if isinstance(flow, MarketFlow) and unit.of_minutes:
             await pull_minutes(self.session, tally, flow, await self.symbols(flow))
         if isinstance(flow, MarketFlow) and flow.of_account and not unit.of_minutes and self.config.rates is not None:

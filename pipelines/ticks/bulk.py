@@ -23,12 +23,10 @@ from pipelines.ticks.asking import Asking, told_of, walk_of, windows
 from pipelines.ticks.holes import between, ids_of, next_id, ordered, skipped
 from pipelines.ticks.second_looks import Look
 from pipelines.ticks.stand import Stand
-from schemas.datasets.archive import Reason
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
-READ = frozenset({None, Reason.BAD_ROW})  # of which all rows were taken that can be
 NEVER = 2**62
 
 Add = Callable[[Stand, Step], Awaitable[None]]
@@ -101,7 +99,7 @@ class Bulk:
     async def _over(self, series: Series, remote: Remote, fetched: Fetched) -> None:
         """All of a file came, or why it did not; a month that is set aside has days."""
         self.done(fetched)
-        if fetched.reason in READ:
+        if fetched.is_whole:
             stand = self.stands[series]
             if not stand.is_new:
                 now, empty = self.session.client.now_us(), series.dataset.schema.empty_table()

@@ -21,7 +21,7 @@ from pipelines.context.session import Session
 from pipelines.store.gaps import Gap
 from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, walk_of, windows
-from pipelines.ticks.bulk import READ, Add, unreadable
+from pipelines.ticks.bulk import Add, unreadable
 from pipelines.ticks.holes import between, ids_of, ordered, skipped
 from pipelines.ticks.stand import Stand
 from schemas.model.errors import Problem
@@ -117,7 +117,7 @@ class Earlier:
                 continue
             self.done(part)
             self.session.progress.advance(files=1, size=remote.size)
-            if part.reason in READ:
+            if part.is_whole:
                 await self._rows(stretch, ordered(pa.concat_tables(parts)), remote.path)
             elif not self._returns_all(series):
                 raise unreadable(part)

@@ -24,7 +24,6 @@ from pipelines.store.corrections import Correction, both_versions, write_correct
 from pipelines.store.filters import within
 from pipelines.store.gaps import load_gaps, write_gaps
 from pipelines.store.rows import instants, with_instants
-from pipelines.ticks.bulk import READ
 from pipelines.ticks.holes import between, ids_of, left_over, missing_ids, ordered, real
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
@@ -133,7 +132,7 @@ class _Again:
     def finish(self, fetched: Fetched) -> int:
         """Commit what is left, unless the file turned out not to be readable."""
         lake, now = self.session.lake, self.session.client.now_us()
-        if fetched.reason not in READ:
+        if not fetched.is_whole:
             note_files(lake, [fetched], now)
             return 0
         ids = ids_of(pa.concat_tables([self.series.dataset.schema.empty_table(), *self.added]))

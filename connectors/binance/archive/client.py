@@ -75,6 +75,7 @@ class Fetched:
     modified_us: int | None = None
     rows: pa.Table | None = None
     streamed: int = 0  # rows that were handed out one table after another
+    is_whole: bool = True  # of one that is handed out so: all was read that can be
     dropped_duplicates: int = 0
     holes: tuple[Stretch, ...] = ()
     reason: Reason | None = None

@@ -39,7 +39,7 @@ async def stream(archive: Archive, remote: Remote) -> AsyncGenerator[Part, None]
     with SpooledTemporaryFile(IN_MEMORY) as body:
         fetched = await archive.verified(remote, body, MOST_PACKED)
         if fetched.reason is not None:
-            yield fetched
+            yield replace(fetched, is_whole=False)
             return
         rows, left_out = 0, list[str]()
         try:
@@ -48,7 +48,7 @@ async def stream(archive: Archive, remote: Remote) -> AsyncGenerator[Part, None]
                 left_out += [odd.detail] if odd is not None else []
                 yield table
         except Defect as defect:
-            yield replace(fetched, streamed=rows, reason=defect.reason, detail=defect.detail)
+            yield replace(fetched, streamed=rows, is_whole=False, reason=defect.reason, detail=defect.detail)
             return
         told = f"left out {'; '.join(left_out)}" if left_out else None
         yield replace(fetched, streamed=rows, reason=Reason.BAD_ROW if left_out else None, detail=told)

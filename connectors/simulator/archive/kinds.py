@@ -12,6 +12,7 @@ import numpy as np
 from connectors.simulator.market.intervals import HOUR_MS, MINUTE_MS, SECOND_MS
 from connectors.simulator.market.listings import Listing, funding_rate
 from connectors.simulator.market.minutes import Market
+from connectors.simulator.market.price_kinds import Shown, index_price, mark_price, premium
 from connectors.simulator.market.prints import lines
 from connectors.simulator.market.random_field import Floats, key_of, uniform
 from connectors.simulator.market.trades import Tape
@@ -60,11 +61,17 @@ class Kind:
     lines: Callable[[Span], list[bytes]] | None = None
     bytes_a_day: int = 0  # what a day of it fits into
     sized: Callable[[Span], int] | None = None  # the same of a whole file, where days differ
+    shown: Shown | None = None  # what candles that are not of trades make of those that are
+    by_pair: bool = False  # files are named by the pair of a perpetual contract
     always_headed: bool = True  # of what has lines: also files of before futures had headers, and those of spot
 
     @property
     def by_interval(self) -> bool:
         return self.lines is None
+
+    def headed(self, market: str) -> bytes:
+        """The header in files of a market: single trades of COIN-M say what they are worth in the base asset."""
+        return self.header.replace(b"quote_qty", b"base_qty") if market == "coinm" else self.header
 
     def lived(self, first: date) -> bool:
         return self.begins <= first < self.ends
@@ -176,6 +183,9 @@ KINDS = {
     kind.folder: kind
     for kind in (
         Kind("klines", CANDLES, tuple(MARKETS)),
+        Kind("markPriceKlines", CANDLES, _FUTURES, shown=mark_price),
+        Kind("premiumIndexKlines", CANDLES, _FUTURES, shown=premium),
+        Kind("indexPriceKlines", CANDLES, _FUTURES, shown=index_price, by_pair=True),
         _traded("aggTrades", _AGGREGATES, *MARKETS),
         _traded("trades", "id,price,qty,quote_qty,time,is_buyer_maker", *MARKETS),
         Kind(

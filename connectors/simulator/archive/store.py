@@ -16,6 +16,8 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
+
 from connectors.simulator.archive import names
 from connectors.simulator.archive.faults import ArchiveFault, ChecksumFault, Members, NoFile
 from connectors.simulator.archive.kinds import KINDS, MARKETS, Kind, Span
@@ -147,22 +149,24 @@ class Archive:
             case []:
                 place = partial(Place, market, kind, monthly, interval="1m" if kind.by_interval else "")
                 return [
-                    f"{one.symbol}/" for one in self._sources[market].listings() if self._appeared(one, place, now_ms)
+                    f"{name}/"
+                    for name, one in self._named(market, kind).items()
+                    if self._appeared(one, partial(place, symbol=name), now_ms)
                 ]
             case [symbol] if kind.by_interval:
-                known = self._listing(market, symbol) is not None
+                known = symbol in self._named(market, kind)
                 return [f"{names.interval_folder(one)}/" for one in names.intervals(monthly, market) if known]
             case [symbol] | [symbol, _] as found if (len(found) > 1) == kind.by_interval:
                 spelt = found[-1] if kind.by_interval else ""
                 there = names.intervals(monthly, market) if kind.by_interval else [""]
                 interval = next((one for one in there if not one or names.interval_folder(one) == spelt), None)
-                listing = self._listing(market, symbol)
+                listing = self._named(market, kind).get(symbol)
                 if listing is not None and interval is not None:
                     return self._file_names(listing, Place(market, kind, monthly, symbol, interval), now_ms)
         return ()
 
     def _appeared(self, listing: Listing, place: Callable[..., Place], now_ms: int) -> bool:
-        return any(True for _ in names.periods(listing, place(symbol=listing.symbol), now_ms, self.rules))
+        return any(True for _ in names.periods(listing, place(), now_ms, self.rules))
 
     def _file_names(self, listing: Listing, place: Place, now_ms: int) -> Iterator[str]:
         for stem in names.stems(listing, place, now_ms, self.rules):
@@ -175,8 +179,12 @@ class Archive:
                 if _checksum(faults, b"", stem) is not None:
                     yield name + CHECKSUM
 
-    def _listing(self, market: str, symbol: str) -> Listing | None:
-        return next((listing for listing in self._sources[market].listings() if listing.symbol == symbol), None)
+    def _named(self, market: str, kind: Kind) -> dict[str, Listing]:
+        """The symbols of a kind, which of some are the pairs of perpetual contracts, each with what it is made of."""
+        listings = self._sources[market].listings()
+        if not kind.by_pair:
+            return {one.symbol: one for one in listings}
+        return {f"{one.base}{one.quote}": one for one in listings if "_" not in one.symbol.removesuffix("_PERP")}
 
     # Files
 
@@ -186,7 +194,7 @@ class Archive:
             return _on_disk(self._replayed[path])
         zip_path = path.removesuffix(CHECKSUM)
         file = names.parse(zip_path)
-        listing = self._listing(file.place.market, file.symbol) if file else None
+        listing = self._named(file.place.market, file.place.kind).get(file.symbol) if file else None
         if file is None or listing is None or not self._published(listing, file, now_ms):
             return None
         made = self._zip(listing, file, now_ms)
@@ -239,7 +247,8 @@ class Archive:
         begins = self.rules.futures_header_from if futures else self.rules.header_from
         headed = begins is not None and period.first >= begins
         if kind.lines is not None:
-            return [kind.header] * (headed or kind.always_headed) + kind.lines(self._span(listing, file, now_ms))
+            header = [kind.headed(file.place.market)] * (headed or kind.always_headed)
+            return header + kind.lines(self._span(listing, file, now_ms))
         return [kind.header] * headed + self._candles(source.charts, listing, file, now_ms)
 
     def _span(self, listing: Listing, file: File, now_ms: int) -> Span:
@@ -255,6 +264,9 @@ class Archive:
         micro = not futures and period.first >= self.rules.micro_from
         wanted = Wanted(period.since_ms, period.until_ms - 1, _ALL, now_ms, micro)
         page = charts.page(listing, file.interval, wanted)
+        if file.place.kind.shown is not None:
+            shown = file.place.kind.shown(listing, msgspec.json.decode(page))
+            return [",".join(map(str, row)).encode() for row in shown]
         rows = page.translate(None, b'["').removesuffix(b"]").removesuffix(b"]").split(b"],")
         return [row for row in rows if row]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -14,6 +13,8 @@ from connectors.simulator.exchange import Exchange
 from connectors.simulator.futures import Contract
 from connectors.simulator.market.intervals import DAY_MS
 from connectors.simulator.market.kline_pages import Wanted
+from connectors.simulator.market.listings import Listing
+from connectors.simulator.market.price_kinds import Row, Shown, index_price, mark_price, premium
 from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter, Refusal
 
@@ -21,9 +22,6 @@ _MOST_ROWS = 1500
 _WIDEST_MS = 200 * DAY_MS  # of COIN-M
 _PREFIXES = {"usdm": "/fapi/v1", "coinm": "/dapi/v1"}
 _TYPES = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", "TRADIFI_PERPETUAL")
-_OPEN, _VOLUME, _CLOSE_TIME = 1, 5, 6  # places in a row
-
-Row = list[Any]
 
 
 def _exchange_info(exchange: Exchange, call: Call, market: str) -> bytes:
@@ -42,35 +40,9 @@ def _exchange_info(exchange: Exchange, call: Call, market: str) -> bytes:
     return msgspec.json.encode(told)
 
 
-def _traded(_contract: Contract, rows: Iterable[Row]) -> Iterable[Row]:
+def _traded(_contract: Listing, rows: Iterable[Row]) -> Iterable[Row]:
     """What was traded, as charts print it."""
     return rows
-
-
-def _index(_contract: Contract, rows: Iterable[Row]) -> Iterable[Row]:
-    """The price of the index, which here is what was last paid."""
-    return (_prices_alone(row, row[_OPEN:_VOLUME]) for row in rows)
-
-
-def _mark(contract: Contract, rows: Iterable[Row]) -> Iterable[Row]:
-    """One tick above the index."""
-    tick = Decimal(1).scaleb(-contract.tick_decimals)
-    return (_prices_alone(row, [f"{Decimal(price) + tick:.8f}" for price in row[_OPEN:_VOLUME]]) for row in rows)
-
-
-def _premium(_contract: Contract, rows: Iterable[Row]) -> Iterable[Row]:
-    """A ratio that is above and below zero in turn."""
-    for row in rows:
-        first, last = (math.sin(time / 7_200_000) / 2000 for time in (row[0], row[_CLOSE_TIME] + 1))
-        spread = (first, max(first, last) + 2e-8, min(first, last) - 2e-8, last)
-        yield _prices_alone(row, [f"{value:.8f}" for value in spread])
-
-
-def _prices_alone(row: Row, prices: Iterable[str]) -> Row:
-    return [row[0], *(f"{Decimal(price):.8f}" for price in prices), "0", row[_CLOSE_TIME], "0", 60, "0", "0", "0"]
-
-
-Shown = Callable[[Contract, Iterable[Row]], Iterable[Row]]
 
 
 def _answer(market: str, shown: Shown) -> Callable[[Exchange, Call], bytes]:
@@ -155,9 +127,9 @@ _STRETCH = (
 )
 _KINDS: tuple[tuple[str, tuple[Parameter, ...], Shown], ...] = (
     ("klines", (_SYMBOL,), _traded),
-    ("markPriceKlines", (_SYMBOL,), _mark),
-    ("premiumIndexKlines", (_SYMBOL,), _premium),
-    ("indexPriceKlines", (_PAIR,), _index),
+    ("markPriceKlines", (_SYMBOL,), mark_price),
+    ("premiumIndexKlines", (_SYMBOL,), premium),
+    ("indexPriceKlines", (_PAIR,), index_price),
     ("continuousKlines", (_PAIR, _TYPE), _traded),
 )
 

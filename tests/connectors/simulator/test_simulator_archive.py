@@ -309,8 +309,11 @@ def test_folders_of_futures_hold_kinds_and_symbols(ask: Ask) -> None:
         "aggTrades",
         "bookDepth",
         "bookTicker",
+        "indexPriceKlines",
         "klines",
+        "markPriceKlines",
         "metrics",
+        "premiumIndexKlines",
         "trades",
     ]
     root = _listing(ask, "data/futures/cm/monthly/fundingRate/BTCUSD_PERP/", delimiter="/")

@@ -33,6 +33,13 @@ DAILY = "data/spot/daily/aggTrades/QUIET/QUIET-aggTrades-2026-11-01.zip"
 MONTHLY = "data/spot/monthly/aggTrades/QUIET/QUIET-aggTrades-2026-10.zip"
 
 
+class Renamed(broken.ArchiveFault, frozen=True):
+    """The header has another name for the price, so that the columns may mean anything."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        return [lines[0].replace(b"price", b"cost"), *lines[1:]]
+
+
 @pytest.fixture
 def quiet(desk: Desk) -> Desk:
     """A desk that wants the aggregates of five days of a symbol that hardly ever trades, where there is an archive."""
@@ -196,3 +203,18 @@ def rows_by_commit(table: Table) -> list[int]:
     entries = [path.read_text().splitlines() for path in sorted((table.root / "_delta_log").glob("*.json"))]
     added = [[json.loads(line)["add"] for line in lines if line.startswith('{"add"')] for lines in entries]
     return [sum(json.loads(one["stats"])["numRecords"] for one in some) for some in added]
+
+
+async def test_a_file_under_another_header_is_no_answer(quiet: Desk):
+    """Nothing of such a file is taken or passed over: the run names it, and goes on from there once it is mended."""
+    wanting(quiet, market="usdm", source="archive")
+    quiet.exchange.inject(Renamed(file=DAILY.replace("spot", "futures/um")))
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "failed"
+    assert "QUIET-aggTrades-2026-11-01.zip is bad_row" in receipt.why()
+    bounds = {name.rpartition("#")[2]: at for name, at in quiet.lake.table(DATASETS["agg_trades"]).bounds().items()}
+    assert bounds["until"] == us("2026-11-01")
+    quiet.exchange.heal()
+    await quiet.run()
+    assert whole(quiet)
+    assert quiet.rows("gaps") == []

@@ -1,0 +1,77 @@
+"""Everything that the archive publishes of a market, out of the simulated archive, while the API refuses everybody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from support.desks import us
+
+from connectors.binance.archive.layouts import LAYOUTS
+from connectors.binance.endpoints import FEEDING
+from connectors.simulator.futures import CONTRACTS, INVERSE
+from connectors.simulator.market.listings import LISTINGS
+from connectors.simulator.protocol.faults import Restricted
+from pipelines.estimate.flow import plan_flows
+from schemas.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from support.desks import Desk
+
+REMOVED = ("liquidations", "usdm")  # its files were taken out of the archive
+SYMBOLS = {"spot": "QUIETUSDT", "usdm": "QUIETUSDT", "coinm": "QUIETUSD_PERP"}
+KINDS = {
+    market: sorted(name for name, its in LAYOUTS if its == market and (name, its) != REMOVED) for market in SYMBOLS
+}
+SINCE = {"liquidations": "2024-10-14", "funding_rates": "2026-10-01"}  # the last file is of then; files are of months
+
+
+@pytest.fixture
+def refused(desk: Desk) -> Desk:
+    """A desk whose address the API refuses by 451; the archive serves it, with a symbol that hardly ever trades."""
+    listed = {"base": "QUIET", "quiet": 0.9999, "listed_ms": us("2023-09-01") // 1000}
+    desk.exchange.add_symbol(replace(LISTINGS[0], symbol="QUIETUSDT", **listed))
+    desk.exchange.futures.add(replace(CONTRACTS[0], symbol="QUIETUSDT", **listed))
+    desk.exchange.futures.add(replace(INVERSE[0], symbol="QUIETUSD_PERP", **listed), "coinm")
+    desk.addresses = dict.fromkeys(("archive", "archive_list", "usdm", "coinm"), desk.url)
+    for path in sorted({row.path for rows in FEEDING.values() for row in rows if row.market in KINDS}):
+        desk.exchange.inject(Restricted(path=path, count=None))
+    return desk
+
+
+def wanting(desk: Desk, market: str, *datasets: str, source: str = "archive") -> str:
+    candles = {"intervals": ["1h"]} if any("interval" in DATASETS[one].series for one in datasets) else {}
+    desk.flows["some"] = {
+        "kind": "market", "market": market, "datasets": list(datasets), "symbols": [SYMBOLS[market]],
+        "since": SINCE.get(datasets[0], "2026-11-01"), "source": source, **candles,
+    }  # fmt: skip
+    return "some"
+
+
+@pytest.mark.parametrize("market", KINDS)
+async def test_whatever_the_archive_publishes_is_pulled_by_file(refused: Desk, market: str):
+    """Each dataset that the archive has of a market comes out of its files, and no call of the API is made."""
+    for dataset in KINDS[market]:
+        flow = wanting(refused, market, dataset)
+        [plan] = await plan_flows(refused.config, [flow], state=refused.state, clock=lambda: refused.exchange.now_us)
+        [receipt] = await refused.run(flow)
+        assert receipt.outcome == "done", receipt.why()
+        assert (receipt.requests, plan.requests, plan.files > 0) == (0, 0, True)
+        assert receipt.rows > 0, refused.rows("archive_files", dataset=dataset)
+    assert [
+        seen.target for seen in refused.exchange.requests if seen.target.startswith(("/api", "/fapi", "/dapi"))
+    ] == []
+
+
+@pytest.mark.parametrize(("market", "pair"), [("usdm", "QUIETUSDT"), ("coinm", "QUIETUSD")])
+async def test_index_prices_are_named_by_pair_by_either_road(refused: Desk, market: str, pair: str):
+    """A contract stands for its pair in the archive too, so that files and pages make one series of it."""
+    await refused.run(wanting(refused, market, "mark_klines", "index_klines"))
+    refused.exchange.heal()
+    refused.clock.advance(7200)
+    await refused.run(wanting(refused, market, "mark_klines", "index_klines", source="rest"))
+    for dataset, name in (("mark_klines", SYMBOLS[market]), ("index_klines", pair)):
+        rows = refused.rows(dataset)
+        assert {row["symbol"] for row in rows} == {name}
+        assert len(rows) == len({row["open_time"] for row in rows}) == 24 + 14
