@@ -27,6 +27,10 @@ FLOWS = {
         "kind": "market", "market": "spot", "datasets": ["klines", "tickers"], "symbols": SYMBOLS,
         "intervals": ["1m", "1h", "1d"], "since": "2026-11-01",
     },
+    "ticks": {  # of the last minutes before the second run
+        "kind": "market", "market": "spot", "datasets": ["agg_trades"], "symbols": ["BTCUSDT"],
+        "since": "2026-11-20T11:58",
+    },
     "account": {
         "kind": "account", "account": "main", "datasets": ["balances", "orders", "fills"], "symbols": SYMBOLS,
     },
