@@ -24,7 +24,8 @@ SYMBOLS = {"spot": "QUIETUSDT", "usdm": "QUIETUSDT", "coinm": "QUIETUSD_PERP"}
 KINDS = {
     market: sorted(name for name, its in LAYOUTS if its == market and (name, its) != REMOVED) for market in SYMBOLS
 }
-SINCE = {"liquidations": "2024-10-14", "funding_rates": "2026-10-01"}  # the last file is of then; files are of months
+# The last files of some are of then, and those of fundings are of months.
+SINCE = {"liquidations": "2024-10-14", "book_ticker_updates": "2024-03-30", "funding_rates": "2026-10-01"}
 
 
 @pytest.fixture
