@@ -17,23 +17,27 @@ _WAYS = 6  # from an asset to the quote asset, the best ones, are tried where on
 # Each point is valued by the first way whose candles are there; a way of which one was asked for and does not exist is
 # closed, and the next one is tried. What is covered was asked for.
 _CANDLES = """
-WITH points AS MATERIALIZED (
+WITH wanted AS MATERIALIZED (
     {points}
 ),
 ways AS (
     SELECT asset, rank, unnest([first, second]) AS symbol
     FROM routes_to({quote})
-    WHERE rank <= {ways} AND asset IN (SELECT asset FROM points)
+    WHERE rank <= {ways} AND asset IN (SELECT asset FROM wanted)
 ),
 steps AS MATERIALIZED (
+    SELECT *, count(*) OVER (PARTITION BY asset, rank) AS legs
     FROM ways JOIN priced_pairs USING (symbol) -- a rate is nothing to ask the exchange for
 ),
 known AS MATERIALIZED (
     SELECT symbol, open_time, bool_or(close > 0) AS is_price
     FROM ({known}) AS closes
     SEMI JOIN (SELECT DISTINCT symbol FROM steps) AS used USING (symbol)
-    SEMI JOIN (SELECT DISTINCT open_time FROM points) AS instants USING (open_time)
+    SEMI JOIN (SELECT DISTINCT open_time FROM wanted) AS instants USING (open_time)
     GROUP BY ALL
+),
+points AS MATERIALIZED (
+    {open}
 ),
 covered AS MATERIALIZED (
     SELECT symbol, bounds.since, CASE WHEN ended THEN 'infinity' ELSE bounds.until END AS until
@@ -73,32 +77,36 @@ _OF_DAYS = {
     "interval": "'1d'",
     "known": "SELECT symbol, open_time, close FROM klines WHERE market = 'spot' AND \"interval\" = '1d'",
     "is_closed": "points.open_time >= since AND points.open_time < until",
+    "open": "FROM wanted",
 }
 # Minutes of klines are as many as a lake holds: they are not read, and one that they lack is valued by its day.
 _OF_MINUTES = {
     "interval": "'1m'",
     "known": "SELECT symbol, open_time, coalesce(close, 0) AS close FROM minute_closes WHERE market = 'spot'",
     "is_closed": "NULL",
+    "open": """FROM wanted ANTI JOIN (
+        SELECT asset, open_time FROM steps JOIN known USING (symbol)
+        WHERE rank = 1 AND is_price
+        GROUP BY asset, open_time
+        HAVING count(*) = any_value(legs)
+    ) AS priced USING (asset, open_time)""",
 }
 _DAYS = """SELECT DISTINCT asset, open_time FROM valuation_points
     WHERE "interval" = '1d' AND account = {account} AND asset <> {quote}"""
 _SYMBOLS = "SELECT symbol, min(open_time) FILTER (is_unasked) AS since FROM taken GROUP BY symbol ORDER BY symbol"
 
-# Of each event that no amount of the quote asset values by itself: what was given, all of a side of several assets, and
-# the fee. Of fills, the fee in the quote asset of their symbol too.
+# Of each event that no amount of the quote asset values by itself what was given, and the fee. Of fills, the fee in the
+# quote asset of their symbol too.
 _MINUTES = """SELECT DISTINCT asset, date_trunc('minute', time) AS open_time
     FROM (
-        SELECT
-            *,
-            bool_or(asset = {quote} AND part = 'trade') OVER event AS is_paid,
-            count(*) OVER side AS side_legs
-        FROM account_events
-        WHERE account = {account} AND part IN ('trade', 'fee')
-        WINDOW
-            event AS (PARTITION BY dataset, key),
-            side AS (PARTITION BY dataset, key, part, amount > 0)
+        SELECT asset, time FROM ledger WHERE account = {account} AND part_of(kind) = 'fee'
+        UNION ALL
+        SELECT asset, time
+        FROM (FROM ledger WHERE account = {account} AND part_of(kind) = 'trade' AND amount < 0) AS given
+        ANTI JOIN (FROM ledger WHERE account = {account} AND part_of(kind) = 'trade' AND asset = {quote}) AS paid
+            USING (dataset, key)
     )
-    WHERE asset <> {quote} AND (part = 'fee' OR side_legs > 1 OR (amount < 0 AND NOT is_paid))"""
+    WHERE asset <> {quote}"""
 _FEES = """SELECT DISTINCT commission_asset AS asset, date_trunc('minute', time) AS open_time
     FROM executions
     JOIN symbols USING (market, symbol)

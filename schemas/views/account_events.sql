@@ -8,14 +8,7 @@ WITH moved AS MATERIALIZED (
         account,
         dataset,
         key,
-        CASE
-            WHEN kind IN ('fee', 'withdrawal_fee') THEN 'fee'
-            WHEN kind IN ('trade', 'dust', 'convert', 'fiat', 'c2c', 'pay', 'stake', 'unstake', 'other') THEN 'trade'
-            WHEN kind IN ('reward', 'rebate', 'funding', 'realized_pnl', 'interest', 'liquidation', 'adjustment')
-                THEN 'income'
-            WHEN kind IN ('deposit', 'withdrawal', 'transfer_in', 'transfer_out', 'borrow', 'repay') THEN 'transfer'
-            WHEN kind IN ('earn_in', 'earn_out') THEN 'earn'
-        END AS part,
+        part_of(kind) AS part,
         any_value(kind) AS kind,
         asset,
         min(time) AS time,

@@ -28,6 +28,7 @@ _TABLES = {
 _OVER_THEM = (
     "is_receipt",
     "latest_balances",
+    "part_of",
     "account_events",
     "valuation_points",
     "priced_pairs",

@@ -156,3 +156,72 @@ async def test_a_minute_without_a_candle_is_settled_after_an_hour(trade_desk: Tr
     assert events == [{"candles": "1d"}]
     (fill,) = found(trade_desk, "FROM fills_with_fees")
     assert (fill["fee_value"], fill["why"]) == (None, "no candle of that minute leads from XRP to BTC")
+
+
+async def test_a_run_that_finds_nothing_new_asks_for_no_candle(trade_desk: TradeDesk) -> None:
+    """Hours after everything is valued, a run asks for no candle; a day later for one page of each symbol at most."""
+    trade(trade_desk)
+    trade_desk.clock.advance(2 * DAY_S)
+    values(trade_desk, "orders", "fills", "balances")
+    await trade_desk.run("trading")
+    before = len(trade_desk.asked())
+    trade_desk.clock.advance(2 * 3600)
+    await trade_desk.run("trading")
+    assert len(trade_desk.asked()) == before
+    trade_desk.clock.advance(DAY_S)
+    await trade_desk.run("trading")
+    symbols = {row["symbol"] for row in trade_desk.rows("klines")}
+    assert len(trade_desk.asked()) == before + len(symbols)
+
+
+async def test_a_pair_that_paused_for_days_is_gone_around(trade_desk: TradeDesk) -> None:
+    """Of days that the best pair has no candle of, the next way to the quote asset is pulled in the same run, and named."""
+    day_ms = trade_desk.exchange.now_ms // 86_400_000 * 86_400_000
+    paused = {"since_ms": day_ms, "until_ms": day_ms + 2 * 86_400_000}
+    trade_desk.exchange.inject(Late(path="/api/v3/klines", symbol="ETHUSDT", count=None, **paused))
+    trade_desk.trading(["ETHBTC"], datasets=["balances"], values=True)
+    trade_desk.flows["trading"].pop("symbols")
+    await trade_desk.run("trading")
+    for _ in range(3):
+        trade_desk.clock.advance(DAY_S)
+        await trade_desk.run("trading")
+    paths = found(
+        trade_desk, "SELECT open_time, path FROM valuation_prices('USDT', '1d') WHERE asset = 'ETH' ORDER BY open_time"
+    )
+    assert [row["path"] for row in paths] == [["ETHUSDT"], *[["ETHBTC", "BTCUSDT"]] * 2, ["ETHUSDT"]]
+
+
+async def test_a_pair_that_was_delisted_values_what_was_then(trade_desk: TradeDesk) -> None:
+    """Days with candles keep their value, later ones and today have none and say why, and the pair is left alone."""
+    trade_desk.trading(["ETHBTC"], datasets=["balances"], values=True)
+    trade_desk.flows["trading"].pop("symbols")
+    await trade_desk.run("trading")
+    trade_desk.clock.advance(2 * DAY_S)
+    trade_desk.exchange.delist("XRPUSDT", trade_desk.exchange.now_ms)
+    for _ in range(4):
+        trade_desk.clock.advance(DAY_S)
+        receipts = await trade_desk.run("trading")
+        assert [failure for one in receipts for failure in one.failures] == []
+    held = found(trade_desk, "SELECT value, why FROM portfolio('USDT') WHERE asset = 'XRP'")
+    assert held == [{"value": None, "why": "XRPUSDT has the status BREAK"}]
+    days = found(trade_desk, "SELECT unvalued, unvalued_holdings FROM equity_daily('USDT') ORDER BY day")
+    left_out = [[one["asset"] for one in day["unvalued_holdings"]] for day in days]
+    assert "XRP" not in left_out[0]
+    assert "XRP" in left_out[-1]
+    asked = len(trade_desk.asked("symbol=XRPUSDT"))
+    trade_desk.clock.advance(DAY_S)
+    await trade_desk.run("trading")
+    assert len(trade_desk.asked("symbol=XRPUSDT")) == asked
+
+
+async def test_a_pair_that_the_exchange_forgot_is_no_failure(trade_desk: TradeDesk) -> None:
+    """Where there is no archive to ask, what only a forgotten pair valued has no value, and the run goes on."""
+    trade_desk.trading(["ETHBTC"], datasets=["balances"], values=True)
+    trade_desk.flows["trading"].pop("symbols")
+    await trade_desk.run("trading")
+    trade_desk.exchange.remove("XRPUSDT")
+    trade_desk.clock.advance(2 * DAY_S)
+    receipts = await trade_desk.run("trading")
+    assert [one.outcome for one in receipts] == ["done"] * len(receipts)
+    (held,) = found(trade_desk, "SELECT value, why FROM portfolio('USDT') WHERE asset = 'XRP'")
+    assert held == {"value": None, "why": "XRPUSDT is gone from the exchange"}
