@@ -147,6 +147,28 @@ def bars(folder: Path, *, rows: int = 1_000_000, days: int = 1000) -> list[Figur
     ]
 
 
+def account(folder: Path, *, symbols: int = 3000, traded: int = 40, years: int = 5) -> list[Figure]:
+    """All of an account, from nothing, and the run that finds nothing new."""
+    done = measured("account.py", folder, symbols, traded, years)
+    ratios = [done[f"spent{what}"] / done[f"planned{what}"] for what in ("", "_minutes")]
+    return [
+        Figure(
+            name=f"All of an account of {years} years, {traded} of {symbols:,} symbols traded",
+            ours=f"weight {done['spent']:,}, {done['spent_minutes']:.0f} minutes of the budget",
+            peer=f"planned weight {done['planned']:,}, {done['planned_minutes']:.0f} minutes",
+            ratio=f"{ratios[0]:.2f} and {ratios[1]:.2f} times",
+            goal="at most 1.05 times",
+            met=max(ratios) <= 1.05,
+        ),
+        Figure(
+            name="A run with nothing new over all of that account",
+            ours=f"weight {done['idle_by_address']:,} by address, {done['idle_by_account']:.1%} of a pool by account",
+            goal="under 1,500, and 10 %",
+            met=done["idle_by_address"] < 1500 and done["idle_by_account"] < 0.1,
+        ),
+    ]
+
+
 FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "start": start.commands,
     "wide": wide.asked,
@@ -166,6 +188,7 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "orders": orders,
     "adds_up": adds_up,
     "worth": worth,
+    "account": account,
     "quotes": quotes.answered,
     "statements": statements,
     "processes": lambda folder: limits.many_series(folder, processes=4),
@@ -174,7 +197,9 @@ FIGURES: dict[str, Callable[[Path], list[Figure]]] = {
     "held100": lambda folder: held.held(folder, symbols=190),
     "billion": held.billion,
 }
-ASKED = frozenset({"ticks3gb", "archive100", "held100", "billion"})  # minutes or gigabytes each, so only by name
+ASKED = frozenset(
+    {"account", "ticks3gb", "archive100", "held100", "billion"}
+)  # minutes or gigabytes each, so only by name
 
 
 def main(argv: Sequence[str]) -> int:
