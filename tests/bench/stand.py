@@ -87,11 +87,9 @@ def environment(state: Path | None = None) -> dict[str, str]:
     return {**users, "PYTHONPATH": str(ROOT)} | ({"XDG_STATE_HOME": str(state)} if state else {})
 
 
-def begin(
-    script: str, *arguments: object, state: Path | None = None, python: Path | None = None
-) -> subprocess.Popen[str]:
-    """Start a script of this folder, by this Python or another one; it prints what it measured as JSON."""
-    command = [str(python or sys.executable), str(HERE / script), *map(str, arguments)]
+def begin(script: str, *arguments: object, state: Path | None = None) -> subprocess.Popen[str]:
+    """Start a script of this folder; it prints what it measured as JSON."""
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(state))
 
 
@@ -103,13 +101,13 @@ def result(process: subprocess.Popen[str]) -> dict[str, Any]:
         process.kill()
     if process.returncode:
         raise RuntimeError(f"{process.args} ended with {process.returncode}")
-    measured: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    measured: dict[str, Any] = json.loads(printed)
     return measured
 
 
-def measured(script: str, *arguments: object, state: Path | None = None, python: Path | None = None) -> dict[str, Any]:
+def measured(script: str, *arguments: object, state: Path | None = None) -> dict[str, Any]:
     """Run a script of this folder to its end."""
-    return result(begin(script, *arguments, state=state, python=python))
+    return result(begin(script, *arguments, state=state))
 
 
 @dataclass(frozen=True, slots=True)
