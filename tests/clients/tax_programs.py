@@ -157,9 +157,9 @@ def _sides(valued: Path) -> tuple[dict[str, list[Side]], dict[str, list[Side]]]:
     ins: defaultdict[str, list[Side]] = defaultdict(list)
     outs: defaultdict[str, list[Side]] = defaultdict(list)
     with valued.open(newline="") as file:
-        for number, (_, *cells, _, time, note) in enumerate(list(csv.reader(file))[1:]):
+        for number, (kind, *cells, _, time, note) in enumerate(list(csv.reader(file))[1:]):
             buy, sell, paid = (_side(3 * number + n, time, note, *cells[3 * n : 3 * n + 3]) for n in range(3))
-            fee = Decimal(cells[8] or 0)
+            fee = Decimal(cells[8] or 0) if kind in {"Trade", "Spend"} else Decimal(0)  # not that of a withdrawal
             if buy:
                 ins[buy.asset].append(replace(buy, net=buy.value + fee))
             if sell:
