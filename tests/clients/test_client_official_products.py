@@ -102,6 +102,9 @@ def parameters(method: Callable[..., Any], path: str, exchange: Exchange) -> Ite
     if call == "order":
         book = exchange.margin_book(UID) if place == "sapi" else exchange.futures_book(UID, MARKETS[place])
         given["order_id"] = next(iter(book.orders[SYMBOLS[place]])).order_id
+    if call == "id":
+        file = exchange.files.ask(UID, path.removesuffix("/id"), ("files", 100), exchange.now_ms, b"")
+        given["download_id"] = file.download_id
     if "current" in names and names["current"].default is inspect.Parameter.empty:
         given |= {"current": 1, "size": 100}
     for more in _MORE.get(path, [{}]):

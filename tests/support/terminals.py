@@ -94,7 +94,7 @@ class Typist:
     def __init__(self, *argv: str, width: int = 80, env: Mapping[str, str] = UTF8) -> None:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-        self._screen = pyte.Screen(width, 200)
+        self._screen = pyte.Screen(width, _SCROLLBACK)
         self._stream = pyte.ByteStream(self._screen)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pipelines", *argv],

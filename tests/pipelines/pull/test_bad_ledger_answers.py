@@ -39,7 +39,13 @@ def given(desk: TradeDesk, *datasets: str) -> None:
         "sourceAccount": "SPOT", "amtFromSpot": "1", "amtFromFunding": "0", "status": "SUCCESS",
     }  # fmt: skip
     desk.exchange.add_movement(UID, EARN, row)
-    desk.flows["books"] = {"kind": "account", "account": ACCOUNT, "datasets": [*datasets], "since": "2026-10-01"}
+    desk.flows["books"] = {
+        "kind": "account",
+        "account": ACCOUNT,
+        "datasets": [*datasets],
+        "since": "2026-10-01",
+        "values": False,
+    }
 
 
 async def pulled(desk: TradeDesk) -> dict[str, Any]:

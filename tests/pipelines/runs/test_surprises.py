@@ -25,6 +25,7 @@ from pipelines.store.id_cursor import OVERLAP_ROWS
 from schemas.config.names import MARKET_DATASETS, MOVING, ONLY, VALUED
 from schemas.datasets.account import BALANCES
 from schemas.datasets.algo_orders import ALGO_ORDERS
+from schemas.datasets.mining import MINING_PAYMENTS
 from schemas.datasets.orders import FILLS, ORDERS
 from schemas.model.errors import Problem
 
@@ -112,6 +113,7 @@ async def test_no_answer_that_says_nothing_is_a_bug(trade_desk: TradeDesk, endpo
     if alone:
         more = {"wallets": "all"} if endpoint.feeds is BALANCES else {}
         more |= {"values": False} if endpoint.feeds.name in {*VALUED, *MOVING} else {}
+        more |= {"mining": ["alice"]} if endpoint.feeds is MINING_PAYMENTS else {}
         trade_desk.flows["alone"] = {
             "kind": "account", "account": "main", "datasets": [endpoint.feeds.name], "since": "2026-10-20", **more,
         }  # fmt: skip
