@@ -31,12 +31,13 @@ accounts:
     api_key: env:KEY      # kept in the environment
     secret: env:SECRET
 flows:
-  wallet: {{kind: account, account: main, datasets: [balances, deposits]}}
+  wallet: {{kind: account, account: main, datasets: [balances, deposits], values: false}}
   orders:
     kind: account
     account: main
     datasets: [orders, fills]
     symbols: [BTCUSDT]   # only this one
+    values: false
 """
 
 

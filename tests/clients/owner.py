@@ -25,8 +25,8 @@ accounts:
 flows:
   market: {{kind: market, market: spot, datasets: [klines, tickers], symbols: [{symbol}], intervals: [1m],
             since: '{since}'}}
-  wallet: {{kind: account, account: main, datasets: [balances]}}
-  trading: {{kind: account, account: main, datasets: [orders, fills], symbols: traded}}
+  wallet: {{kind: account, account: main, datasets: [balances], values: false}}
+  trading: {{kind: account, account: main, datasets: [orders, fills], symbols: traded, values: false}}
 """
 
 

@@ -19,7 +19,7 @@ accounts:
 flows:
   market: {{kind: market, market: spot, datasets: [klines, prices], symbols: [BTCUSDT, ETHUSDT], intervals: [1d],
             since: 2026-10-01, every: 1h}}
-  wallet: {{kind: account, account: main, datasets: [balances], every: 1h}}
+  wallet: {{kind: account, account: main, datasets: [balances], every: 1h, values: false}}
   upkeep: {{kind: maintenance, every: 1d}}
 """
 
