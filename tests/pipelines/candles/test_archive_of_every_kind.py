@@ -50,7 +50,9 @@ def wanting(desk: Desk, market: str, *datasets: str, source: str = "archive") ->
     return "some"
 
 
-@pytest.mark.parametrize("market", KINDS)
+@pytest.mark.parametrize(
+    "market", ["coinm", *(pytest.param(one, marks=pytest.mark.soak) for one in KINDS if one != "coinm")]
+)
 async def test_whatever_the_archive_publishes_is_pulled_by_file(refused: Desk, market: str):
     """Each dataset that the archive has of a market comes out of its files, and no call of the API is made."""
     for dataset in KINDS[market]:

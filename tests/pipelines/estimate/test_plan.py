@@ -83,7 +83,7 @@ async def test_what_is_planned_is_what_is_requested(trade_desk: TradeDesk, datas
         trade_desk.clock.advance(86_400)
 
 
-@pytest.mark.parametrize("dataset", ["balances", "orders"])
+@pytest.mark.parametrize("dataset", ["balances", pytest.param("orders", marks=pytest.mark.soak)])
 async def test_what_values_an_account_is_planned(trade_desk: TradeDesk, dataset: str):
     """Once the lake knows what an account holds and moved, its plan has the prices and candles of each later run."""
     trade_desk.book.fill("ETHBTC", trade_desk.book.place("ETHBTC", "BUY", 1, "0.05"), fee=(2, "XRP"))

@@ -65,11 +65,17 @@ def whole(desk: Desk, dataset: str = "agg_trades") -> bool:
 @pytest.mark.parametrize(
     ("market", "dataset", "more"),
     [
-        *(("spot", dataset, {}) for dataset in KINDS),
-        *(("spot", dataset, {"source": "rest"}) for dataset in KINDS),
-        ("spot", "agg_trades", {"source": "archive"}),
-        ("usdm", "agg_trades", {}),
+        ("spot", "agg_trades", {}),
         ("usdm", "trades", {"source": "archive"}),
+        *(
+            pytest.param(*one, marks=pytest.mark.soak)
+            for one in (
+                ("spot", "trades", {}),
+                *(("spot", dataset, {"source": "rest"}) for dataset in KINDS),
+                ("spot", "agg_trades", {"source": "archive"}),
+                ("usdm", "agg_trades", {}),
+            )
+        ),
     ],
 )
 async def test_an_earlier_beginning_is_loaded(quiet: Desk, market: str, dataset: str, more: dict[str, str]):
