@@ -96,15 +96,11 @@ def test_receipts_are_for_programs(config, capsys):
     receipts = json.loads(capsys.readouterr().out)
     assert [(each["flow"], each["dataset"], each["outcome"]) for each in receipts] == [
         ("wallet", "balances", "done"),
-        ("wallet", "prices", "done"),
-        ("wallet", "klines", "done"),
-        ("wallet", "minute_closes", "done"),
         ("market", "klines", "done"),
         ("market", "prices", "done"),
     ]
     assert receipts[0]["rows"] == stored(config, BALANCES).num_rows == 1
-    assert [each["dataset"] for each in receipts if not each["requests"]] == ["minute_closes"]
-    assert all(each["weight"] for each in receipts if each["requests"])
+    assert all(each["requests"] and each["weight"] for each in receipts)
 
 
 @pytest.mark.usefixtures("key")
