@@ -14,13 +14,13 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake, Move
-from connectors.lake.sql.catalog import UNIONS, derived
+from connectors.lake.sql.catalog import RUNS, UNIONS, derived
 from connectors.lake.sql.session import connect, run
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
-from schemas.derived.sql import BOUNDS_SCHEMA, empty_rows
+from schemas.derived.sql import BOUNDS_SCHEMA, each_its_own_run, empty_rows
 from schemas.model.dataset import Dataset
 from schemas.model.series import Series
 
@@ -64,6 +64,8 @@ def natively(fills: int) -> DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     for dataset in DATASETS.values():
         connection.execute(f"CREATE TABLE {dataset.table} AS {empty_rows(dataset)}")
+    for name, dataset in RUNS.items():
+        connection.execute(f"CREATE TABLE {name} AS {each_its_own_run(dataset, empty_rows(dataset))}")
     connection.register("no_bounds", BOUNDS_SCHEMA.empty_table())
     connection.execute("CREATE TABLE bounds AS FROM no_bounds")
     for sql in derived():

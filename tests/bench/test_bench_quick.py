@@ -85,3 +85,10 @@ def test_the_archive_comes_in_whole(tmp_path: Path):
 def test_bars_are_made_of_every_trade_of_the_day(tmp_path: Path):
     """What is measured of bars is each second of one day, whatever other days the lake holds."""
     assert measured("bars.py", tmp_path, 200_000, 3)["rows"] == 600_000
+
+
+@pytest.mark.parametrize("script", ["worth.py", "adds_up.py"])
+def test_native_tables_lie_below_the_same_views(tmp_path: Path, script: str):
+    """Every view of a session can be made over native tables, so that both are asked the same."""
+    done = measured(script, tmp_path, 2000)
+    assert done.get("days", 0) or done["left_over"] == 0.0
