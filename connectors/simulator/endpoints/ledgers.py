@@ -6,7 +6,7 @@ by time, page and fan-out, and refused where the documentation says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,19 +78,17 @@ def ledger(
 ) -> Endpoint:
     """A list found by the millisecond field `time`, newest first, at most `most` rows at once, `usual` without a size.
 
-    `of` is a parameter whose value each row was added under; one of a pair of isolated margin, which `pairs` ask for,
-    was added under that, behind what `of` says: `BORROW/BTCUSDT`; so is one of a name, which `whose` asks
-    for. Without times the last `default_days` are meant. A
-    window that is wider than it may be is refused with the code `too_wide`. `filters` are parameters named as fields of
-    the rows: those with another value are left out, unless it is ALL.
+    `of` is a parameter whose value each row was added under; behind it stands the pair that `pairs` ask for, or the
+    name that `whose` asks for: `BORROW/BTCUSDT`. Without times the last `default_days` are meant. A window wider than
+    it may be is refused with `too_wide`. `filters` name fields: rows of another value are left out, but for ALL.
     """
     kept, path = f"/sapi/v1/{path}", f"/sapi/{version}/{path}"
 
     def answer(_exchange: Exchange, call: Call) -> bytes:
         assert call.key is not None  # noqa: S101 - signed
         given = call.given
-        usual_days = default_days or days
-        since_ms, until_ms = _window(given.get(start), given.get(end), call.now_ms, days, usual_days, too_wide)
+        asked = given.get(start), given.get(end)
+        since_ms, until_ms = _window(*asked, call.now_ms, days, default_days or days, too_wide)
         since_ms = max(since_ms, begins_ms, call.now_ms - kept_days * DAY_MS if kept_days else 0)
         wanted = _joined(given.get(of, of_default) if of else None, *map(given.get, (*pairs, whose or "")))
         rows = [
@@ -105,14 +103,22 @@ def ledger(
         skipped = _skipped(given, page, limit)
         return msgspec.json.encode(wrapped(rows[skipped : skipped + limit], given, len(rows)))
 
-    optional = (Parameter(name, read) for name, read in ((size, rules.limit), (page, rules.number)) if name)
-    grouped = (Parameter(of, rules.text, mandatory=of_default is None),) if of else ()
-    paired = (Parameter(pair, rules.symbol_text) for pair in pairs)
-    named = (Parameter(whose, rules.text, mandatory=True),) if whose else ()
-    times = (Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end))
-    filtered = (Parameter(name, rules.text) for name in filters)
-    known = (*times, *optional, *grouped, *paired, *named, *filtered)
+    known = (
+        *(Parameter(name, rules.time_ms, mandatory=both_ends) for name in (start, end)),
+        *(Parameter(name, read) for name, read in ((size, rules.limit), (page, rules.number)) if name),
+        *_grouping(of, of_default, pairs, whose),
+        *(Parameter(name, rules.text) for name in filters),
+    )
     return Endpoint(path, weight, known, answer, Security.SIGNED, f"{'uid' if by_uid else 'ip'}:{path}")
+
+
+def _grouping(of: str | None, of_default: str | None, pairs: Sequence[str], whose: str | None) -> Iterator[Parameter]:
+    """The parameters that say under what the rows were added."""
+    if of:
+        yield Parameter(of, rules.text, mandatory=of_default is None)
+    yield from (Parameter(pair, rules.symbol_text) for pair in pairs)
+    if whose:
+        yield Parameter(whose, rules.text, mandatory=True)
 
 
 def _window(
