@@ -101,12 +101,11 @@ async def test_a_run_that_reached_its_beginning_asks_no_more(quiet: Desk):
     await quiet.run()
     wanting(quiet, EARLIER)
     await quiet.run()
-    before, version = len(quiet.exchange.requests), quiet.lake.table(DATASETS["agg_trades"]).version()
+    before = len(quiet.exchange.requests)
     await quiet.run()
     assert [seen.target for seen in list(quiet.exchange.requests)[before:] if "aggTrades?" in seen.target] == [
         f"/api/v3/aggTrades?symbol=QUIET&limit=1000&fromId={bounds(quiet)['until_id'] - 1}"
     ]
-    assert quiet.lake.table(DATASETS["agg_trades"]).version() == version
 
 
 async def test_a_walk_back_that_broke_off_goes_on(quiet: Desk):
