@@ -6,7 +6,7 @@ from typing import Any
 from schemas.datasets.market import MARKET, SYMBOL, snapshot
 from schemas.model.cursor import SNAPSHOTS, TIME_COVERAGE
 from schemas.model.dataset import Dataset, Kind
-from schemas.model.fields import EXTRA, ID, MONEY, RATE, TEXT, TIME, Column
+from schemas.model.fields import EXTRA, FINE, ID, MONEY, RATE, TEXT, TIME, Column
 
 _TIME = Column("time", TIME, "the instant that it speaks of")
 _KIND = Column("kind", TEXT, "global_accounts, top_accounts or top_positions")
@@ -26,6 +26,17 @@ PREMIUM_INDEX = snapshot(
     Column("interest_rate", RATE, "in the funding rate", null="of delivery contracts", signed=True),
     Column("next_funding_time", TIME, "when funding is paid next", null="of delivery contracts"),
     Column("time", TIME, "the exchange's time of these prices"),
+)
+
+INSURANCE_FUND = snapshot(
+    "insurance_fund",
+    "What covers the losses that liquidations leave, one snapshot a run. Contracts that share a fund show the same: to "
+    "sum, take each fund and asset once.",
+    Column("fund", TEXT, "the first contract of those that share it, as they are printed"),
+    Column("asset", TEXT, "such as USDT"),
+    Column("margin_balance", FINE, "held of it", signed=True),
+    Column("update_time", TIME, "the exchange's time of this balance"),
+    by=("asset",),
 )
 
 FUNDING_INFO = Dataset(

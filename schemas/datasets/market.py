@@ -97,13 +97,13 @@ CONTINUOUS_KLINES = _candles(
 )
 
 
-def snapshot(name: str, doc: str, *columns: Column, role: Role | None = None) -> Dataset:
-    """What each symbol of a market shows at one instant."""
+def snapshot(name: str, doc: str, *columns: Column, by: tuple[str, ...] = (), role: Role | None = None) -> Dataset:
+    """What each symbol of a market shows at one instant, a row for each value of the columns in `by`."""
     return Dataset(
         name=name,
         doc=doc,
         columns=(MARKET, SYMBOL, *columns, OBSERVED_AT),
-        key=("market", "symbol", "observed_at"),
+        key=("market", "symbol", *by, "observed_at"),
         kind=Kind.SNAPSHOT,
         series=("market",),
         cursor_fields=SNAPSHOTS,

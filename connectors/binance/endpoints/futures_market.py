@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from connectors.binance.endpoints.model import (
     Unset,
     Whole,
 )
-from connectors.binance.endpoints.spot import KLINES, NO_BOOK
+from connectors.binance.endpoints.spot import KLINES, NO_BOOK, NO_TRADES
 from connectors.binance.pools import FUNDING, FUTURES, FUTURES_DATA
 from schemas.datasets import derivatives
 from schemas.datasets import market as rows
@@ -34,6 +34,8 @@ _PRICES_ALONE = ("open_time", "open", "high", "low", "close", "", "close_time")
 _COIN_MARGINED = re.compile(r"\w+USD_(PERP|\d{6})")
 _OF_SYMBOL = {"symbol": Holds("symbol")}
 PAIR = {"pair": "pair"}
+PAIR_AND_TYPE = {"pair": "pair", "contractType": "contract_type"}
+_ACCOUNTS = ("longAccount", "shortAccount")
 _WITH_DELIVERY = frozenset(
     f"{quarter}_QUARTER{state}" for quarter in ("CURRENT", "NEXT") for state in ("", " DELIVERING")
 )
@@ -67,6 +69,11 @@ def whole(market: str, name: str, dataset: Dataset, one: int, every: int, **row:
     """What all contracts of a market show now; one alone is asked for at another weight."""
     weight = BySymbols(one=one, every=every)
     return call(market, name, dataset=dataset, weight=weight, walk=Whole(), never_empty=True, **row)
+
+
+def ticker_24h(market: str) -> Endpoint:
+    """The last 24 hours of every contract."""
+    return whole(market, "ticker/24hr", rows.TICKERS, 1, 40, unset=NO_TRADES)
 
 
 def book_ticker(market: str) -> Endpoint:
@@ -139,6 +146,54 @@ def statistics(
     )  # fmt: skip
 
 
+def ratios(
+    market: str, names: dict[str, str] | None = None, *, positions: tuple[str, str] = _ACCOUNTS, **row: Any
+) -> tuple[Endpoint, ...]:
+    """How all accounts, the top ones and their positions stand; the shares of positions may have names of their own."""
+    return tuple(
+        statistics(
+            market, f"{name}Ratio", derivatives.LONG_SHORT_RATIOS, names, constants={"kind": kind},
+            wire={"long_share": longs, "short_share": shorts}, **row,
+        )
+        for name, kind, (longs, shorts) in (
+            ("globalLongShortAccount", "global_accounts", _ACCOUNTS),
+            ("topLongShortAccount", "top_accounts", _ACCOUNTS),
+            ("topLongShortPosition", "top_positions", positions),
+        )
+    )  # fmt: skip
+
+
+def open_interest(market: str, names: dict[str, str] | None = None, **row: Any) -> Endpoint:
+    """How many contracts are open."""
+    wire = {
+        "open_interest": "sumOpenInterest",
+        "open_interest_value": "sumOpenInterestValue",
+        "cmc_circulating_supply": "CMCCirculatingSupply",
+    }
+    return statistics(market, "openInterestHist", derivatives.OPEN_INTEREST, names, wire=wire, **row)
+
+
+def basis(market: str) -> Endpoint:
+    """By how much contracts of a type are above the index."""
+    return statistics(market, "basis", derivatives.BASIS, PAIR_AND_TYPE)
+
+
+def insurance_fund(market: str) -> Endpoint:
+    """What each fund of insurance holds, under every contract that shares it."""
+    return call(
+        market, "insuranceBalance", dataset=derivatives.INSURANCE_FUND, walk=Whole(), reshape=_by_contract,
+        never_empty=True,
+    )  # fmt: skip
+
+
+def _by_contract(printed: Sequence[Printed]) -> Iterator[Mapping[str, Any]]:
+    """A row for each contract and asset, out of funds that list both."""
+    for fund in printed:
+        symbols = msgspec.json.decode(fund.get("symbols", b"null"), type=list[msgspec.Raw])
+        assets = msgspec.json.decode(fund.get("assets", b"null"), type=list[dict[str, msgspec.Raw]])
+        yield from ({**asset, "symbol": symbol, "fund": symbols[0]} for symbol in symbols for asset in assets)
+
+
 def delivery_prices(market: str) -> Endpoint:
     """At which prices contracts of a pair were delivered: all there ever were, each under the midnight before."""
     walk = ByTime(
@@ -190,9 +245,12 @@ def candles(market: str, name: str, dataset: Dataset, names: dict[str, str] | No
     )
 
 
-PAIR_AND_TYPE = {"pair": "pair", "contractType": "contract_type"}
-OPEN_INTEREST = {
-    "open_interest": "sumOpenInterest",
-    "open_interest_value": "sumOpenInterestValue",
-    "cmc_circulating_supply": "CMCCirculatingSupply",
-}
+def all_candles(market: str) -> tuple[Endpoint, ...]:
+    """Candles of trades, mark prices, index prices and premiums, and of whichever contract of a type is current."""
+    return (
+        candles(market, "klines", rows.KLINES),
+        candles(market, "markPriceKlines", rows.MARK_KLINES),
+        candles(market, "indexPriceKlines", rows.INDEX_KLINES, PAIR),
+        candles(market, "premiumIndexKlines", rows.PREMIUM_KLINES),
+        candles(market, "continuousKlines", rows.CONTINUOUS_KLINES, PAIR_AND_TYPE),
+    )

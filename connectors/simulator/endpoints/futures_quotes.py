@@ -16,6 +16,7 @@ from connectors.simulator.protocol import rules
 from connectors.simulator.protocol.rules import Parameter
 
 _NOT_OF_FUTURES = ("prevClosePrice", "bidPrice", "bidQty", "askPrice", "askQty")
+_USUAL_HOURS = 8  # from one funding to the next
 _SYMBOL = (Parameter("symbol", rules.symbol_text),)
 
 Shown = Callable[[Exchange, Contract, str, int], dict[str, Any]]
@@ -99,9 +100,33 @@ def _funding_info(exchange: Exchange, call: Call) -> bytes:
                 "updateTime": None,
             }
             for each in contracts
-            if each.funding_hours != 8 or each.symbol == "BTCUSD_PERP"  # noqa: PLR2004 - the usual hours
+            if each.funding_hours != _USUAL_HOURS or each.symbol == "BTCUSD_PERP"
         ]
     )
+
+
+def _insurance(exchange: Exchange, call: Call) -> bytes:
+    """Funds and the contracts that share them: perpetual ones that trade together, and each pair's own; of one alone
+    the fund that it belongs to.
+    """
+    shared: dict[str, list[str]] = {}
+    for each in exchange.futures.listed(call.now_ms, "usdm"):
+        shared.setdefault("shared" if each.funding_hours == _USUAL_HOURS else each.pair, []).append(each.symbol)
+    funds = [{"symbols": symbols, "assets": _insured(symbols[0], call.now_ms)} for symbols in shared.values()]
+    if (one := call.given.get("symbol")) is None:
+        return msgspec.json.encode(funds)
+    exchange.contract("usdm", one, call.now_ms)
+    return msgspec.json.encode(next(fund for fund in funds if one in fund["symbols"]))
+
+
+def _insured(symbol: str, now_ms: int) -> list[dict[str, Any]]:
+    """What a fund holds: another amount every hour, with more decimals than a price has."""
+    hour = now_ms // HOUR_MS
+    return [
+        {"asset": asset, "marginBalance": f"{len(symbol) * 1000 + hour % 997}.{hour % 10**digits:0{digits}d}",
+         "updateTime": hour * HOUR_MS + 2000}
+        for asset, digits in (("USDT", 8), ("USDC", 7), ("BTC", 12))
+    ]  # fmt: skip
 
 
 def _weight(one: int, every: int) -> Callable[[Mapping[str, str]], int]:
@@ -122,5 +147,6 @@ ENDPOINTS = (
             ("/dapi/v1/premiumIndex", "coinm", _premium_index, 10, 10),
         )
     ),
+    Endpoint("/fapi/v1/insuranceBalance", 1, _SYMBOL, _insurance, pool="futures"),
     *(Endpoint(f"/{prefix}/v1/fundingInfo", 0, (), _funding_info, pool="funding") for prefix in ("fapi", "dapi")),
 )

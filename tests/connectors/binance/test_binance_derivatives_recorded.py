@@ -12,6 +12,7 @@ import pytest
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import coinm, usdm
 from connectors.binance.endpoints.model import Endpoint
+from connectors.binance.errors import Unreadable
 from schemas.model.instants import micros
 
 FOLDER = "rest-json/gocryptotrader"
@@ -26,6 +27,7 @@ CASES = [
     (usdm.PRICE, "GET_fapi_v1_ticker_price__noquery"),
     (coinm.PRICE, "GET_dapi_v1_ticker_price__symbol=BTCUSD_PERP"),
 ]
+FUNDS = "endpoint-samples/JKorf-Binance.Net/UsdFutures/ExchangeData/GetInsuranceFundBalances.txt"
 STATISTICS = "rest-json/gocryptotrader-statistics"
 COUNTED = [
     (usdm.OPEN_INTEREST_HISTORY, "futures_data_openInterestHist__*_symbol=*"),
@@ -117,3 +119,24 @@ def test_a_documented_delivery_keeps_every_digit():
     printed = b'[{"deliveryTime":1695945600000,"deliveryPrice":27103.00000001},{"deliveryTime":1688083200000,"deliveryPrice":"2.5"}]'
     rows = decode(printed, usdm.DELIVERY_PRICES, {"market": "usdm", "symbol": "BTCUSDT"}).to_pylist()
     assert [row["delivery_price"] for row in rows] == [Decimal("27103.00000001"), Decimal("2.5")]
+
+
+def test_a_documented_fund_of_insurance_keeps_every_digit(recorded: Path):
+    """Every contract of a fund has every asset of it, to the last digit, and names the fund by its first contract."""
+    told = (recorded / FUNDS).read_text().split("false\n", 1)[1]
+    fund, known = json.loads(told), {"market": "usdm", "observed_at": KNOWN["observed_at"]}
+    rows = decode(f"[{told}]".encode(), usdm.INSURANCE_FUND, known).to_pylist()
+    stored = {(row["symbol"], row["fund"], row["asset"]): (row["margin_balance"], row["update_time"]) for row in rows}
+    assert len(rows) == len(stored)
+    assert {key: (str(held), micros(at) // 1000) for key, (held, at) in stored.items()} == {
+        (symbol, fund["symbols"][0], one["asset"]): (f"{Decimal(one['marginBalance']):.12f}", one["updateTime"])
+        for symbol in fund["symbols"]
+        for one in fund["assets"]
+    }
+
+
+@pytest.mark.parametrize("printed", ["[{}]", '[{"symbols":["BTCUSDT"]}]', '[{"symbols":"BTCUSDT","assets":[]}]'])
+def test_a_fund_that_does_not_say_what_it_holds_is_refused(printed: str):
+    """An answer without contracts or assets is unreadable, by name, and nothing of it is stored."""
+    with pytest.raises(Unreadable, match="fapi/insuranceBalance"):
+        decode(printed.encode(), usdm.INSURANCE_FUND, {"market": "usdm", "observed_at": KNOWN["observed_at"]})

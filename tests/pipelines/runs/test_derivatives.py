@@ -50,13 +50,14 @@ def requests_since(desk: Desk, seen: int) -> int:
 @pytest.mark.parametrize("market", [pytest.param("usdm", marks=pytest.mark.soak), "coinm"])
 async def test_what_contracts_show_now(futures: Desk, market: str):
     """Each contract has its price, day, book, premium and state at the planned number of requests, and checks pass."""
-    futures.flows["perps"] = flow(market, [*STATES, *SNAPSHOTS])
+    snapshots = [*SNAPSHOTS, *(["insurance_fund"] if market == "usdm" else [])]
+    futures.flows["perps"] = flow(market, [*STATES, *snapshots])
     requests, _ = await planned(futures)
     seen = len(futures.exchange.requests)
     receipts = await futures.run("perps")
     assert [receipt.failures for receipt in receipts] == [()] * len(receipts)
     assert requests_since(futures, seen) == requests
-    for dataset in SNAPSHOTS:
+    for dataset in snapshots:
         assert {row["market"] for row in futures.rows(dataset)} == {market}
     quarterly = [row for row in futures.rows("premium_index") if "_26" in row["symbol"]]
     assert [(row["last_funding_rate"], row["next_funding_time"]) for row in quarterly] == [(None, None)]
@@ -94,6 +95,21 @@ async def test_a_book_with_an_empty_side_has_no_price(futures: Desk):
     rows = {row["symbol"]: row for row in futures.rows("book_tickers")}
     assert (rows["NANOUSDT"]["bid_price"], rows["NANOUSDT"]["bid_qty"]) == (None, Decimal(0))
     assert rows["BTCUSDT"]["bid_price"] < rows["BTCUSDT"]["ask_price"]
+
+
+async def test_what_funds_of_insurance_hold(futures: Desk):
+    """Each run keeps what the fund of the chosen contract holds of each asset, and whom it shares it with is told."""
+    futures.flows["perps"] = flow("usdm", ["insurance_fund"], symbols=["BTCUSDT"])
+    for _ in range(2):
+        receipts = await futures.run("perps")
+        assert [receipt.failures for receipt in receipts] == [()]
+        futures.clock.advance(3600)
+    rows = futures.rows("insurance_fund")
+    assert sorted({(row["symbol"], row["asset"]) for row in rows}) == [
+        ("BTCUSDT", one) for one in ("BTC", "USDC", "USDT")
+    ]
+    assert (len(rows), len({row["observed_at"] for row in rows})) == (6, 2)
+    assert {row["fund"] for row in rows} == {"BTCUSDT"}
 
 
 COUNTED = ["open_interest", "long_short_ratios", "taker_volume", "basis"]
