@@ -106,8 +106,8 @@ def _funding_info(exchange: Exchange, call: Call) -> bytes:
 
 
 def _insurance(exchange: Exchange, call: Call) -> bytes:
-    """Funds and the contracts that share them: perpetual ones that trade together, and each pair's own; of one alone
-    the fund that it belongs to.
+    """Funds and the contracts that share them: one for all that pay every eight hours, one for each other; or that of
+    one contract.
     """
     shared: dict[str, list[str]] = {}
     for each in exchange.futures.listed(call.now_ms, "usdm"):
@@ -115,8 +115,10 @@ def _insurance(exchange: Exchange, call: Call) -> bytes:
     funds = [{"symbols": symbols, "assets": _insured(symbols[0], call.now_ms)} for symbols in shared.values()]
     if (one := call.given.get("symbol")) is None:
         return msgspec.json.encode(funds)
-    exchange.contract("usdm", one, call.now_ms)
-    return msgspec.json.encode(next(fund for fund in funds if one in fund["symbols"]))
+    exchange.contract("usdm", one, call.now_ms)  # refuses one that is not known
+    return msgspec.json.encode(
+        next((fund for fund, named in zip(funds, shared.values(), strict=True) if one in named), {})
+    )
 
 
 def _insured(symbol: str, now_ms: int) -> list[dict[str, Any]]:
