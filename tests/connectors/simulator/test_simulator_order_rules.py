@@ -150,7 +150,8 @@ FREE = {
     *(
         path
         for _, path in ENDPOINTS
-        if path[:5] in {"/fapi", "/dapi"} and ("/ticker/" in path or "premiumIndex" in path)
+        if path[:5] in {"/fapi", "/dapi"}
+        and any(word in path for word in ("/ticker/", "premiumIndex", "insuranceBalance"))
     ),
     *(path for _, path in ENDPOINTS if path.startswith("/futures/data/")),
     *(f"/{family}/v1/fundingRate" for family in ("fapi", "dapi")),
