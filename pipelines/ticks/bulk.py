@@ -137,7 +137,7 @@ class Bulk:
             await self.add(stand, stand.forward(rows, end, 0, asked, self.session.client.now_us()))
 
     async def _begun(self, series: Series, rows: pa.Table, remote: Remote) -> pa.Table:
-        """The first rows of a new series, whose first id the exchange says where it can, and the file otherwise.
+        """The first rows of a new series, which begins with the lower of the ids that the exchange and the file name.
 
         Nothing is claimed of before the first file where only the archive is asked.
         """
@@ -147,10 +147,10 @@ class Bulk:
         wanted = instants(rows, "time") >= stand.since
         rows = rows if wanted.all() else rows.filter(pa.array(wanted))
         first = await Asking(self.session).first_id(series, stand.since) if self._returns_all(series) else None
-        if first is None and rows.num_rows:
-            first = int(ids_of(rows)[0])
-        if first is not None:
-            self.stands[series] = stand.begin_at(first)
+        firsts = [first] if first is not None else []
+        firsts += ids_of(rows)[:1].tolist()
+        if firsts:
+            self.stands[series] = stand.begin_at(min(firsts))
         return rows
 
     async def _out_of_turn(self, series: Series, rows: pa.Table, now: int) -> None:

@@ -26,6 +26,7 @@ from pipelines.ticks.holes import between, ids_of, ordered, skipped
 from pipelines.ticks.stand import Stand
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US, MINUTE_US
+from schemas.model.instants import utc_text
 from schemas.model.series import Series
 
 _FIRST_IDS = (0, 1)  # no id lies below one of these
@@ -140,12 +141,23 @@ class Earlier:
         stand = self.stands[series]
         if since >= stand.since or not self._can_ask(series):
             return
-        first: int | None = stand.since_id
-        if first not in _FIRST_IDS:
-            first = await Asking(self.session).first_id(series, since)
-        await self._pages(series, stand.since_id if first is None else first)
+        await self._pages(series, await self._first_id(stand, since))
         if not self.session.stop.is_set():
             await self._taken(series, series.dataset.schema.empty_table(), stand.since_id, told_of(series), since)
+
+    async def _first_id(self, stand: Stand, since: int) -> int:
+        """The first id at or after an instant before the coverage, which is no later one than that begins with."""
+        if stand.since_id in _FIRST_IDS:
+            return stand.since_id
+        first = await Asking(self.session).first_id(stand.series, since)
+        if first is None or first > stand.since_id:
+            shown = "no trade" if first is None else f"id {first} as the first one"
+            raise Problem(
+                f"The exchange returned {shown} of {stand.series.name} since {utc_text(since)}, where the lake holds "
+                f"id {stand.since_id}.",
+                "Nothing was stored of the time before it; run again.",
+            )
+        return first
 
     async def _pages(self, series: Series, first: int) -> None:
         """Ask for the ids from one on up to the beginning, the newest page first."""

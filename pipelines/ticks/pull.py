@@ -24,6 +24,7 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.gaps import Gap, load_gaps
 from pipelines.store.news import ROUNDS
+from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, IdWindow, oldest_asked, told_of, windows
 from pipelines.ticks.bulk import NEVER, Bulk, is_worth
 from pipelines.ticks.earlier import Earlier, is_earlier
@@ -205,12 +206,18 @@ class TickPull:
                 f"The exchange does not return trades of before its last days any more: {error.what}",
                 "They come with the files of its archive, with `source: auto`.",
             ) from None
-        full = rows.num_rows >= self._asking.page_rows(series)
-        newest = await self._asking.newest(series) if full else None
+        newest = None if self._is_end(stand, rows, now) else await self._asking.newest(series)
+        newest = None if newest is not None and newest <= next_id(rows, stand.until_id) else newest
         end = None if self.until is None else await self._asking.first_id(series, self.until)
         if end is not None:
             rows, newest = between(rows, 0, end), None if newest is None else min(newest, end)
         return Opening(stand, rows, newest, now)
+
+    def _is_end(self, stand: Stand, rows: pa.Table, now: int) -> bool:
+        """Whether a page shows that nothing follows: a short one with a young row, or with none but the stored one."""
+        if not rows.num_rows or rows.num_rows >= self._asking.page_rows(stand.series):
+            return False
+        return next_id(rows, 0) == stand.until_id or int(instants(rows, "time")[-1]) >= quiet_until(now)
 
     async def _open(self, opening: Opening) -> list[IdWindow]:
         """Take the first page, and return the windows that follow it."""

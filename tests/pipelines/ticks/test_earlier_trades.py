@@ -14,7 +14,7 @@ from support.desks import instant, us
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.futures import CONTRACTS
 from connectors.simulator.market.listings import LISTINGS
-from connectors.simulator.protocol.faults import Error
+from connectors.simulator.protocol.faults import Body, Error
 from pipelines.estimate.flow import plan_flows
 from pipelines.runs.registry import Window
 from schemas.datasets import DATASETS
@@ -241,3 +241,38 @@ async def test_nothing_is_claimed_before_the_first_file(quiet: Desk):
         assert bounds(quiet)["since"] == us("2026-09-01")
     assert whole(quiet)
     assert quiet.asked("/api/") == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["[]", '[{"a":99999999,"p":"1.0","q":"1.0","f":1,"l":1,"T":1793617200000,"m":true,"M":true}]'],
+    ids=["nothing", "a later one"],
+)
+async def test_an_answer_that_the_lake_refutes_tells_of_no_earlier_trades(quiet: Desk, answer: str):
+    """That nothing was traded since an earlier instant is no answer where later trades are stored: it is asked again."""
+    wanting(quiet, LATER, source="rest")
+    await quiet.run()
+    held = bounds(quiet)
+    wanting(quiet, EARLIER, source="rest")
+    quiet.exchange.inject(Body(path="/api/v3/aggTrades", text=answer, skip=1))
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "failed"
+    assert "run again" in receipt.why()
+    assert bounds(quiet) == held
+    await quiet.run()
+    assert whole(quiet)
+    assert bounds(quiet)["since"] == us(EARLIER)
+    assert bounds(quiet)["since_id"] < held["since_id"]
+
+
+async def test_a_file_refutes_a_later_beginning(quiet: Desk):
+    """Rows of a file are kept that come before the id with which a new series begins by the word of the exchange."""
+    wanting(quiet, EARLIER)
+    await quiet.run()
+    begins = bounds(quiet)["since_id"]
+    quiet.folder = quiet.folder / "once more"
+    later = f'[{{"a":{begins + 1},"p":"1.0","q":"1.0","f":1,"l":1,"T":{us(LATER) // 1000},"m":true,"M":true}}]'
+    quiet.exchange.inject(Body(path="/api/v3/aggTrades", text=later))
+    await quiet.run()
+    assert bounds(quiet)["since_id"] == begins
+    assert whole(quiet)

@@ -15,7 +15,7 @@ import pipelines
 from connectors.simulator.futures import CONTRACTS, INVERSE
 from connectors.simulator.market.minutes import Market
 from connectors.simulator.market.trades import Tape
-from connectors.simulator.protocol.faults import Error
+from connectors.simulator.protocol.faults import Error, ShortPage
 from pipelines.estimate.flow import plan_flows
 from schemas.datasets import DATASETS
 from schemas.derived.queries import checks
@@ -222,3 +222,23 @@ async def test_months_are_complete_by_their_ids(ticks: Desk):
         assert offenders(query)["trade_ids_contiguous"] == 0
         ticks.clock.advance(HOUR_S + 1)
     assert told == [("2026-11", 1, 1, "missing"), ("2026-11", 1, 0, "explained")]
+
+
+async def test_a_short_first_page_is_no_silence(ticks: Desk):
+    """Behind a short page that ends long ago the exchange is asked whether more follows, and silence is not assumed."""
+    ticks.flows["prices"]["since"] = "2026-11-02T11:45"
+    ticks.exchange.inject(ShortPage(path="/api/v3/aggTrades", keep=5, skip=1))  # the first question finds the id
+    [receipt] = await ticks.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(ticks)
+    assert coverage(ticks)["until"] > us("2026-11-02T12:00:15")
+
+
+async def test_an_empty_first_page_is_no_silence(ticks: Desk):
+    """An empty page from the first id on, behind which others are known, is no answer: it is asked again."""
+    ticks.flows["prices"]["since"] = "2026-11-02T11:45"
+    ticks.exchange.inject(ShortPage(path="/api/v3/aggTrades", keep=0, skip=1))
+    [receipt] = await ticks.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(ticks)
+    assert coverage(ticks)["until"] > us("2026-11-02T12:00:15")
