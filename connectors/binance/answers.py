@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Inside, Param, Windows
-from connectors.binance.errors import Mismatched, Unreadable
+from connectors.binance.errors import Mismatched, Unreadable, WindowTooWide
 from schemas.model.fields import DECIMALS
 
 _SHOWN = 60
@@ -39,6 +39,15 @@ def refuse_short(rows: pa.Table, endpoint: Endpoint, total: int | None, params: 
     before = _before(endpoint, params)
     if total is not None and rows.num_rows < min(total - before, endpoint.page_limit):
         raise _mismatched(endpoint, f"says that its list has {total} rows, and returned {rows.num_rows} after {before}")
+
+
+def only_a_part(rows: pa.Table, endpoint: Endpoint) -> WindowTooWide:
+    """What to raise of an answer that says that it lacks rows: narrower windows bring them."""
+    return WindowTooWide(
+        f"{endpoint.name} says that there are more rows than the {rows.num_rows} that it returned.",
+        "It was not stored; run again.",
+        path=endpoint.path,
+    )
 
 
 def _before(endpoint: Endpoint, params: Mapping[str, Param]) -> int:

@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 from yarl import URL
 
-from connectors.binance.answers import held, refuse_short
+from connectors.binance.answers import held, only_a_part, refuse_short
 from connectors.binance.budget import Budget
 from connectors.binance.calls import Answer, Call, Host, Request, query_of
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
@@ -38,7 +38,8 @@ from connectors.binance.errors import (
 )
 from connectors.binance.key_watch import KeyWatch
 from connectors.binance.keys import KeyPair, Secret
-from connectors.binance.replies import code_in, minute_limit, server_time, total_in, weight_in
+from connectors.binance.paging import Page
+from connectors.binance.replies import code_in, minute_limit, more_in, server_time, total_in, weight_in
 from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
@@ -56,6 +57,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10)
 
 Constants = Mapping[str, str | int]
 Reader = Callable[[bytes, Endpoint, Constants], tuple[pa.Table, list[Refused]]]
+Held = tuple[pa.Table, list[Refused], int | None]  # and how many rows the whole list has, where the answer says so
 
 
 class Client:
@@ -120,26 +122,34 @@ class Client:
 
     async def rows(self, endpoint: Endpoint, constants: Constants, **params: Param) -> pa.Table:
         """The rows of an answer, with exactly the schema of the endpoint's dataset."""
-        rows, _ = await self._held(lambda *told: (decode(*told), []), endpoint, constants, params)
+        rows, _ = await self.page(endpoint, constants, **params)
         return rows
+
+    async def page(self, endpoint: Endpoint, constants: Constants, **params: Param) -> Page:
+        """The same of a part of a list, with the number of rows that the answer says the whole list has."""
+        rows, _, total = await self._held(lambda *told: (decode(*told), []), endpoint, constants, params)
+        return rows, total
 
     async def readable_rows(
         self, endpoint: Endpoint, constants: Constants, **params: Param
     ) -> tuple[pa.Table, list[Refused]]:
         """The rows of a list that can be held exactly, and those that cannot."""
-        return await self._held(decode_readable, endpoint, constants, params)
+        rows, refused, _ = await self._held(decode_readable, endpoint, constants, params)
+        return rows, refused
 
     async def _held(
         self, read: Reader, endpoint: Endpoint, constants: Constants, params: Mapping[str, Param]
-    ) -> tuple[pa.Table, list[Refused]]:
+    ) -> Held:
         """The rows of an answer that agrees with its question: one that does not may be an accident on the way."""
 
-        async def ask() -> tuple[pa.Table, list[Refused]]:
+        async def ask() -> Held:
             body = await self._list(endpoint, params)
             rows, refused = read(body, endpoint, constants)
-            if endpoint.total is not None:
-                refuse_short(rows, endpoint, total_in(body, endpoint.total), params)
-            return held(rows, endpoint, constants, params), refused
+            if endpoint.more is not None and more_in(body, endpoint.more):
+                raise only_a_part(rows, endpoint)
+            total = None if endpoint.total is None else total_in(body, endpoint.total)
+            refuse_short(rows, endpoint, total, params)
+            return held(rows, endpoint, constants, params), refused, total
 
         with suppress(Mismatched):
             return await ask()

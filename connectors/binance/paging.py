@@ -1,7 +1,8 @@
 """How lists are walked: by time, by windows that split when full, by pages inside a window.
 
 No page has rows that an earlier one held; one that changed in between is another row. A page shorter than asked is not
-the end of a list: only an empty one is, or a row that reaches the end asked for. A cursor that does not move raises.
+the end of a list: only an empty one is, or a row that reaches the end asked for, or an answer that says how many rows
+there are. A cursor that does not move raises.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 from connectors.binance.errors import BinanceError, WindowTooWide
 
-Fetch = Callable[[int], Awaitable[pa.Table]]
+Page = tuple[pa.Table, int | None]  # and how many rows the whole list has, where the answer says so
+Fetch = Callable[[int], Awaitable[Page]]
 FetchSpan = Callable[[int, int], Awaitable[pa.Table]]  # both ends inclusive, in milliseconds
 Apart = Callable[[int, int, pa.Table], Awaitable[list[pa.Table]]]  # of a span like that, and its full page
 Key = tuple[Any, ...]
@@ -77,20 +79,26 @@ async def whole_window(
     return pages
 
 
-async def all_pages(fetch: Fetch, *, key: Sequence[str], by_offset: bool) -> list[pa.Table]:
-    """Every page of a list whose end the caller has pinned, to the first empty one; then the first is read once more.
+async def all_pages(fetch: Fetch, *, key: Sequence[str], full: int, by_offset: bool) -> list[pa.Table]:
+    """Every page of a list whose end the caller has pinned; the first of several is read once more at the end.
 
-    Pages are numbered from 1, or found by how many rows came before them.
+    Pages are numbered from 1, or found by how many rows came before them. The last one is empty, or shorter than a
+    `full` one where the exchange says that these are all rows.
     """
     seen, pages, place = set[Key](), list[pa.Table](), 0 if by_offset else 1
-    while (page := await fetch(place)).num_rows:
+    while True:
+        page, total = await fetch(place)
+        if not page.num_rows:
+            break
         fresh = _unseen(page, seen)
         if not fresh.num_rows:
             raise Stuck(f"The page at {place} holds nothing but rows of earlier pages.")
         pages.append(fresh)
+        if page.num_rows < full and total == len(seen):
+            break
         place += page.num_rows if by_offset else 1
     if len(pages) > 1:
-        first = await fetch(0 if by_offset else 1)
+        first, _ = await fetch(0 if by_offset else 1)
         if _keys(first, key) != _keys(pages[0], key):
             raise Stuck("The first page changed while the others were read.", "Run again.")
         pages += [fresh] if (fresh := _unseen(first, seen)).num_rows else []

@@ -66,14 +66,24 @@ def code_in(body: bytes) -> object:
 
 def total_in(body: bytes, path: str) -> int | None:
     """How many rows a whole list has, at a path of names such as `data.total`; None where the answer does not say."""
+    text = _told(body, path).strip('"')
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def more_in(body: bytes, name: str) -> bool:
+    """Whether an answer says, under this name, that it holds a part of its rows; whatever is not `false` says so."""
+    return _told(body, name) not in {"false", "null"}
+
+
+def _told(body: bytes, path: str) -> str:
+    """What stands at a path of names in an answer; `null` where there is nothing."""
     at = msgspec.Raw(body)
     try:
         for name in path.split("."):
             at = msgspec.json.decode(at, type=dict[str, msgspec.Raw]).get(name, msgspec.Raw(b"null"))
     except msgspec.MsgspecError:
-        return None  # whoever reads the rows tells what is wrong with them
-    text = bytes(at).strip(b'"').decode()
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+        return "null"  # whoever reads the rows tells what is wrong with them
+    return bytes(at).decode()
 
 
 def weight_in(header: str) -> int | None:

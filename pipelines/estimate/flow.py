@@ -79,7 +79,7 @@ async def _planned(config: FlowsFile, name: str, look: _Look) -> FlowPlan:
         rows=rows,
         bytes=rows * BYTES_PER_CANDLE,
         steady_weight=steady,
-        note=" ".join(filter(None, (one.note for one in found))),
+        note=" ".join(dict.fromkeys(one.note for one in found if one.note)),
         warning=_warning(flow, steady, minutes([(one.pool, one.steady) for one in found], share)),
     )
 

@@ -22,8 +22,9 @@ from schemas.model.instants import micros
 _ON_TOP = {
     Inside.SPLIT: "a window with more rows than an answer holds is asked for in halves",
     Inside.OFFSET: "a window with new rows takes one more request for each page",
-    Inside.PAGES: "a window with new rows takes one more request for each page",
+    Inside.PAGES: "a window with more rows than an answer holds takes one more request for each page",
 }
+_PAIRS = "Pairs of isolated margin that the ledgers name for the first time come on top, with windows of their own."
 
 
 def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Looks, now: int) -> Outlook:
@@ -44,15 +45,19 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Loo
         note=_ON_TOP[endpoint.walked(Windows).inside],
     )
     steady = round(_share(endpoint, flow) * len(series) * weight)
-    return Outlook(pool=endpoint.pool, costs=(cost,) if series else (), steady=steady)
+    by_pair = any(fan_out.of_pair is not None for fan_out in endpoint.walked(Windows).fan_out)
+    note = _PAIRS if by_pair and not any(one.bound("until", bounds) for one in series) else ""
+    return Outlook(pool=endpoint.pool, costs=(cost,) if series else (), steady=steady, note=note)
 
 
 def _requests(lake: Lake, endpoint: Endpoint, window: LedgerWindow) -> int:
-    """How many requests a window takes that has no other rows than those stored: an empty page ends a list."""
+    """How many requests a window takes that has no other rows than those stored: a list ends as `all_pages` says."""
     if endpoint.walked(Windows).inside is Inside.SPLIT:
         return 1
-    pages = ceil(_stored(lake.table(endpoint.feeds), window) / endpoint.page_limit)
-    return pages + 1 + (pages > 1)  # the first of several is read twice
+    stored = _stored(lake.table(endpoint.feeds), window)
+    pages = ceil(stored / endpoint.page_limit)
+    ended = pages if endpoint.total is None else stored // endpoint.page_limit  # what comes before the last request
+    return ended + 1 + (pages > 1)  # the first of several is read twice
 
 
 def _stored(table: Table, window: LedgerWindow) -> int:

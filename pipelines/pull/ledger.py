@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Windows
 from connectors.binance.errors import BinanceError, Denied, NotThere
-from connectors.binance.paging import Apart, Stuck, all_pages, whole_window
+from connectors.binance.paging import Apart, Page, Stuck, all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
@@ -156,8 +156,9 @@ class LedgerPull:
                 apart=self._crowded(window.series, walk),
             )
         return await all_pages(
-            lambda place: self._rows(window.series, since_ms, until_ms - 1, {walk.page: place}),
+            lambda place: self._page(window.series, since_ms, until_ms - 1, {walk.page: place}),
             key=dataset.identity,
+            full=self.endpoint.page_limit,
             by_offset=walk.inside is Inside.OFFSET,
         )
 
@@ -214,6 +215,12 @@ class LedgerPull:
     async def _rows(
         self, series: Series, start_ms: int, end_ms: int, more: Mapping[str, int | str] | None = None
     ) -> pa.Table:
+        rows, _ = await self._page(series, start_ms, end_ms, more)
+        return rows
+
+    async def _page(
+        self, series: Series, start_ms: int, end_ms: int, more: Mapping[str, int | str] | None = None
+    ) -> Page:
         walk = self.endpoint.walked(Windows)
         params: dict[str, Any] = {walk.start: start_ms, walk.end: end_ms, **self.questions[series], **(more or {})}
         if walk.limit is not None:
@@ -224,9 +231,9 @@ class LedgerPull:
         known |= {"version": 0, "gone_since": None, "seen_at": 0}
         if self.endpoint.feeds.counted:
             known[ORDINAL] = 0
-        rows = await self.session.client.rows(self.endpoint, known, **params)
+        page = await self.session.client.page(self.endpoint, known, **params)
         self.session.progress.advance(requests=1)
-        return rows
+        return page
 
 
 def _whole(look: Look, windows: Sequence[LedgerWindow], failed: Collection[Series]) -> bool:

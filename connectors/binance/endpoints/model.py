@@ -290,6 +290,7 @@ class Endpoint:
     rows_at: str | None = None  # the list inside an answer, such as `data.rows`; a ledger may leave an empty one out
     reshape: Callable[[Sequence[Printed]], Iterable[Mapping[str, Any]]] | None = None  # of the list, before it is read
     total: str | None = None  # where an answer says how many rows the whole list has
+    more: str | None = None  # where it says whether there are more rows than it holds
     nested: str | None = None  # the list inside each row: its rows count, with the fields around as `parent.NAME`
     # Wire names are the columns' names in camelCase: the exceptions. Rows that are arrays have the columns in order,
     # with "" for what means nothing.

@@ -40,7 +40,8 @@ DEPOSITS = ledger(
 WITHDRAWALS = ledger(
     "capital/withdraw/history",
     ledgers.WITHDRAWALS,
-    Windows(days=89, inside=Inside.OFFSET, page="offset", quiet=QUIET),
+    # One answer holds up to a thousand: an empty page behind it would double what each window takes of a small pool.
+    Windows(days=89, unit_ms=1000, quiet=QUIET),
     by_uid=True,
     weight=18_000,
     page_limit=1000,
@@ -87,6 +88,7 @@ def _transfers(fan_out: FanOut, **fixed: str) -> Endpoint:
         ),
         page_limit=100,
         rows_at="rows",
+        total="total",
     )
 
 
@@ -109,6 +111,7 @@ CONVERSIONS = ledger(
     weight=3000,
     page_limit=1000,
     rows_at="list",
+    more="moreData",
 )
 
 FIAT_PAYMENTS = ledger(
@@ -124,6 +127,7 @@ FIAT_PAYMENTS = ledger(
     ),
     page_limit=500,
     rows_at="data",
+    total="total",
 )
 
 DUST = ledger(

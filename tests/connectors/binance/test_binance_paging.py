@@ -37,7 +37,11 @@ class Oracle:
 
     async def numbered(self, number):
         self.asked.append(number)
-        return self.page(self.listed[(number - 1) * self.limit :])
+        return self.page(self.listed[(number - 1) * self.limit :]), None
+
+    async def counted(self, number):
+        page, _ = await self.numbered(number)
+        return page, len(self.listed)
 
 
 def walked(pages) -> list[int]:
@@ -142,8 +146,30 @@ def test_whole_window_asks_in_parts_for_what_shares_an_instant():
 def test_all_pages_by_number(found, limit):
     """All pages to the first empty one; where there were several, the first once more to see that nothing moved."""
     oracle = Oracle(rows(found), limit)
-    assert whole(all_pages(oracle.numbered, key=("id",), by_offset=False)) == expected(oracle.listed, 0, 1000)
+    pages = all_pages(oracle.numbered, key=("id",), full=limit, by_offset=False)
+    assert whole(pages) == expected(oracle.listed, 0, 1000)
     assert oracle.asked[-1] == (1 if len(found) > limit or not found else 2)
+
+
+@given(times, limits)
+def test_all_pages_that_are_counted(found, limit):
+    """Where each answer says how many rows there are, no empty page is asked for behind a short one that is the last."""
+    oracle = Oracle(rows(found), limit)
+    pages = all_pages(oracle.counted, key=("id",), full=limit, by_offset=False)
+    assert whole(pages) == expected(oracle.listed, 0, 1000)
+    assert len(oracle.asked) == len(found) // limit + 1 + (len(found) > limit)
+
+
+@given(times, limits, stumbles)
+def test_all_pages_go_on_behind_a_short_page_that_is_not_the_last(found, limit, short):
+    """A page with fewer rows than asked for ends a list of which more is said to come no sooner than an empty one."""
+    oracle, first = Oracle(rows(found), limit, short), dict[int, pa.Table]()
+
+    async def skipped(offset):
+        return first.setdefault(offset, oracle.page(oracle.listed[offset:])), len(oracle.listed)
+
+    pages = all_pages(skipped, key=("id",), full=limit, by_offset=True)
+    assert whole(pages) == expected(oracle.listed, 0, 1000)
 
 
 @given(times, limits, stumbles)
@@ -152,24 +178,25 @@ def test_all_pages_by_offset(found, limit, short):
     oracle = Oracle(rows(found), limit, short)
     first: dict[int, pa.Table] = {}
 
-    async def skipped(offset) -> pa.Table:
-        return first.setdefault(offset, oracle.page(oracle.listed[offset:]))
+    async def skipped(offset):
+        return first.setdefault(offset, oracle.page(oracle.listed[offset:])), None
 
-    assert whole(all_pages(skipped, key=("id",), by_offset=True)) == expected(oracle.listed, 0, 1000)
+    pages = all_pages(skipped, key=("id",), full=limit, by_offset=True)
+    assert whole(pages) == expected(oracle.listed, 0, 1000)
 
 
 def test_all_pages_notices_a_list_that_moves():
     """When rows are added in front while the pages are read, rows may have slipped through: the walk raises."""
     oracle = Oracle(rows(range(6)), limit=2)
 
-    async def moving(number) -> pa.Table:
+    async def moving(number):
         page = await oracle.numbered(number)
         if number == 2:
             oracle.listed.insert(0, {"id": 99, "time": 0, "end": 0})
         return page
 
     with pytest.raises(Stuck, match="changed"):
-        whole(all_pages(moving, key=("id",), by_offset=False))
+        whole(all_pages(moving, key=("id",), full=2, by_offset=False))
 
 
 @pytest.mark.parametrize("changed", [0, 3])
@@ -177,14 +204,14 @@ def test_all_pages_keeps_what_a_row_was_and_what_it_became(changed):
     """A row that changes while the pages are read comes with both contents, where it is read twice."""
     oracle = Oracle(rows(range(6)), limit=2)
 
-    async def moving(number) -> pa.Table:
+    async def moving(number):
         shifted = changed > 1 and number > 2  # then the rows of page 2 come again on page 3, else page 1 is read again
         page = await oracle.numbered(number - shifted)
         if number == 2:
             oracle.listed[changed] |= {"end": 77_000}
         return page
 
-    pages = asyncio.run(all_pages(moving, key=("id",), by_offset=False))
+    pages = asyncio.run(all_pages(moving, key=("id",), full=2, by_offset=False))
     ends = [row["end"].microsecond for page in pages for row in page.to_pylist() if row["id"] == changed]
     assert ends == [changed * 1000, 77_000]
 
@@ -193,8 +220,8 @@ def test_all_pages_does_not_walk_in_circles():
     """A server that ignores the page number is told, not followed."""
     oracle = Oracle(rows([1, 2]), 10)
 
-    async def ignores(_number) -> pa.Table:
+    async def ignores(_number):
         return await oracle.numbered(1)
 
     with pytest.raises(Stuck, match="page at 2"):
-        whole(all_pages(ignores, key=("id",), by_offset=False))
+        whole(all_pages(ignores, key=("id",), full=10, by_offset=False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.trade_desk import ACCOUNT, UNLIMITED, TradeDesk
+from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS, FEEDING
@@ -16,6 +16,7 @@ from pipelines.estimate.flow import plan_flows
 from schemas.config import names
 from schemas.config.names import ACCOUNT_DATASETS, BY_MINER, MOVING, VALUED
 from schemas.model.errors import UsageProblem
+from schemas.model.instants import utc_text
 
 MINED = {"mining": ["alice"]}
 UNVALUED = {"values": False}  # what values an account follows from what it is found to hold
@@ -24,6 +25,7 @@ MARKET = {"kind": "market", "market": "spot"}
 CANDLES = {"intervals": ["1h"], "since": "2026-10-01", "source": "rest"}
 TRADES = {"agg_trades", "trades"}  # a minute has hundreds: they are planned in tests/pipelines/ticks
 MARKET_DATASETS = [name for name in names.MARKET_DATASETS if name not in TRADES and (name, "spot") in FEEDING]
+PAIRS = "Pairs of isolated margin that the ledgers name for the first time come on top, with windows of their own."
 ANSWERS_DECIDE = {"fills": "they need orders, with which they are planned"}
 """What cannot be planned by itself. What a list holds cannot be known either: here the lists of the account are empty;
 pages, halves and orders that turn up are requested on top, and the note of the plan says so."""
@@ -81,6 +83,52 @@ async def test_what_is_planned_is_what_is_requested(trade_desk: TradeDesk, datas
         planned, spent = await planned_and_spent(trade_desk)
         assert planned == spent
         trade_desk.clock.advance(86_400)
+
+
+HELD = {
+    "withdrawals": ("capital/withdraw/history", None, "applyTime", {
+        "id": "b6ae", "amount": "8.91", "transactionFee": "0.004", "coin": "USDT", "status": 6, "address": "0x94",
+        "txId": "", "completeTime": "2026-10-12 11:20:00", "transferType": 0, "walletType": 1, "txKey": "",
+        "confirmNo": 3,
+    }),
+    "transfers": ("asset/transfer", "MAIN_FUNDING", "timestamp", {
+        "asset": "USDT", "amount": "1", "type": "MAIN_FUNDING", "status": "CONFIRMED", "tranId": 1,
+    }),
+    "margin_transfers": ("margin/transfer", None, "timestamp", {
+        "amount": "0.1", "asset": "BNB", "status": "CONFIRMED", "txId": 1, "type": "ROLL_IN", "transFrom": "SPOT",
+        "transTo": "CROSS_MARGIN",
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", HELD)
+async def test_a_list_that_holds_rows_costs_what_an_empty_one_does(trade_desk: TradeDesk, dataset: str):
+    """What nobody knows before the first run, which months have movements, changes nothing of what it requests."""
+    with Budget(trade_desk.state, "simulator") as budget:
+        for endpoint in ENDPOINTS:
+            budget.learn(endpoint.pool, UNLIMITED)
+    path, group, time, row = HELD[dataset]
+    for ago in (10, 40, 70):
+        at_ms = trade_desk.exchange.now_ms - ago * 86_400_000
+        at = utc_text(at_ms * 1000)[:19] if time == "applyTime" else at_ms
+        trade_desk.exchange.add_movement(UID, path, row | {time: at}, group)
+    trade_desk.flows = {"one": flow_of(dataset, NAMED) | {"since": "2026-08-01"}}
+    for _ in range(2):
+        planned, spent = await planned_and_spent(trade_desk)
+        assert planned == spent
+        trade_desk.clock.advance(86_400)
+    assert len(trade_desk.rows(dataset)) == 3
+
+
+async def test_pairs_that_nobody_knows_yet_are_named(trade_desk: TradeDesk):
+    """A plan of margin says once that pairs of isolated margin come on top, until its lists have been read."""
+    trade_desk.flows = {"one": flow_of("margin_loans", NAMED) | {"datasets": ["margin_loans", "margin_transfers"]}}
+    notes = list[str]()
+    for _ in range(2):
+        (plan,) = await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
+        notes.append(plan.note)
+        await trade_desk.run("one")
+    assert notes == [PAIRS, ""]
 
 
 @pytest.mark.parametrize("dataset", ["balances", pytest.param("orders", marks=pytest.mark.soak)])

@@ -14,7 +14,7 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol.faults import Body, Error, ShortPage
 
 DIVIDENDS, EARN = "asset/assetDividend", "simple-earn/flexible/history/subscriptionRecord"
-PAID_IN = "capital/deposit/hisrec"
+PAID_IN, CONVERTED = "capital/deposit/hisrec", "convert/tradeFlow"
 DAY_MS = 86_400_000
 LEDGERS = [
     each for each in ENDPOINTS if isinstance(each.walk, Windows) and each.feeds.movements and each.family == "wallet"
@@ -104,6 +104,19 @@ async def test_a_list_that_changes_while_it_is_read_is_asked_for_again(trade_des
     assert "The first page changed while the others were read" in receipts["deposits"].failures[0].why
     assert (receipts["dividends"].rows, trade_desk.rows("deposits")) == (1, [])
     assert (await pulled(trade_desk))["deposits"].rows == 2
+
+
+async def test_an_answer_that_says_that_it_is_not_all_is_asked_for_in_parts(trade_desk: TradeDesk) -> None:
+    """Conversions of which an answer says that there are more come in narrower windows, however few it held."""
+    given(trade_desk, "conversions")
+    at_ms = trade_desk.exchange.now_ms - DAY_MS
+    row = {
+        "quoteId": "q", "orderId": 1, "orderStatus": "SUCCESS", "fromAsset": "USDT", "fromAmount": "20",
+        "toAsset": "BNB", "toAmount": "0.06", "ratio": "0.003", "inverseRatio": "333", "createTime": at_ms,
+    }  # fmt: skip
+    trade_desk.exchange.add_movement(UID, CONVERTED, row)
+    trade_desk.exchange.inject(Body(path=f"/sapi/v1/{CONVERTED}", text='{"list":[],"moreData":true}', count=2))
+    assert [(one.rows, one.failures) for one in (await pulled(trade_desk)).values()] == [(1, ())]
 
 
 async def test_a_key_that_reads_one_ledger_alone_brings_that_one(trade_desk: TradeDesk) -> None:

@@ -120,7 +120,7 @@ async def test_a_first_load_that_was_killed_goes_on(tmp_path: Path, monkeypatch:
     clock = RunningClock(START_S)
     exchange = small_exchange(clock)
     transferred(exchange, range(5, 120, 10))
-    stalls = 2 * concurrency.AHEAD + 20  # behind the first wave of windows, each of at most one page and an empty one
+    stalls = concurrency.AHEAD + 20  # behind the first wave of windows, each of which one page answers
     exchange.inject(Latency(path=TRANSFERS, skip=stalls, count=None, seconds=NEVER_S))
     with Served(exchange) as served:
         desk = TradeDesk(tmp_path, served.url, exchange, clock)
