@@ -137,9 +137,7 @@ class Client:
         rows, refused, _ = await self._held(decode_readable, endpoint, constants, params)
         return rows, refused
 
-    async def _held(
-        self, read: Reader, endpoint: Endpoint, constants: Constants, params: Mapping[str, Param]
-    ) -> Held:
+    async def _held(self, read: Reader, endpoint: Endpoint, constants: Constants, params: Mapping[str, Param]) -> Held:
         """The rows of an answer that agrees with its question: one that does not may be an accident on the way."""
 
         async def ask() -> Held:

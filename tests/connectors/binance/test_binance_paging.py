@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.binance.errors import WindowTooWide
-from connectors.binance.paging import Stuck, all_pages, by_time, whole_window
+from connectors.binance.paging import Page, Stuck, all_pages, by_time, whole_window
 
 SCHEMA = pa.schema([("id", pa.int64()), ("time", pa.timestamp("us", tz="UTC")), ("end", pa.timestamp("us", tz="UTC"))])
 
@@ -165,7 +165,7 @@ def test_all_pages_go_on_behind_a_short_page_that_is_not_the_last(found, limit, 
     """A page with fewer rows than asked for ends a list of which more is said to come no sooner than an empty one."""
     oracle, first = Oracle(rows(found), limit, short), dict[int, pa.Table]()
 
-    async def skipped(offset):
+    async def skipped(offset) -> Page:
         return first.setdefault(offset, oracle.page(oracle.listed[offset:])), len(oracle.listed)
 
     pages = all_pages(skipped, key=("id",), full=limit, by_offset=True)
@@ -178,7 +178,7 @@ def test_all_pages_by_offset(found, limit, short):
     oracle = Oracle(rows(found), limit, short)
     first: dict[int, pa.Table] = {}
 
-    async def skipped(offset):
+    async def skipped(offset) -> Page:
         return first.setdefault(offset, oracle.page(oracle.listed[offset:])), None
 
     pages = all_pages(skipped, key=("id",), full=limit, by_offset=True)
@@ -189,7 +189,7 @@ def test_all_pages_notices_a_list_that_moves():
     """When rows are added in front while the pages are read, rows may have slipped through: the walk raises."""
     oracle = Oracle(rows(range(6)), limit=2)
 
-    async def moving(number):
+    async def moving(number) -> Page:
         page = await oracle.numbered(number)
         if number == 2:
             oracle.listed.insert(0, {"id": 99, "time": 0, "end": 0})
@@ -204,7 +204,7 @@ def test_all_pages_keeps_what_a_row_was_and_what_it_became(changed):
     """A row that changes while the pages are read comes with both contents, where it is read twice."""
     oracle = Oracle(rows(range(6)), limit=2)
 
-    async def moving(number):
+    async def moving(number) -> Page:
         shifted = changed > 1 and number > 2  # then the rows of page 2 come again on page 3, else page 1 is read again
         page = await oracle.numbered(number - shifted)
         if number == 2:
@@ -220,7 +220,7 @@ def test_all_pages_does_not_walk_in_circles():
     """A server that ignores the page number is told, not followed."""
     oracle = Oracle(rows([1, 2]), 10)
 
-    async def ignores(_number):
+    async def ignores(_number) -> Page:
         return await oracle.numbered(1)
 
     with pytest.raises(Stuck, match="page at 2"):
