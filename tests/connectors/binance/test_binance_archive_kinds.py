@@ -59,6 +59,12 @@ def test_no_recorded_excerpt_is_left_out(recorded: Path) -> None:
     assert there == set(EXCERPTS)
 
 
+def test_the_recorded_header_of_options_is_what_is_read(recorded: Path) -> None:
+    """D1: the ask's price comes before the bid's quantity, as the header says and not as it was once written down."""
+    printed = (recorded / "archives/excerpts/option/daily/EOHSummary/header.csv").read_text().strip()
+    assert printed == ArchiveFile.of(OPTION_SUMMARIES, "2023-10-22", market="option", symbol="BTCUSDT").layout.header
+
+
 @pytest.mark.parametrize(("excerpt", "dataset"), EXCERPTS.items())
 def test_a_real_file_loads_exactly(excerpt: str, dataset: Dataset, recorded: Path) -> None:
     """D1, D5: every value of every row is the printed one, read a second time without any of our code."""

@@ -34,6 +34,21 @@ REZIPPED = {
     "data/futures/um/monthly/klines/DOTUSDT/1m/DOTUSDT-1m-2025-11.zip": 43_200,
 }
 RECORDED = AUTHENTIC | REZIPPED
+EXCERPTS = {  # the first lines of files, with the rows that they are
+    "cm/daily/klines/BTCUSD_PERP-1m-2026-01-01.head1.csv": ("coinm", 1),
+    "spot/daily/klines/BTCUSDT-1s-2026-09-05.head5.csv": ("spot", 5),
+}
+LOADED = {"klines", "aggTrades", "trades", "fundingRate", "liquidationSnapshot", "metrics", "bookDepth", "bookTicker",
+          "EOHSummary"}  # fmt: skip
+NO_FILES = {  # what is recorded of the archive and is no file of it
+    "excerpts/option/daily/EOHSummary/header.csv": "a line alone, which test_binance_archive_kinds.py holds",
+    "excerpts/option/daily/BVOLIndex/BTCBVOLUSDT-BVOLIndex-2026-04-01.one-row.csv": "of no market that is pulled",
+    "faults/known_archive_facts.json": "what was reported of the archive",
+    "faults/known_archive_facts_2026.json": "what was reported of the archive",
+    "official-updates/2022-10-04_aggregate_trade_updates.csv": "which files were published anew",
+    "reference/checksum_mismatches_1s_2022.csv": "of files that are not here",
+    "reference/published_zip_digests.csv": "of files that are not here",
+}
 
 
 @asynccontextmanager
@@ -53,10 +68,31 @@ async def _fetched(recorded: Path, path: str) -> Fetched:
         return await archive.fetch(Remote(file))
 
 
+def test_every_recorded_file_is_of_a_kind_that_is_loaded(recorded: Path) -> None:
+    """A file of another kind is loaded first, or named with the reason why it is not."""
+    folder = recorded / "archives"
+    there = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    others = {path.as_posix() for path in there if LOADED.isdisjoint(path.parts) or path.name == "header.csv"}
+    assert others == set(NO_FILES)
+
+
 def test_no_recorded_candles_are_left_out(recorded: Path) -> None:
     """Whoever adds an archive of candles to the recordings adds it here."""
-    there = (recorded / "archives").glob("*/data/**/klines/**/*.zip")
-    assert {path.as_posix().split("/archives/")[1].partition("/")[2] for path in there} == set(RECORDED)
+    there = [path.as_posix().split("/archives/")[1] for path in (recorded / "archives").glob("**/klines/**/*-*")]
+    found = {path.partition("/")[2] for path in there if not path.endswith(".CHECKSUM")}
+    assert found == {*RECORDED, *EXCERPTS}
+
+
+@pytest.mark.parametrize("excerpt", EXCERPTS)
+def test_a_real_excerpt_loads_exactly(recorded: Path, excerpt: str) -> None:
+    """Seconds in microseconds, and COIN-M in milliseconds still in 2026: each number is the printed one."""
+    symbol, interval, period = Path(excerpt).name.split(".")[0].split("-", 2)
+    market, count = EXCERPTS[excerpt]
+    file, path = kline_file(market, symbol, interval, period), recorded / "archives/excerpts" / excerpt
+    found = read(zip_of(path.read_bytes(), file), file).rows
+    columns = [found[name].to_pylist() for name in found.schema.names[3:]]
+    printed = [_plain(row) for row in csv.reader(path.read_text().splitlines()) if row[0].isdigit()]
+    assert (list(zip(*columns, strict=True)), len(printed)) == (printed, count)
 
 
 @pytest.mark.parametrize("path", RECORDED)

@@ -1,7 +1,6 @@
 """Each family of calls has a host, a clock and pools of its own."""
 
 import json
-from decimal import Decimal
 
 import pytest
 from support.binance_world import START_S
@@ -123,14 +122,3 @@ def test_recorded_contracts_load_whole(recorded):
     assert json.loads(rows["extra"][0].as_py())["liquidationFee"] == "0.012500"
     assert {*rows["contract_type"].to_pylist()} == {"PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER", ""}
     assert "SETTLING" in rows["status"].to_pylist()
-
-
-def test_recorded_candles_keep_every_digit(recorded):
-    """Recorded answers of futures come back as they were printed."""
-    found = sorted((recorded / "rest-json" / "gocryptotrader").glob("GET_fapi_v1_klines__*"))
-    assert found
-    for path in found:
-        printed = json.loads(path.read_text())["response"]
-        rows = decode(json.dumps(printed).encode(), usdm.KLINES, OF_CANDLES).to_pylist()
-        assert [row["quote_volume"] for row in rows] == [Decimal(one[7]) for one in printed]
-        assert [row["trade_count"] for row in rows] == [one[8] for one in printed]
