@@ -51,8 +51,8 @@ async def backfill(
 
     The ledgers of an account need no backfill: set `since` of their flow earlier, and run it.
 
-    If a check, an audit or `prove --against` shows that a month is wrong, `--reload --month YYYY-MM` fetches all its
-    candles again. What differs is replaced; `corrections` keeps both versions.
+    If a check, an audit or `prove --against` shows that a month is wrong, `--reload --month YYYY-MM` fetches all
+    that the lake holds of it again. What differs is replaced; `corrections` keeps both versions.
     """
     spec = loaded(config)
     (name,) = chosen(spec, [flow])

@@ -125,6 +125,20 @@ def _cut(
         since = ask = until
 
 
+def windows_again(
+    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], since: int, until: int, now: int
+) -> Iterator[TimeWindow]:
+    """What these series cover of [since, until) and the exchange still returns, to be looked at once more."""
+    walk = endpoint.walked(ByTime)
+    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
+    for one in series:
+        covered = one.bound("since", bounds), one.bound("until", bounds)
+        if covered[0] is not None and covered[1] is not None:
+            begin, end = max(since, covered[0], reachable), min(until, covered[1])
+            for window in _cut(walk, one, begin, end, begin):
+                yield replace(window, look=True)
+
+
 def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:
     """The gaps that were seen once, an hour or more ago."""
     return [gap for gap in gaps.values() if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US]
@@ -141,6 +155,7 @@ class TimePull:
     since: int
     until: int | None
     ended: Callable[[Series], int | None]
+    again: bool = False  # what is covered is asked for once more, and nothing else
     _gaps: Gaps = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -148,7 +163,13 @@ class TimePull:
         table, now = self.session.lake.table(self.endpoint.feeds), self.session.client.now_us()
         bounds = await asyncio.to_thread(table.bounds)
         self._gaps = await asyncio.to_thread(gaps_and_holes, self.session.lake, self.endpoint.feeds)
-        windows = windows_of(self.endpoint, self.series, bounds, self.since, self.until, now, self.ended, self._gaps)
+        if self.again:
+            until = now if self.until is None else self.until
+            windows = list(windows_again(self.endpoint, self.series, bounds, self.since, until, now))
+        else:
+            windows = windows_of(
+                self.endpoint, self.series, bounds, self.since, self.until, now, self.ended, self._gaps
+            )
         self.session.progress.expect(requests=sum(window.asks for window in windows), rows=0)
         remaining, failed = iter(windows), set[Series]()
         while wave := list(islice((one for one in remaining if one.series not in failed), AHEAD)):
@@ -309,7 +330,8 @@ def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: TimeWindow, now: 
     if left == [(gap.since, gap.until)] and not window.look:
         return
     for since, until in left:
-        yield replace(gap, since=since, until=until, confirmed_at=now if window.look else None)
+        confirmed_at = now if now - gap.first_seen >= HOUR_US else gap.confirmed_at
+        yield replace(gap, since=since, until=until, confirmed_at=confirmed_at if window.look else None)
     if gap.since not in {since for since, _ in left}:
         yield replace(gap, filled_at=now)
 

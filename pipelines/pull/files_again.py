@@ -1,7 +1,10 @@
-"""Files without candles that were published anew: what changed is replaced, new rows are added, others stay."""
+"""Files without candles that were published anew, or are asked for again: what changed is replaced, new rows are
+added, others stay.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,12 +13,56 @@ import pyarrow as pa
 from connectors.binance.archive.client import Fetched
 from connectors.binance.archive.layouts import Layout
 from connectors.lake import Lake, Move, Stale
-from pipelines.archive.provenance import Row, note_files
+from pipelines.archive.changed import Load
+from pipelines.archive.inventory import shelf_of
+from pipelines.archive.provenance import Row, last_looks, note_files
+from pipelines.archive.walk import walk
+from pipelines.pull.by_file import FilePull
 from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import load_gaps, write_gaps
 from pipelines.store.holes import told_by_file
 from pipelines.store.rows import Instants, instants, keys_of, with_instants
+from schemas.model.errors import Problem
+from schemas.model.series import Series
+
+
+@dataclass(frozen=True, slots=True)
+class FileReload:
+    """Loads the files of the covered part of [since, until) again, whatever their listing says."""
+
+    pull: FilePull  # of the series and the stretch
+    load: Load
+
+    async def run(self) -> None:
+        """Load the files of each series; one that fails stops no other, unless the next would fail as well."""
+        pull = self.pull
+        bounds = await asyncio.to_thread(pull.session.lake.table(pull.dataset).bounds)
+        for symbol in pull.symbols:
+            one = Series.of(pull.dataset, market=pull.market, symbol=symbol)
+            covered = one.bound("since", bounds), one.bound("until", bounds)
+            if covered[0] is None or covered[1] is None:
+                continue
+            try:
+                await self._series(one, max(pull.since, covered[0]), min(pull.until, covered[1]))
+            except Exception as error:  # one series' surprise stops no other
+                if isinstance(error, Problem) and error.fatal:
+                    raise
+                pull.tally.fail(one.name, error)
+
+    async def _series(self, series: Series, since: int, until: int) -> None:
+        session, archive = self.pull.session, self.pull.archive
+        shelf = await shelf_of(archive, series, since, only=True)
+        remotes = [one.remote for one in walk(shelf, since, until) if one.remote is not None]
+        session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
+        for remote in remotes:
+            if not session.stop.is_set():
+                self.pull.tally.add(await self.load(session, archive, remote))
+                session.progress.advance(files=1, size=remote.size)
+        looks = await asyncio.to_thread(last_looks, session.lake, series.dataset)
+        for look in (looks[remote.path] for remote in remotes if remote.path in looks):
+            if look["reason"] is not None and not look["rows"]:
+                raise Problem(f"{look['path']} is {look['reason']}: {look['detail']}.", "What is stored stays.")
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.store.candles import series_of
 from pipelines.ticks.pull import TickPull
+from pipelines.ticks.reloading import TickReload
 from pipelines.trading.flow import Trading
 from schemas.config.flows import AccountFlow, AccountSymbols, Flow, MaintenanceFlow, MarketFlow
 from schemas.datasets import DATASETS, with_role
@@ -286,13 +287,14 @@ class Task:
             since=micros(since),
             until=micros(self.window.until) if self.window and self.window.until else None,
             ended=chosen.ended_at,
+            again=self.window is not None and self.window.again,
         ).run()
 
     async def _trades(self, flow: MarketFlow, chosen: Chosen) -> None:
         since = self.window.since if self.window else flow.since
         assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
         self.tally.failures += chosen.unknown
-        await TickPull(
+        pull = TickPull(
             session=self.session,
             tally=self.tally,
             dataset=self.endpoint.feeds,
@@ -301,4 +303,8 @@ class Task:
             since=micros(since),
             until=micros(self.window.until) if self.window and self.window.until else None,
             forgotten=chosen.forgotten,
-        ).run()
+        )
+        if self.window and self.window.again:
+            await TickReload(pull, pull.until or self.session.client.now_us()).run()
+        else:
+            await pull.run()

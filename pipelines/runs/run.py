@@ -25,9 +25,11 @@ from pipelines.context.receipts import Failure, Outcome, Receipt, Tally
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
 from pipelines.context.surprises import told
+from pipelines.pull.files_again import FileReload
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
 from pipelines.runs.registry import Task, Unit, Window, file_pull, pull_minutes, units_of
+from pipelines.runs.reloading import load_of
 from pipelines.runs.unended_runs import note_failed_run, note_failure, noted_as_running
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
@@ -115,7 +117,10 @@ class Run:
         if isinstance(flow, MarketFlow) and unit.by_file:
             chosen = await self.symbols(flow)
             tally.failures += chosen.unknown
-            await file_pull(self.session, tally, unit, flow, chosen.filed(unit.dataset).names, self.window).run()
+            names = chosen.filed(unit.dataset).names
+            pull = file_pull(self.session, tally, unit, flow, names, self.window)
+            again = self.window is not None and self.window.again
+            await (FileReload(pull, load_of(unit.dataset)) if again else pull).run()
         if isinstance(flow, MarketFlow) and unit.of_minutes:
             await pull_minutes(self.session, tally, flow, await self.symbols(flow))
         if isinstance(flow, MarketFlow) and flow.of_account and not unit.of_minutes and self.config.rates is not None:

@@ -5,46 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from connectors.binance.archive.layouts import LAYOUTS
-from connectors.binance.endpoints import FEEDING
-from connectors.binance.endpoints.model import ById, OnGrid
+from connectors.binance.endpoints.model import OnGrid
 from connectors.lake import Lake
-from pipelines.archive.changed import Load, at_once, recheck
-from pipelines.candles.republished import load_candles_again
+from pipelines.archive.changed import recheck
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.pull.files_again import load_file_again
 from pipelines.quality.archive_audit import audit
-from pipelines.ticks.republished import load_trades_again
+from pipelines.runs.reloading import FILED, WALKS, load_of
 from schemas.datasets import DATASETS
 from schemas.model.errors import AccessRefused, TryLater
 
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
-_WALKS = {dataset: rows[0].walk for (dataset, _), rows in FEEDING.items()}
-
-
-def _load_of(dataset: str) -> Load:
-    """How a file of a dataset is loaded again."""
-    match _WALKS.get(dataset):
-        case OnGrid():
-            return at_once(load_candles_again)
-        case ById():
-            return load_trades_again
-        case _:
-            return at_once(load_file_again)
-
-
-_FILED = frozenset(dataset for (dataset, _), layout in LAYOUTS.items() if not layout.streamed)
-
 
 async def keep_up(session: Session, dataset: str) -> int:
     """Tidy a table; of what the archive has, then look there again. Only the latter needs a network, and can wait."""
     await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
-    if session.archive is None or dataset not in _FILED:
+    if session.archive is None or dataset not in FILED:
         return 0
-    rows = await recheck(session, session.archive, DATASETS[dataset], _load_of(dataset))
-    if not isinstance(_WALKS.get(dataset), OnGrid):
+    rows = await recheck(session, session.archive, DATASETS[dataset], load_of(dataset))
+    if not isinstance(WALKS.get(dataset), OnGrid):
         return rows
     try:
         async with session.client:

@@ -126,7 +126,7 @@ class TickPull:
 
         until = min(self.session.client.now_us(), self._until)
         for series, stand in list(self.stands.items()):
-            alone = self._alone(series)
+            alone = self.alone(series)
             if not is_worth(stand.until, until, alone=alone):
                 continue
             bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone, self._until)
@@ -152,13 +152,13 @@ class TickPull:
         for series in [one for one in todo if is_earlier(self.stands[one], self.since)]:
             if series in self.failed or series in self.commits.stale or self.session.stop.is_set():
                 continue
-            earlier = Earlier(self.session, archive, self.stands, add, self._looked_at, self._alone(series), self.since)
+            earlier = Earlier(self.session, archive, self.stands, add, self._looked_at, self.alone(series), self.since)
             try:
                 await earlier.load(series)
             except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
                 self._failed(series, error)
 
-    def _alone(self, series: Series) -> bool:
+    def alone(self, series: Series) -> bool:
         """Whether nothing but the archive is to be asked for a series."""
         return self.source == "archive" or series["symbol"] in self.forgotten
 

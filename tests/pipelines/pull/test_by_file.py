@@ -38,6 +38,22 @@ class Rewritten(broken.ArchiveFault, frozen=True):
         return [header, first.rpartition(b",")[0] + b",9.00000000", *others]
 
 
+class Quoted(broken.ArchiveFault, frozen=True):
+    """The first row has another bid."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        header, first, *others = lines
+        cells = first.split(b",")
+        return [header, b",".join([cells[0], b"7.5", *cells[2:]]), *others]
+
+
+class Thinned(broken.ArchiveFault, frozen=True):
+    """Two rows of the middle are not there."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        return [*lines[:10], *lines[12:]]
+
+
 class Shortened(broken.ArchiveFault, frozen=True):
     """The first row, which stands there twice, is not there."""
 
@@ -341,6 +357,47 @@ async def test_best_prices_come_by_day_and_by_month_where_days_lack(archived: De
     assert await done(archived) == 0
     assert archived.asked(".zip") == []
     assert [result.name for result in run_checks(archived.lake, [], instant("2026-11-03")) if not result.passed] == []
+
+
+async def test_best_prices_published_anew_take_the_place_of_those_stored(archived: Desk):
+    """A price that differs is corrected and kept, rows that are lost stay, and those of the day before count as none."""
+    wants(archived, "book_ticker_updates", since="2024-03-29")
+    path = BOOK.format("daily", "2024-03-30")
+    await done(archived, 0, Quoted(file=path))
+    await upkeep(archived)
+    [correction] = archived.rows("corrections")
+    assert '"bid_price":"7.50000000"' in correction["before"]
+    assert difference(archived, path) == (0, 0, 1)
+    await upkeep(archived, Thinned(file=path))
+    assert difference(archived, path) == (0, 2, 0)
+    assert len(archived.rows("book_ticker_updates")) == 3 * QUOTED_OF_A_DAY
+
+
+async def test_best_prices_that_come_late_fill_their_gap(archived: Desk):
+    """A day whose file could not be read is a gap until it is published whole; then its rows are there, once."""
+    wants(archived, "book_ticker_updates", since="2024-03-29")
+    unreadable = broken.CutZip(file=BOOK.format("daily", "2024-03-29"))
+    assert await done(archived, 0, unreadable) == 2 * QUOTED_OF_A_DAY
+    assert gaps(archived) == [(instant("2024-03-29"), instant("2024-03-30"), "unusable")]
+    for _ in range(2):
+        await upkeep(archived)
+        assert gaps(archived) == []
+        assert len(archived.rows("book_ticker_updates")) == 3 * QUOTED_OF_A_DAY
+
+
+async def upkeep(desk: Desk, *faults: Any) -> None:
+    """An hour later, upkeep, while the archive has these faults and no others."""
+    desk.exchange.heal()
+    for fault in faults:
+        desk.exchange.inject(fault)
+    desk.clock.advance(3600)
+    assert {receipt.outcome for receipt in await desk.run("upkeep")} == {"done"}
+
+
+def difference(desk: Desk, path: str) -> tuple[int, int, int]:
+    """What the last version of a file did to the one before."""
+    [*_, look] = desk.rows("archive_files", path=path)
+    return look["added"], look["removed"], look["changed"]
 
 
 async def test_a_large_file_that_is_bad_at_its_end_leaves_nothing(archived: Desk, tmp_path: Path):

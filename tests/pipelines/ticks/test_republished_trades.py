@@ -52,12 +52,14 @@ def path_of(dataset: str) -> str:
     return DAY.format(FOLDERS[dataset])
 
 
-async def loaded(desk: Desk, dataset: str, *faults: broken.ArchiveFault) -> list[dict[str, Any]]:
+async def loaded(
+    desk: Desk, dataset: str, *faults: broken.ArchiveFault, since: str = "2026-11-01"
+) -> list[dict[str, Any]]:
     """The rows of a day, as its file has them while these faults last."""
     for fault in faults:
         desk.exchange.inject(fault)
     desk.flows["prices"] = {
-        "kind": "market", "market": "usdm", "datasets": [dataset], "symbols": ["QUIET"], "since": "2026-11-01",
+        "kind": "market", "market": "usdm", "datasets": [dataset], "symbols": ["QUIET"], "since": since,
         "source": "archive",
     }  # fmt: skip
     [receipt] = await desk.run()
@@ -115,8 +117,8 @@ async def test_ids_that_a_file_gains_fill_their_gap(quiet: Desk, dataset: str):
 
 
 async def test_trades_that_a_file_loses_stay(quiet: Desk):
-    """What was printed once is not forgotten: the loss is counted, and the rows stay."""
-    before = await loaded(quiet, "agg_trades")
+    """What was printed once is not forgotten: the loss is counted, that of no other day, and the rows stay."""
+    before = await loaded(quiet, "agg_trades", since="2026-10-31")
     await kept_up(quiet, Shortened(file=path_of("agg_trades")))
     assert difference(quiet, "agg_trades") == (None, 0, 3, 0)
     assert stored(quiet, "agg_trades") == before
