@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
 from connectors.lake import Lake
-from pipelines.archive.inventory import shelf_of
-from pipelines.candles.answer import LAG_US
+from pipelines.archive.inventory import PUBLISHED_US, shelf_of
+from pipelines.candles.answer import LAG_US, QUIET_US
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.windows import page_rows
 from pipelines.concurrency import AHEAD, prefetch
@@ -19,15 +20,14 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.account_symbols import unasked_minutes
 from pipelines.store.filters import between
-from pipelines.store.rows import column, rows_of
+from pipelines.store.gaps import CONFIRM_AFTER_US, Gap
+from pipelines.store.rows import column, rows_of, with_instants
 from schemas.config.flows import AccountSymbols
 from schemas.datasets.market import KLINES
 from schemas.datasets.valuation import MINUTE_CLOSES
 from schemas.model.errors import Problem
-from schemas.model.grid import HOUR_US, MINUTE_US
+from schemas.model.grid import MINUTE_US
 from schemas.model.series import Series
-
-_SETTLED_US = HOUR_US  # a minute that had no candle so long after its end has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +46,58 @@ class MinuteWindow:
         return self.minutes[-1] + MINUTE_US
 
 
-def minute_windows(
-    lake: Lake, wanted: AccountSymbols, now: int, asked: Collection[tuple[str, int]] = ()
-) -> list[MinuteWindow]:
-    """What has to be asked for so that each fill and fee has a price: minutes in reach of one another at once.
+@dataclass(frozen=True, slots=True)
+class MinuteAnswer:
+    """What came for a window that was asked for when it `began`, and had come when it `ended`."""
 
-    The minutes of symbols that were `asked` for are left out.
-    """
-    unasked = unasked_minutes(lake, wanted, now - LAG_US - MINUTE_US)
-    return [
-        MinuteWindow(series, some)
-        for symbol, minutes in unasked.items()
-        for series in [Series.of(KLINES, market="spot", symbol=symbol, interval="1m")]
-        for some in _gathered([one for one in minutes if (symbol, one) not in asked], page_rows(series) * MINUTE_US)
-    ]
+    window: MinuteWindow
+    rows: pa.Table
+    began: int
+    ended: int
+    unanswered: Sequence[Gap] = ()
+
+    def closes(self) -> Iterator[tuple[int, object]]:
+        """The close of each minute that was needed; None where no candle came, and its time was over long enough."""
+        closes: Mapping[int, object] = dict(
+            zip(column(self.rows, "open_time"), column(self.rows, "close"), strict=True)
+        )
+        for minute in self.window.minutes:
+            if minute in closes or (minute + MINUTE_US + QUIET_US <= self.began and self._speaks_of(minute)):
+                yield minute, closes.get(minute)
+
+    def _speaks_of(self, minute: int) -> bool:
+        return not any(gap.since <= minute < (gap.until or minute + 1) for gap in self.unanswered)
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesWanted:
+    """Whose minutes are wanted. Of symbols that are `gone` only the archive can be asked, where there is one."""
+
+    account: AccountSymbols
+    gone: frozenset[str]
+    archived: bool
+
+    def windows(self, lake: Lake, now: int, asked: Collection[tuple[str, int]] = ()) -> list[MinuteWindow]:
+        """What has to be asked for so that each fill and fee has a price: minutes in reach of one another at once.
+
+        The minutes of symbols that were `asked` for are left out, and those of files that may still come.
+        """
+        unasked = unasked_minutes(lake, self.account, now - LAG_US - MINUTE_US, now)
+        return [
+            MinuteWindow(series, some)
+            for symbol, minutes in unasked.items()
+            for series in [Series.of(KLINES, market="spot", symbol=symbol, interval="1m")]
+            for some in _gathered(
+                [one for one in minutes if one < self._until(symbol, now) and (symbol, one) not in asked],
+                page_rows(series) * MINUTE_US,
+            )
+        ]
+
+    def _until(self, symbol: str, now: int) -> int:
+        """How far its minutes can be had."""
+        if symbol not in self.gone:
+            return now
+        return now - PUBLISHED_US if self.archived else 0
 
 
 def _gathered(minutes: Sequence[int], reach_us: int) -> Iterator[list[int]]:
@@ -80,7 +118,7 @@ class MinutePull:
 
     session: Session
     tally: Tally
-    wanted: AccountSymbols
+    wanted: MinutesWanted
     fetcher: Fetcher
     _asked: set[tuple[str, int]] = field(default_factory=set)
 
@@ -96,60 +134,62 @@ class MinutePull:
                     return
 
     async def _due(self) -> list[MinuteWindow]:
-        """What was not asked for yet; of what only the archive knows, nothing where there is none."""
+        """What was not asked for yet."""
         now = self.session.client.now_us()
-        windows = await asyncio.to_thread(minute_windows, self.session.lake, self.wanted, now, self._asked)
-        silent = self.fetcher.forgotten if self.session.archive is None else frozenset()
-        return [one for one in windows if one.series["symbol"] not in silent]
+        return await asyncio.to_thread(self.wanted.windows, self.session.lake, now, self._asked)
 
     async def _wave(self, wave: Sequence[MinuteWindow]) -> None:
         """Fetch these windows at once and commit what came; one that fails stops no other."""
-        answers: list[tuple[MinuteWindow, pa.Table]] = []
+        answers: list[MinuteAnswer] = []
         try:
             async with prefetch(wave, self._fetch, self.session.stop) as fetched:
                 async for window, answer in fetched:
                     if isinstance(answer, Problem):
                         self.tally.fail(window.series.name, answer)
                     else:
-                        answers.append((window, answer))
+                        answers.append(answer)
         finally:
             if answers:
                 self.tally.add(await asyncio.to_thread(self._store, answers))
+        for one in answers:
+            if one.unanswered:
+                self.tally.fail(one.window.series.name, _not_given(one.unanswered[0]))
 
-    async def _fetch(self, window: MinuteWindow) -> pa.Table:
-        series, archive = window.series, self.session.archive
+    async def _fetch(self, window: MinuteWindow) -> MinuteAnswer:
+        series, archive, now_us = window.series, self.session.archive, self.session.client.now_us
+        began = now_us()
         if not self.fetcher.strict(series) or archive is None:
-            return await self.fetcher.returned(series, window.since, window.until)
+            rows = await self.fetcher.returned(series, window.since, window.until)
+            return MinuteAnswer(window, rows, began, now_us())
         shelf = await shelf_of(archive, series, window.since, only=True)
         loaded = await self.fetcher.from_shelf(shelf, window.since, window.until)
-        if loaded.asked.unanswered:
-            raise Problem(f"The archive did not give the minutes of {series['symbol']}.", "Run again.")
-        return loaded.rows
+        return MinuteAnswer(window, loaded.rows, began, now_us(), loaded.asked.unanswered)
 
-    def _store(self, answers: Sequence[tuple[MinuteWindow, pa.Table]]) -> int:
-        """Commit what is not stored; two processes may have asked for the same."""
+    def _store(self, answers: Sequence[MinuteAnswer]) -> int:
+        """Commit what is news; two processes may have asked for the same."""
         table = self.session.lake.table(MINUTE_CLOSES)
-        now = self.session.client.now_us()
-        news = {
-            (window.series["symbol"], minute): close
-            for window, rows in answers
-            for minute, close in _closes(window, rows, now)
-        }
-        span = (min(window.since for window, _ in answers), max(window.until for window, _ in answers))
+        span = (min(one.window.since for one in answers), max(one.window.until for one in answers))
         with self.session.lake.alone(MINUTE_CLOSES.table):
-            stored = table.scan(["symbol", "open_time"], between("open_time", *span))
-            known = set(zip(column(stored, "symbol"), column(stored, "open_time"), strict=True))
+            stored = table.scan(["symbol", "open_time", "close", "asked_at"], between("open_time", *span))
+            last = {(row["symbol"], row["open_time"]): row for row in with_instants(stored.sort_by("asked_at"))}
             fresh = [
-                {"market": "spot", "symbol": symbol, "open_time": minute, "close": close, "asked_at": now}
-                for (symbol, minute), close in news.items()
-                if (symbol, minute) not in known
+                {"market": "spot", "symbol": symbol, "open_time": minute, "close": close, "asked_at": one.ended}
+                for one in answers
+                for symbol in [one.window.series["symbol"]]
+                for minute, close in one.closes()
+                if says_more(last.get((symbol, minute)), close, one.began)
             ]
             return table.commit(rows_of(MINUTE_CLOSES, fresh), []).rows if fresh else 0
 
 
-def _closes(window: MinuteWindow, rows: pa.Table, now: int) -> Iterator[tuple[int, object]]:
-    """The close of each minute that was needed; None where there is no candle, and no more to come."""
-    closes: Mapping[int, object] = dict(zip(column(rows, "open_time"), column(rows, "close"), strict=True))
-    for minute in window.minutes:
-        if minute in closes or minute + MINUTE_US + _SETTLED_US <= now:
-            yield minute, closes.get(minute)
+def says_more(before: Mapping[str, Any] | None, close: object, began: int) -> bool:
+    """Whether an answer says more than what is stored: a candle that came later, or once more that there is none."""
+    if before is None:
+        return True
+    return before["close"] is None and (close is not None or began - before["asked_at"] >= CONFIRM_AFTER_US)
+
+
+def _not_given(gap: Gap) -> Problem:
+    """What to say of minutes whose file the archive lists, and did not give so that it can be read."""
+    told = gap.evidence
+    return Problem(f"{told['asked']} is {gap.reason} ({told['reason']}): {told['detail']}.", "Run again.")

@@ -15,12 +15,11 @@ from pipelines.archive.load import Loaded
 from pipelines.candles.answer import Answer
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.windows import Phase, Window, page_rows
-from pipelines.store.gaps import NO_ANSWER, NOTHING_CAME, Asked, Gap
+from pipelines.store.gaps import CONFIRM_AFTER_US, NO_ANSWER, NOTHING_CAME, Asked, Gap
 from pipelines.store.rows import Instants, instants
-from schemas.model.grid import DAY_US, MINUTE_US
+from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
-CONFIRM_AFTER_US = 60 * MINUTE_US  # a gap is looked at again this long after it was first seen
 OVERLAP = 2  # candles asked for again before the frontier, to see whether the exchange changed them
 
 

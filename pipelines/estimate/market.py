@@ -19,7 +19,7 @@ from pipelines.archive.inventory import WORTH, shelf_of
 from pipelines.archive.walk import Standing
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
-from pipelines.candles.minutes import minute_windows
+from pipelines.candles.minutes import MinutesWanted
 from pipelines.candles.state import SeriesState
 from pipelines.candles.windows import Window as CandleWindow
 from pipelines.candles.windows import page_rows
@@ -127,8 +127,12 @@ class MarketPlan:
 
     def _valuing(self, wanted: AccountSymbols) -> Chosen:
         """The symbols that value an account, as far as the lake knows what it holds and what there is."""
-        archived = {"archive", "archive_list"} <= resolve(self.config.exchange).urls.keys()
-        return valuing(self.lake, wanted, self._listing(), self.now, archived=archived)
+        return valuing(self.lake, wanted, self._listing(), self.now, archived=self._archived)
+
+    @property
+    def _archived(self) -> bool:
+        """Whether the exchange has an archive."""
+        return {"archive", "archive_list"} <= resolve(self.config.exchange).urls.keys()
 
     async def _symbols(self) -> Chosen:
         wanted = self._wanted
@@ -189,16 +193,14 @@ class MarketPlan:
         return Outlook(pool=endpoint.pool, costs=costs, steady=steady, note=note)
 
     def _minutes(self) -> Outlook:
-        """The windows of single minutes that value an account, one request each."""
+        """The windows of single minutes that value an account: one request each, or a file of the archive at least."""
         assert isinstance(self.flow.symbols, AccountSymbols)  # noqa: S101 - no other flow has them
-        windows = minute_windows(self.lake, self.flow.symbols, self.now)
+        gone = self._listing().gone
+        windows = MinutesWanted(self.flow.symbols, gone, archived=self._archived).windows(self.lake, self.now)
         counts, rows = Counter(one.series for one in windows), Counter[Series]()
         for window in windows:
             rows[window.series] += len(window.minutes)
-        costs = tuple(
-            Cost(series=one.name, requests=count, weight=count * feeding(one).cost({}), rows=rows[one])
-            for one, count in counts.items()
-        )
+        costs = tuple(_minutes_of(one, count, rows[one], filed=one["symbol"] in gone) for one, count in counts.items())
         return Outlook(pool=serving(Role.CANDLES, self.flow.market).pool, costs=costs)
 
     def _along_time(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
@@ -306,6 +308,14 @@ def _wanted(state: SeriesState) -> tuple[list[CandleWindow], list[int], int, str
         return [], [max(ahead, 1)], ahead, "new series; fewer when it was listed later"
     newer = [grid.count(grid.floor(first.ask_since), frontier) for first in islice(state.forward(), 1)]
     return state.listing() if older else [], [older, *newer], older + ahead, ""
+
+
+def _minutes_of(series: Series, windows: int, rows: int, *, filed: bool) -> Cost:
+    """What single minutes of a series take, which the exchange has or the archive alone."""
+    asked = 0 if filed else windows
+    return Cost(
+        series=series.name, requests=asked, weight=asked * feeding(series).cost({}), rows=rows, files=windows - asked
+    )
 
 
 def _pages(series: Series, rows: int) -> tuple[int, int]:

@@ -38,6 +38,11 @@ class Listing:
             symbol for symbol, row in self.rows.items() if row["status"] in self.idle or row["gone_since"] is not None
         )
 
+    @property
+    def gone(self) -> frozenset[str]:
+        """Those that the exchange listed once, and does not any more."""
+        return frozenset(symbol for symbol, row in self.rows.items() if row["gone_since"] is not None)
+
     def forgotten(self, names: Iterable[str]) -> frozenset[str]:
         """Those of these symbols that the exchange does not list (any more), or never did to us."""
         return frozenset(one for one in names if one not in self.rows or self.rows[one]["gone_since"] is not None)

@@ -11,7 +11,7 @@ from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import ById, ByTime, Endpoint, OnGrid, SymbolWindows, Whole, Windows
 from pipelines.candles.fetching import Fetcher
-from pipelines.candles.minutes import MinutePull
+from pipelines.candles.minutes import MinutePull, MinutesWanted
 from pipelines.candles.pull import Pull
 from pipelines.candles.reloading import Reload
 from pipelines.context.receipts import Tally
@@ -147,9 +147,9 @@ class Window:
 async def pull_minutes(session: Session, tally: Tally, flow: MarketFlow, chosen: Chosen) -> None:
     """The pull of single minutes that value an account."""
     assert isinstance(flow.symbols, AccountSymbols)  # noqa: S101 - no other flow has them
-    forgotten = frozenset(symbol for symbol, row in chosen.book.rows.items() if row["gone_since"] is not None)
-    fetcher = Fetcher(session, flow.source, forgotten)
-    await MinutePull(session=session, tally=tally, wanted=flow.symbols, fetcher=fetcher).run()
+    wanted = MinutesWanted(flow.symbols, chosen.book.gone, archived=session.archive is not None)
+    fetcher = Fetcher(session, flow.source, wanted.gone)
+    await MinutePull(session=session, tally=tally, wanted=wanted, fetcher=fetcher).run()
 
 
 def first_wanted(flow: MarketFlow, window: Window | None, chosen: Chosen) -> int:

@@ -17,11 +17,13 @@ from pipelines.store.journal import add_versions
 from pipelines.store.rows import as_json, with_instants
 from schemas.datasets.journal import GAPS
 from schemas.model.dataset import Dataset
+from schemas.model.grid import HOUR_US
 from schemas.model.series import Series
 
 NOTHING_CAME = frozenset({"exchange_outage", "not_listed", "delisted"})  # an answer without candles
 # A file did not come, came and cannot be read, may still come, or lacks these rows: no word of the exchange.
 NO_ANSWER = frozenset({"unavailable", "unusable", "late", "not_in_archive"})
+CONFIRM_AFTER_US = HOUR_US  # what did not come is looked at again so long after it was first missed
 ASKED_AGAIN = frozenset({"unavailable", "late"})  # at each run, until there is an answer
 
 

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from connectors.binance.errors import NoLongerKept
 from connectors.lake import Table
 from pipelines.candles.coverage import Step
-from pipelines.candles.state import CONFIRM_AFTER_US
 from pipelines.store.filters import within
-from pipelines.store.gaps import Gap
+from pipelines.store.gaps import CONFIRM_AFTER_US, Gap
 from pipelines.ticks.asking import Asking, told_of
 from pipelines.ticks.holes import between, ids_of, left_over, missing_ids, real
 from pipelines.ticks.stand import Stand

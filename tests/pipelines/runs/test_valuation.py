@@ -5,16 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from support.trade_desk import START_S
+
 from connectors.lake.sql.session import connect, run
+from connectors.simulator.archive.faults import Lacking
 from connectors.simulator.protocol.faults import Late
+from pipelines.candles.minutes import MinutesWanted
 from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
 from pipelines.runs.schedules import schedules
+from schemas.config.flows import AccountSymbols
+from schemas.model.grid import DAY_US, MINUTE_US
 
 if TYPE_CHECKING:
     from support.trade_desk import TradeDesk
 
 DAY_S = 86_400
+
+
+def us(instant_s: float) -> int:
+    """An instant in microseconds."""
+    return round(instant_s * 1_000_000)
 
 
 def values(desk: TradeDesk, *datasets: str, **more: Any) -> None:
@@ -137,25 +148,66 @@ async def test_a_stopped_run_goes_on_where_it_was(trade_desk: TradeDesk) -> None
     assert [row for row in found(trade_desk, "FROM fills_with_fees") if row["fee_value"] is None] == []
 
 
-async def test_a_minute_without_a_candle_is_settled_after_an_hour(trade_desk: TradeDesk) -> None:
-    """A minute that has no candle yet is asked for again; an hour later there is none, its day stands in, and says so."""
-    trade(trade_desk)
-    minute_ms = trade_desk.exchange.now_ms // 60_000 * 60_000
-    trade_desk.exchange.inject(Late(path="/api/v3/klines", since_ms=minute_ms, until_ms=minute_ms + 60_000, count=None))
-    trade_desk.clock.advance(600)
-    values(trade_desk, every="5m")
-    await trade_desk.run("trading")
-    assert trade_desk.rows("minute_closes") == []
+def without_its_minute(desk: TradeDesk) -> None:
+    """A trade whose minute no pair of the fee has a candle of, and a flow that values it."""
+    trade(desk)
+    minute_ms = desk.exchange.now_ms // 60_000 * 60_000
+    gap = {"since_ms": minute_ms, "until_ms": minute_ms + 60_000, "count": None}
+    for symbol in ("XRPUSDT", "XRPBTC", "XRPETH"):
+        desk.exchange.inject(Late(path="/api/v3/klines", symbol=symbol, **gap))
+    values(desk, every="5m")
+
+
+async def test_a_minute_without_a_candle_is_asked_for_twice(trade_desk: TradeDesk) -> None:
+    """A minute of any age without a candle is asked for once more an hour later; then its day stands in, and says so."""
+    without_its_minute(trade_desk)
     trade_desk.clock.advance(DAY_S)
-    await trade_desk.run("trading")
-    assert {row["close"] for row in trade_desk.rows("minute_closes")} == {None}
-    asked = len(minutes_asked(trade_desk))
-    await trade_desk.run("trading")
-    assert len(minutes_asked(trade_desk)) == asked
-    events = found(trade_desk, "SELECT DISTINCT candles FROM tax_events('USDT')")
+    for asked in (1, 2, 2):
+        await trade_desk.run("trading")
+        assert len([one for one in minutes_asked(trade_desk) if "XRPUSDT" in one]) == asked
+        trade_desk.clock.advance(3601)
+    assert {row["close"] for row in trade_desk.rows("minute_closes", symbol="XRPUSDT")} == {None}
+    events = found(trade_desk, "SELECT DISTINCT candles FROM tax_events('USDT') WHERE asset = 'XRP'")
     assert events == [{"candles": "1d"}]
     (fill,) = found(trade_desk, "FROM fills_with_fees")
     assert (fill["fee_value"], fill["why"]) == (None, "no candle of that minute leads from XRP to BTC")
+
+
+async def test_a_candle_that_comes_late_is_taken(trade_desk: TradeDesk) -> None:
+    """The plan prices the second look at a minute, and a candle that is there by then values its fill."""
+    without_its_minute(trade_desk)
+    trade_desk.clock.advance(DAY_S)
+    await trade_desk.run("trading")
+    trade_desk.exchange.heal()
+    trade_desk.clock.advance(3601)
+    (plan,) = await plan_flows(trade_desk.config, ["trading"], state=trade_desk.state, clock=trade_desk.now_us)
+    assert [one.requests for one in plan.series if one.series == "spot/XRPUSDT/1m"] == [1]
+    await trade_desk.run("trading")
+    (fill,) = found(trade_desk, "FROM fills_with_fees")
+    assert (fill["why"], fill["fee_path"]) == (None, ["XRPUSDT", "BTCUSDT"])
+
+
+async def test_minutes_of_a_forgotten_pair_wait_for_its_files(trade_desk: TradeDesk) -> None:
+    """What the archive alone may know is asked for once its file must be there, and twice where that lacks the minute."""
+    trade_desk.addresses = {"archive": trade_desk.url, "archive_list": trade_desk.url}
+    trade(trade_desk)
+    trade_desk.trading(["ETHBTC"], datasets=["orders", "fills"])
+    await trade_desk.run("trading")
+    trade_desk.flows["symbols"] = {"kind": "market", "market": "spot", "datasets": ["symbols"]}
+    await trade_desk.run("symbols")
+    trade_desk.exchange.remove("XRPUSDT")
+    values(trade_desk)
+    wanted = MinutesWanted(AccountSymbols(account="main"), frozenset({"XRPUSDT"}), archived=True)
+    waiting, asked = (wanted.windows(trade_desk.lake, us(START_S) + days * DAY_US) for days in (7, 9))
+    assert {one.series["symbol"] for one in asked} - {one.series["symbol"] for one in waiting} == {"XRPUSDT"}
+    trade_desk.clock.advance(10 * DAY_S)
+    minute_ms = us(START_S) // MINUTE_US * MINUTE_US // 1000
+    file = "data/spot/daily/klines/XRPUSDT/1m/XRPUSDT-1m-2026-11-02.zip"
+    trade_desk.exchange.inject(Lacking(file=file, since_ms=minute_ms, until_ms=minute_ms + 60_000))
+    for looks in (1, 2):
+        await trade_desk.run("trading")
+        assert [row["close"] for row in trade_desk.rows("minute_closes", symbol="XRPUSDT")] == [None] * looks
+        trade_desk.clock.advance(3601)
 
 
 async def test_a_run_that_finds_nothing_new_asks_for_no_candle(trade_desk: TradeDesk) -> None:

@@ -1,0 +1,112 @@
+"""Which candles value an account: what was asked for and did not come is asked for again before it counts as missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from support.lakes import put, small_lake, us
+
+from pipelines.store.account_symbols import Needed, needed, unasked_minutes
+from schemas.config.flows import AccountSymbols
+from schemas.datasets.journal import GAPS
+from schemas.datasets.market import KLINES, SYMBOLS
+from schemas.datasets.orders import FILLS
+from schemas.datasets.valuation import MINUTE_CLOSES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from connectors.lake import Lake
+
+WANTED = AccountSymbols(account="main", quote="USDT")
+MINUTE, ITS_DAY, DAY_BEFORE = us("2026-10-05T12:00"), us("2026-10-05"), us("2026-10-04")
+PAIRS = [("XRP", "USDT"), ("XRP", "BTC"), ("BTC", "USDT")]
+LATER = us("2026-11-01")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake in which a fee of XRP was paid, of which one pair and one way through another asset lead to USDT."""
+    lake = small_lake(tmp_path)
+    list_pairs(lake, "2026-10-01")
+    traded = {"market": "spot", "symbol": "BTCUSDT", "time": "2026-10-05T12:00:30", "commission_asset": "XRP"}
+    put(lake, FILLS, {"account": "main", **traded})
+    return lake
+
+
+def list_pairs(lake: Lake, seen_at: str, status: str = "TRADING") -> None:
+    """List the pairs; that of both assets has this status."""
+    rows = [
+        {"market": "spot", "symbol": f"{base}{quote}", "base_asset": base, "quote_asset": quote, "valid_from": seen_at,
+         "seen_at": seen_at, "status": status if (base, quote) == ("XRP", "USDT") else "TRADING"}
+        for base, quote in PAIRS
+    ]  # fmt: skip
+    put(lake, SYMBOLS, *rows)
+
+
+def asked_without_a_candle(lake: Lake, *times: str) -> None:
+    of = {"market": "spot", "symbol": "XRPUSDT", "open_time": "2026-10-05T12:00"}
+    put(lake, MINUTE_CLOSES, *({**of, "asked_at": time} for time in times))
+
+
+def covered_days(lake: Lake) -> None:
+    """Cover October's first days of XRPUSDT, of which no candle came."""
+    put(lake, KLINES, since={"spot/XRPUSDT/1d": "2026-10-01"}, until={"spot/XRPUSDT/1d": "2026-10-06"})
+
+
+def missing(lake: Lake, reason: str = "exchange_outage", until: str | None = "2026-10-06", **more: str) -> None:
+    """Note that the fourth and fifth of October are missing."""
+    of = {"dataset": "klines", "market": "spot", "symbol": "XRPUSDT", "interval": "1d", "reason": reason}
+    seen = {"first_seen": "2026-10-06", "seen_at": more.get("confirmed_at", "2026-10-06")}
+    put(lake, GAPS, {**of, **seen, "since": "2026-10-04", "until": until, **more})
+
+
+def minutes(lake: Lake, now: str) -> dict[str, list[int]]:
+    found = unasked_minutes(lake, WANTED, LATER, us(now))
+    return {symbol: instants for symbol, instants in found.items() if symbol.startswith("XRP")}
+
+
+def test_one_empty_answer_closes_no_minute(lake: Lake) -> None:
+    """A minute without a candle is asked for again an hour after it was asked for first, however old it is."""
+    assert minutes(lake, "2026-11-01T12:00") == {"XRPUSDT": [MINUTE]}
+    asked_without_a_candle(lake, "2026-11-01T12:00")
+    assert minutes(lake, "2026-11-01T12:59") == {}
+    assert minutes(lake, "2026-11-01T13:00") == {"XRPUSDT": [MINUTE]}
+
+
+def test_two_empty_answers_an_hour_apart_close_a_minute(lake: Lake) -> None:
+    """Two answers within an hour are one; with the second an hour later the next way to the quote asset is tried."""
+    asked_without_a_candle(lake, "2026-11-01T12:00", "2026-11-01T12:59")
+    assert minutes(lake, "2026-11-01T13:30") == {"XRPUSDT": [MINUTE]}
+    asked_without_a_candle(lake, "2026-11-01T13:30")
+    assert minutes(lake, "2026-11-01T13:30") == {"XRPBTC": [MINUTE]}
+
+
+def test_a_day_in_doubt_is_gone_around_and_asked_again(lake: Lake) -> None:
+    """While no second look confirms that a pair has no candle of a day, it stays among those that are asked."""
+    covered_days(lake)
+    missing(lake)
+    assert needed(lake, WANTED) == Needed(("BTCUSDT", "XRPBTC", "XRPUSDT"), DAY_BEFORE)
+    missing(lake, confirmed_at="2026-10-07")
+    assert needed(lake, WANTED) == Needed(("BTCUSDT", "XRPBTC"), DAY_BEFORE)
+
+
+@pytest.mark.parametrize("reason", ["unavailable", "not_in_archive"])
+def test_a_file_that_gave_no_answer_ends_no_search(lake: Lake, reason: str) -> None:
+    """Of a day that waits for a file of the archive the pair goes on to be asked."""
+    covered_days(lake)
+    missing(lake, reason, confirmed_at="2026-10-07")
+    assert "XRPUSDT" in needed(lake, WANTED).symbols
+
+
+def test_a_pair_that_trades_again_is_asked_again(lake: Lake) -> None:
+    """What was delisted has no later candles, as long as the exchange lists it so."""
+    covered_days(lake)
+    missing(lake, "delisted", None, confirmed_at="2026-10-07")
+    traded = {"market": "spot", "symbol": "BTCUSDT", "time": "2026-10-20T12:00", "commission_asset": "XRP"}
+    put(lake, FILLS, {"account": "main", "trade_id": 2, **traded})
+    list_pairs(lake, "2026-10-08", "BREAK")
+    assert "XRPUSDT" not in needed(lake, WANTED).symbols
+    list_pairs(lake, "2026-10-09", "TRADING")
+    assert "XRPUSDT" in needed(lake, WANTED).symbols
