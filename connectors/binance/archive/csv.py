@@ -1,9 +1,9 @@
 """From the CSV of an archive file to typed columns, or to the reason why not.
 
 Nothing is believed of a file: whether it has a header, in which unit each of its times is. Money goes from text to
-decimal in Arrow's own reader, which refuses what does not fit; Polars' takes three quarters of its time, but rounds
-what has more digits than the column, reads exponents and takes an empty cell for NULL. A few lines that cannot be
-rows are left out and named; the others stay.
+decimal by whole columns where all lines are printed alike, and else in Arrow's own reader, which refuses what does not
+fit; Polars' rounds what has more digits than the column, reads exponents and takes an empty cell for NULL. A few lines
+that cannot be rows are left out and named; the others stay.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from connectors.binance.archive.digits import lined_up
 from connectors.binance.archive.layouts import Layout
 from connectors.binance.archive.lines import CAREFUL_DIGITS, MOST_LEFT_OUT, defect_of, shown, sift
 from connectors.binance.archive.zip import Defect
@@ -43,6 +44,8 @@ def parsed(text: bytes, layout: Layout) -> tuple[pa.Table, Defect | None]:
     body = header_cut(text, layout)
     if layout.hour_apart:
         body = _HOUR_APART.sub(rb"\1 \2:00:00,", body)
+    if (lined := lined_up(body, layout)) is not None:
+        return lined, None
     marks = _marks(body)
     if b"E-" in marks:
         body = _TINY.sub(lambda tiny: f"{Decimal(tiny[0].decode()):f}".encode(), body)

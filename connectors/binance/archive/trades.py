@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from connectors.binance.archive.blocks import MOST_PACKED, texts
 from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
 from connectors.binance.archive.csv import columns_of, instants_of, parsed, widened, without
+from connectors.binance.archive.digits import lined_up
 from connectors.binance.archive.files import ArchiveFile, Remote
 from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
@@ -96,13 +97,15 @@ def rows_of(text: bytes, file: ArchiveFile) -> tuple[pa.Table, Defect | None]:
 
 
 def _plain(text: bytes, file: ArchiveFile) -> pa.Table | None:
-    """The columns as Arrow's reader reads them, where that is known to be what they mean: it takes 1.7E+12 for a price.
+    """The columns as they are printed where lines are alike, or as Arrow's reader reads them where they mean that.
 
-    Each flag has one `e`: any other would be an exponent.
+    It takes 1.7E+12 for a price: each flag has one `e`, and any other would be an exponent.
     """
+    layout = file.layout
+    if (lined := lined_up(text, layout)) is not None:
+        return lined
     if b"E" in text:
         return None
-    layout = file.layout
     try:
         printed = columns_of(text, layout)
     except pa.ArrowInvalid:
