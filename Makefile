@@ -28,7 +28,7 @@ test: $(VENV)/dev.stamp ## set up, then pass the tests
 	$(BIN)/python -m pytest -n $(JOBS) $(SPREAD)
 
 soak: $(VENV)/dev.stamp $(VENV)/tax.stamp ## the long tests, bounded
-	$(BIN)/python -m pytest -m soak --timeout 900
+	$(BIN)/python -m pytest -m soak --timeout 900 -n 2 $(SPREAD)
 
 lint: $(VENV)/dev.stamp ## style, types, import rules
 	$(BIN)/ruff check .

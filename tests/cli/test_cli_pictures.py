@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.cells import cell_len
 from support.lakes import filled, put, small_lake
-from support.terminals import ASCII, LOCALES, UTF8, drawn, on_terminal
+from support.terminals import ASCII, UTF8, drawn, each_width_and_locale, on_terminal
 
 from connectors.lake.sql.session import connect
 from pipelines.cli import main
@@ -18,8 +18,7 @@ from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES, PRICES, SYMBOLS
 
 NOW = datetime(2026, 3, 20, 15, tzinfo=UTC)
-each_width = pytest.mark.parametrize("width", [80, 120, 200])
-each_locale = pytest.mark.parametrize("env", LOCALES.values(), ids=LOCALES)
+WIDTHS = (80, 120, 200)
 GAP = {
     "dataset": "klines",
     "market": "spot",
@@ -60,8 +59,7 @@ def pictured(tmp_path, *, width: int, env=UTF8) -> list[str]:
         return drawn(draw, width=width, env=env).lines
 
 
-@each_locale
-@each_width
+@each_width_and_locale(WIDTHS)
 def test_coverage_is_drawn_by_month(tmp_path, width, env):
     """Each series has a line of blocks: covered, in part, with gaps, not at all; the legend tells them apart."""
     lake = small_lake(tmp_path)
@@ -112,8 +110,7 @@ def test_the_map_is_a_picture_of_status(config):
     assert "\x1b[36m▄" in shown.raw.decode()
 
 
-@each_locale
-@each_width
+@each_width_and_locale(WIDTHS)
 def test_candles_are_drawn(config, width, env):
     """Days made of hours rise and fall in two shades, with dates and prices at the sides, inside of the terminal."""
     shown = on_terminal("show", "btcusdt", "--config", str(config), width=width, env=env)
@@ -130,7 +127,7 @@ def test_candles_are_drawn(config, width, env):
     assert env is UTF8 or shown.raw.isascii()
 
 
-@each_width
+@pytest.mark.parametrize("width", WIDTHS)
 def test_as_many_candles_as_there_is_room(config, width):
     """The last candles that fit are shown, one in each column."""
     shown = on_terminal("show", "BTCUSDT", "--interval", "1h", "--config", str(config), width=width)
@@ -154,8 +151,7 @@ def test_what_cannot_be_shown_is_named(config, capsys, words, said):
     assert said in capsys.readouterr().err
 
 
-@each_locale
-@each_width
+@each_width_and_locale(WIDTHS)
 def test_a_portfolio_has_bars_and_a_total(tmp_path, config, width, env):
     """Each asset with a value has its share and a bar as long; the total follows, and assets without a price are named."""
     lake = small_lake(tmp_path)

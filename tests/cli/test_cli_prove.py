@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from support.lakes import rows_of
+from support.sampled import some_of
 
 from connectors.lake import Lake
 from pipelines.cli import main
@@ -104,11 +105,13 @@ def test_a_damaged_file_costs_its_months_only(pulled, capsys, tmp_path):
 
 @pytest.mark.parametrize(
     ("dataset", "says"),
-    [
-        (GAPS, "The table gaps cannot be examined, so months that lack candles are not stated"),
-        (ARCHIVE_FILES, "The table archive_files cannot be examined, so the sources of candles are not stated"),
-        (KLINES, "The table klines cannot be examined, so nothing is proven"),
-    ],
+    some_of(
+        [
+            (GAPS, "The table gaps cannot be examined, so months that lack candles are not stated"),
+            (ARCHIVE_FILES, "The table archive_files cannot be examined, so the sources of candles are not stated"),
+            (KLINES, "The table klines cannot be examined, so nothing is proven"),
+        ]
+    ),
 )
 def test_a_table_that_cannot_be_examined_is_named(pulled, capsys, tmp_path, dataset, says):
     """Exit 3 and one sentence with the way out; what does not need the table is stated and compared all the same."""

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.lakes import filled, price_series, put
+from support.sampled import some_of
 
 import pipelines
 from connectors.lake import Lake, Move
@@ -131,7 +132,7 @@ def test_an_endless_answer_is_cut_in_parquet_too(config):
 
 
 @pytest.mark.parametrize(
-    "sql", [f"select count(*) from range({ENDLESS}) t(n) where hash(n) = 1", f"from range({ENDLESS})"]
+    "sql", some_of([f"select count(*) from range({ENDLESS}) t(n) where hash(n) = 1", f"from range({ENDLESS})"])
 )
 def test_a_query_that_takes_too_long_is_stopped(config, capsys, sql):
     """--timeout ends a query before its first row or between two, and names the way out."""

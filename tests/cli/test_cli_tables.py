@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from support.lakes import at, filled, put
-from support.terminals import ASCII, LOCALES, UTF8, drawn, on_terminal
+from support.terminals import ASCII, LOCALES, UTF8, drawn, each_width_and_locale, on_terminal
 
 from connectors.lake import Lake
 from pipelines.cli import main
@@ -16,15 +16,6 @@ WIDTHS = (80, 100, 120, 200)
 SYMBOLS = ("BTCUSDT", "1000SATSUSDT", "币安人生USDT")
 MONEY = {"open": "48750.12345678", "high": "148750.1", "low": "1.00000000", "close": "0.00001234", "volume": "48750.12"}
 each_locale = pytest.mark.parametrize("env", LOCALES.values(), ids=LOCALES)
-# Every width, and every locale; in the soak each at each.
-each_width_and_locale = pytest.mark.parametrize(
-    ("width", "env"),
-    [
-        pytest.param(width, env, id=f"{width}-{name}", marks=() if (m + n) % len(LOCALES) == 0 else pytest.mark.soak)
-        for m, width in enumerate(WIDTHS)
-        for n, (name, env) in enumerate(LOCALES.items())
-    ],
-)
 
 
 @pytest.fixture
@@ -40,7 +31,7 @@ def config(tmp_path):
     return path
 
 
-@each_width_and_locale
+@each_width_and_locale(WIDTHS)
 def test_status_fits_the_terminal(config, width, env):
     """Each dataset and each series is one line with its rows and lag whole, and what is left out is named."""
     for words, lines in (([], 2), (["--series"], 4)):
@@ -56,7 +47,7 @@ def test_status_fits_the_terminal(config, width, env):
         assert width < 120 or "until" in header
 
 
-@each_width_and_locale
+@each_width_and_locale(WIDTHS)
 def test_no_number_breaks_over_two_lines(config, width, env):
     """However narrow the terminal is, numbers and instants are whole, and every column is shown or named."""
     shown = on_terminal("query", "from klines, range(9)", "--config", str(config), width=width, env=env)

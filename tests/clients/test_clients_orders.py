@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from owner import Stored, ask, spot_api
+from support.sampled import some_of
 
 from connectors.simulator.account.account_book import Book
 
@@ -57,6 +58,7 @@ async def _models_accept(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None
 
 
 @pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("credentials", some_of(["hmac", "rsa", "ed25519"]), indirect=True)
 async def test_ccxt_and_the_sdk_read_the_orders_and_fills_of_the_lake(stored: Stored, ccxt_client: Any) -> None:
     """Every order and every fill of each symbol that they know, field by field; and what is open."""
     await _read_by_ccxt(stored, ccxt_client)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from support.beside import Served
 
 from connectors.lake import Lake
@@ -30,6 +31,7 @@ flows:
 """
 
 
+@pytest.mark.soak
 def test_a_killed_backfill_downloads_at_most_the_files_in_flight_again(tmp_path: Path) -> None:
     """SIGKILL once 64 of 80 small files were asked for: the second run asks again for no more than 32 of them."""
     exchange = Exchange(seed=1, limits=Limits(enforced=False), extra_symbols=SYMBOLS)

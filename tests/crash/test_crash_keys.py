@@ -16,6 +16,8 @@ NOTED = ["admitted", "retired"]
 SAMPLE = 12
 Found = tuple[Program, list[Point], list[str]]
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
@@ -52,13 +54,6 @@ def test_an_undisturbed_run_changes_the_key_twice(found: Found) -> None:
     assert len(points) > 20
 
 
-def test_one_key_works_wherever_it_was_killed(found: Found, tmp_path) -> None:
-    """Killed at some of its calls: a key works at once, and a rerun ends with the new one."""
-    program, points, _ = found
-    assert sweep(program, points[::SAMPLE], "signal=KILL", tmp_path, complaint) == []
-
-
-@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_one_key_works_wherever_it_was_killed_or_the_disk_was_full(found: Found, tmp_path) -> None:
     """Killed at each of its calls, or refused space there: a key works at once, and a rerun ends with the new one."""

@@ -109,11 +109,6 @@ def test_killed_here_and_there_it_asks_for_what_is_missing(found: Found, tmp_pat
     assert sweep(program, points[::SAMPLE], "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []
 
 
-def test_a_disk_that_fails_here_and_there_loses_nothing(found: Found, tmp_path: Path) -> None:
-    """An I/O error at some of its calls is told in a sentence or does no harm, and one plain rerun has everything."""
-    assert failed(found, found[1][7 :: 2 * SAMPLE], tmp_path) == []
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_a_disk_that_fails_almost_anywhere_loses_nothing(found: Found, tmp_path: Path) -> None:

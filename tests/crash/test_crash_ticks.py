@@ -22,10 +22,11 @@ from connectors.simulator.protocol.faults import NoWeight
 NOW = datetime(2026, 10, 14, 12, 0, 12, tzinfo=UTC)
 LISTED_MS = int(datetime(2026, 10, 12, 22, tzinfo=UTC).timestamp()) * 1000
 NEVER_PRINTED = 800  # an aggregate of today, which has no file yet
-SAMPLE = 40  # every so many points
 JOURNALS = ("rows of gaps", "rows of archive_files")
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 Found = tuple[Program, list[Point], str]
+
+pytestmark = pytest.mark.soak
 
 
 def _exchange() -> Served:
@@ -74,13 +75,6 @@ def test_the_pull_has_everything_to_lose(found: Found) -> None:
     assert len(left["rows of archive_files"]) >= 2
 
 
-def test_a_pull_of_trades_killed_here_and_there_heals(found: Found, tmp_path: Path) -> None:
-    """Killed at some of its calls: rows, coverage and gaps are those of a pull that was never killed."""
-    program, points, undisturbed = found
-    assert sweep(program, points[::SAMPLE], "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []
-
-
-@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_a_pull_of_trades_killed_at_every_kind_of_call_heals(found: Found, tmp_path: Path) -> None:
     """Killed at each kind of call and file: rows, coverage and gaps are those of a pull that was never killed."""

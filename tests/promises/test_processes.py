@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from support.beside import Served
 from support.desks import AS_PRINTED
+from support.sampled import some_of
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
@@ -137,7 +138,7 @@ def test_processes_that_run_the_same_flow_at_once_are_one_run(desktop: Desktop):
     assert noted == {"requests": asked, "statuses": [200]}
 
 
-@pytest.mark.parametrize("moment", ["while asking", "after a commit"])
+@pytest.mark.parametrize("moment", some_of(["while asking", "after a commit"]))
 def test_a_process_killed_in_the_middle_costs_nothing(desktop: Desktop, moment: str):
     """After SIGKILL a plain rerun leaves what an undisturbed run leaves."""
     first = desktop.lake / "klines" / "_delta_log" / f"{0:020}.json"

@@ -53,6 +53,7 @@ def test_a_question_has_the_answer_that_is_printed(sql: str, printed: str, lake:
     assert answer(lake, sql) == printed
 
 
+@pytest.mark.soak
 def test_the_notebook_runs_on_a_lake(home: Path, with_extras: dict[str, str]) -> None:
     """Its cells run in order beside a flows.yaml, and what it saves is there."""
     cells = json.loads(NOTEBOOK.read_text())["cells"]

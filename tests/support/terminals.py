@@ -10,13 +10,14 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
 import pyte
+import pytest
 
 from pipelines.cli import main
 
@@ -25,6 +26,16 @@ ASCII = {"LC_ALL": "C"}
 UTF8 = {"LC_ALL": "C.UTF-8"}
 LOCALES = {"UTF-8": UTF8, "ASCII": ASCII}
 _SCROLLBACK = 3000  # lines
+
+
+def each_width_and_locale(widths: Sequence[int]) -> pytest.MarkDecorator:
+    """A test at every width, and with every locale; in the soak each at each."""
+    cases = [
+        pytest.param(width, env, id=f"{width}-{name}", marks=() if (m + n) % len(LOCALES) == 0 else pytest.mark.soak)
+        for m, width in enumerate(widths)
+        for n, (name, env) in enumerate(LOCALES.items())
+    ]
+    return pytest.mark.parametrize(("width", "env"), cases)
 
 
 class Screen:

@@ -142,6 +142,7 @@ def test_whoever_asks_the_connection_finds_every_view(lake: Lake) -> None:
         assert session.sql("FROM series_rows WHERE dataset = 'klines'").fetchall()
 
 
+@pytest.mark.soak
 def test_views_are_the_same_however_often_a_process_has_created_them(lake: Lake) -> None:
     """Created in full, or each over stand-ins of those below it: every view has its text and its columns, and answers."""
     sessions = [hand_out(lake) for _ in range(3)]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from support.sampled import some_of
 
 from connectors.simulator.__main__ import DEMO_API_KEY, DEMO_SECRET
 
@@ -141,7 +142,7 @@ def test_a_wrong_order_is_refused(path: str, order: Any, status: int, shared_url
         _call(f"{shared_url}/simulator/{path}", "POST", order)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", some_of([signal.SIGINT, signal.SIGTERM]))
 def test_a_signal_ends_it_cleanly(number: signal.Signals, running: tuple[subprocess.Popen[str], str]) -> None:
     """Ctrl-C and termination are orderly ends: exit code 0, also with a connection open."""
     process, url = running

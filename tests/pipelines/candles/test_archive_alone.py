@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.desks import instant, us
+from support.sampled import some_of
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
@@ -72,7 +73,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "reason"), UNREADABLE, ids=[reason for _, reason in UNREADABLE])
+@pytest.mark.parametrize(("fault", "reason"), some_of(UNREADABLE), ids=[reason for _, reason in UNREADABLE])
 async def test_a_file_that_cannot_be_read_explains_nothing(forgotten: Desk, fault: broken.ArchiveFault, reason: str):
     """The gap names file and defect, stays missing after any second look, and is filled once the file is mended."""
     await pulled(forgotten, fault, *NEITHER_DAYS)
@@ -100,6 +101,7 @@ async def test_a_mended_file_is_loaded_by_the_next_second_look(forgotten: Desk):
     assert statuses(forgotten)["2021-12"] == (0, "complete")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", [Html(path=f"/{DECEMBER}", status=403, count=None)], ids=["refused"])
 async def test_a_file_that_the_archive_refuses_is_never_confirmed(forgotten: Desk, fault: Html):
     """The other months come; the gap says what was answered, and is asked for at each run until there is an answer."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from support.sampled import some_of
 
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Error
@@ -74,11 +75,13 @@ async def test_archive_and_exchange_join_without_a_seam(archived: Desk):
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [
-        (broken.WrongChecksum(file=MONTHLY), "checksum_mismatch"),
-        (broken.CutZip(file=MONTHLY), "truncated_zip"),
-        (broken.NoChecksum(file=MONTHLY), "no_checksum"),
-    ],
+    some_of(
+        [
+            (broken.WrongChecksum(file=MONTHLY), "checksum_mismatch"),
+            (broken.CutZip(file=MONTHLY), "truncated_zip"),
+            (broken.NoChecksum(file=MONTHLY), "no_checksum"),
+        ]
+    ),
     ids=lambda one: one if isinstance(one, str) else "",
 )
 async def test_a_defective_month_is_set_aside_and_its_days_are_taken(
@@ -160,8 +163,8 @@ async def test_symbols_the_exchange_forgot_are_found_in_the_archive(forgotten: D
     assert [failure for one in receipts for failure in one.failures] == []
 
 
-@pytest.mark.parametrize("since", ["2021-11-01T00:00", "2022-01-18T23:00"])
-@pytest.mark.parametrize(("interval", "last"), [("1m", "07:29"), ("1h", "07:00"), ("1d", "00:00")])
+@pytest.mark.parametrize("since", some_of(["2021-11-01T00:00", "2022-01-18T23:00"]))
+@pytest.mark.parametrize(("interval", "last"), some_of([("1m", "07:29"), ("1h", "07:00"), ("1d", "00:00")]))
 async def test_all_of_a_forgotten_symbol_comes_from_the_archive(forgotten: Desk, interval: str, last: str, since: str):
     """However few its candles: the exchange is not asked, the end is named, and once looked at twice left alone."""
     forgotten.market(["NANOUSDT"], intervals=[interval], since=since)
@@ -319,6 +322,7 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
     assert set((await planned()).values()) == {0}
 
 
+@pytest.mark.soak
 async def test_a_file_published_anew_replaces_its_rows(archived: Desk):
     """Maintenance finds that a file changed: its rows replace the old ones, which stay in corrections."""
     archived.market(["BTCUSDT"], ["15m"], since="2026-09-02T10:00", source="archive")

@@ -206,6 +206,7 @@ async def test_what_only_the_archive_has_is_loaded_again_from_there(archived: De
     assert quarters(archived, "2026-05-20", until=LAST_FILE_ENDS)
 
 
+@pytest.mark.soak
 async def test_upkeep_goes_on_beside_symbols_that_only_the_archive_knows(archived: Desk):
     """The audit leaves them out, and a page that gets an error costs no other page."""
     archived.market(["BTCUSDT", "XRPUSDT"], ["15m"], since="2026-05-20")

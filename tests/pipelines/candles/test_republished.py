@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.desks import instant, us
+from support.sampled import some_of
 
 from connectors.lake import Move, Table
 from connectors.lake.sql.session import connect, run
@@ -90,6 +91,7 @@ async def test_what_a_file_adds_and_changes_lands_in_one_commit(archived: Desk):
     assert len(archived.rows("corrections")) == 1
 
 
+@pytest.mark.soak
 async def test_rows_that_a_file_loses_stay(archived: Desk):
     """What was printed once is not forgotten: the loss is counted, the rows and their hash stay."""
     await loaded(archived)
@@ -100,6 +102,7 @@ async def test_rows_that_a_file_loses_stay(archived: Desk):
     assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
 
+@pytest.mark.soak
 async def test_a_file_that_became_defective_changes_nothing(archived: Desk):
     """It is noted with its reason and set aside; once it is published whole again, it is loaded again."""
     await loaded(archived)
@@ -113,6 +116,7 @@ async def test_a_file_that_became_defective_changes_nothing(archived: Desk):
     assert len(versions(archived)) == 3
 
 
+@pytest.mark.soak
 async def test_a_file_that_was_set_aside_is_looked_at_again(archived: Desk):
     """A month that was defective when it was wanted is loaded once it is sound, and brings what was lacking."""
     nobody = (broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
@@ -144,7 +148,7 @@ async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
     assert archived.rows("klines", open_time=instant("2026-09-12"))[0]["close"] != 1
 
 
-@pytest.mark.parametrize("fault", [broken.NoChecksum(file=MONTH), broken.WrongChecksum(file=MONTH)])
+@pytest.mark.parametrize("fault", some_of([broken.NoChecksum(file=MONTH), broken.WrongChecksum(file=MONTH)]))
 async def test_a_file_that_only_lacked_its_checksum_is_looked_at_again(archived: Desk, fault: broken.ArchiveFault):
     """The zip stays as it was and its CHECKSUM is mended: the file is loaded; until then it is noted once."""
     nobody = (broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.sampled import some_of
 from support.trade_desk import ACCOUNT, UID, UNLIMITED
 
 from connectors.binance.budget import Budget
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 DAY_S, HOUR_S = 86_400, 3600
 CLOCKS = {TIME.path, USDM_TIME.path, COINM_TIME.path}
 TRADED = {
+    "usdm": ("BTCUSDT", "usdm"),
     "margin": ("BTCUSDT", "margin"),
     "isolated_margin": ("BTCUSDT", "isolated_margin:BTCUSDT"),
-    "usdm": ("BTCUSDT", "usdm"),
     "coinm": ("BTCUSD_PERP", "coinm"),
 }
 FLOWS_OF = {"isolated_margin": "margin"}  # the wallets of flows.yaml by which markets are chosen
 
 
-@pytest.fixture(params=list(TRADED))
+@pytest.fixture(params=some_of(TRADED, most=2))
 def market(request: pytest.FixtureRequest, trade_desk: TradeDesk) -> str:
     """A market in which the account has a wallet and trades a symbol by hand."""
     name: str = request.param
@@ -67,7 +68,7 @@ def follow(desk: TradeDesk, market: str, symbols: Any) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("market", ["usdm", "coinm"], indirect=True)
+@pytest.mark.parametrize("market", some_of(["usdm", "coinm"]), indirect=True)
 async def test_named_symbols_cost_what_is_planned(trade_desk: TradeDesk, market: str) -> None:
     """A first run, one a day later, and one after a trade of that day send the requests of their plans."""
     follow(trade_desk, market, [TRADED[market][0]])

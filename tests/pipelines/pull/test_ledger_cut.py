@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.beside import Served
 from support.desks import API_KEY, SECRET, us
+from support.sampled import some_of
 from support.trade_desk import ACCOUNT, START_S, UID, UNLIMITED, RunningClock, TradeDesk, small_exchange
 
 from connectors.binance.budget import Budget
@@ -92,7 +93,7 @@ class StopsAfter(Silent):
             self.desk.stop.set()
 
 
-@pytest.mark.parametrize("late", [0, 9, 18])
+@pytest.mark.parametrize("late", some_of([9, 0, 18]))
 async def test_a_window_that_a_stop_left_out_is_asked_for_again(
     late: int, trade_desk: TradeDesk, monkeypatch: pytest.MonkeyPatch
 ):

@@ -66,6 +66,7 @@ async def asked(desk: TradeDesk, part: str, after: float, *, again: bool = False
     return len(desk.asked(part)) > before
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_an_idle_run_over_a_whole_account_is_cheap(tmp_path: Path) -> None:
     """With all datasets and nothing new: under 1,500 weight by address, a tenth of any pool by account, as planned."""

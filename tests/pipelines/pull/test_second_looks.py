@@ -67,6 +67,7 @@ def tell(desk: TradeDesk, days_ago: float) -> None:
     desk.exchange.add_movement(UID, DIVIDENDS, {**row, "divTime": at_ms})
 
 
+@pytest.mark.soak
 async def test_what_an_unexplained_change_has_asked_once_more_is_stored(doubtful: TradeDesk) -> None:
     """A row that appears days late, where the ledger is covered, is found, priced before, and then nothing is asked."""
     tell(doubtful, 5.02)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.sampled import some_of
 from support.trade_desk import ACCOUNT, UID, UNLIMITED
 
 from connectors.binance.budget import Budget
@@ -73,11 +74,13 @@ def begin(desk: TradeDesk, story: Callable[[MoneyScene], Story] | None = None) -
 
 @pytest.mark.parametrize(
     ("story", "statuses"),
-    [
-        (untold.settled, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
-        pytest.param(untold.refunded, {"BTC": {EXPLAINED, OPEN}, "USDT": {EXPLAINED}}, marks=pytest.mark.soak),
-        pytest.param(untold.vip_loan, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}, marks=pytest.mark.soak),
-    ],
+    some_of(
+        [
+            (untold.settled, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
+            (untold.refunded, {"BTC": {EXPLAINED, OPEN}, "USDT": {EXPLAINED}}),
+            (untold.vip_loan, {"BTC": {EXPLAINED}, "USDT": {EXPLAINED, OPEN}}),
+        ]
+    ),
 )
 async def test_what_no_list_tells_is_left_over_beside_its_cause(
     trade_desk: TradeDesk, story: Any, statuses: dict[str, set[str]]
@@ -94,6 +97,7 @@ async def test_what_no_list_tells_is_left_over_beside_its_cause(
     assert left
 
 
+@pytest.mark.soak
 async def test_a_position_that_is_no_longer_listed_was_taken_all_the_same(trade_desk: TradeDesk) -> None:
     """Should the exchange forget settled positions, what was given for them stays in the ledger."""
     begin(trade_desk, untold.settled)
@@ -129,6 +133,7 @@ async def test_an_account_without_the_product_is_no_failure(trade_desk: TradeDes
     assert asked(trade_desk, "SELECT count(*) AS rows FROM dividends") == [{"rows": 1}]
 
 
+@pytest.mark.soak
 async def test_the_interest_of_a_vip_loan_is_told(trade_desk: TradeDesk) -> None:
     """Of a VIP loan the interest and the repayment are movements of its debt; only that it was taken is missing."""
     begin(trade_desk, untold.vip_loan)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.desks import API_KEY, SECRET, UID
+from support.sampled import some_of
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.account.wallet_books import Leg
@@ -135,7 +136,7 @@ MARGIN = Error(path="/sapi/v1/margin/account", code=-3003, status=400, msg="Marg
 USDM = Error(path="/fapi/v3/balance", code=-2015, status=401, msg="Invalid API-key or permissions.", count=None)
 
 
-@pytest.mark.parametrize(("fault", "wallet"), [(MARGIN, "margin"), (USDM, "usdm")])
+@pytest.mark.parametrize(("fault", "wallet"), some_of([(MARGIN, "margin"), (USDM, "usdm")]))
 async def test_a_wallet_that_is_not_there_is_no_failure(account: Desk, fault: Error, wallet: str):
     """A wallet that the account or its key does not have is said once, is remembered, and is asked for once a day."""
     account.exchange.inject(fault)
@@ -186,6 +187,7 @@ async def test_an_unknown_code_is_a_failure(account: Desk):
     assert newest(account).keys() == {key for key in held() if key[0] not in {"margin", "margin_debt"}}
 
 
+@pytest.mark.soak
 async def test_a_site_without_an_address_goes_on_with_the_rest(account: Desk):
     """A wallet for which flows.yaml gives no address is told in one sentence, once, and the others are stored."""
     del account.addresses["coinm"]

@@ -260,6 +260,7 @@ def test_an_unknown_status_warns(tables: Tables) -> None:
 # All of them.
 
 
+@pytest.mark.soak
 async def test_what_an_account_lived_passes_every_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a year of orders of every kind, pulled once, break no promise, and each fill has an order that says so."""
     monkeypatch.setenv("DESK_KEY", API_KEY)

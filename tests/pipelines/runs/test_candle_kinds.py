@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.desks import Desk, instant, us
+from support.sampled import some_of
 
 from connectors.lake.sql.session import hand_out
 from connectors.simulator.protocol.messages import Seen
@@ -29,7 +30,7 @@ NAMED = {
 }
 
 
-@pytest.fixture(params=CONTRACTS)
+@pytest.fixture(params=some_of(CONTRACTS))
 def futures(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """A desk with a flow named `perps` that pulls every kind of candles of one contract of a market."""
     market: str = request.param

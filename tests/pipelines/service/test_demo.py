@@ -88,6 +88,7 @@ def test_the_flows_of_the_demo_are_valid(tmp_path):
     assert config.lake == tmp_path / "lake"
 
 
+@pytest.mark.soak
 async def test_every_question_of_the_demo_has_an_answer(tmp_path, monkeypatch):
     """Its flows, run directly, fill a lake on which no check fails and no question goes without rows."""
     monkeypatch.setenv("BINLAKE_DEMO_API_KEY", DEMO_API_KEY)

@@ -126,6 +126,7 @@ def simulator(serving):
         process.wait()
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(400)
 def test_schedules_fire_and_ctrl_c_ends_everything(serving, simulator, quick_home, capsys):
     """Flows run on their schedule, `binlake run` is recorded beside them, and one Ctrl-C leaves nothing running."""

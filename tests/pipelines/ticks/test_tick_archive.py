@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from support.desks import us
+from support.sampled import some_of
 
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.futures import CONTRACTS
@@ -68,7 +69,7 @@ def whole(desk: Desk, dataset: str = "agg_trades") -> bool:
     return ids == list(range(bounds["since_id"], bounds["until_id"]))
 
 
-@pytest.mark.parametrize("dataset", ["agg_trades", "trades"])
+@pytest.mark.parametrize("dataset", some_of(["agg_trades", "trades"]))
 async def test_files_and_pages_join_by_id(quiet: Desk, dataset: str):
     """Days that are over come as files, the rest by id; the lake is the one that pages alone would have made."""
     wanting(quiet, dataset)

@@ -52,6 +52,7 @@ def proven(desk: Desk, capsys: pytest.CaptureFixture[str], *words: str) -> tuple
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.soak
 async def test_trades_have_one_hash_by_every_road(quiet: Desk):
     """Files and pages, and pages alone, give the same ids and hashes, in pieces of any size."""
     await quiet.run()

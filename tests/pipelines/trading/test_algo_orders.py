@@ -102,6 +102,7 @@ async def test_one_that_the_exchange_dropped_is_gone(futures: TradeDesk, book: F
     assert sum(one.rows for one in await run(futures)) == 0
 
 
+@pytest.mark.soak
 async def test_a_symbol_that_is_not_known_any_more_is_asked_for_once_a_day(
     futures: TradeDesk, book: FuturesBook
 ) -> None:

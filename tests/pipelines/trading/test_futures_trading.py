@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
+from support.sampled import some_of
 from support.trade_desk import UID, UNLIMITED
 
 from connectors.binance.budget import Budget
@@ -66,7 +67,7 @@ def stored(desk: TradeDesk, dataset: str, **of: str) -> list[dict[str, Any]]:
     return [row for row in desk.rows(dataset) if all(row[name] == value for name, value in of.items())]
 
 
-@pytest.mark.parametrize("market", ["usdm", "coinm"])
+@pytest.mark.parametrize("market", some_of(["usdm", "coinm"]))
 async def test_what_income_names_is_pulled(futures: TradeDesk, market: str) -> None:
     """Orders and fills of a contract that income alone names come with it; the next run adds none (N8)."""
     book, symbol = futures.exchange.futures_book(UID, market), OF[market]
@@ -153,6 +154,7 @@ async def test_a_fill_that_a_window_lacks_is_asked_for_by_its_order(futures: Tra
     assert len(stored(futures, "fills")) == len(book.fills["BTCUSDT"])
 
 
+@pytest.mark.soak
 async def test_checks_hold(futures: TradeDesk) -> None:
     """Every check of orders and fills passes over an account that traded both markets."""
     for market, symbol in OF.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from support.sampled import some_of
 from support.trade_desk import TradeDesk, pull
 
 from connectors.simulator.protocol.faults import Body, Hole, Lagging, Misprinted, Shifted, ShortPage
@@ -34,7 +35,7 @@ def stored(desk: TradeDesk) -> list[list[dict[str, object]]]:
     return [desk.rows(name, symbol=B) for name in ("orders", "fills")]
 
 
-@pytest.mark.parametrize("later", [0, 3, 39, 60])
+@pytest.mark.parametrize("later", some_of([3, 0, 39, 60]))
 async def test_a_reset_exchange_needs_a_new_lake(later: int, desk: TradeDesk) -> None:
     """Wiped, with none, few or as many new rows under the ids of old: it is said at once, and nothing is stored."""
     filled(desk, 39)
@@ -71,7 +72,7 @@ def traded_anew(desk: TradeDesk) -> None:
         )
 
 
-@pytest.mark.parametrize("symbols", ["traded", [B, "ETHUSDT", "ETHBTC"], ["ETHUSDT"], ["ETHBTC", "XRPUSDT"]])
+@pytest.mark.parametrize("symbols", some_of(["traded", [B, "ETHUSDT", "ETHBTC"], ["ETHUSDT"], ["ETHBTC", "XRPUSDT"]]))
 async def test_a_reset_concerns_the_account_as_a_whole(symbols: object, desk: TradeDesk) -> None:
     """Symbols and lists the lake never held are stored no more than those it holds, in this run and in later ones."""
     filled(desk, 12)
@@ -91,6 +92,7 @@ async def test_a_reset_concerns_the_account_as_a_whole(symbols: object, desk: Tr
     assert everything(desk) == before
 
 
+@pytest.mark.soak
 async def test_a_reset_that_one_symbol_tells_is_one_of_all(desk: TradeDesk) -> None:
     """Where the exchange may have dropped all orders of the symbol that changed last, another one tells of the reset."""
     filled(desk, 3)
@@ -174,7 +176,7 @@ async def test_an_open_order_of_before_a_reset_is_not_gone(desk: TradeDesk) -> N
     assert [(row["version"], row["gone_since"]) for row in desk.rows("orders")] == [(1, None)]
 
 
-@pytest.mark.parametrize(("path", "place", "count"), [(ORDERS, 2, 1), (ORDERS, 1, 2), (TRADES, 3, 1)])
+@pytest.mark.parametrize(("path", "place", "count"), some_of([(ORDERS, 2, 1), (ORDERS, 1, 2), (TRADES, 3, 1)]))
 async def test_a_row_that_answers_leave_out_is_named(path: str, place: int, count: int, desk: TradeDesk) -> None:
     """One row among those asked for again, or the last of them, is missing: the answer is refused, the next one taken."""
     filled(desk, 3)
@@ -252,7 +254,7 @@ async def test_an_empty_answer_drops_no_order(desk: TradeDesk) -> None:
     assert desk.orders(B)[number][-1] is None
 
 
-@pytest.mark.parametrize("days", [-3, -40])
+@pytest.mark.parametrize("days", some_of([-3, -40]))
 async def test_an_order_is_known_by_its_id(days: int, desk: TradeDesk) -> None:
     """An order whose time differs from answer to answer, even by months, has one first version, and one of each change."""
     number = desk.book.place(B, "BUY", 2, 50)
@@ -270,6 +272,7 @@ async def test_an_order_is_known_by_its_id(days: int, desk: TradeDesk) -> None:
     assert len({row["time"] for row in rows}) == 1
 
 
+@pytest.mark.soak
 async def test_a_fill_is_known_by_its_id(desk: TradeDesk) -> None:
     """A fill whose time differs from answer to answer is stored once."""
     filled(desk, 2)

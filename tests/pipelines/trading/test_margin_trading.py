@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.sampled import some_of
 from support.trade_desk import UID, UNLIMITED, pull
 
 from connectors.binance.budget import Budget
@@ -49,7 +50,7 @@ def traded(book: MarginBook, qty: int = 2) -> int:
     return number
 
 
-@pytest.mark.parametrize("market", list(WALLETS))
+@pytest.mark.parametrize("market", some_of(WALLETS))
 async def test_what_flows_name_is_pulled(margin: TradeDesk, market: str) -> None:
     """Orders and fills of a pair that only flows name; their fills move its wallet, by quantity times price."""
     await run(margin)  # which sees the pairs that there are
@@ -65,6 +66,7 @@ async def test_what_flows_name_is_pulled(margin: TradeDesk, market: str) -> None
     assert [tuple(row.values()) for row in told.to_pylist()] == [(WALLETS[market], *each) for each in moved]
 
 
+@pytest.mark.soak
 async def test_quiet_symbols_are_left_alone(margin: TradeDesk) -> None:
     """A page of orders is dear: it is asked for once a day, and when flows tell of a trade since."""
     await run(margin)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.desks import instant
+from support.sampled import some_of
 from support.trade_desk import ACCOUNT, UID, TradeDesk, pull
 
 from connectors.lake.sql.session import connect, run
@@ -88,7 +89,7 @@ async def test_the_first_order_of_all_may_come_late(desk: TradeDesk) -> None:
     assert desk.orders(B) == desk.truth(B)
 
 
-@pytest.mark.parametrize("end", ["fill", "cancel"])
+@pytest.mark.parametrize("end", some_of(["fill", "cancel"]))
 async def test_an_amendment_between_two_runs_is_part_of_the_end(end: str, desk: TradeDesk) -> None:
     """Made smaller and ended before anybody looked: the end has the smaller quantity, and the fills add up to it."""
     book = desk.book
@@ -440,12 +441,7 @@ async def test_a_fill_that_lacks_its_quote_amount_stops_no_other(desk: TradeDesk
 
 @pytest.mark.parametrize(
     ("path", "place"),
-    [
-        ("allOrders", 0),
-        ("myTrades", 1),
-        ("allOrders", 2),
-        *(pytest.param(*one, marks=pytest.mark.soak) for one in (("myTrades", 0), ("allOrders", 1), ("myTrades", 2))),
-    ],
+    some_of([(path, place) for place in (0, 1, 2) for path in ("allOrders", "myTrades")], most=2),
 )
 async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place: int, desk: TradeDesk) -> None:
     """One row with odd money is a failure of each run, under its id; the others are stored, and it is had when mended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.sampled import some_of
 from support.trade_desk import TradeDesk, pull
 
 from connectors.simulator.protocol.faults import AnyFault, Body, Error, ShortPage, Shuffled
@@ -89,7 +90,7 @@ async def test_a_probe_that_was_cut_goes_on(desk: TradeDesk) -> None:
     lacks_nothing(desk)
 
 
-@pytest.mark.parametrize("path", [TRADES, "/api/v3/myAllocations", "/api/v3/myPreventedMatches"])
+@pytest.mark.parametrize("path", some_of([TRADES, "/api/v3/myAllocations", "/api/v3/myPreventedMatches"]))
 async def test_what_was_refused_is_asked_again(path: str, desk: TradeDesk) -> None:
     """After days off, a run whose calls fail notes nothing of what they were about; the next one has all of it."""
     await known(desk)
@@ -118,11 +119,7 @@ SINGLE_LOOKS: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        pytest.param(Error(status=400, code=-1100, **SINGLE_LOOKS), marks=pytest.mark.soak),
-        Error(code=-1000, **SINGLE_LOOKS),
-        None,
-    ],
+    some_of([Error(code=-1000, **SINGLE_LOOKS), Error(status=400, code=-1100, **SINGLE_LOOKS), None]),
 )
 async def test_single_orders_left_unasked_are_asked_later(fault: AnyFault | None, desk: TradeDesk) -> None:
     """Of many orders asked for one by one, those that a failure or a stop leaves out come with the next run."""

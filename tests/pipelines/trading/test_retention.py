@@ -132,6 +132,7 @@ async def test_listed_symbols_are_looked_at_alone(desk: TradeDesk) -> None:
     assert (len(gone(desk)), gone(desk, "ETHUSDT")) == (1, [])
 
 
+@pytest.mark.soak
 async def test_an_idle_run_stays_cheap_when_all_is_due(desk: TradeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run asks for a few symbols only; the next ones go on, the longest not looked at first."""
     assert AT_ONCE * 20 <= 200
