@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 from uuid import uuid4
-from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from isal import isal_zlib
 
 from connectors.lake.files.local_disk import draft_in, make_folder, not_read, publish
 from connectors.lake.files.runs import RUNS_KEY, runs_of
@@ -147,7 +147,7 @@ def checksum(path: Path) -> int:
     value = 0
     with path.open("rb") as source:
         while block := source.read(_BLOCK):
-            value = crc32(block, value)
+            value = isal_zlib.crc32(block, value)
     return value
 
 

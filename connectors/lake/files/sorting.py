@@ -105,11 +105,17 @@ def _whole(values: pa.ChunkedArray[Any]) -> Any:
 
 
 def _digits(values: pa.ChunkedArray[Any]) -> Numbers:
-    """Decimals without their point; a decimal of 128 bits is two words, of which the upper one is only a sign here."""
-    whole: Any = values.combine_chunks()
-    words = np.frombuffer(whole.buffers()[1], np.int64).reshape(-1, 2)[whole.offset : whole.offset + len(whole)]
-    assert (words[:, 1] == words[:, 0] >> 63).all(), "a key beyond 64 bits"
-    return words[:, 0].copy()
+    """Decimals without their point, which have to fit."""
+    lower, fits = lower_words(values.combine_chunks())
+    assert fits, "a key beyond 64 bits"
+    return lower.copy()
+
+
+def lower_words(decimals: Any) -> tuple[Numbers, bool]:
+    """Of decimals of 128 bits the lower of their two words, and whether the upper one is only their sign."""
+    words = np.frombuffer(decimals.buffers()[1], np.int64).reshape(-1, 2)
+    words = words[decimals.offset : decimals.offset + len(decimals)]
+    return words[:, 0], bool((words[:, 1] == words[:, 0] >> 63).all())
 
 
 def _values(columns: tuple[str, ...], rows: pa.Table, row: int) -> dict[str, str]:

@@ -11,8 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from connectors.lake.files.sorting import lower_words
+
+_FEW = 64  # chunks, up to which they are looked at one by one
 
 
 class Statistics:
@@ -27,16 +32,31 @@ class Statistics:
     def add(self, rows: pa.Table) -> None:
         self.rows += rows.num_rows
         for name, nulls in self._nulls.items():
-            bounds = pc.min_max(rows[name]).as_py()
+            low, high = _bounds(rows[name])
             self._nulls[name] = nulls + rows[name].null_count
-            if bounds["min"] is not None:
+            if low is not None:
                 first = self._low[name] is None
-                self._low[name] = bounds["min"] if first else min(self._low[name], bounds["min"])
-                self._high[name] = bounds["max"] if first else max(self._high[name], bounds["max"])
+                self._low[name] = low if first else min(self._low[name], low)
+                self._high[name] = high if first else max(self._high[name], high)
 
     def json(self) -> str:
         """What was seen, as Delta's log writes it."""
         return statistics_json(self.rows, self._low, self._high, self._nulls)
+
+
+def _bounds(values: pa.ChunkedArray[Any]) -> tuple[Any, Any]:
+    """The lowest and the highest value, None where there is none; of decimals that fit into 64 bits without Arrow.
+
+    Arrow compares decimals one by one, which takes more than twice as long.
+    """
+    if pa.types.is_decimal128(values.type) and not values.null_count and 0 < values.num_chunks <= _FEW:
+        words = [lower_words(chunk) for chunk in values.chunks if len(chunk)]
+        if words and all(fits for _, fits in words):
+            point = -values.type.scale
+            lows, highs = ([int(bound(lower)) for lower, _ in words] for bound in (np.min, np.max))
+            return Decimal(min(lows)).scaleb(point), Decimal(max(highs)).scaleb(point)
+    bounds = pc.min_max(values).as_py()
+    return bounds["min"], bounds["max"]
 
 
 def statistics_json(rows: int, low: Mapping[str, Any], high: Mapping[str, Any], nulls: Mapping[str, int]) -> str:
