@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +10,14 @@ from cyclopts import Parameter
 
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
+from connectors.lake.sql.errors import TooLittleMemory
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from pipelines.cli.options import FLOWS_FILE, Config, Json
-from pipelines.cli.output import say, text, write_json
+from pipelines.cli.output import complain, say, text, write_json
 from pipelines.settings.loader import load, named
 from pipelines.statements.importing import Imported, import_statement
-from pipelines.statements.sources import sources
+from pipelines.statements.sources import Source, sources
 from schemas.config.flows import FlowsFile
 from schemas.model.errors import UsageProblem
 from schemas.model.instants import wall_clock
@@ -44,7 +45,7 @@ WHERE file = {file} AND problem IS NOT NULL GROUP BY ALL ORDER BY lines DESC, pr
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
 
 
-_MEMORY_MB = 400  # to match with; a million lines fit
+_MEMORY_MB = 150  # to match with, of which the query itself takes two thirds
 _ASKED = 'binlake query "SELECT file_name, status, count(*) FROM statement_matches GROUP BY ALL"'
 _SAID = {
     "matched": "match what the API told.",
@@ -74,14 +75,31 @@ def import_(
     spec = load(config)
     whose = _account(spec, account)
     lake = Lake.open(spec.lake, resolve(spec.exchange).environment)
-    done = []
-    for source in [source for path in files for source in sources(path)]:
-        done.append(import_statement(lake, source, whose, wall_clock(), zone=zone, kind=kind))
-        if not json:
-            say(*_told(lake, done[-1]))
+    done, refused = list[Imported](), list[UsageProblem]()
+    for source in _exports(files, refused):
+        try:
+            done.append(import_statement(lake, source, whose, wall_clock(), zone=zone, kind=kind))
+        except UsageProblem as problem:
+            _refuse(problem, refused)
+        else:
+            say(*(() if json else told(lake, done[-1])))
     if json:
         write_json(done)
-    return 0
+    return UsageProblem.exit_code if refused else 0
+
+
+def _exports(files: Sequence[Path], refused: list[UsageProblem]) -> Iterator[Source]:
+    """Every export in the files; one of them that cannot be opened stops no other."""
+    for path in files:
+        try:
+            yield from list(sources(path))
+        except UsageProblem as problem:
+            _refuse(problem, refused)
+
+
+def _refuse(problem: UsageProblem, refused: list[UsageProblem]) -> None:
+    complain(str(problem))
+    refused.append(problem)
 
 
 def _account(spec: FlowsFile, account: str | None) -> str:
@@ -96,18 +114,18 @@ def _account(spec: FlowsFile, account: str | None) -> str:
     return next(iter(spec.accounts))
 
 
-def _told(lake: Lake, imported: Imported) -> Sequence[str]:
+def told(lake: Lake, imported: Imported, memory_mb: int = _MEMORY_MB) -> Sequence[str]:
     """What a file holds, and what of it is news."""
     if imported.known:
         return (f"{imported.name} was imported before; nothing was added.",)
     if not imported.lines:
         return (f"{imported.name} ({imported.kind}) is an export of no rows.",)
     file = literal(imported.file)
-    with connect(lake, memory_mb=_MEMORY_MB) as session:
+    with connect(lake, memory_mb=memory_mb) as session:
         (found,) = run(session, _FOUND.format(file=file)).to_pylist()
         try:
             (matches,) = run(session, _MATCHES.format(file=file)).to_pylist()
-        except UsageProblem:  # too little memory; what is imported is in all the same
+        except TooLittleMemory:  # what is imported is in all the same
             matches = {}
         why = run(session, _WHY.format(file=file)).to_pylist()
         unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()

@@ -28,55 +28,76 @@ _FAMILIES: Mapping[str, str] = {
 }
 """Kinds that the two may tell apart in different ways."""
 
-_SAME = "account, export, place, asset"  # a movement may stand in several exports, each of which has it once
-# Rows are few once those are left out that lie before everything that the API remembers.
-_HEAD = """WITH files AS (
-    SELECT file, row_number() OVER (ORDER BY file) AS file_number FROM (SELECT DISTINCT file FROM statement_rows)
+# What a statement tells is known by the number of its file, its line and its leg; what the API tells by its own number
+# and by its side: one for each place, asset and export, as a movement may stand in several exports, each of which has
+# it once. Numbers are narrow: a million rows take little memory. DuckDB takes what is unnested for few rows, rightly.
+_HEAD = """WITH files AS MATERIALIZED (
+    SELECT file, file_name, row_number() OVER (ORDER BY file) AS file_number
+    FROM (
+        SELECT unnest(list(DISTINCT struct_pack(file := file, file_name := file_name)), recursive := true)
+        FROM statement_rows
+    )
 ),
-moved AS (
-    SELECT *, file_number * 1_000_000_000_000 + line * 10 + leg AS told_id
+moved AS MATERIALIZED (
+    SELECT
+        account, export, wallet, asset, time, amount, kind, operation, covered, file_number,
+        file_number * 1_000_000_000_000 + line * 10 + leg AS told_id
     FROM statement_movements
     JOIN files USING (file)
     WHERE kind <> 'mirror' AND amount <> 0
 ),
 api_all AS MATERIALIZED (
     SELECT
-        account, split_part(wallet, ':', 1) AS place, asset, time, amount, dataset, key, row_number() OVER () AS number,
-        kind IN {at_once} AS at_once, {family} AS family
+        row_number() OVER () AS number, account, split_part(wallet, ':', 1) AS place, asset, time, amount,
+        kind IN {at_once} AS at_once, {family} AS family, dataset, key
     FROM api_movements
 ),
-known AS (
-    SELECT account, min(time) - INTERVAL 14 HOURS AS since, max(time) + INTERVAL 14 HOURS AS until
+known AS MATERIALIZED (
+    SELECT account, min(time) - INTERVAL 14 HOURS AS known_since, max(time) + INTERVAL 14 HOURS AS known_until
     FROM api_all
     GROUP BY ALL
 ),
+sides AS MATERIALIZED (
+    SELECT row_number() OVER () AS side, *
+    FROM (
+        SELECT
+            account, kind AS export, split_part(statement_wallet(wallet, operation), ':', 1) AS place, asset,
+            known_since, known_until, min(time) - INTERVAL 14 HOURS AS since, max(time) + INTERVAL 14 HOURS AS until
+        FROM statement_rows
+        JOIN known USING (account)
+        WHERE time BETWEEN known_since AND known_until AND problem IS NULL
+        GROUP BY ALL
+    )
+),
 told_0 AS MATERIALIZED (
-    SELECT
-        told_id, moved.account, export, split_part(wallet, ':', 1) AS place, asset, time, amount,
-        kind IN {at_once} AS at_once, {family} AS family
+    SELECT told_id, side, time, amount, kind IN {at_once} AS at_once, {family} AS family
     FROM moved
-    JOIN known ON known.account = moved.account AND time BETWEEN since AND until
+    JOIN sides
+        ON sides.account = moved.account AND sides.export = moved.export AND sides.asset = moved.asset
+        AND place = split_part(wallet, ':', 1)
+    WHERE time BETWEEN known_since AND known_until
 ),
 api_0 AS MATERIALIZED (
-    SELECT *, number * 100 + dense_rank() OVER (ORDER BY export) AS api_id
+    SELECT number * 1_000_000 + side AS api_id, side, time, amount, at_once, family
     FROM api_all
-    JOIN (SELECT DISTINCT account, export, asset FROM told_0) USING (account, asset)
+    JOIN sides USING (account, place, asset)
+    WHERE time BETWEEN since AND until
 ),
 """
 _ROUND = """pairs_{n} AS MATERIALIZED (
     SELECT told_id, api_id
     FROM (
         SELECT
-            *, {bucket} AS bucket,
-            row_number() OVER (PARTITION BY {same}, amount, {bucket} ORDER BY time, told_id) AS nth
+            side, amount, told_id, {bucket} AS bucket,
+            row_number() OVER (PARTITION BY side, amount, {bucket} ORDER BY time, told_id) AS nth
         FROM told_{before}
     )
     JOIN (
         SELECT
-            *, {bucket} AS bucket,
-            row_number() OVER (PARTITION BY {same}, amount, {bucket} ORDER BY time, api_id) AS nth
+            side, amount, api_id, {bucket} AS bucket,
+            row_number() OVER (PARTITION BY side, amount, {bucket} ORDER BY time, api_id) AS nth
         FROM api_{before}
-    ) USING ({same}, amount, bucket, nth)
+    ) USING (side, amount, bucket, nth)
 ),
 told_{n} AS MATERIALIZED (FROM told_{before} ANTI JOIN pairs_{n} USING (told_id)),
 api_{n} AS MATERIALIZED (FROM api_{before} ANTI JOIN pairs_{n} USING (api_id)),
@@ -84,10 +105,11 @@ api_{n} AS MATERIALIZED (FROM api_{before} ANTI JOIN pairs_{n} USING (api_id)),
 # What the API tells in parts, such as a withdrawal and its fee, counts as one where no part has a partner.
 _SUMS = """parts AS MATERIALIZED (
     SELECT
-        {same}, dataset, key, min(time) AS time, sum(amount)::DECIMAL(38, 12) AS amount, min(api_id) AS api_id,
-        list(api_id) AS api_ids, any_value(family) AS family, false AS at_once
-    FROM api_{before}
-    SEMI JOIN (SELECT DISTINCT {same} FROM told_{before}) USING ({same})
+        side, dataset, key, min(rest.time) AS time, sum(rest.amount)::DECIMAL(38, 12) AS amount, min(api_id) AS api_id,
+        list(api_id) AS api_ids, any_value(rest.family) AS family, false AS at_once
+    FROM api_{before} AS rest
+    SEMI JOIN told_{before} USING (side)
+    JOIN api_all ON number = api_id // 1_000_000
     GROUP BY ALL
     HAVING count(*) > 1
 ),
@@ -103,17 +125,15 @@ told_0g AS (FROM told_{before}),
 _GROUPS = """groups_{n} AS MATERIALIZED (
     SELECT *
     FROM (
-        SELECT {same}, family, {bucket} AS bucket, sum(amount) AS amount, list(told_id) AS told_ids
+        SELECT side, family, {bucket} AS bucket, sum(amount) AS amount, list(told_id) AS told_ids
         FROM told_{before}
         GROUP BY ALL
     )
     JOIN (
-        SELECT
-            {same}, family, {bucket} AS bucket, sum(amount) AS amount, list(api_id) AS api_ids,
-            any_value(dataset) AS dataset, min(key) AS key
+        SELECT side, family, {bucket} AS bucket, sum(amount) AS amount, list(api_id) AS api_ids
         FROM api_{before}
         GROUP BY ALL
-    ) USING ({same}, family, bucket, amount)
+    ) USING (side, family, bucket, amount)
 ),
 told_{n} AS MATERIALIZED (
     FROM told_{before} ANTI JOIN (SELECT unnest(told_ids) AS told_id FROM groups_{n}) USING (told_id)
@@ -125,7 +145,7 @@ api_{n} AS MATERIALIZED (
 _TAIL = """shifted AS MATERIALIZED (
     SELECT told_id, api_id, 'zone' AS reason
     FROM told_{last} AS told
-    JOIN api_{last} AS api USING ({same}, amount)
+    JOIN api_{last} AS api USING (side, amount)
     WHERE abs(epoch(told.time) - epoch(api.time)) BETWEEN 1798 AND 14 * 3600 + 2
         AND abs((epoch(told.time) - epoch(api.time)) - 1800 * round((epoch(told.time) - epoch(api.time)) / 1800)) <= 2
     QUALIFY row_number() OVER (PARTITION BY told_id ORDER BY abs(epoch(told.time) - epoch(api.time)), api_id) = 1
@@ -136,7 +156,7 @@ differing AS MATERIALIZED (
         told_id, api_id,
         CASE WHEN abs(told.amount - api.amount) <= 0.0000001 THEN 'rounding' ELSE 'amount' END AS reason
     FROM (FROM told_{last} ANTI JOIN shifted USING (told_id)) AS told
-    JOIN (FROM api_{last} ANTI JOIN shifted USING (api_id)) AS api USING ({same}, family)
+    JOIN (FROM api_{last} ANTI JOIN shifted USING (api_id)) AS api USING (side, family)
     WHERE sign(told.amount) = sign(api.amount)
         AND abs(epoch(told.time) - epoch(api.time)) <= CASE WHEN told.at_once THEN 2 ELSE 2700 END
         AND (family NOT IN ('reward', 'earn') OR abs(told.amount - api.amount) <= 0.0000001)
@@ -157,22 +177,22 @@ SELECT
     operation,
     file_name,
     file,
-    line,
-    leg,
+    told_id // 10 % 100_000_000_000 AS line,
+    told_id % 10 AS leg,
     CASE
         WHEN status IS NOT NULL THEN status
         WHEN covered THEN 'covered'
         ELSE 'only_statement'
     END AS status,
     reason,
-    coalesce(partners.dataset, api.dataset) AS dataset,
-    coalesce(partners.key, api.key) AS key,
-    api.time AS api_time,
-    coalesce(partners.amount, api.amount) AS api_amount
+    api.dataset,
+    api.key,
+    CASE WHEN reason IS DISTINCT FROM 'sum' THEN api.time END AS api_time,
+    CASE WHEN reason IS DISTINCT FROM 'sum' THEN coalesce(gross, api.amount) END AS api_amount
 FROM moved
+JOIN files USING (file_number)
 LEFT JOIN partners USING (told_id)
-LEFT JOIN api_0 AS api USING (api_id)"""
-_NOTHING = "NULL::DECIMAL(38, 12) AS amount, NULL::VARCHAR AS dataset, NULL::VARCHAR AS key"
+LEFT JOIN api_all AS api ON number = api_id // 1_000_000"""
 
 
 def matches_sql() -> str:
@@ -180,32 +200,31 @@ def matches_sql() -> str:
     text = _HEAD.format(family=_family(), at_once=_AT_ONCE)
     partners, before = list[str](), "0"
     for n, bucket in enumerate((_SECOND, *_buckets(_NEAR_US), *_buckets(_FAR_US)), start=1):
-        text += _ROUND.format(n=n, before=before, same=_SAME, bucket=bucket)
-        partners.append(f"SELECT told_id, api_id, 'matched' AS status, NULL AS reason, {_NOTHING} FROM pairs_{n}")
+        text += _ROUND.format(n=n, before=before, bucket=bucket)
+        partners.append(f"SELECT told_id, api_id, 'matched' AS status FROM pairs_{n}")
         before = str(n)
-    text += _SUMS.format(before=before, same=_SAME)
+    text += _SUMS.format(before=before)
     singly, before = before, "0s"
     for n, bucket in enumerate(_buckets(_FAR_US), start=1):
-        text += _ROUND.format(n=f"{n}s", before=before, same=_SAME, bucket=bucket)
+        text += _ROUND.format(n=f"{n}s", before=before, bucket=bucket)
         partners.append(
-            "SELECT told_id, api_id, 'matched' AS status, 'net_and_gross' AS reason, parts.amount, parts.dataset, "
-            f"parts.key FROM pairs_{n}s JOIN parts USING (api_id)"
+            "SELECT told_id, api_id, 'matched' AS status, 'net_and_gross' AS reason, parts.amount AS gross "
+            f"FROM pairs_{n}s JOIN parts USING (api_id)"
         )
         before = f"{n}s"
     text += _REST.format(singly=singly, before=before)
     before = "0g"
     for n, bucket in enumerate(_buckets(_NEAR_US), start=1):
-        text += _GROUPS.format(n=f"{n}g", before=before, same=_SAME, bucket=bucket)
+        text += _GROUPS.format(n=f"{n}g", before=before, bucket=bucket)
         partners.append(
-            "SELECT unnest(told_ids) AS told_id, NULL AS api_id, 'matched' AS status, 'sum' AS reason, "
-            f"NULL::DECIMAL(38, 12) AS amount, dataset, key FROM groups_{n}g"
+            "SELECT unnest(told_ids) AS told_id, list_min(api_ids) AS api_id, 'matched' AS status, 'sum' AS reason "
+            f"FROM groups_{n}g"
         )
         before = f"{n}g"
     partners += (
-        f"SELECT told_id, api_id, 'differs' AS status, reason, {_NOTHING} FROM {name}"
-        for name in ("shifted", "differing")
+        f"SELECT told_id, api_id, 'differs' AS status, reason FROM {name}" for name in ("shifted", "differing")
     )
-    return text + _TAIL.format(last=before, same=_SAME, partners="\nUNION ALL BY NAME\n".join(partners))
+    return text + _TAIL.format(last=before, partners="\nUNION ALL BY NAME\n".join(partners))
 
 
 _SECOND = "epoch_us(time) // 1_000_000"

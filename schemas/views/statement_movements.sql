@@ -6,9 +6,10 @@
 -- futures, and trades. Times differ: within an hour before the first or after the last row of the fuller one, only what it
 -- has a row for is covered.
 CREATE OR REPLACE VIEW statement_movements AS
-WITH told AS (
+-- Rows are read again where they are needed, as to keep a million of them takes more than that.
+WITH told AS NOT MATERIALIZED (
     SELECT
-        statement_rows.* EXCLUDE (kind, wallet),
+        statement_rows.* EXCLUDE (kind, wallet, raw, zone, uid, status, problem, imported_at),
         statement_rows.kind AS export,
         statement_wallet(wallet, statement_rows.operation) AS wallet,
         CASE
@@ -23,26 +24,34 @@ WITH told AS (
     LEFT JOIN statement_operations AS operations ON operations.operation = lower(statement_rows.operation)
     WHERE problem IS NULL AND NOT is_receipt(asset)
 ),
-fullest AS (
-    SELECT
-        account,
-        export,
-        wallet,
-        time,
-        asset,
-        amount,
-        arg_max(file, (rows, known, file)) AS file
+files AS MATERIALIZED (
+    SELECT account, kind AS export, file, min(time) AS since, max(time) AS until
+    FROM statement_rows
+    WHERE time IS NOT NULL
+    GROUP BY ALL
+),
+-- Rows are told twice by files alone whose times overlap.
+touching AS MATERIALIZED (
+    SELECT account, file
+    FROM files
+    SEMI JOIN files AS other
+        ON other.account = files.account AND other.export = files.export AND other.file <> files.file
+        AND other.since <= files.until AND other.until >= files.since
+),
+surplus AS MATERIALIZED (
+    SELECT account, export, wallet, time, asset, amount, file
     FROM (
         SELECT account, export, wallet, time, asset, amount, file, count(kind) AS known, count(*) AS rows
         FROM told
+        JOIN touching USING (account, file)
         GROUP BY ALL
     )
-    GROUP BY ALL
+    QUALIFY row_number() OVER (
+        PARTITION BY account, export, wallet, time, asset, amount
+        ORDER BY rows DESC, known DESC, file DESC
+    ) > 1
 ),
-single AS (
-    SELECT * FROM told SEMI JOIN fullest USING (account, export, wallet, time, asset, amount, file)
-),
-ranked AS (
+placed AS NOT MATERIALIZED (
     SELECT
         *,
         CASE export
@@ -53,45 +62,41 @@ ranked AS (
         END AS rank,
         CASE split_part(wallet, ':', 1) WHEN 'funding' THEN 'spot' ELSE split_part(wallet, ':', 1) END AS place,
         CASE kind WHEN 'withdrawal_fee' THEN 'withdrawal' ELSE kind END AS family
-    FROM single
-),
-spans AS (
-    SELECT account, file, min(time) AS since, max(time) AS until
-    FROM statement_rows
-    WHERE kind IN ('transaction_history', 'futures_income', 'spot_trades') AND time IS NOT NULL
-    GROUP BY ALL
+    FROM told
 ),
 fuller AS MATERIALIZED (
-    SELECT account, asset, place, amount > 0 AS gained, rank, since, until
-    FROM ranked
-    JOIN spans USING (account, file)
-    WHERE kind IS NOT NULL AND export IN ('transaction_history', 'futures_income', 'spot_trades')
-    GROUP BY ALL
+    SELECT DISTINCT account, asset, place, gained, rank, since, until
+    FROM (
+        SELECT DISTINCT account, file, asset, place, amount > 0 AS gained, rank
+        FROM placed
+        WHERE kind IS NOT NULL AND export IN ('transaction_history', 'futures_income', 'spot_trades')
+    )
+    JOIN files USING (account, file)
 ),
-within AS (
-    SELECT DISTINCT ranked.file, ranked.line, ranked.leg
-    FROM ranked
+ranked AS MATERIALIZED (
+    SELECT told.*, told.time BETWEEN since AND until AS within
+    FROM placed AS told
     JOIN fuller
-        ON fuller.account = ranked.account AND fuller.asset = ranked.asset AND fuller.place = ranked.place
-        AND gained = (ranked.amount > 0) AND fuller.rank < ranked.rank AND ranked.time BETWEEN since AND until
+        ON fuller.account = told.account AND fuller.asset = told.asset AND fuller.place = told.place
+        AND gained = (told.amount > 0) AND fuller.rank < told.rank
+        AND told.time BETWEEN since - INTERVAL 1 HOUR AND until + INTERVAL 1 HOUR
+    WHERE told.export <> 'transaction_history'
 ),
 -- Beside it a row needs one of its own.
 beside AS (
-    SELECT DISTINCT near.file, near.line, near.leg
-    FROM (
-        SELECT ranked.*
-        FROM ranked
-        JOIN fuller
-            ON fuller.account = ranked.account AND fuller.asset = ranked.asset AND fuller.place = ranked.place
-            AND gained = (ranked.amount > 0) AND fuller.rank < ranked.rank
-            AND (ranked.time BETWEEN since - INTERVAL 1 HOUR AND since
-                OR ranked.time BETWEEN until AND until + INTERVAL 1 HOUR)
-    ) AS near
-    JOIN ranked AS told
+    SELECT near.file, near.line, near.leg
+    FROM ranked AS near
+    JOIN placed AS told
         ON told.account = near.account AND told.asset = near.asset AND told.place = near.place
         AND told.rank < near.rank AND told.family = near.family
         AND told.time BETWEEN near.time - INTERVAL 1 HOUR AND near.time + INTERVAL 1 HOUR
         AND (told.amount = near.amount OR (near.family = 'withdrawal' AND told.amount < near.amount))
+    WHERE NOT within
+),
+covered AS (
+    SELECT file, line, leg FROM ranked WHERE within
+    UNION
+    FROM beside
 )
 SELECT
     account,
@@ -107,7 +112,7 @@ SELECT
     file,
     line,
     leg,
-    within.file IS NOT NULL OR beside.file IS NOT NULL AS covered
-FROM single
-LEFT JOIN within USING (file, line, leg)
-LEFT JOIN beside USING (file, line, leg)
+    covered.line IS NOT NULL AS covered
+FROM told
+ANTI JOIN surplus USING (account, export, wallet, time, asset, amount, file)
+LEFT JOIN covered USING (file, line, leg)

@@ -92,3 +92,10 @@ def test_native_tables_lie_below_the_same_views(tmp_path: Path, script: str):
     """Every view of a session can be made over native tables, so that both are asked the same."""
     done = measured(script, tmp_path, 2000)
     assert done.get("days", 0) or done["left_over"] == 0.0
+
+
+def test_a_long_statement_stays_below_its_memory(tmp_path: Path):
+    """An import of hundreds of thousands of rows that are matched takes no more than it promises of a million."""
+    done = measured("statements.py", tmp_path, 400_000)
+    assert done["code"] == 0
+    assert done["peak_mb"] < 500

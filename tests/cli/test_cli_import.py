@@ -10,6 +10,8 @@ from support.lakes import at, put
 
 from connectors.lake import Lake
 from pipelines.cli import main
+from pipelines.cli.import_ import told
+from pipelines.statements.importing import Imported
 from schemas.datasets.ledgers import DIVIDENDS
 from schemas.datasets.statements import STATEMENT_ROWS
 
@@ -102,6 +104,27 @@ def test_nothing_is_imported_half(flows: Path, tmp_path: Path, capsys: pytest.Ca
     assert run(flows, export(tmp_path), bad) == 2
     assert "binlake: bad.csv, line 7: Change '1.2E-05' was written by a spreadsheet" in capsys.readouterr().err
     assert {row["file_name"] for row in stored(flows)} == {"history.csv"}
+
+
+def test_one_file_stops_no_other(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files named after one that is refused, or that is not there, are imported all the same, and exit is 2."""
+    bad = export(tmp_path, "bad.csv", ("7,yesterday,Spot,Deposit,BTC,1,",))
+    assert run(flows, str(tmp_path / "none.csv"), bad, export(tmp_path)) == 2
+    said = capsys.readouterr().err
+    assert "binlake: none.csv cannot be read: No such file or directory." in said
+    assert "binlake: bad.csv, line 2: 'yesterday' is no time as the exchange prints it." in said
+    assert {row["file_name"] for row in stored(flows)} == {"history.csv"}
+
+
+def test_more_than_can_be_matched(flows: Path, tmp_path: Path) -> None:
+    """Where memory and disk do not do to match what was imported, it is said how to ask for it; the rest is told."""
+    assert run(flows, export(tmp_path)) == 0
+    (row, *_), lake = stored(flows), Lake.at(tmp_path / "lake")
+    same = {"account": "main", "kind": "transaction_history", "zone": "UTC", "uid": "7", "lines": len(LINES)}
+    lines = told(lake, Imported(name="history.csv", file=str(row["file"]), **same), memory_mb=10)  # type: ignore[arg-type]
+    assert "5 rows" in lines[0]
+    assert "To match so many takes more memory than an import may have" in lines[1]
+    assert "Moon Landing (1)" in lines[2]
 
 
 def test_another_accounts_export(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,11 @@ _FIRST_JSON = JSONDecoder()
 _MISSING = "No files found that match the pattern"
 _REMOVED = re.compile(r'Cannot open file ".*": No such file')  # since the query began
 
+
+class TooLittleMemory(Problem):
+    """A query needs more memory than its session may have, also with the disk."""
+
+
 # What is wrong with a query, be it in its text or in the arithmetic it asks for.
 _OF_THE_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError)
 
@@ -71,7 +76,9 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
     if isinstance(error, duckdb.PermissionException):
         return UsageProblem("The query reaches beyond the lake.", "Only the data of the lake can be read.")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return Problem("The query needs more memory than it may have.", "Ask for fewer rows or columns at a time.")
+        return TooLittleMemory(
+            "The query needs more memory than it may have.", "Ask for fewer rows or columns at a time."
+        )
     if isinstance(error, duckdb.InterruptException):
         return UsageProblem("The query took longer than it may.", "Ask for less, or allow more with --timeout.")
     if unknown := _NO_TABLE.match(text):

@@ -54,11 +54,13 @@ def connect(lake: Lake, *, timeout_s: int | None = None, memory_mb: int | None =
 
     `run` and `stream` make the views that a question needs, and run nothing that does more than read. The session
     reaches nothing outside the folders of its tables, loads nothing, and its settings are locked. A statement that
-    takes longer than `timeout_s` is stopped. What would take more than `memory_mb` is put on disk meanwhile.
+    takes longer than `timeout_s` is stopped. What would take more than `memory_mb` is put on disk meanwhile, and one
+    thread has to do, as each takes memory of its own; TooLittleMemory where that is not enough.
     """
     connection = _open(timeout_s)
     if memory_mb is not None:
-        connection.execute(f"SET memory_limit = '{memory_mb}MB'; SET preserve_insertion_order = false")
+        connection.execute(f"SET memory_limit = '{memory_mb}MB'; SET threads = 1")
+        connection.execute("SET preserve_insertion_order = false")
     _views[connection] = Views(lake)
     return _locked(connection, list(map(str, lake.folders)))
 
