@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from support.lakes import put, small_lake
+from support.sampled import some_of
 from support.terminals import on_terminal
 
 from pipelines.cli import main
@@ -37,7 +38,7 @@ def test_the_sql_may_stand_in_a_file(config, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[1] == "BTCUSDT,1.50000000,01:30:00"
 
 
-@pytest.mark.parametrize("words", [[], ["-"], ["-f", "-"]])
+@pytest.mark.parametrize("words", some_of([[], ["-"], ["-f", "-"]]))
 def test_the_sql_may_come_through_a_pipe(config, words):
     """Without SQL, or with a dash in its place, stdin is read."""
     argv = [sys.executable, "-m", "pipelines", "query", *words, "--format", "json", "--config", str(config)]

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from duckdb import DuckDBPyConnection, Error, PermissionException
 from support.lakes import put, small_lake
+from support.sampled import some_of
 
 from connectors.lake.sql.read_only_files import ReadOnlyFiles
 from connectors.lake.sql.session import hand_out
@@ -143,7 +144,7 @@ FOLDERS = [
 ]
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("address", some_of(ADDRESSES, most=2))
 def test_nothing_writes_into_the_lake(address: str, home: Path, writing: DuckDBPyConnection) -> None:
     """However SQL names a place in the lake, and whatever it would write there, every file stays as it was."""
     (home / "results" / "link").symlink_to(home / "lake")

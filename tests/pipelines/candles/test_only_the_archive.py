@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.desks import instant, us
+from support.sampled import some_of
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
@@ -139,7 +140,7 @@ async def test_a_late_file_fills_its_gap(alone: Desk):
     assert len(alone.rows("klines")) == 6 * A_DAY
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["by upkeep", "again"])
+@pytest.mark.parametrize("again", some_of([False, True]), ids=["by upkeep", "again"])
 async def test_what_a_late_file_lacks_is_not_explained_by_it(alone: Desk, again: bool):
     """A hole in a file that upkeep or a second load brings stays missing, since nobody asked the exchange about it."""
     having(alone, "2026-10-30")

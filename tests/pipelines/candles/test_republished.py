@@ -127,6 +127,7 @@ async def test_a_file_that_was_set_aside_is_looked_at_again(archived: Desk):
     assert months(archived) == [(QUARTERS, 0, 0, "complete")]
 
 
+@pytest.mark.soak
 async def test_a_file_whose_series_moved_meanwhile_is_left_for_the_next_upkeep(
     archived: Desk, monkeypatch: pytest.MonkeyPatch
 ):

@@ -46,8 +46,8 @@ def flow_of(dataset: str, symbols: Any) -> dict[str, Any]:
 
 ALONE = [name for name in ACCOUNT_DATASETS if name not in ANSWERS_DECIDE]
 CASES = [
-    *((name, NAMED) for name in (*MARKET_DATASETS, *ALONE[::4])),
-    *(pytest.param(name, NAMED, marks=pytest.mark.soak) for name in ALONE if name not in ALONE[::4]),
+    *((name, NAMED) for name in (*MARKET_DATASETS, *ALONE[::8])),
+    *(pytest.param(name, NAMED, marks=pytest.mark.soak) for name in ALONE if name not in ALONE[::8]),
     *((name, choice) for name in MARKET_DATASETS for choice in ("all", {"quote": "USDT", "top": 2})),
     ("orders", "traded"),
     pytest.param("everything", NAMED, marks=pytest.mark.soak),

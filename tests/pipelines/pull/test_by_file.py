@@ -343,6 +343,7 @@ QUOTED_OF_A_DAY = 8640
 BOOK = "data/futures/um/{}/bookTicker/BTCUSDT/BTCUSDT-bookTicker-{}.zip"
 
 
+@pytest.mark.soak
 async def test_best_prices_come_by_day_and_by_month_where_days_lack(archived: Desk):
     """Each row once: days are read before the month that holds them, which gives what they lack."""
     wants(archived, "book_ticker_updates", since="2024-03-28")

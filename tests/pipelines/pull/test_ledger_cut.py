@@ -114,6 +114,7 @@ async def test_a_window_that_a_stop_left_out_is_asked_for_again(
     await complete(trade_desk, "deposits")
 
 
+@pytest.mark.soak
 async def test_a_first_load_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Killed between two waves of windows, in the middle of many series, the next run has all that a fresh lake has."""
     monkeypatch.setenv("DESK_KEY", API_KEY)

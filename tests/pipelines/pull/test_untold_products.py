@@ -72,6 +72,7 @@ def begin(desk: TradeDesk, story: Callable[[MoneyScene], Story] | None = None) -
     }  # fmt: skip
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("story", "statuses"),
     some_of(

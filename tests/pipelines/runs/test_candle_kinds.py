@@ -123,6 +123,7 @@ async def test_windows_of_coin_margined_candles_hide_nothing(desk: Desk):
     assert not desk.rows("gaps")
 
 
+@pytest.mark.soak
 async def test_what_the_archive_lacks_comes_over_rest(desk: Desk):
     """Candles of which there is no archive are pulled over REST beside those that have one."""
     desk.addresses |= dict.fromkeys(("usdm", "archive", "archive_list"), desk.url)

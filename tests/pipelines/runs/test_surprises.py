@@ -95,7 +95,7 @@ SOME = [
     (endpoint, (NOTHING[n % len(NOTHING)], NOTHING[(n + 3) % len(NOTHING)])) for n, endpoint in enumerate(DATA[::4])
 ]
 ALL = [pytest.param(endpoint, NOTHING, marks=pytest.mark.soak) for endpoint in DATA]
-SOME_TRADED = TRADED[::3]  # with which each market and each path of one has its turn
+SOME_TRADED = TRADED[::8]
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ async def test_the_plan_is_what_is_spent(futures: Desk):
     assert plan.weight == 2, "an hour of minutes is asked for as a small page"
 
 
+@pytest.mark.soak
 async def test_it_is_checked_shown_queried_and_proven(futures: Desk):
     """The other commands take the market as any other: all exit 0, and name it."""
     await futures.run("perps")

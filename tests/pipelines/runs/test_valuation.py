@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from support.trade_desk import START_S
 
 from connectors.lake.sql.session import connect, run
@@ -133,6 +134,7 @@ async def test_what_is_planned_is_spent(trade_desk: TradeDesk) -> None:
     assert (len(trade_desk.asked()), len(minutes_asked(trade_desk))) == (priced, 4)
 
 
+@pytest.mark.soak
 async def test_a_stopped_run_goes_on_where_it_was(trade_desk: TradeDesk) -> None:
     """What was stored before a run was stopped is not asked for again."""
     for days in range(4):
@@ -187,6 +189,7 @@ async def test_a_candle_that_comes_late_is_taken(trade_desk: TradeDesk) -> None:
     assert (fill["why"], fill["fee_path"]) == (None, ["XRPUSDT", "BTCUSDT"])
 
 
+@pytest.mark.soak
 async def test_minutes_of_a_forgotten_pair_wait_for_its_files(trade_desk: TradeDesk) -> None:
     """What the archive alone may know is asked for once its file must be there, and twice where that lacks the minute."""
     trade_desk.addresses = {"archive": trade_desk.url, "archive_list": trade_desk.url}
@@ -226,6 +229,7 @@ async def test_a_run_that_finds_nothing_new_asks_for_no_candle(trade_desk: Trade
     assert len(trade_desk.asked()) == before + len(symbols)
 
 
+@pytest.mark.soak
 async def test_a_pair_that_paused_for_days_is_gone_around(trade_desk: TradeDesk) -> None:
     """Of days that the best pair has no candle of, the next way to the quote asset is pulled in the same run, and named."""
     day_ms = trade_desk.exchange.now_ms // 86_400_000 * 86_400_000
@@ -243,6 +247,7 @@ async def test_a_pair_that_paused_for_days_is_gone_around(trade_desk: TradeDesk)
     assert [row["path"] for row in paths] == [["ETHUSDT"], *[["ETHBTC", "BTCUSDT"]] * 2, ["ETHUSDT"]]
 
 
+@pytest.mark.soak
 async def test_a_pair_that_was_delisted_values_what_was_then(trade_desk: TradeDesk) -> None:
     """Days with candles keep their value, later ones and today have none and say why, and the pair is left alone."""
     trade_desk.trading(["ETHBTC"], datasets=["balances"], values=True)
@@ -266,6 +271,7 @@ async def test_a_pair_that_was_delisted_values_what_was_then(trade_desk: TradeDe
     assert len(trade_desk.asked("symbol=XRPUSDT")) == asked
 
 
+@pytest.mark.soak
 async def test_a_pair_that_the_exchange_forgot_is_no_failure(trade_desk: TradeDesk) -> None:
     """Where there is no archive to ask, what only a forgotten pair valued has no value, and the run goes on."""
     trade_desk.trading(["ETHBTC"], datasets=["balances"], values=True)

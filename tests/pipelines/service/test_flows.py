@@ -296,6 +296,7 @@ async def test_a_dataset_that_failed_as_a_whole_is_tried_again(prefect, run, fil
     ]
 
 
+@pytest.mark.soak
 async def test_a_recorded_run_asks_again(prefect, trade_desk, monkeypatch):
     """With a Prefect server, `binlake run --again` asks now for what a check names, and a plain run does not."""
     book, symbol = trade_desk.book, "BTCUSDT"

@@ -107,8 +107,8 @@ async def test_the_archive_alone_is_enough(quiet: Desk):
     assert bounds["until"] == us("2026-11-02")
 
 
-@pytest.mark.parametrize("path", [DAILY, MONTHLY])
-@pytest.mark.parametrize("fault", [broken.WrongChecksum, broken.CutZip, broken.NoChecksum])
+@pytest.mark.parametrize("path", some_of([DAILY, MONTHLY]))
+@pytest.mark.parametrize("fault", some_of([broken.WrongChecksum, broken.CutZip, broken.NoChecksum]))
 async def test_what_a_defective_file_lacks_is_looked_for(quiet: Desk, fault: type[broken.ArchiveFault], path: str):
     """A file that is set aside is told with its reason; days of its month, or the exchange, have what it should."""
     quiet.exchange.inject(fault(file=path))

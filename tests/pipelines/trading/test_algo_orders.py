@@ -81,6 +81,7 @@ async def test_one_that_came_and_went_between_runs_is_found(futures: TradeDesk, 
     assert known(futures, number)["actual_order_id"] is None
 
 
+@pytest.mark.soak
 async def test_ids_that_repeat_in_another_symbol_are_kept_apart(futures: TradeDesk, book: FuturesBook) -> None:
     """Two symbols number their conditional orders alike; each is settled by its own end (N7)."""
     first, second = (book.algo.place(symbol, "BUY", 1, 10) for symbol in (SYMBOL, "ETHUSDT"))
@@ -155,6 +156,7 @@ async def asked_as_planned(desk: TradeDesk) -> list[str]:
     return asked
 
 
+@pytest.mark.soak
 async def test_a_run_takes_what_its_plan_says(futures: TradeDesk) -> None:
     """First and later run of named symbols ask what is planned, conditional orders included."""
     futures.trading([SYMBOL, "ETHUSDT"], datasets=["orders", "fills"], wallets=["usdm"])
@@ -162,6 +164,7 @@ async def test_a_run_takes_what_its_plan_says(futures: TradeDesk) -> None:
         assert {LISTED, OPEN} <= {*await asked_as_planned(futures)}
 
 
+@pytest.mark.soak
 async def test_a_plan_counts_a_symbol_in_which_only_a_conditional_order_waits(
     futures: TradeDesk, book: FuturesBook
 ) -> None:

@@ -115,6 +115,7 @@ async def test_three_months_are_walked_in_weeks(futures: TradeDesk) -> None:
     assert len(stored(futures, "fills")) == len(numbers)
 
 
+@pytest.mark.soak
 async def test_what_is_not_returned_any_more_is_a_gap(futures: TradeDesk) -> None:
     """After half a year without a run, the first three months of it are a gap of orders and of fills, once (L10)."""
     traded(futures.exchange.futures_book(UID), "BTCUSDT")

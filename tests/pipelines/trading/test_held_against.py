@@ -203,6 +203,7 @@ async def test_an_empty_answer_marks_no_progress(desk: TradeDesk) -> None:
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 
 
+@pytest.mark.soak
 async def test_a_lagging_answer_is_no_failure(desk: TradeDesk) -> None:
     """Rows of the last minutes may be missing from a copy that lags; what it did not tell is asked for again."""
     filled(desk, 2)

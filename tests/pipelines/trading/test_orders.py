@@ -158,6 +158,7 @@ async def test_a_lagging_answer_loses_no_fill(desk: TradeDesk) -> None:
     assert len(desk.rows("fills")) == 2
 
 
+@pytest.mark.soak
 async def test_a_lagging_list_takes_no_state_back(desk: TradeDesk) -> None:
     """An older state that a lagging list shows is no version after the newer one."""
     number = desk.book.place(B, "BUY", 1, 50)
@@ -245,6 +246,7 @@ async def test_a_misprint_hides_no_allocation(desk: TradeDesk, values: dict[str,
     assert desk.stored_ids("allocations", B) == desk.true_ids("allocations", B) != []
 
 
+@pytest.mark.soak
 async def test_what_no_field_tells_is_asked_for_once_a_check_names_it(desk: TradeDesk) -> None:
     """An order that goes on to lack fills is asked for allocations too, although it says that it was not routed."""
     routed = desk.book.place(B, "BUY", 2, 50)
@@ -421,6 +423,7 @@ async def test_an_odd_client_id_shuts_out_nothing(value: Any, desk: TradeDesk) -
     assert len(desk.rows("orders", symbol=B)) == 3
 
 
+@pytest.mark.soak
 async def test_a_fill_that_lacks_its_quote_amount_stops_no_other(desk: TradeDesk) -> None:
     """A fill printed without its amount in the quote asset is stored without it, and no run fails for it."""
     trades = [desk.book.fill(B, desk.book.place(B, "BUY", 1, 50)) for _ in range(3)]
@@ -468,6 +471,7 @@ async def test_a_row_that_cannot_be_read_is_named_until_it_can(path: str, place:
     assert len(desk.rows("orders", symbol=B)) == len(desk.rows("fills", symbol=B)) == 3
 
 
+@pytest.mark.soak
 async def test_an_open_order_that_cannot_be_read_hides_no_other(desk: TradeDesk) -> None:
     """What is open is settled also when one open order among it cannot be read, which is named."""
     kept, odd = (desk.book.place(B, "BUY", 1, price) for price in (50, 51))
@@ -495,6 +499,7 @@ async def test_an_unknown_status_is_followed_to_its_end(desk: TradeDesk) -> None
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 
 
+@pytest.mark.soak
 async def test_a_list_of_unknown_status_is_followed_to_its_end(desk: TradeDesk) -> None:
     """A list of orders under a word nobody knows is asked for until it is done, however many lists came after it."""
     legs = {"side": "SELL", "qty": 1, "price": 90}, {"side": "SELL", "qty": 1, "price": 9, "stop_price": 9}
@@ -513,6 +518,7 @@ async def test_a_list_of_unknown_status_is_followed_to_its_end(desk: TradeDesk) 
     assert (states[0], states[-1]) == ("PAUSED", "ALL_DONE")
 
 
+@pytest.mark.soak
 async def test_an_unexplained_balance_walks_what_is_traded_too(desk: TradeDesk) -> None:
     """A fill of a traded symbol that no order tells of yet is found by the balances it moved."""
     desk.book.fill(B, desk.book.place(B, "BUY", 1, 50))
@@ -529,6 +535,7 @@ async def test_an_unexplained_balance_walks_what_is_traded_too(desk: TradeDesk) 
     assert desk.orders(B) == desk.truth(B)
 
 
+@pytest.mark.soak
 async def test_an_unexplained_balance_finds_what_was_routed(desk: TradeDesk) -> None:
     """A symbol traded only over several books has no fill; when both its assets change, its orders lead to the rest."""
     await pull(desk)
@@ -551,6 +558,7 @@ async def test_a_named_symbol_is_asked_for_though_nobody_lists_it(desk: TradeDes
     assert desk.stored_ids("fills", "BTCZAR") == desk.true_ids("fills", "BTCZAR")
 
 
+@pytest.mark.soak
 async def test_names_of_the_archive_are_probed(desk: TradeDesk) -> None:
     """What exchangeInfo does not list, but the archive has a folder of, is looked for once a week."""
     desk.addresses = {"archive": desk.url, "archive_list": desk.url}
