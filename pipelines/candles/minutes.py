@@ -18,7 +18,7 @@ from pipelines.candles.windows import page_rows
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
-from pipelines.store.account_symbols import unasked_minutes
+from pipelines.store.account_symbols import undecided_minutes
 from pipelines.store.filters import between
 from pipelines.store.gaps import CONFIRM_AFTER_US, Gap
 from pipelines.store.rows import column, rows_of, with_instants
@@ -77,27 +77,31 @@ class MinutesWanted:
     gone: frozenset[str]
     archived: bool
 
-    def windows(self, lake: Lake, now: int, asked: Collection[tuple[str, int]] = ()) -> list[MinuteWindow]:
+    def windows(
+        self, lake: Lake, now: int, asked: Collection[tuple[str, int]] = (), *, keep: bool = False
+    ) -> list[MinuteWindow]:
         """What has to be asked for so that each fill and fee has a price: minutes in reach of one another at once.
 
-        The minutes of symbols that were `asked` for are left out, and those of files that may still come.
+        The minutes of symbols that were `asked` for are left out, and those of files that may still come. With `keep`,
+        that none is left is remembered.
         """
-        unasked = unasked_minutes(lake, self.account, now - LAG_US - MINUTE_US, now)
+        due = {
+            symbol: [one for one, before in minutes.items() if self._is_due(symbol, one, before, now)]
+            for symbol, minutes in undecided_minutes(lake, self.account, now, keep=keep).items()
+        }
         return [
             MinuteWindow(series, some)
-            for symbol, minutes in unasked.items()
+            for symbol, minutes in due.items()
             for series in [Series.of(KLINES, market="spot", symbol=symbol, interval="1m")]
-            for some in _gathered(
-                [one for one in minutes if one < self._until(symbol, now) and (symbol, one) not in asked],
-                page_rows(series) * MINUTE_US,
-            )
+            for some in _gathered([one for one in minutes if (symbol, one) not in asked], page_rows(series) * MINUTE_US)
         ]
 
-    def _until(self, symbol: str, now: int) -> int:
-        """How far its minutes can be had."""
+    def _is_due(self, symbol: str, minute: int, asked_at: int | None, now: int) -> bool:
+        """Whether a minute that was asked for then, or never, is to be asked for now."""
+        again = asked_at is None or now - asked_at >= CONFIRM_AFTER_US
         if symbol not in self.gone:
-            return now
-        return now - PUBLISHED_US if self.archived else 0
+            return again and minute + MINUTE_US + LAG_US < now
+        return again and self.archived and minute < now - PUBLISHED_US
 
 
 def _gathered(minutes: Sequence[int], reach_us: int) -> Iterator[list[int]]:
@@ -136,7 +140,7 @@ class MinutePull:
     async def _due(self) -> list[MinuteWindow]:
         """What was not asked for yet."""
         now = self.session.client.now_us()
-        return await asyncio.to_thread(self.wanted.windows, self.session.lake, now, self._asked)
+        return await asyncio.to_thread(self.wanted.windows, self.session.lake, now, self._asked, keep=True)
 
     async def _wave(self, wave: Sequence[MinuteWindow]) -> None:
         """Fetch these windows at once and commit what came; one that fails stops no other."""

@@ -129,7 +129,9 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
         return Chosen(tuple(await top(session, flow.market, book, wanted.quote, wanted.top)), book)
     if isinstance(wanted, AccountSymbols):
         archived, now = session.archive is not None, session.client.now_us()
-        chosen = await asyncio.to_thread(partial(valuing, session.lake, wanted, book, now, archived=archived))
+        chosen = await asyncio.to_thread(
+            partial(valuing, session.lake, wanted, book, now, archived=archived, keep=True)
+        )
         if not chosen.names and session.journal.account != wanted.account:
             lacking = f"no asset of {wanted.account} to value in {wanted.quote}"
             session.note(f"The lake knows of {lacking}: run its flow first.")
@@ -147,9 +149,11 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     return Chosen(tuple(one for one in wanted if one not in nowhere), book, unknown=tuple(nowhere.values()))
 
 
-def valuing(lake: Lake, wanted: AccountSymbols, book: Listing, now: int, *, archived: bool) -> Chosen:
+def valuing(
+    lake: Lake, wanted: AccountSymbols, book: Listing, now: int, *, archived: bool, keep: bool = False
+) -> Chosen:
     """The symbols that value what an account holds and moved; of those that the exchange forgot, what is `archived`."""
-    found = needed(lake, wanted)
+    found = needed(lake, wanted, now, keep=keep)
     gone = frozenset[str]() if archived else book.forgotten(found.symbols)
     names = tuple(one for one in found.symbols if one not in gone)
     return Chosen(names, book, since=now if found.since is None else found.since)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from connectors.binance.endpoints import serving
 from connectors.binance.endpoints.model import Whole
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
+from connectors.lake.sql.sources import sources
 from connectors.lake.sql.views import literal
 from pipelines.store.gaps import CONFIRM_AFTER_US, NO_ANSWER
+from pipelines.store.remembered import Remembered
 from pipelines.store.rows import column
 from schemas.config.flows import AccountSymbols
+from schemas.datasets import DATASETS, with_role
+from schemas.datasets.journal import RUNS
 from schemas.model.dataset import Role
 
+_DAILY = {"market": "spot", "interval": "1d"}
 _WAYS = 6  # from an asset to the quote asset, the best ones, are tried where one has no candle
 
 # Each point is valued by the first way whose candles are there; a way of which one does not exist is closed, and the
@@ -68,7 +74,7 @@ looked_at AS (
         bool_or(coalesce(NOT is_price, {is_closed}, false)) AS closed,
         list(symbol) FILTER (NOT is_rate) AS symbols,
         list(symbol) FILTER (
-            NOT is_rate AND is_price IS NULL AND coalesce(asked_at <= make_timestamptz({again}), true)
+            NOT is_rate AND is_price IS NULL
             AND NOT coalesce(points.open_time >= since AND points.open_time < until, false)
         ) AS unasked
     FROM points
@@ -105,7 +111,7 @@ _OF_MINUTES = {
         HAVING count(*) = any_value(legs)
     ) AS priced USING (asset, open_time)""",
 }
-_DAYS = """SELECT DISTINCT asset, open_time FROM valuation_points
+_DAYS_VALUED = """SELECT DISTINCT asset, open_time FROM valuation_points
     WHERE "interval" = '1d' AND account = {account} AND asset <> {quote}"""
 # What was gone around because of a gap that is still in doubt is asked again with the others, until it is not.
 _SYMBOLS = """
@@ -160,9 +166,24 @@ JOIN symbols USING (market, symbol)
 WHERE account = {account} AND market = 'spot' AND commission <> 0
     AND commission_asset NOT IN (base_asset, quote_asset)
 """
-_UNASKED = """
-SELECT symbol, open_time FROM taken WHERE is_unasked AND open_time < make_timestamptz({until})
-GROUP BY ALL ORDER BY ALL
+_UNDECIDED = """
+SELECT symbol, open_time, min(asked_at) AS asked_at
+FROM taken
+LEFT JOIN known USING (symbol, open_time)
+WHERE is_unasked
+GROUP BY symbol, open_time
+"""
+
+# Of balances only this says which days are valued: a run that finds them unchanged adds a snapshot all the same.
+_HELD = """
+SELECT asset, date_trunc('day', min(observed_at)) AS first, date_trunc('day', max(observed_at)) AS last, is_held
+FROM (
+    SELECT asset, observed_at, false AS is_held FROM balances WHERE account = {account}
+    UNION ALL
+    SELECT asset, observed_at, true FROM latest_balances WHERE account = {account} AND total <> 0
+)
+GROUP BY asset, is_held
+ORDER BY ALL
 """
 
 
@@ -174,41 +195,91 @@ class Needed:
     since: int | None
 
 
-def needed(lake: Lake, wanted: AccountSymbols) -> Needed:
+def needed(lake: Lake, wanted: AccountSymbols, now: int, *, keep: bool = False) -> Needed:
     """For each day that an asset was held or moved, the symbols of the best way to the quote asset.
 
     That is the symbol of both, else the two that lead there through another asset; the next best where the exchange
-    was asked and had no candle of that day, together with those of the better one as long as that is in doubt.
+    was asked and had no candle of that day, together with those of the better one as long as that is in doubt. With
+    `keep`, the answer is remembered for the next run.
     """
-    days = _asked(wanted.account, wanted.quote, _DAYS, _OF_DAYS)
+    remembered = remembered_days(lake, wanted)
+    if (known := remembered.answer(now)) is not None:
+        return Needed(tuple(known["symbols"]), known["since"])
     with connect(lake) as session:
-        rows = run(session, days + _SYMBOLS.format(no_answer=sorted(NO_ANSWER)))
+        rows = run(session, _days(wanted))
     instants = [since for since in column(rows, "since") if since is not None]
-    return Needed(tuple(column(rows, "symbol")), min(instants, default=None))
+    found = Needed(tuple(column(rows, "symbol")), min(instants, default=None))
+    if keep:
+        remembered.keep(asdict(found), now)
+    return found
 
 
-def unasked_minutes(lake: Lake, wanted: AccountSymbols, until: int, now: int) -> dict[str, list[int]]:
-    """By symbol, the minutes before `until` around fills and fees whose candle is needed and is to be asked for.
+def undecided_minutes(
+    lake: Lake, wanted: AccountSymbols, now: int, *, keep: bool = False
+) -> dict[str, dict[int, int | None]]:
+    """By symbol, the minutes around fills and fees whose candle is needed, and neither there nor known to be missing.
 
-    They value each in the quote asset, and a fee of a fill in that of its symbol; instants are microseconds, ascending.
-    Nobody asked for them, or they are due for a second look, since no candle came an hour ago or earlier.
+    They value each in the quote asset, and a fee of a fill in that of its symbol. Each comes with when it was asked for
+    and had no candle, None where it never was; instants are microseconds. With `keep`, it is remembered where there are
+    none.
     """
-    found = defaultdict[str, set[int]](set)
+    account, found = wanted.account, defaultdict[str, dict[int, int | None]](dict)
+    quotes_of, of_ledger = (
+        _QUOTES.format(account=literal(account)),
+        _asked(account, wanted.quote, _MINUTES, _OF_MINUTES),
+    )
+    remembered = _remembered(lake, wanted, "minutes", quotes_of + of_ledger + _UNDECIDED)
+    if remembered.answer(now) is not None:
+        return {}
     with connect(lake) as session:
-        account = wanted.account
-        quotes: list[str] = column(run(session, _QUOTES.format(account=literal(account))), "quote_asset")
-        points = [(wanted.quote, _MINUTES), *((one, _FEES) for one in sorted(quotes))]
-        for sql in (_asked(account, quote, wanted_by, _OF_MINUTES, now) for quote, wanted_by in points):
-            rows = run(session, sql + _UNASKED.format(until=until))
-            for symbol, instant in zip(column(rows, "symbol"), column(rows, "open_time"), strict=True):
-                found[symbol].add(instant)
-    return {symbol: sorted(found[symbol]) for symbol in sorted(found)}
+        quotes: list[str] = column(run(session, quotes_of), "quote_asset")
+        for sql in (of_ledger, *(_asked(account, one, _FEES, _OF_MINUTES) for one in sorted(quotes))):
+            rows = run(session, sql + _UNDECIDED)
+            names = ("symbol", "open_time", "asked_at")
+            for symbol, minute, asked_at in zip(*(column(rows, name) for name in names), strict=True):
+                found[symbol][minute] = asked_at
+    if keep and not found:
+        remembered.keep([], now)
+    return {symbol: dict(sorted(found[symbol].items())) for symbol in sorted(found)}
 
 
-def _asked(account: str, quote: str, points: str, interval: Mapping[str, str], now: int = 0) -> str:
+def remembered_days(lake: Lake, wanted: AccountSymbols) -> Remembered:
+    """What `needed` answered last, for as long as the ledger, balances, pairs, rates and candles that it read stay."""
+    held = _held(lake, wanted.account)
+    return _remembered(lake, wanted, "days", _days(wanted), _covered_days(lake), held)
+
+
+def _days(wanted: AccountSymbols) -> str:
+    return _asked(wanted.account, wanted.quote, _DAYS_VALUED, _OF_DAYS) + _SYMBOLS.format(no_answer=sorted(NO_ANSWER))
+
+
+def _remembered(lake: Lake, wanted: AccountSymbols, what: str, sql: str, *beside: Any) -> Remembered:
+    """The last answer of this kind, which follows from the files that it read, and what is told of it `beside`."""
+    read = sources(lake, sql)
+    # Each run adds to these; what of balances matters is told apart.
+    growing = {RUNS.table, *(dataset.table for dataset in DATASETS.values() if dataset.valued_by)}
+    tables = {table: parts for table, parts in read.tables.items() if table not in growing}
+    candles = with_role(Role.CANDLES).table
+    tables[candles] = [part for part in tables.get(candles, []) if part[0].items() >= _DAILY.items()]
+    return Remembered.of(lake, (what, wanted.account, wanted.quote), [read.statements, tables, *beside])
+
+
+def _covered_days(lake: Lake) -> list[Any]:
+    """Of which series of daily candles the lake holds how much."""
+    known = lake.table(with_role(Role.CANDLES)).series()
+    daily = [(series, bounds) for series, bounds in known if series.values.items() >= _DAILY.items()]
+    return sorted((series.id, bounds.get("since"), bounds.get("until")) for series, bounds in daily)
+
+
+def _held(lake: Lake, account: str) -> list[dict[str, Any]]:
+    with connect(lake) as session:
+        return run(session, _HELD.format(account=literal(account))).to_pylist()
+
+
+def _asked(account: str, quote: str, points: str, interval: Mapping[str, str]) -> str:
     names = {"account": literal(account), "quote": literal(quote)}
-    looks = {"apart": CONFIRM_AFTER_US, "again": now - CONFIRM_AFTER_US}
-    return _CANDLES.format(points=points.format(**names), ways=_WAYS, idle=_idle(), **names, **looks, **interval)
+    points = points.format(**names)
+    return _CANDLES.format(points=points, ways=_WAYS, idle=_idle(), apart=CONFIRM_AFTER_US, **names, **interval)
 
 
 def _idle() -> list[str]:

@@ -54,7 +54,7 @@ def definitions() -> tuple[Definition, ...]:
 def united(name: str, holding: frozenset[str]) -> tuple[str, frozenset[str]]:
     """The query of a view that unites datasets, of which these hold rows, and the names of what it reads."""
     query = UNIONS[name].over(holding)
-    return query, _named(query, view_names())
+    return query, named(query)
 
 
 @cache
@@ -97,6 +97,11 @@ def needed(named: Collection[str], reads: Callable[[Definition], Collection[str]
 def _filled(name: str) -> Definition:
     """A view over whatever query its variable holds."""
     return Definition(name, _view(name, f"FROM query(getvariable('{variable(name)}'))"), frozenset())
+
+
+def named(sql: str) -> frozenset[str]:
+    """The names of the views and macros that a question may read."""
+    return _named(sql, view_names())
 
 
 def _named(sql: str, names: Collection[str]) -> frozenset[str]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from support.lakes import put, small_lake, us
 
-from pipelines.store.account_symbols import Needed, needed, unasked_minutes
+from pipelines.candles.minutes import MinutesWanted
+from pipelines.store.account_symbols import Needed, needed, remembered_days
+from pipelines.store.remembered import Remembered
 from schemas.config.flows import AccountSymbols
+from schemas.datasets.account import BALANCES
 from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES, SYMBOLS
 from schemas.datasets.orders import FILLS
+from schemas.datasets.rates import RATES
 from schemas.datasets.valuation import MINUTE_CLOSES
+from schemas.model.errors import CorruptData
+from schemas.model.grid import HOUR_US
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from connectors.lake import Lake
 
@@ -63,8 +70,9 @@ def missing(lake: Lake, reason: str = "exchange_outage", until: str | None = "20
 
 
 def minutes(lake: Lake, now: str) -> dict[str, list[int]]:
-    found = unasked_minutes(lake, WANTED, LATER, us(now))
-    return {symbol: instants for symbol, instants in found.items() if symbol.startswith("XRP")}
+    """What is asked for of the fee's asset."""
+    windows = MinutesWanted(WANTED, frozenset(), archived=False).windows(lake, us(now))
+    return {one.series["symbol"]: list(one.minutes) for one in windows if one.series["symbol"].startswith("XRP")}
 
 
 def test_one_empty_answer_closes_no_minute(lake: Lake) -> None:
@@ -87,9 +95,9 @@ def test_a_day_in_doubt_is_gone_around_and_asked_again(lake: Lake) -> None:
     """While no second look confirms that a pair has no candle of a day, it stays among those that are asked."""
     covered_days(lake)
     missing(lake)
-    assert needed(lake, WANTED) == Needed(("BTCUSDT", "XRPBTC", "XRPUSDT"), DAY_BEFORE)
+    assert needed(lake, WANTED, LATER) == Needed(("BTCUSDT", "XRPBTC", "XRPUSDT"), DAY_BEFORE)
     missing(lake, confirmed_at="2026-10-07")
-    assert needed(lake, WANTED) == Needed(("BTCUSDT", "XRPBTC"), DAY_BEFORE)
+    assert needed(lake, WANTED, LATER) == Needed(("BTCUSDT", "XRPBTC"), DAY_BEFORE)
 
 
 @pytest.mark.parametrize("reason", ["unavailable", "not_in_archive"])
@@ -97,7 +105,7 @@ def test_a_file_that_gave_no_answer_ends_no_search(lake: Lake, reason: str) -> N
     """Of a day that waits for a file of the archive the pair goes on to be asked."""
     covered_days(lake)
     missing(lake, reason, confirmed_at="2026-10-07")
-    assert "XRPUSDT" in needed(lake, WANTED).symbols
+    assert "XRPUSDT" in needed(lake, WANTED, LATER).symbols
 
 
 def test_a_pair_that_trades_again_is_asked_again(lake: Lake) -> None:
@@ -107,6 +115,70 @@ def test_a_pair_that_trades_again_is_asked_again(lake: Lake) -> None:
     traded = {"market": "spot", "symbol": "BTCUSDT", "time": "2026-10-20T12:00", "commission_asset": "XRP"}
     put(lake, FILLS, {"account": "main", "trade_id": 2, **traded})
     list_pairs(lake, "2026-10-08", "BREAK")
-    assert "XRPUSDT" not in needed(lake, WANTED).symbols
+    assert "XRPUSDT" not in needed(lake, WANTED, LATER).symbols
     list_pairs(lake, "2026-10-09", "TRADING")
-    assert "XRPUSDT" in needed(lake, WANTED).symbols
+    assert "XRPUSDT" in needed(lake, WANTED, LATER).symbols
+
+
+def file_lost(lake: Lake) -> None:
+    """Have no question about fills be answered any more."""
+    for path in lake.table(FILLS).files():
+        Path(path).unlink()
+
+
+def test_an_answer_is_remembered_while_its_sources_are_the_same(lake: Lake) -> None:
+    """Where nothing changed the ledger is not read; after hours it is, since not all that it tells shows in files."""
+    asked_without_a_candle(lake, "2026-11-01T12:00", "2026-11-01T13:30")
+    rows = [{"market": "spot", "open_time": "2026-10-05T12:00", "asked_at": "2026-11-01T12:00", "close": "2"}]
+    put(lake, MINUTE_CLOSES, *({**rows[0], "symbol": symbol} for symbol in ("XRPBTC", "BTCUSDT")))
+    wanted = MinutesWanted(WANTED, frozenset(), archived=False)
+    days = needed(lake, WANTED, LATER, keep=True)
+    assert wanted.windows(lake, LATER, keep=True) == []
+    put(lake, BALANCES, {"account": "other", "asset": "ETH", "observed_at": "2026-10-05T12:00"})
+    file_lost(lake)
+    assert (needed(lake, WANTED, LATER + HOUR_US), wanted.windows(lake, LATER + HOUR_US)) == (days, [])
+    for at in (LATER - 1, LATER + 6 * HOUR_US):
+        with pytest.raises(CorruptData):
+            needed(lake, WANTED, at)
+        with pytest.raises(CorruptData):
+            wanted.windows(lake, at)
+
+
+def test_whatever_changes_an_answer_has_it_asked_anew(lake: Lake) -> None:
+    """A movement, a balance of another day, coverage, a gap, a listing, a rate or another quote asset: each is seen."""
+
+    def held(instant: str) -> None:
+        put(
+            lake, BALANCES, {"account": "main", "wallet": "spot", "asset": "BTC", "observed_at": instant},
+            observed_at={"main/spot": instant},
+        )  # fmt: skip
+
+    changes: list[Callable[[], None]] = [
+        lambda: held("2026-10-06T12:00"),
+        lambda: held("2026-10-07T12:00"),
+        lambda: covered_days(lake),
+        lambda: missing(lake),
+        lambda: list_pairs(lake, "2026-10-09", "BREAK"),
+        lambda: put(lake, FILLS, {"account": "main", "trade_id": 2, "time": "2026-09-01T12:00"}),
+        lambda: put(lake, RATES, {"time": "2026-09-01", "seen_at": "2026-09-01"}),
+    ]
+    seen = {remembered_days(lake, WANTED).digest}
+    for change in changes:
+        change()
+        seen.add(remembered_days(lake, WANTED).digest)
+    assert len(seen) == 1 + len(changes)
+    held("2026-10-07T12:15")
+    assert remembered_days(lake, WANTED).digest in seen
+    other = AccountSymbols(account="main", quote="EUR")
+    assert remembered_days(lake, other).name != remembered_days(lake, WANTED).name
+
+
+@pytest.mark.parametrize("text", ["", "{}", "\x00", '{"digest": 1}'])
+def test_a_damaged_note_is_none(lake: Lake, text: str) -> None:
+    """Where what was remembered cannot be read, the question is asked."""
+    found = Remembered.of(lake, ["name"], "sources")
+    found.keep(["answer"], LATER)
+    assert found.answer(LATER) == ["answer"]
+    (note,) = (lake.path / ".remembered").iterdir()
+    note.write_text(text)
+    assert found.answer(LATER) is None
