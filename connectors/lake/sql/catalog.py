@@ -7,7 +7,8 @@ to make, and those above it neither: over files, each would have DuckDB open the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -20,8 +21,10 @@ BOUNDS = "bounds"
 TABLES = {dataset.table: dataset for dataset in DATASETS.values()}
 RUNS = {runs_view(dataset): dataset for dataset in playing(Role.CANDLES)}
 UNIONS = unions()
+ONCE = frozenset(name for name, each in UNIONS.items() if each.once)
 
 _WORD = re.compile(r"'[^']*'|(\w+)")  # those of a text in quotes name nothing
+_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 _MADE = re.compile(r"CREATE OR REPLACE (?:VIEW|MACRO) (\w+)")
 
 
@@ -92,6 +95,27 @@ def needed(named: Collection[str], reads: Callable[[Definition], Collection[str]
             wanted.update(reads(each))
             found.append(each)
     return found[::-1]
+
+
+def read_again(named: Mapping[str, int], text: Callable[[Definition], str]) -> list[str]:
+    """Of the views whose rows are computed once, those that a question reads more than once, each after those it reads.
+
+    The question names these, each so often; `text` is the query of a view.
+    """
+    times, found = Counter(named), list[str]()
+    for each in reversed(definitions()):
+        if each.name in ONCE and times[each.name] > 1:
+            found.append(each.name)
+            times[each.name] = 1
+        if times[each.name]:
+            for name, count in _times_read(text(each)).items():
+                times[name] += count * times[each.name]
+    return found[::-1]
+
+
+@lru_cache(maxsize=1000)
+def _times_read(sql: str) -> Mapping[str, int]:
+    return Counter(_READ.findall(sql))
 
 
 def _filled(name: str) -> Definition:

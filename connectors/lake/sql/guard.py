@@ -7,7 +7,8 @@ query or a table function that is not known here might write, and is refused bef
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -51,10 +52,10 @@ WHERE (key = 'type' AND (atom ->> '$') LIKE '%\_NODE' ESCAPE '\')
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The statement to run for a text, and the names of what it reads: views, macros, and what is none of ours."""
+    """The statement to run for a text, and what it reads, each so often: views, macros, and what is none of ours."""
 
     statement: Statement
-    names: frozenset[str]
+    names: Mapping[str, int]
 
 
 def question(connection: DuckDBPyConnection, sql: str) -> Question:
@@ -87,22 +88,26 @@ def _parser() -> DuckDBPyConnection:
 
 
 @lru_cache(maxsize=1000)  # checks ask the same in every session, and to take a text apart costs as much as its answer
-def _checked(select: str) -> frozenset[str]:
-    """The names of what a query reads, once it is certain that it only reads."""
-    named = defaultdict[str, set[str]](set)
+def _checked(select: str) -> Mapping[str, int]:
+    """The names of what a query reads, and how often each, once it is certain that it only reads."""
+    named = defaultdict[str, Counter[str]](Counter)
     for kind, name in _parser().cursor().execute(_PARTS, [select]).fetchall():
-        named[kind].add(name)
-    if not named["type"] or not named["type"] <= _QUERIES:  # no node at all: the text is no SELECT
+        named[kind][name] += 1
+    if not named["type"] or not named["type"].keys() <= _QUERIES:  # no node at all: the text is no SELECT
         raise _refusal()
     ours, called = view_names(), {name.lower(): name for name in named["table function"]}
     for name, spelled in called.items():
         if name not in ours and not (_OF_VALUES_OR_FILES.fullmatch(name) or _OF_VIEWS.fullmatch(name)):
             raise UsageProblem(f"The table function {spelled} is not available.", "Queries only read the lake.")
+    times = Counter[str]()
+    for kind in ("table_name", "function_name", "table function"):
+        for name, count in named[kind].items():
+            times[name.lower()] += count
     read, own = ({name.lower() for name in named[kind]} for kind in ("table_name", "subquery"))
     functions = ours & {name.lower() for name in named["function_name"]}
     listing = {name for name in called if not _OF_VALUES_OR_FILES.fullmatch(name)}
     # A subquery may be named like the view that it reads.
-    return frozenset((read - {""} - (own - ours)) | functions | listing)
+    return {name: times[name] for name in (read - {""} - (own - ours)) | functions | listing}
 
 
 def _refusal() -> UsageProblem:

@@ -35,6 +35,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",  # a query never sees the caller's Python variables
     "memory_limit": "50%",  # a run beside it must live
     "max_temp_directory_size": "16GB",
+    "disabled_optimizers": "projection_pullup",  # takes more than half of the time to plan where dozens of tables unite
     "asof_loop_join_threshold": "0",  # DuckDB underestimates one side, and compares every pair for minutes
 }
 
@@ -176,8 +177,9 @@ def _answer(connection: DuckDBPyConnection, sql: str, shape: Shape | None) -> An
 
 
 def _asked(connection: DuckDBPyConnection, question: Question) -> DuckDBPyRelation:
-    if connection in _views:
-        _views[connection].make(connection, question.names)
+    if views := _views.get(connection):
+        views.make(connection, question.names)
+        _stoppable(connection, lambda: views.compute(connection, question.names))
     return connection.sql(question.statement)
 
 

@@ -25,12 +25,13 @@ from connectors.lake.sql.catalog import (
     Definition,
     definitions,
     needed,
+    read_again,
     united,
     variable,
     view_names,
 )
 from connectors.lake.sql.creation import create
-from connectors.lake.sql.errors import first_damaged, refusal, unreadable
+from connectors.lake.sql.errors import first_damaged, refusal, refused, unreadable
 from connectors.lake.table import Parts
 from schemas.datasets import DATASETS
 from schemas.derived.sql import (
@@ -46,6 +47,8 @@ from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.fields import TEXT
 from schemas.model.series import Series
+
+_STORED = "stored"  # the schema of what is computed once
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Views:
         self.lake = lake
         self._prefix = prefix  # of the addresses at which the session finds the lake's files
         self._made: set[Definition] = set()
+        self._computed: set[str] = set()  # views whose rows are stored in the session
         self._look()
 
     def _look(self) -> None:
@@ -94,6 +98,32 @@ class Views:
     def _reads(self, view: Definition) -> Collection[str]:
         return united(view.name, self.holding)[1] if view.name in UNIONS else view.reads
 
+    def compute(self, connection: DuckDBPyConnection, named: Mapping[str, int]) -> None:
+        """Store the rows of the views that a question reads more than once, for it and for all that follow."""
+        for name in read_again(named, self._text):
+            if name not in self._computed:
+                self._store(connection, name)
+
+    def _text(self, view: Definition) -> str:
+        if view.name in self._computed:
+            return ""
+        return united(view.name, self.holding)[0] if view.name in UNIONS else view.sql
+
+    def _store(self, connection: DuckDBPyConnection, name: str) -> None:
+        try:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_STORED}; CREATE TABLE {_STORED}.{name} AS FROM {name}")
+        except duckdb.Error as error:
+            if refused(error):  # of a table that cannot be read, the question may need nothing
+                return
+            raise
+        _set_rows(connection, name, f"FROM {_STORED}.{name}")
+        self._computed.add(name)
+
+    def _forget(self, connection: DuckDBPyConnection) -> None:
+        for name in self._computed:
+            connection.execute(f"DROP TABLE {_STORED}.{name}")
+        self._computed.clear()
+
     @property
     def holding(self) -> frozenset[str]:
         """The datasets that hold rows, or may: nobody knows it of one that cannot be read."""
@@ -108,6 +138,7 @@ class Views:
 
     def renew(self, connection: DuckDBPyConnection) -> None:
         """Have the views that were made read the newest snapshots."""
+        self._forget(connection)
         self._look()
         self._make(
             connection, needed([each.name for each in self._made], self._reads)
