@@ -61,7 +61,9 @@ class Answer:
     def missing(self, grid: Grid, times: Instants) -> list[Gap]:
         """The slots of the stretch without a candle, joined; off-grid candles explain the slot they lie in."""
         first, last = grid.ceil(self.since), grid.ceil(self.until)
-        slots = times if grid.interval == "1M" else times - (times - grid.anchor_us) % grid.length_us
+        slots, start = times, grid.anchor_us
+        if grid.interval != "1M":
+            slots = (times - start) // grid.length_us * grid.length_us + start  # numpy takes ten times as long for %
         if len(times) == grid.count(first, last) and bool((slots == times).all()):
             return []
         odd = np.unique(slots[slots != times])

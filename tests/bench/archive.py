@@ -52,7 +52,7 @@ def _ours(place: Place, files: Path, names: list[str], periods: Sequence[Period]
     place.folder.mkdir()
     os.sync()  # what was written before is no part of it
     with simulator(f"--symbols={len(names)}", f"--archive={files}") as exchange:
-        exchange.warm(names)
+        exchange.warm(files)
         place.flows(exchange.url, archive=True, bench=candles(names, f"{since}"))
         done = place.run("bench", f"--since={since}", f"--until={until}")
         asked = [request["target"] for request in exchange.requests()]
@@ -148,6 +148,7 @@ def others(job: Path, files: Path, told: dict[str, Any], *options: str) -> dict[
     """What each of the other importers takes for a job, one after another."""
     taken = {}
     with simulator(*options, f"--archive={files}") as exchange:
+        exchange.warm(files)
         job.write_text(json.dumps({"url": exchange.url, **told}))
         for name, python in IMPORTERS.items():
             os.sync()

@@ -52,11 +52,10 @@ class Simulator:
         """How many of them were answered 429 or 418."""
         return sum(request["status"] in {418, 429} for request in self.requests())
 
-    def warm(self, symbols: Sequence[str]) -> None:
+    def warm(self, files: Path) -> None:
         """Have it hash the files it serves, as a real store does when they are put there."""
-        for symbol in symbols:
-            prefix = f"data/spot/monthly/klines/{symbol}/1m/"
-            self.answer(f"/?prefix={prefix}")
+        for folder in sorted({path.parent for path in files.rglob("*.zip")}):
+            self.answer(f"/?prefix={folder.relative_to(files)}/")
 
     def answer(self, target: str) -> bytes:
         """What it answers to anybody."""

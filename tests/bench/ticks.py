@@ -55,6 +55,7 @@ def _ours(place: Place, files: Path, month: Period, rows: int) -> dict[str, Any]
     place.folder.mkdir()
     os.sync()
     with simulator(f"--archive={files}") as exchange:
+        exchange.warm(files)
         place.flows(exchange.url, archive=True, bench=_flow(month))
         done = place.run("bench")
         asked = [request["target"] for request in exchange.requests()]

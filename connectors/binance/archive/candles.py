@@ -80,7 +80,7 @@ def _rows(printed: pa.Table, times: Instants, file: ArchiveFile) -> pa.Table:
     columns = {name: widened(printed[name], dataset.column(name).type.arrow) for name in file.layout.read} | {
         **{name: pa.repeat(value, len(times)) for name, value in file.series.values.items()},
         "open_time": pa.array(times).cast(TIME.arrow),
-        "close_time": pa.array(closed - closed % MILLISECOND_US).cast(TIME.arrow),
+        "close_time": pa.array(closed // MILLISECOND_US * MILLISECOND_US).cast(TIME.arrow),
     }
     return pa.table([columns[name] for name in dataset.schema.names], schema=dataset.schema)
 

@@ -132,6 +132,10 @@ def instants_of(printed: pa.ChunkedArray[Any]) -> Instants:
         texts: Instants = printed.cast(pa.int64()).to_numpy()
         return texts
     times: Instants = printed.to_numpy()
+    if len(times) and times.min() >= _MICROSECONDS_FROM:
+        return times
+    if len(times) and times.max() < _MICROSECONDS_FROM:
+        return times * MILLISECOND_US
     return np.where(times >= _MICROSECONDS_FROM, times, times * MILLISECOND_US)
 
 

@@ -134,7 +134,8 @@ def _lines(block: bytes, marks: Bytes, cells: Sequence[_Cell]) -> _Lines | None:
     if not lengths.all() or (printed.take(ends, mode="wrap") != marks).any():
         return None
     flags = lengths[:, [cell.at for cell in cells if cell.column.type is FLAG]]
-    if np.count_nonzero(printed > _NINE) != flags.sum() or (longest := _longest(lengths)).max() > 2 * _WORD:
+    letters = np.count_nonzero(printed > _NINE) if flags.size else int(printed.max() > _NINE)
+    if letters != flags.sum() or (longest := _longest(lengths)).max() > 2 * _WORD:
         return None
     return _Lines(np.frombuffer(padded, np.dtype("<u8")), ends, lengths, longest)
 
