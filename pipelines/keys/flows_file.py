@@ -16,7 +16,8 @@ from ruamel.yaml.util import load_yaml_guess_indent
 
 from connectors.lake.files.local_disk import disk_problems, draft_in, publish
 from pipelines.settings.loader import understood
-from schemas.config.flows import Account, FlowsFile
+from schemas.config.accounts import Account
+from schemas.config.flows import FlowsFile
 from schemas.model.errors import Problem, UsageProblem
 
 PARTS = ("api_key", "secret", "private_key", "passphrase")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from connectors.binance.keys import Secret
 from connectors.lake.files.local_disk import DRAFT, disk_problems, held, make_folder, new_file, whole_file
 from pipelines.settings.places import read_key_file
-from schemas.config.flows import Account
+from schemas.config.accounts import Account
 from schemas.model.errors import AccessRefused
 
 FOLDER = "keys"

@@ -26,7 +26,8 @@ from pipelines.service.server import apart, recorder
 from pipelines.settings.credentials import key_of, unset_places
 from pipelines.settings.loader import exposure, load
 from pipelines.settings.markets import family_of
-from schemas.config.flows import Account, FlowsFile, MaintenanceFlow
+from schemas.config.accounts import Account
+from schemas.config.flows import FlowsFile, MaintenanceFlow
 from schemas.model.errors import CorruptData, Problem
 from schemas.model.instants import utc_text
 

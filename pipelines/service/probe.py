@@ -25,7 +25,8 @@ from connectors.binance.keys import KeyPair
 from connectors.binance.probes import PROBES, UNDECIDED, Probe, Reply
 from connectors.binance.sites import resolve
 from pipelines.settings.credentials import key_of
-from schemas.config.flows import Account, FlowsFile
+from schemas.config.accounts import Account
+from schemas.config.flows import FlowsFile
 from schemas.model.errors import AccessRefused, CorruptData, Problem
 
 FORMAT = 1

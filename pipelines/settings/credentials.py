@@ -5,7 +5,8 @@ from __future__ import annotations
 from connectors.binance.keys import KeyPair, Secret
 from pipelines.settings.loader import flow_named
 from pipelines.settings.places import read_secret
-from schemas.config.flows import Account, AccountFlow, Flow, FlowsFile
+from schemas.config.accounts import Account
+from schemas.config.flows import AccountFlow, Flow, FlowsFile
 from schemas.config.references import Reference
 from schemas.model.errors import AccessRefused
 

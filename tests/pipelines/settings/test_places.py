@@ -18,7 +18,8 @@ from keyring.errors import KeyringLocked
 from pipelines.settings import places
 from pipelines.settings.credentials import key_of, unset_secret
 from pipelines.settings.places import read_secret
-from schemas.config.flows import Account, FlowsFile
+from schemas.config.accounts import Account
+from schemas.config.flows import FlowsFile
 from schemas.config.references import Reference
 from schemas.model.errors import AccessRefused
 
