@@ -15,7 +15,7 @@ from schemas.model.redaction import without_keys
 Outcome = Literal["done", "failed", "interrupted", "skipped"]
 
 # When several apply, the first of these is the exit code of the whole command.
-_PRECEDENCE = (130, 70, 4, 75, 3, 1, 2)
+PRECEDENCE = (130, 70, 4, 75, 3, 1, 2)
 _OF_OUTCOME = {"done": 0, "skipped": 0, "interrupted": 130, "failed": 1}
 _SHOWN_FAILURES = 5
 _log = logging.getLogger("binlake")  # silent but under --debug
@@ -127,4 +127,4 @@ class Receipt:
 def worst(codes: Iterable[int]) -> int:
     """The exit code of a command in which all of these happened."""
     found = set(codes)
-    return next((code for code in _PRECEDENCE if code in found), 0)
+    return next((code for code in PRECEDENCE if code in found), 0)

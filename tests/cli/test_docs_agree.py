@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.app import app
-from pipelines.context.receipts import _PRECEDENCE
+from pipelines.context.receipts import PRECEDENCE
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -27,7 +27,7 @@ def test_every_exit_code_is_in_the_readme():
     """Whoever writes a script finds what each exit code means."""
     _, _, codes = README.read_text().partition("Exit codes:")
     paragraph = codes.partition("\n\n")[0]
-    assert [code for code in _PRECEDENCE if f"{code} " not in paragraph] == []
+    assert [code for code in PRECEDENCE if f"{code} " not in paragraph] == []
 
 
 def test_every_option_named_in_the_readme_exists():
@@ -60,3 +60,19 @@ def test_every_place_that_a_page_names_exists(page, least):
 
 def defined(file, name):
     return file.exists() and (not name or re.search(rf"^(async )?(def|class) {name}\b", file.read_text(), re.MULTILINE))
+
+
+def test_contributing_names_every_folder_of_code():
+    """Its tree has each room of the three floors, and none that is not there."""
+    _, _, behind = (ROOT / "CONTRIBUTING.md").read_text().partition("```\n")
+    named = set(re.findall(r"\b(\w+)/", behind.partition("```")[0]))
+    floors = {"schemas": 1, "connectors": 2, "pipelines": 1}
+    folders = {
+        folder.name
+        for floor, depth in floors.items()
+        for level in range(depth)
+        for folder in (ROOT / floor).glob("/".join(["*"] * (level + 1)) + "/")
+        if not folder.name.startswith("_")
+    }
+    ours = {"tests", "promises", "support", "cassettes", "clients", "crash", "bench"}
+    assert named - ours == folders | set(floors)
