@@ -26,13 +26,13 @@ from pipelines.pull.symbol_selection import Chosen
 from pipelines.pull.symbols import known
 from pipelines.quality.digests import Digest
 from pipelines.quality.month_counts import Stretch, stretch_of
+from pipelines.quality.stated_months import Damage, disagreement, stated_months
 from pipelines.store.filters import between, of_month
 from pipelines.store.rows import instants as stored_instants
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.derived.canonical import FORM, instants, key_words, records
 from schemas.model.dataset import Dataset
-from schemas.model.errors import CorruptData, Problem, TryLater
 from schemas.model.grid import MINUTE_US
 from schemas.model.instants import micros
 from schemas.model.series import Series
@@ -108,9 +108,6 @@ class WantedTimes:
         return mine and (self.named is None or series in self.named)
 
 
-Damage = Callable[[str, Problem], None]  # told of a table that cannot be examined
-
-
 def wanted_times(config: FlowsFile, names: Sequence[str], lake: Lake) -> list[WantedTimes]:
     """What flows promise, by the very choice of series that a run makes; a flow without a `since` promises none."""
     flows = [flow for name in names if isinstance(flow := config.flows[name], MarketFlow)]
@@ -146,23 +143,15 @@ def prove_times(
     piece_rows: int = PIECE_ROWS,
 ) -> Iterator[TimeMonth]:
     """One statement for each month of wanted series, or of `everything` held, that `pick` picks, in order of key."""
-    for name, dataset in ALONG_TIME.items():
-        mine = [want for want in wanted if want.dataset == name]
-        try:
-            table = lake.table(dataset)
-            version = table.version()
-            if version < 0 and not mine:
-                continue
-            held = _counted(lake, dataset) if version >= 0 else []
-            meant = [row for row in held if everything or any(want.means(_key(row).series) for want in mine)]
-            stated = list(_stated(table, version, [row for row in meant if pick(_key(row))], piece_rows))
-        except TryLater:
-            raise
-        except Problem as problem:
-            on_damage(name, problem)
-            continue
+
+    def stated(table: Table, version: int, mine: Sequence[WantedTimes]) -> list[TimeMonth]:
+        held = _counted(lake, table.dataset) if version >= 0 else []
+        meant = [row for row in held if everything or any(want.means(_key(row).series) for want in mine)]
+        months = _stated(table, version, [row for row in meant if pick(_key(row))], piece_rows)
         lacking = (one for one in _lacking(mine, held, now) if pick(one.key))
-        yield from sorted([*stated, *lacking], key=_order)
+        return sorted([*months, *lacking], key=_order)
+
+    yield from stated_months(lake, ALONG_TIME, wanted, stated, on_damage)
 
 
 def _order(one: TimeMonth) -> tuple[Any, ...]:
@@ -191,7 +180,7 @@ def _stated(table: Table, version: int, months: Sequence[dict[str, Any]], most_r
         _read(table, digests, sum(row["rows"] for row in piece), most_rows)
         for row in piece:
             if digests[_key(row)].digest.rows != row["rows"]:
-                raise _disagreement(table, version, _key(row))
+                raise disagreement(table, version, _key(row).name, row["month"])
             stated = {name: value for name, value in row.items() if name != "reasons"}
             yield TimeMonth(**stated, **digests[_key(row)].told)
 
@@ -264,16 +253,6 @@ def _inside(dataset: Dataset, key: TimeKey, symbols: Sequence[str], since: int, 
         & (pc.field("symbol") <= max(symbols))
         & pc.field("symbol").isin(sorted(set(symbols)))
         & between(str(dataset.clock), since, until)
-    )
-
-
-def _disagreement(table: Table, version: int, key: TimeKey) -> Problem:
-    """Two ways of counting rows differ: by a commit in between, or by damage that one of them fell for."""
-    if table.version() != version:
-        return TryLater("The lake changed while it was being proven.", "Run it again.")
-    return CorruptData(
-        f"The log of {table.dataset.table} and its data files disagree on {key.name} of {key.month}.",
-        "`binlake check files_intact` names damaged files; if it finds none, restore the table from a copy.",
     )
 
 

@@ -21,11 +21,11 @@ from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from pipelines.quality.digests import DAY_DIGITS
 from pipelines.quality.month_counts import Stretch, stretch_of
+from pipelines.quality.stated_months import Damage, disagreement, stated_months
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.derived.canonical import FORM, columns, records
 from schemas.model.cursor import TRADE_COVERAGE
-from schemas.model.errors import CorruptData, Problem, TryLater
 from schemas.model.grid import next_month
 
 TRADES = {name: dataset for name, dataset in DATASETS.items() if dataset.cursor_fields is TRADE_COVERAGE}
@@ -92,9 +92,6 @@ class WantedTrades:
         return key[:2] == (self.dataset, self.market) and self.symbol in (None, key.symbol)
 
 
-Damage = Callable[[str, Problem], None]  # told of a table that cannot be examined
-
-
 def wanted_trades(config: FlowsFile, names: Sequence[str]) -> list[WantedTrades]:
     """The trades that flows promise; a flow that chooses its symbols itself promises those the lake has of it."""
     flows = [flow for name in names if isinstance(flow := config.flows[name], MarketFlow)]
@@ -118,22 +115,15 @@ def prove_trades(
     piece_ids: int = PIECE_IDS,
 ) -> Iterator[TradeMonth]:
     """One statement for each month of wanted series, or of `everything` held, that `pick` picks, in order of key."""
-    for name, dataset in TRADES.items():
-        mine = [want for want in wanted if want.dataset == name]
-        try:
-            table = lake.table(dataset)
-            version = table.version()
-            if not mine and version < 0:
-                continue
-            held = [row for row in _counted(lake, name) if everything or any(want.means(_key(row)) for want in mine)]
-            stated = [_stated(table, version, row, piece_ids) for row in held if pick(_key(row))]
-        except TryLater:
-            raise
-        except Problem as problem:
-            on_damage(name, problem)
-            continue
+
+    def stated(table: Table, version: int, mine: Sequence[WantedTrades]) -> list[TradeMonth]:
+        rows = _counted(lake, table.dataset.name)
+        held = [row for row in rows if everything or any(want.means(_key(row)) for want in mine)]
+        months = [_stated(table, version, row, piece_ids) for row in held if pick(_key(row))]
         lacking = (one for one in _lacking(mine, held, now) if pick(one.key))
-        yield from sorted([*stated, *lacking], key=lambda one: (*one.key, one.since))
+        return sorted([*months, *lacking], key=lambda one: (*one.key, one.since))
+
+    yield from stated_months(lake, TRADES, wanted, stated, on_damage)
 
 
 def _counted(lake: Lake, dataset: str) -> list[dict[str, Any]]:
@@ -176,12 +166,7 @@ def _stated(table: Table, version: int, row: Mapping[str, Any], piece_ids: int) 
     digest = _Digest(table, _key(row), piece_ids)
     days = {date: digest.add_day(date, first, last) for date, (first, last) in row["days"].items()}
     if digest.rows != row["rows"]:
-        if table.version() != version:
-            raise TryLater("The lake changed while it was being proven.", "Run it again.")
-        raise CorruptData(
-            f"The log of {table.dataset.table} and its data files disagree on {_key(row).name} of {row['month']}.",
-            "`binlake check files_intact` names damaged files; if it finds none, restore the table from a copy.",
-        )
+        raise disagreement(table, version, _key(row).name, row["month"])
     stated = {**row, "days": days, "checks": {"unique_key": digest.repeated}}
     return TradeMonth(**stated, sha256=digest.sha256)
 
