@@ -12,6 +12,7 @@ from schemas.model.errors import UsageProblem
 from schemas.statements.exports import NOTHING
 
 AS_DOWNLOADED = "Give it as it was downloaded, not one saved again."
+_LONGEST = 1_000_000  # characters of a line; a few packed kilobytes may hold one that fills the memory
 
 
 class Record(NamedTuple):
@@ -28,24 +29,29 @@ def _has_content(fields: list[str]) -> bool:
 
 
 class _Lines:
-    """Lines, and whether the last one that was taken has no end."""
+    """Lines, and whether the last one that was taken has no end; UsageProblem where one is no line of an export."""
 
-    def __init__(self, text: IO[str]) -> None:
-        self._text = text
+    def __init__(self, name: str, text: IO[str]) -> None:
+        self._name, self._text = name, text
+        self._count = 0
         self.cut = False
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> str:
-        line = next(self._text)
+        if not (line := self._text.readline(_LONGEST + 1)):
+            raise StopIteration
+        self._count += 1
+        if len(line) > _LONGEST:
+            raise UsageProblem(f"{self._name}, line {self._count:,}: it is longer than any export has.", AS_DOWNLOADED)
         self.cut = not line.endswith(("\n", "\r"))
         return line
 
 
 def records(name: str, text: IO[str]) -> Iterator[Record]:
     """All records but blank ones; UsageProblem where quotes do not close."""
-    lines = _Lines(text)
+    lines = _Lines(name, text)
     first = next(lines, "")
     reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
     while True:

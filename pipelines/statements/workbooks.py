@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from pipelines.statements.values import DOWNLOAD_AGAIN
 from schemas.model.errors import UsageProblem
 
 _MOST_DIGITS = 15  # that a workbook keeps of a number
+_MOST_BYTES = 200 * 2**20  # of its parts
 _AS_CSV = "Download the export as CSV."
 
 
@@ -21,6 +23,7 @@ def sheets(path: Path) -> Iterator[tuple[str, bytes]]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415 - few name a workbook
 
     try:
+        _check_size(path)
         with path.open("rb") as content:
             workbook = CalamineWorkbook.from_filelike(io.BytesIO(content.read()))
         found = [
@@ -30,12 +33,23 @@ def sheets(path: Path) -> Iterator[tuple[str, bytes]]:
         raise UsageProblem(f"{path.name} cannot be read: {error.strerror}.") from None
     except PasswordError:
         raise UsageProblem(f"{path.name} is a workbook with a password.", _AS_CSV) from None
-    except CalamineError:
+    except (CalamineError, zipfile.BadZipFile):
         raise UsageProblem(f"{path.name} is a damaged workbook, or not all of it is there.", DOWNLOAD_AGAIN) from None
     filled = [(name, rows) for name, rows in found if any(any(map(_filled, row)) for row in rows)]
     if not filled:
         raise UsageProblem(f"{path.name} is a workbook without rows.", DOWNLOAD_AGAIN)
     yield from ((name, _as_csv(path.name, rows)) for name, rows in filled)
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a workbook that is too large to be read at once, which a small file may be when it is unpacked."""
+    if not zipfile.is_zipfile(path):  # .xls, of which nothing is packed
+        return
+    with zipfile.ZipFile(path) as packed:
+        size = sum(member.file_size for member in packed.infolist())
+    if size > _MOST_BYTES:
+        what = f"{path.name} is a workbook of {size // 2**20:,} MB, more than can be read at once."
+        raise UsageProblem(what, _AS_CSV)
 
 
 def _filled(cell: object) -> bool:

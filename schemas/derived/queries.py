@@ -86,8 +86,9 @@ _API = "Every movement that the exchange's API tells of, without what only impor
 _MATCHES = (
     "Every movement of the imported statements beside its partner among those of the API, one to one by wallet, asset, "
     "amount and time. `status` is `matched`, also where one tells in parts what the other sums (`reason` "
-    "`net_and_gross` or `sum`); `differs`, with `reason` `rounding`, `zone` or `amount`; `covered` for an export whose "
-    "movement a transaction history has too; or `only_statement`, which is counted in `ledger`."
+    "`net_and_gross` or `sum`); `differs`, with `reason` `rounding`, `zone`, `amount` or `day` (a reward of which the "
+    "statement tells the day alone, beside others of that day); `covered` for an export whose movement a transaction "
+    "history has too; or `only_statement`, which is counted in `ledger`."
 )
 _OPERATIONS = (
     "The operations of transaction histories that binlake knows, in small letters, and the kind of movement that each "

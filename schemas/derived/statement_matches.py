@@ -1,12 +1,15 @@
 """The query that holds what imported statements tell against what the exchange's API told, one to one.
 
 Equal movements are paired in rounds, the nearest first: within a stretch of time, as many as both sides have. Then what
-the API tells in parts is compared as a sum, and what is left as different amounts of the same.
+the API tells in parts is compared as a sum, and what is left as different amounts of the same. Of rewards that a
+statement tells by the day, the day has to agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+
+from schemas.model.grid import DAY_US
 
 # Fills and what futures book carry the second of the statement; of all else the two may tell hours apart.
 _AT_ONCE = ("trade", "fee", "realized_pnl", "funding", "liquidation")
@@ -32,15 +35,24 @@ _FAMILIES: Mapping[str, str] = {
 # and by its side: one for each place, asset and export, as a movement may stand in several exports, each of which has
 # it once. Numbers are narrow: a million rows take little memory. DuckDB takes what is unnested for few rows, rightly.
 _HEAD = """WITH files AS MATERIALIZED (
-    SELECT file, file_name, row_number() OVER (ORDER BY file) AS file_number
+    SELECT
+        file, file_name, row_number() OVER (ORDER BY file) AS file_number, begins_us IS NOT NULL AS of_days,
+        coalesce(begins_us, 0) AS begins_us
     FROM (
         SELECT unnest(list(DISTINCT struct_pack(file := file, file_name := file_name)), recursive := true)
         FROM statement_rows
     )
+    LEFT JOIN (
+        SELECT file, any_value({ahead_us}) AS begins_us
+        FROM statement_rows
+        WHERE kind = 'earn_rewards'
+        GROUP BY file
+        HAVING bool_and((epoch_us(time) + {ahead_us}) % {day_us} = 0)
+    ) USING (file)
 ),
 moved AS MATERIALIZED (
     SELECT
-        account, export, wallet, asset, time, amount, kind, operation, covered, file_number,
+        account, export, wallet, asset, time, amount, kind, operation, covered, file_number, of_days, begins_us,
         file_number * 1_000_000_000_000 + line * 10 + leg AS told_id
     FROM statement_movements
     JOIN files USING (file)
@@ -53,7 +65,7 @@ api_all AS MATERIALIZED (
     FROM api_movements
 ),
 known AS MATERIALIZED (
-    SELECT account, min(time) - INTERVAL 14 HOURS AS known_since, max(time) + INTERVAL 14 HOURS AS known_until
+    SELECT account, min(time) - INTERVAL 38 HOURS AS known_since, max(time) + INTERVAL 14 HOURS AS known_until
     FROM api_all
     GROUP BY ALL
 ),
@@ -62,23 +74,26 @@ sides AS MATERIALIZED (
     FROM (
         SELECT
             account, kind AS export, split_part(statement_wallet(wallet, operation), ':', 1) AS place, asset,
-            known_since, known_until, min(time) - INTERVAL 14 HOURS AS since, max(time) + INTERVAL 14 HOURS AS until
+            of_days, begins_us, known_since, known_until, min(time) - INTERVAL 14 HOURS AS since,
+            max(time) + INTERVAL 38 HOURS AS until
         FROM statement_rows
+        JOIN files USING (file)
         JOIN known USING (account)
         WHERE time BETWEEN known_since AND known_until AND problem IS NULL
         GROUP BY ALL
     )
 ),
 told_0 AS MATERIALIZED (
-    SELECT told_id, side, time, amount, kind IN {at_once} AS at_once, {family} AS family
+    SELECT told_id, side, time, amount, kind IN {at_once} AS at_once, {family} AS family, {day} AS day
     FROM moved
     JOIN sides
         ON sides.account = moved.account AND sides.export = moved.export AND sides.asset = moved.asset
-        AND place = split_part(wallet, ':', 1)
+        AND place = split_part(wallet, ':', 1) AND sides.of_days = moved.of_days
+        AND sides.begins_us = moved.begins_us
     WHERE time BETWEEN known_since AND known_until
 ),
 api_0 AS MATERIALIZED (
-    SELECT number * 1_000_000 + side AS api_id, side, time, amount, at_once, family
+    SELECT number * 1_000_000 + side AS api_id, side, time, amount, at_once, family, {day} AS day
     FROM api_all
     JOIN sides USING (account, place, asset)
     WHERE time BETWEEN since AND until
@@ -106,7 +121,7 @@ api_{n} AS MATERIALIZED (FROM api_{before} ANTI JOIN pairs_{n} USING (api_id)),
 _SUMS = """parts AS MATERIALIZED (
     SELECT
         side, dataset, key, min(rest.time) AS time, sum(rest.amount)::DECIMAL(38, 12) AS amount, min(api_id) AS api_id,
-        list(api_id) AS api_ids, any_value(rest.family) AS family, false AS at_once
+        list(api_id) AS api_ids, any_value(rest.family) AS family, false AS at_once, any_value(day) AS day
     FROM api_{before} AS rest
     SEMI JOIN told_{before} USING (side)
     JOIN api_all ON number = api_id // 1_000_000
@@ -146,7 +161,7 @@ _TAIL = """shifted AS MATERIALIZED (
     SELECT told_id, api_id, 'zone' AS reason
     FROM told_{last} AS told
     JOIN api_{last} AS api USING (side, amount)
-    WHERE abs(epoch(told.time) - epoch(api.time)) BETWEEN 1798 AND 14 * 3600 + 2
+    WHERE told.day IS NULL AND abs(epoch(told.time) - epoch(api.time)) BETWEEN 1798 AND 14 * 3600 + 2
         AND abs((epoch(told.time) - epoch(api.time)) - 1800 * round((epoch(told.time) - epoch(api.time)) / 1800)) <= 2
     QUALIFY row_number() OVER (PARTITION BY told_id ORDER BY abs(epoch(told.time) - epoch(api.time)), api_id) = 1
         AND row_number() OVER (PARTITION BY api_id ORDER BY abs(epoch(told.time) - epoch(api.time)), told_id) = 1
@@ -157,11 +172,18 @@ differing AS MATERIALIZED (
         CASE WHEN abs(told.amount - api.amount) <= 0.0000001 THEN 'rounding' ELSE 'amount' END AS reason
     FROM (FROM told_{last} ANTI JOIN shifted USING (told_id)) AS told
     JOIN (FROM api_{last} ANTI JOIN shifted USING (api_id)) AS api USING (side, family)
-    WHERE sign(told.amount) = sign(api.amount)
+    WHERE told.day IS NULL AND sign(told.amount) = sign(api.amount)
         AND abs(epoch(told.time) - epoch(api.time)) <= CASE WHEN told.at_once THEN 2 ELSE 2700 END
         AND (family NOT IN ('reward', 'earn') OR abs(told.amount - api.amount) <= 0.0000001)
     QUALIFY row_number() OVER (PARTITION BY told_id ORDER BY abs(told.amount - api.amount), api_id) = 1
         AND row_number() OVER (PARTITION BY api_id ORDER BY abs(told.amount - api.amount), told_id) = 1
+),
+-- Of a statement without times of day nobody can say whether it means what else the API tells of that day.
+of_day AS MATERIALIZED (
+    SELECT told_id, min(api_id) AS api_id, 'day' AS reason
+    FROM told_{last}
+    JOIN api_{last} USING (side, family, day)
+    GROUP BY told_id
 ),
 partners AS (
 {partners}
@@ -197,9 +219,9 @@ LEFT JOIN api_all AS api ON number = api_id // 1_000_000"""
 
 def matches_sql() -> str:
     """Each movement of the statements with its partner among those of the API."""
-    text = _HEAD.format(family=_family(), at_once=_AT_ONCE)
+    text = _HEAD.format(family=_family(), at_once=_AT_ONCE, ahead_us=_AHEAD_US, day=_DAY, day_us=DAY_US)
     partners, before = list[str](), "0"
-    for n, bucket in enumerate((_SECOND, *_buckets(_NEAR_US), *_buckets(_FAR_US)), start=1):
+    for n, bucket in enumerate((_SECOND, *_buckets(_NEAR_US), *_buckets(_FAR_US), "day"), start=1):
         text += _ROUND.format(n=n, before=before, bucket=bucket)
         partners.append(f"SELECT told_id, api_id, 'matched' AS status FROM pairs_{n}")
         before = str(n)
@@ -214,7 +236,7 @@ def matches_sql() -> str:
         before = f"{n}s"
     text += _REST.format(singly=singly, before=before)
     before = "0g"
-    for n, bucket in enumerate(_buckets(_NEAR_US), start=1):
+    for n, bucket in enumerate((*_buckets(_NEAR_US), "day"), start=1):
         text += _GROUPS.format(n=f"{n}g", before=before, bucket=bucket)
         partners.append(
             "SELECT unnest(told_ids) AS told_id, list_min(api_ids) AS api_id, 'matched' AS status, 'sum' AS reason "
@@ -222,19 +244,24 @@ def matches_sql() -> str:
         )
         before = f"{n}g"
     partners += (
-        f"SELECT told_id, api_id, 'differs' AS status, reason FROM {name}" for name in ("shifted", "differing")
+        f"SELECT told_id, api_id, 'differs' AS status, reason FROM {name}"
+        for name in ("shifted", "differing", "of_day")
     )
     return text + _TAIL.format(last=before, partners="\nUNION ALL BY NAME\n".join(partners))
 
 
-_SECOND = "epoch_us(time) // 1_000_000"
+_SECOND = "CASE WHEN day IS NULL THEN epoch_us(time) // 1_000_000 END"
+_DAY = f"CASE WHEN sides.of_days THEN (epoch_us(time) + sides.begins_us) // {DAY_US} END"
+_AHEAD_US = """CASE WHEN zone = 'UTC' THEN 0 ELSE CASE WHEN zone LIKE 'UTC-%' THEN -60_000_000 ELSE 60_000_000 END
+    * (60 * try_cast(split_part(zone[5:], ':', 1) AS BIGINT)
+    + coalesce(try_cast(split_part(zone[5:], ':', 2) AS BIGINT), 0)) END"""  # how far the clocks of a zone are ahead
 
 
 def _buckets(apart_us: tuple[int, int]) -> Iterator[str]:
     """Stretches twice as wide, and the same half of that later: what is so far apart at most shares one of them."""
     width = f"CASE WHEN at_once THEN {2 * apart_us[0]} ELSE {2 * apart_us[1]} END"
-    yield f"epoch_us(time) // {width}"
-    yield f"epoch_us(time - to_microseconds({width} // 2)) // {width}"
+    yield f"CASE WHEN day IS NULL THEN epoch_us(time) // {width} END"
+    yield f"CASE WHEN day IS NULL THEN epoch_us(time - to_microseconds({width} // 2)) // {width} END"
 
 
 def _family() -> str:

@@ -115,6 +115,34 @@ def test_the_nearest_is_the_partner(tables: Tables) -> None:
     assert [key for _, _, key in found(tables)][6:] == ["6", "7", "8"]
 
 
+@pytest.mark.parametrize(
+    ("given", "status", "reason"),
+    [
+        ({5: "0.03"}, "matched", None),
+        ({0.5: "0.03", 23.9: "0.01"}, "matched", None),
+        (dict.fromkeys((1, 9, 17), "0.01"), "matched", "sum"),
+        ({5: "0.02"}, "differs", "day"),
+        ({-1: "0.03", 24: "0.03"}, "only_statement", None),
+    ],
+    ids=["once", "and-another", "in-parts", "another-amount", "on-other-days"],
+)
+def test_a_reward_of_a_day(given: dict[float, str], status: str, reason: str | None, tables: Tables) -> None:
+    """A statement that tells the day alone, in its zone, has its partners on that day; it is never counted beside them."""
+    row = {"account": "main", "asset": "BNB", "direction": 1, "seen_at": NOON, "version": 1}
+    day = at("2024-01-09 17:00")
+    tables.put(
+        DIVIDENDS,
+        *(
+            row | {"dividend_id": number, "amount": amount, "div_time": day + timedelta(hours=hour)}
+            for number, (hour, amount) in enumerate(given.items())
+        ),
+    )
+    told(tables, ("reward", "BNB", "0.03", -19 * 3600), export="earn_rewards", zone="UTC+7")
+    assert [(status, reason) for status, reason, _ in found(tables)] == [(status, reason)]
+    stated = [dataset for dataset, _, _ in counted(tables) if dataset == "statement_rows"]
+    assert len(stated) == (status == "only_statement")
+
+
 def test_net_and_gross(tables: Tables) -> None:
     """D12: a withdrawal that the statement tells as one amount, and the API as an amount and a fee, is one movement."""
     row = {"account": "main", "withdrawal_id": "w", "version": 1, "asset": "USDT", "amount": "14.67", "status": 6}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zipfile
 from collections import Counter
 from decimal import Decimal
@@ -310,9 +311,21 @@ def test_the_zone_of_times(name: str, column: str, zone: str | None, instant: st
         ("User_ID,Time,Account,Operation,Coin,Change,Remark", "UTC:30", "'UTC:30' is no zone"),
         ("User_ID,Time,Account,Operation,Coin,Change,Remark", "UTC+-3", "'UTC+-3' is no zone"),
         ("User_Id,Time,Category,Operation,Order_Id,Transaction_Id", None, "of no export that binlake knows"),
+        ("txid,refid,time,type,subtype,aclass,asset,amount,fee,balance", None, "line 1: the columns txid,refid,time"),
         ("Date(UTC),Coin,Amount,TransactionFee,Address,TXID,SourceAddress,PaymentID,Status", None, "with --kind"),
     ],
-    ids=["none", "null", "other", "unknown", "empty", "no-hours", "two-signs", "other-exchange", "two-kinds"],
+    ids=[
+        "none",
+        "null",
+        "other",
+        "unknown",
+        "empty",
+        "no-hours",
+        "two-signs",
+        "another-site",
+        "another-exchange",
+        "two-kinds",
+    ],
 )
 def test_what_a_header_leaves_open(header: str, zone: str | None, said: str, tmp_path: Path) -> None:
     """What cannot be known is asked for, and never assumed."""
@@ -521,6 +534,33 @@ def test_what_is_packed_twice(inner: str, tmp_path: Path) -> None:
         packed.write(written(tmp_path / "export.csv", FIRST), "export.csv")
         packed.writestr(inner, "x")
     assert f"all.zip packs {inner}, which is not opened inside a zip. Unpack it" in refusal(tmp_path / "all.zip")
+
+
+def test_a_zip_of_one_endless_line(tmp_path: Path) -> None:
+    """A line of many megabytes, which packs into a few kilobytes, is refused by its number and never held whole."""
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("export.csv", f"{HISTORY}\n{FIRST}\n{'0' * 20_000_000}")
+    tracemalloc.start()
+    try:
+        said = refusal(tmp_path / "all.zip")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "all.zip/export.csv, line 3: it is longer than any export has." in said
+    assert peak < 10_000_000
+
+
+def test_a_workbook_that_unpacks_to_too_much(tmp_path: Path) -> None:
+    """A workbook is held whole while it is read, so that one of hundreds of megabytes is refused before."""
+    path = tmp_path / "export.xlsx"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("xl/worksheets/sheet1.xml", "<worksheet/>")
+    content = bytearray(path.read_bytes())
+    size_at = content.index(b"PK\x01\x02") + 24
+    content[size_at : size_at + 4] = (201 * 2**20).to_bytes(4, "little")
+    path.write_bytes(content)
+    said = refusal(path)
+    assert "export.xlsx is a workbook of 201 MB, more than can be read at once. Download the export as CSV." in said
 
 
 def test_a_zip_of_the_mac(tmp_path: Path) -> None:
