@@ -20,6 +20,7 @@ from connectors.binance.errors import BinanceError, Transient, Unreachable, Unre
 from connectors.binance.keys import Secret
 from connectors.binance.linked_files import Link, fetch, given_id, link_in
 from connectors.lake import Lake
+from connectors.lake.files.local_disk import make_folder, whole_file
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.views import literal
 from pipelines.context.progress import Progress
@@ -153,16 +154,13 @@ class _Files:
         download, spans = wanted.download, list(wanted.spans)
         try:
             for file in await self._open(download):
-                if file.state == State.ASKED:
-                    spans += await self._never_answered(download, file)
-                elif not await self._imported(download, file):
-                    spans += unasked((), file.since, file.until)  # its link has expired
+                spans += await self._gone_on_with(download, file)
             for since, until in sorted(spans):
                 if self.session.stop.is_set():
                     return
-                await self._imported(download, await self._asked(download, since, until))
+                await self._read_or_told(download, await self._asked(download, since, until))
         except Problem as problem:
-            self.tally.fail(f"{download.market}/{download.export}", problem)
+            self._failed(download, problem)
 
     async def _open(self, download: Download) -> list[AskedFile]:
         files = await asyncio.to_thread(asked_files, self.session.lake, self.account)
@@ -170,8 +168,34 @@ class _Files:
             file
             for file in files
             if (file.market, file.export) == (download.market, download.export)
-            and file.state in {State.ASKED, State.GIVEN}
+            and file.state in {State.ASKED, State.GIVEN, State.UNREADABLE}
         ]
+
+    async def _gone_on_with(self, download: Download, file: AskedFile) -> Sequence[tuple[int, int]]:
+        """Bring a file that was asked for by an earlier run; what is to be asked for once more instead."""
+        if file.state == State.ASKED:
+            return await self._never_answered(download, file)
+        if file.state == State.UNREADABLE and self.window.again:
+            return await self._abandoned(file)
+        # Of one whose link has expired nothing was brought, unless the file itself is here.
+        return () if await self._read_or_told(download, file) else unasked((), file.since, file.until)
+
+    async def _read_or_told(self, download: Download, file: AskedFile) -> bool:
+        """Import a file; one that cannot be read stops no other. False where its link leads nowhere any more."""
+        try:
+            return await self._imported(download, file)
+        except UsageProblem as problem:
+            if file.state != State.UNREADABLE:
+                await self._note(file, state=State.UNREADABLE)
+            self._failed(download, _unreadable(problem, self._place(file)))
+            return True
+
+    def _failed(self, download: Download, problem: Problem) -> None:
+        self.tally.fail(f"{download.market}/{download.export}", problem)
+
+    async def _abandoned(self, file: AskedFile) -> Sequence[tuple[int, int]]:
+        await self._note(file, state=State.ABANDONED)
+        return unasked((), file.since, file.until)
 
     async def _note(self, asked: AskedFile, **known: str) -> AskedFile:
         return await asyncio.to_thread(note, self.session.lake, asked, self.session.client.now_us(), known)
@@ -179,14 +203,13 @@ class _Files:
     async def _never_answered(self, download: Download, file: AskedFile) -> Sequence[tuple[int, int]]:
         """Of a question whose answer never came nobody knows whether it was taken."""
         if self.window.again:
-            await self._note(file, state=State.ABANDONED)
-            return unasked((), file.since, file.until)
+            return await self._abandoned(file)
         unanswered = UsageProblem(
             f"A file from {_day(file.since)} to {_day(file.until)} was asked for on {_day(file.asked_at)}, and no "
             "answer came: it may have been made, and cannot be found.",
             "--reload asks for it once more, which may spend the quota twice.",
         )
-        self.tally.fail(f"{download.market}/{download.export}", unanswered)
+        self._failed(download, unanswered)
         return ()
 
     async def _asked(self, download: Download, since: int, until: int) -> AskedFile:
@@ -212,21 +235,35 @@ class _Files:
         return await self._note(file, state=State.GIVEN, download_id=given_id(body))
 
     async def _imported(self, download: Download, file: AskedFile) -> bool:
-        """Wait for a file and import it; False where its link leads nowhere any more."""
-        link = await self._link(download, str(file.download_id))
-        if link is None:
-            return True  # it is not asked for again
-        if link.expired(self.session.client.now_us() // 1000):
-            await self._note(file, state=State.EXPIRED)
-            return False
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f"{file.market}-{file.export}-{_day(file.since)}-{_day(file.until)}")
-            with await asyncio.to_thread(path.open, "wb") as into:
-                await fetch(self.session.client.site, download.market, Secret(str(link.url)), into)
-            digest, rows = await asyncio.to_thread(self._read, path, file)
+        """Wait for a file and import it; False where its link leads nowhere any more.
+
+        What was downloaded is kept until it is imported: it may not be had a second time, and spent the quota.
+        """
+        place = self._place(file)
+        if file.state == State.UNREADABLE or not await asyncio.to_thread(place.exists):
+            link = await self._link(download, str(file.download_id))
+            if link is None:
+                return True  # it is not asked for again
+            if not link.expired(self.session.client.now_us() // 1000):
+                await self._downloaded(download, link, place)
+            elif file.state != State.UNREADABLE:
+                await self._note(file, state=State.EXPIRED)
+                return False
+        digest, rows = await asyncio.to_thread(self._read, place, file)
         await self._note(file, state=State.IMPORTED, file=digest)
+        await asyncio.to_thread(place.unlink)
         self.tally.add(rows)
         return True
+
+    def _place(self, file: AskedFile) -> Path:
+        """Where a file is kept until it is imported."""
+        return self.session.lake.path / ".downloads" / f"{file.market}-{file.export}-{file.asked_at}"
+
+    async def _downloaded(self, download: Download, link: Link, place: Path) -> None:
+        """Have the file behind a link, whole or not at all."""
+        await asyncio.to_thread(make_folder, place.parent, below=self.session.lake.path)
+        with whole_file(place) as draft, await asyncio.to_thread(draft.open, "wb") as into:
+            await fetch(self.session.client.site, download.market, Secret(str(link.url)), into)
 
     async def _link(self, download: Download, download_id: str) -> Link | None:
         """What the exchange says of a file once it is made; None where the run is to stop before."""
@@ -240,15 +277,25 @@ class _Files:
             await self.pause(wait_s)
         raise TryLater(f"The file {download_id} is still being made.", "Run again later: it is not asked for twice.")
 
-    def _read(self, path: Path, file: AskedFile) -> tuple[str, int]:
+    def _read(self, place: Path, file: AskedFile) -> tuple[str, int]:
         """The hash and the number of lines of what was downloaded."""
         question = Question(since=file.since, until=file.until, market=file.market)
         kind, now = KINDS[file.export], self.session.client.now_us()
-        done = [
-            import_statement(self.session.lake, source, self.account, now, zone="UTC", kind=kind, question=question)
-            for source in packed_or_not(path)
-        ]
+        with tempfile.TemporaryDirectory() as folder:
+            named = Path(folder, f"{file.market}-{file.export}-{_day(file.since)}-{_day(file.until)}")
+            named.symlink_to(place)
+            done = [
+                import_statement(self.session.lake, source, self.account, now, zone="UTC", kind=kind, question=question)
+                for source in packed_or_not(named)
+            ]
         return ",".join(each.file for each in done), sum(each.lines for each in done)
+
+
+def _unreadable(problem: UsageProblem, place: Path) -> UsageProblem:
+    """What to say of a file that is there and cannot be imported."""
+    way_out = "It is not asked for again; --reload asks for it once more, which spends the quota again."
+    kept = f"It is kept in {place}, and every run tries to read it. " if place.exists() else ""
+    return UsageProblem(f"{problem}", f"{kept}{way_out}")
 
 
 def _last_month(instant: int) -> int:

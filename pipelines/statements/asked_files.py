@@ -26,6 +26,7 @@ class State(StrEnum):
     GIVEN = "given"
     EXPIRED = "expired"
     ABANDONED = "abandoned"
+    UNREADABLE = "unreadable"
     IMPORTED = "imported"
 
 

@@ -51,7 +51,8 @@ STATEMENT_DOWNLOADS = Dataset(
             "state",
             TEXT,
             "asked (no answer is known), refused, given (the exchange makes the file), expired (its link led nowhere "
-            "any more before the file was there), abandoned (it was asked once more instead) or imported",
+            "any more before the file was there), abandoned (it was asked once more instead), unreadable (the file is "
+            "there, and cannot be imported) or imported",
         ),
         Column("download_id", TEXT, "by which the exchange knows the file", null="before it was told"),
         Column("file", TEXT, "SHA-256 of the rows, as in `statement_rows`", null="until it was imported"),

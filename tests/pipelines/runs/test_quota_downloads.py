@@ -149,13 +149,29 @@ async def test_a_refused_question_spends_nothing(books: TradeDesk) -> None:
 
 
 async def test_half_a_file_is_imported_not_at_all(books: TradeDesk) -> None:
-    """A file that was cut on its way leaves no row, and is fetched again by its id."""
+    """A file that was cut on its way leaves no row, and is fetched again by its id; the other year comes at once."""
     books.exchange.inject(ShortBody(path=FIRST))
     assert (await brought(books)).exit_code != 0
-    assert books.rows("statement_rows") == []
+    assert ledger(books) == [Decimal("1.1")]
     books.exchange.heal()
     assert (await brought(books)).failures == ()
-    assert (questions(books), len(books.rows("statement_rows"))) == (2, 2)
+    assert (questions(books), ledger(books)) == (2, [Decimal(1), Decimal("1.1")])
+    assert list((books.lake.path / ".downloads").iterdir()) == []
+
+
+async def test_a_file_that_cannot_be_read_is_not_asked_for_again(books: TradeDesk) -> None:
+    """Long after its link has expired it is kept, and named by each run; the others come. Only --reload asks anew."""
+    books.exchange.inject(ShortBody(path=FIRST))
+    assert "--reload asks for it once more, which spends the quota again." in (await brought(books)).why()
+    books.exchange.heal()
+    books.clock.advance(3 * 86_400)
+    for _ in range(2):
+        said = await brought(books)
+        assert (said.outcome, "It is kept in" in said.why()) == ("failed", True)
+    assert (questions(books), states(books).count("unreadable")) == (2, 1)
+    assert ledger(books) == [Decimal("1.1")]  # the other year
+    assert (await brought(books, again=True)).failures == ()
+    assert (questions(books), ledger(books)) == (3, [Decimal(1), Decimal("1.1")])
 
 
 async def test_the_quota_is_shown_and_kept(books: TradeDesk) -> None:
