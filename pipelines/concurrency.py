@@ -24,13 +24,15 @@ def prefetch(
     stop: asyncio.Event,
     *,
     limit: int = AHEAD,
+    grace_s: float = GRACE_S,
 ) -> AbstractAsyncContextManager[AsyncGenerator[tuple[Item, Result | Problem], None]]:
     """Fetch many items at once; the block gets them in order, each with its result or its problem.
 
-    A fatal problem is raised in its place. Once `stop` is set nothing more is asked, and what is on its way gets a
-    moment to arrive. What does not come in that moment is left out, and what came behind it is handed out all the same.
+    A fatal problem is raised in its place. Once `stop` is set nothing more is asked, and what is on its way gets
+    `grace_s` seconds to arrive. What does not come in them is left out, and what came behind it is handed out all the
+    same.
     """
-    return aclosing(_in_order(items, fetch, stop, limit))
+    return aclosing(_in_order(items, fetch, stop, limit, grace_s))
 
 
 async def _in_order(
@@ -38,10 +40,11 @@ async def _in_order(
     fetch: Callable[[Item], Awaitable[Result]],
     stop: asyncio.Event,
     limit: int,
+    grace_s: float,
 ) -> AsyncGenerator[tuple[Item, Result | Problem], None]:
     waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
     remaining = iter(items)
-    over: asyncio.Future[Any] = asyncio.ensure_future(_over(stop))
+    over: asyncio.Future[Any] = asyncio.ensure_future(_over(stop, grace_s))
     left: list[asyncio.Future[Any]] = [over]
     try:
         while True:
@@ -61,10 +64,10 @@ async def _in_order(
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _over(stop: asyncio.Event) -> None:
+async def _over(stop: asyncio.Event, grace_s: float) -> None:
     """Once stopping is wished for, wait as long as an answer on its way may take."""
     await stop.wait()
-    await asyncio.sleep(GRACE_S)
+    await asyncio.sleep(grace_s)
 
 
 def _outcome(future: asyncio.Future[Any]) -> Any:

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from pipelines import concurrency as requests
 from pipelines.concurrency import prefetch
 from schemas.model.errors import Problem, TryLater
 
@@ -42,12 +41,11 @@ async def test_never_more_are_asked_than_allowed() -> None:
     assert asked == list(range(20))
 
 
-async def test_a_stop_loses_nothing_that_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stop_loses_nothing_that_arrived() -> None:
     """One that does not come in time is left out; those behind it are handed out, and no more are asked."""
-    monkeypatch.setattr(requests, "GRACE_S", 0.01)
     stop = asyncio.Event()
     told = []
-    async with prefetch([1, NEVER, 2, 3, 4], answer, stop, limit=4) as answers:
+    async with prefetch([1, NEVER, 2, 3, 4], answer, stop, limit=4, grace_s=0.01) as answers:
         async for item, _ in answers:
             told.append(item)
             stop.set()
