@@ -19,8 +19,10 @@ from connectors.simulator.protocol.faults import NoWeight
 B, E, X = "BTCUSDT", "ETHUSDT", "XRPUSDT"
 SEASON_S = 100 * 86_400  # after which an order that ended unfilled is not shown any more
 MARKS = {"until_id", "matched_at", "probed_at", "retained_at", "explained_at", "changed_at"}
-SAMPLE, SOAK_SAMPLE = 300, 9  # every so many of some 430 points
+SAMPLE = 9  # every so many of some 430 points
 Found = tuple[Program, list[Point], str]
+
+pytestmark = pytest.mark.soak
 
 
 def _early(exchange: Exchange) -> None:
@@ -103,28 +105,19 @@ def failed(found: Found, points: Iterable[Point], folder: Path) -> list[str]:
     return sweep(program, points, "error=EIO", folder, told)
 
 
-def test_killed_here_and_there_it_asks_for_what_is_missing(found: Found, tmp_path: Path) -> None:
-    """Killed at some of its calls: one plain rerun has every order and fill once, and the marks of an undisturbed run."""
-    program, points, undisturbed = found
-    assert sweep(program, points[::SAMPLE], "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []
-
-
-@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_a_disk_that_fails_almost_anywhere_loses_nothing(found: Found, tmp_path: Path) -> None:
     """An I/O error at every eighteenth call is told in a sentence or does no harm, and one plain rerun has everything."""
-    assert failed(found, found[1][7 :: 2 * SOAK_SAMPLE], tmp_path) == []
+    assert failed(found, found[1][7 :: 2 * SAMPLE], tmp_path) == []
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_killed_almost_anywhere_it_asks_for_what_is_missing(found: Found, tmp_path: Path) -> None:
     """Killed at every ninth call: one plain rerun has every order and fill once, and the marks of an undisturbed run."""
     program, points, undisturbed = found
-    assert sweep(program, points[::SOAK_SAMPLE], "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []
+    assert sweep(program, points[::SAMPLE], "signal=KILL", tmp_path, lambda one: complaint(one, undisturbed)) == []
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_eight_processes_that_run_it_at_once_are_one_run(found: Found, tmp_path: Path) -> None:
     """Each ends well, and together they leave the rows and marks of one that ran alone."""

@@ -19,6 +19,7 @@ from zipfile import ZipFile
 import pytest
 from ruamel.yaml import YAML
 from support.desks import API_KEY, AS_PRINTED, SECRET, UID
+from support.sampled import some_of
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.protocol import faults
@@ -120,7 +121,7 @@ def holes(desk: Desk) -> list[tuple[datetime, datetime]]:
     return [(gap["since"], gap["until"]) for gap in known.to_pylist()]
 
 
-@pytest.mark.parametrize("recording", RECORDINGS.values(), ids=RECORDINGS)
+@pytest.mark.parametrize("recording", some_of(RECORDINGS.values(), most=3), ids=RECORDINGS)
 async def test_real_candles_come_back_to_the_last_digit(desk: Desk, recorded: Path, recording: Recording):
     """The lake holds each recorded candle as it was printed, covers all of them, and its gaps are the recording's."""
     rows = recording.read(recorded)

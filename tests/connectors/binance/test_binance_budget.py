@@ -104,6 +104,7 @@ async def test_a_full_minute_is_used_up_and_never_exceeded(tmp_path, processes):
     assert all(0.95 * USABLE <= spent <= LIMIT for spent in full), full
 
 
+@pytest.mark.soak
 @settings(max_examples=12, deadline=None)
 @given(
     latencies=st.lists(st.floats(0.005, 0.8), min_size=1, max_size=3),

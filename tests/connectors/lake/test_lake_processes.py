@@ -6,6 +6,7 @@ import multiprocessing
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from support.lakes import candle_series, rows_of, us
 
 from connectors.lake import Lake, Move, Stale
@@ -75,6 +76,7 @@ def merge(folder: str) -> None:
         table.maintain()
 
 
+@pytest.mark.soak
 def test_the_same_flow_in_many_processes(tmp_path: Path) -> None:
     """Every row is there once, every bound is the last, and each step was committed by exactly one of them."""
     _all_at_once([pull] * 3, tmp_path)

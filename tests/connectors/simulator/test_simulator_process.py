@@ -172,6 +172,7 @@ def test_it_ends_by_itself() -> None:
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
+@pytest.mark.soak
 def test_the_demo_account_has_a_past(shared_url: str) -> None:
     """Its key reads two years of orders and fills."""
     for path, least in (("allOrders", 500), ("myTrades", 500)):

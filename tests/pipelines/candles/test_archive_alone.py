@@ -171,6 +171,7 @@ async def test_a_daily_file_that_cannot_be_read_leaves_a_hole_unexplained(forgot
     assert statuses(forgotten)["2021-12"] == (96, "missing")
 
 
+@pytest.mark.soak
 async def test_a_few_bad_lines_cost_their_candles_alone(forgotten: Desk):
     """The month is loaded but for the candle of the bad line, which stays missing, and the line is named."""
     at = us("2021-12-24T10:00") // 1000

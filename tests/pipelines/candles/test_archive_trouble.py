@@ -101,6 +101,7 @@ async def test_a_name_is_unknown_only_when_the_archive_has_said_so(archived: Des
     assert receipt.failures[0].why.startswith("The exchange lists no symbol NANOXUSDT. ")
 
 
+@pytest.mark.soak
 async def test_foreign_objects_stop_no_series(archived: Desk, tmp_path: Path):
     """A month without its zero, a copy, a thirteenth month: left out, told once, and every candle comes."""
     for name in ("BTCUSDT-15m-2026-8.zip", "BTCUSDT-15m-2026-13.zip", "BTCUSDT-15m-2026-09 (1).zip"):

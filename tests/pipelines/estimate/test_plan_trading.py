@@ -30,7 +30,7 @@ TRADED = {
 FLOWS_OF = {"isolated_margin": "margin"}  # the wallets of flows.yaml by which markets are chosen
 
 
-@pytest.fixture(params=some_of(TRADED, most=2))
+@pytest.fixture(params=some_of(TRADED))
 def market(request: pytest.FixtureRequest, trade_desk: TradeDesk) -> str:
     """A market in which the account has a wallet and trades a symbol by hand."""
     name: str = request.param

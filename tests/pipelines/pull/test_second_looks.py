@@ -88,6 +88,7 @@ def test_a_change_that_stays_unexplained_is_asked_about_ever_more_rarely(times: 
         assert is_due(times, 10**15, 10**15 + after_s * 1_000_000) is expected
 
 
+@pytest.mark.soak
 async def test_a_look_that_failed_is_not_taken_for_made(doubtful: TradeDesk) -> None:
     """Where an answer is missing, nothing is noted, and the next run asks again."""
     doubtful.exchange.inject(Body(path=f"/sapi/v1/{DIVIDENDS}", count=None, text="[1]"))

@@ -286,6 +286,7 @@ async def test_a_count_that_is_lacking_is_a_gap_and_looked_at_again(futures: Des
     assert confirmed == {row["since"] for row in first}
 
 
+@pytest.mark.soak
 async def test_deliveries_of_a_pair_come_in_one_answer(futures: Desk):
     """Prices of all deliveries since the wanted day are stored once; pairs without such contracts are not asked for."""
     futures.flows["perps"] = along_time("usdm", "delivery_prices", since="2025-01-01") | {

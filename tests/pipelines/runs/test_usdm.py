@@ -119,6 +119,7 @@ async def test_a_contract_that_was_settled_ends(futures: Desk):
     assert not [one for one in list(futures.exchange.requests)[seen:] if one.path.endswith("klines")]
 
 
+@pytest.mark.soak
 async def test_two_markets_stay_apart(futures: Desk):
     """Spot and futures of one symbol name lie beside each other in one lake, each with its own candles."""
     futures.market(["BTCUSDT"], since=SINCE, source="rest", datasets=["symbols", "klines"])

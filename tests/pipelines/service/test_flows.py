@@ -450,6 +450,7 @@ STRAY = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)  # a process that imports Prefect, on a machine that has other work
 async def test_settings_in_the_working_folder_are_not_obeyed(prefect, file, tmp_path):
     """A recorded run from a folder with stray settings of Prefect, each of which would end it, goes as from any other."""

@@ -80,6 +80,7 @@ def sum_of_days(desk: Desk, one: TradeMonth) -> int:
     return len(days)
 
 
+@pytest.mark.soak
 async def test_what_differs_is_named_by_its_day(quiet: Desk, capsys: pytest.CaptureFixture[str], tmp_path: Path):
     """A lake does not differ from its own statements; a day with another hash is named, and a month not held here."""
     await quiet.run()

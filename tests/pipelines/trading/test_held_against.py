@@ -231,6 +231,7 @@ async def test_a_short_answer_is_followed_by_the_next(desk: TradeDesk) -> None:
     assert desk.orders(B) == desk.truth(B)
 
 
+@pytest.mark.soak
 async def test_what_the_exchange_may_drop_is_not_missed(desk: TradeDesk) -> None:
     """Orders that ended unfilled 90 days ago are dropped, the newest of all among them, and no run complains."""
     filled(desk, 1)

@@ -174,6 +174,7 @@ async def test_an_order_of_many_late_fills_is_completed_by_pages(desk: TradeDesk
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
 
 
+@pytest.mark.soak
 async def test_fills_beyond_the_walk_are_not_taken_for_had(desk: TradeDesk) -> None:
     """Where an order's own fills show that the walk ended too early, the next run walks on."""
     await known(desk)

@@ -81,6 +81,7 @@ async def test_a_symbol_is_looked_at_once_a_week(desk: TradeDesk) -> None:
     assert len(desk.rows("orders")) == 3
 
 
+@pytest.mark.soak
 async def test_what_is_still_shown_stays(desk: TradeDesk) -> None:
     """What the exchange keeps for longer than it states is asked for again, and not marked."""
     rejected(desk)
@@ -104,6 +105,7 @@ async def test_a_short_page_marks_nothing_beyond_it(desk: TradeDesk) -> None:
     assert gone(desk) == numbers[::2]
 
 
+@pytest.mark.soak
 async def test_a_look_that_fails_is_taken_again(desk: TradeDesk) -> None:
     """One symbol that cannot be read marks nothing and is not remembered as looked at; the others are."""
     for symbol in (B, "ETHUSDT"):
