@@ -64,9 +64,11 @@ def plausible(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
     """The rows; Mismatched when an amount is below zero that cannot be. Columns of a type are looked at together."""
     for kind in DECIMALS:
         names = [one.name for one in endpoint.feeds.columns if one.type is kind and not one.signed]
+        if not names:
+            continue
         chunks: list[Any] = [chunk for name in names for chunk in rows[name].chunks]
         values = pa.chunked_array(chunks, kind.arrow)  # type: ignore[call-overload]
-        if names and pc.any(pc.less(values, _ZERO[kind.name])).as_py():
+        if pc.any(pc.less(values, _ZERO[kind.name])).as_py():
             for name in names:
                 _refuse_negative(rows[name], name, endpoint)
     return rows

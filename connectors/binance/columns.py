@@ -155,7 +155,7 @@ def _times(column: Column, printed: pa.Array[Any], endpoint: Endpoint) -> pa.Arr
 
 def _instants(column: Column, printed: pa.Array[Any], unit_us: int, endpoint: Endpoint) -> pa.Array[Any]:
     """Times come in seconds, milliseconds or microseconds; their size tells which."""
-    told: Any = printed.fill_null(EARLIEST_US)
+    told: Any = printed.fill_null(EARLIEST_US) if printed.null_count else printed
     times = told.to_numpy()
     finer = np.where(times >= MILLISECONDS_FROM, times * 1000, times * 1_000_000)
     instants = np.where(times >= MICROSECONDS_FROM, times, finer)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.store.gaps import Asked, Gap
-from pipelines.store.rows import Instants, instants
+from pipelines.store.rows import Instants, instants, kept
 from schemas.model.errors import Problem
 from schemas.model.grid import MINUTE_US, SECOND_US, Grid
 from schemas.model.instants import iso_text
@@ -50,7 +50,7 @@ class Answer:
             times = instants(page)
         ends = np.minimum(instants(page, "close_time") + MILLISECOND_US, times + longest_us)  # printed inclusive
         inside = (times >= self.since) & (times < self.until) & (ends <= self.now - LAG_US)
-        return page if inside.all() else page.filter(pa.array(inside))
+        return kept(page, inside)
 
     def reach(self, grid: Grid, times: Instants) -> int:
         """How far coverage may go: past the last candle seen, through silence only up to the quiet time."""

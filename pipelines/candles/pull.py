@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-import pyarrow as pa
-
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import Remote
@@ -33,7 +31,7 @@ from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.gaps import load_gaps
 from pipelines.store.news import ROUNDS
-from pipelines.store.rows import instants, with_instants
+from pipelines.store.rows import instants, kept, with_instants
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.series import Series
@@ -190,7 +188,7 @@ class Pull:
 
     def _compare(self, state: SeriesState, answer: Answer) -> None:
         """Hold the candles asked for again against the stored ones: changed ones are corrected, late ones added."""
-        again = answer.rows.filter(pa.array(instants(answer.rows) < answer.until))
+        again = kept(answer.rows, instants(answer.rows) < answer.until)
         if state.stored is not None and again.equals(state.stored):
             return
         stored = {row["open_time"]: row for row in with_instants(state.stored)} if state.stored is not None else {}

@@ -63,6 +63,13 @@ def instants(rows: pa.Table, column: str = "open_time") -> Instants:
     return array
 
 
+def kept(rows: pa.Table, wanted: npt.NDArray[np.bool_]) -> pa.Table:
+    """The rows that are wanted: as a slice where they lie together, which costs less than looking row by row."""
+    places = np.flatnonzero(wanted)
+    first, end = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+    return rows.slice(first, end - first) if end - first == len(places) else rows.filter(pa.array(wanted))
+
+
 def last_of(dataset: Dataset, versions: pa.Table) -> pa.Table:
     """The last version of each thing, sorted by symbol and id."""
     ordered = versions.sort_by([(name, "ascending") for name in ("symbol", dataset.id_column, dataset.version)])
