@@ -27,7 +27,7 @@ class Session:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     again: bool = False  # ask now for what is otherwise asked for again at a slow rate
     notes: list[str] = field(default_factory=list)
-    brought: set[Endpoint] = field(default_factory=set)  # ledgers that this run has brought up to date
+    brought: set[Endpoint] = field(default_factory=set)  # ledgers and wallets that this run has brought up to date
     looks: Looks | None = None  # what an account's ledgers are asked for once more, when that is known
     resets: dict[str, Problem] = field(
         default_factory=dict

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from connectors.binance.endpoints.model import ById, Endpoint, SymbolWindows, Windows
+from connectors.binance.endpoints.model import ById, Endpoint, SymbolWindows, Whole, Windows
 from connectors.binance.key_guard import asked_of_key
 from connectors.binance.pools import FUTURES
 from connectors.binance.sites import resolve
@@ -16,11 +16,12 @@ from connectors.lake import Lake
 from pipelines.estimate.files import quota_note
 from pipelines.estimate.ledgers import ledger_outlook
 from pipelines.estimate.market import BYTES_PER_CANDLE, MarketPlan
-from pipelines.estimate.outlook import Cost, Outlook, minutes
+from pipelines.estimate.outlook import Cost, Outlook, minutes, share_asking
 from pipelines.estimate.trading import TradingPlan
 from pipelines.estimate.trial import trial_lake
 from pipelines.estimate.upkeep import upkeep_outlooks
 from pipelines.pull.absence import due
+from pipelines.pull.resting import rests
 from pipelines.pull.snapshot import fixed_series
 from pipelines.pull.symbol_selection import asked_to_choose
 from pipelines.runs.registry import Unit, Window, units_of
@@ -125,8 +126,7 @@ class _Look:
                 case ById() | SymbolWindows():
                     markets.add(endpoint.market)  # orders and fills drive one another: planned together
                 case _ if await asyncio.to_thread(self._is_due, endpoint, flow):
-                    weight = endpoint.cost({})
-                    found.append(Outlook(pool=endpoint.pool, once=(weight,), steady=weight))
+                    found.append(await asyncio.to_thread(self._of_snapshot, endpoint, flow))
         trading = [
             TradingPlan(config=self.config, lake=self.lake, flow=flow, market=one, state=self.state, now=self.now)
             for one in sorted(markets)
@@ -150,6 +150,13 @@ class _Look:
         bounds = self.lake.table(endpoint.feeds).bounds()
         series = fixed_series(endpoint, {"account": flow.account})
         return due(series, bounds, self.now)
+
+    def _of_snapshot(self, endpoint: Endpoint, flow: AccountFlow) -> Outlook:
+        """What a snapshot takes: nothing while it rests."""
+        table, weight = self.lake.table(endpoint.feeds), endpoint.cost({})
+        resting = rests(table, endpoint, {"account": flow.account}, self.now, looked=False)
+        steady = round(share_asking(endpoint.walked(Whole).rests, flow) * weight)
+        return Outlook(pool=endpoint.pool, once=() if resting else (weight,), steady=steady)
 
 
 def _reads_listing(unit: Unit) -> bool:

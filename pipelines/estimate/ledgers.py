@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from math import ceil
 
 from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.lake import Lake, Table
-from pipelines.estimate.outlook import Cost, Outlook
+from pipelines.estimate.outlook import Cost, Outlook, share_asking
 from pipelines.pull.absence import due
 from pipelines.pull.ledger_series import questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
@@ -44,8 +43,9 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Loo
         rows=0,
         note=_ON_TOP[endpoint.walked(Windows).inside],
     )
-    steady = round(_share(endpoint, flow) * len(series) * weight)
-    by_pair = any(fan_out.of_pair is not None for fan_out in endpoint.walked(Windows).fan_out)
+    walk = endpoint.walked(Windows)
+    steady = round(share_asking(max(walk.rests, walk.quiet), flow) * len(series) * weight)
+    by_pair = any(fan_out.of_pair is not None for fan_out in walk.fan_out)
     note = _PAIRS if by_pair and not any(one.bound("until", bounds) for one in series) else ""
     return Outlook(pool=endpoint.pool, costs=(cost,) if series else (), steady=steady, note=note)
 
@@ -66,10 +66,3 @@ def _stored(table: Table, window: LedgerWindow) -> int:
     except CorruptData:  # its own pull and the checks tell of it
         return 0
     return sum(row["gone_since"] is None for row in last_by_identity(table.dataset, versions).values())
-
-
-def _share(endpoint: Endpoint, flow: AccountFlow) -> float:
-    """Of how many runs that find nothing new one asks for the ledger."""
-    walk, period = endpoint.walked(Windows), flow.period(datetime.now(UTC))
-    rests = max(walk.rests, walk.quiet)
-    return min(1.0, period / rests) if period and rests else 1.0

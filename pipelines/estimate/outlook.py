@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from connectors.binance.pools import Pool
+from schemas.config.flows import AccountFlow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,12 @@ class Outlook:
     @property
     def weight(self) -> int:
         return sum(self.once) + sum(one.weight for one in self.costs)
+
+
+def share_asking(rests: timedelta, flow: AccountFlow) -> float:
+    """Of how many runs that find nothing new one asks for what rests so long."""
+    period = flow.period(datetime.now(UTC))
+    return min(1.0, period / rests) if period and rests else 1.0
 
 
 def minutes(weights: Iterable[tuple[Pool, int]], share: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from pipelines.pull.absence import unless_absent
 from pipelines.pull.by_file import FilePull
 from pipelines.pull.by_time import TimePull
 from pipelines.pull.ledger import LedgerPull
+from pipelines.pull.resting import rests
 from pipelines.pull.snapshot import fixed_series, pull_snapshot
 from pipelines.pull.states import pull_states
 from pipelines.pull.symbol_selection import Chosen, choose
@@ -216,7 +218,7 @@ class Task:
             case Whole(), AccountFlow() as flow:
                 of = {"account": flow.account}
                 states = self.endpoint.feeds.kind is Kind.VERSIONS
-                pull = partial(self._states if states else self._snapshot, of)
+                pull = partial(self._states if states else self._snapshot_once, of)
                 await unless_absent(self.session, fixed_series(self.endpoint, of), self.endpoint, pull)
             case Windows(), AccountFlow() as flow:
                 since = micros(flow.since) if flow.since else None
@@ -239,8 +241,13 @@ class Task:
     async def _states(self, of: Mapping[str, str]) -> None:
         self.tally.rows += await pull_states(self.session, self.endpoint, of)
 
-    async def _snapshot(self, of: Mapping[str, str]) -> None:
-        await pull_snapshot(self.session, self.tally, self.endpoint, of)
+    async def _snapshot_once(self, of: Mapping[str, str]) -> None:
+        session, endpoint = self.session, self.endpoint
+        table, now = session.lake.table(endpoint.feeds), session.client.now_us()
+        if not session.again and await asyncio.to_thread(rests, table, endpoint, of, now):
+            return
+        await pull_snapshot(session, self.tally, endpoint, of)
+        session.brought.add(endpoint)
 
     async def _valuing(self, flow: MarketFlow) -> None:
         """The candles of whatever values an account; where one turns out not to exist, those of the next way.

@@ -49,7 +49,7 @@ class Trading:
             return
 
         async def where_there_is_one() -> None:
-            if dataset is ORDERS:
+            if dataset is ORDERS and wallet not in self.session.brought:
                 await self.session.client.body(wallet)  # raises what says that there is none
             await work()
 

@@ -12,7 +12,8 @@ BALANCES = Dataset(
     doc="Every asset of every wallet that is non-zero, or was non-zero at the wallet's previous snapshot; one snapshot "
     "a run. `free` and `locked` come to what the wallet holds. Debts are wallets too, with what is owed below zero. A "
     "futures wallet holds its balance without unrealised profit; `free` of it is what is available, as far as that is "
-    "held. Positions of simple earn are summed by asset, flexible ones free and locked ones locked. Assets in spot "
+    "held. Positions of simple earn are summed by asset, flexible ones free and locked ones locked; while spot and the "
+    "funding wallet stand still, they are looked at once an hour. Assets in spot "
     "that begin with LD are receipts for flexible earn: stored as they are returned, and left out of sums.",
     columns=(
         ACCOUNT,

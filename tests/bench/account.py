@@ -75,7 +75,7 @@ class Stand:
             "accounts": {"main": {"api_key": "env:BENCH_KEY", "secret": "env:BENCH_SECRET"}},
             "flows": {"whole": {
                 "kind": "account", "account": "main", "datasets": list(ACCOUNT_DATASETS), "symbols": "traded",
-                "wallets": "all", "since": since, "values": False, "mining": ["alice"],
+                "wallets": "all", "since": since, "mining": ["alice"],
             }},
         })  # fmt: skip
 

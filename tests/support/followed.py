@@ -109,6 +109,8 @@ async def follow(
     past_days: int = 60,
     busy: float = 6.0,
     then: Callable[[Follower], Awaitable[None]] | None = None,
+    *,
+    values: bool = False,
 ) -> Follower:
     """Follow an account with a past from a cold start on; `then` is what comes last while the exchange still serves."""
     clock = RunningClock(START_S)
@@ -123,7 +125,12 @@ async def follow(
         desk = TradeDesk(folder, url, exchange, clock, addresses={"wallet": url, "usdm": url, "coinm": url})
         since = datetime.fromtimestamp(since_ms / 1000, UTC)
         desk.trading(
-            "traded", datasets=list(ACCOUNT_DATASETS), wallets="all", since=f"{since:%Y-%m-%d}", mining=["alice"]
+            "traded",
+            datasets=list(ACCOUNT_DATASETS),
+            wallets="all",
+            since=f"{since:%Y-%m-%d}",
+            mining=["alice"],
+            values=values,
         )
         follower = Follower(desk)
         for day in days:

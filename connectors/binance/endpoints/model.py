@@ -205,6 +205,8 @@ class Whole:
     by_name: int = 0  # up to so many symbols are asked for by name; 0: the list is never asked for in part
     groups: Groups | None = None
     idle: tuple[str, ...] = ()  # any number of things with such a status may vanish; most others at once is an error
+    rests: timedelta = timedelta()  # so long after a snapshot none is taken while those beside it stand still
+    beside: tuple[str, ...] = ()  # values of the last column that names a series: where what it holds comes from
 
 
 class Inside(StrEnum):

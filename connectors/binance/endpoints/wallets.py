@@ -15,6 +15,10 @@ from schemas.model.wallets import WALLETS
 _TYPES = {name: name for name in ("SPOT", "MARGIN", "FUTURES")}
 
 
+# What simple earn holds came from spot or from the funding wallet, but for its own rewards.
+_RESTING: dict[str, Any] = {"rests": timedelta(hours=1), "beside": ("spot", "funding")}
+
+
 def _held(path: str, pool: Pool | None = None, **row: Any) -> Endpoint:
     return Endpoint(
         name=path.removeprefix("/sapi/v1/").removeprefix("/"),
@@ -52,7 +56,7 @@ FUNDING = _held(
 EARN_FLEXIBLE = _held(
     "/sapi/v1/simple-earn/flexible/position",
     weight=150,
-    walk=Whole(pages=Pages(id="productId")),
+    walk=Whole(pages=Pages(id="productId"), **_RESTING),
     constants={"wallet": "earn_flexible"},
     rows_at="rows",
     reshape=holdings.flexible,
@@ -61,7 +65,7 @@ EARN_FLEXIBLE = _held(
 EARN_LOCKED = _held(
     "/sapi/v1/simple-earn/locked/position",
     weight=150,
-    walk=Whole(pages=Pages(id="positionId")),
+    walk=Whole(pages=Pages(id="positionId"), **_RESTING),
     constants={"wallet": "earn_locked"},
     rows_at="rows",
     reshape=holdings.locked,

@@ -68,9 +68,10 @@ async def asked(desk: TradeDesk, part: str, after: float, *, again: bool = False
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-async def test_an_idle_run_over_a_whole_account_is_cheap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("values", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["plain", "valued"])
+async def test_an_idle_run_over_a_whole_account_is_cheap(tmp_path: Path, values: bool) -> None:
     """With all datasets and nothing new: under 1,500 weight by address, a tenth of any pool by account, as planned."""
-    await follow(tmp_path, [Day(0), Day(MINUTE)], past_days=5, then=idle)
+    await follow(tmp_path, [Day(0), Day(MINUTE)], past_days=5, then=idle, values=values)
 
 
 async def test_a_ledger_rests_after_an_answer_without_news(trade_desk: TradeDesk) -> None:

@@ -88,11 +88,16 @@ async def test_every_wallet_is_read_in_one_run(account: Desk):
 
 
 async def test_a_plan_prices_what_all_wallets_cost(account: Desk):
-    """The weight planned for the balances of all wallets is the weight that is spent."""
-    (plan,) = await plan_flows(account.config, ["balances"], state=account.state, clock=lambda: account.exchange.now_us)
-    (receipt,) = await account.run("balances")
-    key, clocks = 21, 4
-    assert (plan.weight, plan.steady_weight) == (receipt.weight + key - clocks, receipt.weight + key - clocks)
+    """The weight planned for the balances of all wallets is the weight that is spent; later what rests is left out."""
+    key, clocks, earn = 21, 4, 300
+    for resting in (0, earn):
+        (plan,) = await plan_flows(
+            account.config, ["balances"], state=account.state, clock=lambda: account.exchange.now_us
+        )
+        (receipt,) = await account.run("balances")
+        spent = receipt.weight + key - clocks
+        assert (plan.weight, plan.steady_weight) == (spent, spent + resting)
+        account.clock.advance(60)
 
 
 async def test_positions_in_one_asset_are_summed_exactly(account: Desk):
@@ -148,7 +153,7 @@ async def test_a_wallet_that_is_not_there_is_no_failure(account: Desk, fault: Er
         told = run(lake, "SELECT dataset, account, wallet, code FROM not_there").to_pylist()
     assert {"dataset": "balances", "account": "main", "wallet": wallet, "code": -fault.code} in told
     asked = len(account.asked(fault.path))
-    account.clock.advance(3600)
+    account.clock.advance(3700)
     (second,) = await account.run("balances")
     assert (second.outcome, f"main/{wallet}" in second.note, len(account.asked(fault.path))) == ("done", False, asked)
     account.clock.advance(DAY_US / SECOND_US)
@@ -215,7 +220,7 @@ async def test_a_run_that_is_killed_between_wallets_is_made_good_by_the_next(acc
     process.kill()
     await process.wait()
     assert newest(account) == held("usdm", "coinm")
-    account.clock.advance(60)
+    account.clock.advance(3700)
     await account.run("balances")
     assert newest(account) == held()
     assert len(account.rows("balances")) == 2 * len(HELD) - 2
@@ -241,9 +246,41 @@ async def test_the_first_snapshot_of_an_empty_wallet_is_remembered(account: Desk
     account.exchange.move(UID, account.exchange.now_ms, [Leg("funding", "USDT", "-5", "-1")])
     for _ in range(3):
         await account.run("balances")
-        account.clock.advance(3600)
+        account.clock.advance(3700)
     asked = "SELECT epoch(observed_at) - epoch(first_observed_at) AS apart FROM bounds WHERE wallet = 'funding'"
     with connect(account.lake) as connection:
         apart = [one for one in run(connection, asked)["apart"].to_pylist() if one is not None]
     assert account.rows("balances", wallet="funding") == []
     assert [abs(one - 2 * 3600) < 600 for one in apart] == [True]
+
+
+async def earn_asked(account: Desk, minutes: int, *, again: bool = False) -> int:
+    """From how many lists of positions a run after so many minutes read."""
+    before = len(account.asked("/simple-earn/"))
+    account.clock.advance(60 * minutes)
+    assert failed(await account.run("balances", again=again)) == []
+    return len(account.asked("/simple-earn/")) - before
+
+
+@pytest.mark.parametrize("wallet", ["spot", "funding"])
+async def test_positions_of_earn_rest_while_the_wallets_beside_them_stand_still(account: Desk, wallet: str):
+    """They cost much: they are asked for once an hour, with `--again`, and whenever spot or funding changed."""
+    assert [await earn_asked(account, minutes) for minutes in (0, 1, 1)] == [2, 0, 0]
+    account.exchange.move(UID, account.exchange.now_ms, [Leg(wallet, "XRP", "3")])
+    assert [await earn_asked(account, minutes) for minutes in (1, 1)] == [2, 0]
+    account.exchange.move(UID, account.exchange.now_ms, [Leg(wallet, "XRP", "-3")])
+    assert [await earn_asked(account, minutes) for minutes in (1, 1, 60, 1)] == [2, 0, 2, 0]
+    assert await earn_asked(account, 1, again=True) == 2
+
+
+async def test_positions_of_earn_do_not_rest_beside_wallets_that_were_not_seen(account: Desk):
+    """Where an answer about spot is missing, or the flow does not read it, nobody knows whether it stood still."""
+    assert await earn_asked(account, 0) == 2
+    account.exchange.inject(Error(path="/api/v3/account", code=-1000, status=400, skip=1, count=None))
+    account.clock.advance(60)
+    before = len(account.asked("/simple-earn/"))
+    assert failed(await account.run("balances")) != []
+    assert len(account.asked("/simple-earn/")) == before + 2
+    account.flows["balances"]["wallets"] = ["earn"]
+    account.exchange.heal()
+    assert [await earn_asked(account, 1) for _ in range(2)] == [2, 2]
