@@ -23,7 +23,6 @@ from pipelines.trading.flow import UNSCHEDULED, most_again
 from pipelines.trading.retention import doubts
 from pipelines.trading.symbol_discovery import COLD_US, WARM_US, Heat, Survey, survey
 from schemas.config.flows import TRADED, AccountFlow, FlowsFile
-from schemas.datasets.account import BALANCES
 from schemas.model.series import Series
 
 _ON_TOP = "what is found comes on top"
@@ -63,7 +62,8 @@ class TradingPlan:
         symbols = known if named is None else known.intersection(named) if calls.named_only else {*named}
         opened = calls.open_orders.cost({"symbol": "X" if calls.open_by_symbol else None})
         once = [*([opened] * (len(symbols) if calls.open_by_symbol else 1))]
-        wallet = None if BALANCES.name in self.flow.datasets else calls.wallet  # else it was just seen
+        seen = calls.wallet is not None and calls.wallet.feeds.name in self.flow.datasets  # a moment before
+        wallet = None if seen else calls.wallet
         once += [call.cost({}) for call in (wallet, calls.open_algo_orders) if call is not None]
         steady = sum(once)
         asked_always = [] if calls.quiet else filter(None, (calls.orders, calls.algo_orders))
