@@ -228,17 +228,16 @@ class Client:
 
     async def _answer(self, call: Call) -> Answer:
         """Try until an answer comes, as often as makes sense; what cannot succeed is asked once."""
-        attempt = skews = 0
+        attempt = 0
         while True:
             attempt += 1
             syncs = call.host.clock.measurements
             try:
                 return await self._try(call)
             except (Transient, Unreachable, Throttled, ClockSkew) as problem:
-                skews += isinstance(problem, ClockSkew)
                 remembered = isinstance(problem, Throttled) and problem.status is None
                 may_have_done = call.endpoint.once and not isinstance(problem, ClockSkew)
-                if attempt == TRIES or skews > 1 or remembered or may_have_done:
+                if attempt == TRIES or remembered or may_have_done:
                     raise
                 failure = problem
             await self._cure(call.host, failure, attempt, syncs)

@@ -61,7 +61,7 @@ class Banned(Throttled):
 
 
 class ClockSkew(BinanceError):
-    """Our clock is off: it is measured again, once."""
+    """Our clock is off, or the request came late: the clock is measured again, and the next try signed afresh."""
 
 
 class WindowTooWide(BinanceError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from connectors.binance.endpoints import futures_account, futures_trading, margin, margin_trading, spot, wallets
 from connectors.binance.endpoints.model import Endpoint
@@ -30,7 +31,12 @@ class TradingCalls:
     named_by: tuple[Endpoint, ...] = ()  # ledgers that name whatever is traded; without one, symbols are probed
 
 
-_A_DAY = timedelta(days=1)
+_OF_MARGIN: dict[str, Any] = {
+    "listed_in": "spot",
+    "open_by_symbol": True,
+    "quiet": timedelta(days=1),
+    "named_by": (margin.FLOWS,),
+}
 _OF_MARKET = {
     "spot": TradingCalls(
         order=spot.ORDER,
@@ -47,10 +53,7 @@ _OF_MARKET = {
         orders=margin_trading.ALL_ORDERS,
         fills=margin_trading.MY_TRADES,
         wallet=wallets.MARGIN,
-        listed_in="spot",
-        open_by_symbol=True,
-        quiet=_A_DAY,
-        named_by=(margin.FLOWS,),
+        **_OF_MARGIN,
     ),
     "isolated_margin": TradingCalls(
         order=margin_trading.ISOLATED_ORDER,
@@ -58,11 +61,8 @@ _OF_MARKET = {
         orders=margin_trading.ISOLATED_ALL_ORDERS,
         fills=margin_trading.ISOLATED_MY_TRADES,
         wallet=wallets.ISOLATED_MARGIN,
-        listed_in="spot",
         named_only=True,
-        open_by_symbol=True,
-        quiet=_A_DAY,
-        named_by=(margin.FLOWS,),
+        **_OF_MARGIN,
     ),
     "usdm": TradingCalls(
         order=futures_trading.USDM_ORDER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,6 @@ from schemas.model.wallets import WALLETS
 _TYPES = {name: name for name in ("SPOT", "MARGIN", "FUTURES")}
 
 
-# What simple earn holds came from spot or from the funding wallet, but for its own rewards.
-_RESTING: dict[str, Any] = {"rests": timedelta(hours=1), "beside": ("spot", "funding")}
-
-
 def _held(path: str, pool: Pool | None = None, **row: Any) -> Endpoint:
     return Endpoint(
         name=path.removeprefix("/sapi/v1/").removeprefix("/"),
@@ -27,6 +24,18 @@ def _held(path: str, pool: Pool | None = None, **row: Any) -> Endpoint:
         security=Security.SIGNED,
         dataset=BALANCES,
         **{"family": "wallet", "walk": Whole(), **row},
+    )
+
+
+def _earn(product: str, id_: str, reshape: Callable[..., Any]) -> Endpoint:
+    """Positions of simple earn: but for their own rewards, what they hold came from spot or the funding wallet."""
+    return _held(
+        f"/sapi/v1/simple-earn/{product}/position",
+        weight=150,
+        walk=Whole(pages=Pages(id=id_), rests=timedelta(hours=1), beside=("spot", "funding")),
+        constants={"wallet": f"earn_{product}"},
+        rows_at="rows",
+        reshape=reshape,
     )
 
 
@@ -53,23 +62,8 @@ FUNDING = _held(
     reshape=holdings.funding,
 )
 
-EARN_FLEXIBLE = _held(
-    "/sapi/v1/simple-earn/flexible/position",
-    weight=150,
-    walk=Whole(pages=Pages(id="productId"), **_RESTING),
-    constants={"wallet": "earn_flexible"},
-    rows_at="rows",
-    reshape=holdings.flexible,
-)
-
-EARN_LOCKED = _held(
-    "/sapi/v1/simple-earn/locked/position",
-    weight=150,
-    walk=Whole(pages=Pages(id="positionId"), **_RESTING),
-    constants={"wallet": "earn_locked"},
-    rows_at="rows",
-    reshape=holdings.locked,
-)
+EARN_FLEXIBLE = _earn("flexible", "productId", holdings.flexible)
+EARN_LOCKED = _earn("locked", "positionId", holdings.locked)
 
 MARGIN = _held(
     "/sapi/v1/margin/account",
