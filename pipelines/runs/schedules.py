@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 
-from connectors.binance.endpoints.model import Whole, Windows
+from connectors.binance.endpoints.model import Windows
 from connectors.lake import Lake
 from pipelines.archive.inventory import PUBLISHED_US
 from pipelines.pull.symbols import by_symbol
@@ -46,9 +46,7 @@ def _of_unit(unit: Unit, period: timedelta) -> Iterator[Schedule]:
     market = unit.of_market
     if market is not None and market.of_account:
         return  # the lake alone says which symbols it values by
-    walks = [row.walk for row in unit.endpoints]
-    rests = [max(walk.rests, walk.quiet) for walk in walks if isinstance(walk, Windows)]
-    rests += [walk.rests for walk in walks if isinstance(walk, Whole)]
+    rests = [max(row.walk.rests, row.walk.quiet) for row in unit.endpoints if isinstance(row.walk, Windows)]
     if market is not None and (market.source == "archive" or unit.by_file):
         if not isinstance(market.symbols, tuple):
             return  # nobody says which of all symbols there ever were still get files

@@ -234,6 +234,14 @@ def test_a_snapshot_is_late_after_two_periods(observed: str, late: bool, tables:
     assert [row["late_s"] for row in found] == ([660] if late else [])
 
 
+def test_positions_of_earn_may_rest_an_hour_longer(tables: Tables) -> None:
+    """Balances read every five minutes are late after ten, but for positions of earn, which are after an hour more."""
+    often = Schedule(flow="books", dataset="balances", account="main", every_s=300)
+    seen = {"spot": "11:40", "funding": "11:51", "earn_flexible": "10:51", "earn_locked": "10:49"}
+    tables.put(BALANCES, observed_at={f"main/{wallet}": f"2026-03-01 {time}" for wallet, time in seen.items()})
+    assert sorted(row["late_s"] for row in offending(tables.check("freshness", NOW, often))) == [1200, 4260]
+
+
 def test_a_series_that_was_never_pulled_is_late(tables: Tables) -> None:
     """What a flow promises and nobody ever pulled is named."""
     found = offending(tables.check("freshness", NOW, KLINES_HOURLY, PRICES_OFTEN))
