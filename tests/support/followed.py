@@ -27,7 +27,7 @@ from connectors.simulator.account.cashflow.payments import OF_SUB_ACCOUNT
 from connectors.simulator.protocol.faults import AnyFault
 from schemas.config.names import ACCOUNT_DATASETS
 from schemas.datasets import DATASETS
-from schemas.derived.queries import movements
+from schemas.derived.queries import movements, unions
 from schemas.model.dataset import Dataset, Kind
 
 TRADED = {"BTCUSDT": 3, "ETHUSDT": 2, "ETHBTC": 1}
@@ -170,10 +170,12 @@ class Books:
         condition = " AND ".join(f'"{name}" IS NOT DISTINCT FROM ?' for name in _identity(dataset))
         self.connection.begin()
         self.connection.execute(f"DELETE FROM {dataset.table} WHERE {condition}", identity)
-        self.connection.execute(f"DELETE FROM told WHERE dataset = '{dataset.name}' OR note LIKE 'only %'")
+        self.connection.execute(f"DELETE FROM told WHERE dataset = '{dataset.name}'")
         if dataset.name in _MOVEMENTS:
             self.connection.execute(f"INSERT INTO told BY NAME {_MOVEMENTS[dataset.name]}")
-        self.connection.execute(f"INSERT INTO told BY NAME {_ONLY_TOLD}")
+        if f"'{dataset.name}'" in _WITNESSES:  # where it tells of what others own, or they of what it owns
+            self.connection.execute("DELETE FROM told WHERE note LIKE 'only %'")
+            self.connection.execute(f"INSERT INTO told BY NAME {_ONLY_TOLD}")
         try:
             yield self._lost()
         finally:
@@ -192,6 +194,7 @@ def _identity(dataset: Dataset) -> tuple[str, ...]:
 
 
 _MOVEMENTS = {each.dataset: f"SELECT *, '{each.dataset}' AS dataset FROM ({each.sql})" for each in movements()}
+_WITNESSES = unions()["witnesses"].over(DATASETS)
 _ONLY_TOLD = """
 SELECT * EXCLUDE (matched, closed, may_be_alone), 'only ' AS note FROM witnesses WHERE NOT matched AND closed
 """
