@@ -1,4 +1,5 @@
--- CoinTracking's CSV import, times in UTC.
+-- CoinTracking's CSV import, times in UTC: its eleven columns and the names of its types are taken from programs that write
+-- and read the same form; its own page of that import was not at hand.
 SELECT
     CASE
         WHEN sent_asset IS NOT NULL AND received_asset IS NOT NULL THEN 'Trade'

@@ -1,4 +1,6 @@
--- Koinly's universal template: sent, received and fee in a row, labels for what is neither a trade nor a transfer.
+-- Koinly's universal template: sent, received and fee in a row, labels for what is neither a trade nor a transfer. Its
+-- columns and the form of times, in UTC, are those of its help page "How to create a custom CSV file with your data",
+-- labels those of "What are tags"; for results of futures "Futures and perpetuals" asks for `realized gain` in a file.
 SELECT
     strftime(time, '%Y-%m-%d %H:%M:%S UTC') AS "Date",
     sent_amount AS "Sent Amount",
