@@ -40,6 +40,7 @@ from schemas.model.grid import SECOND_US
 from schemas.model.instants import micros, moment
 from schemas.statements.quotas import KINDS, QUOTAS
 
+_OPEN = frozenset({State.ASKED, State.GIVEN, State.UNREADABLE})
 _WAITS_S = (2, 5, 10, 15, 30, 30, 60, 60, 60, 60, 60)  # between looks for one file
 # What the API remembers of futures is pulled; files are for what is older.
 _REMEMBERED = """
@@ -164,12 +165,10 @@ class _Files:
 
     async def _open(self, download: Download) -> list[AskedFile]:
         files = await asyncio.to_thread(asked_files, self.session.lake, self.account)
-        return [
-            file
-            for file in files
-            if (file.market, file.export) == (download.market, download.export)
-            and file.state in {State.ASKED, State.GIVEN, State.UNREADABLE}
-        ]
+        of_it = [file for file in files if (file.market, file.export) == (download.market, download.export)]
+        for over in [file for file in of_it if file.state not in _OPEN]:  # a run was killed before it removed it
+            await asyncio.to_thread(self._place(over).unlink, missing_ok=True)
+        return [file for file in of_it if file.state in _OPEN]
 
     async def _gone_on_with(self, download: Download, file: AskedFile) -> Sequence[tuple[int, int]]:
         """Bring a file that was asked for by an earlier run; what is to be asked for once more instead."""

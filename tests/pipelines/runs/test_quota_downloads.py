@@ -174,6 +174,16 @@ async def test_a_file_that_cannot_be_read_is_not_asked_for_again(books: TradeDes
     assert (questions(books), ledger(books)) == (3, [Decimal(1), Decimal("1.1")])
 
 
+async def test_a_file_that_is_imported_does_not_stay(books: TradeDesk) -> None:
+    """What a run leaves that was killed right after it imported a file is removed by the next one."""
+    await brought(books)
+    asked_us = {round(row["asked_at"].timestamp() * 1_000_000) for row in books.rows("statement_downloads")}
+    for instant_us in asked_us:
+        (books.lake.path / ".downloads" / f"usdm-income-{instant_us}").write_text("rows")
+    assert (await brought(books)).failures == ()
+    assert list((books.lake.path / ".downloads").iterdir()) == []
+
+
 async def test_the_quota_is_shown_and_kept(books: TradeDesk) -> None:
     """`plan` says what was spent in this month, --dry-run what would be; beyond the quota nothing is asked."""
     (first, second) = planned_files(books.config, "books", Window(instant(SINCE), instant("2026-08-01")))
