@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+PYTHON = Path(sys.executable)
 ROOT = HERE.parents[1]
 LONGEST_S = 900  # no simulator and no child outlives this
 USABLE = 5400  # weight a minute: 90 % of the exchange's 6,000
@@ -86,9 +87,9 @@ def environment(state: Path | None = None) -> dict[str, str]:
     return {**users, "PYTHONPATH": str(ROOT)} | ({"XDG_STATE_HOME": str(state)} if state else {})
 
 
-def begin(script: str, *arguments: object, state: Path | None = None) -> subprocess.Popen[str]:
+def begin(script: str, *arguments: object, state: Path | None = None, python: Path = PYTHON) -> subprocess.Popen[str]:
     """Start a script of this folder; it prints what it measured as JSON."""
-    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    command = [str(python), str(HERE / script), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(state))
 
 
@@ -104,9 +105,9 @@ def result(process: subprocess.Popen[str]) -> dict[str, Any]:
     return measured
 
 
-def measured(script: str, *arguments: object, state: Path | None = None) -> dict[str, Any]:
+def measured(script: str, *arguments: object, state: Path | None = None, python: Path = PYTHON) -> dict[str, Any]:
     """Run a script of this folder to its end."""
-    return result(begin(script, *arguments, state=state))
+    return result(begin(script, *arguments, state=state, python=python))
 
 
 @dataclass(frozen=True, slots=True)

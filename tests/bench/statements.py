@@ -22,20 +22,29 @@ flows:
   upkeep: {kind: maintenance, every: 1d}
 """
 HEADER = "User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n"
-COINS = ("BTC", "ETH", "BNB", "USDT", "ADA", "XRP", "SOL", "DOT")
-OPERATIONS = {"Transaction Buy": "", "Transaction Spend": "-", "Fee": "-", "Distribution": "", "Withdraw": "-"}
+COINS = ("BTC", "ETH", "BNB", "ADA", "XRP", "SOL", "DOT")
+MOVED = ("Distribution", "Deposit", "Withdraw")
 
 
 def _write(path: Path, rows: int) -> None:
-    """So many rows of some months, in their order."""
-    drawn, instant = random.Random(1), datetime(2021, 1, 1, tzinfo=UTC)
+    """So many rows of some months, in their order: trades of three rows, and what comes and goes."""
+    drawn, instant, left = random.Random(1), datetime(2021, 1, 1, tzinfo=UTC), rows
     with path.open("w") as into:
         into.write(HEADER)
-        for _ in range(rows):
-            instant += timedelta(seconds=drawn.randrange(40))
-            operation = drawn.choice(tuple(OPERATIONS))
-            change = f"{OPERATIONS[operation]}{drawn.random() * 10 + 0.00000001:.8f}"
-            into.write(f"7,{instant:%Y-%m-%d %H:%M:%S},Spot,{operation},{drawn.choice(COINS)},{change},\n")
+        while left:
+            instant += timedelta(seconds=1 + drawn.randrange(40))
+            for operation, coin, change in _event(drawn)[:left]:
+                into.write(f"7,{instant:%Y-%m-%d %H:%M:%S},Spot,{operation},{coin},{change:.8f},\n")
+                left -= 1
+
+
+def _event(drawn: random.Random) -> list[tuple[str, str, float]]:
+    coin, amount = drawn.choice(COINS), drawn.random() * 10 + 0.00000001
+    if drawn.random() < 0.5:
+        spent = -amount * (1 + drawn.random())
+        return [("Buy", coin, amount), ("Transaction Related", "USDT", spent), ("Fee", "BNB", -0.00075 * amount - 1e-8)]
+    operation = drawn.choice(MOVED)
+    return [(operation, coin, -amount if operation == "Withdraw" else amount)]
 
 
 def main() -> None:

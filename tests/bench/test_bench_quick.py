@@ -11,6 +11,7 @@ import idle
 import limits
 import memory
 import pytest
+import run
 import speed
 import start
 import ticks
@@ -99,3 +100,15 @@ def test_a_long_statement_stays_below_its_memory(tmp_path: Path):
     done = measured("statements.py", tmp_path, 400_000)
     assert done["code"] == 0
     assert done["peak_mb"] < 500
+
+
+@pytest.mark.skipif(not run.TAX_PYTHON.exists(), reason="make soak installs BittyTax")
+def test_bittytax_reads_the_same_statement(tmp_path: Path):
+    """What BittyTax is measured on is the file that we import, of which it reads every row."""
+    measured("statements.py", tmp_path, 1000)
+    told = measured("tax_import.py", tmp_path / "history.csv", tmp_path, python=run.TAX_PYTHON)
+    rows = (tmp_path / "history.csv").read_text()
+    trades = rows.count(",Buy,")
+    assert told["transactions"] == trades + sum(
+        rows.count(f",{each},") for each in ("Distribution", "Deposit", "Withdraw")
+    )
