@@ -10,14 +10,24 @@ WITH told AS (
     SELECT
         coalesce(since_::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ) AS since,
         coalesce(until_::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ) AS until,
-        CASE
-            WHEN kind_ NOT IN ('time', 'tick', 'volume', 'dollar')
-                THEN error(format('unknown kind of bars {}: time, tick, volume or dollar', kind_))
-            WHEN dataset_ NOT IN ('agg_trades', 'trades')
-                THEN error(format('bars are made of agg_trades or trades, not of {}', dataset_))
-            WHEN size_::DECIMAL(28, 8) <= 0 THEN error('the size of a bar is above zero')
-            ELSE (size_::DECIMAL(28, 8) * 100000000)::HUGEINT
-        END AS size
+        nullif((size_::DECIMAL(28, 8) * 100000000)::HUGEINT, 0) AS size
+),
+-- What is wrong with the question, which no row of trades may ever meet.
+wrong AS (
+    SELECT CASE
+        WHEN coalesce(kind_, '') NOT IN ('time', 'tick', 'volume', 'dollar')
+            THEN format('unknown kind of bars {}: time, tick, volume or dollar', coalesce(kind_, 'NULL'))
+        WHEN coalesce(dataset_, '') NOT IN ('agg_trades', 'trades')
+            THEN format('bars are made of agg_trades or trades, not of {}', coalesce(dataset_, 'NULL'))
+        WHEN coalesce(size_::DECIMAL(28, 8), 0) <= 0 THEN 'the size of a bar is above zero'
+        WHEN kind_ = 'tick' AND size_::DECIMAL(28, 8) % 1 <> 0 THEN 'a bar of ticks has a whole number of trades'
+        WHEN EXISTS (FROM coverage WHERE dataset = dataset_)
+            AND NOT EXISTS (FROM coverage WHERE dataset = dataset_ AND market = market_ AND symbol = symbol_)
+            THEN format(
+                'the lake has no {} of {} on {}; the view coverage says what it has',
+                dataset_, coalesce(symbol_, 'NULL'), coalesce(market_, 'NULL')
+            )
+    END AS sentence
 ),
 ticks AS (
     SELECT
@@ -79,4 +89,8 @@ SELECT
     max(id) AS last_id
 FROM numbered
 GROUP BY bar
+UNION ALL BY NAME
+SELECT NULL AS market
+FROM wrong
+WHERE CASE WHEN sentence IS NOT NULL THEN error(sentence)::BOOLEAN ELSE FALSE END
 ORDER BY first_id

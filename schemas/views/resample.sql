@@ -16,15 +16,26 @@ WITH fitting AS (
         -- A month is made of days, whatever its nominal length.
         AND CASE to_ WHEN '1M' THEN 86400000000 ELSE coarser.length_us END % finer.length_us = 0
 ),
-sizes AS (
-    FROM fitting
-    UNION ALL
-    SELECT error(format('{} candles cannot be built out of {} candles', to_, from_))::BIGINT, 0, 0
-    WHERE NOT EXISTS (FROM fitting)
+-- What is wrong with the question, which no candle may ever meet.
+wrong AS (
+    SELECT CASE
+        WHEN NOT EXISTS (FROM fitting)
+            THEN format(
+                '{} candles cannot be built out of {} candles', coalesce(to_, 'NULL'), coalesce(from_, 'NULL')
+            )
+        WHEN EXISTS (FROM coverage WHERE "interval" IS NOT NULL) AND NOT EXISTS (
+            FROM coverage
+            WHERE dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_
+        )
+            THEN format(
+                'the lake has no {} of {} on {} of {}; the view coverage says what it has',
+                coalesce(dataset_, 'NULL'), coalesce(symbol_, 'NULL'), coalesce(market_, 'NULL'), from_
+            )
+    END AS sentence
 ),
 bucketed AS (
-    SELECT all_candles.*, sizes.*, bucket(open_time, to_, coarser_us, anchor_us) AS bucket_start
-    FROM all_candles, sizes
+    SELECT all_candles.*, fitting.*, bucket(open_time, to_, coarser_us, anchor_us) AS bucket_start
+    FROM all_candles, fitting
     WHERE dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_
 ),
 buckets AS (
@@ -62,4 +73,8 @@ SELECT
     taker_buy_quote_volume,
     candles = (epoch_us(bucket_end) - epoch_us(bucket_start)) // finer_us AS complete
 FROM buckets
-ORDER BY bucket_start
+UNION ALL BY NAME
+SELECT NULL AS market
+FROM wrong
+WHERE CASE WHEN sentence IS NOT NULL THEN error(sentence)::BOOLEAN ELSE FALSE END
+ORDER BY open_time

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 from support.lakes import at, filled, put, small_lake
@@ -463,11 +464,20 @@ def test_resample_knows_the_calendar(
 ) -> None:
     """Weeks start on Monday, months on the first, and 3d on the grid that the symbol's own 3d candles show."""
     days = [candle(str((at(first) + timedelta(days=day)).date()), "1d") for day in range(29)]
-    tables.put(KLINES, *days)
-    own = "spot/BTCUSDT/3d"
+    their, own = "spot/BTCUSDT/1d", "spot/BTCUSDT/3d"
+    tables.put(KLINES, *days, since={their: first}, until={their: "2026-03-01"})
     tables.put(KLINES, candle("2026-01-29", "3d"), since={own: "2026-01-29"}, until={own: "2026-02-01"})
     answer = tables.tuples(f"SELECT open_time, complete FROM resample('spot', 'BTCUSDT', '1d', '{interval}')")
     assert answer[: len(buckets)] == [(at(start), complete) for start, complete in buckets]
+
+
+@pytest.mark.parametrize("series", ["'spot', 'BTCUSDT', '1h'", "'spot', 'NOPE', '1m'", "'usdm', 'BTCUSDT', '1m'"])
+def test_resample_of_what_is_not_there_is_refused(series: str, tables: Tables) -> None:
+    """Candles that the lake has none of are named, also where only their number is asked for."""
+    own = {"spot/BTCUSDT/1m": "2026-01-01"}
+    tables.put(KLINES, candle("2026-01-01"), since=own, until={"spot/BTCUSDT/1m": "2026-01-01T00:01"})
+    with pytest.raises(duckdb.Error, match=r"the lake has no klines of \w+ on \w+ of 1."):
+        tables.tuples(f"SELECT count(*) FROM resample({series}, '1d')")
 
 
 @pytest.mark.parametrize(("finer", "coarser"), [("1h", "1m"), ("3m", "5m"), ("1w", "1M"), ("1m", "7m"), ("1m", "1m")])

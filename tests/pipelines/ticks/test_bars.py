@@ -85,5 +85,21 @@ def test_bars_of_a_stretch_and_of_nonsense(query: duckdb.DuckDBPyConnection):
     ).fetchall()
     [(count, first)] = found
     assert (count <= 60, int(first.timestamp())) == (True, (MINUTE + 1) * 60)
-    with pytest.raises(duckdb.Error, match="unknown kind of bars week"):
-        query.sql("FROM bars('spot', 'XNOUSDT', 'week', 1)").fetchall()
+
+
+@pytest.mark.parametrize(("asked", "why"), [
+    ("'spot', 'XNOUSDT', 'week', 1", "unknown kind of bars week: time, tick, volume or dollar"),
+    ("'spot', 'XNOUSDT', NULL, 1", "unknown kind of bars NULL"),
+    ("'spot', 'XNOUSDT', 'time', 0", "the size of a bar is above zero"),
+    ("'spot', 'XNOUSDT', 'volume', -1", "the size of a bar is above zero"),
+    ("'spot', 'XNOUSDT', 'time', NULL", "the size of a bar is above zero"),
+    ("'spot', 'XNOUSDT', 'tick', 1.5", "a bar of ticks has a whole number of trades"),
+    ("'spot', 'XNOUSDT', 'tick', 'many'", 'Could not convert string "many"'),
+    ("'spot', 'NOPE', 'tick', 1", "the lake has no agg_trades of NOPE on spot"),
+    ("'usdm', 'XNOUSDT', 'tick', 1, dataset_ := 'trades'", "the lake has no trades of XNOUSDT on usdm"),
+    ("'spot', 'XNOUSDT', 'tick', 1, dataset_ := 'klines'", "bars are made of agg_trades or trades, not of klines"),
+])  # fmt: skip
+def test_a_question_that_means_nothing_is_refused(query: duckdb.DuckDBPyConnection, asked: str, why: str):
+    """One sentence says what is wrong with it, also where only the number of bars is asked for."""
+    with pytest.raises(duckdb.Error, match=why):
+        query.sql(f"SELECT count(*) FROM bars({asked})").fetchall()
