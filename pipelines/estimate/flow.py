@@ -101,7 +101,7 @@ class _Look:
         units = history_of(name, flow) if self.window else units_of(name, flow)
         found = list[Outlook]()
         if isinstance(flow, MaintenanceFlow):
-            return await asyncio.to_thread(upkeep_outlooks, self.config, flow, self.lake, self.now)
+            return await asyncio.to_thread(upkeep_outlooks, self.config, self.lake, self.now)
         if isinstance(flow, AccountFlow):
             found += [Outlook(pool=one.pool, once=(one.cost({}),), steady=one.cost({})) for one in asked_of_key()]
             found += await self._of_account(flow, [unit for unit in units if unit.account is not None])

@@ -175,7 +175,7 @@ class MarketPlan:
         remotes = [one.remote for one in standing.wanted(shelf, *span) if one.remote is not None]
         size = sum(remote.size for remote in remotes)
         return Cost(
-            series=standing.series.name, requests=0, weight=0, rows=0, files=len(remotes), download_bytes=size,
+            series=standing.series.full_name, requests=0, weight=0, rows=0, files=len(remotes), download_bytes=size,
             note="rows are as many as the files hold",
         )  # fmt: skip
 
@@ -215,7 +215,7 @@ class MarketPlan:
         asked = Counter(window.series for window in windows if window.asks)
         weight = endpoint.cost({})
         costs = tuple(
-            Cost(series=one.name, requests=count, weight=count * weight, rows=0) for one, count in asked.items()
+            Cost(series=one.full_name, requests=count, weight=count * weight, rows=0) for one, count in asked.items()
         )
         return Outlook(pool=endpoint.pool, costs=costs, steady=len(series) * weight, note=_named(chosen.unknown))
 
@@ -279,7 +279,7 @@ def cost(state: SeriesState, now: int) -> Cost:
     remotes = [one.remote for one in windows if one.remote is not None]
     pages = [_pages(state.series, run) for run in runs]
     return Cost(
-        series=state.series.name,
+        series=state.series.full_name,
         requests=sum(requests for requests, _ in pages) + len(asked),
         weight=sum(weight for _, weight in pages) + sum(one.weight for one in asked),
         rows=rows,
@@ -314,7 +314,11 @@ def _minutes_of(series: Series, windows: int, rows: int, *, filed: bool) -> Cost
     """What single minutes of a series take, which the exchange has or the archive alone."""
     asked = 0 if filed else windows
     return Cost(
-        series=series.name, requests=asked, weight=asked * feeding(series).cost({}), rows=rows, files=windows - asked
+        series=series.full_name,
+        requests=asked,
+        weight=asked * feeding(series).cost({}),
+        rows=rows,
+        files=windows - asked,
     )
 
 

@@ -82,7 +82,7 @@ class TickPlan:
         if is_earlier(stand, self.since):
             remotes += await self._backward(stand, asked)
         return Cost(
-            series=stand.series.name,
+            series=stand.series.full_name,
             requests=len(asked.calls),
             weight=sum(asked.calls),
             rows=asked.rows,

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from connectors.binance.endpoints import feeding
-from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from pipelines.estimate.outlook import Cost, Outlook
-from pipelines.quality.archive_audit import DAILY_WEIGHT, due_pages
-from pipelines.runs.run import archive_for
-from schemas.config.flows import FlowsFile, MaintenanceFlow
+from pipelines.quality.archive_audit import due_pages
+from pipelines.settings.markets import by_archive_alone
+from schemas.config.flows import FlowsFile
 
 _NOTE = "The archive is asked for its listings as well; that costs no weight. What was published anew comes on top."
 
 
-def upkeep_outlooks(config: FlowsFile, flow: MaintenanceFlow, lake: Lake, now: int) -> list[Outlook]:
-    """The candles that the audit of the day asks for over REST, of each market; none where a site has no archive."""
-    if archive_for(resolve(config.exchange), flow) is None:
-        return []
-    pages = due_pages(lake, now, DAILY_WEIGHT)
+def upkeep_outlooks(config: FlowsFile, lake: Lake, now: int) -> list[Outlook]:
+    """The candles that the audit of the day asks for over REST, of each market that is not the archive's alone."""
+    pages = due_pages(lake, now, spared=by_archive_alone(config))
     endpoints = {endpoint.pool: endpoint for endpoint in map(feeding, (page.series for page in pages))}
     found = []
     for pool, endpoint in endpoints.items():

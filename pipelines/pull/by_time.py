@@ -185,7 +185,7 @@ class TimePull:
                 async for window, answer in fetched:
                     failed |= {one.series for one in iter(partial(next, waiting), window)}  # a stop left them out
                     if isinstance(answer, Problem):
-                        self.tally.fail("/".join(window.series.key), answer)
+                        self.tally.fail(window.series.full_name, answer)
                         failed.add(window.series)
                     elif window.series not in failed:
                         answers.append((window, answer))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -52,13 +52,9 @@ class Page:
     until: int
 
 
-async def audit(session: Session, weight: int = DAILY_WEIGHT) -> CheckResult | None:
-    """Hold a sample of archive candles against REST and record it; None when today's is done, or nothing is there.
-
-    The day chooses the sample, so that days add up and a run that was stopped draws the same one again.
-    """
+async def audit(session: Session, pages: Sequence[Page]) -> CheckResult | None:
+    """Hold pages of archive candles against REST and record it; None where nothing could be compared."""
     now = session.client.now_us()
-    pages = await asyncio.to_thread(due_pages, session.lake, now, weight)
     compared, found = await _compared(session, pages)
     if not compared or (session.stop.is_set() and not found):
         return None
@@ -93,17 +89,26 @@ async def _compared(session: Session, pages: Iterable[Page]) -> tuple[int, tuple
     return compared, tuple(found)
 
 
-def due_pages(lake: Lake, now: int, weight: int) -> list[Page]:
-    """What the audit of the day asks for; nothing where it was made already."""
-    return [] if _done_today(lake, now) else sample(lake, now // DAY_US, weight)
+def due_pages(lake: Lake, now: int, weight: int = DAILY_WEIGHT, spared: Collection[str] = ()) -> list[Page]:
+    """What the audit of the day asks for, of other markets than the `spared`; nothing where it was made already.
+
+    The day chooses the sample, so that days add up and a run that was stopped draws the same one again.
+    """
+    return [] if _done_today(lake, now) else sample(lake, now // DAY_US, weight, spared)
 
 
-def sample(lake: Lake, day: int, weight: int) -> list[Page]:
+def filed_markets(lake: Lake) -> set[str]:
+    """The markets of which the archive gave candles."""
+    markets = lake.table(ARCHIVE_FILES).scan(["market"], pc.field("dataset").isin(CANDLES))["market"]
+    return {str(market) for market in pc.unique(markets).to_pylist()}
+
+
+def sample(lake: Lake, day: int, weight: int, spared: Collection[str] = ()) -> list[Page]:
     """Pages of the candles that archive files gave, each file as likely as the candles it gave are many.
 
-    They are as many as this request weight pays for.
+    They are as many as this request weight pays for; none is of a market that is `spared`.
     """
-    files = _loaded(lake)
+    files = [file for file in _loaded(lake) if file["market"] not in spared]
     if not files:
         return []
     endpoints = {feeding(_series(file)) for file in files}

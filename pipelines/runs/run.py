@@ -34,7 +34,7 @@ from pipelines.runs.unended_runs import note_failed_run, note_failure, noted_as_
 from pipelines.runs.upkeep import keep_up, tidy
 from pipelines.settings.credentials import keys_for
 from pipelines.settings.loader import flow_named
-from pipelines.settings.markets import family_of
+from pipelines.settings.markets import by_archive_alone, family_of
 from pipelines.settings.rates import keep_rates
 from schemas.config.flows import TRADED, AccountFlow, Flow, FlowsFile, MaintenanceFlow, MarketFlow
 from schemas.datasets.journal import KEY_FACTS
@@ -112,7 +112,7 @@ class Run:
     async def _pull(self, unit: Unit, tally: Tally) -> None:
         flow = unit.of_market or self.flow
         if isinstance(flow, MaintenanceFlow):
-            tally.rows += await keep_up(self.session, unit.dataset)
+            tally.rows += await keep_up(self.session, unit.dataset, by_archive_alone(self.config))
             return
         if isinstance(flow, MarketFlow) and unit.by_file:
             chosen = await self.symbols(flow)

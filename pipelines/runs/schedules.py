@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 
+from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints.model import Windows
 from connectors.lake import Lake
 from pipelines.archive.inventory import PUBLISHED_US
@@ -18,6 +19,7 @@ from schemas.config.flows import AccountFlow, Flow, FlowsFile, MaintenanceFlow
 from schemas.datasets import DATASETS
 
 _PUBLISHED = timedelta(microseconds=PUBLISHED_US)
+_MONTHLY = timedelta(days=31 + 7)  # files of a month come on the first Monday of the next one
 
 
 def schedules(config: FlowsFile, lake: Lake, now: datetime) -> Iterator[Schedule]:
@@ -51,6 +53,8 @@ def _of_unit(unit: Unit, period: timedelta) -> Iterator[Schedule]:
         if not isinstance(market.symbols, tuple):
             return  # nobody says which of all symbols there ever were still get files
         rests.append(_PUBLISHED / 2)  # two periods may pass
+        if not LAYOUTS[unit.dataset, market.market].daily:
+            rests.append((_PUBLISHED + _MONTHLY) / 2)
     every_s = int(max([period, *rests]).total_seconds())
     promise = Schedule(flow=unit.flow, dataset=unit.dataset, market=unit.market, account=unit.account, every_s=every_s)
     if market is None:

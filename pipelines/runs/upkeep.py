@@ -10,7 +10,7 @@ from connectors.lake import Lake
 from pipelines.archive.changed import recheck
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.quality.archive_audit import audit
+from pipelines.quality.archive_audit import audit, due_pages, filed_markets
 from pipelines.runs.reloading import FILED, WALKS, load_of
 from schemas.datasets import DATASETS
 from schemas.model.errors import AccessRefused, TryLater
@@ -18,17 +18,23 @@ from schemas.model.errors import AccessRefused, TryLater
 CROWDED_FILES = 32  # files worth merging above which a run tidies up without being asked; commits stay quick
 
 
-async def keep_up(session: Session, dataset: str) -> int:
-    """Tidy a table; of what the archive has, then look there again. Only the latter needs a network, and can wait."""
+async def keep_up(session: Session, dataset: str, spared: Collection[str] = ()) -> int:
+    """Tidy a table; of what the archive has, then look there again. Only the latter needs a network, and can wait.
+
+    The exchange is asked for a sample of the archive's candles, but of no market that is `spared`.
+    """
     await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
     if session.archive is None or dataset not in FILED:
         return 0
     rows = await recheck(session, session.archive, DATASETS[dataset], load_of(dataset))
     if not isinstance(WALKS.get(dataset), OnGrid):
         return rows
+    if await asyncio.to_thread(filed_markets, session.lake) <= {*spared}:
+        return rows
     try:
         async with session.client:
-            await audit(session)
+            pages = await asyncio.to_thread(due_pages, session.lake, session.client.now_us(), spared=spared)
+            await audit(session, pages)
     except (TryLater, AccessRefused) as problem:  # files are read where the exchange serves nobody
         session.note(f"The archive was not audited: {problem}")
     return rows

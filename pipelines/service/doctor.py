@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from connectors.binance.archive.client import Archive
 from connectors.binance.budget import Budget, default_path
 from connectors.binance.client import Client
 from connectors.binance.endpoints import CLOCKS
@@ -25,10 +26,10 @@ from pipelines.quality.key_checks import check_keys, told
 from pipelines.service.server import apart, recorder
 from pipelines.settings.credentials import key_of, unset_places
 from pipelines.settings.loader import exposure, load
-from pipelines.settings.markets import family_of
+from pipelines.settings.markets import by_archive_alone, family_of
 from schemas.config.accounts import Account
-from schemas.config.flows import FlowsFile, MaintenanceFlow
-from schemas.model.errors import CorruptData, Problem
+from schemas.config.flows import FlowsFile, MaintenanceFlow, MarketFlow
+from schemas.model.errors import CorruptData, Problem, UsageProblem
 from schemas.model.instants import utc_text
 
 Level = Literal["ok", "warn", "fail"]
@@ -68,8 +69,11 @@ async def examine(path: Path, *, state: Path | None = None) -> AsyncIterator[Fin
         yield finding
     try:
         families = _families(config)
+        if by_archive_alone(config):
+            yield await _archive(site)
         with Budget(state or default_path(), site.environment, share=config.budget) as budget:
-            yield _budget(budget, families)
+            if families:
+                yield _budget(budget, families)
             for family in families:
                 yield await _clock(site, family, budget)
             for name, account in config.accounts.items():
@@ -133,9 +137,23 @@ async def _prefect(path: Path) -> Finding:
 
 
 def _families(config: FlowsFile) -> list[str]:
-    """The families of calls that the flows ask for; upkeep can wait for a network."""
+    """The families of calls that the flows ask for; upkeep can wait for a network, and an archive is no exchange."""
     asking = [flow for flow in config.flows.values() if not isinstance(flow, MaintenanceFlow)]
-    return sorted({family_of(flow) for flow in asking}) or ["spot"]
+    families = {family_of(flow) for flow in asking if not isinstance(flow, MarketFlow) or flow.source != "archive"}
+    return sorted(families) if asking else ["spot"]
+
+
+async def _archive(site: Site) -> Finding:
+    """Whether the public archive answers, where a flow asks nothing else."""
+    if not {"archive", "archive_list"} <= site.urls.keys():
+        fix = "Give `archive` and `archive_list` under `exchange`, or write `source: auto`."
+        return Finding("archive", "fail", f"the exchange `{site.environment}` has none", fix, UsageProblem.exit_code)
+    try:
+        async with Archive(site) as archive:
+            await archive.time()
+    except Problem as problem:
+        return Finding.of("archive", problem)
+    return Finding("archive", "ok", f"{site.url('archive')} answers; flows with source: archive ask nothing else")
 
 
 def _budget(budget: Budget, families: Iterable[str]) -> Finding:

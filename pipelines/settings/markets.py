@@ -8,7 +8,15 @@ from connectors.binance.archive.files import has_archive
 from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.endpoints import FEEDING
 from connectors.binance.endpoints.model import Endpoint, OnGrid
-from schemas.config.flows import AccountFlow, AccountSymbols, Flow, MaintenanceFlow, MarketFlow, TopSymbols
+from schemas.config.flows import (
+    AccountFlow,
+    AccountSymbols,
+    Flow,
+    FlowsFile,
+    MaintenanceFlow,
+    MarketFlow,
+    TopSymbols,
+)
 from schemas.datasets import with_role
 from schemas.model.dataset import Role
 
@@ -21,6 +29,15 @@ def family_of(flow: Flow) -> str:
             return next(fed, "spot")
         case AccountFlow() | MaintenanceFlow():
             return "spot"  # the key is looked at there; wallets that live elsewhere have clocks of their own
+
+
+def by_archive_alone(config: FlowsFile) -> frozenset[str]:
+    """The markets of which the flows of a file ask the archive alone; none where an account asks the exchange."""
+    if any(isinstance(flow, AccountFlow) for flow in config.flows.values()):
+        return frozenset()
+    of_markets = [flow for flow in config.flows.values() if isinstance(flow, MarketFlow)]
+    asked = {flow.market for flow in of_markets if flow.source != "archive"}
+    return frozenset({flow.market for flow in of_markets} - asked)
 
 
 def lacking(flow: MarketFlow) -> Iterator[tuple[str, str, str]]:

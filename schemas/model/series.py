@@ -53,6 +53,11 @@ class Series:
         """The series as a person reads it, such as `spot/BTCUSDT/1m`."""
         return "/".join(self.key[1:])
 
+    @property
+    def full_name(self) -> str:
+        """The same with its dataset, such as `klines/spot/BTCUSDT/1m`."""
+        return "/".join(self.key)
+
     def in_dataset(self, dataset: Dataset) -> Series:
         """The series of another dataset that has the same values."""
         return Series.of_row(dataset, self.values)

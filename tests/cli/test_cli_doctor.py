@@ -50,6 +50,20 @@ def test_a_place_that_is_not_served(config, served, capsys):
     assert "data-api.binance.vision" in found["exchange"]["fix"]
 
 
+def test_an_archive_that_is_all_that_is_asked(config, served, capsys):
+    """Where every flow is served by files alone, the archive is looked at, and no exchange that refuses the address."""
+    served.exchange.inject(Restricted(path="/api/v3/time", count=None))
+    flow = "{kind: market, market: spot, datasets: [klines], symbols: [BTCUSDT], intervals: [1d], since: 2026-10-01, source: archive}"
+    addresses = f"exchange: {{spot: '{served.url}', archive: '{served.url}', archive_list: '{served.url}'}}"
+    config.write_text(f"{addresses}\nflows:\n  files: {flow}\n")
+    code, found = findings(capsys, config)
+    assert (code, found["archive"]["level"], "exchange" in found, "budget" in found) == (0, "ok", False, False)
+    config.write_text(config.read_text().replace(f", archive: '{served.url}', archive_list: '{served.url}'", ""))
+    code, found = findings(capsys, config)
+    assert (code, found["archive"]["level"]) == (2, "fail")
+    assert "write `source: auto`" in found["archive"]["fix"]
+
+
 def test_a_file_that_is_wrong(tmp_path, capsys):
     """Nothing else is looked at when flows.yaml cannot be read."""
     code, found = findings(capsys, tmp_path / "absent.yaml")

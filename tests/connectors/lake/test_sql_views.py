@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 from support.lakes import at, filled, put, small_lake
@@ -472,12 +471,12 @@ def test_resample_knows_the_calendar(
 
 
 @pytest.mark.parametrize("series", ["'spot', 'BTCUSDT', '1h'", "'spot', 'NOPE', '1m'", "'usdm', 'BTCUSDT', '1m'"])
-def test_resample_of_what_is_not_there_is_refused(series: str, tables: Tables) -> None:
+def test_resample_of_what_is_not_there_is_refused(series: str, lake: Lake) -> None:
     """Candles that the lake has none of are named, also where only their number is asked for."""
-    own = {"spot/BTCUSDT/1m": "2026-01-01"}
-    tables.put(KLINES, candle("2026-01-01"), since=own, until={"spot/BTCUSDT/1m": "2026-01-01T00:01"})
-    with pytest.raises(duckdb.Error, match=r"the lake has no klines of \w+ on \w+ of 1."):
-        tables.tuples(f"SELECT count(*) FROM resample({series}, '1d')")
+    one = "spot/BTCUSDT/1m"
+    put(lake, KLINES, candle("2026-01-01"), since={one: "2026-01-01"}, until={one: "2026-01-01T00:01"})
+    with pytest.raises(UsageProblem, match=r"the lake has no klines of \w+ on \w+ of 1."):
+        ask(lake, f"SELECT count(*) FROM resample({series}, '1d')")
 
 
 @pytest.mark.parametrize(("finer", "coarser"), [("1h", "1m"), ("3m", "5m"), ("1w", "1M"), ("1m", "7m"), ("1m", "1m")])

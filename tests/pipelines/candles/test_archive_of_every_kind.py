@@ -50,6 +50,47 @@ def wanting(desk: Desk, market: str, *datasets: str, source: str = "archive") ->
     return "some"
 
 
+WALKED = ["klines", "trades", "funding_rates"]
+
+
+async def test_upkeep_asks_nothing_of_an_exchange_that_no_flow_asks(refused: Desk):
+    """Candles of the archive are not audited over REST where every flow of their market is served by files alone."""
+    flow = wanting(refused, "coinm", "klines")
+    refused.flows["upkeep"] = {"kind": "maintenance"}
+    await refused.run(flow)
+    receipts = await refused.run("upkeep")
+    assert {receipt.note for receipt in receipts} == {""}
+    assert refused.asked("api/") == []
+    refused.flows["other"] = refused.flows[flow] | {"source": "auto"}
+    assert any("was not audited" in receipt.note for receipt in await refused.run("upkeep"))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("market", KINDS)
+async def test_a_person_without_the_api_can_do_everything(refused: Desk, market: str):
+    """Each command does its work and ends well, no call of the API is made, and no check warns of what is not late."""
+    datasets = [name for name in WALKED if name in KINDS[market]]
+    flow = wanting(refused, market, *datasets)
+    refused.flows[flow] |= {"since": "2026-10-01", "every": "1h"}
+    refused.flows["upkeep"] = {"kind": "maintenance"}
+    refused.more = {"accounts": {}}
+    said = dict[str, str]()
+    async with refused.commands() as command:
+        for words in (
+            ("plan", "--series"), ("run",), ("backfill", flow, "--since", "2026-09-30"),
+            ("backfill", flow, "--reload", "--month", "2026-10"), ("status",), ("check",), ("prove",), ("doctor",),
+            ("query", "SELECT count(*) AS n FROM klines"),
+        ):  # fmt: skip
+            code, printed, complaints = await command(*words)
+            assert (words, code) == (words, 0), printed + complaints
+            said[words[0]] = printed + complaints
+    assert refused.asked("api/") == []
+    assert all(f"{name}/{market}/{SYMBOLS[market]}" in said["plan"] for name in datasets)
+    assert "funding" not in said["check"], "files of a month come in the next one"
+    assert "flows with source: archive ask nothing else" in said["doctor"]
+    assert "audited" not in said["run"]
+
+
 @pytest.mark.parametrize(
     "market", ["coinm", *(pytest.param(one, marks=pytest.mark.soak) for one in KINDS if one != "coinm")]
 )

@@ -222,6 +222,7 @@ async def test_upkeep_goes_on_where_the_exchange_refuses(alone: Desk):
     alone.addresses["spot"] = alone.url
     alone.flows["upkeep"] = {"kind": "maintenance"}
     await done(alone)
+    alone.flows["other"] = alone.flows["prices"] | {"source": "auto"}
     alone.exchange.inject(Error(path="/api/v3/time", status=451, code=0, msg="Service unavailable.", count=None))
     receipts = await alone.run("upkeep")
     assert {receipt.outcome for receipt in receipts} == {"done"}
@@ -245,5 +246,5 @@ async def test_a_plan_says_why_auto_chose(alone: Desk):
     alone.market(["BTCUSDT"], ["1m", "1h"], since="2026-08-01", source="auto")
     (plan,) = await plan_flows(alone.config, ["prices"], state=alone.state)
     notes = {cost.series: cost.note for cost in plan.series}
-    assert "archive: it spares" in notes["spot/BTCUSDT/1m"]
-    assert "REST: 3 requests, and the archive is looked at from 10 on" in notes["spot/BTCUSDT/1h"]
+    assert "archive: it spares" in notes["klines/spot/BTCUSDT/1m"]
+    assert "REST: 3 requests, and the archive is looked at from 10 on" in notes["klines/spot/BTCUSDT/1h"]

@@ -175,7 +175,7 @@ async def test_an_unknown_symbol_is_no_series(trade_desk: TradeDesk):
     trade_desk.flows = {"one": flow_of("klines", ["BTCUSTD", "ETHUSDT"])}
     for _ in range(2):
         (plan,) = await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
-        assert [one.series for one in plan.series] == ["spot/ETHUSDT/1h"]
+        assert [one.series for one in plan.series] == ["klines/spot/ETHUSDT/1h"]
         assert plan.note == "The exchange lists no symbol BTCUSTD. Did you mean BTCUSDT?"
         await trade_desk.run("one")
 
@@ -193,5 +193,5 @@ async def test_without_an_exchange_named_symbols_are_planned(trade_desk: TradeDe
     trade_desk.exchange.inject(Error(code=-1003, status=418, headers={"Retry-After": "86400"}, count=None))
     trade_desk.flows = {"one": flow_of("klines", NAMED)}
     (plan,) = await plan_flows(trade_desk.config, ["one"], state=trade_desk.state, clock=trade_desk.now_us)
-    assert [one.series for one in plan.series] == ["spot/BTCUSDT/1h", "spot/ETHUSDT/1h"]
+    assert [one.series for one in plan.series] == ["klines/spot/BTCUSDT/1h", "klines/spot/ETHUSDT/1h"]
     assert plan.note.startswith("Whether the exchange lists each symbol is not known: ")

@@ -39,7 +39,7 @@ async def test_what_an_account_holds_is_valued_without_listing_symbols(desk: Des
     await desk.run("values")
     brought = {row["symbol"] for row in desk.rows("klines")}
     assert brought == {"BTCUSDT", "ETHUSDT"}
-    assert {cost.series.split("/")[1] for cost in plan.series} == brought
+    assert {cost.series.split("/")[2] for cost in plan.series} == brought
     with connect(desk.lake) as session:
         worth = run(session, "FROM equity_daily('USDT')").to_pylist()
     assert [row["unvalued"] for row in worth] == [0]
@@ -59,7 +59,7 @@ async def test_plan_names_the_symbols_of_an_account_that_traded(trade_desk: Trad
     (plan,) = await plan_flows(
         trade_desk.config, ["values"], state=trade_desk.state, clock=lambda: int(trade_desk.clock.now_s * 1_000_000)
     )
-    assert {cost.series.split("/")[1] for cost in plan.series} >= {"BTCUSDT", "ETHUSDT"}
+    assert {cost.series.split("/")[2] for cost in plan.series} >= {"BTCUSDT", "ETHUSDT"}
 
 
 async def test_an_account_that_nothing_is_known_of_is_said(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from support.lakes import put
 
 from pipelines.context.progress import Silent
 from pipelines.estimate.flow import plan_flows
-from pipelines.quality.archive_audit import audit, sample
+from pipelines.quality.archive_audit import audit, due_pages, sample
 from pipelines.quality.checks import run_checks
 from pipelines.runs.run import open_run
 from schemas.datasets.archive import ARCHIVE_FILES
@@ -50,7 +50,7 @@ def daily_file(rows: int) -> dict[str, object]:
 async def audited(desk: Desk, weight: int = 8) -> CheckResult | None:
     run = open_run(desk.config, "prices", progress=Silent(), stop=asyncio.Event(), state=desk.state)
     async with run as opened:
-        return await audit(opened.session, weight)
+        return await audit(opened.session, due_pages(opened.session.lake, opened.session.client.now_us(), weight))
 
 
 def spoil(desk: Desk) -> None:

@@ -54,6 +54,14 @@ def test_a_cron_line_may_pause(lake, schedule, every_s):
     assert [each.every_s for each in found] == [every_s]
 
 
+@pytest.mark.parametrize(("dataset", "days"), [("klines", 8), ("funding_rates", 31 + 7 + 8)])
+def test_files_are_late_once_they_could_be_there(lake, dataset, days):
+    """Of the archive alone: the file of a day within eight days, that of a month so long after its first day is over."""
+    flow = f"kind: market, market: usdm, datasets: [{dataset}], symbols: [BTCUSDT], since: 2026-10-01, source: archive"
+    [promise] = promised(lake, f"{flow}, every: 1h" + (", intervals: [1h]" if dataset == "klines" else ""))
+    assert 2 * promise.every_s == days * 86_400
+
+
 def test_without_a_schedule_nothing_is_promised(lake):
     """A flow that runs when asked is never late, and neither is maintenance."""
     assert promised(lake, "kind: market, market: spot, datasets: [prices]") == []
