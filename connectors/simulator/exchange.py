@@ -36,6 +36,7 @@ from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.protocol.messages import Requests
 from connectors.simulator.protocol.rules import Refusal
 
+_UNDERLYINGS = ("BTCUSDT", "ETHUSDT")  # of options
 _INFOS_KEPT = 8192
 
 
@@ -89,7 +90,8 @@ class Exchange:
         futures = {
             market: Source(self.futures.charts[market], self.futures.archived(market)) for market in ("usdm", "coinm")
         }
-        self.archive = Archive({"spot": Source(self.charts, self._archived), **futures})
+        options = Source(self.charts, lambda: [one for one in LISTINGS if one.symbol in _UNDERLYINGS])
+        self.archive = Archive({"spot": Source(self.charts, self._archived), **futures, "option": options})
         self._infos: dict[str, dict[str, Any]] = {}
         self._printed_infos = Kept(_INFOS_KEPT)
         self._accounts: dict[int, Account] = {}

@@ -97,7 +97,8 @@ def _series(market: str) -> Series:
 def known(lake: Lake, market: str) -> Listing:
     """Every symbol that was ever listed to us, also those that vanished since."""
     states = last_states(lake, _series(market))
-    idle = serving(Role.LISTING, market).walked(Whole).idle
+    asked = FEEDING.get((with_role(Role.LISTING).name, market), ())
+    idle = asked[0].walked(Whole).idle if asked else ()  # a market may have nothing but an archive
     return Listing({symbol: row for (_, symbol), row in states.items()}, idle)
 
 

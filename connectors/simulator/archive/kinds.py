@@ -17,7 +17,8 @@ from connectors.simulator.market.prints import lines
 from connectors.simulator.market.random_field import Floats, key_of, uniform
 from connectors.simulator.market.trades import Tape
 
-MARKETS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm"}
+MARKETS = {"spot": "spot", "usdm": "futures/um", "coinm": "futures/cm", "option": "option"}
+_TRADED = ("spot", "usdm", "coinm")
 CANDLES = (
     b"open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
 )
@@ -145,6 +146,29 @@ def _funding(span: Span) -> list[bytes]:
     ]
 
 
+def _options(span: Span) -> list[bytes]:
+    """The state of a few options at each hour, contract by contract: no hour follows the one before."""
+    hours = span.every(HOUR_MS)
+    traded, expiry = span.noise("option", hours).tolist(), f"{datetime.fromtimestamp(span.until_ms / 1000, UTC):%y%m%d}"
+    rows = []
+    for place, strike in enumerate((26_000, 27_000, 28_000)):
+        for at, part in reversed([*zip(hours, traded, strict=True)]):
+            day, hour = _text(at)[:10], _text(at)[11:13]
+            name, price, amount = (
+                f"{span.listing.base}-{expiry}-{strike}-C",
+                3000 - 1000 * place + part,
+                round(part * 40, 2),
+            )
+            volume, held = (f"{amount:.8f}", "0E-8") if amount > 1 else ("0E-8", "")
+            prices, book = ",".join([f"{price:.8f}"] * 4), f"{price - 5:.8f},{price + 5:.8f},{amount:.8f},0E-8"
+            greeks = f"{0.5 - part / 10:.8f},0.00008048,{6 + part:.8f},{-36 - part:.8f}"
+            rows.append(
+                f'{day},{hour},{name},{span.listing.symbol},C,{expiry}-{strike},{prices},{volume},{volume},{book},"",'
+                f"-0.00000001,{price:.8f},0.60950577,{greeks},{held},{held}".encode()
+            )
+    return rows
+
+
 @cache
 def _tape(seed: int | str) -> Tape:
     return Tape(Market(seed))
@@ -182,12 +206,12 @@ _FUTURES = ("usdm", "coinm")
 KINDS = {
     kind.folder: kind
     for kind in (
-        Kind("klines", CANDLES, tuple(MARKETS)),
+        Kind("klines", CANDLES, _TRADED),
         Kind("markPriceKlines", CANDLES, _FUTURES, shown=mark_price),
         Kind("premiumIndexKlines", CANDLES, _FUTURES, shown=premium),
         Kind("indexPriceKlines", CANDLES, _FUTURES, shown=index_price, by_pair=True),
-        _traded("aggTrades", _AGGREGATES, *MARKETS),
-        _traded("trades", "id,price,qty,quote_qty,time,is_buyer_maker", *MARKETS),
+        _traded("aggTrades", _AGGREGATES, *_TRADED),
+        _traded("trades", "id,price,qty,quote_qty,time,is_buyer_maker", *_TRADED),
         Kind(
             "metrics",
             b"create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,"
@@ -209,6 +233,14 @@ KINDS = {
             b"last_fill_quantity,accumulated_fill_quantity",
             ("coinm",), monthly=False, begins=date(2023, 6, 25), ends=date(2024, 10, 15),
             lines=_liquidations, bytes_a_day=8_000,
+        ),
+        Kind(
+            "EOHSummary",
+            b"date,hour,symbol,underlying,type,strike,open,high,low,close,volume_contracts,volume_usdt,best_bid_price,"
+            b"best_ask_price,best_bid_qty,best_ask_qty,best_buy_iv,best_sell_iv,mark_price,mark_iv,delta,gamma,vega,theta,"
+            b"openinterest_contracts,openinterest_usdt",
+            ("option",), monthly=False, begins=date(2023, 5, 18), ends=date(2023, 10, 24),
+            lines=_options, bytes_a_day=40_000,
         ),
         Kind(
             "fundingRate", b"calc_time,funding_interval_hours,last_funding_rate", _FUTURES,

@@ -16,7 +16,7 @@ DAILY, MONTHLY = "daily", "monthly"
 _LONG = frozenset({"3d", "1w", "1M"})  # these have no daily files
 _FOLDERS = {name: "1mo" if name == "1M" else name for name in LENGTH_MS}
 _PATH = re.compile(
-    r"data/(?P<market>spot|futures/um|futures/cm)/(?P<cadence>daily|monthly)/(?P<kind>\w+)/(?P<symbol>[^/]+)/"
+    r"data/(?P<market>spot|futures/um|futures/cm|option)/(?P<cadence>daily|monthly)/(?P<kind>\w+)/(?P<symbol>[^/]+)/"
     r"(?:(?P<spelt>\w+)/)?(?P=symbol)-(?P<what>\w+)-(?P<period>\d{4}-\d\d(?:-\d\d)?)\.zip"
 )
 

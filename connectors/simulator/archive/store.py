@@ -31,7 +31,7 @@ from connectors.simulator.market.listings import Listing
 from connectors.simulator.protocol.messages import Answer, Asked
 
 CHECKSUM = ".CHECKSUM"
-_ABOVE = {"": ("data/",), "data": ("futures/", "spot/"), "data/futures": ("cm/", "um/")}
+_ABOVE = {"": ("data/",), "data": ("futures/", "option/", "spot/"), "data/futures": ("cm/", "um/")}
 _FUTURES = ("data", "futures")
 _zips = Kept(32)  # of all exchanges: those of one market publish the same
 _ALL = 10**9

@@ -17,6 +17,7 @@ from support.archive_zips import csv_of, zip_of
 from connectors.binance.archive import candles, rows
 from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.zip import Defect
+from connectors.simulator.archive import kinds as simulated
 from schemas.datasets.archive import Reason
 from schemas.datasets.archived import BOOK_DEPTH, BOOK_TICKER_UPDATES, LIQUIDATIONS, METRICS, OPTION_SUMMARIES
 from schemas.datasets.derivatives import FUNDING_RATES
@@ -62,6 +63,7 @@ def test_no_recorded_excerpt_is_left_out(recorded: Path) -> None:
 def test_the_recorded_header_of_options_is_what_is_read(recorded: Path) -> None:
     """D1: the ask's price comes before the bid's quantity, as the header says and not as it was once written down."""
     printed = (recorded / "archives/excerpts/option/daily/EOHSummary/header.csv").read_text().strip()
+    assert printed == simulated.KINDS["EOHSummary"].header.decode()
     assert printed == ArchiveFile.of(OPTION_SUMMARIES, "2023-10-22", market="option", symbol="BTCUSDT").layout.header
 
 

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from support.desks import Desk
 
 REMOVED = ("liquidations", "usdm")  # its files were taken out of the archive
-SYMBOLS = {"spot": "QUIETUSDT", "usdm": "QUIETUSDT", "coinm": "QUIETUSD_PERP"}
+SYMBOLS = {"spot": "QUIETUSDT", "usdm": "QUIETUSDT", "coinm": "QUIETUSD_PERP", "option": "BTCUSDT"}
 KINDS = {
     market: sorted(name for name, its in LAYOUTS if its == market and (name, its) != REMOVED) for market in SYMBOLS
 }
 # The last files of some are of then, and those of fundings are of months.
-SINCE = {"liquidations": "2024-10-14", "book_ticker_updates": "2024-03-30", "funding_rates": "2026-10-01"}
+SINCE = {"liquidations": "2024-10-14", "book_ticker_updates": "2024-03-30", "funding_rates": "2026-10-01",
+         "option_summaries": "2023-10-21"}  # fmt: skip
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def wanting(desk: Desk, market: str, *datasets: str, source: str = "archive") ->
     return "some"
 
 
-WALKED = ["klines", "trades", "funding_rates"]
+WALKED = ["klines", "trades", "funding_rates", "option_summaries"]
 
 
 async def test_upkeep_asks_nothing_of_an_exchange_that_no_flow_asks(refused: Desk):
@@ -71,14 +72,15 @@ async def test_a_person_without_the_api_can_do_everything(refused: Desk, market:
     """Each command does its work and ends well, no call of the API is made, and no check warns of what is not late."""
     datasets = [name for name in WALKED if name in KINDS[market]]
     flow = wanting(refused, market, *datasets)
-    refused.flows[flow] |= {"since": "2026-10-01", "every": "1h"}
+    since, earlier = ("2023-10-21", "2023-10-20") if market == "option" else ("2026-10-01", "2026-09-30")
+    refused.flows[flow] |= {"since": since, "every": "1h"}
     refused.flows["upkeep"] = {"kind": "maintenance"}
     refused.more = {"accounts": {}}
     said = dict[str, str]()
     async with refused.commands() as command:
         for words in (
-            ("plan", "--series"), ("run",), ("backfill", flow, "--since", "2026-09-30"),
-            ("backfill", flow, "--reload", "--month", "2026-10"), ("status",), ("check",), ("prove",), ("doctor",),
+            ("plan", "--series"), ("run",), ("backfill", flow, "--since", earlier),
+            ("backfill", flow, "--reload", "--month", since[:7]), ("status",), ("check",), ("prove",), ("doctor",),
             ("query", "SELECT count(*) AS n FROM klines"),
         ):  # fmt: skip
             code, printed, complaints = await command(*words)
@@ -92,7 +94,7 @@ async def test_a_person_without_the_api_can_do_everything(refused: Desk, market:
 
 
 @pytest.mark.parametrize(
-    "market", ["coinm", *(pytest.param(one, marks=pytest.mark.soak) for one in KINDS if one != "coinm")]
+    "market", [pytest.param(one, marks=[pytest.mark.soak] * (one in ("spot", "usdm"))) for one in KINDS]
 )
 async def test_whatever_the_archive_publishes_is_pulled_by_file(refused: Desk, market: str):
     """Each dataset that the archive has of a market comes out of its files, and no call of the API is made."""
