@@ -36,7 +36,7 @@ from connectors.simulator.protocol.limits import Limits
 from connectors.simulator.protocol.messages import Requests
 from connectors.simulator.protocol.rules import Refusal
 
-_UNDERLYINGS = ("BTCUSDT", "ETHUSDT")  # of options
+_UNDERLYINGS = ("ETHUSDT",)  # of options
 _INFOS_KEPT = 8192
 
 

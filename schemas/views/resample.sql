@@ -23,9 +23,10 @@ wrong AS (
             THEN format(
                 '{} candles cannot be built out of {} candles', coalesce(to_, 'NULL'), coalesce(from_, 'NULL')
             )
-        WHEN EXISTS (FROM coverage WHERE "interval" IS NOT NULL) AND NOT EXISTS (
-            FROM coverage
-            WHERE dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_
+        WHEN NOT (
+            SELECT bool_or(dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_)
+            FROM bounds
+            WHERE "interval" IS NOT NULL
         )
             THEN format(
                 'the lake has no {} of {} on {} of {}; the view coverage says what it has',

@@ -18,9 +18,11 @@ from support.archive_zips import csv_of, kline_file, zip_of
 from connectors.binance.archive.candles import read
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import ArchiveFile, Remote, folder
+from connectors.binance.archive.trades import rows_of
 from connectors.binance.sites import resolve
 from connectors.simulator import Exchange, serve
 from schemas.datasets.market import KLINES
+from schemas.datasets.trades import AGG_TRADES
 
 AUTHENTIC = {
     "data/spot/daily/klines/BTCUSDT/1m/BTCUSDT-1m-2020-01-01.zip": 1440,
@@ -150,6 +152,21 @@ async def test_seconds_months_and_years_join_without_a_seam(recorded: Path) -> N
 def _opened(fetched: Fetched) -> list[int]:
     assert fetched.rows is not None
     return [int(each.timestamp()) * 10**6 for each in fetched.rows["open_time"].to_pylist()]
+
+
+def test_real_aggregates_of_a_second_are_its_candle(recorded: Path) -> None:
+    """Two archives of one day reconcile exactly: quantity, quote volume, count and what takers bought of the second."""
+    folder = recorded / "archives/excerpts/spot/daily"
+    seconds = kline_file("spot", "BTCUSDT", "1s", "2026-09-05")
+    printed = (folder / "klines/BTCUSDT-1s-2026-09-05.head5.csv").read_bytes()
+    first = read(zip_of(printed, seconds), seconds).rows.slice(0, 1).to_pylist()[0]
+    file = ArchiveFile.of(AGG_TRADES, "2026-09-05", market="spot", symbol="BTCUSDT")
+    trades, _ = rows_of((folder / "aggTrades/BTCUSDT-aggTrades-2026-09-05.head5.csv").read_bytes(), file)
+    rows = trades.to_pylist()
+    assert sum(row["qty"] for row in rows) == first["volume"]
+    assert sum(row["qty"] * row["price"] for row in rows) == first["quote_volume"]
+    assert sum(row["qty"] for row in rows if not row["is_buyer_maker"]) == first["taker_buy_volume"]
+    assert sum(row["last_trade_id"] - row["first_trade_id"] + 1 for row in rows) == first["trade_count"]
 
 
 async def test_real_files_are_listed_beside_made_up_ones(recorded: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support.desks import Desk
 
 REMOVED = ("liquidations", "usdm")  # its files were taken out of the archive
-SYMBOLS = {"spot": "QUIETUSDT", "usdm": "QUIETUSDT", "coinm": "QUIETUSD_PERP", "option": "BTCUSDT"}
+SYMBOLS = {"spot": "QUIETUSDT", "usdm": "QUIETUSDT", "coinm": "QUIETUSD_PERP", "option": "ETHUSDT"}
 KINDS = {
     market: sorted(name for name, its in LAYOUTS if its == market and (name, its) != REMOVED) for market in SYMBOLS
 }
