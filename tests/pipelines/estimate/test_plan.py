@@ -120,6 +120,7 @@ async def test_a_list_that_holds_rows_costs_what_an_empty_one_does(trade_desk: T
     assert len(trade_desk.rows(dataset)) == 3
 
 
+@pytest.mark.soak
 async def test_pairs_that_nobody_knows_yet_are_named(trade_desk: TradeDesk):
     """A plan of margin says once that pairs of isolated margin come on top, until its lists have been read."""
     trade_desk.flows = {"one": flow_of("margin_loans", NAMED) | {"datasets": ["margin_loans", "margin_transfers"]}}

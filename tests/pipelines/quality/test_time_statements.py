@@ -163,6 +163,7 @@ def test_what_was_never_asked_is_missing(lake: Lake) -> None:
     assert {one.status for one in found} == {"missing"}
 
 
+@pytest.mark.soak
 async def test_a_late_file_leaves_its_month_missing(futures: Desk, capsys: pytest.CaptureFixture[str]):
     """Walked by files: a day whose file did not come, or came broken, is missing and said why; afterwards all is there."""
     wants(futures, "metrics", since="2026-10-30", source="archive")

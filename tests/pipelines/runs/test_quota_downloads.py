@@ -184,6 +184,7 @@ async def test_a_file_that_is_imported_does_not_stay(books: TradeDesk) -> None:
     assert list((books.lake.path / ".downloads").iterdir()) == []
 
 
+@pytest.mark.soak
 async def test_the_quota_is_shown_and_kept(books: TradeDesk) -> None:
     """`plan` says what was spent in this month, --dry-run what would be; beyond the quota nothing is asked."""
     (first, second) = planned_files(books.config, "books", Window(instant(SINCE), instant("2026-08-01")))

@@ -66,6 +66,7 @@ async def test_a_fill_is_valued_without_listing_anything(trade_desk: TradeDesk) 
     assert [row["unvalued"] for row in found(trade_desk, "FROM equity('USDT')")] == [0]
 
 
+@pytest.mark.soak
 async def test_minutes_are_no_coverage_of_candles(trade_desk: TradeDesk) -> None:
     """Single minutes leave no series of one-minute candles behind, no gap, and nothing that a check complains of."""
     trade(trade_desk)
@@ -82,6 +83,7 @@ async def test_minutes_are_no_coverage_of_candles(trade_desk: TradeDesk) -> None
     assert [one.name for one in results if not one.passed] == []
 
 
+@pytest.mark.soak
 async def test_fills_within_a_page_cost_one_request(trade_desk: TradeDesk) -> None:
     """The minutes of a symbol that one answer holds are asked for at once, and what is stored is what was needed."""
     for hours in (0, 1, 16):
@@ -175,6 +177,7 @@ async def test_a_minute_without_a_candle_is_asked_for_twice(trade_desk: TradeDes
     assert (fill["fee_value"], fill["why"]) == (None, "no candle of that minute leads from XRP to BTC")
 
 
+@pytest.mark.soak
 async def test_a_candle_that_comes_late_is_taken(trade_desk: TradeDesk) -> None:
     """The plan prices the second look at a minute, and a candle that is there by then values its fill."""
     without_its_minute(trade_desk)
@@ -213,6 +216,7 @@ async def test_minutes_of_a_forgotten_pair_wait_for_its_files(trade_desk: TradeD
         trade_desk.clock.advance(3601)
 
 
+@pytest.mark.soak
 async def test_a_run_that_finds_nothing_new_asks_for_no_candle(trade_desk: TradeDesk) -> None:
     """Hours after everything is valued, a run asks for no candle; a day later for one page of each symbol at most."""
     trade(trade_desk)

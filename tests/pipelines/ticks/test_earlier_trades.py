@@ -140,6 +140,7 @@ async def test_spot_is_asked_for_what_files_lack(quiet: Desk, fault: type[broken
     assert bounds(quiet)["since"] == us(EARLIER)
 
 
+@pytest.mark.soak
 async def test_a_month_stands_in_for_its_days(quiet: Desk):
     """A day whose file is not there comes out of that of its month."""
     wanting(quiet, LATER, market="usdm")
