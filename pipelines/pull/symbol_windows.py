@@ -20,7 +20,7 @@ from pipelines.pull.ledger import NOT_RETAINED
 from pipelines.pull.waves import Waves
 from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, write_gaps
-from pipelines.store.id_cursor import OVERLAP_US, Landed, Page, constants, once, symbol_of
+from pipelines.store.id_cursor import OVERLAP_US, Landed, Page, constants, once, page_of, symbol_of
 from pipelines.store.rows import column
 from schemas.model.grid import SECOND_US
 from schemas.model.instants import length_us
@@ -130,6 +130,12 @@ class WindowWalk(Waves[_Stand]):
         table = self.session.lake.table(self.dataset)
         stored = table.scan([self.dataset.id_column], within([stand.series], stand.at, end))
         return sorted({*column(stored, self.dataset.id_column)} - shown)
+
+    async def page_between(self, series: Series, since: int, until: int, **named: int) -> Page:
+        """The rows of [since, until), asked for out of turn; those that cannot be read are told."""
+        rows, refused = await self.between(series, since, until, **named)
+        self.tell(series, refused)
+        return page_of(series.in_dataset(self.dataset), rows)
 
     async def between(self, series: Series, since: int, until: int, **named: int) -> tuple[pa.Table, list[Refused]]:
         """All rows of [since, until) that can be read, each as often as it was answered, and those that cannot."""

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.binance.endpoints.model import ById, Endpoint, SymbolWindows
+from connectors.binance.errors import Fact
 from connectors.lake import Lake
 from pipelines.concurrency import prefetch
 from pipelines.pull.symbol_windows import WindowWalk
@@ -23,11 +24,12 @@ from pipelines.trading.account_pull import AccountPull
 from pipelines.trading.calls import TradingCalls
 from pipelines.trading.cursors import ASK_AGAIN_US, back_again
 from pipelines.trading.missing_fills import Due, Told, due, lacking, note_matched, still_lacking, unexplained
-from pipelines.trading.reconcile import EVERY_US, OrderLook, overdue
+from pipelines.trading.reconcile import EVERY_US, OrderLook, Overdue, overdue, spans, without_order
 from schemas.datasets.orders import FILLS
 from schemas.model.dataset import Dataset
 from schemas.model.errors import Problem
 from schemas.model.grid import MINUTE_US
+from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 
@@ -58,9 +60,40 @@ class FillPull(AccountPull):
             partial(overdue, before=before, gone_before=gone_before), lake, self.account, self.market, symbols
         )
         look = OrderLook(session=self.session, tally=self.tally, account=self.account, market=self.market)
-        unanswered = await look.run(late)
+        unanswered = await look.run(late) | await self._booked(late, look)
         wanted = partial(due, gone_before=gone_before, overdue={one.series: one.incomplete for one in late})
         return await asyncio.to_thread(wanted, lake, self.account, self.market, symbols), unanswered
+
+    async def _booked(self, late: Sequence[Overdue], look: OrderLook) -> set[Series]:
+        """Ask for the fills that income tells of, and for their orders; return the series that were not answered."""
+        asked = [(one.series, span) for one in late for span in spans(one.booked) if span[0] >= self._reachable]
+        unanswered, found = set(asked), list[Page]()
+        self.session.progress.expect(requests=len(asked), rows=0)
+        async with prefetch(asked, self._around, self.session.stop, limit=WAVE) as answers:
+            async for (series, span), answer in answers:
+                match answer:
+                    case Fact():
+                        unanswered.discard((series, span))  # it is not to be had, which the check goes on to say
+                    case Problem():
+                        self.tally.fail(series.name, answer)
+                    case Page():
+                        await self._add(FILLS, [answer])
+                        found.append(answer)
+                        unanswered.discard((series, span))
+        orphans = await asyncio.to_thread(without_order, self.session.lake, found)
+        return {series for series, _ in unanswered} | await look.run(orphans)
+
+    @property
+    def _reachable(self) -> int:
+        """From when on fills are returned, where these are walked by time."""
+        walk = self.calls.fills.walk
+        return self.session.client.now_us() - length_us(walk.kept) if isinstance(walk, SymbolWindows) else 0
+
+    async def _around(self, asked: tuple[Series, tuple[int, int]]) -> Page:
+        """The fills of a stretch of time, in a market whose fills are walked by it."""
+        (series, span), walk = asked, self._walk_of(self.calls.fills)
+        assert isinstance(walk, WindowWalk)  # noqa: S101 - of no other market an income tells
+        return await walk.page_between(series, *span)
 
     async def walk(self, series: Sequence[Series], probed: frozenset[Series] = frozenset()) -> set[Series]:
         """Walk the fills of these series on, and return those that were not walked to their end.
@@ -108,9 +141,7 @@ class FillPull(AccountPull):
         walk = self._walk_of(endpoint) if isinstance(endpoint.walk, SymbolWindows) else None
         if isinstance(walk, WindowWalk):
             until = min(order.changed + MINUTE_US, self.session.client.now_us())
-            rows, refused = await walk.between(series, order.time, until, orderId=order.order_id)
-            walk.tell(series, refused)
-            return page_of(series.in_dataset(dataset), rows)
+            return await walk.page_between(series, order.time, until, orderId=order.order_id)
         known, named = constants(dataset, series.values, 0), {"symbol": series["symbol"], **_named(endpoint, order)}
         pages = [await self.session.client.rows(endpoint, known, **named)]
         while pages[-1].num_rows and not _adds_up(pages, order):

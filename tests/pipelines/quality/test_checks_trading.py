@@ -16,7 +16,8 @@ from connectors.simulator import Exchange, Life, serve
 from connectors.simulator.protocol.limits import Limits
 from pipelines.quality.checks import run_checks
 from schemas.datasets.algo_orders import ALGO_ORDERS
-from schemas.datasets.journal import RUNS
+from schemas.datasets.futures_account import INCOME
+from schemas.datasets.journal import GAPS, RUNS
 from schemas.datasets.orders import ALLOCATIONS, FILLS, ORDER_LIFE, ORDER_LISTS, ORDERS, PREVENTED_MATCHES
 from schemas.model.series import Series
 
@@ -277,3 +278,41 @@ async def test_what_an_account_lived_passes_every_check(tmp_path: Path, monkeypa
     now = datetime.fromtimestamp(clock(), UTC)
     assert [result.name for result in run_checks(desk.lake, [], now) if not result.passed] == []
     assert all(len(desk.rows(name)) > 1 for name in ("orders", "fills", "allocations", "prevented_matches"))
+
+
+# What income books.
+
+
+@pytest.mark.parametrize(
+    ("income", "fills", "gaps", "named"),
+    [
+        ({}, [], [], 1),
+        ({"income_type": "REALIZED_PNL"}, [], [], 1),
+        ({"income_type": "FUNDING_FEE"}, [], [], 0),
+        ({"trade_id": None}, [], [], 0),
+        ({"trade_id": "no number"}, [], [], 0),
+        ({"gone_since": "2026-02-02"}, [], [], 0),
+        ({"time": "2025-12-31"}, [], [], 0),
+        ({"time": "2026-02-28 11:30"}, [], [], 0),
+        ({}, [{}], [], 0),
+        ({}, [{"market": "coinm"}], [], 1),
+        ({}, [{"symbol": "ETHUSDT"}], [], 1),
+        ({}, [{"trade_id": 8}], [], 1),
+        ({}, [], [("2026-01-01", "2026-02-01 00:00:01")], 0),
+        ({}, [], [("2026-01-01", "2026-02-01")], 1),
+    ],
+)
+def test_a_booked_trade_has_a_fill(
+    income: dict[str, Any], fills: list[dict[str, Any]], gaps: list[tuple[str, str]], named: int, tables: Tables
+) -> None:
+    """A profit or commission names a fill that is stored, where its symbol was walked and nothing was forgotten."""
+    of = {"account": "main", "market": "usdm", "symbol": "BTCUSDT"}
+    told = {"income_type": "COMMISSION", "trade_id": "7", "time": "2026-02-01", "seen_at": "2026-02-01"}
+    tables.put(INCOME, of | told | {"gone_since": None} | income)
+    since, until = {"main/usdm/BTCUSDT": "2026-01-01"}, {"main/usdm/BTCUSDT": "2026-02-28 12:00"}
+    tables.put(FILLS, *(of | {"trade_id": 7, "time": "2026-02-01"} | one for one in fills), since=since)
+    tables.put(ORDERS, since=since, until=until)
+    for begin, end in gaps:
+        tables.put(GAPS, {"dataset": "fills", **of, "since": begin, "until": end, "reason": "not_retained",
+                          "first_seen": begin, "seen_at": begin})  # fmt: skip
+    assert len(found(tables, "income_without_fill")) == named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from support.trade_desk import UID, UNLIMITED
 
 from connectors.binance.budget import Budget
 from connectors.binance.pools import FUTURES
-from connectors.simulator.protocol.faults import Error, Hole
+from connectors.simulator.protocol.faults import Error, Hole, ShortPage
 from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
 from schemas.datasets import DATASETS
@@ -153,6 +154,52 @@ async def test_a_fill_that_a_window_lacks_is_asked_for_by_its_order(futures: Tra
     await run(futures)
     await run(futures)
     assert len(stored(futures, "fills")) == len(book.fills["BTCUSDT"])
+
+
+@pytest.mark.parametrize(
+    ("market", "before"),
+    [
+        pytest.param("usdm", 0, id="its only one"),
+        pytest.param("usdm", 1, id="one of several", marks=pytest.mark.soak),
+        pytest.param("coinm", 1, id="of coinm", marks=pytest.mark.soak),
+    ],
+)
+async def test_an_order_that_no_list_shows_comes_by_what_income_books(
+    futures: TradeDesk, market: str, before: int
+) -> None:
+    """Two answers lack an order: the check names its fill by what was booked, and the next look brings both (D8)."""
+    book, symbol = futures.exchange.futures_book(UID, market), OF[market]
+    path = "/fapi/v1/allOrders" if market == "usdm" else "/dapi/v1/allOrders"
+    numbers = [filled_order(book, symbol) for _ in range(before)]
+    await run(futures)
+    numbers.append(filled_order(book, symbol))
+    futures.exchange.inject(Hole(path=path, symbol=symbol, place=1, count=None))
+    futures.exchange.inject(ShortPage(path=path.replace("allOrders", "userTrades"), keep=before, count=None))
+    for _ in range(2):
+        await run(futures)
+        futures.clock.advance(2 * 3600)
+    futures.exchange.heal()
+    await run(futures)
+    assert [row["trade_id"] for row in unfilled(futures)] == [[*book.fills[symbol]][-1].number]
+    futures.clock.advance(6 * 3600)
+    await run(futures)
+    assert [row["order_id"] for row in stored(futures, "orders")] == numbers
+    assert [row["order_id"] for row in stored(futures, "fills")] == numbers
+    assert unfilled(futures) == []
+    assert sum(one.rows for one in await run(futures)) == 0
+
+
+def filled_order(book: FuturesBook, symbol: str) -> int:
+    number = book.place(symbol, "BUY", 2, 64_000)
+    book.fill(symbol, number)
+    return number
+
+
+def unfilled(desk: TradeDesk) -> list[dict[str, Any]]:
+    """The trades that income books and whose fill the lake lacks."""
+    now = datetime.fromtimestamp(desk.clock(), UTC)
+    [result] = run_checks(desk.lake, [], now, ["income_without_fill"])
+    return [json.loads(row) for row in result.sample]
 
 
 @pytest.mark.soak
