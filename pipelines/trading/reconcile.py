@@ -29,6 +29,7 @@ from schemas.model.errors import Problem
 from schemas.model.grid import HOUR_US, MINUTE_US
 from schemas.model.series import Series
 
+MOST_SPANS = 50  # of a series asked for in one run
 EVERY_US = 6 * HOUR_US  # how often what is incomplete is asked for: the exchange may have nothing more to tell
 
 _INCOMPLETE = "SELECT account, market, symbol, order_id, received_qty > executed_qty AS stale FROM incomplete_orders"
@@ -95,12 +96,12 @@ def _of(rows: Iterable[Mapping[str, Any]], name: str, account: str, market: str)
 
 
 def spans(booked: Collection[int]) -> list[tuple[int, int]]:
-    """The stretches of time around what was booked, as few as may be asked for at once."""
+    """The stretches of time around what was booked, as few as may be asked for at once; of many the newest."""
     found = list[tuple[int, int]]()
     for at in sorted(booked):
         since = found.pop()[0] if found and at - found[-1][1] < HOUR_US else at - MINUTE_US
         found.append((since, at + MINUTE_US))
-    return found
+    return found[-MOST_SPANS:]
 
 
 def without_order(lake: Lake, pages: Iterable[Page]) -> list[Overdue]:

@@ -87,7 +87,7 @@ def test_income_repeats_its_numbers(lived: Exchange) -> None:
     kinds: defaultdict[int, set[str]] = defaultdict(set)
     for row in rows:
         kinds[row["tranId"]].add(row["incomeType"])
-    trades = {row["tradeId"] for row in rows if row["incomeType"] == "REALIZED_PNL"}
+    trades = {row["tranId"] for row in rows if row["incomeType"] == "REALIZED_PNL"}
     assert {f"90031{trade}" for trade in trades} <= {str(number) for number in kinds}
     counted = Counter(tuple(sorted(row.items())) for row in rows)
     assert max(counted.values()) == 2

@@ -1,4 +1,7 @@
-"""Stories of futures, whose wallets change by income alone; its numbers repeat, from type to type and within one."""
+"""Stories of futures, whose wallets change by income alone; its numbers repeat, from type to type and within one.
+
+No list has the trades of these stories, so no row names one: those of an order that was placed do (`FuturesBook`).
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,9 @@ def _trade(scene: MoneyScene, path: str, stake: Decimal, profit: Decimal) -> Non
     for _ in range(fills):
         trade = scene.id("futures trade")
         if profit:
-            _book(scene, path, "REALIZED_PNL", (profit / fills).quantize(UNIT), trade, trade)
+            _book(scene, path, "REALIZED_PNL", (profit / fills).quantize(UNIT), trade)
         fee = -(stake * Decimal("0.0004") / fills).quantize(UNIT)
-        _book(scene, path, "COMMISSION", fee, int(f"{_COMMISSION}{trade}"), trade)
+        _book(scene, path, "COMMISSION", fee, int(f"{_COMMISSION}{trade}"))
 
 
 def _bonus(scene: MoneyScene) -> Story:
@@ -59,7 +62,7 @@ def _bonus(scene: MoneyScene) -> Story:
 
 
 def income_row(
-    scene: MoneyScene, path: str, kind: str, amount: Decimal, number: int, asset: str, symbol: str = "", trade: str = ""
+    scene: MoneyScene, path: str, kind: str, amount: Decimal, number: int, asset: str, symbol: str = ""
 ) -> dict[str, Any]:
     """A row of income; numbers are text on COIN-M."""
     return {
@@ -70,7 +73,7 @@ def income_row(
         "time": scene.now_ms,
         "info": kind,
         "tranId": number if path == USDM else str(number),
-        "tradeId": trade,
+        "tradeId": "",
     }
 
 
@@ -80,13 +83,12 @@ def _book(
     kind: str,
     amount: Decimal,
     number: int,
-    trade: int | None = None,
     symbol: str | None = None,
 ) -> None:
     wallet, asset, contract = _MARKETS[path]
     if not amount or scene.free(wallet, asset) + amount < 0:
         return
-    row = income_row(scene, path, kind, amount, number, asset, contract if symbol is None else symbol, str(trade or ""))
+    row = income_row(scene, path, kind, amount, number, asset, contract if symbol is None else symbol)
     scene.move([Leg(wallet, asset, amount)], Filed(path, row))
 
 
