@@ -41,20 +41,20 @@ async def pull_snapshot(
 ) -> None:
     """Store the state of all there is in the series `of` a market or an account, or of these symbols.
 
+    An answer that lacks most of what was held before is asked for again: it may be an accident.
     A named symbol that is `traded` and is not in the answer is a failure of its own; of all, so is that most are not:
     a few may have stopped trading since they were listed.
     """
     if symbols is not None and not symbols:
         return
-    session.progress.expect(requests=1, rows=0)
-    known, observed_at = {**endpoint.constants, **of}, await session.client.time_us(endpoint)
-    asked = question(endpoint, symbols)
-    rows = await session.client.rows(endpoint, {**known, "observed_at": observed_at}, **asked)
-    session.progress.advance(requests=1)
-    if symbols is not None:
-        rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
-    table, now = session.lake.table(endpoint.feeds), await session.client.time_us(endpoint)
-    spoken_of = await asyncio.to_thread(_spoken_of, table, endpoint, of, rows)
+    table = session.lake.table(endpoint.feeds)
+    observed_at, rows = await _shown(session, endpoint, of, symbols)
+    if await asyncio.to_thread(_loses_most, table, endpoint, of, rows):
+        observed_at, rows = await _shown(session, endpoint, of, symbols)
+    now, spoken_of = (
+        await session.client.time_us(endpoint),
+        await asyncio.to_thread(_spoken_of, table, endpoint, of, rows),
+    )
 
     def found(due: Sequence[Series]) -> pa.Table:
         return pa.concat_tables(_what_counts(table, one, _of(one, rows), observed_at) for one in due)
@@ -62,6 +62,36 @@ async def pull_snapshot(
     tally.add(await asyncio.to_thread(commit_snapshots, table, spoken_of, observed_at, now, found))
     if traded:
         tally.failures += _lacking(endpoint, spoken_of[0].name, rows, traded, named=symbols is not None)
+
+
+async def _shown(
+    session: Session, endpoint: Endpoint, of: Mapping[str, str], symbols: Collection[str] | None
+) -> tuple[int, pa.Table]:
+    """What is shown at an instant of exchange time."""
+    session.progress.expect(requests=1, rows=0)
+    known, observed_at = {**endpoint.constants, **of}, await session.client.time_us(endpoint)
+    asked = question(endpoint, symbols)
+    rows = await session.client.rows(endpoint, {**known, "observed_at": observed_at}, **asked)
+    session.progress.advance(requests=1)
+    if symbols is not None:
+        rows = rows.filter(pc.is_in(rows["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
+    return observed_at, rows
+
+
+def _loses_most(table: Table, endpoint: Endpoint, of: Mapping[str, str], rows: pa.Table) -> bool:
+    """Whether most of what was not zero in all series at the previous snapshot is not named any more, or is zero."""
+    dataset = table.dataset
+    if not dataset.amounts:
+        return False
+    spoken_of = _spoken_of(table, endpoint, of, rows)
+    before = [{*_held_before(table, one)} for one in spoken_of]
+    shown = [_nonzero_keys(dataset, _of(one, rows)) for one in spoken_of]
+    lost = sum(len(held - now) for held, now in zip(before, shown, strict=True))
+    return 2 * lost > sum(map(len, before))
+
+
+def _nonzero_keys(dataset: Dataset, rows: pa.Table) -> set[Key]:
+    return {key for key, nonzero in zip(_keys(dataset, rows), _nonzero(dataset, rows), strict=True) if nonzero}
 
 
 def fixed_series(endpoint: Endpoint, of: Mapping[str, str]) -> list[Series]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 from support.desks import API_KEY, SECRET, UID
 
 from connectors.lake.sql.session import connect, run
@@ -70,6 +71,23 @@ async def test_a_balance_that_goes_to_zero_is_seen_to(account: Desk):
     found = [(row["asset"], row["free"], row["locked"]) for row in account.rows("balances")]
     held = ("BTC", Decimal("1.50000001"), Decimal("0.5"))
     assert found == [held, held, held, ("USDT", 100, 0), ("USDT", 0, 0)]
+
+
+@pytest.mark.parametrize("shown", [[], [{"asset": "BTC", "free": "0", "locked": "0"}]], ids=["nothing", "zero"])
+async def test_a_wallet_is_not_empty_by_one_answer(account: Desk, shown: list[dict[str, str]]):
+    """An answer that lacks most of what was held is asked for again: once it is an accident, twice it is so."""
+    await account.run("balances")
+    empty = Body(text=json.dumps({"uid": UID, "balances": shown}), path="/api/v3/account", skip=1)  # behind the guard
+    account.clock.advance(60)
+    account.exchange.inject(empty)
+    (receipt,) = await account.run("balances")
+    assert (receipt.outcome, receipt.rows) == ("done", 2)
+    assert [row["asset"] for row in account.rows("balances") if not row["free"]] == []
+    account.clock.advance(60)
+    account.exchange.inject(structs.replace(empty, count=2))
+    (receipt,) = await account.run("balances")
+    assert (receipt.outcome, receipt.rows) == ("done", 2)
+    assert [row["asset"] for row in account.rows("balances") if not row["free"]] == ["BTC", "USDT"]
 
 
 async def test_balances_bring_the_price_of_every_symbol(account: Desk):

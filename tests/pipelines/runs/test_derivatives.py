@@ -286,6 +286,18 @@ async def test_a_count_that_is_lacking_is_a_gap_and_looked_at_again(futures: Des
     assert confirmed == {row["since"] for row in first}
 
 
+async def test_a_gap_that_is_not_kept_any_more_says_so(futures: Desk):
+    """A slot that waited for its second look until nobody returns it is told as not retained, and waits no more."""
+    futures.flows["perps"] = along_time("usdm", "open_interest", since="2026-10-25")
+    await futures.run("perps")
+    lacking = {row["since"] for row in futures.rows("gaps")}
+    futures.clock.advance(40 * 86_400)
+    await futures.run("perps")
+    last = {row["since"]: row for row in sorted(futures.rows("gaps"), key=lambda row: row["seen_at"])}
+    assert lacking
+    assert {(last[at]["reason"], last[at]["confirmed_at"] is None) for at in lacking} == {("not_retained", False)}
+
+
 @pytest.mark.soak
 async def test_deliveries_of_a_pair_come_in_one_answer(futures: Desk):
     """Prices of all deliveries since the wanted day are stored once; pairs without such contracts are not asked for."""
