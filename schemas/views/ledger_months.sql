@@ -4,7 +4,7 @@
 -- with tabs in between and a line feed at the end.
 CREATE OR REPLACE VIEW ledger_months AS
 WITH held AS (
-    SELECT account, dataset, max(since) AS since, min(until) AS until, any_value(lost) AS lost
+    SELECT account, dataset, max(since) AS since, min(until) AS until, flatten(list(lost)) AS lost
     FROM ledger_reach
     WHERE until IS NOT NULL
     GROUP BY ALL

@@ -17,6 +17,7 @@ from pipelines.cli import main
 from pipelines.quality.statement_diff import load
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
+from schemas.datasets.futures_account import INCOME
 from schemas.datasets.journal import GAPS, RUNS
 from schemas.datasets.ledgers import DEPOSITS
 from schemas.model.series import Series
@@ -80,6 +81,20 @@ def test_what_was_not_retained_is_no_proof(tables: Tables) -> None:
         GAPS, gap | {"since": "2025-12-01", "until": "2026-01-02", "first_seen": "2026-02-01", "seen_at": "2026-02-01"}
     )
     stated = tables.tuples("SELECT month, status FROM ledger_months ORDER BY month")
+    assert stated == [("2025-12", "not_retained"), ("2026-01", "not_retained"), ("2026-02", "covered")]
+
+
+@pytest.mark.parametrize("market", ["usdm", "coinm"])
+def test_what_one_wallet_lost_is_no_proof_for_another(market: str, tables: Tables) -> None:
+    """A ledger of several wallets is covered where none of them lacks a part, whichever it is that does."""
+    for each in ("usdm", "coinm"):
+        tables.note(Series.of(INCOME, account="main", market=each), since=us("2025-12-01"), until=us("2026-02-10"))
+    tables.put(RUNS, DONE | {"run": "r", "dataset": "income", "started": "2026-02-10", "ended": "2026-02-10"})
+    of = {"account": "main", "market": market}
+    tables.put(INCOME, of | {"tran_id": "1", "income": "1", "time": "2025-12-24", "gone_since": None})
+    times = {"since": "2025-12-01", "until": "2026-01-02", "first_seen": "2026-02-01", "seen_at": "2026-02-01"}
+    tables.put(GAPS, of | times | {"dataset": "income", "reason": "not_retained", "filled_at": None})
+    stated = tables.tuples("SELECT month, status FROM ledger_months WHERE dataset = 'income' ORDER BY month")
     assert stated == [("2025-12", "not_retained"), ("2026-01", "not_retained"), ("2026-02", "covered")]
 
 
