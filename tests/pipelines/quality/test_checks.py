@@ -122,7 +122,10 @@ def break_ticks(lake: Lake) -> None:
 
 
 def break_orders(lake: Lake) -> None:
-    """An order without its fills and its prevented match, an open one that nobody looks at, fills without order."""
+    """An order without its fills and its prevented match, an open one that nobody looks at, fills without order.
+
+    Of futures, a commission of a trade that is not stored.
+    """
     order = filled(ORDERS) | HELD | {"version": 1, "gone_since": None, "executed_qty": "3"}
     put(
         lake,
@@ -137,6 +140,11 @@ def break_orders(lake: Lake) -> None:
     put(lake, FILLS, *(fill | {"trade_id": order_id, "order_id": order_id} for order_id in (9, 12)))
     run = {"run": "r", "flow": "account", "dataset": "fills", "account": "main", "outcome": "done"}
     put(lake, RUNS, run | {"started": "2026-01-02", "ended": "2026-01-02"})
+    walked = {"since": {"main/usdm/BTCUSDT": "2025-12-01"}, "until": {"main/usdm/BTCUSDT": "2026-01-02"}}
+    for dataset in (FILLS, ORDERS):
+        put(lake, dataset, **walked)
+    booked = {"account": "main", "market": "usdm", "symbol": "BTCUSDT", "trade_id": "7", "gone_since": None}
+    put(lake, INCOME, filled(INCOME) | booked | {"income_type": "COMMISSION"})
 
 
 def break_the_books(lake: Lake) -> None:
