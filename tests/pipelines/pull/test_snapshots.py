@@ -84,7 +84,7 @@ async def test_a_wallet_is_not_empty_by_one_answer(account: Desk, shown: list[di
     assert (receipt.outcome, receipt.rows) == ("done", 2)
     assert [row["asset"] for row in account.rows("balances") if not row["free"]] == []
     account.clock.advance(60)
-    account.exchange.inject(structs.replace(empty, count=2))
+    account.exchange.inject(structs.replace(empty, skip=0, count=None))
     (receipt,) = await account.run("balances")
     assert (receipt.outcome, receipt.rows) == ("done", 2)
     assert [row["asset"] for row in account.rows("balances") if not row["free"]] == ["BTC", "USDT"]
