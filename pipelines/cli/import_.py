@@ -45,7 +45,7 @@ WHERE file = {file} AND problem IS NOT NULL GROUP BY ALL ORDER BY lines DESC, pr
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
 
 
-_MEMORY_MB = 150  # to match with, of which the query itself takes two thirds
+_MEMORY_MB = 100  # to match with before the disk is used; the query itself takes some 80
 _ASKED = 'binlake query "SELECT file_name, status, count(*) FROM statement_matches GROUP BY ALL"'
 _SAID = {
     "matched": "match what the API told.",
