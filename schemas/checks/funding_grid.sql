@@ -1,7 +1,7 @@
 -- severity: warn
 -- Fundings lie on full hours, and after the first one none is lacking inside coverage unless `gaps` says why. A contract
--- pays every so many hours as `funding_info` told at that time, every 8 where it told nothing; special fundings come
--- when they come.
+-- pays every so many hours as `funding_info` told at that time, every 8 where it told nothing, and as often as right
+-- before and behind; special fundings come when they come.
 SELECT market, symbol, since, until, missing, NULL AS off_grid
 FROM unnamed_holes
 WHERE dataset = 'funding_rates'

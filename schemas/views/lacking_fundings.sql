@@ -1,6 +1,7 @@
 -- Fundings that should be there and are not: inside coverage, after the first one of a contract and, of one that still
 -- trades, up to its end. A contract pays every so many hours as `funding_info` told at that time, every 8 where it told
--- nothing; special fundings come when they come. `since` is the hour of the one that is lacking, `until` the next slot.
+-- nothing; where the fundings before and behind came sooner, as often as these: one that is lacking looks like a longer
+-- interval. Special fundings come when they come. `since` is the hour of the one that is lacking, `until` the next slot.
 CREATE OR REPLACE VIEW lacking_fundings AS
 WITH told AS (
     SELECT market, symbol, valid_from, CASE WHEN gone_since IS NULL THEN funding_interval_hours ELSE 8 END AS hours
@@ -17,6 +18,15 @@ slots AS (
     JOIN symbols USING (market, symbol)
     WHERE dataset = 'funding_rates' AND status = 'TRADING'
 ),
+around AS (
+    SELECT
+        *,
+        lead(at_us) OVER history AS next_us,
+        at_us - lag(at_us) OVER history AS before_us,
+        lead(at_us, 2) OVER history - lead(at_us) OVER history AS behind_us
+    FROM slots
+    WINDOW history AS (PARTITION BY market, symbol ORDER BY at_us)
+),
 -- Nothing is lacking between two that are no further apart than the contract ever paid.
 shortest AS (
     SELECT market, symbol, least(min(hours), 8) * 3600000000 AS pace_us
@@ -24,14 +34,20 @@ shortest AS (
     GROUP BY market, symbol
 ),
 steps AS (
-    SELECT market, symbol, make_timestamptz(at_us) AS slot, make_timestamptz(next_us) AS next_slot
-    FROM (SELECT *, lead(at_us) OVER (PARTITION BY market, symbol ORDER BY at_us) AS next_us FROM slots)
+    SELECT
+        market, symbol, make_timestamptz(at_us) AS slot, make_timestamptz(next_us) AS next_slot,
+        CASE WHEN before_us = behind_us THEN before_us END AS around_us
+    FROM around
     LEFT JOIN shortest USING (market, symbol)
-    WHERE next_us - at_us > coalesce(pace_us, 8 * 3600000000)
+    WHERE next_us - at_us > least(coalesce(pace_us, 8 * 3600000000), around_us)
 ),
 -- A change is seen when `funding_info` is pulled next: the longer of two intervals around it counts.
 paced AS (
-    SELECT steps.*, to_hours(greatest(coalesce(before.hours, 8), coalesce(later.hours, 8))) AS pace
+    SELECT
+        steps.*,
+        least(
+            to_hours(greatest(coalesce(before.hours, 8), coalesce(later.hours, 8))), to_microseconds(around_us)
+        ) AS pace
     FROM steps
     ASOF LEFT JOIN told AS before
         ON steps.market = before.market AND steps.symbol = before.symbol AND steps.slot >= before.valid_from

@@ -55,10 +55,29 @@ def test_the_hours_are_those_told_at_that_time(tables: Tables) -> None:
     """Every 4 hours once the exchange said so, and every 8 again once the contract has no interval of its own."""
     told(tables, 4, "2026-03-01 08:00")
     paid(tables, *REGULAR[:3], "2026-03-01 12:00")
-    paid(tables, "2026-03-02 00:00", "2026-03-02 04:00", "2026-03-02 08:00", until="2026-03-02 12:00")
-    assert found(tables) == [("2026-03-01 20:00", 1)]
+    paid(tables, "2026-03-02 00:00", "2026-03-02 08:00", until="2026-03-02 12:00")
+    assert found(tables) == [("2026-03-01 20:00", 1), ("2026-03-02 04:00", 1)]
     told(tables, 4, "2026-03-02 00:00", gone_since="2026-03-02 00:00")
     assert tables.check("funding_grid", NOW).passed
+
+
+@pytest.mark.parametrize(
+    ("times", "named"),
+    [
+        (["00", "04", "12", "16"], [("2026-03-01 08:00", 1)]),
+        (["00", "04", "16", "20"], [("2026-03-01 08:00", 2)]),
+        (["00", "01", "03", "04"], [("2026-03-01 02:00", 1)]),
+        (["00", "04", "12"], []),
+        (["00", "04", "12", "20"], []),
+        (["00", "08", "12", "20"], []),
+    ],
+)
+def test_an_interval_between_two_shorter_ones_lacks_a_funding(
+    times: list[str], named: list[tuple[str, int]], tables: Tables
+) -> None:
+    """Before `funding_info` was ever asked for, those right before and behind say how often a contract paid."""
+    paid(tables, *(f"2026-03-01 {each}:00" for each in times), until="2026-03-01 21:00")
+    assert found(tables) == named
 
 
 def test_a_contract_that_trades_pays_up_to_the_end(tables: Tables) -> None:
