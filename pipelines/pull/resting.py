@@ -25,7 +25,7 @@ def rests(table: Table, endpoint: Endpoint, of: Mapping[str, str], now: int, *, 
     walk, bounds = endpoint.walked(Whole), table.bounds()
     (series, *_) = fixed_series(endpoint, of)
     taken = series.bound("observed_at", bounds)
-    if taken is None or now - taken >= length_us(walk.rests):
+    if taken is None or not 0 <= now - taken < length_us(walk.rests):
         return False
     others = [Series.of(endpoint.feeds, **{**of, endpoint.feeds.series[-1]: one}) for one in walk.beside]
     seen = [one.bound("observed_at", bounds) or 0 for one in others]
