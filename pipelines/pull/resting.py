@@ -35,7 +35,10 @@ def rests(table: Table, endpoint: Endpoint, of: Mapping[str, str], now: int, *, 
 
 
 def _stood_still(table: Table, series: Series, taken: int, walk: Whole) -> bool:
-    """Whether what came after an instant shows what was held then; the snapshots of an empty wallet have no rows."""
+    """Whether what came after an instant shows what was held then.
+
+    The snapshots of an empty wallet have no rows: where one has some, and none came before it, nobody knows.
+    """
     try:
         rows = table.scan(where=within([series], taken - length_us(walk.rests)))
     except CorruptData:  # nobody knows
@@ -45,5 +48,4 @@ def _stood_still(table: Table, series: Series, taken: int, walk: Whole) -> bool:
         held, amounts = shown[row["observed_at"]], [row[name] for name in table.dataset.amounts]
         held.update([(row["asset"], *amounts)] if any(amounts) else [])
     before = max((at for at in shown if at <= taken), default=None)
-    then = set[tuple[Any, ...]]() if before is None else shown[before]
-    return all(held == then for at, held in shown.items() if at > taken)
+    return all(before is not None and held == shown[before] for at, held in shown.items() if at > taken)

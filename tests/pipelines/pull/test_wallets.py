@@ -284,3 +284,14 @@ async def test_positions_of_earn_do_not_rest_beside_wallets_that_were_not_seen(a
     account.flows["balances"]["wallets"] = ["earn"]
     account.exchange.heal()
     assert [await earn_asked(account, 1) for _ in range(2)] == [2, 2]
+
+
+async def test_positions_of_earn_do_not_rest_beside_a_wallet_that_was_emptied_unseen(account: Desk):
+    """What spot held before it was not seen for long may have gone into earn: its zeros are no standing still."""
+    assert await earn_asked(account, 0) == 2
+    account.clock.advance(3700)
+    account.exchange.inject(Error(path="/api/v3/account", code=-1000, status=400, skip=1, count=None))
+    assert failed(await account.run("balances")) != []
+    account.exchange.heal()
+    account.exchange.move(UID, account.exchange.now_ms, [Leg("spot", "BTC", "-1.5", "-0.5")])
+    assert await earn_asked(account, 5) == 2
