@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from pipelines.store.gaps import Asked, Gap
+from pipelines.store.gaps import OFF_GRID, Asked, Gap
 from pipelines.store.rows import Instants, instants, kept
 from schemas.model.errors import Problem
 from schemas.model.grid import MINUTE_US, SECOND_US, Grid
@@ -122,7 +122,7 @@ def _off_grid(grid: Grid, times: Instants, slot: int, answer: Answer) -> Gap:
     """A slot inside of which the exchange printed a candle, instead of at its start."""
     told = {"asked": answer.asked.what, "printed": iso_text(int(times[times > slot][0]))}
     end, now = grid.step(slot, 1), answer.now
-    return Gap(since=slot, until=end, reason="off_grid", evidence=told, first_seen=now, confirmed_at=now)
+    return Gap(since=slot, until=end, reason=OFF_GRID, evidence=told, first_seen=now, confirmed_at=now)
 
 
 def _evidence(after: int | None, before: int | None, asked: Asked) -> dict[str, str | None]:

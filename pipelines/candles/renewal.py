@@ -15,7 +15,7 @@ from pipelines.candles.answer import Answer
 from pipelines.candles.commits import Batch, Commits
 from pipelines.candles.coverage import Coverage, Step
 from pipelines.store.candles import held
-from pipelines.store.gaps import NO_ANSWER, Asked, Gap, load_gaps
+from pipelines.store.gaps import NO_ANSWER, OFF_GRID, Asked, Gap, load_gaps
 from pipelines.store.rows import Instants, instants, with_instants
 from schemas.model.series import Series
 
@@ -60,11 +60,14 @@ def renew(lake: Lake, series: Series, rows: pa.Table, since: int, until: int, no
 
 
 def _filled(coverage: Coverage, there: Instants, answer: Answer) -> Iterator[Gap]:
-    """What becomes of the gaps that candles were added to, and of those that wait for an answer."""
+    """What becomes of the gaps that have candles, and of those that wait for an answer.
+
+    A run that was killed may have left candles in a gap; a candle beside the grid lies in the gap that tells of it.
+    """
     added = instants(answer.rows)
     for gap in coverage.gaps.values():
-        end = gap.until or coverage.until
-        hit = bool(((added >= gap.since) & (added < end)).any())
+        end, came = gap.until or coverage.until, added if gap.reason == OFF_GRID else there
+        hit = bool(((came >= gap.since) & (came < end)).any())
         answered = gap.reason in NO_ANSWER and gap.since < answer.until and answer.since < end
         if hit or answered:
             # What lies outside of what was asked again stays as it was.

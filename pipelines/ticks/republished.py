@@ -71,16 +71,21 @@ class Again:
     asked: str  # what brings them, as evidence names it
     table: Table = field(init=False)
     bounds: dict[str, int] = field(init=False)
+    _missing: Ids = field(init=False)  # the first and the last id of each stretch that gaps name
     added: list[pa.Table] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("added", "removed", "changed"), 0))
     is_stale: bool = False
     _gathered: list[Ids] = field(default_factory=list)  # ids of what is added and corrected with the next commit
+    _missed: list[Ids] = field(default_factory=list)  # ids of what came that gaps name as missing
     _behind: int = 0  # ids up to here were looked at
 
     def __post_init__(self) -> None:
         self.table = self.session.lake.table(self.series.dataset)
         self.bounds = self.table.bounds()
+        gaps = load_gaps(self.session.lake, self.series.dataset).get(self.series, {})
+        stretches = sorted(stretch for gap in gaps.values() for stretch in missing_ids(gap))
+        self._missing = np.array(stretches, np.int64).reshape(-1, 2)
 
     @property
     def by_id(self) -> bool:
@@ -104,6 +109,7 @@ class Again:
         new = rows.filter(pa.array(~np.isin(there, known)))
         self.added.append(new)
         self._gathered += [ids_of(new), ids_of(before)]
+        self._missed.append(self._named(there))
         self.counts["removed"] += self._lacking(stored, there)
         self._behind = max(self._behind, int(there[-1]) + 1)
         if sum(map(len, self._gathered)) > MOST_HELD:
@@ -116,6 +122,13 @@ class Again:
             return real(between(rows, *ends[2:]))[0]
         times = instants(rows, "time")
         return rows.filter(pa.array((times >= ends[0]) & (times < ends[1])))
+
+    def _named(self, ids: Ids) -> Ids:
+        """Those of the ids that gaps name as missing; a run that was killed may have left them stored."""
+        at = np.searchsorted(self._missing[:, 0], ids, side="right")
+        ends = np.r_[-1, np.maximum.accumulate(self._missing[:, 1])]
+        named: Ids = ids[ids <= ends[at]]
+        return named
 
     def _lacking(self, stored: pa.Table, ids: Ids) -> int:
         """How many stored rows of the stretch, of ids that were not looked at before, did not come again."""
@@ -140,13 +153,18 @@ class Again:
         return ordered(stored)
 
     def _land(self) -> None:
-        """Commit what was found, the journal first."""
+        """Commit what was found, the journal first, and say of gaps last that they are filled."""
         now = self.session.client.now_us()
         empty = self.series.dataset.schema.empty_table()
         added, corrections = pa.concat_tables([empty, *self.added]), self.corrections
-        self.added, self.corrections, self._gathered = [], [], []
-        if not added.num_rows and not corrections:
-            return
+        missed = np.concatenate([_NONE, *self._missed])
+        self.added, self.corrections, self._gathered, self._missed = [], [], [], []
+        if added.num_rows or corrections:
+            self._commit(added, corrections, now)
+        if len(missed) and not self.is_stale:
+            self._fill(missed, now)
+
+    def _commit(self, added: pa.Table, corrections: list[Correction], now: int) -> None:
         move = Move.of(self.series, {}, self.bounds)
         try:
             if corrections:
@@ -163,8 +181,6 @@ class Again:
         self.bounds |= move.ids(self.bounds)
         self.counts["added"] += added.num_rows
         self.counts["changed"] += len(corrections)
-        if self.by_id:
-            self._fill(ids_of(added), now)
 
     def finish(self, file: Fetched | None = None) -> int:
         """Commit what is left, unless it is of a file that turned out not to be readable.

@@ -10,10 +10,11 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from support.commands import commands
 from support.lakes import candle_series
 
@@ -25,6 +26,8 @@ from pipelines.runs.registry import Window
 from pipelines.runs.run import run_flow
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
+from schemas.datasets.journal import GAPS
+from schemas.model.series import Series
 
 Command = Callable[..., Awaitable[tuple[int | None, str, str]]]
 
@@ -44,6 +47,14 @@ FROM klines ORDER BY open_time
 
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def reopened(desk: Desk, **told: str) -> Series:
+    """Have the last gap that was filled as a run leaves it that was killed before it said so; the series of it."""
+    [*_, filled] = [row for row in desk.rows("gaps") if row["filled_at"] is not None]
+    row = {**filled, **told, "filled_at": None, "seen_at": filled["seen_at"] + timedelta(microseconds=1)}
+    desk.lake.table(GAPS).commit(pa.Table.from_pylist([row], schema=GAPS.schema), [])
+    return Series.of_row(DATASETS[filled["dataset"]], row)
 
 
 def us(text: str) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.desks import instant, us
+from support.desks import instant, reopened, us
 from support.sampled import some_of
 
 from connectors.lake import Move, Table
@@ -77,6 +77,18 @@ async def test_rows_that_a_file_gains_fill_their_gap(archived: Desk):
     assert (first["since"], first["until"]) == (instant("2026-09-10"), instant(HOLE_ENDS))
     assert (filled["since"], filled["filled_at"] is not None) == (first["since"], True)
     assert archived.rows("corrections") == []
+
+
+async def test_a_gap_is_filled_whose_candles_a_killed_run_left_stored(archived: Desk):
+    """Upkeep was killed between the candles that a file gained and the word that their gap is filled: the next says it."""
+    nobody = (TWO_QUARTERS, broken.NoFile(file=DAY), Body(path="/api/v3/klines", text="[]"))
+    await loaded(archived, *nobody)
+    await kept_up(archived)
+    reopened(archived, reason="exchange_outage")
+    await kept_up(archived, broken.Changed(file=MONTH, open_ms=us("2026-09-12") // 1000, values={4: "1.00000000"}))
+    assert versions(archived)[-1] == (None, 30 * A_DAY, 0, 0, 1)
+    assert months(archived) == [(QUARTERS, 0, 0, "complete")]
+    assert archived.rows("gaps")[-1]["filled_at"] is not None
 
 
 async def test_what_a_file_adds_and_changes_lands_in_one_commit(archived: Desk):

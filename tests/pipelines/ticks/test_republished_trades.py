@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.desks import us
+from support.desks import reopened, us
 
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.futures import CONTRACTS
+from pipelines.store.gaps import load_gaps
 from schemas.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -114,6 +115,18 @@ async def test_ids_that_a_file_gains_fill_their_gap(quiet: Desk, dataset: str):
     assert len(stored(quiet, dataset)) == len(short) + 3
     assert [row["filled_at"] is not None for row in quiet.rows("gaps")] == [False, True]
     assert quiet.rows("corrections") == []
+
+
+async def test_a_gap_is_filled_whose_ids_a_killed_run_left_stored(quiet: Desk):
+    """Upkeep was killed between the rows that a file gained and the word that their gap is filled: the next says it."""
+    await loaded(quiet, "agg_trades", Shortened(file=path_of("agg_trades")))
+    await kept_up(quiet)
+    series = reopened(quiet)
+    before = stored(quiet, "agg_trades")
+    await kept_up(quiet, Rewritten(file=path_of("agg_trades")))
+    assert difference(quiet, "agg_trades") == (None, 0, 0, 1)
+    assert len(stored(quiet, "agg_trades")) == len(before)
+    assert load_gaps(quiet.lake, series.dataset)[series] == {}
 
 
 async def test_trades_that_a_file_loses_stay(quiet: Desk):
