@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.lakes import put, small_lake, us
+from support.lakes import filled, put, small_lake, us
 
 from pipelines.candles.minutes import MinutesWanted
 from pipelines.store.account_symbols import Needed, needed, remembered_days
@@ -145,7 +145,7 @@ def test_an_answer_is_remembered_while_its_sources_are_the_same(lake: Lake) -> N
 
 
 def test_whatever_changes_an_answer_has_it_asked_anew(lake: Lake) -> None:
-    """A movement, a balance of another day, coverage, a gap, a listing, a rate or another quote asset: each is seen."""
+    """A movement, a balance of another day, coverage, a gap, a listing, a rate, a daily candle: each is seen."""
 
     def held(instant: str) -> None:
         put(
@@ -153,6 +153,7 @@ def test_whatever_changes_an_answer_has_it_asked_anew(lake: Lake) -> None:
             observed_at={"main/spot": instant},
         )  # fmt: skip
 
+    candle = filled(KLINES, "2026-10-04") | {"market": "spot", "symbol": "XRPUSDT"}
     changes: list[Callable[[], None]] = [
         lambda: held("2026-10-06T12:00"),
         lambda: held("2026-10-07T12:00"),
@@ -161,6 +162,7 @@ def test_whatever_changes_an_answer_has_it_asked_anew(lake: Lake) -> None:
         lambda: list_pairs(lake, "2026-10-09", "BREAK"),
         lambda: put(lake, FILLS, {"account": "main", "trade_id": 2, "time": "2026-09-01T12:00"}),
         lambda: put(lake, RATES, {"time": "2026-09-01", "seen_at": "2026-09-01"}),
+        lambda: put(lake, KLINES, {**candle, "interval": "1d"}),
     ]
     seen = {remembered_days(lake, WANTED).digest}
     for change in changes:
@@ -168,9 +170,41 @@ def test_whatever_changes_an_answer_has_it_asked_anew(lake: Lake) -> None:
         seen.add(remembered_days(lake, WANTED).digest)
     assert len(seen) == 1 + len(changes)
     held("2026-10-07T12:15")
+    put(lake, KLINES, {**candle, "interval": "1m"})
     assert remembered_days(lake, WANTED).digest in seen
     other = AccountSymbols(account="main", quote="EUR")
     assert remembered_days(lake, other).name != remembered_days(lake, WANTED).name
+
+
+def test_what_was_remembered_of_other_sources_is_no_answer(lake: Lake) -> None:
+    """An account that moved something since is valued from that day on at once."""
+    assert needed(lake, WANTED, LATER, keep=True).since == DAY_BEFORE
+    earlier = {"symbol": "BTCUSDT", "time": "2026-09-01T12:00", "commission_asset": "XRP"}
+    put(lake, FILLS, {"account": "main", "market": "spot", "trade_id": 2, **earlier})
+    assert needed(lake, WANTED, LATER).since == us("2026-08-31")
+
+
+def test_minutes_that_are_undecided_are_asked_for_by_every_run(lake: Lake) -> None:
+    """While a minute has no answer, nothing is remembered that would spare the next run the question."""
+    wanted = MinutesWanted(WANTED, frozenset(), archived=False)
+    found = wanted.windows(lake, LATER, keep=True)
+    assert found != []
+    assert wanted.windows(lake, LATER, keep=True) == found
+
+
+def test_who_only_asks_leaves_nothing_behind(lake: Lake) -> None:
+    """A plan writes nothing into the lake."""
+    needed(lake, WANTED, LATER)
+    MinutesWanted(WANTED, frozenset(), archived=False).windows(lake, LATER)
+    assert not (lake.path / ".remembered").exists()
+
+
+def test_a_note_that_cannot_be_written_costs_nothing(lake: Lake) -> None:
+    """Where there is no room for what should be remembered, the question is asked again."""
+    (lake.path / ".remembered").write_text("in the way")
+    found = Remembered.of(lake, ["name"], "sources")
+    found.keep(["answer"], LATER)
+    assert found.answer(LATER) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "\x00", '{"digest": 1}'])
