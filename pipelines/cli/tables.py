@@ -5,6 +5,7 @@ A pipe gets every column in full.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ def shown(value: Any) -> str:
         case Decimal():
             exact = text(value)
             return exact.rstrip("0").rstrip(".") if "." in exact else exact
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=shown)
         case _:
             return text(value)
 

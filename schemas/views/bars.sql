@@ -21,7 +21,9 @@ wrong AS (
             THEN format('bars are made of agg_trades or trades, not of {}', coalesce(dataset_, 'NULL'))
         WHEN coalesce(size_::DECIMAL(28, 8), 0) <= 0 THEN 'the size of a bar is above zero'
         WHEN kind_ = 'tick' AND size_::DECIMAL(28, 8) % 1 <> 0 THEN 'a bar of ticks has a whole number of trades'
-        WHEN NOT (SELECT bool_or(market = market_ AND symbol = symbol_) FROM bounds WHERE dataset = dataset_)
+        WHEN NOT (
+            SELECT coalesce(bool_or(market = market_ AND symbol = symbol_), FALSE) FROM bounds WHERE dataset = dataset_
+        )
             THEN format(
                 'the lake has no {} of {} on {}; the view coverage says what it has',
                 dataset_, coalesce(symbol_, 'NULL'), coalesce(market_, 'NULL')

@@ -1,7 +1,7 @@
 -- `positions_cost(quote, costing)`: how much of each asset an account holds by its ledger, in products of earn too,
--- and what that cost in a quote asset, `costing` is `fifo` or `average`. `uncosted_qty` is the part whose cost is not
--- known, which `cost` leaves out; with the method `average` all of it is, where any is.
-CREATE OR REPLACE MACRO positions_cost(quote, costing) AS TABLE
+-- and what that cost in a quote asset, by the method `fifo` (where none is named) or `average`. `uncosted_qty` is the
+-- part whose cost is not known, which `cost` leaves out; with the method `average` all of it is, where any is.
+CREATE OR REPLACE MACRO positions_cost(quote, costing := 'fifo') AS TABLE
 SELECT
     account,
     asset,
@@ -19,3 +19,9 @@ FROM (
     QUALIFY row_number() OVER (PARTITION BY account, asset ORDER BY n DESC) = 1
 )
 WHERE held > 0 AND costing = 'average'
+UNION ALL BY NAME
+SELECT NULL AS account
+WHERE CASE
+    WHEN costing IN ('fifo', 'average') THEN FALSE
+    ELSE error(format('unknown costing {}: fifo or average', coalesce(costing, 'NULL')))::BOOLEAN
+END

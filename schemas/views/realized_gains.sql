@@ -1,8 +1,8 @@
 -- `realized_gains(quote, costing)`: the gain of each disposal in a quote asset, its proceeds less what it cost, with the
--- method `fifo` (a row for each lot it took from, with `acquired_at`) or `average`. What was sent away is no gain. Where
--- proceeds or costs are not known the gain is NULL and `why` says so; what was disposed of beyond all that the ledger
--- shows as acquired has no cost.
-CREATE OR REPLACE MACRO realized_gains(quote, costing) AS TABLE
+-- method `fifo` (where none is named; a row for each lot it took from, with `acquired_at`) or `average`. What was sent
+-- away is no gain. Where proceeds or costs are not known the gain is NULL and `why` says so; what was disposed of beyond
+-- all that the ledger shows as acquired has no cost.
+CREATE OR REPLACE MACRO realized_gains(quote, costing := 'fifo') AS TABLE
 SELECT account, asset, disposed_at, acquired_at, kind, qty, proceeds, cost, proceeds - cost AS gain, why, dataset, key
 FROM lots(quote)
 WHERE event = 'disposed' AND costing = 'fifo'
@@ -26,3 +26,9 @@ SELECT
     key
 FROM average_costs(quote)
 WHERE event = 'disposed' AND costing = 'average'
+UNION ALL BY NAME
+SELECT NULL AS account
+WHERE CASE
+    WHEN costing IN ('fifo', 'average') THEN FALSE
+    ELSE error(format('unknown costing {}: fifo or average', coalesce(costing, 'NULL')))::BOOLEAN
+END

@@ -24,7 +24,9 @@ wrong AS (
                 '{} candles cannot be built out of {} candles', coalesce(to_, 'NULL'), coalesce(from_, 'NULL')
             )
         WHEN NOT (
-            SELECT bool_or(dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_)
+            SELECT coalesce(
+                bool_or(dataset = dataset_ AND market = market_ AND symbol = symbol_ AND "interval" = from_), FALSE
+            )
             FROM bounds
             WHERE "interval" IS NOT NULL
         )

@@ -86,12 +86,12 @@ def test_vertical_is_there_for_the_asking(config):
 
 def test_zeros_that_say_nothing_are_not_shown(config, capsys):
     """Tables drop the zeros at the end of a decimal and powers of ten; data formats keep the digits there are."""
-    sql = "select low, close, 1000::decimal(9, 2) as even, 1.5e-5::double as small, 3e300 as big from klines limit 1"
+    sql = "select low, close, 1000::decimal(9, 2) as even, 1.5e-5::double as small, 3e300 as big, [low] as lows from klines limit 1"
     shown = on_terminal("query", sql, "--config", str(config), width=80)
-    assert shown.lines[1].split() == ["1", "0.00001234", "1000", "0.000015", "3e+300"]
+    assert shown.lines[1].split() == ["1", "0.00001234", "1000", "0.000015", "3e+300", '["1"]']
 
     main(["query", sql, "--format", "csv", "--config", str(config)])
-    assert capsys.readouterr().out.splitlines()[1] == "1.00000000,0.00001234,1000.00,1.5e-05,3e+300"
+    assert capsys.readouterr().out.splitlines()[1] == '1.00000000,0.00001234,1000.00,1.5e-05,3e+300,"[""1.00000000""]"'
 
 
 def test_long_text_gives_way_to_numbers():

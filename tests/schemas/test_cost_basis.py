@@ -142,7 +142,7 @@ def test_the_first_lots_go_first(lake: Meaning) -> None:
     lake.moved(START, "trade", "1", ("BTC", "1"), ("USDT", "-10"))
     lake.moved(START + timedelta(1), "trade", "2", ("BTC", "1"), ("USDT", "-30"))
     lake.moved(START + timedelta(2), "trade", "3", ("BTC", "-1.5"), ("USDT", "60"))
-    found = lake.rows("FROM realized_gains('USDT', 'fifo') ORDER BY acquired_at")
+    found = lake.rows("FROM realized_gains('USDT') ORDER BY acquired_at")
     assert shown(found, "acquired_at", "qty", "cost", "gain") == [
         (START, "1", "10", "30"),
         (START + timedelta(1), "0.5", "15", "5"),

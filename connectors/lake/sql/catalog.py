@@ -26,6 +26,7 @@ ONCE = frozenset(name for name, each in UNIONS.items() if each.once)
 _WORD = re.compile(r"'[^']*'|(\w+)")  # those of a text in quotes name nothing
 _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 _MADE = re.compile(r"CREATE OR REPLACE (?:VIEW|MACRO) (\w+)")
+_TABLE_MACRO = re.compile(r"CREATE OR REPLACE MACRO (?P<call>(?P<name>\w+)\([^)]*\)) AS TABLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,15 @@ def united(name: str, holding: frozenset[str]) -> tuple[str, frozenset[str]]:
 def view_names() -> frozenset[str]:
     """The name of every view and macro."""
     return frozenset(each.name for each in definitions())
+
+
+@cache
+def table_macros() -> Mapping[str, str]:
+    """How each macro that gives rows is asked, by its name: `resample(market_, symbol_, ...)`."""
+    made = (_TABLE_MACRO.match(each.sql) for each in definitions())
+    return {
+        found["name"]: " ".join(found["call"].split()).replace("( ", "(").replace(" )", ")") for found in made if found
+    }
 
 
 def derived() -> Iterator[str]:

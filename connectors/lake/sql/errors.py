@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from json import JSONDecoder
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from schemas.model.nearest import did_you_mean
 
 _CTRL_C = re.compile(r"INTERRUPT Error: Interrupted!|Query interrupted")
 _NO_TABLE = re.compile(r"Table with name (?P<name>\S+) does not exist")
+_OTHER_ARGUMENTS = re.compile(r"Macro (?P<name>\w+)\(\) does not support the supplied arguments")
 _REFUSAL = "This table cannot be read: "
 _FIRST_JSON = JSONDecoder()
 _MISSING = "No files found that match the pattern"
@@ -70,8 +71,8 @@ def meant(error: duckdb.Error | OSError | RuntimeError) -> BaseException:
     return found(text)
 
 
-def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) -> Problem:
-    """The problem behind an error, where these are the tables one can ask and the files they are made of."""
+def problem(error: duckdb.Error, tables: Iterable[str], macros: Mapping[str, str], files: Collection[str]) -> Problem:
+    """The problem behind an error, where these can be asked: tables, macros with their parameters, and their files."""
     text = _sentence(error)
     if isinstance(error, duckdb.PermissionException):
         return UsageProblem("The query reaches beyond the lake.", "Only the data of the lake can be read.")
@@ -81,15 +82,24 @@ def problem(error: duckdb.Error, tables: Iterable[str], files: Collection[str]) 
         )
     if isinstance(error, duckdb.InterruptException):
         return UsageProblem("The query took longer than it may.", "Ask for less, or allow more with --timeout.")
-    if unknown := _NO_TABLE.match(text):
-        name, there = unknown["name"], sorted(tables)
-        way_out = did_you_mean(name, there, "SHOW TABLES lists what there is.")
-        return UsageProblem(f"There is no table {name}.", way_out)
+    if unknown := _unknown(text, tables, macros):
+        return unknown
     path = _named_file(error, files)
     if path is None and _REMOVED.search(str(error)):
         return TryLater("Maintenance replaced a file under the query.", "Ask again.")
     path = path or (None if isinstance(error, _OF_THE_QUERY) else first_damaged(files))
     return unreadable_file(Path(path)) if path else UsageProblem(f"The query cannot be answered: {text}")
+
+
+def _unknown(text: str, tables: Iterable[str], macros: Mapping[str, str]) -> Problem | None:
+    """What was asked for that there is not, or not with these arguments."""
+    if (macro := _NO_TABLE.match(text) or _OTHER_ARGUMENTS.match(text)) and macro["name"].lower() in macros:
+        way_out = f"Ask FROM {macros[macro['name'].lower()]}."
+        return UsageProblem(f"{macro['name']} is a macro, and takes other arguments.", way_out)
+    if table := _NO_TABLE.match(text):
+        way_out = did_you_mean(table["name"], sorted(tables), "SHOW TABLES lists what there is.")
+        return UsageProblem(f"There is no table {table['name']}.", way_out)
+    return None
 
 
 def _named_file(error: duckdb.Error, files: Collection[str]) -> str | None:

@@ -21,6 +21,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from connectors.lake import Lake
+from connectors.lake.sql.catalog import table_macros
 from connectors.lake.sql.errors import meant, problem, refused, vanished
 from connectors.lake.sql.guard import Question, question
 from connectors.lake.sql.read_only_files import PREFIX, ReadOnlyFiles
@@ -219,7 +220,7 @@ def _problem(error: duckdb.Error, connection: DuckDBPyConnection) -> Problem:
         return known
     tables = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     views = _views.get(connection)
-    return problem(error, [name for (name,) in tables], _files(views.lake) if views else [])
+    return problem(error, [name for (name,) in tables], table_macros(), _files(views.lake) if views else [])
 
 
 def _files(lake: Lake) -> list[str]:

@@ -22,6 +22,7 @@ _LISTS = ("list", "array")
 _STRUCTS = ("struct", "tuple")
 _NESTED = (*_LISTS, *_STRUCTS, "map")
 _IN_TABLES = (*_INTEGERS, *_FLOATS, *_INSTANTS, "boolean", "decimal", "hugeint", "varchar", "date")
+_HOLDING = (*_LISTS, "struct")  # of others, each of which Python writes as DuckDB would
 _NOT_IN_PARQUET = ("interval", "union")
 _BARE_IN_CSV = (*_INTEGERS, *_FLOATS, *_INSTANTS, "boolean", "decimal", "hugeint", "date", "time", "uuid", "interval")
 
@@ -43,7 +44,14 @@ def csv_lines(answer: DuckDBPyRelation) -> DuckDBPyRelation:
 
 def readable(answer: DuckDBPyRelation) -> DuckDBPyRelation:
     """The same columns; those of a type that only DuckDB knows, such as intervals, as text."""
-    return _as_text(answer, lambda kind: kind.id not in _IN_TABLES)
+    return _as_text(answer, _not_in_tables)
+
+
+def _not_in_tables(kind: DuckDBPyType) -> bool:
+    if kind.id in _HOLDING:
+        children = (child for _, child in kind.children if isinstance(child, DuckDBPyType))
+        return any(child.id in (*_FLOATS, *_INSTANTS) or _not_in_tables(child) for child in children)
+    return kind.id not in _IN_TABLES
 
 
 def storable(answer: DuckDBPyRelation) -> DuckDBPyRelation:

@@ -198,6 +198,18 @@ def test_the_session_itself_is_locked(setting: str, connection: DuckDBPyConnecti
         ("SELEC 1", "The query cannot be answered: syntax error at or near"),
         ("SELECT * FROM klinse", "There is no table klinse. Did you mean klines?"),
         ("SELECT * FROM weather", "There is no table weather. SHOW TABLES lists what there is."),
+        (
+            "FROM realized_gains",
+            "realized_gains is a macro, and takes other arguments. Ask FROM realized_gains(quote, ",
+        ),
+        (
+            "FROM Fees_By_Month('USDT', 1)",
+            "fees_by_month is a macro, and takes other arguments. Ask FROM fees_by_month(",
+        ),
+        ("FROM bars('spot', 'BTCUSDT', 'tick', 1)", "the lake has no agg_trades of BTCUSDT on spot"),
+        ("FROM resample('spot', 'BTCUSDT', '1m', '1h')", "the lake has no klines of BTCUSDT on spot of 1m"),
+        ("SELECT count(*) FROM realized_gains('USDT', 'lifo')", "unknown costing lifo: fifo or average"),
+        ("SELECT asset FROM positions_cost('USDT', NULL)", "unknown costing NULL: fifo or average"),
         ("SELECT prise FROM prices", 'Referenced column "prise" not found'),
         ("SELECT 'x'::INTEGER", "Could not convert string 'x' to INT32"),
         ("SELECT sum(99999999999999999999999999999999999999::DECIMAL(38, 0)) FROM range(3)", "Overflow"),
@@ -245,7 +257,7 @@ def test_an_interrupted_query_ends_and_the_session_goes_on(connection: DuckDBPyC
     assert run(connection, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
 
 
-@pytest.mark.parametrize("asked", ["portfolio('USDT')", "resample('spot', 'BTCUSDT', '1m', '1h')"])
+@pytest.mark.parametrize("asked", ["portfolio('USDT')", "realized_gains('USDT')", "positions_cost('USDT')"])
 def test_our_own_table_functions_can_be_asked_for(connection: DuckDBPyConnection, asked: str) -> None:
-    """What `schemas/views` defines as a function of a quote asset or of intervals is no stranger to the guard."""
+    """What `schemas/views` defines as a function of a quote asset, and of a method with a default, is no stranger to the guard."""
     assert run(connection, f"FROM {asked}").num_rows == 0

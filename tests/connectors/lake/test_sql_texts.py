@@ -78,14 +78,15 @@ def test_the_header_is_written_as_a_line(session):
 
 
 def test_tables_get_what_python_knows(session):
-    """Numbers and instants stay such; intervals and nested values are text, under the names they had."""
+    """Numbers and instants stay such, in lists too; intervals and what holds them are text, under the names they had."""
     answer = readable(
         session.sql(
             "SELECT 1.50::DECIMAL(9, 2) AS d, TIMESTAMPTZ '2026-11-01 00:00:00+00' AS t, DATE '2026-11-01' AS c, "
-            "INTERVAL 90 MINUTE AS i, [INTERVAL 1 day] AS l, TIMESTAMP_NS '2026-11-01 00:00:00' AS n"
+            "INTERVAL 90 MINUTE AS i, [INTERVAL 1 day] AS l, TIMESTAMP_NS '2026-11-01 00:00:00' AS n, "
+            "[{'q': 2.50::DECIMAL(9, 2), 'w': NULL::TEXT}] AS s, [TIMESTAMPTZ 'infinity'] AS e"
         )
     )
-    assert answer.columns == ["d", "t", "c", "i", "l", "n"]
+    assert answer.columns == ["d", "t", "c", "i", "l", "n", "s", "e"]
     assert answer.to_arrow_table().to_pylist() == [
         {
             "d": Decimal("1.50"),
@@ -94,6 +95,8 @@ def test_tables_get_what_python_knows(session):
             "i": "01:30:00",
             "l": '["1 day"]',
             "n": "2026-11-01T00:00:00",
+            "s": [{"q": Decimal("2.50"), "w": None}],
+            "e": '["infinity"]',
         }
     ]
 
