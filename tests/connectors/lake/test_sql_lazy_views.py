@@ -32,7 +32,7 @@ DEPOSIT = filled(DEPOSITS, "2026-02-01") | {"status": 1, "gone_since": None}
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = small_lake(tmp_path)
-    put(lake, KLINES, MINUTE)
+    put(lake, KLINES, MINUTE, since={"spot/A/1m": "2026-01-01"}, until={"spot/A/1m": "2026-01-01T00:01"})
     put(lake, PRICES, SEEN, observed_at={"spot": "2026-01-01"})
     return lake
 

@@ -424,7 +424,8 @@ def test_resample_builds_coarser_candles(tables: Tables) -> None:
     minutes[0] |= {"open": "5.00000001", "low": "0.5"}
     minutes[3] |= {"high": "9"}
     minutes[4] |= {"close": "6", "volume": "0.00000001"}
-    tables.put(KLINES, *minutes)
+    series = "spot/BTCUSDT/1m"
+    tables.put(KLINES, *minutes, since={series: "2026-01-01"}, until={series: "2026-01-01T00:10"})
     assert tables.rows("FROM resample('spot', 'BTCUSDT', '1m', '5m') LIMIT 1") == [
         {
             "market": "spot",
