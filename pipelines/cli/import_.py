@@ -19,6 +19,7 @@ from pipelines.settings.loader import load, named
 from pipelines.statements.importing import Imported, import_statement
 from pipelines.statements.sources import Source, sources
 from schemas.config.flows import FlowsFile
+from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 from schemas.model.instants import wall_clock
 
@@ -48,10 +49,10 @@ _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} O
 _MEMORY_MB = 100  # to match with before the disk is used; the query itself takes some 80
 _ASKED = 'binlake query "SELECT file_name, status, count(*) FROM statement_matches GROUP BY ALL"'
 _SAID = {
-    "matched": "match what the API told.",
-    "news": "are told by no API, and count in `ledger` from now on.",
-    "differing": "differ from what the API told; `statement_matches.reason` says how.",
-    "covered": "are left to the transaction history of that time.",
+    "matched": "told by the API too: {}.",
+    "news": "told by no API, and counted in `ledger` from now on: {}.",
+    "differing": "told otherwise by the API (`statement_matches.reason` says how): {}.",
+    "covered": "left to a fuller export of that time: {}.",
 }
 
 
@@ -131,11 +132,13 @@ def told(lake: Lake, imported: Imported, memory_mb: int = _MEMORY_MB) -> Sequenc
         unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()
     of = f", uid {found['uid']}" if found["uid"] else ""
     period = f", {text(found['first'])} to {text(found['last'])}" if found["first"] else ""
-    lines = [f"{imported.name} ({imported.kind}): {found['lines']:,} rows{period}{of}."]
-    lines += [f"  {matches[name]:,} movements {what}" for name, what in _SAID.items() if matches.get(name)]
+    lines = [f"{imported.name} ({imported.kind}): {counted(found['lines'], 'row')}{period}{of}."]
+    lines += [
+        f"  {what.format(counted(matches[name], 'movement'))}" for name, what in _SAID.items() if matches.get(name)
+    ]
     if not matches:
         lines.append(f"  To match so many takes more memory than an import may have; ask for it: {_ASKED}")
-    lines += [f"  {each['lines']:,} rows do not count: {each['problem']}." for each in why]
+    lines += [f"  not counted: {counted(each['lines'], 'row')}, {each['problem']}." for each in why]
     if unknown:
         names = ", ".join(f"{each['operation']} ({each['rows']:,})" for each in unknown)
         lines.append(f"  Unknown operations, which move nothing in `ledger`: {names}.")

@@ -11,7 +11,7 @@ SELECT symbol, "interval", since, until, reason FROM gaps ORDER BY ALL
 SELECT symbol, price, observed_at FROM latest_prices ORDER BY symbol LIMIT 6
 
 -- What is the account worth?
-SELECT asset, total, price, value, why FROM portfolio('USDT') ORDER BY value DESC NULLS LAST
+SELECT wallet, asset, total, price, value, why FROM portfolio('USDT') ORDER BY value DESC NULLS LAST
 
 -- What is that in total, and what is left out?
 SELECT value, quote_asset, assets, unvalued, unvalued_assets FROM portfolio_total

@@ -49,7 +49,8 @@ _LEDGER_HEAD = (
 )
 _EXPORTS_HEAD = """\
 What `binlake import` reads of the exchange's own exports, by the kinds of `ledger`. Every row is kept in
-`statement_rows`; a row that moves nothing says why in `problem`.
+`statement_rows`; a row that moves nothing says why in `problem`. A statement speaks for the time from its first row to
+its last, whatever period its name gives.
 """
 _KIND = re.compile(r"(?:'\w+'|CASE\b(?:(?!\bCASE\b).)*END) AS kind", re.DOTALL)
 _MACRO = re.compile(r"(\w+)\([^()]*\) AS kind")

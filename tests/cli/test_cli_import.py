@@ -112,6 +112,7 @@ def test_one_file_stops_no_other(flows: Path, tmp_path: Path, capsys: pytest.Cap
     assert run(flows, str(tmp_path / "none.csv"), bad, export(tmp_path)) == 2
     said = capsys.readouterr().err
     assert "binlake: none.csv cannot be read: No such file or directory." in said
+    assert "told by no API, and counted in `ledger` from now on: " in said
     assert "binlake: bad.csv, line 2: 'yesterday' is no time as the exchange prints it." in said
     assert {row["file_name"] for row in stored(flows)} == {"history.csv"}
 
@@ -156,7 +157,7 @@ def test_a_wrong_zone(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "its times are in UTC+7 rather than UTC" in capsys.readouterr().err
     assert stored(flows) == []
     assert run(flows, str(tmp_path / "local.csv"), "--zone", "UTC+7") == 0
-    assert "3 movements match what the API told." in capsys.readouterr().err
+    assert "told by the API too: 3 movements." in capsys.readouterr().err
 
 
 def test_which_account_is_meant(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
