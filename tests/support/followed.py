@@ -159,6 +159,11 @@ class Books:
         rows = self.connection.execute(_RESIDUALS).fetchall()
         return {(until, wallet, asset): amount for until, wallet, asset, amount in rows}
 
+    def told_by_witnesses(self) -> int:
+        """How many movements come from lists that tell of what others own."""
+        ((count,),) = self.connection.execute("SELECT count(*) FROM told WHERE note LIKE 'only %'").fetchall()
+        return int(count)
+
     def identities(self, dataset: Dataset) -> list[tuple[Any, ...]]:
         """What names each row that a dataset holds."""
         names = ", ".join(f'"{name}"' for name in _identity(dataset))
