@@ -34,6 +34,9 @@ SELECT time, wallet, asset, amount, kind, dataset FROM ledger ORDER BY time DESC
 SELECT wallet, status, count(*) AS changes, sum(abs(residual)) AS left_over, list(DISTINCT asset) FILTER (residual <> 0) AS of
 FROM reconciliation GROUP BY wallet, status ORDER BY wallet, status
 
+-- What was the account worth at the end of each day?
+SELECT day::DATE AS day, value, unvalued, rebuilt FROM equity_daily('USDT') ORDER BY day DESC LIMIT 6
+
 -- Candles of six hours, made of minutes?
 SELECT open_time, open, high, low, close, volume, complete
 FROM resample('spot', 'BTCUSDT', '1m', '6h') ORDER BY open_time DESC LIMIT 4

@@ -174,7 +174,15 @@ WHERE is_unasked
 GROUP BY symbol, open_time
 """
 
-# Of balances only this says which days are valued: a run that finds them unchanged adds a snapshot all the same.
+# Of balances only these say which days are valued: a run that finds them unchanged adds a snapshot all the same.
+_OPENED = """
+SELECT wallet, asset, observed_at, free, locked
+FROM balances
+SEMI JOIN (SELECT account, wallet, min(observed_at) AS observed_at FROM balance_snapshots GROUP BY ALL) AS first
+    USING (account, wallet, observed_at)
+WHERE account = {account}
+ORDER BY ALL
+"""
 _HELD = """
 SELECT asset, date_trunc('day', min(observed_at)) AS first, date_trunc('day', max(observed_at)) AS last, is_held
 FROM (
@@ -271,9 +279,9 @@ def _covered_days(lake: Lake) -> list[Any]:
     return sorted((series.id, bounds.get("since"), bounds.get("until")) for series, bounds in daily)
 
 
-def _held(lake: Lake, account: str) -> list[dict[str, Any]]:
+def _held(lake: Lake, account: str) -> list[Any]:
     with connect(lake) as session:
-        return run(session, _HELD.format(account=literal(account))).to_pylist()
+        return [run(session, sql.format(account=literal(account))).to_pylist() for sql in (_OPENED, _HELD)]
 
 
 def _asked(account: str, quote: str, points: str, interval: Mapping[str, str]) -> str:

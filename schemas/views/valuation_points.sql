@@ -1,9 +1,29 @@
--- The candles by which assets are valued: of the minute of an event, and of each day that an asset is held or moved.
+-- The candles by which assets are valued: of the minute of an event, and of each day that an asset is held or moved. What a
+-- wallet's first snapshot shows, and no movement until then, was held since the wallet's first movement.
 CREATE OR REPLACE VIEW valuation_points AS
-WITH days AS (
-    SELECT account, asset, min(time) AS first, max(time) AS last, false AS is_held
+WITH openings AS (
+    SELECT account, wallet, min(observed_at) AS opening FROM balance_snapshots GROUP BY ALL
+),
+moved AS MATERIALIZED (
+    SELECT
+        account, wallet, asset, min(time) AS first, max(time) AS last,
+        coalesce(sum(amount) FILTER (time <= opening), 0) AS moved_before
     FROM ledger
-    GROUP BY account, asset
+    LEFT JOIN openings USING (account, wallet)
+    GROUP BY account, wallet, asset
+),
+held_before AS (
+    SELECT account, asset, begun.first
+    FROM balances
+    JOIN openings USING (account, wallet)
+    JOIN (SELECT account, wallet, min(first) AS first FROM moved GROUP BY ALL) AS begun USING (account, wallet)
+    LEFT JOIN moved USING (account, wallet, asset)
+    WHERE observed_at = opening AND free + coalesce(locked, 0) <> coalesce(moved_before, 0) AND NOT is_receipt(asset)
+),
+days AS (
+    SELECT account, asset, first, last, false AS is_held FROM moved
+    UNION ALL
+    SELECT account, asset, first, first, false FROM held_before
     UNION ALL
     SELECT account, asset, min(observed_at), max(observed_at), false
     FROM balances

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.lakes import filled, put, small_lake, us
 
+from connectors.lake.sql.session import connect, run
 from pipelines.candles.minutes import MinutesWanted
 from pipelines.store.account_symbols import Needed, needed, remembered_days
 from pipelines.store.remembered import Remembered
@@ -98,6 +99,19 @@ def test_a_day_in_doubt_is_gone_around_and_asked_again(lake: Lake) -> None:
     assert needed(lake, WANTED, LATER) == Needed(("BTCUSDT", "XRPBTC", "XRPUSDT"), DAY_BEFORE)
     missing(lake, confirmed_at="2026-10-07")
     assert needed(lake, WANTED, LATER) == Needed(("BTCUSDT", "XRPBTC"), DAY_BEFORE)
+
+
+def test_what_no_movement_brought_was_held_since_the_first_one_of_its_wallet(lake: Lake) -> None:
+    """What a wallet's first snapshot shows beyond its movements is valued from the day before these begin."""
+    held = {"account": "main", "wallet": "spot", "observed_at": "2026-10-20", "free": "1"}
+    put(
+        lake, BALANCES, {**held, "asset": "XRP"}, {**held, "asset": "ETH"},
+        observed_at={"main/spot": "2026-10-20"},
+    )  # fmt: skip
+    points = "SELECT asset, min(open_time)::DATE::VARCHAR AS first FROM valuation_points WHERE \"interval\" = '1d' GROUP BY 1"
+    with connect(lake) as session:
+        first = {row["asset"]: row["first"] for row in run(session, points).to_pylist()}
+    assert first == {"BTC": "2026-10-04", "USDT": "2026-10-04", "XRP": "2026-10-04", "ETH": "2026-10-04"}
 
 
 @pytest.mark.parametrize("reason", ["unavailable", "not_in_archive"])
