@@ -188,6 +188,11 @@ class _Files:
                 await self._note(file, state=State.UNREADABLE)
             self._failed(download, _unreadable(problem, self._place(file)))
             return True
+        except BinanceError as problem:
+            if problem.fatal or file.state != State.UNREADABLE:
+                raise
+            self._failed(download, problem)
+            return True
 
     def _failed(self, download: Download, problem: Problem) -> None:
         self.tally.fail(f"{download.market}/{download.export}", problem)

@@ -174,6 +174,18 @@ async def test_a_file_that_cannot_be_read_is_not_asked_for_again(books: TradeDes
     assert (questions(books), ledger(books)) == (3, [Decimal(1), Decimal("1.1")])
 
 
+async def test_an_unreadable_file_that_the_exchange_forgot_stops_no_other(books: TradeDesk) -> None:
+    """Where it is not told any more where to fetch that file, the run says so and goes on to ask for newer ones."""
+    books.exchange.inject(ShortBody(path=FIRST))
+    await brought(books)
+    books.exchange.heal()
+    books.clock.advance(40 * 86_400)
+    books.exchange.inject(Error(path=f"{INCOME}/asyn/id", code=-4000, status=400, msg="forgotten"))
+    said = await brought(books)
+    assert (len(said.failures), "forgotten" in said.why()) == (1, True)
+    assert (questions(books), states(books).count("unreadable")) == (3, 1)
+
+
 async def test_a_file_that_is_imported_does_not_stay(books: TradeDesk) -> None:
     """What a run leaves that was killed right after it imported a file is removed by the next one."""
     await brought(books)
