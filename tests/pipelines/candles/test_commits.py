@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from support.archive_zips import kline_file
-from support.lakes import candle_series, rows_of, small_lake, us
+from support.lakes import candle_series, put, rows_of, small_lake, us
 
 from connectors.binance.archive.client import Fetched
 from connectors.lake import Lake
 from pipelines.candles.commits import Batch, Commits, Landing
 from pipelines.candles.coverage import Step
+from pipelines.candles.renewal import Renewed, renew
 from pipelines.context.progress import Silent
 from pipelines.context.receipts import Tally
-from pipelines.store.gaps import Gap
+from pipelines.store.gaps import OFF_GRID, Asked, Gap, load_gaps, write_gaps
+from pipelines.store.rows import instants
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS
 from schemas.datasets.market import KLINES
@@ -123,3 +125,19 @@ async def test_a_cancelled_run_waits_for_the_commit_on_its_way(lake: Lake):
     assert await landing.rest(NOW, over.value) is None
     assert tally.rows == 2
     assert held(lake) == {"AUSDT": 2}
+
+
+def test_a_candle_beside_the_grid_opens_no_gap_again(lake: Lake):
+    """What explains the slot of a candle that opens inside of it stays confirmed when a file brings that candle."""
+    series, beside = candle_series("BTCUSDT", "1d"), us("2026-01-02T06:00")
+    row = series.values | dict.fromkeys(("open_time", "close_time"), "2026-01-02T06:00")
+    put(lake, KLINES, row, since={series.id: DAYS[1]}, until={series.id: DAYS[2]})
+    told = {"asked": "GET /api/v3/klines", "printed": "2026-01-02T06:00:00Z"}
+    explained = Gap(
+        since=us(DAYS[1]), until=us(DAYS[2]), reason=OFF_GRID, evidence=told, first_seen=NOW, confirmed_at=NOW
+    )
+    write_gaps(lake, [(series, explained)], NOW)
+    stored = lake.table(KLINES).scan(KLINES.schema.names)
+    assert instants(stored).tolist() == [beside]
+    assert renew(lake, series, stored, us(DAYS[1]), us(DAYS[2]), NOW + 1, Asked("file.zip")) == Renewed()
+    assert load_gaps(lake, KLINES)[series] == {explained.since: explained}
