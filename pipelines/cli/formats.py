@@ -98,7 +98,23 @@ def _vertical(schema: pa.Schema, batches: Iterable[pa.RecordBatch], stream: Text
 
 def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
     for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*(_values(column) for column in batch.columns), strict=True)
+
+
+def _values(column: Any) -> list[Any]:
+    try:
+        return cast("list[Any]", column.to_pylist())
+    except (OverflowError, ValueError):  # an instant of which Python knows nothing
+        return [_value(each) for each in column]
+
+
+def _value(scalar: Any) -> Any:
+    """A value; as text where it is an instant or a day without bounds, or beyond the year 9999."""
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        most = 2 ** (scalar.type.bit_width - 1) - 1  # which is what DuckDB takes for no bound
+        return {most: "infinity", -most: "-infinity"}.get(scalar.value) or scalar.cast(pa.string()).as_py()
 
 
 def _lines(batches: Iterable[pa.RecordBatch]) -> Iterator[list[str]]:

@@ -106,6 +106,16 @@ def test_what_comes_from_outside_cannot_steer_the_terminal(config, capsys):
     assert "[31mRED[/bold]" in said.out
 
 
+def test_instants_without_bounds_are_shown(config, capsys):
+    """What is later than the year 9999, or without bounds, is text; what stands beside it is as ever."""
+    sql = "SELECT unnest(['-infinity', 'infinity', '20000-01-01', '2026-11-01'])::DATE AS day, day::TIMESTAMPTZ AS at"
+    lines = asked(config, capsys, sql)[1].out.splitlines()
+    assert [line.split()[:2] for line in lines[1:5]] == [
+        ["-infinity", "-infinity"], ["infinity", "infinity"], ["20000-01-01", "20000-01-01"],
+        ["2026-11-01", "2026-11-01T00:00:00Z"],
+    ]  # fmt: skip
+
+
 def test_a_table_says_when_there_is_more(config, capsys):
     """A thousand rows are shown; the rest is announced on stderr, not lost in silence."""
     _, said = asked(config, capsys, "select * from range(2500)")
