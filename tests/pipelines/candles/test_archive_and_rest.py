@@ -327,6 +327,8 @@ async def test_a_file_published_anew_replaces_its_rows(archived: Desk):
     """Maintenance finds that a file changed: its rows replace the old ones, which stay in corrections."""
     archived.market(["BTCUSDT"], ["15m"], since="2026-09-02T10:00", source="archive")
     archived.flows["upkeep"] = {"kind": "maintenance"}
+    rest = {"kind": "market", "market": "spot", "datasets": ["prices"], "symbols": ["BTCUSDT"]}
+    archived.flows["listing"] = rest  # so that the exchange may be asked
     month = MONTHLY.replace("1m", "15m")
     other = broken.Changed(file=month, open_ms=1788998400000, values={4: "1.00000000"})
     archived.exchange.inject(other)
