@@ -12,6 +12,7 @@ from pipelines.archive.provenance import note_files
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.pull import Pull
 from pipelines.candles.renewal import renew
+from pipelines.context.reloads import reload_covered
 from pipelines.store.gaps import Asked
 from schemas.model.errors import Problem
 from schemas.model.grid import Grid
@@ -31,20 +32,13 @@ class Reload:
 
     async def run(self) -> None:
         """Load each series again; one that fails stops no other, unless the next would fail as well."""
-        bounds = await asyncio.to_thread(self.pull.session.lake.table(self.pull.dataset).bounds)
-        for one in self.pull.series:
-            covered = one.bound("since", bounds), one.bound("until", bounds)
-            if covered[0] is None or covered[1] is None:
-                continue
-            since, until = max(self.pull.since, covered[0]), min(self.until, covered[1])
-            try:
-                for month in _months(since, until):
-                    if not self.pull.session.stop.is_set():
-                        await self._month(one, *month)
-            except Exception as error:  # one series' surprise stops no other
-                if isinstance(error, Problem) and error.fatal:
-                    raise
-                self.pull.tally.fail(one.name, error)
+        pull = self.pull
+        await reload_covered(pull.session, pull.tally, pull.dataset, pull.series, pull.since, self.until, self._series)
+
+    async def _series(self, series: Series, since: int, until: int) -> None:
+        for month in _months(since, until):
+            if not self.pull.session.stop.is_set():
+                await self._month(series, *month)
 
     async def _month(self, series: Series, since: int, until: int) -> None:
         loaded = await self._asked_again(series, since, until)

@@ -17,6 +17,7 @@ from pipelines.archive.changed import Load
 from pipelines.archive.inventory import shelf_of
 from pipelines.archive.provenance import Row, last_looks, note_files
 from pipelines.archive.walk import walk
+from pipelines.context.reloads import reload_covered
 from pipelines.pull.by_file import FilePull
 from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
@@ -37,18 +38,8 @@ class FileReload:
     async def run(self) -> None:
         """Load the files of each series; one that fails stops no other, unless the next would fail as well."""
         pull = self.pull
-        bounds = await asyncio.to_thread(pull.session.lake.table(pull.dataset).bounds)
-        for symbol in pull.symbols:
-            one = Series.of(pull.dataset, market=pull.market, symbol=symbol)
-            covered = one.bound("since", bounds), one.bound("until", bounds)
-            if covered[0] is None or covered[1] is None:
-                continue
-            try:
-                await self._series(one, max(pull.since, covered[0]), min(pull.until, covered[1]))
-            except Exception as error:  # one series' surprise stops no other
-                if isinstance(error, Problem) and error.fatal:
-                    raise
-                pull.tally.fail(one.name, error)
+        series = [Series.of(pull.dataset, market=pull.market, symbol=symbol) for symbol in pull.symbols]
+        await reload_covered(pull.session, pull.tally, pull.dataset, series, pull.since, pull.until, self._series)
 
     async def _series(self, series: Series, since: int, until: int) -> None:
         session, archive = self.pull.session, self.pull.archive

@@ -189,7 +189,7 @@ class _Files:
             self._failed(download, _unreadable(problem, self._place(file)))
             return True
         except BinanceError as problem:
-            if problem.fatal or file.state != State.UNREADABLE:
+            if problem.fatal:
                 raise
             self._failed(download, problem)
             return True

@@ -23,8 +23,9 @@ async def keep_up(session: Session, dataset: str, spared: Collection[str] = ()) 
 
     The exchange is asked for a sample of the archive's candles, but of no market that is `spared`.
     """
-    await asyncio.to_thread(session.lake.table(DATASETS[dataset]).maintain)
-    if session.archive is None or dataset not in FILED:
+    table = session.lake.table(DATASETS[dataset])
+    await asyncio.to_thread(table.maintain)
+    if session.archive is None or dataset not in FILED or await asyncio.to_thread(table.version) < 0:
         return 0
     rows = await recheck(session, session.archive, DATASETS[dataset], load_of(dataset))
     if not isinstance(WALKS.get(dataset), OnGrid):

@@ -10,6 +10,7 @@ from connectors.binance.archive.files import Remote
 from pipelines.archive.inventory import shelf_of_days
 from pipelines.archive.walk import walk
 from pipelines.concurrency import prefetch
+from pipelines.context.reloads import reload_covered
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, windows
 from pipelines.ticks.bulk import unreadable
 from pipelines.ticks.pull import TickPull
@@ -30,17 +31,8 @@ class TickReload:
 
     async def run(self) -> None:
         """Load each series again; one that fails stops no other, unless the next would fail as well."""
-        bounds = await asyncio.to_thread(self.pull.session.lake.table(self.pull.dataset).bounds)
-        for one in self.pull.series:
-            covered = one.bound("since", bounds), one.bound("until", bounds)
-            if covered[0] is None or covered[1] is None or self.pull.session.stop.is_set():
-                continue
-            try:
-                await self._series(one, max(self.pull.since, covered[0]), min(self.until, covered[1]))
-            except Exception as error:  # one series' surprise stops no other
-                if isinstance(error, Problem) and error.fatal:
-                    raise
-                self.pull.tally.fail(one.name, error)
+        pull = self.pull
+        await reload_covered(pull.session, pull.tally, pull.dataset, pull.series, pull.since, self.until, self._series)
 
     async def _series(self, series: Series, since: int, until: int) -> None:
         archive, unfiled = self.pull.session.archive, [(since, until)]

@@ -66,7 +66,9 @@ class FillPull(AccountPull):
 
     async def _booked(self, late: Sequence[Overdue], look: OrderLook) -> set[Series]:
         """Ask for the fills that income tells of, and for their orders; return the series that were not answered."""
-        asked = [(one.series, span) for one in late for span in spans(one.booked) if span[0] >= self._reachable]
+        now, reachable = self.session.client.now_us(), self._reachable
+        booked = [(one.series, [at for at in one.booked if at - MINUTE_US >= reachable]) for one in late]
+        asked = [(series, span) for series, instants in booked for span in spans(instants, now)]
         unanswered, found = set(asked), list[Page]()
         self.session.progress.expect(requests=len(asked), rows=0)
         async with prefetch(asked, self._around, self.session.stop, limit=WAVE) as answers:

@@ -95,13 +95,14 @@ def _of(rows: Iterable[Mapping[str, Any]], name: str, account: str, market: str)
     return found
 
 
-def spans(booked: Collection[int]) -> list[tuple[int, int]]:
-    """The stretches of time around what was booked, as few as may be asked for at once; of many the newest."""
+def spans(booked: Collection[int], now: int) -> list[tuple[int, int]]:
+    """The stretches of time around what was booked, as few as may be asked for at once; of many, each in its turn."""
     found = list[tuple[int, int]]()
     for at in sorted(booked):
         since = found.pop()[0] if found and at - found[-1][1] < HOUR_US else at - MINUTE_US
         found.append((since, at + MINUTE_US))
-    return found[-MOST_SPANS:]
+    first = now // EVERY_US * MOST_SPANS % max(len(found), 1)
+    return [*found[first:], *found[:first]][:MOST_SPANS]
 
 
 def without_order(lake: Lake, pages: Iterable[Page]) -> list[Overdue]:

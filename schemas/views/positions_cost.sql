@@ -21,7 +21,4 @@ FROM (
 WHERE held > 0 AND costing = 'average'
 UNION ALL BY NAME
 SELECT NULL AS account
-WHERE CASE
-    WHEN costing IN ('fifo', 'average') THEN FALSE
-    ELSE error(format('unknown costing {}: fifo or average', coalesce(costing, 'NULL')))::BOOLEAN
-END
+WHERE refused_costing(costing)

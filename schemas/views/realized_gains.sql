@@ -28,7 +28,4 @@ FROM average_costs(quote)
 WHERE event = 'disposed' AND costing = 'average'
 UNION ALL BY NAME
 SELECT NULL AS account
-WHERE CASE
-    WHEN costing IN ('fifo', 'average') THEN FALSE
-    ELSE error(format('unknown costing {}: fifo or average', coalesce(costing, 'NULL')))::BOOLEAN
-END
+WHERE refused_costing(costing)

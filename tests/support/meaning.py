@@ -38,6 +38,7 @@ _OVER_THEM = (
     "tax_events",
     "lots",
     "average_costs",
+    "refused_costing",
     "realized_gains",
     "positions_cost",
     "balance_snapshots",

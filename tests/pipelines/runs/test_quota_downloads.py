@@ -186,6 +186,19 @@ async def test_an_unreadable_file_that_the_exchange_forgot_stops_no_other(books:
     assert (questions(books), states(books).count("unreadable")) == (3, 1)
 
 
+async def test_a_file_that_the_exchange_forgot_stops_no_other(books: TradeDesk) -> None:
+    """The same of a file that was never fetched: it goes on to count as given, and the next year is asked for."""
+    books.exchange.files.processing_ms = 3600_000
+    await brought(books)
+    books.exchange.files.processing_ms = 0
+    books.exchange.inject(Error(path=f"{INCOME}/asyn/id", code=-4000, status=400, msg="forgotten", count=1))
+    said = await brought(books)
+    assert (len(said.failures), "forgotten" in said.why()) == (1, True)
+    assert (questions(books), ledger(books)) == (2, [Decimal("1.1")])
+    assert (await brought(books)).failures == ()
+    assert (questions(books), ledger(books)) == (2, [Decimal(1), Decimal("1.1")])
+
+
 async def test_a_file_that_is_imported_does_not_stay(books: TradeDesk) -> None:
     """What a run leaves that was killed right after it imported a file is removed by the next one."""
     await brought(books)

@@ -10,7 +10,7 @@ from support.trade_desk import TradeDesk, pull
 
 from connectors.simulator.protocol.faults import Body, Hole, Lagging, ShortPage, Shuffled
 from pipelines.quality.checks import run_checks
-from pipelines.trading.reconcile import EVERY_US
+from pipelines.trading.reconcile import EVERY_US, MOST_SPANS, spans
 
 B = "BTCUSDT"
 DAY_S = 86_400
@@ -185,3 +185,12 @@ async def test_fills_beyond_the_walk_are_not_taken_for_had(desk: TradeDesk) -> N
     await pull(desk)
     await pull(desk)
     assert desk.stored_ids("fills", B) == desk.true_ids("fills", B)
+
+
+def test_each_of_many_stretches_has_its_turn() -> None:
+    """Those that the exchange never answers with a fill keep none of the others from being asked for."""
+    booked = {day * DAY_S * 1_000_000 for day in range(1, 3 * MOST_SPANS)}
+    turns = [spans(booked, turn * EVERY_US) for turn in range(3)]
+    assert {len(turn) for turn in turns} == {MOST_SPANS}
+    assert len({span for turn in turns for span in turn}) == len(booked)
+    assert spans((), EVERY_US) == []
