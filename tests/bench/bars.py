@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from connectors.lake import Lake
+from connectors.lake import Lake, Move
 from connectors.lake.files.data_files import DataFile, folder_name, write_file
 from connectors.lake.sql.session import connect, run
 from schemas.datasets.trades import AGG_TRADES
 from schemas.model.fields import MONEY, TIME
+from schemas.model.series import Series
 
 DAY = date(2026, 3, 1)
 SECONDS, DAY_US = 86_400, 86_400_000_000
@@ -58,7 +59,9 @@ def _decimals(units: np.ndarray) -> pa.Array:
 def fill(lake: Lake, rows: int, days: int) -> None:
     """A lake of so many days, each with so many rows."""
     table = lake.table(AGG_TRADES)
-    table.commit(None, [])
+    series = Series.of(AGG_TRADES, market="spot", symbol="BTCUSDT")
+    bounds = {"since": 0, "until": 1}  # what no pull ever asked about is refused
+    table.commit(None, [Move(series, dict.fromkeys(bounds), bounds)])
     partition = {"market": "spot", "date": f"{DAY}"}
     file = write_file(table.root, AGG_TRADES, partition, [trades(rows)], "zstd")  # as upkeep leaves it
     others = [_linked(table.root, file, DAY - timedelta(days=number)) for number in range(1, days)]
