@@ -59,7 +59,7 @@ def export(
     with connect(lake) as session:
         session.execute(f"SET VARIABLE exported_account = {literal(account) if account else 'NULL'}")
         if format == "csv":
-            write_answer(session, exports()[form].sql, "csv", file=output)
+            write_answer(session, exports()[form].sql, "csv", file=output, pads=False)
         else:
             _write_journal(session, format, output)
         if form == "ghostfolio":

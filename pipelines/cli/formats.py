@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection
 from connectors.lake import Lake
 from connectors.lake.files.local_disk import whole_file
 from connectors.lake.sql.session import Shape, stream
-from connectors.lake.sql.texts import csv_lines, json_lines, readable, storable
+from connectors.lake.sql.texts import csv_lines, json_lines, readable, storable, unpadded
 from pipelines.cli.output import escaped, say, write
 from pipelines.cli.tables import shown, write_records, write_table
 from schemas.model.counted import counted
@@ -32,14 +32,21 @@ _RECORDS = "--format vertical shows them."
 
 
 def write_answer(
-    session: DuckDBPyConnection, sql: str, form: Format, *, max_rows: int | None = None, file: Path | None = None
+    session: DuckDBPyConnection,
+    sql: str,
+    form: Format,
+    *,
+    max_rows: int | None = None,
+    file: Path | None = None,
+    pads: bool = True,
 ) -> None:
     """Write the rows that answer a question, to stdout or a file: up to `max_rows`, else a table's first thousand.
 
-    What is left out is said. A file is there as a whole or, when anything goes wrong, as it was before.
+    What is left out is said. A file is there as a whole or, when anything goes wrong, as it was before. Decimals end in
+    as many zeros as their column has places for, unless it `pads` none.
     """
     shape, writer = _WRITERS[form]
-    schema, batches = stream(session, sql, shape)
+    schema, batches = stream(session, sql, shape if pads else lambda answer: shape(unpadded(answer)))
     head = _Head(batches, SHOWN_ROWS if form in _LOOKED_AT and max_rows is None else max_rows)
     with replacing(file) if file else nullcontext(sys.stdout) as out:
         writer(schema, head, out)

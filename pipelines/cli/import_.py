@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -25,10 +26,10 @@ from schemas.model.instants import wall_clock
 
 _FOUND = """
 SELECT
-    count(*) FILTER (leg = 1) AS lines,
     min(time) AS first,
     max(time) AS last,
-    max(uid) AS uid
+    max(uid) AS uid,
+    count(*) FILTER (leg = 1 AND time > imported_at) AS ahead
 FROM statement_rows WHERE file = {file}
 """
 _MATCHES = """
@@ -44,9 +45,10 @@ SELECT problem, count(DISTINCT line) AS lines FROM statement_rows
 WHERE file = {file} AND problem IS NOT NULL GROUP BY ALL ORDER BY lines DESC, problem
 """
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
+_QUESTIONS = {"rows": _FOUND, "matches": _MATCHES, "why": _WHY, "unknown": _UNKNOWN}
 
-
-_MEMORY_MB = 100  # to match with before the disk is used; the query itself takes some 80
+# To match with before the disk is used; the query itself takes some 80. The second is for where the first does not do.
+_MEMORY_MB = (100, 400)
 _ASKED = 'binlake query "SELECT file_name, status, count(*) FROM statement_matches GROUP BY ALL"'
 _SAID = {
     "matched": "told by the API too: {}.",
@@ -115,31 +117,46 @@ def _account(spec: FlowsFile, account: str | None) -> str:
     return next(iter(spec.accounts))
 
 
-def told(lake: Lake, imported: Imported, memory_mb: int = _MEMORY_MB) -> Sequence[str]:
+def told(lake: Lake, imported: Imported, memory_mb: Sequence[int] = _MEMORY_MB) -> Sequence[str]:
     """What a file holds, and what of it is news."""
     if imported.known:
         return (f"{imported.name} was imported before; nothing was added.",)
     if not imported.lines:
         return (f"{imported.name} ({imported.kind}) is an export of no rows.",)
-    file = literal(imported.file)
-    with connect(lake, memory_mb=memory_mb) as session:
-        (found,) = run(session, _FOUND.format(file=file)).to_pylist()
-        try:
-            (matches,) = run(session, _MATCHES.format(file=file)).to_pylist()
-        except TooLittleMemory:  # what is imported is in all the same
-            matches = {}
-        why = run(session, _WHY.format(file=file)).to_pylist()
-        unknown = run(session, _UNKNOWN.format(file=file)).to_pylist()
-    of = f", uid {found['uid']}" if found["uid"] else ""
-    period = f", {text(found['first'])} to {text(found['last'])}" if found["first"] else ""
-    lines = [f"{imported.name} ({imported.kind}): {counted(found['lines'], 'row')}{period}{of}."]
+    found = _answers(lake, literal(imported.file), memory_mb)
+    (rows,), (matches,) = found.get("rows", [{}]), found.get("matches", [{}])
+    lines = [f"{imported.name} ({imported.kind}): {counted(imported.lines, 'row')}{_period(rows)}."]
+    if ahead := rows.get("ahead"):
+        lines.append(f"  dated after this import, as in a wrong zone or year: {counted(ahead, 'row')}.")
     lines += [
         f"  {what.format(counted(matches[name], 'movement'))}" for name, what in _SAID.items() if matches.get(name)
     ]
-    if not matches:
+    if len(found) < len(_QUESTIONS):
         lines.append(f"  To match so many takes more memory than an import may have; ask for it: {_ASKED}")
-    lines += [f"  not counted: {counted(each['lines'], 'row')}, {each['problem']}." for each in why]
-    if unknown:
+    lines += [f"  not counted: {counted(each['lines'], 'row')}, {each['problem']}." for each in found.get("why", ())]
+    if unknown := found.get("unknown"):
         names = ", ".join(f"{each['operation']} ({each['rows']:,})" for each in unknown)
         lines.append(f"  Unknown operations, which move nothing in `ledger`: {names}.")
     return lines
+
+
+def _answers(lake: Lake, file: str, memory_mb: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
+    """What is asked of a file, each with the least of these limits that does; what none does for is left out.
+
+    What is imported is in all the same.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for limit_mb in memory_mb:
+        with connect(lake, memory_mb=limit_mb) as session:
+            for name in [each for each in _QUESTIONS if each not in found]:
+                with suppress(TooLittleMemory):
+                    found[name] = run(session, _QUESTIONS[name].format(file=file)).to_pylist()
+        if len(found) == len(_QUESTIONS):
+            break
+    return found
+
+
+def _period(rows: Mapping[str, Any]) -> str:
+    """From when to when rows are, and of which uid."""
+    period = f", {text(rows['first'])} to {text(rows['last'])}" if rows.get("first") else ""
+    return f"{period}, uid {rows['uid']}" if rows.get("uid") else period

@@ -11,6 +11,8 @@ from types import MappingProxyType
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from connectors.binance.endpoints import ENDPOINTS
+from connectors.binance.endpoints.model import Whole
 from connectors.lake import Lake
 from connectors.lake.files.intact import GOOD_FOR
 from connectors.lake.sql.session import connect, holding, prepare, run
@@ -19,6 +21,7 @@ from schemas.datasets.journal import CHECK_RESULTS
 from schemas.derived.queries import FILES_INTACT, Check, Severity, checks
 from schemas.model.errors import Problem, UsageProblem
 from schemas.model.fields import ID, TEXT
+from schemas.model.instants import length_us
 from schemas.model.nearest import did_you_mean
 
 SAMPLE_ROWS = 5
@@ -27,6 +30,7 @@ WATCHED = timedelta(days=7)  # how far back the use of keys is looked at
 
 _TEXTS = ("flow", "dataset", "market", "account", "symbol", "interval")
 _SCHEDULES: dict[str, pa.DataType] = dict.fromkeys(_TEXTS, TEXT.arrow) | {"every_s": ID.arrow}
+_RESTING = {"dataset": TEXT.arrow, "wallet": TEXT.arrow, "rests_us": ID.arrow}
 _KEY_TERMS = {"account": TEXT.arrow, "max_age_s": ID.arrow, "notice_s": ID.arrow}
 
 
@@ -113,6 +117,7 @@ def run_queries(
     connection.execute("SET VARIABLE checked_at = ?", [now])
     connection.execute("SET VARIABLE watched_since = ?", [watched_since or now - WATCHED])
     connection.register("flow_schedules", _rows(schedules, _SCHEDULES))
+    connection.register("resting_wallets", _resting())
     connection.register("key_terms", _rows(key_terms, _KEY_TERMS))
     held = holding(connection)
     results = {check: _unasked(check) for check in chosen}
@@ -123,6 +128,16 @@ def run_queries(
 
 def _rows(promised: Iterable[Schedule] | Iterable[KeyTerms], schema: Mapping[str, pa.DataType]) -> pa.Table:
     return pa.Table.from_pylist([asdict(each) for each in promised], schema=pa.schema(list(schema.items())))
+
+
+def _resting() -> pa.Table:
+    """For how long after a snapshot of a wallet none need be taken."""
+    found = [
+        {"dataset": row.feeds.name, "wallet": row.constants["wallet"], "rests_us": length_us(row.walk.rests)}
+        for row in ENDPOINTS
+        if isinstance(row.walk, Whole) and row.walk.rests
+    ]
+    return pa.Table.from_pylist(found, schema=pa.schema(list(_RESTING.items())))
 
 
 def record(lake: Lake, results: Iterable[CheckResult], run_id: str, now: datetime) -> None:

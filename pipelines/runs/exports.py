@@ -29,7 +29,7 @@ from pipelines.context.session import Session
 from pipelines.runs.registry import Window
 from pipelines.runs.run import Pause, open_run
 from pipelines.settings.loader import flow_named
-from pipelines.statements.asked_files import AskedFile, State, asked_files, note, spent, unasked
+from pipelines.statements.asked_files import AskedFile, State, asked_files, expired_twice, note, spent, unasked
 from pipelines.statements.importing import import_statement
 from pipelines.statements.rows import Question
 from pipelines.statements.sources import packed_or_not
@@ -40,6 +40,7 @@ from schemas.model.grid import SECOND_US
 from schemas.model.instants import micros, moment
 from schemas.statements.quotas import KINDS, QUOTAS
 
+_AGAIN = "It is not asked for again; --reload asks for it once more, which spends the quota again."
 _OPEN = frozenset({State.ASKED, State.GIVEN, State.UNREADABLE})
 _WAITS_S = (2, 5, 10, 15, 30, 30, 60, 60, 60, 60, 60)  # between looks for one file
 # What the API remembers of futures is pulled; files are for what is older.
@@ -57,6 +58,7 @@ class Wanted:
 
     download: Download
     spans: tuple[tuple[int, int], ...]
+    given_up: tuple[tuple[int, int], ...]  # are not asked for without being told to
 
 
 def downloads_of(flow: Flow) -> tuple[Download, ...]:
@@ -82,18 +84,21 @@ def wanted_files(lake: Lake, name: str, flow: Flow, window: Window, now: int) ->
     files = asked_files(lake, flow.account)
     until = micros(window.until) if window.until else None
     return [
-        Wanted(
-            download=one,
-            spans=tuple(
-                unasked(
-                    [file for file in files if (file.market, file.export) == (one.market, one.export)],
-                    micros(window.since),
-                    until or _remembered(lake, flow.account, one) or _last_month(now),
-                )
-            ),
+        _wanted(
+            one, files, micros(window.since), until or _remembered(lake, flow.account, one) or _last_month(now), window
         )
         for one in downloads
     ]
+
+
+def _wanted(download: Download, files: Sequence[AskedFile], since: int, until: int, window: Window) -> Wanted:
+    of_it = [file for file in files if (file.market, file.export) == (download.market, download.export)]
+    given_up = [] if window.again else expired_twice(of_it, since, until)
+    return Wanted(
+        download=download,
+        spans=tuple(unasked(of_it, since, until, given_up)),
+        given_up=tuple(part for start, end in given_up for part in unasked(of_it, start, end)),
+    )
 
 
 def _remembered(lake: Lake, account: str, download: Download) -> int | None:
@@ -153,18 +158,26 @@ class _Files:
     async def bring(self, wanted: Wanted) -> None:
         """Import what is being made already, then ask for the rest; what goes wrong stops no other kind of file."""
         download, spans = wanted.download, list(wanted.spans)
+        self._tell_given_up(wanted)
         try:
             for file in await self._open(download):
                 spans += await self._gone_on_with(download, file)
             for since, until in sorted(spans):
                 if self.session.stop.is_set():
                     return
-                await self._read_or_told(download, await self._asked(download, since, until))
+                file = await self._asked(download, since, until)
+                if not await self._read_or_told(download, file):
+                    self._failed(download, TryLater(_expired(since, until), "Run again."))
         except Problem as problem:
             self._failed(download, problem)
 
+    def _tell_given_up(self, wanted: Wanted) -> None:
+        for since, until in wanted.given_up:
+            what = f"{_expired(since, until)} So did that of the one before."
+            self._failed(wanted.download, UsageProblem(what, _AGAIN))
+
     async def _open(self, download: Download) -> list[AskedFile]:
-        files = await asyncio.to_thread(asked_files, self.session.lake, self.account)
+        files = await self._known()
         of_it = [file for file in files if (file.market, file.export) == (download.market, download.export)]
         for over in [file for file in of_it if file.state not in _OPEN]:  # a run was killed before it removed it
             await asyncio.to_thread(self._place(over).unlink, missing_ok=True)
@@ -177,7 +190,14 @@ class _Files:
         if file.state == State.UNREADABLE and self.window.again:
             return await self._abandoned(file)
         # Of one whose link has expired nothing was brought, unless the file itself is here.
-        return () if await self._read_or_told(download, file) else unasked((), file.since, file.until)
+        if await self._read_or_told(download, file):
+            return ()
+        again = _wanted(download, await self._known(), file.since, file.until, self.window)
+        self._tell_given_up(again)
+        return again.spans
+
+    async def _known(self) -> list[AskedFile]:
+        return await asyncio.to_thread(asked_files, self.session.lake, self.account)
 
     async def _read_or_told(self, download: Download, file: AskedFile) -> bool:
         """Import a file; one that cannot be read stops no other. False where its link leads nowhere any more."""
@@ -220,8 +240,7 @@ class _Files:
         """Ask for a file; the exchange includes both ends, in milliseconds."""
         now = self.session.client.now_us()
         quota = QUOTAS[download.market, download.export]
-        files = await asyncio.to_thread(asked_files, self.session.lake, self.account)
-        if (used := spent(files, quota, now)) >= quota.most:
+        if (used := spent(await self._known(), quota, now)) >= quota.most:
             raise TryLater(f"The quota of {quota.name} is spent: {used} of {quota.most}.", "Run again next month.")
         file = await self._note(
             AskedFile(
@@ -297,9 +316,12 @@ class _Files:
 
 def _unreadable(problem: UsageProblem, place: Path) -> UsageProblem:
     """What to say of a file that is there and cannot be imported."""
-    way_out = "It is not asked for again; --reload asks for it once more, which spends the quota again."
     kept = f"It is kept in {place}, and every run tries to read it. " if place.exists() else ""
-    return UsageProblem(f"{problem}", f"{kept}{way_out}")
+    return UsageProblem(f"{problem}", f"{kept}{_AGAIN}")
+
+
+def _expired(since: int, until: int) -> str:
+    return f"The link to the file from {_day(since)} to {_day(until)} expired before it was fetched."
 
 
 def _last_month(instant: int) -> int:

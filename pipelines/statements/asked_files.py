@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import combinations
 
 import pyarrow.compute as pc
 
@@ -72,15 +73,24 @@ def note(lake: Lake, asked: AskedFile, now: int, known: Mapping[str, str]) -> As
     return found
 
 
-def unasked(files: Iterable[AskedFile], since: int, until: int) -> list[tuple[int, int]]:
+def unasked(
+    files: Iterable[AskedFile], since: int, until: int, given_up: Iterable[tuple[int, int]] = ()
+) -> list[tuple[int, int]]:
     """The stretches of a time that no question is open or answered for, none longer than a file may be."""
-    held = sorted((file.since, file.until) for file in files if file.state not in _OPEN_AGAIN)
+    held = [(file.since, file.until) for file in files if file.state not in _OPEN_AGAIN]
     missing, reached = list[tuple[int, int]](), since
-    for start, end in [*held, (until, until)]:
+    for start, end in [*sorted([*held, *given_up]), (until, until)]:
         if reached < min(start, until):
             missing.append((reached, min(start, until)))
         reached = max(reached, end)
     return [part for start, end in missing for part in _parts(start, end)]
+
+
+def expired_twice(files: Iterable[AskedFile], since: int, until: int) -> list[tuple[int, int]]:
+    """The stretches of a time for which two files were made and had expired before they were there: it would go on."""
+    lost = [file for file in files if file.state == State.EXPIRED]
+    stretches = {(max(a.since, b.since, since), min(a.until, b.until, until)) for a, b in combinations(lost, 2)}
+    return sorted((start, end) for start, end in stretches if start < end)
 
 
 def _parts(start: int, end: int) -> list[tuple[int, int]]:

@@ -9,12 +9,12 @@ WITH series AS (
             WHEN absent_at > coalesce(greatest(until, observed_at), '-infinity'::TIMESTAMPTZ)
                 THEN CASE absent_code WHEN 0 THEN INTERVAL 100 YEARS ELSE INTERVAL 1 DAY END
             WHEN "interval" = '1M' THEN INTERVAL 1 MONTH
-            -- Positions of simple earn rest so long while spot and the funding wallet stand still.
-            WHEN dataset = 'balances' AND starts_with(wallet, 'earn_') THEN INTERVAL 1 HOUR
-            ELSE to_microseconds(coalesce(length_us, 0))
+            -- Some wallets rest while those beside them stand still.
+            ELSE to_microseconds(coalesce(rests_us, length_us, 0))
         END AS still_open
     FROM bounds
     LEFT JOIN intervals USING ("interval")
+    LEFT JOIN resting_wallets USING (dataset, wallet)
     WHERE dataset NOT IN ('orders', 'fills')
     UNION ALL BY NAME
     -- What is walked by id has no instant that it reaches; it is as fresh as its last whole run.

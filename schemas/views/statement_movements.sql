@@ -3,8 +3,8 @@
 -- binlake does not know, and `mirror` for one that another row tells of too. Several kinds of export tell of the same: what
 -- one tells is `covered` where a fuller one of that time was imported that tells of the asset in that wallet in the same
 -- direction, as one of some assets alone says nothing of the others. The transaction history is the fullest, then that of
--- futures, and trades. Times differ: within an hour before the first or after the last row of the fuller one, only what it
--- has a row for is covered.
+-- futures, and trades. Times differ: within an hour before the first or after the last row of the fuller one, and of what
+-- its rows date after its import, only what it has a row for is covered.
 CREATE OR REPLACE VIEW statement_movements AS
 -- Rows are read again where they are needed, as to keep a million of them takes more than that.
 WITH told AS NOT MATERIALIZED (
@@ -25,7 +25,9 @@ WITH told AS NOT MATERIALIZED (
     WHERE problem IS NULL AND NOT is_receipt(asset)
 ),
 files AS MATERIALIZED (
-    SELECT account, kind AS export, file, min(time) AS since, max(time) AS until
+    SELECT
+        account, kind AS export, file, min(time) AS since, max(time) AS until,
+        least(max(time), max(imported_at)) AS told_until
     FROM statement_rows
     WHERE time IS NOT NULL
     GROUP BY ALL
@@ -65,7 +67,7 @@ placed AS NOT MATERIALIZED (
     FROM told
 ),
 fuller AS MATERIALIZED (
-    SELECT DISTINCT account, asset, place, gained, rank, since, until
+    SELECT DISTINCT account, asset, place, gained, rank, since, until, told_until
     FROM (
         SELECT DISTINCT account, file, asset, place, amount > 0 AS gained, rank
         FROM placed
@@ -74,7 +76,7 @@ fuller AS MATERIALIZED (
     JOIN files USING (account, file)
 ),
 ranked AS MATERIALIZED (
-    SELECT told.*, told.time BETWEEN since AND until AS within
+    SELECT told.*, told.time BETWEEN since AND told_until AS within
     FROM placed AS told
     JOIN fuller
         ON fuller.account = told.account AND fuller.asset = told.asset AND fuller.place = told.place

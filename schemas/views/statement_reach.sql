@@ -1,9 +1,9 @@
 -- The stretches over which imported statements tell all that moved an asset of a wallet: from the first row to the last of
 -- each transaction history, and of each one of futures, that tells of the asset there, unless one of its operations is
--- unknown. What overlaps is one stretch.
+-- unknown. None tells what came after its import, whatever its rows are dated. What overlaps is one stretch.
 CREATE OR REPLACE VIEW statement_reach AS
 WITH spans AS (
-    SELECT account, file, min(time) AS since, max(time) AS until
+    SELECT account, file, min(time) AS since, least(max(time), max(imported_at)) AS until
     FROM statement_rows
     WHERE kind IN ('transaction_history', 'futures_income') AND time IS NOT NULL
     GROUP BY ALL

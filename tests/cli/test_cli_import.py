@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,10 +123,30 @@ def test_more_than_can_be_matched(flows: Path, tmp_path: Path) -> None:
     assert run(flows, export(tmp_path)) == 0
     (row, *_), lake = stored(flows), Lake.at(tmp_path / "lake")
     same = {"account": "main", "kind": "transaction_history", "zone": "UTC", "uid": "7", "lines": len(LINES)}
-    lines = told(lake, Imported(name="history.csv", file=str(row["file"]), **same), memory_mb=10)  # type: ignore[arg-type]
+    lines = told(lake, Imported(name="history.csv", file=str(row["file"]), **same), memory_mb=(10,))  # type: ignore[arg-type]
     assert "5 rows" in lines[0]
     assert "To match so many takes more memory than an import may have" in lines[1]
     assert "Moon Landing (1)" in lines[2]
+
+
+def test_more_memory_is_tried_where_little_does_not_do(flows: Path, tmp_path: Path) -> None:
+    """What was imported is told in full where the first limit of memory is too low and a later one is not."""
+    assert run(flows, export(tmp_path)) == 0
+    (row, *_), lake = stored(flows), Lake.at(tmp_path / "lake")
+    same = {"account": "main", "kind": "transaction_history", "zone": "UTC", "uid": "7", "lines": len(LINES)}
+    imported = Imported(name="history.csv", file=str(row["file"]), **same)  # type: ignore[arg-type]
+    assert told(lake, imported, memory_mb=(10, 400)) == told(lake, imported)
+    assert not any("more memory" in line for line in told(lake, imported))
+
+
+def test_what_is_dated_after_its_import_is_said(
+    flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows of the future are kept and counted, and how many there are is said, as their zone or year may be wrong."""
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d %H:%M:%S}"
+    assert run(flows, export(tmp_path, lines=(*LINES, f"7,{tomorrow},Spot,Deposit,USDT,5,"))) == 0
+    assert "  dated after this import, as in a wrong zone or year: 1 row." in capsys.readouterr().err
+    assert len(stored(flows)) == len(LINES) + 1
 
 
 def test_another_accounts_export(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from support.bookkeeping import FORMS, accepted
-from support.lakes import at
+from support.lakes import at, us
 from support.tables import Tables, offending
 
 from pipelines.statements.rows import Reading
@@ -48,7 +48,7 @@ def told(
         *(
             same
             | {"file": file, "file_name": f"{file}.csv", "line": line, "operation": operation, "asset": asset}
-            | {"amount": amount, "time": NOON + timedelta(seconds=seconds), "imported_at": NOON}
+            | {"amount": amount, "time": NOON + timedelta(seconds=seconds), "imported_at": NOON + timedelta(days=999)}
             | values
             for line, (operation, asset, amount, seconds) in enumerate(rows, start=2)
         ),
@@ -224,6 +224,20 @@ def test_another_export_of_the_same(tables: Tables) -> None:
     assert Counter(status for status, _, _ in found(tables)) == {"matched": 2, "only_statement": 1}
 
 
+def test_a_statement_tells_nothing_of_what_came_after_its_import(tables: Tables) -> None:
+    """A row that is dated later counts, is warned of, and covers no other export but where that has the same row."""
+    imported_at = NOON + timedelta(hours=1)
+    told(tables, ("Deposit", "BTC", "2", 0), ("Deposit", "BTC", "5", 900_000), imported_at=imported_at)
+    told(
+        tables, ("deposit", "BTC", "2", 0), ("deposit", "BTC", "3", 90_000), ("deposit", "BTC", "5", 900_000),
+        file="later", export="deposits",
+    )  # fmt: skip
+    assert counted(tables) == [("statement_rows", "BTC", amount) for amount in ("2", "3", "5")]
+    assert tables.tuples("SELECT until FROM statement_reach") == [(imported_at,)]
+    (warned,) = offending(tables.check("statements_ahead", NOON))
+    assert (warned["file_name"], warned["rows"]) == ("f.csv", 1)
+
+
 @pytest.mark.parametrize(
     "history",
     [("Deposit", "USDT", "9", 0), ("Withdraw", "BTC", "-1", 0), ("Moon Landing", "BTC", "2", 0)],
@@ -270,7 +284,7 @@ def test_the_wallet_of_a_name(name: str, operation: str, wallet: str, tables: Ta
 def imported(tables: Tables, path: Path, kind: str | None = None) -> None:
     """The rows of a recorded export."""
     (source,) = sources(path)
-    reading = Reading(source=source, account="main", file=source.sha256(), imported_at=1, kind=kind)
+    reading = Reading(source=source, account="main", file=source.sha256(), imported_at=us("2030-01-01"), kind=kind)
     tables.insert(STATEMENT_ROWS, pa.concat_tables(reading.batches()))
 
 

@@ -42,6 +42,20 @@ def csv_lines(answer: DuckDBPyRelation) -> DuckDBPyRelation:
     return answer.project(f"{_joined(fields, ',')} AS {_identifier(header.getvalue())}")
 
 
+def unpadded(answer: DuckDBPyRelation) -> DuckDBPyRelation:
+    """The same columns; decimals as text, without the zeros that end them."""
+    columns = (
+        f"{_unpadded(sql) if kind.id == 'decimal' else sql} AS {_identifier(name)}"
+        for name, (sql, kind) in zip(answer.columns, _numbered(answer), strict=True)
+    )
+    return answer.project(", ".join(columns))
+
+
+def _unpadded(sql: str) -> str:
+    text = f"CAST({sql} AS VARCHAR)"
+    return f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+
+
 def readable(answer: DuckDBPyRelation) -> DuckDBPyRelation:
     """The same columns; those of a type that only DuckDB knows, such as intervals, as text."""
     return _as_text(answer, _not_in_tables)

@@ -124,6 +124,24 @@ async def test_an_expired_link_is_asked_for_anew(books: TradeDesk) -> None:
     assert questions(books) == 3
 
 
+async def test_a_link_that_expires_again_and_again_does_not_spend_the_quota(books: TradeDesk) -> None:
+    """After two files that were gone before they were fetched it is said and not asked; --reload asks once more."""
+    books.exchange.files.processing_ms = 3600_000
+    for _ in range(4):
+        said = await brought(books)
+        books.clock.advance(3 * 86_400)
+    assert (said.outcome, "So did that of the one before. It is not asked for again; --reload" in said.why()) == (
+        "failed",
+        True,
+    )
+    of_first = [row for row in books.rows("statement_downloads") if row["since"] == instant(SINCE)]
+    assert [row["state"] for row in of_first].count("given") == 2
+    books.exchange.files.processing_ms = 0
+    assert (await brought(books, again=True)).failures == ()
+    assert ledger(books) == [Decimal(1), Decimal("1.1")]
+    assert (await brought(books)).failures == ()
+
+
 @pytest.mark.parametrize("fault", [Reset(path=f"{INCOME}/asyn"), Error(path=f"{INCOME}/asyn", status=503, code=-1000)])
 async def test_a_question_without_an_answer_is_not_repeated(fault: Fault, books: TradeDesk) -> None:
     """It may have been taken: it counts against the quota, and only --reload asks once more."""
