@@ -27,10 +27,10 @@ from pipelines.context.receipts import Failure
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.ticks import TickPlan
 from pipelines.estimate.trial import asking
-from pipelines.pull.by_time import windows_of
 from pipelines.pull.snapshot import question
 from pipelines.pull.symbol_selection import Chosen, Wanted, asked_to_choose, choose, valuing
 from pipelines.pull.symbols import Listing, known
+from pipelines.pull.time_windows import windows_of
 from pipelines.runs.registry import Unit, Window, first_wanted
 from pipelines.runs.run import archive_for
 from pipelines.settings.markets import family_of

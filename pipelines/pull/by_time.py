@@ -21,130 +21,24 @@ from connectors.binance.answers import NOT_STORED
 from connectors.binance.endpoints.model import ByTime, Endpoint, Param
 from connectors.binance.errors import Mismatched
 from connectors.binance.paging import whole_window
-from connectors.lake import Move, Stale
+from connectors.lake import Move, Stale, Table
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.pull.ledger import NOT_RETAINED
-from pipelines.store.corrections import Correction, write_corrections
+from pipelines.pull.time_windows import Gaps, TimeWindow, windows_again, windows_of
+from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import Gap, write_gaps
 from pipelines.store.holes import gaps_and_holes, holes, is_named, unfilled
 from pipelines.store.news import ROUNDS
 from pipelines.store.rows import Instants, each_key, instants, rows_of, with_instants
 from schemas.model.errors import Problem
-from schemas.model.grid import HOUR_US, SECOND_US, Grid
-from schemas.model.instants import length_us, utc_text
+from schemas.model.grid import HOUR_US, Grid
+from schemas.model.instants import utc_text
 from schemas.model.series import Series
 
 Row = Mapping[str, Any]
-Gaps = Mapping[Series, Mapping[int, Gap]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeWindow:
-    """A stretch of a series, [since, until), of which the exchange can be asked from `ask_since` on."""
-
-    series: Series
-    since: int
-    until: int
-    ask_since: int
-    backward: bool = False
-    look: bool = False  # a second one, at what is covered
-
-    @property
-    def rank(self) -> tuple[bool, int, Series]:
-        """Forward windows first and ascending, so that a commit touches few months; backward ones descend."""
-        return self.backward, -self.until if self.backward else self.since, self.series
-
-    @property
-    def asks(self) -> bool:
-        return self.ask_since < self.until
-
-
-def windows_of(
-    endpoint: Endpoint,
-    series: Iterable[Series],
-    bounds: Mapping[str, int],
-    since: int,
-    until: int | None,
-    now: int,
-    ended: Callable[[Series], int | None],
-    gaps: Gaps,
-) -> list[TimeWindow]:
-    """All windows of these series in a run, in the order they are asked for.
-
-    What has ended is asked for until an answer reaches beyond the instant at which it was first seen to have ended.
-
-    Gaps that are due for a second look are asked for again, with all that follows; one that is not kept any more is
-    told as that.
-    """
-    end = _whole_s(now - length_us(endpoint.walked(ByTime).settles))
-    end = end if until is None else min(end, until)
-    found = (
-        window
-        for one in series
-        for window in _windows(endpoint, one, bounds, since, end, now, ended(one), doubted(gaps.get(one, {}), now))
-    )
-    return sorted(found, key=lambda window: window.rank)
-
-
-def _windows(
-    endpoint: Endpoint,
-    series: Series,
-    bounds: Mapping[str, int],
-    wanted: int,
-    end: int,
-    now: int,
-    ended: int | None,
-    doubts: Sequence[Gap],
-) -> Iterator[TimeWindow]:
-    walk = endpoint.walked(ByTime)
-    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
-    since, until = series.bound("since", bounds), series.bound("until", bounds)
-    if since is None or until is None:
-        yield from _cut(walk, series, wanted, end, max(wanted, reachable))
-        return
-    if until < end and (ended is None or until < ended + length_us(walk.lookback)):
-        again = max(since, until - length_us(walk.lookback))
-        yield from _cut(walk, series, until, end, max(again, reachable))
-    for gap in doubts:
-        stop = min(gap.until or until, gap.since + length_us(walk.width), until)
-        if gap.until is not None and since <= gap.since and gap.until <= min(reachable, until):
-            yield TimeWindow(series=series, since=gap.since, until=gap.until, ask_since=gap.until, look=True)
-        elif max(since, reachable) <= gap.since < stop:
-            yield TimeWindow(series=series, since=gap.since, until=stop, ask_since=gap.since, look=True)
-    if wanted < since:
-        yield from _cut(walk, series, wanted, since, max(wanted, reachable), backward=True)
-
-
-def _cut(
-    walk: ByTime, series: Series, since: int, end: int, ask: int, *, backward: bool = False
-) -> Iterator[TimeWindow]:
-    """[since, end) in windows, asked for from `ask` on; what lies before that belongs to the first one."""
-    while since < end:
-        until = min(ask + length_us(walk.width), end) if ask < end else end
-        yield TimeWindow(series=series, since=since, until=until, ask_since=ask, backward=backward)
-        since = ask = until
-
-
-def windows_again(
-    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], since: int, until: int, now: int
-) -> Iterator[TimeWindow]:
-    """What these series cover of [since, until) and the exchange still returns, to be looked at once more."""
-    walk = endpoint.walked(ByTime)
-    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
-    for one in series:
-        covered = one.bound("since", bounds), one.bound("until", bounds)
-        if covered[0] is not None and covered[1] is not None:
-            begin, end = max(since, covered[0], reachable), min(until, covered[1])
-            for window in _cut(walk, one, begin, end, begin):
-                yield replace(window, look=True)
-
-
-def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:
-    """The gaps that were seen once, an hour or more ago."""
-    return [gap for gap in gaps.values() if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -216,41 +110,54 @@ class TimePull:
         return _inside(rows, str(self.endpoint.feeds.clock), start_ms, end_ms) if walk.at_once else rows
 
     def _store(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> int:
-        """Commit what is new from where the series stand, anew when another process moved first."""
+        """Commit what is new from where the series stand, anew when another process moved first.
+
+        Gaps that are found are told before, and those that are filled once their rows are there.
+        """
         lake, now = self.session.lake, self.session.client.now_us()
         table = lake.table(self.endpoint.feeds)
-        told = [(window.series, gap) for window, rows in answers for gap in self._told(window, rows, now)]
-        once = {(series, gap.since): (series, gap) for series, gap in told}  # two windows may look at one
-        write_gaps(lake, once.values(), now)
         for _ in range(ROUNDS):
             bounds = table.bounds()
             ahead = dict(bounds)
             fitting = [(window, rows) for window, rows in answers if _extends(window, ahead)]
-            if not fitting:
-                return 0
-            fresh, changed = self._compared(fitting)
-            touched = {one.series for one in changed} | (
-                {window.series for window, _ in fitting} if fresh.num_rows else set()
-            )
-            moves = _moves(fitting, bounds, ahead, touched)
-            if not moves:
-                return 0
+            told = [(window.series, gap) for window, rows in fitting for gap in self._told(window, rows, now)]
+            once = {(series, gap.since): gap for series, gap in told}  # two windows may look at one
+            news = [(series, gap) for (series, _), gap in once.items()]
+            write_gaps(lake, [one for one in news if one[1].filled_at is None], now)
             with suppress(Stale):
-                if not changed:
-                    return table.commit(fresh, moves).rows
-                revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
-                write_corrections(lake, changed, revisions, now)
-                before, after = (
-                    rows_of(table.dataset, rows)
-                    for rows in zip(*((one.before, one.after) for one in changed), strict=True)
-                )
-                table.replace(before, pa.concat_tables([after, fresh]), moves)
-                return fresh.num_rows + len(changed)
+                rows = self._landed(table, fitting, bounds, ahead, now)
+                write_gaps(lake, [one for one in news if one[1].filled_at is not None], now)
+                return rows
         raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
 
-    def _compared(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> tuple[pa.Table, list[Correction]]:
+    def _landed(
+        self,
+        table: Table,
+        answers: Sequence[tuple[TimeWindow, pa.Table]],
+        bounds: Mapping[str, int],
+        ahead: Mapping[str, int],
+        now: int,
+    ) -> int:
+        """Commit rows and bounds in one step; how many rows came or changed."""
+        fresh, changed = self._compared(answers, bounds)
+        touched = {one.series for one in changed}
+        touched |= {window.series for window, _ in answers} if fresh.num_rows else set()
+        moves = _moves(answers, bounds, ahead, touched)
+        if not moves:
+            return 0
+        if not changed:
+            return table.commit(fresh, moves).rows
+        revisions = {move.series: (move.expected["revision"] or 0) + 1 for move in moves}
+        write_corrections(self.session.lake, changed, revisions, now)
+        before, after = both_versions(changed)
+        table.replace(before, pa.concat_tables([after, fresh]), moves)
+        return fresh.num_rows + len(changed)
+
+    def _compared(
+        self, answers: Sequence[tuple[TimeWindow, pa.Table]], bounds: Mapping[str, int]
+    ) -> tuple[pa.Table, list[Correction]]:
         """The rows that are not stored, and those that are with other values."""
-        dataset, stored = self.endpoint.feeds, self._stored(answers)
+        dataset, stored = self.endpoint.feeds, self._stored([window for window, _ in answers], bounds)
         fresh: dict[tuple[Any, ...], Row] = {}
         changed: dict[tuple[Any, ...], Correction] = {}
         for window, rows in answers:
@@ -261,18 +168,14 @@ class TimePull:
                     changed[key] = Correction(series=window.series, before=stored[key], after=row)
         return rows_of(dataset, list(fresh.values())), list(changed.values())
 
-    def _stored(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> dict[tuple[Any, ...], Row]:
-        """The stored rows of what is asked for again, by key."""
-        dataset, again = (
-            self.endpoint.feeds,
-            [window for window, _ in answers if window.look or window.ask_since < window.since],
-        )
+    def _stored(self, windows: Iterable[TimeWindow], bounds: Mapping[str, int]) -> dict[tuple[Any, ...], Row]:
+        """The stored rows of what is covered of windows, by key; another process may have covered it meanwhile."""
+        dataset, spans = self.endpoint.feeds, [(one.series, *_covered(one, bounds)) for one in windows]
+        again = [(series, since, until) for series, since, until in spans if since < until]
         if not again:
             return {}
         where = within(
-            {window.series for window in again},
-            min(window.ask_since for window in again),
-            max(window.until if window.look else window.since for window in again),
+            {one for one, *_ in again}, min(since for _, since, _ in again), max(until for *_, until in again)
         )
         rows = self.session.lake.table(dataset).scan(dataset.schema.names, where)
         return dict(zip(each_key(rows, dataset), with_instants(rows), strict=True))
@@ -356,6 +259,12 @@ def _each_once(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
     return rows_of(endpoint.feeds, list(first.values()))
 
 
+def _covered(window: TimeWindow, bounds: Mapping[str, int]) -> tuple[int, int]:
+    """The part of what a window asks for that is covered; nothing where its end lies before its start."""
+    since, until = (window.series.bound(name, bounds) or 0 for name in ("since", "until"))
+    return max(window.ask_since, since), min(window.until, until)
+
+
 def _extends(window: TimeWindow, ahead: dict[str, int]) -> bool:
     """Whether a window touches what is covered, and takes it further; `ahead` then has it covered."""
     series = window.series
@@ -385,7 +294,3 @@ def _moves(
         if told or series in touched:
             moves.append(Move.of(series, told, bounds))
     return moves
-
-
-def _whole_s(instant: int) -> int:
-    return instant // SECOND_US * SECOND_US

@@ -1,0 +1,124 @@
+"""The windows in which rows along instants are asked for: what `plan` prices, and what the pull walks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connectors.binance.endpoints.model import ByTime, Endpoint
+from pipelines.store.gaps import Gap
+from schemas.model.grid import HOUR_US, SECOND_US
+from schemas.model.instants import length_us
+from schemas.model.series import Series
+
+Gaps = Mapping[Series, Mapping[int, Gap]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """A stretch of a series, [since, until), of which the exchange can be asked from `ask_since` on."""
+
+    series: Series
+    since: int
+    until: int
+    ask_since: int
+    backward: bool = False
+    look: bool = False  # a second one, at what is covered
+
+    @property
+    def rank(self) -> tuple[bool, int, Series]:
+        """Forward windows first and ascending, so that a commit touches few months; backward ones descend."""
+        return self.backward, -self.until if self.backward else self.since, self.series
+
+    @property
+    def asks(self) -> bool:
+        return self.ask_since < self.until
+
+
+def windows_of(
+    endpoint: Endpoint,
+    series: Iterable[Series],
+    bounds: Mapping[str, int],
+    since: int,
+    until: int | None,
+    now: int,
+    ended: Callable[[Series], int | None],
+    gaps: Gaps,
+) -> list[TimeWindow]:
+    """All windows of these series in a run, in the order they are asked for.
+
+    What has ended is asked for until an answer reaches beyond the instant at which it was first seen to have ended.
+
+    Gaps that are due for a second look are asked for again, with all that follows; one that is not kept any more is
+    told as that.
+    """
+    end = _whole_s(now - length_us(endpoint.walked(ByTime).settles))
+    end = end if until is None else min(end, until)
+    found = (
+        window
+        for one in series
+        for window in _windows(endpoint, one, bounds, since, end, now, ended(one), doubted(gaps.get(one, {}), now))
+    )
+    return sorted(found, key=lambda window: window.rank)
+
+
+def _windows(
+    endpoint: Endpoint,
+    series: Series,
+    bounds: Mapping[str, int],
+    wanted: int,
+    end: int,
+    now: int,
+    ended: int | None,
+    doubts: Sequence[Gap],
+) -> Iterator[TimeWindow]:
+    walk = endpoint.walked(ByTime)
+    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
+    since, until = series.bound("since", bounds), series.bound("until", bounds)
+    if since is None or until is None:
+        yield from _cut(walk, series, wanted, end, max(wanted, reachable))
+        return
+    if until < end and (ended is None or until < ended + length_us(walk.lookback)):
+        again = max(since, until - length_us(walk.lookback))
+        yield from _cut(walk, series, until, end, max(again, reachable))
+    for gap in doubts:
+        stop = min(gap.until or until, gap.since + length_us(walk.width), until)
+        if gap.until is not None and since <= gap.since and gap.until <= min(reachable, until):
+            yield TimeWindow(series=series, since=gap.since, until=gap.until, ask_since=gap.until, look=True)
+        elif max(since, reachable) <= gap.since < stop:
+            yield TimeWindow(series=series, since=gap.since, until=stop, ask_since=gap.since, look=True)
+    if wanted < since:
+        yield from _cut(walk, series, wanted, since, max(wanted, reachable), backward=True)
+
+
+def _cut(
+    walk: ByTime, series: Series, since: int, end: int, ask: int, *, backward: bool = False
+) -> Iterator[TimeWindow]:
+    """[since, end) in windows, asked for from `ask` on; what lies before that belongs to the first one."""
+    while since < end:
+        until = min(ask + length_us(walk.width), end) if ask < end else end
+        yield TimeWindow(series=series, since=since, until=until, ask_since=ask, backward=backward)
+        since = ask = until
+
+
+def windows_again(
+    endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], since: int, until: int, now: int
+) -> Iterator[TimeWindow]:
+    """What these series cover of [since, until) and the exchange still returns, to be looked at once more."""
+    walk = endpoint.walked(ByTime)
+    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
+    for one in series:
+        covered = one.bound("since", bounds), one.bound("until", bounds)
+        if covered[0] is not None and covered[1] is not None:
+            begin, end = max(since, covered[0], reachable), min(until, covered[1])
+            for window in _cut(walk, one, begin, end, begin):
+                yield replace(window, look=True)
+
+
+def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:
+    """The gaps that were seen once, an hour or more ago."""
+    return [gap for gap in gaps.values() if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US]
+
+
+def _whole_s(instant: int) -> int:
+    return instant // SECOND_US * SECOND_US

@@ -1,0 +1,51 @@
+"""Rows along their instants where several processes pull them, or an answer is odd: each row is there once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from connectors.simulator.protocol.faults import Latency
+from schemas.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from support.desks import Desk
+
+CALLS = {"funding_rates": "/fapi/v1/fundingRate", "open_interest": "/futures/data/openInterestHist"}
+
+
+@pytest.fixture
+def futures(desk: Desk) -> Desk:
+    """A desk whose exchange has the host of USD-M."""
+    desk.addresses |= {"usdm": desk.url}
+    return desk
+
+
+def wanting(dataset: str, since: str) -> dict[str, Any]:
+    return {
+        "kind": "market", "market": "usdm", "datasets": [dataset], "symbols": ["BTCUSDT"], "since": since,
+        "source": "rest",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("dataset", CALLS)
+async def test_a_run_that_began_later_stores_nothing_twice(futures: Desk, dataset: str):
+    """Of two runs at once the later one reaches further: what the earlier one stored meanwhile it does not add again."""
+    futures.flows |= {name: wanting(dataset, "2026-11-02T10:00") for name in ("prices", "others")}
+    await futures.run()
+    before = len(futures.rows(dataset))
+    futures.clock.advance(9 * 3600)
+    futures.exchange.inject(Latency(path=CALLS[dataset], seconds=0.4, count=None))
+    seen, running = len(futures.asked(CALLS[dataset])), list[asyncio.Future[Any]]()
+    for number, flow in enumerate(futures.flows, start=1):
+        running.append(asyncio.ensure_future(futures.run(flow)))
+        await futures.exchange_saw(seen + number, CALLS[dataset])
+        futures.clock.advance(1000)
+    receipts = [receipt for each in await asyncio.gather(*running) for receipt in each]
+    assert [receipt.failures for receipt in receipts] == [(), ()]
+    clock = str(DATASETS[dataset].clock)
+    times = [row[clock] for row in futures.rows(dataset)]
+    assert len(times) == len(set(times))
+    assert len(times) == before + sum(receipt.rows for receipt in receipts)
