@@ -25,11 +25,10 @@ from connectors.lake import Move, Stale, Table
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
-from pipelines.pull.ledger import NOT_RETAINED
 from pipelines.pull.time_windows import Gaps, TimeWindow, windows_again, windows_of
 from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
-from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
 from pipelines.store.holes import gaps_and_holes, holes, is_named, unfilled
 from pipelines.store.news import ROUNDS
 from pipelines.store.rows import Instants, each_key, instants, rows_of, with_instants

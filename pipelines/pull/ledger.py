@@ -25,14 +25,13 @@ from pipelines.pull.ledger_series import Questions, questions_of
 from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
 from pipelines.pull.symbols import listing
-from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
 from pipelines.store.looks import Look, Looks, looks_due, note_looks
 from pipelines.store.rows import with_instants
 from schemas.model.dataset import ORDINAL
 from schemas.model.errors import Problem
 from schemas.model.series import Series
 
-NOT_RETAINED = "not_retained"
 _MOST_PAGES = 100  # of one instant: a list that ignores the number of a page has no end
 
 

@@ -16,10 +16,9 @@ import pyarrow as pa
 from connectors.binance.decode import Refused
 from connectors.binance.endpoints.model import Endpoint, SymbolWindows
 from connectors.binance.paging import whole_window
-from pipelines.pull.ledger import NOT_RETAINED
 from pipelines.pull.waves import Waves
 from pipelines.store.filters import within
-from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
 from pipelines.store.id_cursor import OVERLAP_US, Landed, Page, constants, once, page_of, symbol_of
 from pipelines.store.rows import column
 from schemas.model.grid import SECOND_US

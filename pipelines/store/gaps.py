@@ -24,6 +24,7 @@ NOTHING_CAME = frozenset({"exchange_outage", "not_listed", "delisted"})  # an an
 # A file did not come, came and cannot be read, may still come, or lacks these rows: no word of the exchange.
 NO_ANSWER = frozenset({"unavailable", "unusable", "late", "not_in_archive"})
 CONFIRM_AFTER_US = HOUR_US  # what did not come is looked at again so long after it was first missed
+NOT_RETAINED = "not_retained"  # the exchange no longer returned it when it was asked
 OFF_GRID = "off_grid"  # a candle came, beside the start of its slot
 ASKED_AGAIN = frozenset({"unavailable", "late"})  # at each run, until there is an answer
 

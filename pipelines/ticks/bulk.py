@@ -139,10 +139,10 @@ class Bulk:
     async def _begun(self, series: Series, rows: pa.Table, remote: Remote) -> pa.Table:
         """The first rows of a new series, which begins with the lower of the ids that the exchange and the file name.
 
-        Nothing is claimed of before the first file where only the archive is asked.
+        Nothing is claimed of before the first file where the exchange cannot be asked for it.
         """
         stand = self.stands[series]
-        if self.alone:
+        if not self._returns_all(series):
             stand = replace(stand, since=max(stand.since, remote.file.since_us))
         wanted = instants(rows, "time") >= stand.since
         rows = rows if wanted.all() else rows.filter(pa.array(wanted))

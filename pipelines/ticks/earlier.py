@@ -18,7 +18,7 @@ from pipelines.archive.walk import Stretch
 from pipelines.candles.coverage import Step
 from pipelines.concurrency import prefetch
 from pipelines.context.session import Session
-from pipelines.store.gaps import Gap
+from pipelines.store.gaps import NOT_RETAINED, Gap
 from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, walk_of, windows
 from pipelines.ticks.bulk import Add, unreadable
@@ -193,7 +193,7 @@ class Earlier:
         if stand.since_id not in _FIRST_IDS:
             listed = "" if self.archive is None else f", {nothing_listed(series)}"
             told = {"asked": f"{told_of(series)}{listed}"}
-            found = (Gap(since=self.since, until=stand.since, reason="not_retained", evidence=told, first_seen=now,
+            found = (Gap(since=self.since, until=stand.since, reason=NOT_RETAINED, evidence=told, first_seen=now,
                          confirmed_at=now),)  # fmt: skip
         await self.add(stand, Step(series.dataset.schema.empty_table(), {"since": self.since}, found))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -123,13 +122,12 @@ def missing_ids(gap: Gap) -> list[Ids]:
     return [(first, last) for first, last in gap.evidence.get(IDS, ())]
 
 
-def left_over(gap: Gap, found: Instants, asked: str, now: int) -> Gap:
-    """The gap after a second look, by which some of its ids turned up, or none did."""
+def left_over(gap: Gap, found: Instants, now: int) -> Gap:
+    """The gap once rows of some of its ids are there."""
     left = [hole for first, last in missing_ids(gap) for hole in skipped(_inside(found, first, last), first, last + 1)]
     if not left:
         return replace(gap, filled_at=now)
-    told: Mapping[str, Any] = {**gap.evidence, IDS: [list(one) for one in left], "asked_again": asked}
-    return replace(gap, evidence=told, confirmed_at=now)
+    return replace(gap, evidence={**gap.evidence, IDS: [list(one) for one in left]})
 
 
 def _inside(ids: Instants, first: int, last: int) -> Instants:

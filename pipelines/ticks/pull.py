@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -22,7 +22,7 @@ from pipelines.candles.coverage import Step
 from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
-from pipelines.store.gaps import Gap, load_gaps
+from pipelines.store.gaps import load_gaps
 from pipelines.store.news import ROUNDS
 from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, IdWindow, oldest_asked, told_of, windows
@@ -194,8 +194,8 @@ class TickPull:
         """The first page of what is new; None where nothing was ever traded."""
         now, series = self.session.client.now_us(), stand.series
         if stand.is_new:
-            begins = max(stand.since, oldest_asked(series, now))
-            first = await self._asking.first_id(series, begins)
+            stand = replace(stand, since=max(stand.since, oldest_asked(series, now)))  # `_earlier` goes on from there
+            first = await self._asking.first_id(series, stand.since)
             if first is None:
                 return None
             stand = stand.begin_at(first)
@@ -225,23 +225,12 @@ class TickPull:
         rows = settled(opening.rows, now)
         until = min(quiet_until(now), self._until) if opening.newest is None else 0
         end = next_id(rows, stand.until_id)
-        await self._add(stand, self._begun(stand, stand.forward(rows, end, until, told_of(stand.series), now), now))
+        await self._add(stand, stand.forward(rows, end, until, told_of(stand.series), now))
         return (
             []
             if opening.newest is None or rows.num_rows < opening.rows.num_rows
             else windows(stand.series, end, opening.newest)
         )
-
-    def _begun(self, stand: Stand, step: Step, now: int) -> Step:
-        """The step, with what is to be said of the time that the exchange does not return any more."""
-        begins = oldest_asked(stand.series, now)
-        if not stand.is_new or begins <= stand.since:
-            return step
-        told = {"asked": told_of(stand.series)}
-        gap = Gap(
-            since=stand.since, until=begins, reason="not_retained", evidence=told, first_seen=now, confirmed_at=now
-        )
-        return Step(step.rows, step.bounds, (gap, *step.gaps))
 
     async def _take(self, window: IdWindow, rows: pa.Table) -> None:
         stand, now = self.stands[window.series], self.session.client.now_us()
@@ -256,8 +245,8 @@ class TickPull:
         now = self.session.client.now_us()
         due = [look for stand in self._asked_for(self.stands) for look in looks(stand, now)]
         self.session.progress.expect(requests=len(due))
-        async for look, found in self._fetched(due, partial(late_rows, self._asking)):
-            await self._add(self.stands[look.series], look.step(found, self.commits.table, now))
+        async for look, late in self._fetched(due, partial(late_rows, self._asking)):
+            await self._add(self.stands[look.series], look.confirmed(late, self.commits.table, now))
 
     async def _fetched(
         self, items: Sequence[Item], fetch: Callable[[Item], Awaitable[Result]]

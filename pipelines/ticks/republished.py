@@ -214,7 +214,7 @@ class Again:
             for gap in load_gaps(self.session.lake, self.series.dataset).get(self.series, {}).values()
             if any(((found >= first) & (found <= last)).any() for first, last in missing_ids(gap))
         ]
-        write_gaps(self.session.lake, [(self.series, left_over(gap, found, self.asked, now)) for gap in hit], now)
+        write_gaps(self.session.lake, [(self.series, left_over(gap, found, now)) for gap in hit], now)
 
 
 def _differ(before: pa.Table, after: pa.Table) -> Mask:

@@ -187,6 +187,45 @@ async def test_a_file_that_may_still_come_is_waited_for(quiet: Desk):
     assert quiet.rows("gaps") == []
 
 
+def without(desk: Desk, *days: str) -> None:
+    """Have the archive lack the files of these days of futures, and that of their month."""
+    folder = "data/futures/um/{0}/aggTrades/QUIET/QUIET-aggTrades-{1}.zip"
+    desk.exchange.inject(broken.NoFile(file=folder.format("monthly", "2026-10")))
+    for day in days:
+        desk.exchange.inject(broken.NoFile(file=folder.format("daily", day)))
+
+
+async def test_a_new_series_waits_for_its_first_file(quiet: Desk):
+    """A new series of futures claims nothing of a first day whose file may still come, and has it once it is there."""
+    without(quiet, "2026-10-28")
+    wanting(quiet, EARLIER, market="usdm")
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert bounds(quiet)["since"] == us("2026-10-29")
+    assert quiet.rows("gaps") == []
+    quiet.exchange.heal()
+    await quiet.run()
+    assert bounds(quiet)["since"] == us(EARLIER)
+    assert whole(quiet)
+    assert quiet.rows("gaps") == []
+
+
+async def test_a_new_series_says_what_no_file_has(quiet: Desk):
+    """First days of futures that have no file and cannot be late any more are told as not retained, and by whom."""
+    without(quiet, *(f"2026-10-{day}" for day in range(15, 18)))
+    wanting(quiet, "2026-10-15", market="usdm")
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    [gap] = quiet.rows("gaps")
+    assert (gap["reason"], gap["since"], gap["until"]) == (
+        "not_retained",
+        instant("2026-10-15"),
+        instant("2026-10-18"),
+    )
+    assert "the listing of data/futures/um/monthly/aggTrades/QUIET/" in gap["evidence"]
+    assert whole(quiet)
+
+
 async def test_what_futures_forgot_without_an_archive_is_told(quiet: Desk):
     """Where there is no archive, what the exchange does not return any more is not_retained."""
     wanting(quiet, "2026-11-02T06:00", market="usdm", source="rest")

@@ -122,19 +122,47 @@ async def test_what_a_defective_file_lacks_is_looked_for(quiet: Desk, fault: typ
 async def test_a_file_that_goes_back_in_time_is_read_whole(quiet: Desk, tmp_path: Path):
     """Rows that were printed late fill what looked like a hole, and a row that is printed twice counts once (D2)."""
     await quiet.run()
-    held, days = stored(quiet), tmp_path / "replayed"
-    path = days / DAILY
-    path.parent.mkdir(parents=True)
-    lines = [line_of(row) for row in held.to_pylist() if f"{row['time']:%Y-%m-%d}" == "2026-11-01"]
-    content = "\n".join([*lines[10:20], *lines[:10], *lines[15:]]) + "\n"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(path.with_suffix(".csv").name, content)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}")
-    quiet.exchange.replay_archive(days)
+    held = stored(quiet)
+    lines = lines_of(held, "2026-11-01")
+    replay(quiet, tmp_path, {DAILY: [*lines[10:20], *lines[:10], *lines[15:]]})
     quiet.folder = quiet.folder / "again"
     await quiet.run()
     assert stored(quiet).equals(held)
+
+
+async def test_what_the_next_file_brings_late_confirms_nothing(quiet: Desk, tmp_path: Path):
+    """Of two ids that a file lacks the next one has the first: that the other is missing was seen once, by one file."""
+    wanting(quiet, source="rest")
+    await quiet.run()
+    before, after = (lines_of(stored(quiet), day) for day in ("2026-10-31", "2026-11-01"))
+    files = DAILY.replace("2026-11-01", "2026-10-31"), DAILY
+    late, never = (before.pop(-5).split(",") for _ in range(2))
+    moved = ",".join([*late[:5], after[0].split(",")[5], *late[6:]])
+    replay(quiet, tmp_path, dict(zip(files, (before, [moved, *after]), strict=True)))
+    quiet.folder = quiet.folder / "again"
+    quiet.exchange.inject(broken.NoFile(file=MONTHLY))
+    quiet.flows["prices"] |= {"source": "archive", "since": "2026-10-31"}
+    await quiet.run()
+    *_, gap = quiet.rows("gaps")
+    assert json.loads(gap["evidence"]) == {"asked": files[0], "ids": [[int(never[0]), int(never[0])]]}
+    assert (gap["reason"], gap["confirmed_at"]) == ("skipped_ids", None)
+
+
+def lines_of(rows: pa.Table, day: str) -> list[str]:
+    """The aggregates of a day as its file prints them."""
+    return [line_of(row) for row in rows.to_pylist() if f"{row['time']:%Y-%m-%d}" == day]
+
+
+def replay(desk: Desk, folder: Path, files: Mapping[str, list[str]]) -> None:
+    """Have the archive hold these files, and no others."""
+    for name, lines in files.items():
+        path = folder / "replayed" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(path.with_suffix(".csv").name, "\n".join(lines) + "\n")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}")
+    desk.exchange.replay_archive(folder / "replayed")
 
 
 def line_of(row: Mapping[str, Any]) -> str:

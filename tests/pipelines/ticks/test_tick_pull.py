@@ -138,6 +138,22 @@ async def test_ids_that_turn_up_after_all_are_stored(ticks: Desk):
     assert json.loads(last["evidence"])["ids"] == [[first + 6, first + 6]]
 
 
+async def test_ids_that_are_forgotten_before_their_second_look_say_so(desk: Desk):
+    """A gap that futures no longer return when they are asked again is not_retained, and explained by no answer."""
+    wanting(desk, "agg_trades", market="usdm", symbol="QUIET", since="2026-10-31T13:15")
+    contract = replace(CONTRACTS[0], symbol="QUIET", quiet=0.9999, listed_ms=us("2026-10-01") // 1000)
+    desk.exchange.futures.add(contract)
+    tape = desk.exchange.futures.tapes["usdm"]
+    first = tape.first_from(contract, us("2026-10-31T13:15")) // 2
+    tape.unprinted["QUIET", "agg_trades"] = {first + 5}
+    for _ in range(2):
+        await desk.run()
+        desk.clock.advance(2 * HOUR_S)
+    before, after = desk.rows("gaps")
+    assert (before["reason"], before["confirmed_at"]) == ("skipped_ids", None)
+    assert (after["reason"], after["confirmed_at"] is not None) == ("not_retained", True)
+
+
 async def test_placeholders_are_kept_out_with_a_reason(ticks: Desk):
     """An aggregate without price and trades (reference 5.2.2) is no trade: its id is a gap that says so."""
     first = ticks.exchange.tapes["spot"].first_from(ticks.exchange.listing("XNOUSDT", 2**42), us(SINCE)) // 2
