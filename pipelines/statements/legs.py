@@ -25,6 +25,8 @@ from schemas.statements.exports import (
 )
 
 NO_AMOUNT, TOO_FINE = "no amount", "more decimals than the exchange prints"
+_SIGNED_TWICE = "below zero in a column without signs"
+_SIGNED = frozenset({PRINTED, PLUS})  # elsewhere the column or the side says which way it went; but for fees given back
 _NO_SIDE, _NO_PLACE = "neither a buy nor a sell", "no wallet that binlake knows"
 _NO_ASSET = {
     BASE: "its pair may be split in more ways than one",
@@ -61,7 +63,10 @@ def leg_reader(layout: Layout, mark: str, assets: Assets) -> Legs:
 
     def read(fields: list[str], operation: str) -> list[Moved]:
         line = of_line(fields)
-        return [moved for reader in readers if (moved := reader(fields, operation, line)) is not None]
+        found = [moved for reader in readers if (moved := reader(fields, operation, line)) is not None]
+        if any(moved.problem is _SIGNED_TWICE for moved in found):  # half of a trade is worse than none
+            return [moved._replace(amount=None, problem=_SIGNED_TWICE) for moved in found]
+        return found
 
     return read
 
@@ -130,7 +135,7 @@ def _leg(layout: Layout, leg: Leg, mark: str) -> _LegReader:
         except Unreadable as error:
             raise Unreadable(f"{column} {quoted(printed)} {error}") from None
         unsure = _NO_ASSET.get(leg.asset, NO_AMOUNT)
-        moved = _moved(operation, asset or None, plain, _sign(leg.sign, line.side), unsure)
+        moved = _moved(operation, asset or None, plain, leg.sign, line.side, unsure)
         if moved is None or not leg.wallet:
             return moved
         return _placed(moved, leg.wallet if wallet_at is None else WALLETS.get(fields[wallet_at].strip().casefold()))
@@ -142,7 +147,8 @@ def _placed(moved: Moved, wallet: str | None) -> Moved:
     return moved._replace(wallet=wallet or "", problem=moved.problem or (None if wallet else _NO_PLACE))
 
 
-def _moved(operation: str, asset: str | None, plain: str, sign: int | None, unsure: str) -> Moved | None:
+def _moved(operation: str, asset: str | None, plain: str, how: str, side: str, unsure: str) -> Moved | None:
+    sign = _sign(how, side)
     if operation in _SILENT and not plain.strip("+-0."):
         return None
     if too_fine(plain):
@@ -151,6 +157,8 @@ def _moved(operation: str, asset: str | None, plain: str, sign: int | None, unsu
         return Moved(operation, None, None, unsure)
     if sign is None:
         return Moved(operation, asset, None, _NO_SIDE)
+    if how not in _SIGNED and operation != "fee" and plain.startswith("-") and plain.strip("-0."):
+        return Moved(operation, asset, None, _SIGNED_TWICE)
     return Moved(operation, asset, _kept_digits(plain if sign > 0 else _negated(plain)))
 
 

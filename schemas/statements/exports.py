@@ -188,7 +188,11 @@ EXPORTS: tuple[Export, ...] = (
     _movements("fiat_withdrawals", _FIAT, Leg("fiat", "indicated amount", "coin", MINUS), done=_DONE, named="withdraw"),
     _movements("conversions", "time,pair,type,sell,buy,price,inverse price,date updated,status", *_CONVERT, done=_DONE),
     _movements(
-        "conversions", "time,wallet,pair,type,sell,buy,price,inverse price,date updated,status", *_CONVERT, done=_DONE
+        "conversions",
+        "time,wallet,pair,type,sell,buy,price,inverse price,date updated,status",
+        *_CONVERT,
+        done=_DONE,
+        wallet="wallet",
     ),
     _movements(
         "conversions",

@@ -1,10 +1,12 @@
 -- Each month of each ledger that was pulled, from the account's first movement on: how many movements it came to, and
--- `covered`, or `not_retained` where the exchange no longer returned a part of it. `sha256` is over one line for each
+-- `covered`, `not_retained` where the exchange no longer returned a part of it, or `not_readable` where the key may not
+-- read a part of it, or flows.yaml gives no address. `sha256` is over one line for each
 -- movement, in order of the bytes: microseconds since 1970, wallet, asset, amount with twelve decimals, kind and key,
 -- with tabs in between and a line feed at the end.
 CREATE OR REPLACE VIEW ledger_months AS
 WITH held AS (
-    SELECT account, dataset, max(since) AS since, min(until) AS until, flatten(list(lost)) AS lost
+    SELECT account, dataset, max(since) AS since, min(until) AS until, flatten(list(lost)) AS lost,
+        min(unread_since) AS unread_since
     FROM ledger_reach
     WHERE until IS NOT NULL
     GROUP BY ALL
@@ -39,6 +41,7 @@ SELECT
         WHEN len([1 for part in lost if part.since < least(months.until, start + INTERVAL 1 MONTH)
             AND part.until > greatest(months.since, start)]) > 0
             THEN 'not_retained'
+        WHEN unread_since < least(months.until, start + INTERVAL 1 MONTH) THEN 'not_readable'
         ELSE 'covered'
     END AS status,
     coalesce(sha256, sha256('')) AS sha256

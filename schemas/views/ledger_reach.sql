@@ -1,7 +1,8 @@
 -- Which ledgers may move each kind of wallet of an account, and the stretch over which each is held: [since, until),
 -- NULL where it never was pulled to its end. `settles` is for how long after that a row may still appear or change,
 -- `lost` has the stretches that the exchange no longer returned when they were asked for, and `absent_code` is the code
--- by which it said that the account or its key has nothing of it.
+-- by which it said that the account or its key has nothing of it. Only where it said that the account has none (3003) is
+-- that known of the time up to then: `unread_since` is from when on else nobody knows what the ledger would tell.
 CREATE OR REPLACE VIEW ledger_reach AS
 WITH done AS (
     SELECT account, dataset, market, max(started) AS started
@@ -16,7 +17,10 @@ walked AS (
         market,
         max(since) AS since,
         min(greatest(until, absent_at)) AS until,
-        max(absent_code) FILTER (absent_at > coalesce(until, '-infinity'::TIMESTAMPTZ)) AS absent_code
+        max(absent_code) FILTER (absent_at > coalesce(until, '-infinity'::TIMESTAMPTZ)) AS absent_code,
+        min(coalesce(until, '-infinity'::TIMESTAMPTZ)) FILTER (
+            absent_at > coalesce(until, '-infinity'::TIMESTAMPTZ) AND absent_code <> 3003
+        ) AS unread_since
     FROM bounds
     WHERE greatest(until, absent_at) IS NOT NULL AND account IS NOT NULL
     GROUP BY ALL
@@ -41,7 +45,8 @@ SELECT
     CASE WHEN started IS NOT NULL THEN coalesce(walked.until, started) END AS until,
     settles,
     coalesce(lost, []) AS lost,
-    absent_code
+    absent_code,
+    unread_since
 FROM moving
 LEFT JOIN done
     ON done.account = moving.account

@@ -113,6 +113,13 @@ ended AS (
     WHERE gone_since IS NOT NULL
     GROUP BY ALL
 ),
+-- What the API tells of a coin that was swapped or renamed: the new one is distributed. The old one's end is in no list.
+swapped AS (
+    SELECT account, list({'time': div_time, 'named': format('{} gave {}', dividend_id, asset)}) AS swaps
+    FROM dividends
+    WHERE regexp_matches(en_info, 'token swap|redenominat|rebrand|delist|migrat|consolidat', 'i')
+    GROUP BY ALL
+),
 guessed AS (
     SELECT
         compared.*,
@@ -163,8 +170,13 @@ guessed AS (
         ) for each in gone
             if each.time <= compared.until
                 AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS no_longer_returned,
-        [each.symbol for each in ended
-            if each.gone_since <= compared.until AND each.gone_since > compared.since] AS asset_event
+        list_concat(
+            [each.symbol for each in ended
+                if each.gone_since <= compared.until AND each.gone_since > compared.since],
+            [concat('dividends ', each.named) for each in swaps
+                if residual < 0 AND each.time <= compared.until + INTERVAL 7 DAYS
+                    AND each.time > compared.since - INTERVAL 7 DAYS]
+        ) AS asset_event
     FROM compared
     LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(compared.wallet, ':', 1)
     LEFT JOIN stated
@@ -180,6 +192,7 @@ guessed AS (
         ON gone.account = compared.account AND gone.wallet = compared.wallet AND gone.asset = compared.asset
     LEFT JOIN strange ON strange.account = compared.account
     LEFT JOIN ended ON ended.asset = compared.asset
+    LEFT JOIN swapped ON swapped.account = compared.account
     LEFT JOIN unprobed_symbols
         ON unprobed_symbols.account = compared.account AND unprobed_symbols.asset = compared.asset
     WHERE residual <> 0

@@ -1,7 +1,8 @@
 -- Movements that a list tells of without saying how much was moved, or when: some time in [since, until). A dual
 -- investment is settled in either of its coins, and of one that came to nothing, or whose time is not told, no day is
 -- known; one that is no longer listed may have been settled since. A VIP loan is known by its repayments alone.
--- Mining is paid into a wallet that the exchange does not name.
+-- Mining is paid into a wallet that the exchange does not name. A fill of a pair that was never listed to this lake may
+-- have moved each asset held that the name of the pair begins or ends with.
 CREATE OR REPLACE VIEW unmeasured_movements AS
 WITH dual AS (
     SELECT
@@ -41,3 +42,8 @@ SELECT
     time + INTERVAL 3 DAY AS until
 FROM mining_payments
 WHERE gone_since IS NULL
+UNION
+SELECT account, dataset, key, wallet, asset, time AS since, time + INTERVAL 1 MICROSECOND AS until
+FROM fills_of_unknown_pairs
+JOIN (SELECT DISTINCT account, asset FROM balances) AS held USING (account)
+WHERE starts_with(symbol, asset) OR ends_with(symbol, asset)

@@ -19,7 +19,7 @@ from pipelines.statements.rows import Reading
 from pipelines.statements.sources import sources
 from schemas.datasets.account import BALANCES
 from schemas.datasets.futures_account import INCOME
-from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS, DUST, WITHDRAWALS
+from schemas.datasets.ledgers import CONVERSIONS, DEPOSITS, DIVIDENDS, DUST, WITHDRAWALS
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
 from schemas.datasets.statements import STATEMENT_ROWS
@@ -396,6 +396,20 @@ def test_what_a_fuller_export_covers(
     told(tables, (fee, "USDT", "1", 0), (fee, "USDT", "3", 120), export=fuller, wallet=wallet, file="fuller")
     told(tables, ("fee", "USDT", amount, seconds), export="futures_trades", wallet="usdm", file="trades")
     assert tables.tuples("SELECT status FROM statement_matches WHERE file = 'trades'") == [(status,)]
+
+
+@pytest.mark.parametrize(("named", "wallet"), [("Funding", "funding"), ("SPOT", "spot"), ("Earn", "earn_flexible")])
+def test_a_conversion_moves_the_wallet_that_it_names(named: str, wallet: str, tables: Tables, tmp_path: Path) -> None:
+    """An export of conversions books each where it took place, and one that the API has too is there once."""
+    header = "Time,Wallet,Pair,Type,Sell,Buy,Price,Inverse Price,Date Updated,Status"
+    line = f"2024-01-10 12:00:00,{named},ETHBUSD,Instant,124.6 BUSD,0.03 ETH,x,x,x,Successful"
+    (tmp_path / "convert (UTC).csv").write_text(f"{header}\n{line}\n")
+    imported(tables, tmp_path / "convert (UTC).csv")
+    assert set(tables.tuples("SELECT wallet FROM ledger")) == {(wallet,)}
+    told_by_api = {"order_id": 1, "wallet_type": named.upper(), "order_status": "SUCCESS", "create_time": NOON}
+    amounts = {"from_asset": "BUSD", "from_amount": "124.6", "to_asset": "ETH", "to_amount": "0.03"}
+    tables.put(CONVERSIONS, {"account": "main", "version": 1, "seen_at": NOON} | told_by_api | amounts)
+    assert counted(tables) == [("conversions", "BUSD", "-124.6"), ("conversions", "ETH", "0.03")]
 
 
 def test_bought_is_what_was_sent_away(recorded: Path, tables: Tables) -> None:

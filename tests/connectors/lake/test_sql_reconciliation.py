@@ -17,7 +17,7 @@ from schemas.datasets.account import BALANCES
 from schemas.datasets.dual_investments import DUAL_INVESTMENTS
 from schemas.datasets.earn import EARN_REWARDS
 from schemas.datasets.journal import GAPS, RUNS
-from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS
+from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS, DUST
 from schemas.datasets.market import SYMBOLS
 from schemas.datasets.orders import FILLS
 from schemas.datasets.payments import REBATES
@@ -269,6 +269,70 @@ def test_what_is_not_retained_is_named(tables: Tables) -> None:
     held(tables, "1", "3", "4")
     assert intervals(tables, "status") == [("not_comparable",), ("unexplained",)]
     assert causes(tables)[-2]["not_retained"] == ["transfers"]
+
+
+def test_fills_of_a_pair_that_was_never_listed_are_named(tables: Tables) -> None:
+    """What they moved nobody knows: the change of each asset that may be theirs stays open, and a check tells of them."""
+    pulled(tables)
+    held(tables, "5", "8", asset="OLD")
+    held(tables, "5", "5", asset="ETH")
+    fill = {"account": "main", "market": "spot", "symbol": "OLDUSDT", "trade_id": 1, "order_id": 1, "is_buyer": True}
+    amounts = {"price": "2", "qty": "3", "quote_qty": "6", "commission": "0", "commission_asset": "BNB"}
+    tables.put(FILLS, fill | amounts | {"time": "2026-01-01 14:00", "is_maker": False, "seen_at": END})
+    assert intervals(tables, "asset, status") == [("ETH", "explained"), ("OLD", "not_comparable")]
+    assert causes(tables)[-1]["amount_unknown"] == ["fills spot/OLDUSDT/1"]
+    (warned,) = offending(tables.check("unknown_pairs", at(END)))
+    assert (warned["symbol"], warned["fills"]) == ("OLDUSDT", 1)
+    listed = {"market": "spot", "symbol": "OLDUSDT", "base_asset": "OLD", "quote_asset": "USDT"}
+    tables.put(SYMBOLS, listed | {"valid_from": DAYS[0]})
+    assert dict(intervals(tables, "asset, status"))["OLD"] == "explained"
+    assert offending(tables.check("unknown_pairs", at(END))) == []
+
+
+GIVEN = {"asset": "NEW", "amount": "20", "direction": 1, "dividend_id": 1}
+TAKEN = {"asset": "OLD", "amount": "10", "direction": -1, "dividend_id": 2}
+CHANGED = {"from_asset": "OLD", "amount": "10", "transfered_amount": "0.5", "target_asset": "BNB", "trans_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "dust", "told", "statuses", "old_causes"),
+    some_of(
+        [
+            ([GIVEN, TAKEN], [], False, ("explained", "explained"), None),
+            ([GIVEN], [CHANGED], False, ("explained", "explained"), None),
+            ([GIVEN], [], True, ("explained", "explained"), None),
+            ([GIVEN], [], False, ("explained", "unexplained"), {"asset_event": ["dividends 1 gave NEW"]}),
+            ([], [], False, ("unexplained", "unexplained"), {"none_known": []}),
+        ],
+        most=5,
+    ),
+    ids=["both-distributed", "and-dust", "and-a-statement", "new-alone", "nothing"],
+)
+def test_a_coin_that_was_renamed(
+    given: list[dict[str, Any]], dust: list[dict[str, Any]], told: bool, statuses: tuple[str, str],
+    old_causes: dict[str, list[str]] | None, tables: Tables,
+) -> None:  # fmt: skip
+    """Its change adds up where lists or a statement tell of both coins; of one that none tells of, a swap is the cause."""
+    pulled(tables)
+    held(tables, "0", "20", asset="NEW")
+    held(tables, "10", "0", asset="OLD")
+    if dust:
+        held(tables, "1", "1.5", asset="BNB")
+    row = {"account": "main", "version": 1, "seen_at": END}
+    swap = row | {"div_time": "2026-01-01 14:00", "en_info": "Token Swap - Distribution"}
+    tables.put(DIVIDENDS, *(swap | one for one in given))
+    tables.put(
+        DUST, *(row | {"operate_time": "2026-01-01 14:00", "operation_id": 1, "wallet": "spot"} | one for one in dust)
+    )
+    if told:
+        stated(tables, ("Token Swap - Distribution", "-10", "2026-01-01 14:00"), asset="OLD")
+        stated(
+            tables, ("Token Swap - Distribution", "20", "2026-01-01 14:00"), asset="NEW", file="g", file_name="g.csv"
+        )
+    found = dict(intervals(tables, "asset, status"))
+    assert (found["NEW"], found["OLD"]) == statuses
+    (of_old,) = tables.tuples("SELECT causes FROM reconciliation WHERE asset = 'OLD' AND since IS NOT NULL")
+    assert {each["cause"]: each["names"] for each in json.loads(of_old[0])} == (old_causes or {})
 
 
 def stated(tables: Tables, *rows: tuple[str, str, str], asset: str = "BTC", **values: Any) -> None:

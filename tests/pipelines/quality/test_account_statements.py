@@ -19,7 +19,7 @@ from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
 from schemas.datasets.futures_account import INCOME
 from schemas.datasets.journal import GAPS, RUNS
-from schemas.datasets.ledgers import DEPOSITS
+from schemas.datasets.ledgers import DEPOSITS, DIVIDENDS
 from schemas.model.series import Series
 
 DONE = {"flow": "books", "account": "main", "outcome": "done", "market": None}
@@ -82,6 +82,30 @@ def test_what_was_not_retained_is_no_proof(tables: Tables) -> None:
     )
     stated = tables.tuples("SELECT month, status FROM ledger_months ORDER BY month")
     assert stated == [("2025-12", "not_retained"), ("2026-01", "not_retained"), ("2026-02", "covered")]
+
+
+@pytest.mark.parametrize(
+    ("code", "read", "unread"),
+    [(3003, "covered", "covered"), (2015, "covered", "not_readable"), (1002, "covered", "not_readable"),
+     (0, "covered", "not_readable"), (9999, "covered", "not_readable")],
+)  # fmt: skip
+def test_what_a_key_may_not_read_is_no_proof(code: int, read: str, unread: str, tables: Tables) -> None:
+    """A key that loses a right proves no month after it; only that the account has none of it is an answer."""
+    covered(tables, "2025-12-01", "2026-01-10")
+    tables.note(Series.of(DEPOSITS, account="main"), absent_at=us("2026-02-10"), absent_code=code)
+    tables.put(DEPOSITS, deposit(1, "1", "2025-12-24"))
+    stated = tables.tuples("SELECT month, status FROM ledger_months WHERE dataset = 'deposits' ORDER BY month")
+    assert stated == [("2025-12", read), ("2026-01", unread), ("2026-02", unread)]
+
+
+def test_what_a_key_never_could_read_is_no_proof(tables: Tables) -> None:
+    """No month of a ledger is covered that the key may not read from the first day on."""
+    covered(tables, "2025-12-01", "2026-01-10")
+    tables.put(DEPOSITS, deposit(1, "1", "2025-12-24"))
+    tables.put(RUNS, DONE | {"run": "d", "dataset": "dividends", "started": "2026-01-10", "ended": "2026-01-10"})
+    tables.note(Series.of(DIVIDENDS, account="main"), absent_at=us("2026-01-10"), absent_code=2015)
+    stated = tables.tuples("SELECT month, status FROM ledger_months WHERE dataset = 'dividends' ORDER BY month")
+    assert stated == [("2025-12", "not_readable"), ("2026-01", "not_readable")]
 
 
 @pytest.mark.parametrize("market", ["usdm", "coinm"])

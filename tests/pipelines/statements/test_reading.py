@@ -138,6 +138,28 @@ def test_what_a_line_moves(header: str, line: str, legs: list[tuple[str, str, st
     assert [row["raw"] is None for row in rows] == [number > 0 for number in range(len(rows))]
 
 
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("Date(UTC),Coin,Network,Amount,Fee,Address,TXID,Status", "{},TAO,TAO,-9.9997,0.0003,x,y,Completed"),
+        ("Date(UTC),Coin,Network,Amount,Fee,Address,TXID,Status", "{},TAO,TAO,9.9997,-0.0003,x,y,Completed"),
+        ("Date(UTC),Pair,Side,Price,Executed,Amount,Fee", "{},ADAEUR,SELL,0.5,-5ADA,2.5EUR,0.1BNB"),
+        ("Date(UTC),Pair,Side,Price,Executed,Amount,Fee", "{},ADAEUR,BUY,0.5,5ADA,-2.5EUR,0.1BNB"),
+    ],
+)
+def test_a_sign_that_a_column_does_not_have(header: str, line: str, tmp_path: Path) -> None:
+    """Below zero where the column or the side says which way it went, a row may mean either: nothing of it counts."""
+    _, rows = read(written(tmp_path / "export.csv", line.format("2024-01-10 10:00:00"), header=header))
+    assert {(row["amount"], row["problem"]) for row in rows} == {(None, "below zero in a column without signs")}
+
+
+def test_a_fee_that_was_given_back(tmp_path: Path) -> None:
+    """Of makers, a fee below zero is what they were paid."""
+    header, line = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee", f"{NOON},ADAEUR,BUY,0.5,5ADA,2.5EUR,-0.1EUR"
+    _, rows = read(written(tmp_path / "export.csv", line, header=header))
+    assert (rows[2]["operation"], rows[2]["amount"]) == ("fee", Decimal("0.1"))
+
+
 FUTURES_FILL = "Uid,Time(UTC),Symbol,Side,Price,Quantity,Amount,Fee,Realized Profit,Buyer,Maker,Trade ID,Order ID"
 INCOME = "Time(UTC),Type,Amount,Asset,Symbol,Transaction ID"
 MARKET = "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin"
