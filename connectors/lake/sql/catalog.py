@@ -23,7 +23,7 @@ RUNS = {runs_view(dataset): dataset for dataset in playing(Role.CANDLES)}
 UNIONS = unions()
 ONCE = frozenset(name for name, each in UNIONS.items() if each.once)
 
-_WORD = re.compile(r"'[^']*'|(\w+)")  # those of a text in quotes name nothing
+_WORD = re.compile(r"--[^\n]*|'[^']*'|(\w+)")  # those of a comment or of a text in quotes name nothing
 _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 _MADE = re.compile(r"CREATE OR REPLACE (?:VIEW|MACRO) (\w+)")
 _TABLE_MACRO = re.compile(r"CREATE OR REPLACE MACRO (?P<call>(?P<name>\w+)\([^)]*\)) AS TABLE")
