@@ -15,6 +15,7 @@ from schemas.model.fields import DECIMALS, FLAG, TIME
 
 CANDLES, TRADES = LAYOUTS["klines", "spot"], LAYOUTS["agg_trades", "usdm"]
 CANDLE = b"1767225600000000,87500.70000000,9,0.00000001,87504.90000000,3192.5,1767225659999999,3.6,135,1764.0,2.01,0\n"
+OTHER = b"1767225600000,7.7,10,12345678.25,12.504,3.25,1767225659999,123.4567,7,1.7,12.2,10\n"
 TRADE = b"316751043,0.002737,24479.0,879771161,879771162,1781481600220,false\n"
 
 _digits = st.integers(1, 10).flatmap(lambda most: st.text("0123456789", min_size=1, max_size=most))
@@ -32,8 +33,14 @@ def _cell(layout: Layout, name: str) -> st.SearchStrategy[str]:
 
 
 def _texts(layout: Layout) -> st.SearchStrategy[bytes]:
-    lines = st.tuples(*(_cell(layout, name) for name in layout.columns)).map(",".join)
-    return st.lists(lines, min_size=1, max_size=5).map(lambda some: "".join(f"{one}\n" for one in some).encode())
+    """A few lines, alone or amid so many equal ones that not all of them are looked at beforehand."""
+    lines = st.tuples(*(_cell(layout, name) for name in layout.columns)).map(lambda cells: ",".join(cells) + "\n")
+    some, copies = st.lists(lines, min_size=1, max_size=5), st.sampled_from([0, 70])
+    return st.tuples(some, copies).map(lambda drawn: _amid(*drawn).encode())
+
+
+def _amid(lines: list[str], copies: int) -> str:
+    return copies * lines[0] + "".join(lines) + copies * lines[0]
 
 
 def _by_cells(text: bytes, layout: Layout) -> pa.Table:
@@ -91,6 +98,28 @@ def test_long_texts_are_read_in_one(layout: Layout, line: bytes) -> None:
 @pytest.mark.parametrize(
     ("was", "now"),
     [
+        (b"1767225600000000", b"1767225600000"),
+        (b"87500.70000000", b"9.70000000"),
+        (b"87500.70000000", b"1234567890.7"),
+        (b"87500.70000000", b"12345678.7"),
+        (b",9,", b",12345678,"),
+        (b"3192.5", b"3192.25"),
+        (b"135", b"1234567890123456"),
+        (b",0\n", b",1234567890123456\n"),
+    ],
+)
+def test_one_line_may_have_other_lengths_than_all_before(was: bytes, now: bytes) -> None:
+    """A number of another length is exact also where thousands of equal ones stand around it."""
+    other = CANDLE.replace(was, now)
+    for text in (990 * CANDLE + other + 1009 * CANDLE, 495 * (CANDLE + OTHER) + other + 504 * (OTHER + CANDLE)):
+        read = lined_up(text, CANDLES)
+        assert read is not None
+        assert read.equals(_by_cells(text, CANDLES))
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
         (b"87500.70000000", b"-87500.7000000"),
         (b"87500.70000000", b"8.75007E4"),
         (b"87500.70000000", b"87500.700000001"),
@@ -99,6 +128,9 @@ def test_long_texts_are_read_in_one(layout: Layout, line: bytes) -> None:
         (b"87500.70000000", b".70000000"),
         (b"87500.70000000", b""),
         (b"87500.70000000", b"8.7500.7"),
+        (b"87500.70000000", b"87500,70000000"),
+        (b"87500.70000000", b"87500.7000000\0"),
+        (b"87500.70000000", b"87500.7000000\x11"),
         (b"87500.70000000", b"87500:70000000"),
         (b"135", b"135.0"),
         (b"135", b"true"),
@@ -112,7 +144,8 @@ def test_long_texts_are_read_in_one(layout: Layout, line: bytes) -> None:
 def test_what_is_printed_otherwise_is_left_to_be_read_by_cells(was: bytes, now: bytes) -> None:
     """A sign, an exponent, a digit too many, no digit, another mark, a letter: each is refused, in one line or in all."""
     odd = CANDLE.replace(was, now)
-    for text in (odd, CANDLE + odd, odd + CANDLE, odd * 3):
+    alike, unlike = 990 * CANDLE + odd + 1009 * CANDLE, 495 * (CANDLE + OTHER) + odd + 504 * (OTHER + CANDLE)
+    for text in (odd, CANDLE + odd, odd + CANDLE, odd * 3, alike, unlike):
         if text != CANDLE + CANDLE.rstrip() + CANDLE:
             assert lined_up(text, CANDLES) is None
 

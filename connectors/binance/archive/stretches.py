@@ -1,0 +1,266 @@
+"""The digits between the marks of many lines at once, where all lines have the same marks in the same order.
+
+A stretch is what stands between two marks. Those whose length is the same in all lines stand at fixed distances: such a
+run is held against one pattern. A stretch whose length differs ends its run, and the next one begins behind it, in each
+line at another distance. Eight digits are one word of memory, and a few multiplications turn the words of all lines
+into their numbers. No number passes through a float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+
+WORD = 8  # bytes, each of which is a digit
+MOST_DIGITS = 2 * WORD  # of a stretch
+TENS = np.array([10**digits for digits in range(MOST_DIGITS + 3)], np.uint64)
+_ZERO, _NINE = ord("0"), ord("9")
+_ONE, _BITS, _IN_WORD = np.uint64(1), np.uint64(8 * WORD), np.uint64(WORD - 1)
+_BYTES, _WHOLE_BYTES = np.uint64(3), np.uint64(0x78)  # a shift between bits and bytes, and bits that are whole ones
+_DIGIT = np.uint64(0x1010101010101010)  # bits that digits have, and marks have not
+_IN_LINE = np.uint64(0x2020202020202020)  # what stands in a line has this bit or the next higher one
+_STEPS = [  # of eight digits to four numbers of two, to two of four, to one
+    (np.uint64(mask), np.uint64(factor * 2**shift + 1), np.uint64(shift))
+    for mask, factor, shift in (
+        (0x0F0F0F0F0F0F0F0F, 10, 8),
+        (0x00FF00FF00FF00FF, 100, 16),
+        (0x0000FFFF0000FFFF, 10_000, 32),
+    )
+]
+_TRUE, _FALSE = (np.uint64(int.from_bytes(word, "little")) for word in (b"true", b"false"))
+_FOUR, _FIVE = np.uint64(2**32 - 1), np.uint64(2**40 - 1)  # letters
+_SMALL = np.uint64(0x20)  # makes a first letter a small one
+_SCANNED = 2**16  # words at once: what is reckoned of them stays in the processor's cache
+
+
+class OtherwiseError(Exception):
+    """A line is printed otherwise than the others."""
+
+
+class Stretch(NamedTuple):
+    """What stands between two marks of each line."""
+
+    mark: int  # the byte behind it
+    length: int | None  # None where it differs
+    is_read: bool
+    is_flag: bool
+
+
+class Found(NamedTuple):
+    """The numbers or flags of a stretch, and how long it is, in each line."""
+
+    values: Any
+    length: Any
+
+    @property
+    def longest(self) -> int:
+        return int(np.max(self.length))
+
+
+class Run(NamedTuple):
+    """Stretches at fixed distances, of which the last may have any length, and the words that have their digits."""
+
+    stretches: Sequence[Stretch]
+    length: int  # up to the last one, where that has any length
+    span: int  # in words
+    pattern: Words  # what the words of the run are, in those bits
+    mask: Words
+    at: Places  # in which of them a stretch begins,
+    past: Words  # how many bits further on,
+    beyond: Words  # and how many bits of the word that begins there are not of the stretch
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.stretches) and self.stretches[-1].length is None
+
+
+def line_ends(text: bytes) -> Places:
+    """Where lines end. Whatever else can be in no line counts as an end, and is refused as a mark."""
+    whole = len(text) // WORD
+    words = np.frombuffer(text, "<u8", whole)
+    found = [_ends_in(words[at : at + _SCANNED]) + WORD * at for at in range(0, whole, _SCANNED)]
+    rest = np.frombuffer(text[WORD * whole :].ljust(WORD, b"0"), "<u8")
+    return np.concatenate([*found, _ends_in(rest) + WORD * whole])
+
+
+def _ends_in(words: Words) -> Places:
+    printed = words >> _ONE
+    printed |= words
+    printed &= _IN_LINE
+    at = np.flatnonzero(printed != _IN_LINE)
+    ends = printed[at] ^ _IN_LINE
+    if (ends & (ends - _ONE)).any():
+        raise OtherwiseError("two lines end in one word")
+    places: Places = at * WORD + (np.bitwise_count(ends - _ONE) >> np.uint8(3))
+    return places
+
+
+def lengths(lines: bytes, marks: int) -> list[int | None]:
+    """How long each of so many stretches of some lines is; None where that differs."""
+    at = np.flatnonzero(np.frombuffer(lines, np.uint8) < _ZERO)
+    if not len(at) or len(at) % marks:
+        raise OtherwiseError("other marks")
+    between = (np.diff(at, prepend=-1) - 1).reshape(-1, marks)
+    least, most = between.min(axis=0), between.max(axis=0)
+    if least.min() == 0 or most.max() > MOST_DIGITS:
+        raise OtherwiseError("no digit, or too many")
+    return [low if low == high else None for low, high in zip(least.tolist(), most.tolist(), strict=True)]
+
+
+@lru_cache(maxsize=256)
+def runs(stretches: Sequence[Stretch]) -> Sequence[Run]:
+    """The stretches of a line, run by run; the mark behind one of any length begins the next run."""
+    pasts = [past for past, one in enumerate(stretches, 1) if one.length is None]
+    firsts = [0, *pasts]
+    before = [b"", *(bytes([stretches[past - 1].mark]) for past in pasts)]
+    return [
+        _run(mark, stretches[first:past])
+        for mark, first, past in zip(before, firsts, [*pasts, len(stretches)], strict=True)
+    ]
+
+
+def _run(before: bytes, stretches: Sequence[Stretch]) -> Run:
+    pattern, mask, words = before, b"\xff" * len(before), list[tuple[int, int]]()  # places of words, and their digits
+    for mark, length, is_read, _ in stretches:
+        if is_read or length is None:
+            high, low = divmod((length or WORD) - 1, WORD)
+            words += [(len(pattern), low + 1), (len(pattern) + low + 1, WORD)][: high + 1]
+        if length is not None:
+            pattern += b"0" * length + bytes([mark])
+            mask += b"\xf0" * length + b"\xff"
+    span = -(-len(pattern) // WORD)
+    places, digits = np.array(words, np.int64).reshape(-1, 2).T
+    return Run(
+        stretches,
+        len(pattern),
+        max([span, *(place // WORD + 2 for place, _ in words)]),
+        _each(np.frombuffer(pattern.ljust(span * WORD, b"\0"), "<u8")),
+        _each(np.frombuffer(mask.ljust(span * WORD, b"\0"), "<u8")),
+        places // WORD,
+        _each(places % WORD * 8),
+        _each((WORD - digits) * 8),
+    )
+
+
+def _each(of_words: Any) -> Words:
+    """A number for each word of a run, in whichever line."""
+    numbers: Words = of_words.astype(np.uint64).reshape(-1, 1)
+    return numbers
+
+
+class Lines:
+    """Some lines of text, which are read stretch by stretch."""
+
+    def __init__(self, text: memoryview, starts: Places) -> None:
+        padded = b"".join((text, b"0" * (2 * WORD - len(text) % WORD)))
+        self._printed = np.frombuffer(padded, np.uint8)
+        self._words = np.frombuffer(padded, "<u8")
+        self._base: Words = starts.view(np.uint64)  # where the run that is read next begins in each line
+        self._letters = 0
+
+    def read(self, of: Sequence[Run]) -> list[Found]:
+        """Every stretch; raises OtherwiseError unless all lines are printed so to the last byte."""
+        found = [one for run in of for one in self._read(run)]
+        letters = np.count_nonzero(self._printed > _NINE) if self._letters else int(self._printed.max() > _NINE)
+        if letters != self._letters:
+            raise OtherwiseError("a letter")
+        return found
+
+    def _read(self, run: Run) -> Iterator[Found]:
+        words = self._words_of(run)
+        last = self._last(run, words[-1]) if run.is_open else None
+        numbers = iter(_into_numbers(words))
+        for _, length, is_read, _ in run.stretches:
+            if length is not None:
+                yield Found(_number(numbers, length) if is_read else None, length)
+        if last is not None:
+            yield self._whole(last)
+
+    def _last(self, run: Run, word: Words) -> Found:
+        """What ends a run that has any length, up to a word; the next run begins behind it."""
+        found = _flags(word) if run.stretches[-1].is_flag else _leading(word)
+        if run.stretches[-1].is_flag:
+            self._letters += int(found.length.sum())
+        self._base = self._base + np.uint64(run.length)
+        self._base += found.length
+        return found
+
+    def _whole(self, last: Found) -> Found:
+        """Its number, to which more digits may belong."""
+        if last.longest < WORD:
+            return last
+        more = _leading(self._aligned(self._base, 1)[0], least=0)
+        self._base += more.length
+        numbers = last.values * TENS.take(more.length.view(np.int64)) + _into_numbers(more.values)
+        return Found(numbers, last.length + more.length)
+
+    def _words_of(self, run: Run) -> Words:
+        """The words with the digits of a run, without what stands behind them."""
+        printed = self._aligned(self._base, run.span)
+        if ((printed[: len(run.pattern)] & run.mask) != run.pattern).any():
+            raise OtherwiseError("another mark, or another length")
+        words = _joined(printed.take(run.at, axis=0), printed.take(run.at + 1, axis=0), run.past)
+        words <<= run.beyond
+        return words
+
+    def _aligned(self, places: Words, span: int) -> Words:
+        """So many words of each line, from some place on."""
+        at = (places >> _BYTES).view(np.int64) + np.arange(span + 1).reshape(-1, 1)
+        words = self._words.take(at, mode="clip")
+        return _joined(words[:-1], words[1:], (places & _IN_WORD) << _BYTES)
+
+
+def _joined(words: Words, following: Words, past: Words) -> Words:
+    """The words that begin so many bits further on; the following ones are used up. A shift by a word gives zero."""
+    joined = words >> past
+    following <<= _BITS - past
+    joined |= following
+    return joined
+
+
+def _flags(word: Words) -> Found:
+    small = word | _SMALL
+    is_true = (small & _FOUR) == _TRUE
+    if not (is_true | ((small & _FIVE) == _FALSE)).all():
+        raise OtherwiseError("no flag")
+    return Found(is_true, np.uint64(len("false")) - is_true)
+
+
+def _leading(word: Words, least: int = 1) -> Found:
+    """The digits that a word begins with, moved to its end, and how many; raises OtherwiseError for less than that."""
+    others = word & _DIGIT
+    others ^= _DIGIT
+    others ^= others - _ONE  # all bits up to the first one
+    found = np.bitwise_count(others)
+    if found.min() < 8 * least:
+        raise OtherwiseError("no digit")
+    bits = found.astype(np.uint64)
+    bits &= _WHOLE_BYTES
+    word <<= _BITS - bits
+    bits >>= _BYTES
+    return Found(word, bits)
+
+
+def _into_numbers(words: Words) -> Words:
+    """What the eight digits of each word say, in its place."""
+    for mask, factor, shift in _STEPS:
+        words &= mask
+        words *= factor
+        words >>= shift
+    return words
+
+
+def _number(words: Iterator[Words], length: int) -> Words:
+    """The number of a stretch, out of one or two words."""
+    number = next(words)
+    if length > WORD:
+        number *= TENS[WORD]
+        number += next(words)
+    return number
