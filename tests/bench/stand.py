@@ -54,9 +54,10 @@ class Simulator:
         return sum(request["status"] in {418, 429} for request in self.requests())
 
     def warm(self, files: Path) -> None:
-        """Have it hash the files it serves, as a real store does when they are put there."""
-        for folder in sorted({path.parent for path in files.rglob("*.zip")}):
-            self.answer(f"/?prefix={folder.relative_to(files)}/")
+        """Have it hash and name the files it serves, months and days, as a real store does when they are put there."""
+        for folder in sorted({str(path.parent.relative_to(files)) for path in files.rglob("*.zip")}):
+            for one in {folder, folder.replace("/monthly/", "/daily/")}:
+                self.answer(f"/?prefix={one}/")
 
     def answer(self, target: str) -> bytes:
         """What it answers to anybody."""

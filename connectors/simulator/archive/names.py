@@ -143,21 +143,35 @@ def interval_folder(name: str) -> str:
     return _FOLDERS[name]
 
 
-def periods(listing: Listing, place: Place, now_ms: int, rules: Publication) -> Iterator[Period]:
-    """The days or months of which files have appeared by now, oldest first."""
+def periods(
+    listing: Listing, place: Place, now_ms: int, rules: Publication, first: Period | None = None
+) -> Iterator[Period]:
+    """The days or months of which files have appeared by now, oldest first: all of them, or those from one on."""
     grid = place.grid(listing)
-    day = max(datetime.fromtimestamp(listing.listed_ms / 1000, UTC).date(), place.kind.begins)
-    period = Period(day.replace(day=1) if place.monthly else day, place.monthly)
+    period = first or _oldest(listing, place)
     end_ms = listing.ends_ms(now_ms)
     while period.since_ms <= end_ms and period.published_ms(grid, rules) <= now_ms and place.kind.lived(period.first):
         yield period
         period = period.next()
 
 
-@lru_cache(maxsize=256)
+def _oldest(listing: Listing, place: Place) -> Period:
+    day = max(datetime.fromtimestamp(listing.listed_ms / 1000, UTC).date(), place.kind.begins)
+    return Period(day.replace(day=1) if place.monthly else day, place.monthly)
+
+
 def stems(listing: Listing, place: Place, now_ms: int, rules: Publication) -> tuple[str, ...]:
-    """The names of those files without their ending; a folder is listed more often than the clock moves."""
-    return tuple(place.stem(period) for period in periods(listing, place, now_ms, rules))
+    """The names of those files without their ending; what a file is called today, it is called tomorrow."""
+    known, rest = _stems_by(listing, place, now_ms - now_ms % DAY_MS, rules)
+    return (*known, *(place.stem(period) for period in periods(listing, place, now_ms, rules, rest)))
+
+
+@lru_cache(maxsize=256)
+def _stems_by(listing: Listing, place: Place, now_ms: int, rules: Publication) -> tuple[tuple[str, ...], Period]:
+    """The names of an instant, and the day or month that follows them."""
+    there = list(periods(listing, place, now_ms, rules))
+    rest = there[-1].next() if there else _oldest(listing, place)
+    return tuple(map(place.stem, there)), rest
 
 
 @cache

@@ -99,7 +99,7 @@ class Archive:
 
     def _listed(self, asked: Asked, now_ms: int) -> Answer:
         given = parameters(asked.query)
-        keys = self._below(given.prefix, now_ms) if given.delimiter else self._deep(given.prefix, now_ms)
+        keys = self._below(given.prefix, now_ms, given.marker) if given.delimiter else self._deep(given.prefix, now_ms)
         return rendered(given, keys, lambda path: self._entry(path, now_ms))
 
     def _entry(self, path: str, now_ms: int) -> Entry:
@@ -116,14 +116,14 @@ class Archive:
             else:
                 yield path
 
-    def _below(self, prefix: str, now_ms: int) -> list[str]:
-        """What lies right in the folder a prefix names, of which the prefix may be the beginning of a name."""
+    def _below(self, prefix: str, now_ms: int, marker: str = "") -> list[str]:
+        """What lies behind a marker in the folder a prefix names, which may be the beginning of a name in there."""
         folder = prefix[: prefix.rfind("/") + 1]
         begun = prefix.removeprefix(folder)
         made = {folder + name for name in self._names(folder.split("/")[:-1], now_ms) if name.startswith(begun)}
         shown = {path for path in self._replayed if path.startswith(folder)}
         found = made | {folder + _first(path.removeprefix(folder)) for path in shown}
-        return sorted(path for path in found if path.startswith(prefix))
+        return sorted(path for path in found if path.startswith(prefix) and path > marker)
 
     def _names(self, parts: list[str], now_ms: int) -> Iterable[str]:
         """What lies in the folder that these parts name; folders end in a slash."""
@@ -169,9 +169,10 @@ class Archive:
         return any(True for _ in names.periods(listing, place(), now_ms, self.rules))
 
     def _file_names(self, listing: Listing, place: Place, now_ms: int) -> Iterator[str]:
+        folder = place.folder
         for stem in names.stems(listing, place, now_ms, self.rules):
             name = f"{stem}.zip"
-            faults = self._spoiled.get(place.folder + name)
+            faults = self._spoiled.get(folder + name)
             if not faults:
                 yield from (name, name + CHECKSUM)
             elif not any(isinstance(fault, NoFile) for fault in faults):
