@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from connectors.lake.files.texts import text_runs
 from schemas.model.dataset import Dataset, Role
 from schemas.model.grid import LENGTH_US, Grid
 
@@ -57,11 +58,10 @@ class Runs:
         """Take the next rows."""
         if not rows.num_rows:
             return
-        named = pc.run_end_encode(rows[self._symbol].combine_chunks())
+        ends, named = text_runs(rows[self._symbol])
         times = rows[self._clock].combine_chunks().view(pa.int64()).to_numpy()
-        ends = named.run_ends.to_numpy()
         starts = np.union1d(np.r_[0, ends[:-1]], np.flatnonzero(np.diff(times) != self._length_us) + 1)
-        symbols = named.values.take(pa.array(np.searchsorted(ends, starts, side="right"))).to_pylist()
+        symbols: list[Any] = named.take(pa.array(np.searchsorted(ends, starts, side="right"))).to_pylist()
         counts, firsts = np.diff(np.r_[starts, len(times)]).tolist(), times[starts].tolist()
         if self._goes_on(symbols[0], firsts[0]):
             self._counts[-1] += counts[0]

@@ -15,11 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.lake.files.texts import Numbers, text_runs
 from schemas.model.dataset import Dataset
 
 FEWEST_ROWS = 1000  # of a stretch on average; a slice costs about as much as copying so many
-
-Numbers = npt.NDArray[np.int64]
 
 
 def partitions(dataset: Dataset, rows: pa.Table) -> Iterator[tuple[dict[str, str], pa.Table]]:
@@ -44,9 +43,9 @@ def partitions(dataset: Dataset, rows: pa.Table) -> Iterator[tuple[dict[str, str
 
 def _stretches(rows: pa.Table, texts: Sequence[str]) -> tuple[Numbers, list[Numbers]]:
     """Where each stretch of equal texts ends, and by text its rank among the others."""
-    runs: list[Any] = [pc.run_end_encode(rows[name].combine_chunks(), run_end_type=pa.int64()) for name in texts]
-    ends = np.unique(np.concatenate([run.run_ends for run in runs]))
-    return ends, [_ranks(run.values)[np.searchsorted(run.run_ends, ends)] for run in runs]
+    runs = [text_runs(rows[name]) for name in texts]
+    ends = np.unique(np.concatenate([ends for ends, _ in runs]))
+    return ends, [_ranks(values)[np.searchsorted(own, ends)] for own, values in runs]
 
 
 def _order(ends: Numbers, ranks: Sequence[Numbers], numbers: Sequence[Numbers]) -> Numbers | None:
@@ -108,14 +107,15 @@ def _digits(values: pa.ChunkedArray[Any]) -> Numbers:
     """Decimals without their point, which have to fit."""
     lower, fits = lower_words(values.combine_chunks())
     assert fits, "a key beyond 64 bits"
-    return lower.copy()
+    return lower
 
 
 def lower_words(decimals: Any) -> tuple[Numbers, bool]:
     """Of decimals of 128 bits the lower of their two words, and whether the upper one is only their sign."""
     words = np.frombuffer(decimals.buffers()[1], np.int64).reshape(-1, 2)
     words = words[decimals.offset : decimals.offset + len(decimals)]
-    return words[:, 0], bool((words[:, 1] == words[:, 0] >> 63).all())
+    lower = words[:, 0].copy()  # side by side, they are looked at three times as fast
+    return lower, bool((words[:, 1] == lower >> 63).all())
 
 
 def _values(columns: tuple[str, ...], rows: pa.Table, row: int) -> dict[str, str]:

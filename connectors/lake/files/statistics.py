@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake.files.sorting import lower_words
+from connectors.lake.files.texts import distinct_texts
 
 _FEW = 64  # chunks, up to which they are looked at one by one
 
@@ -49,6 +50,8 @@ def _bounds(values: pa.ChunkedArray[Any]) -> tuple[Any, Any]:
 
     Arrow compares decimals one by one, which takes more than twice as long.
     """
+    if pa.types.is_string(values.type):
+        values = distinct_texts(values)
     if pa.types.is_decimal128(values.type) and not values.null_count and 0 < values.num_chunks <= _FEW:
         words = [lower_words(chunk) for chunk in values.chunks if len(chunk)]
         if words and all(fits for _, fits in words):
