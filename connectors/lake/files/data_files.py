@@ -19,7 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from isal import isal_zlib
 
-from connectors.lake.files.local_disk import draft_in, make_folder, not_read, publish
+from connectors.lake.files.local_disk import draft_in, make_folder, not_read, sync
 from connectors.lake.files.runs import RUNS_KEY, runs_of
 from connectors.lake.files.sorting import partitions
 from connectors.lake.files.statistics import Statistics
@@ -39,7 +39,7 @@ CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buf
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A whole, durable data file that a commit may name."""
+    """A whole data file that a commit may name; its bytes are durable, its name becomes so with the commit."""
 
     path: str  # below the table's root, exactly as on disk
     partition: Mapping[str, str]
@@ -126,7 +126,8 @@ def write_file(
             if (told := runs.told() if runs is not None else None) is not None:
                 writer.add_key_value_metadata({RUNS_KEY: told})
         target = folder / summed_name(draft, "-runs" if told is not None else "")
-        publish(draft, target)
+        sync(draft)
+        draft.replace(target)
     size, now_ms = target.stat().st_size, time.time_ns() // 1_000_000
     return DataFile(str(target.relative_to(root)), partition, size, statistics.rows, statistics.json(), now_ms)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from deltalake import DeltaTable
 
 from connectors.lake.files.data_files import DataFile
-from connectors.lake.files.local_disk import disk_problems, held, read_problems
+from connectors.lake.files.local_disk import disk_problems, held, read_problems, sync
 from connectors.lake.files.snapshot_files import LiveFile
 from connectors.lake.log.bounds import is_entry, number_of
 from connectors.lake.log.committer import Committer
@@ -66,9 +66,12 @@ class Log:
         data_change: bool = True,
     ) -> int:
         """Land files and moves as one durable version, or raise Stale with nothing changed."""
-        with disk_problems(self.root, "nothing was committed", Refused), self._committing() as committer:
-            ready = committer or self._adopt(Committer.create(self.root, self.dataset))
-            return ready.commit(added, moves, removed, data_change=data_change)
+        with disk_problems(self.root, "nothing was committed", Refused):
+            for folder in sorted({(self.root / file.path).parent for file in added}):
+                sync(folder)  # once for all of its new files, before an entry names them
+            with self._committing() as committer:
+                ready = committer or self._adopt(Committer.create(self.root, self.dataset))
+                return ready.commit(added, moves, removed, data_change=data_change)
 
     def tidy(self) -> None:
         """Checkpoint the log and drop entries that nobody needs any more."""

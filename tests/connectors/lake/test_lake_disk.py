@@ -92,6 +92,29 @@ def test_a_failed_write_leaves_nothing(code: int, words: str, table: Table, monk
     assert table.scan().num_rows == 1500
 
 
+def test_names_are_durable_before_the_log_has_them(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit of several files syncs each of them, then their folder once, and only then its entry."""
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    before = set(table.files())
+    parts = (rows_of(PRICES, {"market": "spot", "symbol": f"N{n}", "observed_at": "2026-01-03"}) for n in range(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", noted)
+        table.commit(parts, [Move.of(price_series(), {"observed_at": 3}, table.bounds())])
+    files = [Path(path) for path in table.files() if path not in before]
+    [folder] = {path.parent for path in files}
+    entry = table.root / "_delta_log" / f"{table.version():020}.json"
+    places = {path: synced.index(path.stat().st_ino) for path in (*files, folder, entry)}
+    assert len(files) == 3
+    assert synced.count(folder.stat().st_ino) == 1
+    assert max(places[path] for path in files) < places[folder] < places[entry]
+
+
 def test_a_disk_without_room_is_said_whoever_says_it(tmp_path: Path) -> None:
     """delta-rs gives the number in its text only; the sentence is the same."""
     with (
