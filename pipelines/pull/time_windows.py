@@ -116,8 +116,12 @@ def windows_again(
 
 
 def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:
-    """The gaps that were seen once, an hour or more ago."""
-    return [gap for gap in gaps.values() if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US]
+    """The gaps that were seen once, an hour or more ago; of what is still to come, by the word of a clock, none is."""
+    return [
+        gap
+        for gap in gaps.values()
+        if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US and (gap.until or 0) <= now
+    ]
 
 
 def _whole_s(instant: int) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connectors.simulator.protocol.faults import Latency
+from connectors.simulator.protocol.faults import Latency, Misprinted
 from schemas.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -49,3 +50,28 @@ async def test_a_run_that_began_later_stores_nothing_twice(futures: Desk, datase
     times = [row[clock] for row in futures.rows(dataset)]
     assert len(times) == len(set(times))
     assert len(times) == before + sum(receipt.rows for receipt in receipts)
+
+
+class Early(Misprinted, frozen=True, kw_only=True):
+    """Of a clock that is ahead: what was paid since an instant is not there yet."""
+
+    ms: int
+
+    def change(self, rows: list[Any]) -> list[Any]:
+        return [row for row in rows if row["fundingTime"] < self.ms]
+
+
+async def test_a_look_at_what_is_still_to_come_confirms_nothing(futures: Desk):
+    """A day is covered ahead of its time by a clock that ran ahead: its fundings are asked for once they can be there."""
+    futures.flows["prices"] = wanting("funding_rates", "2026-11-02T06:00")
+    await futures.run()
+    futures.exchange.inject(Early(path=CALLS["funding_rates"], values={}, ms=futures.exchange.now_ms, count=None))
+    futures.clock.advance(30 * 3600)
+    await futures.run()
+    futures.clock.advance(-30 * 3600)
+    futures.exchange.heal()
+    for hours in (0.2, 1.5, 45, 8):
+        futures.clock.advance(hours * 3600)
+        await futures.run()
+    paid = [row["funding_time"] for row in futures.rows("funding_rates")]
+    assert {round((after - before).total_seconds() / 3600) for before, after in pairwise(paid)} == {8}
