@@ -143,7 +143,7 @@ def _counted(lake: Lake, dataset: str) -> list[dict[str, Any]]:
         ).to_pylist()
         gaps = run(session, f"SELECT * FROM gaps WHERE dataset = {name} ORDER BY since").to_pylist()
     by_month = {_key(row): dict(zip(row["dates"], row["ids"], strict=True)) for row in days}
-    return [_month(row, by_month[_key(row)], gaps) for row in months]
+    return [_month(row, by_month.get(_key(row), {}), gaps) for row in months]
 
 
 def _month(row: dict[str, Any], days: Mapping[str, Sequence[int]], gaps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -157,9 +157,7 @@ def _month(row: dict[str, Any], days: Mapping[str, Sequence[int]], gaps: Sequenc
         and gap["since"] < until
         and (gap["until"] is None or gap["until"] > since)
     )
-    lost = row["status"] in SOUND and any(gap.reason == "not_retained" for gap in reaching)
-    status = "not_retained" if lost else row["status"]
-    return {**row, "since": since, "until": until, "status": status, "gaps": reaching, "days": days}
+    return {**row, "since": since, "until": until, "gaps": reaching, "days": days}
 
 
 def _stated(table: Table, version: int, row: Mapping[str, Any], piece_ids: int) -> TradeMonth:
