@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.archive.csv import MILLISECOND_US, Instants, instants_of, parsed, widened, without
+from connectors.binance.archive.csv import MILLISECOND_US, Instants, instants_of, parsed, repeated, widened, without
 from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.lines import MOST_LEFT_OUT
 from connectors.binance.archive.zip import Defect, unpack
@@ -78,7 +78,7 @@ def _rows(printed: pa.Table, times: Instants, file: ArchiveFile) -> pa.Table:
     closed = instants_of(printed["close_time"])
     dataset = file.series.dataset
     columns = {name: widened(printed[name], dataset.column(name).type.arrow) for name in file.layout.read} | {
-        **{name: pa.repeat(value, len(times)) for name, value in file.series.values.items()},
+        **{name: repeated(value, len(times)) for name, value in file.series.values.items()},
         "open_time": pa.array(times).cast(TIME.arrow),
         "close_time": pa.array(closed // MILLISECOND_US * MILLISECOND_US).cast(TIME.arrow),
     }

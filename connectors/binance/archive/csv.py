@@ -158,3 +158,11 @@ def widened(printed: pa.ChunkedArray[Any], kind: Any) -> pa.ChunkedArray[Any]:
         return printed
     chunks = [chunk.view(kind) for chunk in printed.chunks]
     return pa.chunked_array(chunks, kind)  # type: ignore[call-overload,no-any-return]
+
+
+def repeated(value: str, count: int) -> pa.Array[Any]:
+    """A text in each of so many rows; Arrow's own `repeat` copies it cell by cell."""
+    text = value.encode()
+    ends: Any = np.arange(count + 1, dtype=np.int32) * np.int32(len(text))
+    array: pa.Array[Any] = pa.StringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(text * count))
+    return array

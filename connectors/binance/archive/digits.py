@@ -89,9 +89,7 @@ def _stretches(text: bytes, marks: bytes, cells: Sequence[_Cell]) -> tuple[Stret
     places = range(0, len(text), len(text) // _LOOKED_AT + 1)
     lines = {text[text.rfind(_LINE, 0, at) + 1 : text.find(_LINE, at) + 1] for at in places}
     known = lengths(b"".join(lines), len(marks))
-    return tuple(
-        Stretch(mark, None if at in flags else known[at], at in read, at in flags) for at, mark in enumerate(marks)
-    )
+    return tuple(Stretch(mark, known[at], at in read, at in flags) for at, mark in enumerate(marks))
 
 
 def _loosened(stretches: Sequence[Stretch], lines: bytes) -> tuple[Stretch, ...]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.archive.candles import Content
-from connectors.binance.archive.csv import Instants, instants_of, parsed, widened, without
+from connectors.binance.archive.csv import Instants, instants_of, parsed, repeated, widened, without
 from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.lines import MOST_LEFT_OUT
 from connectors.binance.archive.zip import Defect, unpack
@@ -73,7 +73,7 @@ def _rows(printed: pa.Table, file: ArchiveFile) -> pa.Table:
     }
     columns[str(dataset.clock)] = pa.array(_times(printed, file)).cast(TIME.arrow)
     told = {**file.layout.constants, **file.series.values}
-    columns |= {name: pa.repeat(value, printed.num_rows) for name, value in told.items()}
+    columns |= {name: repeated(value, printed.num_rows) for name, value in told.items()}
     columns |= {
         name: pa.nulls(printed.num_rows, schema.field(name).type) for name in schema.names if name not in columns
     }

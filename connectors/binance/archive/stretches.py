@@ -25,7 +25,8 @@ _ZERO, _NINE = ord("0"), ord("9")
 _ONE, _BITS, _IN_WORD = np.uint64(1), np.uint64(8 * WORD), np.uint64(WORD - 1)
 _BYTES, _WHOLE_BYTES = np.uint64(3), np.uint64(0x78)  # a shift between bits and bytes, and bits that are whole ones
 _DIGIT = np.uint64(0x1010101010101010)  # bits that digits have, and marks have not
-_IN_LINE = np.uint64(0x2020202020202020)  # what stands in a line has this bit or the next higher one
+_FROM_SPACE = np.uint64(0x6060606060606060)  # added to a byte of ASCII, it gives the highest bit to a space and beyond
+_HIGHEST = np.uint64(0x8080808080808080)
 _STEPS = [  # of eight digits to four numbers of two, to two of four, to one
     (np.uint64(mask), np.uint64(factor * 2**shift + 1), np.uint64(shift))
     for mask, factor, shift in (
@@ -34,7 +35,8 @@ _STEPS = [  # of eight digits to four numbers of two, to two of four, to one
         (0x0000FFFF0000FFFF, 10_000, 32),
     )
 ]
-_TRUE, _FALSE = (np.uint64(int.from_bytes(word, "little")) for word in (b"true", b"false"))
+_FLAGS = {len(word): word for word in (b"True", b"False")}
+_TRUE, _FALSE = (np.uint64(int.from_bytes(word.lower(), "little")) for word in _FLAGS.values())
 _FOUR, _FIVE = np.uint64(2**32 - 1), np.uint64(2**40 - 1)  # letters
 _SMALL = np.uint64(0x20)  # makes a first letter a small one
 _SCANNED = 2**16  # words at once: what is reckoned of them stays in the processor's cache
@@ -91,11 +93,10 @@ def line_ends(text: bytes) -> Places:
 
 
 def _ends_in(words: Words) -> Places:
-    printed = words >> _ONE
-    printed |= words
-    printed &= _IN_LINE
-    at = np.flatnonzero(printed != _IN_LINE)
-    ends = printed[at] ^ _IN_LINE
+    printed = words + _FROM_SPACE
+    printed &= _HIGHEST
+    at = np.flatnonzero(printed != _HIGHEST)
+    ends = printed[at] ^ _HIGHEST
     if (ends & (ends - _ONE)).any():
         raise OtherwiseError("two lines end in one word")
     places: Places = at * WORD + (np.bitwise_count(ends - _ONE) >> np.uint8(3))
@@ -128,13 +129,14 @@ def runs(stretches: Sequence[Stretch]) -> Sequence[Run]:
 
 def _run(before: bytes, stretches: Sequence[Stretch]) -> Run:
     pattern, mask, words = before, b"\xff" * len(before), list[tuple[int, int]]()  # places of words, and their digits
-    for mark, length, is_read, _ in stretches:
-        if is_read or length is None:
+    for mark, length, is_read, is_flag in stretches:
+        if length is None or (is_read and not is_flag):
             high, low = divmod((length or WORD) - 1, WORD)
             words += [(len(pattern), low + 1), (len(pattern) + low + 1, WORD)][: high + 1]
         if length is not None:
-            pattern += b"0" * length + bytes([mark])
-            mask += b"\xf0" * length + b"\xff"
+            printed, bits = _printed(length, is_flag)
+            pattern += printed + bytes([mark])
+            mask += bits + b"\xff"
     span = -(-len(pattern) // WORD)
     places, digits = np.array(words, np.int64).reshape(-1, 2).T
     return Run(
@@ -147,6 +149,15 @@ def _run(before: bytes, stretches: Sequence[Stretch]) -> Run:
         _each(places % WORD * 8),
         _each((WORD - digits) * 8),
     )
+
+
+def _printed(length: int, is_flag: bool) -> tuple[bytes, bytes]:
+    """What a stretch of some length must be, in which bits: digits, or a flag with a large or a small first letter."""
+    if not is_flag:
+        return length * b"0", length * b"\xf0"
+    if length not in _FLAGS:
+        raise OtherwiseError("no flag")
+    return _FLAGS[length], b"\xdf" + (length - 1) * b"\xff"
 
 
 def _each(of_words: Any) -> Words:
@@ -177,11 +188,18 @@ class Lines:
         words = self._words_of(run)
         last = self._last(run, words[-1]) if run.is_open else None
         numbers = iter(_into_numbers(words))
-        for _, length, is_read, _ in run.stretches:
-            if length is not None:
-                yield Found(_number(numbers, length) if is_read else None, length)
+        for stretch in run.stretches:
+            if stretch.length is not None:
+                yield Found(self._fixed(stretch, stretch.length, numbers), stretch.length)
         if last is not None:
             yield self._whole(last)
+
+    def _fixed(self, stretch: Stretch, length: int, numbers: Iterator[Words]) -> Any:
+        """What a stretch says that has the same length in all lines."""
+        if stretch.is_flag:
+            self._letters += length * len(self._base)
+            return length == len(b"true")
+        return _number(numbers, length) if stretch.is_read else None
 
     def _last(self, run: Run, word: Words) -> Found:
         """What ends a run that has any length, up to a word; the next run begins behind it."""

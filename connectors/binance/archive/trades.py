@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.archive.blocks import MOST_PACKED, texts
 from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
-from connectors.binance.archive.csv import columns_of, instants_of, parsed, widened, without
+from connectors.binance.archive.csv import columns_of, instants_of, parsed, repeated, widened, without
 from connectors.binance.archive.digits import lined_up
 from connectors.binance.archive.files import ArchiveFile, Remote
 from connectors.binance.archive.zip import Defect
@@ -85,7 +85,7 @@ def rows_of(text: bytes, file: ArchiveFile) -> tuple[pa.Table, Defect | None]:
     far = (times < file.since_us - DAY_US) | (times >= file.until_us + DAY_US)
     printed, outside = without(printed, far, Reason.OUTSIDE_PERIOD, "of another time, the first at", times)
     count, dataset = printed.num_rows, file.series.dataset
-    columns: dict[str, Any] = {name: pa.repeat(value, count) for name, value in file.series.values.items()}
+    columns: dict[str, Any] = {name: repeated(value, count) for name, value in file.series.values.items()}
     for column in dataset.columns:
         if column.type is TIME:
             columns[column.name] = pa.array(instants_of(printed[column.name])).cast(TIME.arrow)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.archive_zips import DAY, HEADER, MICRO_DAY, MINUTE_MS, MONTH, csv_of, kline_file, minutes, ms, row, zip_of
 
 from connectors.binance.archive.candles import Content, read
+from connectors.binance.archive.csv import repeated
 from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.zip import Defect, unpack
 from schemas.datasets.archive import Reason
@@ -318,6 +319,14 @@ def test_one_row_of_a_spreadsheet_spoils_the_file(line: str) -> None:
 def test_the_first_line_decides(text: str, reason: Reason) -> None:
     """No line, a header alone, columns in another order, and whatever else is no row at all."""
     assert _reason(text.encode()) is reason
+
+
+@pytest.mark.parametrize("text", ["", "BTCUSDT", "币安人生USDT"])
+def test_a_name_stands_in_every_row(text: str) -> None:
+    """What no line prints is the same in each row, however long it is."""
+    for count in (0, 1, 3):
+        repeated(text, count).validate(full=True)
+        assert repeated(text, count).to_pylist() == [text] * count
 
 
 @pytest.mark.parametrize("file", [DAY, kline_file("spot", "BTCUSDT", "1M", "2024-05")])

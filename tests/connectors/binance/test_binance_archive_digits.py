@@ -134,6 +134,8 @@ def test_one_line_may_have_other_lengths_than_all_before(was: bytes, now: bytes)
         (b"87500.70000000", b"87500:70000000"),
         (b"135", b"135.0"),
         (b"135", b"true"),
+        (b"135", b"1r5"),
+        (b"87500.70000000", b"8750:.70000000"),
         (b"135", b"12345678901234567"),
         (b",0\n", b",0\r\n"),
         (b",0\n", b"\n"),
@@ -150,8 +152,18 @@ def test_what_is_printed_otherwise_is_left_to_be_read_by_cells(was: bytes, now: 
             assert lined_up(text, CANDLES) is None
 
 
-@pytest.mark.parametrize("flag", [b"TRUE", b"t", b"truE", b"1", b"falsetrue", b"tru", b"alse"])
+@pytest.mark.parametrize("flag", [b"TRUE", b"t", b"truE", b"1", b"falsetrue", b"tru", b"alse", b"trut", b"falsE"])
 def test_a_flag_is_one_of_two_words(flag: bytes) -> None:
     """What is neither true nor false is left to be read by cells, however many letters it has."""
-    assert lined_up(TRADE.replace(b"false", flag), TRADES) is None
-    assert lined_up(TRADE + TRADE.replace(b"false", flag), TRADES) is None
+    odd, other = TRADE.replace(b"false", flag), TRADE.replace(b"false", b"True")
+    for text in (odd, TRADE + odd, 990 * TRADE + odd + 1009 * TRADE, 495 * (TRADE + other) + odd + 504 * other):
+        assert lined_up(text, TRADES) is None
+
+
+def test_flags_may_all_be_the_same() -> None:
+    """Flags are the printed ones where all lines have the same, where one has another, and where they take turns."""
+    other = TRADE.replace(b"false", b"True")
+    for text in (TRADE, 9 * TRADE, 9 * other, 990 * TRADE + other + 1009 * TRADE, 99 * (TRADE + other)):
+        read = lined_up(text, TRADES)
+        assert read is not None
+        assert read.equals(_by_cells(text, TRADES))
