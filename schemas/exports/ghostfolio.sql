@@ -1,11 +1,12 @@
 -- ghostfolio's activities: what was acquired and disposed of, valued in USDT, which is taken for US dollars. What has no
--- value is left out.
+-- value is left out. A price is a quotient, to as many digits as a DOUBLE has.
 SELECT
     strftime(time, '%Y-%m-%dT%H:%M:%S.000Z') AS "Date",
     concat(asset, 'USD') AS "Code",
     'YAHOO' AS "DataSource",
     'USD' AS "Currency",
-    (value / qty)::DECIMAL(38, 8) AS "Price",
+    CASE WHEN value < qty THEN (value / qty)::DECIMAL(38, 15) ELSE (value / qty)::DECIMAL(38, 8)::DECIMAL(38, 15) END
+        AS "Price",
     qty AS "Quantity",
     CASE WHEN event IN ('acquired', 'received') THEN 'BUY' ELSE 'SELL' END AS "Action",
     fee_value AS "Fee",

@@ -122,3 +122,11 @@ def test_ghostfolio_is_given_what_has_a_value(lake: Meaning) -> None:
         ("BTCUSD", "SELL", Decimal("0.5"), Decimal(40000)),
         ("BTCUSD", "SELL", Decimal("0.0005"), Decimal(40000)),
     ]
+
+
+def test_ghostfolio_is_given_prices_as_small_as_they_are() -> None:
+    """A price times its quantity is the value of the event, also where a coin costs next to nothing."""
+    with meaning_session() as session:
+        session.moved(START, "trade", "1", ("PEPE", "1234567890.5"), ("USDT", "-10.01"))
+        (row,) = session.rows(exports()["ghostfolio"].sql)
+    assert abs(row["Price"] * row["Quantity"] - Decimal("10.01")) < Decimal("0.00001")
