@@ -78,7 +78,9 @@ class LedgerPull:
         """The changes of balances that ledgers are asked about; found out once for all of a run."""
         session = self.session
         if session.looks is None:
-            session.looks = await asyncio.to_thread(looks_due, session.lake, self.account, now, again=session.again)
+            session.looks = await asyncio.to_thread(
+                looks_due, session.lake, self.account, now, again=session.again, keep=True
+            )
         return session.looks
 
     def _quiet(self, asked: Sequence[Series], bounds: Mapping[str, int], looks: Looks, now: int) -> Collection[Series]:
