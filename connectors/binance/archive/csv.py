@@ -121,7 +121,7 @@ def header_cut(text: bytes, layout: Layout) -> bytes:
     if first.rstrip() != layout.header.encode():
         raise defect_of(first, f"begins with neither a row nor the known header: {shown(first)}")
     rest = text[len(first) + 1 :]
-    if not rest.strip():
+    if not rest or rest.isspace():
         raise Defect(Reason.EMPTY, "has a header and no row")
     return rest
 

@@ -63,7 +63,7 @@ class Found(NamedTuple):
 
     @property
     def longest(self) -> int:
-        return int(np.max(self.length))
+        return self.length if isinstance(self.length, int) else int(self.length.max())
 
 
 class Run(NamedTuple):
