@@ -16,6 +16,7 @@ from connectors.lake import Lake, Move
 from pipelines.quality.checks import KeyTerms, Schedule, record, run_checks
 from schemas.datasets import DATASETS
 from schemas.datasets.account import BALANCES
+from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.archived import METRICS
 from schemas.datasets.derivatives import FUNDING_RATES
 from schemas.datasets.futures_account import INCOME
@@ -109,6 +110,8 @@ def break_ticks(lake: Lake) -> None:
     funding = {"market": "usdm", "symbol": "BTCUSDT", "funding_rate": "0.0001", "rate_type": "Regular"}
     put(lake, FUNDING_RATES, funding | {"funding_time": "2026-01-03T00:20"})
     put(lake, METRICS, since={"usdm/BTCUSDT": "2026-01-03"}, until={"usdm/BTCUSDT": "2026-01-04"})
+    day = {"since": "2026-01-03", "until": "2026-01-04", "dataset": "metrics", "rows": 288}
+    put(lake, ARCHIVE_FILES, {"market": "usdm", "symbol": "BTCUSDT", "seen_at": "2026-01-05", **day})
     hour = {"market": "spot", "symbol": "BTCUSDT", "interval": "1m", "close_time": "2026-01-03T01:00", "volume": "1"}
     put(lake, KLINES, *(hour | {"open_time": f"2026-01-03T00:{minute:02}"} for minute in range(60)))
     put(lake, KLINES, hour | {"open_time": "2026-01-03T00:00", "interval": "1h"})
