@@ -44,11 +44,10 @@ def _by_series(table: Table, where: pc.Expression) -> Iterator[tuple[Series, pa.
     if not rows.num_rows:
         return
     runs: Any = pc.run_end_encode(rows["symbol"].combine_chunks(), run_end_type=pa.int64())
-    ends = runs.run_ends.to_pylist()
-    for start, end in pairwise([0, *ends]):
-        piece = rows.slice(start, end - start)
-        first = {name: piece[name][0].as_py() for name in table.dataset.series}
-        yield Series.of_row(table.dataset, first), piece
+    ends = [0, *runs.run_ends.to_pylist()]
+    firsts = rows.select(table.dataset.series).take(ends[:-1]).to_pylist()
+    for first, (start, end) in zip(firsts, pairwise(ends), strict=True):
+        yield Series.of_row(table.dataset, first), rows.slice(start, end - start)
 
 
 def not_stored(table: Table, state: SeriesState, rows: pa.Table) -> pa.Table:

@@ -59,7 +59,9 @@ Instants = npt.NDArray[np.int64]
 
 def instants(rows: pa.Table, column: str = "open_time") -> Instants:
     """A time column as integer microseconds."""
-    array: Instants = rows[column].combine_chunks().view(pa.int64()).to_numpy(zero_copy_only=False)
+    times = rows[column]
+    whole: Any = times.chunk(0) if times.num_chunks == 1 else times.combine_chunks()
+    array: Instants = whole.view(pa.int64()).to_numpy(zero_copy_only=False)
     return array
 
 
