@@ -5,7 +5,7 @@ What the files lack is asked of the exchange where it returns rows of that age, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import Remote
-from connectors.binance.archive.trades import stream
 from pipelines.archive.inventory import PUBLISHED_US, Shelf, days_of, next_day, shelf_of
 from pipelines.archive.load import MOST_HOLES
 from pipelines.candles.coverage import Step
 from pipelines.context.session import Session
 from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, told_of, walk_of, windows
+from pipelines.ticks.files import Parts, streams
 from pipelines.ticks.holes import between, ids_of, next_id, ordered, skipped
 from pipelines.ticks.second_looks import Look
 from pipelines.ticks.stand import Stand
@@ -76,18 +76,22 @@ class Bulk:
         shelf = await shelf_of(self.archive, series, since)
         remotes = list(files_of(shelf, since, self.until, now, alone=not self._returns_all(series)))
         self.session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
-        for remote in remotes:
-            if self.session.stop.is_set():
-                return
-            await self._file(series, remote)
+        await self._files(series, remotes)
+
+    async def _files(self, series: Series, remotes: Sequence[Remote]) -> None:
+        async with streams(self.archive, remotes, self.session.stop) as files:
+            async for remote, parts in files:
+                await self._file(series, remote, parts)
+                if self.session.stop.is_set():
+                    return
 
     def _returns_all(self, series: Series) -> bool:
         """Whether the exchange can be asked for what files lack, whatever its age."""
         return not self.alone and walk_of(series).kept is None and Asking(self.session).can(series)
 
-    async def _file(self, series: Series, remote: Remote) -> None:
+    async def _file(self, series: Series, remote: Remote, parts: Parts) -> None:
         self._spare = MOST_HOLES
-        async for part in stream(self.archive, remote):
+        async for part in parts:
             if isinstance(part, pa.Table):
                 await self._rows(series, ordered(part), remote)
                 if self.session.stop.is_set():
@@ -113,8 +117,7 @@ class Bulk:
             days = list(shelf.files.values())
         if not days and not self._returns_all(series):
             raise unreadable(fetched)
-        for day in days:
-            await self._file(series, day)
+        await self._files(series, days)
 
     async def _rows(self, series: Series, rows: pa.Table, remote: Remote) -> None:
         now, rows = self.session.client.now_us(), _before(rows, self.until)

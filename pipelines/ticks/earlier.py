@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import pyarrow as pa
 
 from connectors.binance.archive.client import Archive, Fetched
-from connectors.binance.archive.trades import stream
+from connectors.binance.archive.files import Remote
 from pipelines.archive.inventory import PUBLISHED_US, Shelf, shelf_of_days
 from pipelines.archive.load import MOST_HOLES, nothing_listed
 from pipelines.archive.walk import Stretch
@@ -22,6 +23,7 @@ from pipelines.store.gaps import NOT_RETAINED, Gap
 from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, walk_of, windows
 from pipelines.ticks.bulk import Add, unreadable
+from pipelines.ticks.files import Parts, streams
 from pipelines.ticks.holes import between, ids_of, ordered, skipped
 from pipelines.ticks.stand import Stand
 from schemas.model.errors import Problem
@@ -89,16 +91,18 @@ class Earlier:
 
     async def _files(self, archive: Archive, stretches: list[Stretch], now: int) -> bool:
         """Take the files of stretches in order; whether all were there that can be."""
-        remotes = [one.remote for one in stretches if one.remote is not None]
+        ready = list(takewhile(lambda one: one.remote is not None or not self._may_come(one, now), stretches))
+        remotes = [one.remote for one in ready if one.remote is not None]
         self.session.progress.expect(files=len(remotes), size=sum(one.size for one in remotes))
-        for stretch in stretches:
-            if self.session.stop.is_set():
-                return False
-            if stretch.remote is not None:
-                await self._file(archive, stretch)
-            elif stretch.until > now - PUBLISHED_US and not self._returns_all(stretch.series):
-                return False  # its file may still come
-        return True
+        filed = (one for one in ready if one.remote is not None)
+        async with streams(archive, remotes, self.session.stop) as files:
+            async for remote, parts in files:
+                await self._file(next(filed), remote, parts)
+        return len(ready) == len(stretches)
+
+    def _may_come(self, stretch: Stretch, now: int) -> bool:
+        """Whether the file of a stretch that has none may still come, and nobody else can be asked."""
+        return stretch.until > now - PUBLISHED_US and not self._returns_all(stretch.series)
 
     def _can_ask(self, series: Series) -> bool:
         return not self.alone and Asking(self.session).can(series)
@@ -107,19 +111,18 @@ class Earlier:
         """Whether the exchange can be asked for what files lack, whatever its age."""
         return self._can_ask(series) and walk_of(series).kept is None
 
-    async def _file(self, archive: Archive, stretch: Stretch) -> None:
+    async def _file(self, stretch: Stretch, remote: Remote, parts: Parts) -> None:
         """Take the rows of a file; what one lacks is asked for along with what comes before, where that is possible."""
-        remote, series = stretch.remote, stretch.series
-        assert remote is not None  # noqa: S101 - the caller has looked
-        parts = [series.dataset.schema.empty_table()]
-        async for part in stream(archive, remote):
+        series = stretch.series
+        tables = [series.dataset.schema.empty_table()]
+        async for part in parts:
             if isinstance(part, pa.Table):
-                parts.append(_of(part, stretch, begins=stretch.since > remote.file.since_us))
+                tables.append(_of(part, stretch, begins=stretch.since > remote.file.since_us))
                 continue
             self.done(part)
             self.session.progress.advance(files=1, size=remote.size)
             if part.is_whole:
-                await self._rows(stretch, ordered(pa.concat_tables(parts)), remote.path)
+                await self._rows(stretch, ordered(pa.concat_tables(tables)), remote.path)
             elif not self._returns_all(series):
                 raise unreadable(part)
 

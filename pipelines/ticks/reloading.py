@@ -13,6 +13,7 @@ from pipelines.concurrency import prefetch
 from pipelines.context.reloads import reload_covered
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, windows
 from pipelines.ticks.bulk import unreadable
+from pipelines.ticks.files import streams
 from pipelines.ticks.pull import TickPull
 from pipelines.ticks.republished import Again, file_again
 from schemas.model.errors import Problem
@@ -48,16 +49,17 @@ class TickReload:
     async def _files(self, archive: Archive, remotes: list[Remote]) -> None:
         session = self.pull.session
         session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
-        for remote in remotes:
-            rows, file = await file_again(session, archive, remote)
-            self.pull.tally.add(rows)
-            if session.stop.is_set():
-                return
-            if file is None:
-                raise Problem("Another process moved this series meanwhile; run the same command again.")
-            if not file.is_whole:
-                raise unreadable(file)
-            session.progress.advance(files=1, size=remote.size)
+        async with streams(archive, remotes, session.stop) as files:
+            async for remote, parts in files:
+                rows, file = await file_again(session, remote, parts)
+                self.pull.tally.add(rows)
+                if session.stop.is_set():
+                    return
+                if file is None:
+                    raise Problem("Another process moved this series meanwhile; run the same command again.")
+                if not file.is_whole:
+                    raise unreadable(file)
+                session.progress.advance(files=1, size=remote.size)
 
     async def _asked(self, series: Series, since: int, until: int) -> None:
         """Ask the exchange for what no file holds, as far as it returns that."""

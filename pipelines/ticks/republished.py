@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import Remote
-from connectors.binance.archive.trades import stream
 from connectors.lake import Move, Stale, Table
 from pipelines.archive.provenance import note_files
 from pipelines.context.session import Session
@@ -25,6 +24,7 @@ from pipelines.store.filters import within
 from pipelines.store.gaps import load_gaps, write_gaps
 from pipelines.store.holes import told_by_file
 from pipelines.store.rows import instants, with_instants
+from pipelines.ticks.files import Parts, streams
 from pipelines.ticks.holes import between, ids_of, left_over, missing_ids, ordered, real
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
@@ -43,14 +43,17 @@ async def load_large_file_again(session: Session, archive: Archive, remote: Remo
     A file that cannot be read changes none. Where another process moved the series meanwhile the file is not noted as
     loaded, so that the next look is another try.
     """
-    rows, _ = await file_again(session, archive, remote)
+    rows = 0
+    async with streams(archive, [remote], session.stop) as files:
+        async for one, parts in files:
+            rows, _ = await file_again(session, one, parts)
     return rows
 
 
-async def file_again(session: Session, archive: Archive, remote: Remote) -> tuple[int, Fetched | None]:
+async def file_again(session: Session, remote: Remote, parts: Parts) -> tuple[int, Fetched | None]:
     """The same, with what became of the file; None where it was not read to its end or another process moved first."""
     again = Again(session, remote.file.series, remote.file.since_us, remote.file.until_us, remote.path)
-    async for part in stream(archive, remote):
+    async for part in parts:
         if isinstance(part, Fetched):
             rows = await asyncio.to_thread(again.finish, part)
             return rows, None if again.is_stale else part

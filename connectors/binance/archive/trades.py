@@ -10,18 +10,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
-from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.binance.archive.blocks import MOST_PACKED, texts
-from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
+from connectors.binance.archive.blocks import texts
+from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.csv import columns_of, instants_of, parsed, repeated, widened, without
 from connectors.binance.archive.digits import lined_up
-from connectors.binance.archive.files import ArchiveFile, Remote
+from connectors.binance.archive.files import ArchiveFile
 from connectors.binance.archive.zip import Defect
 from schemas.datasets.archive import Reason
 from schemas.model.fields import DECIMALS, FLAG, TIME
@@ -32,27 +31,22 @@ _SIDE_BY_SIDE = 2  # blocks that are parsed while another is unpacked
 Part = pa.Table | Fetched
 
 
-async def stream(archive: Archive, remote: Remote) -> AsyncGenerator[Part, None]:
-    """The rows of a file, table by table as they are printed, and at the end what became of the file.
-
-    Raises ArchiveTrouble only when the archive cannot be asked.
-    """
-    with SpooledTemporaryFile(IN_MEMORY) as body:
-        fetched = await archive.verified(remote, body, MOST_PACKED)
-        if fetched.reason is not None:
-            yield replace(fetched, is_whole=False)
-            return
-        rows, left_out = 0, list[str]()
-        try:
-            async for table, odd in _tables(archive, texts(body, remote.file), remote.file):
-                rows += table.num_rows
-                left_out += [odd.detail] if odd is not None else []
-                yield table
-        except Defect as defect:
-            yield replace(fetched, streamed=rows, is_whole=False, reason=defect.reason, detail=defect.detail)
-            return
-        told = f"left out {'; '.join(left_out)}" if left_out else None
-        yield replace(fetched, streamed=rows, reason=Reason.BAD_ROW if left_out else None, detail=told)
+async def stream(archive: Archive, fetched: Fetched, body: IO[bytes]) -> AsyncGenerator[Part, None]:
+    """The rows of a file that came, table by table as they are printed, and at the end what became of the file."""
+    if fetched.reason is not None:
+        yield replace(fetched, is_whole=False)
+        return
+    rows, left_out = 0, list[str]()
+    try:
+        async for table, odd in _tables(archive, texts(body, fetched.file), fetched.file):
+            rows += table.num_rows
+            left_out += [odd.detail] if odd is not None else []
+            yield table
+    except Defect as defect:
+        yield replace(fetched, streamed=rows, is_whole=False, reason=defect.reason, detail=defect.detail)
+        return
+    told = f"left out {'; '.join(left_out)}" if left_out else None
+    yield replace(fetched, streamed=rows, reason=Reason.BAD_ROW if left_out else None, detail=told)
 
 
 async def _tables(
