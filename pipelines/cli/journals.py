@@ -72,12 +72,14 @@ def journal(session: DuckDBPyConnection, form: JournalFormat) -> Iterator[str]:
         return
     assets = sorted({row["asset"] for row in rows})
     write = _Beancount(assets) if form == "beancount" else _Hledger(assets)
-    places = {_place(row) for row in rows} | {_opening(row) for row in openings}
-    places |= {_contra(row["account"], row["kind"]) for row in named}
+    books = _Books(_parts(row["account"] for row in rows), _parts(row["wallet"] for row in rows))
+    places = {books.place(row) for row in rows} | {books.opening(row) for row in openings}
+    places |= {books.contra(row["account"], row["kind"]) for row in named}
     yield from write.head(min(row["day"] for row in rows), sorted(places))
-    opened = ((row["day"], write.event(row["day"], "opening balance", _opened(row))) for row in openings)
-    moved = ((day, write.event(day, name, postings)) for day, name, postings in _events(_movements(session)))
-    held = ((row["day"], write.assertion(row["day"], row)) for row in assertions)  # after all that happened that day
+    opened = ((row["day"], write.event(row["day"], "opening balance", books.opened(row))) for row in openings)
+    moved = ((day, write.event(day, name, postings)) for day, name, postings in books.events(_movements(session)))
+    # After all that happened that day.
+    held = ((row["day"], write.assertion(row["day"], books.place(row), row)) for row in assertions)
     yield from (line for _, line in merge(opened, moved, held, key=itemgetter(0)))
 
 
@@ -85,39 +87,54 @@ def _movements(session: DuckDBPyConnection) -> Iterator[Mapping[str, Any]]:
     return (row for batch in stream(session, _MOVEMENTS)[1] for row in batch.to_pylist())
 
 
-def _events(movements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, str, list[_Posting]]]:
-    """The movements of each event, and what they come to posted to an account of their kind."""
-    for (day, account, dataset, key), legs in groupby(
-        movements, lambda row: (row["day"], row["account"], row["dataset"], row["key"])
-    ):
-        postings, sums = [], dict[tuple[str, str], Decimal]()
-        for leg in legs:
-            postings.append(_Posting(_place(leg), leg["amount"], leg["asset"]))
-            counter = (_contra(account, leg["kind"]), leg["asset"])
-            sums[counter] = sums.get(counter, Decimal()) - leg["amount"]
-        postings += [_Posting(place, amount, asset) for (place, asset), amount in sums.items() if amount]
-        yield day, f"{dataset}/{key}", postings
+class _Books(NamedTuple):
+    """The bookkeeping accounts of everything that moves, by what accounts and wallets are called there."""
+
+    accounts: Mapping[str, str]
+    wallets: Mapping[str, str]
+
+    def events(self, movements: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, str, list[_Posting]]]:
+        """The movements of each event, and what they come to posted to an account of their kind."""
+        for (day, account, dataset, key), legs in groupby(
+            movements, lambda row: (row["day"], row["account"], row["dataset"], row["key"])
+        ):
+            postings, sums = [], dict[tuple[str, str], Decimal]()
+            for leg in legs:
+                postings.append(_Posting(self.place(leg), leg["amount"], leg["asset"]))
+                counter = (self.contra(account, leg["kind"]), leg["asset"])
+                sums[counter] = sums.get(counter, Decimal()) - leg["amount"]
+            postings += [_Posting(place, amount, asset) for (place, asset), amount in sums.items() if amount]
+            yield day, f"{dataset}/{key}", postings
+
+    def opened(self, row: Mapping[str, Any]) -> list[_Posting]:
+        """What was there before, out of an account of its own."""
+        postings = ((self.place(row), row["amount"]), (self.opening(row), -row["amount"]))
+        return [_Posting(place, amount, row["asset"]) for place, amount in postings]
+
+    def opening(self, row: Mapping[str, Any]) -> str:
+        """Where it came from."""
+        return f"Equity:Binance:{self.accounts[row['account']]}:Opening"
+
+    def place(self, row: Mapping[str, Any]) -> str:
+        """The bookkeeping account of a wallet."""
+        side = "Liabilities" if "_debt" in row["wallet"] else "Assets"
+        return f"{side}:Binance:{self.accounts[row['account']]}:{self.wallets[row['wallet']]}"
+
+    def contra(self, account: str, kind: str) -> str:
+        """The bookkeeping account that an event of this kind is booked against."""
+        side = "Income" if kind in _INCOME else "Expenses" if kind in _EXPENSES else "Equity"
+        return f"{side}:Binance:{self.accounts[account]}:{_part(kind)}"
 
 
-def _opened(row: Mapping[str, Any]) -> list[_Posting]:
-    """What was there before, out of an account of its own."""
-    return [_Posting(_place(row), row["amount"], row["asset"]), _Posting(_opening(row), -row["amount"], row["asset"])]
-
-
-def _opening(row: Mapping[str, Any]) -> str:
-    return f"Equity:Binance:{_part(row['account'])}:Opening"
-
-
-def _place(row: Mapping[str, Any]) -> str:
-    """The bookkeeping account of a wallet."""
-    side = "Liabilities" if "_debt" in row["wallet"] else "Assets"
-    return f"{side}:Binance:{_part(row['account'])}:{_part(row['wallet'])}"
-
-
-def _contra(account: str, kind: str) -> str:
-    """The bookkeeping account that an event of this kind is booked against."""
-    side = "Income" if kind in _INCOME else "Expenses" if kind in _EXPENSES else "Equity"
-    return f"{side}:Binance:{_part(account)}:{_part(kind)}"
+def _parts(names: Iterable[str]) -> dict[str, str]:
+    """What each name is called in a journal: no two are called the same."""
+    found: dict[str, str] = {}
+    for name in sorted({*names}):
+        part = _part(name)
+        while part in found.values():
+            part += "-X"
+        found[name] = part
+    return found
 
 
 def _part(name: str) -> str:
@@ -141,9 +158,9 @@ class _Hledger:
         lines = (f"    {place}  {amount:f} {self._names[asset]}" for place, amount, asset in postings)
         return "\n".join((f"\n{day} {name}", *lines))
 
-    def assertion(self, day: date, row: Mapping[str, Any]) -> str:
+    def assertion(self, day: date, place: str, row: Mapping[str, Any]) -> str:
         name = self._names[row["asset"]]
-        return f"\n{day} balance of a snapshot\n    {_place(row)}  0 {name} = {row['total']:f} {name}"
+        return f"\n{day} balance of a snapshot\n    {place}  0 {name} = {row['total']:f} {name}"
 
 
 class _Beancount:
@@ -168,6 +185,6 @@ class _Beancount:
         said = name.replace("\\", "").replace('"', "")
         return "\n".join((f'\n{day} * "{said}"', *lines))
 
-    def assertion(self, day: date, row: Mapping[str, Any]) -> str:
+    def assertion(self, day: date, place: str, row: Mapping[str, Any]) -> str:
         total = f"{row['total']:f} ~ 0 {self._names[row['asset']]}"
-        return f"\n{day + timedelta(days=1)} balance {_place(row)}  {total}"
+        return f"\n{day + timedelta(days=1)} balance {place}  {total}"

@@ -136,9 +136,9 @@ _OLD = (
 _FIAT = "time,coin,amount,status,payment method,indicated amount,fee,order id"
 _ORDERED = "order number,order type,asset type,fiat type,total price,price,quantity,exchange rate"
 _C2C = (
-    (f"{_ORDERED},couterparty,status,time", "asset type"),
-    (f"{_ORDERED},maker fee,taker fee,couterparty,status,time", "asset type"),
-    ("order number,time,order type,asset,quantity,total price,fiat type,counterparty,status", "asset"),
+    (f"{_ORDERED},couterparty,status,time", "asset type", ()),
+    (f"{_ORDERED},maker fee,taker fee,couterparty,status,time", "asset type", ("maker fee", "taker fee")),
+    ("order number,time,order type,asset,quantity,total price,fiat type,counterparty,status", "asset", ()),
 )
 _TRADES = "time,pair,side,price,executed,amount,fee"
 _DUMP = (
@@ -203,8 +203,15 @@ EXPORTS: tuple[Export, ...] = (
         wallet="wallettype",
     ),
     *(
-        _movements("c2c_trades", columns, Leg("c2c", "quantity", asset, SIDE), done=_DONE, wallet="funding")
-        for columns, asset in _C2C
+        _movements(
+            "c2c_trades",
+            columns,
+            Leg("c2c", "quantity", asset, SIDE),
+            *(Leg("fee", fee, asset, MINUS) for fee in fees),  # of the one who pays it, as the maker or the taker
+            done=_DONE,
+            wallet="funding",
+        )
+        for columns, asset, fees in _C2C
     ),
     _movements(
         "fiat_purchases", "time,method,amount,price,fees,final amount,status,transaction id", *_PURCHASE, done=_DONE

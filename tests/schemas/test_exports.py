@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from beancount import loader
-from support.bookkeeping import balances, check
+from support.bookkeeping import FORMS, accepted, balances, check
 from support.meaning import Meaning, meaning_session
 
-from pipelines.cli.journals import journal
+from pipelines.cli.journals import JournalFormat, journal
 from schemas.derived.queries import exports
 
 START = datetime(2026, 1, 30, 10, 30, tzinfo=UTC)
@@ -130,3 +130,15 @@ def test_ghostfolio_is_given_prices_as_small_as_they_are() -> None:
         session.moved(START, "trade", "1", ("PEPE", "1234567890.5"), ("USDT", "-10.01"))
         (row,) = session.rows(exports()["ghostfolio"].sql)
     assert abs(row["Price"] * row["Quantity"] - Decimal("10.01")) < Decimal("0.00001")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_accounts_of_like_names_are_not_one(form: JournalFormat, tmp_path: Path) -> None:
+    """Accounts and assets whose names have nothing that a journal takes, or the same of it, are kept apart there."""
+    row = {"wallet": "spot", "locked": Decimal(0), "observed_at": START}
+    with meaning_session() as session:
+        for number, (account, asset) in enumerate(
+            [("my.own", "BTC"), ("my-own", "BTC"), ("我", "币安人生"), ("你", "币")]
+        ):
+            session.put("balances", row | {"account": account, "asset": asset, "free": Decimal(number + 1)})
+        assert accepted(session.connection, form, tmp_path) == 4

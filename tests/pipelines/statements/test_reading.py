@@ -214,6 +214,14 @@ NOON = "2024-01-10 12:00:00"
             ["spot trade LTC 1", "spot trade BNB -2"],
         ),
         (
+            (
+                "Order Number,Order Type,Asset Type,Fiat Type,Total Price,Price,Quantity,Exchange rate,Maker Fee,Taker Fee,"
+                "Couterparty,Status,Created Time(UTC)"
+            ),
+            f"1,Sell,USDT,BRL,1000.00,5.70,175.00,0.00,,0.05,AnonA,Completed,{NOON}",
+            ["funding c2c USDT -175", "funding fee USDT -0.05"],
+        ),
+        (
             "Date(UTC),Coin,Amount,Fee (BNB),Converted BNB",
             f"{NOON},XRP,0.5753,0.00002727,0.00133619",
             ["spot dust XRP -0.5753", "spot dust BNB 0.00133619"],
