@@ -21,7 +21,7 @@ Places = npt.NDArray[np.int64]
 WORD = 8  # bytes, each of which is a digit
 MOST_DIGITS = 2 * WORD  # of a stretch
 TENS = np.array([10**digits for digits in range(MOST_DIGITS + 3)], np.uint64)
-_ZERO, _NINE = ord("0"), ord("9")
+_LINE, _ZERO, _NINE = ord("\n"), ord("0"), ord("9")
 _ONE, _BITS, _IN_WORD = np.uint64(1), np.uint64(8 * WORD), np.uint64(WORD - 1)
 _BYTES, _WHOLE_BYTES = np.uint64(3), np.uint64(0x78)  # a shift between bits and bytes, and bits that are whole ones
 _DIGIT = np.uint64(0x1010101010101010)  # bits that digits have, and marks have not
@@ -84,12 +84,15 @@ class Run(NamedTuple):
 
 
 def line_ends(text: bytes) -> Places:
-    """Where lines end. Whatever else can be in no line counts as an end, and is refused as a mark."""
+    """Where lines end; raises OtherwiseError for whatever else can be in no line."""
     whole = len(text) // WORD
     words = np.frombuffer(text, "<u8", whole)
     found = [_ends_in(words[at : at + _SCANNED]) + WORD * at for at in range(0, whole, _SCANNED)]
     rest = np.frombuffer(text[WORD * whole :].ljust(WORD, b"0"), "<u8")
-    return np.concatenate([*found, _ends_in(rest) + WORD * whole])
+    ends = np.concatenate([*found, _ends_in(rest) + WORD * whole])
+    if (np.frombuffer(text, np.uint8).take(ends) != _LINE).any():
+        raise OtherwiseError("a control character, or none of ASCII")
+    return ends
 
 
 def _ends_in(words: Words) -> Places:
