@@ -87,7 +87,7 @@ def test_what_only_a_statement_tells_is_counted(amount: str, seconds: float, tab
     told(tables, ("Deposit", "BTC", "2", 0))
     assert found(tables) == [("only_statement", None, None)]
     row = tables.rows("SELECT wallet, kind, time, key, note FROM ledger WHERE dataset = 'statement_rows'")
-    expected = {"wallet": "spot", "kind": "deposit", "time": NOON, "key": "f/2/1", "note": "statement f.csv"}
+    expected = {"wallet": "spot", "kind": "deposit", "time": NOON, "key": "f/2", "note": "statement f.csv"}
     assert row == [expected]
 
 
@@ -410,6 +410,17 @@ def test_a_conversion_moves_the_wallet_that_it_names(named: str, wallet: str, ta
     amounts = {"from_asset": "BUSD", "from_amount": "124.6", "to_asset": "ETH", "to_amount": "0.03"}
     tables.put(CONVERSIONS, {"account": "main", "version": 1, "seen_at": NOON} | told_by_api | amounts)
     assert counted(tables) == [("conversions", "BUSD", "-124.6"), ("conversions", "ETH", "0.03")]
+
+
+def test_what_one_line_tells_is_one_event(tables: Tables, tmp_path: Path) -> None:
+    """A trade of an export is worth what was paid for it, which takes no candle, and goes to other programs as one."""
+    line = "2024-01-10 12:00:00,ETHUSDT,BUY,2500,2ETH,5000USDT,0.5USDT"
+    (tmp_path / "trades.csv").write_text(f"Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n{line}\n")
+    imported(tables, tmp_path / "trades.csv")
+    asked = "SELECT asset, event, qty, value, fee_value, why FROM tax_events('USDT')"
+    assert tables.tuples(asked) == [("ETH", "acquired", 2, 5000, Decimal("0.5"), None)]
+    sides = tables.tuples("SELECT sent_asset, received_asset, fee_asset FROM account_transactions")
+    assert sides == [("USDT", "ETH", "USDT")]
 
 
 def test_bought_is_what_was_sent_away(recorded: Path, tables: Tables) -> None:
