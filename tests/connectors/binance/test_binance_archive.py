@@ -205,6 +205,11 @@ SPOILED: dict[Reason, Callable[[str], ArchiveFault | faults.Fault]] = {
     Reason.EMPTY: lambda file: archive_faults.NoRows(file=file),
     Reason.MANGLED_NUMBERS: lambda file: archive_faults.Mangled(file=file),
 }
+# What somebody saves under the name of a zip that is not there; of bookTicker since 2024-03-31 there are such files.
+NOT_THERE = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.'
+    f"</Message><Key>{FILE.path}</Key><RequestId>{'0' * 16}</RequestId><HostId>"
+).ljust(365 - len("</HostId></Error>"), "=") + "</HostId></Error>"
 LEFT_OUT: dict[Reason, Callable[[str], ArchiveFault]] = {
     Reason.BAD_ROW: lambda file: archive_faults.OddLine(file=file, text="1,2,3", before=7),
     Reason.CONFLICTING_ROWS: lambda file: archive_faults.Changed(
@@ -252,6 +257,7 @@ async def test_a_few_bad_rows_are_left_out_and_named(reason: Reason, shelf: Shel
     ("fault", "reason"),
     [
         (archive_faults.Flipped(file=FILE.path, at=1000), Reason.BAD_ZIP),
+        (archive_faults.NoZip(file=FILE.path, text=NOT_THERE), Reason.BAD_ZIP),
         (archive_faults.Bomb(file=FILE.path, megabytes=8, promised=1000), Reason.BAD_ZIP),
         (archive_faults.CutZip(file=FILE.path, share=0.0), Reason.BAD_ZIP),
         (archive_faults.OddChecksum(file=FILE.path, text="<html>"), Reason.NO_CHECKSUM),

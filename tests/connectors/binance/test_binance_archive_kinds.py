@@ -141,6 +141,24 @@ def test_two_different_rows_of_one_time_are_left_out_and_named() -> None:
     assert [defect.reason for defect in content.left_out] == [Reason.CONFLICTING_ROWS]
 
 
+def test_a_depth_that_never_changes_is_as_many_rows() -> None:
+    """Since 2026-09-03 the inner bands of asks repeat one depth all day: each snapshot is a row, as it is printed."""
+    day = ArchiveFile.of(BOOK_DEPTH, "2026-09-12", market="usdm", symbol="BTCUSDT")
+    bands = {
+        "-0.20": "{0}.10000000,{0}000.50000000",
+        "0.20": "7.25000000,500.25000000",
+        "1.00": "9.00000000,700.00000000",
+    }
+    lines = [
+        f"2026-09-12 00:{minute:02}:04,{band},{rest.format(minute + 1)}"
+        for minute in range(60)
+        for band, rest in bands.items()
+    ]
+    content = rows.read(zip_of(csv_of(["timestamp,percentage,depth,notional", *lines]), day), day)
+    assert (content.rows.num_rows, content.dropped_duplicates, content.left_out) == (180, 0, ())
+    assert content.rows["depth"].to_pylist().count(Decimal("7.25")) == 60
+
+
 @pytest.mark.parametrize("blank", ["", '""'])
 def test_a_blank_ratio_is_null(blank: str) -> None:
     """8.7: whether it is printed as nothing or as a pair of quotes."""
