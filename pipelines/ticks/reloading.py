@@ -1,4 +1,7 @@
-"""Trades that turned out wrong, loaded again on demand: out of the archive's files, and over REST where it has none."""
+"""Trades that turned out wrong, loaded again on demand: out of the archive's files, and over REST where it has none.
+
+A month may lack rows that its days have, so these come first.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from dataclasses import dataclass
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.files import Remote
 from pipelines.archive.inventory import shelf_of_days
-from pipelines.archive.walk import walk
 from pipelines.concurrency import prefetch
 from pipelines.context.reloads import reload_covered
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, windows
 from pipelines.ticks.bulk import unreadable
+from pipelines.ticks.earlier import back
 from pipelines.ticks.files import streams
 from pipelines.ticks.pull import TickPull
 from pipelines.ticks.republished import Again, file_again
@@ -39,7 +42,7 @@ class TickReload:
         archive, unfiled = self.pull.session.archive, [(since, until)]
         if archive is not None and self.pull.source != "rest":
             shelf = await shelf_of_days(archive, series, since, until)
-            stretches = list(walk(shelf, since, until))
+            stretches = list(back(shelf, since, until))[::-1]
             await self._files(archive, [one.remote for one in stretches if one.remote is not None])
             unfiled = _joined([(one.since, one.until) for one in stretches if one.remote is None])
         for span in unfiled:

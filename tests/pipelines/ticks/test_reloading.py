@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 FILE = "data/{}/daily/{}/QUIET/QUIET-{}-2026-11-01.zip"
 
 
+class Thinned(broken.ArchiveFault, frozen=True):
+    """Ten rows are not there."""
+
+    def lines(self, lines: list[bytes], /) -> list[bytes]:
+        return [*lines[:-60], *lines[-50:]]
+
+
 @pytest.fixture
 def quiet(desk: Desk) -> Desk:
     """A desk with an archive, and a symbol of spot and futures that hardly ever trades."""
@@ -79,6 +86,18 @@ async def test_a_wrong_row_is_corrected_on_demand(quiet: Desk, dataset: str, mar
     assert {name: at for name, at in after.items() if not name.endswith("revision")} == {
         name: at for name, at in covered.items() if not name.endswith("revision")
     }, "nothing is claimed that was not there before"
+
+
+async def test_ids_that_a_month_lacks_come_out_of_its_days(quiet: Desk):
+    """The file of a month may have fewer rows than those of its days (GALAUSDT, 2023-03): they are there on demand."""
+    quiet.exchange.inject(Thinned(file="data/futures/um/monthly/trades/QUIET/QUIET-trades-2026-10.zip"))
+    before = await pulled(quiet, "trades", "usdm", "archive", since="2026-10-30")
+    [gap] = quiet.rows("gaps")
+    [receipt] = await quiet.backfill("2026-10-01", again=True)
+    assert (receipt.outcome, receipt.rows) == ("done", 10), receipt.why()
+    ids = [row["trade_id"] for row in quiet.rows("trades")]
+    assert (len(ids), ids) == (len(before) + 10, list(range(ids[0], ids[-1] + 1)))
+    assert [row["filled_at"] is None for row in quiet.rows("gaps", since=gap["since"])] == [True, False]
 
 
 async def test_what_nobody_has_is_named_and_stays(quiet: Desk):
