@@ -20,6 +20,7 @@ from pipelines.context.progress import Silent
 from pipelines.runs.run import run_flow
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
+from schemas.model.grid import MINUTE_US
 
 KINDS = ("open_interest", "funding_rates")
 
@@ -48,8 +49,11 @@ def has_begun(lake: Lake) -> bool:
 
 
 def tell(lake: Lake) -> None:
-    """Rows without the run's own instants, and what is covered."""
-    found: dict[str, Any] = {name: sorted(lake.table(DATASETS[name]).bounds().items()) for name in KINDS}
+    """Rows without the run's own instants, and what is covered, to the minute: its seconds are those of the run."""
+    found: dict[str, Any] = {
+        name: sorted((bound, at // MINUTE_US) for bound, at in lake.table(DATASETS[name]).bounds().items())
+        for name in KINDS
+    }
     for name in (*KINDS, "gaps", "corrections"):
         rows = lake.table(DATASETS[name]).scan().to_pylist()
         found[f"rows of {name}"] = sorted(map(_told, rows))
