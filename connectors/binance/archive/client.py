@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +47,9 @@ from schemas.model.dataset import Dataset
 from schemas.model.grid import SECOND_US
 
 DOWNLOADS = 6  # at once
-READERS = 2  # files unpacked at once: each takes a few times its own size of memory
+# Whole files read at once. Of two processors the other one packs rows: two readers would wait for the interpreter.
+READERS = min(2, max(1, (os.cpu_count() or 1) // 2))
+_ASIDE = 2  # blocks of large files, of which one is unpacked while another is parsed
 IN_MEMORY = 8 * 2**20  # a larger file waits on disk, in the folder for temporary files
 PACKED_CAP = 512 * 2**20
 LISTING_CAP = 4 * 2**20  # a page of a thousand files has some 400 KB
@@ -155,6 +158,7 @@ class Archive:
         self._sleep = sleep
         self._slots = asyncio.Semaphore(DOWNLOADS)
         self._readers = ThreadPoolExecutor(READERS)
+        self._aside = ThreadPoolExecutor(_ASIDE)
         self._troubles: list[ArchiveTrouble] = []  # since the last good answer
         self._rests_until_s = 0.0
         self.foreign: set[str] = set()  # objects seen in listings that are no files of datasets
@@ -172,7 +176,8 @@ class Archive:
         try:
             await self._session.close()
         finally:
-            await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
+            for pool in (self._readers, self._aside):
+                await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
     async def time(self) -> Sequence[Reading]:
         """Two looks at the clock that the archive shows in the Date of its answers, in whole seconds."""
@@ -240,7 +245,8 @@ class Archive:
                 return fetched
             try:
                 read = candles.read if "interval" in remote.file.series.dataset.series else rows.read
-                content = await self.aside(read, body, remote.file, download.made_us)
+                reading = asyncio.get_running_loop().run_in_executor
+                content = await reading(self._readers, read, body, remote.file, download.made_us)
             except Defect as defect:
                 return replace(fetched, reason=defect.reason, detail=defect.detail)
         return _loaded(fetched, content)
@@ -261,7 +267,7 @@ class Archive:
 
     async def aside(self, work: Callable[..., Result], *told: Any) -> Result:
         """Do what takes a processor in one of few threads: each keeps the memory that it used before."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *told)
+        return await asyncio.get_running_loop().run_in_executor(self._aside, work, *told)
 
     async def _verified(self, path: str, download: _Download, most: int) -> None:
         """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
