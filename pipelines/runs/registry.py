@@ -286,6 +286,9 @@ class Task:
         since = self.window.since if self.window else flow.since
         assert since is not None  # noqa: S101 - the model of flows.yaml asks for it
         self.tally.failures += chosen.unknown
+        if chosen.forgotten and not chosen.everything:
+            names = ", ".join(sorted(chosen.forgotten))
+            self.session.note(f"Nothing new was asked of {names}, which the exchange does not list any more.")
         await TimePull(
             session=self.session,
             tally=self.tally,

@@ -75,3 +75,16 @@ async def test_a_look_at_what_is_still_to_come_confirms_nothing(futures: Desk):
         await futures.run()
     paid = [row["funding_time"] for row in futures.rows("funding_rates")]
     assert {round((after - before).total_seconds() / 3600) for before, after in pairwise(paid)} == {8}
+
+
+async def test_a_contract_that_is_gone_is_told(futures: Desk):
+    """What a contract printed until the exchange forgot it between two runs cannot be asked for: the run says so."""
+    futures.flows["prices"] = wanting("funding_rates", "2026-10-30") | {"symbols": ["ETHUSDT"]}
+    [receipt] = await futures.run()
+    assert receipt.note == ""
+    futures.clock.advance(86_400)
+    futures.exchange.futures.remove("ETHUSDT")
+    futures.clock.advance(7200)
+    [receipt] = await futures.run()
+    assert (receipt.outcome, receipt.rows) == ("done", 0)
+    assert "asked of ETHUSDT, which the exchange does not list any more" in receipt.note
