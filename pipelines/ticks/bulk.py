@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import Remote
-from pipelines.archive.inventory import PUBLISHED_US, Shelf, days_of, next_day, shelf_of
+from pipelines.archive.inventory import PUBLISHED_US, Shelf, days_of, next_day
 from pipelines.archive.load import MOST_HOLES
 from pipelines.candles.coverage import Step
 from pipelines.context.session import Session
@@ -70,10 +70,10 @@ class Bulk:
     until: int  # where what is wanted ends
     _spare: int = 0  # short holes of a file that may still be asked for at once; others wait for a second look
 
-    async def load(self, series: Series) -> None:
+    async def load(self, shelf: Shelf) -> None:
         """Bring a series as far as the archive has files."""
+        series = shelf.series
         now, since = self.session.client.now_us(), self.stands[series].until
-        shelf = await shelf_of(self.archive, series, since)
         remotes = list(files_of(shelf, since, self.until, now, alone=not self._returns_all(series)))
         self.session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
         await self._files(series, remotes)

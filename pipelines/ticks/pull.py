@@ -16,7 +16,8 @@ import pyarrow as pa
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.errors import NoLongerKept
-from pipelines.archive.inventory import Source
+from pipelines.archive.changed import LISTINGS
+from pipelines.archive.inventory import Shelf, Source, shelf_of
 from pipelines.candles.commits import Commits, Landing
 from pipelines.candles.coverage import Step
 from pipelines.concurrency import prefetch
@@ -125,20 +126,17 @@ class TickPull:
                 await self.landing.flush(self.session.client.now_us())
 
         until = min(self.session.client.now_us(), self._until)
-        for series, stand in list(self.stands.items()):
-            alone = self.alone(series)
-            if not is_worth(stand.until, until, alone=alone):
-                continue
-            bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone, self._until)
-            try:
-                await bulk.load(series)
-            except ArchiveTrouble as trouble:
-                if alone:
-                    self._failed(series, trouble)
-                else:
-                    self.session.note(f"Trades were fetched over REST instead of from the archive: {trouble.what}")
-            except Exception as error:  # noqa: BLE001 - one series' surprise stops no other
-                self._failed(series, error)
+        worth = [one for one in self.stands.values() if is_worth(one.until, until, alone=self.alone(one.series))]
+        look = partial(_attempted, lambda stand: shelf_of(archive, stand.series, stand.until))
+        async with prefetch(worth, look, self.session.stop, limit=LISTINGS) as shelves:
+            async for stand, shelf in shelves:
+                alone = self.alone(stand.series)
+                bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone, self._until)
+                loaded = await _attempted(bulk.load, shelf) if isinstance(shelf, Shelf) else shelf
+                if isinstance(loaded, ArchiveTrouble) and not alone:
+                    self.session.note(f"Trades were fetched over REST instead of from the archive: {loaded.what}")
+                elif loaded is not None:
+                    self._failed(stand.series, loaded)
 
     async def _earlier(self, todo: Iterable[Series]) -> None:
         """Bring back the beginning of what is covered to where it is wanted from, one series after another."""

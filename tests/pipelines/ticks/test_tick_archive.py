@@ -96,6 +96,20 @@ async def test_futures_join_files_with_their_last_days(quiet: Desk):
     assert quiet.rows("gaps") == []
 
 
+async def test_what_there_is_of_a_series_is_seen_before_another_is_loaded(quiet: Desk):
+    """Listings of several series are asked for at once: nobody waits for them in turn, and each series is whole."""
+    quiet.exchange.add_symbol(replace(LISTINGS[0], symbol="STILL", quiet=0.9999, listed_ms=us("2026-09-01") // 1000))
+    wanting(quiet, source="archive")
+    quiet.flows["prices"]["symbols"] = ["QUIET", "STILL"]
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    targets = [seen.target for seen in quiet.exchange.requests]
+    listed = next(at for at, target in enumerate(targets) if target.startswith("/?") and "STILL" in target)
+    loaded = next(at for at, target in enumerate(targets) if target.endswith(".zip"))
+    assert listed < loaded
+    assert {*stored(quiet)["symbol"].to_pylist()} == {"QUIET", "STILL"}
+
+
 async def test_the_archive_alone_is_enough(quiet: Desk):
     """With `source: archive` no call is made, and nothing is claimed behind the last file."""
     wanting(quiet, source="archive")
