@@ -174,7 +174,7 @@ def break_the_journal(lake: Lake) -> None:
 
 
 def break_statements(lake: Lake) -> None:
-    """A deposit of which a statement has another amount, and an operation that nobody knows."""
+    """A deposit of which a statement has another amount, an operation that nobody knows, and a row of after its import."""
     day = "2026-01-20"
     given = {"account": "main", "asset": "ADA", "amount": "2", "status": 1, "gone_since": None, "complete_time": None}
     put(lake, DEPOSITS, filled(DEPOSITS) | given | {"deposit_id": "told", "insert_time": day})
@@ -182,6 +182,7 @@ def break_statements(lake: Lake) -> None:
     told = filled(STATEMENT_ROWS) | row | {"problem": None}
     put(lake, STATEMENT_ROWS, told | {"line": 2, "operation": "Deposit", "amount": "3"})
     put(lake, STATEMENT_ROWS, told | {"line": 3, "operation": "Moon Landing", "amount": "1"})
+    put(lake, STATEMENT_ROWS, told | {"line": 4, "leg": 1, "time": "2026-01-21", "imported_at": day})
 
 
 def break_keys(lake: Lake) -> None:
