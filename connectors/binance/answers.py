@@ -86,18 +86,17 @@ def _hold(rows: pa.Table, endpoint: Endpoint, name: str, asked: str | int | list
     if isinstance(asked, list):
         wrong = pc.invert(pc.is_in(values, value_set=pa.array(asked, values.type)))
     else:
-        wrong = _WRONG[holds.bound](_plain(values), asked)
+        limit = _instant(asked, holds.bound, values.type) if pa.types.is_timestamp(values.type) else asked
+        wrong = _WRONG[holds.bound](values, limit)
     if (culprit := _first(values, wrong)) is not None:
         wanted = f"{_WORDS[holds.bound]}{asked}"[:_SHOWN]
         raise _mismatched(endpoint, f"was asked for {name} {wanted} and answered {holds.column} {culprit}")
 
 
-def _plain(values: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
-    """Instants as the milliseconds that are asked for."""
-    if not pa.types.is_timestamp(values.type):
-        return values
-    milliseconds: pa.ChunkedArray[Any] = pc.divide(values.cast(pa.int64()), 1000)
-    return milliseconds
+def _instant(asked_ms: str | int, bound: Bound, kind: pa.DataType) -> pa.Scalar[Any]:
+    """The first or last microsecond of the millisecond that is asked for."""
+    last = 999 if bound is Bound.UP_TO else 0
+    return pa.scalar(int(asked_ms) * 1000 + last, kind)
 
 
 def _first(values: pa.ChunkedArray[Any], wrong: Any) -> str | None:

@@ -167,6 +167,7 @@ class Budget:
         self._sleep = sleep
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: dict[str, str] = {}
+        self._charged: dict[str, tuple[int, int]] = {}  # by pool the minute, and what it had at least
         self._db = _open(path, self._own_s())
 
     def __enter__(self) -> Self:
@@ -194,10 +195,15 @@ class Budget:
     def correct(self, pool: Pool, used: int, asked_s: float) -> None:
         """Believe the exchange when it counted more, if question and answer fall into the same minute."""
         minute = _minute(self._exchange_s(pool))
-        if minute != _minute(asked_s) or used <= self._read(pool).used:
+        if minute != _minute(asked_s) or self._knows(pool, minute, used):
             return
         with suppress(_HeldError), self._transaction() as db:  # the next answer tells again
             db.execute(_CORRECT, {"pool": self._key(pool.name), "minute": minute, "used": used})
+
+    def _knows(self, pool: Pool, minute: int, used: int) -> bool:
+        """Whether so much was counted already; mostly that is plain from the charge of the request."""
+        charged = self._charged.get(pool.name)
+        return (charged is not None and charged[0] == minute and used <= charged[1]) or used <= self._read(pool).used
 
     def sent(self, pool: Pool) -> int:
         """What all processes sent that the exchange may count in the minute of an answer that has just come, at most.
@@ -242,6 +248,8 @@ class Budget:
                 delay_s, reason = self._block_left(pool) or minute.delay(weight)
                 if not delay_s:
                     self._charge(db, pool, minute, weight)
+            if not delay_s:
+                self._charged[pool.name] = _minute(minute.now_s), minute.used + weight
         except _HeldError:
             delay_s, reason = _BUSY_S, "another process holds the budget file"
         self._waiting[pool.name] = reason
