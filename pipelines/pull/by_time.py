@@ -29,7 +29,7 @@ from pipelines.pull.time_windows import Gaps, TimeWindow, windows_again, windows
 from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
-from pipelines.store.holes import gaps_and_holes, holes, is_named, unfilled
+from pipelines.store.holes import gaps_and_holes, holes, is_named
 from pipelines.store.news import ROUNDS
 from pipelines.store.rows import Instants, each_key, instants, rows_of, with_instants
 from schemas.model.errors import Problem
@@ -212,21 +212,32 @@ def _by_grid(
     since = window.until if window.look else max(window.since, window.ask_since)
     for start, stop in holes(grid, times, since, window.until):
         yield Gap(since=start, until=stop, reason="exchange_outage", evidence=told, first_seen=now)
-    for gap in unfilled(gaps, window.ask_since, since):
+    for gap, rest in _parts(gaps, grid.ceil(window.ask_since), since):
         yield from _again(gap, holes(grid, times, gap.since, gap.until or since), window, now)
+        yield from rest
 
 
 def _looked_at(
     window: TimeWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
 ) -> Iterator[Gap]:
     """What becomes of the gaps of a stretch that lies on no grid; what is left of one that is filled is named anew."""
-    for gap in unfilled(gaps, window.ask_since, window.until):
-        until = min(gap.until or window.until, window.until)
+    for gap, rest in _parts(gaps, window.ask_since, window.until):
+        until = gap.until or window.until
         came = bool(np.count_nonzero((times >= gap.since) & (times < until)))
         if is_named(gap):
             yield from _again(gap, [] if came else [(gap.since, until)], window, now)
+            yield from rest
         elif not came:
-            yield replace(gap, until=until, evidence=told, first_seen=now)
+            yield replace(gap, evidence=told, first_seen=now)
+
+
+def _parts(gaps: Mapping[int, Gap], since: int, until: int) -> Iterator[tuple[Gap, list[Gap]]]:
+    """What an answer about [since, until) speaks of, of gaps, and what of them lies after it, which stays as it is."""
+    for gap in gaps.values():
+        end = min(gap.until or until, until)
+        if max(gap.since, since) < end:
+            rest = [replace(gap, since=end)] if end < (gap.until or until) else []
+            yield replace(gap, since=max(gap.since, since), until=end), rest
 
 
 def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: TimeWindow, now: int) -> Iterator[Gap]:

@@ -49,8 +49,8 @@ def windows_of(
 
     What has ended is asked for until an answer reaches beyond the instant at which it was first seen to have ended.
 
-    Gaps that are due for a second look are asked for again, with all that follows; one that is not kept any more is
-    told as that.
+    Gaps that are due for a second look are asked for again, with all that follows; what of them is not kept any more
+    is told as that.
     """
     end = _whole_s(now - length_us(endpoint.walked(ByTime).settles))
     end = end if until is None else min(end, until)
@@ -82,11 +82,10 @@ def _windows(
         again = max(since, until - length_us(walk.lookback))
         yield from _cut(walk, series, until, end, max(again, reachable))
     for gap in doubts:
-        stop = min(gap.until or until, gap.since + length_us(walk.width), until)
-        if gap.until is not None and since <= gap.since and gap.until <= min(reachable, until):
-            yield TimeWindow(series=series, since=gap.since, until=gap.until, ask_since=gap.until, look=True)
-        elif max(since, reachable) <= gap.since < stop:
-            yield TimeWindow(series=series, since=gap.since, until=stop, ask_since=gap.since, look=True)
+        ask = max(gap.since, reachable)
+        stop = min(gap.until or until, ask + length_us(walk.width), until)
+        if since <= gap.since < stop:
+            yield TimeWindow(series=series, since=gap.since, until=stop, ask_since=min(ask, stop), look=True)
     if wanted < since:
         yield from _cut(walk, series, wanted, since, max(wanted, reachable), backward=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -88,3 +89,50 @@ async def test_a_contract_that_is_gone_is_told(futures: Desk):
     [receipt] = await futures.run()
     assert (receipt.outcome, receipt.rows) == ("done", 0)
     assert "asked of ETHUSDT, which the exchange does not list any more" in receipt.note
+
+
+class Lacking(Misprinted, frozen=True, kw_only=True):
+    """The counts of a stretch are not there."""
+
+    since_ms: int
+    until_ms: int
+
+    def change(self, rows: list[Any]) -> list[Any]:
+        return [row for row in rows if not self.since_ms <= row["timestamp"] < self.until_ms]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_of_a_gap_what_is_kept_still_is_asked_for(futures: Desk, comes: bool):
+    """Where a pause was so long that half of a gap is not kept any more, the other half is looked at before it goes."""
+    day = datetime(2026, 10, 26, tzinfo=UTC)
+    noon = day + timedelta(hours=12)
+    since_ms = round(day.timestamp() * 1000)
+    futures.flows["prices"] = wanting("open_interest", "2026-10-25")
+    futures.exchange.inject(
+        Lacking(path=CALLS["open_interest"], values={}, since_ms=since_ms, until_ms=since_ms + 86_400_000, count=None)
+    )
+    await futures.run()
+    futures.clock.advance((noon + timedelta(days=30, hours=-1)).timestamp() - futures.exchange.now_ms / 1000 + 7)
+    if comes:
+        futures.exchange.heal()
+    await futures.run()
+    last = {row["since"]: row for row in sorted(futures.rows("gaps"), key=lambda row: row["seen_at"])}
+    lost, *later = (row for at, row in sorted(last.items()) if day <= at < day + timedelta(days=1))
+    assert (lost["reason"], lost["since"], lost["until"] - noon < timedelta(minutes=1)) == ("not_retained", day, True)
+    slots = [row["time"] for row in futures.rows("open_interest") if noon < row["time"] < day + timedelta(days=1)]
+    assert len(slots) == (143 if comes else 0)
+    assert {(row["confirmed_at"] is None, row["filled_at"] is None) for row in later} == {(comes, not comes)}
+
+
+async def test_a_gap_is_confirmed_as_far_as_it_was_asked_for(futures: Desk):
+    """Fetching a stretch again says nothing of the part of a gap behind it, which waits for its own second look."""
+    day = datetime(2026, 10, 26, tzinfo=UTC)
+    futures.flows["prices"] = wanting("open_interest", "2026-10-26")
+    first = round(day.timestamp() * 1000) + 7_200_000
+    lacking = {"since_ms": first, "until_ms": first + 7_200_000}
+    futures.exchange.inject(Lacking(path=CALLS["open_interest"], values={}, **lacking, count=None))
+    await futures.run()
+    futures.clock.advance(7200)
+    await futures.backfill("2026-10-26", "2026-10-26T03:00", again=True)
+    told = [(row["since"].hour, row["until"].hour, row["confirmed_at"] is not None) for row in futures.rows("gaps")]
+    assert [one for one in told if one[0] in (2, 3)] == [(2, 4, False), (2, 3, True), (3, 4, False)]
