@@ -2,7 +2,8 @@
 -- `tick` begins with each `size` trades, one of `volume` with each `size` of the base asset, one of `dollar` with each
 -- `size` of the quote asset; a row that reaches beyond a bar stays whole in it. Bars are counted from `since_`, or the
 -- first stored row, on; `dataset_ := 'trades'` takes single trades. `FROM bars('spot', 'BTCUSDT', 'time', 1,
--- since_ := '2026-10-01', until_ := '2026-10-02')` reads the files of one day.
+-- since_ := '2026-10-01', until_ := '2026-10-02')` reads the files of one day. `complete` says that every id is there
+-- from the bar before to the bar after; the last bar, and the first of kind `time`, may go on outside of the answer.
 CREATE OR REPLACE MACRO bars(
     market_, symbol_, kind_, size_, since_ := NULL, until_ := NULL, dataset_ := 'agg_trades'
 ) AS TABLE
@@ -71,25 +72,34 @@ numbered AS (
         FROM wanted
         WHERE kind_ <> 'time'
     )
+),
+bars AS (
+    SELECT
+        market_ AS market,
+        symbol_ AS symbol,
+        CASE kind_ WHEN 'time' THEN make_timestamptz((any_value(bar)::HUGEINT * any_value(size) // 100)::BIGINT) ELSE min(time) END
+            AS open_time,
+        arg_min(price, id) AS open,
+        max(price) AS high,
+        min(price) AS low,
+        arg_max(price, id) AS close,
+        sum(qty) AS volume,
+        max(time) AS last_time,
+        sum(price * qty) AS quote_volume,
+        sum(trades)::BIGINT AS trade_count,
+        coalesce(sum(qty) FILTER (NOT is_buyer_maker), 0) AS taker_buy_volume,
+        min(id) AS first_id,
+        max(id) AS last_id,
+        count(*) AS rows
+    FROM numbered
+    GROUP BY bar
 )
 SELECT
-    market_ AS market,
-    symbol_ AS symbol,
-    CASE kind_ WHEN 'time' THEN make_timestamptz((any_value(bar)::HUGEINT * any_value(size) // 100)::BIGINT) ELSE min(time) END
-        AS open_time,
-    arg_min(price, id) AS open,
-    max(price) AS high,
-    min(price) AS low,
-    arg_max(price, id) AS close,
-    sum(qty) AS volume,
-    max(time) AS last_time,
-    sum(price * qty) AS quote_volume,
-    sum(trades)::BIGINT AS trade_count,
-    coalesce(sum(qty) FILTER (NOT is_buyer_maker), 0) AS taker_buy_volume,
-    min(id) AS first_id,
-    max(id) AS last_id
-FROM numbered
-GROUP BY bar
+    * EXCLUDE (rows),
+    rows = last_id - first_id + 1
+        AND coalesce(lag(last_id) OVER (ORDER BY first_id) = first_id - 1, kind_ <> 'time')
+        AND coalesce(lead(first_id) OVER (ORDER BY first_id) = last_id + 1, FALSE) AS complete
+FROM bars
 UNION ALL BY NAME
 SELECT NULL AS market
 FROM wrong

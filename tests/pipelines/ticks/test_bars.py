@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from support.lakes import small_lake
+from support.tables import Tables
 
 import pipelines
 from connectors.lake import Move
@@ -85,6 +86,23 @@ def test_bars_of_a_stretch_and_of_nonsense(query: duckdb.DuckDBPyConnection):
     ).fetchall()
     [(count, first)] = found
     assert (count <= 60, int(first.timestamp())) == (True, (MINUTE + 1) * 60)
+
+
+@pytest.mark.parametrize(("kind", "complete"), [
+    ("time", [False, False, False, True, True, False]),
+    ("tick", [True, False, True, True, True, False]),
+])  # fmt: skip
+def test_a_bar_says_whether_it_is_whole(tables: Tables, kind: str, complete: list[bool]):
+    """Of an id that is not there both bars are told beside which it lacks, and those that may go on elsewhere."""
+    rows = [
+        {"market": "spot", "symbol": "BTCUSDT", "agg_trade_id": one, "price": "1", "qty": "1", "first_trade_id": one,
+         "last_trade_id": one, "time": f"2026-01-01T00:00:{one:02}", "is_buyer_maker": True, "is_best_match": True}
+        for one in range(18) if one != 5
+    ]  # fmt: skip
+    of = {"spot/BTCUSDT": "2026-01-01"}
+    tables.put(AGG_TRADES, *rows, since=of, until={"spot/BTCUSDT": "2026-01-02"})
+    found = tables.tuples(f"SELECT complete FROM bars('spot', 'BTCUSDT', '{kind}', 3)")
+    assert found == [(one,) for one in complete]
 
 
 @pytest.mark.parametrize(("asked", "why"), [
