@@ -69,8 +69,9 @@ def _windows(
     if since is None or until is None:
         yield from _cut(walk, series, begin, end, reachable)
         return
-    if not rests and end - until >= length_us(walk.rests):
-        yield from _cut(walk, series, _whole_s(max(since, until - settles_us)), end, reachable, attached=until)
+    if not rests and not 0 <= end - until < length_us(walk.rests):
+        again = min(until, end) - settles_us  # a clock that was ahead claimed what was still to come
+        yield from _cut(walk, series, _whole_s(max(since, again)), end, reachable, attached=until)
     if begin < since:
         yield from _cut(walk, series, begin, since, reachable, backward=True)
 

@@ -23,7 +23,7 @@ def quiet_series(
     None rests while a balance that it may have moved changed, for no known reason, after what it covers.
     """
     rests_us, table = length_us(endpoint.walked(Windows).quiet), lake.table(endpoint.feeds)
-    lately = {one: until for one in series if now - (until := one.bound("until", bounds) or 0) < rests_us}
+    lately = {one: until for one in series if 0 <= now - (until := one.bound("until", bounds) or 0) < rests_us}
     changed = looks.open.get(endpoint.feeds.name, ())
     return frozenset(
         one

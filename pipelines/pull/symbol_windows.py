@@ -19,13 +19,14 @@ from connectors.binance.paging import whole_window
 from pipelines.pull.waves import Waves
 from pipelines.store.filters import within
 from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
-from pipelines.store.id_cursor import OVERLAP_US, Landed, Page, constants, once, page_of, symbol_of
+from pipelines.store.id_cursor import Landed, Page, constants, once, page_of, symbol_of
 from pipelines.store.rows import column
-from schemas.model.grid import SECOND_US
+from schemas.model.grid import DAY_US, SECOND_US
 from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 _LAG_US = 10 * SECOND_US  # what happened since may be missing from an answer
+_OVERLAP_US = DAY_US  # asked for again: the exchange's clock may have run hours ahead, and coverage with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def windows_due(endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[st
     """In how many windows these series will be asked for."""
     walk = endpoint.walked(SymbolWindows)
     reachable, end = now - length_us(walk.kept), now - _LAG_US
-    begins = (max((one.bound("until", bounds) or 0) - OVERLAP_US, reachable) for one in series)
+    begins = (_again(one.bound("until", bounds) or 0, reachable, end) for one in series)
     return sum(max(1, -((at - end) // length_us(walk.width))) for at in begins)
 
 
@@ -69,7 +70,7 @@ class WindowWalk(Waves[_Stand]):
         if since is None or until is None:
             lost = self._lost(reachable if self.wanted is None else self.wanted, now)
             return _Stand(series, reachable, reachable, reachable, end, lost)
-        return _Stand(series, since, until, max(until - OVERLAP_US, reachable), end, self._lost(until, now))
+        return _Stand(series, since, until, _again(until, reachable, end), end, self._lost(until, now))
 
     def _lost(self, since: int, now: int) -> list[tuple[int, int, timedelta]]:
         """What is not returned any more of what happened since an instant."""
@@ -164,6 +165,11 @@ class WindowWalk(Waves[_Stand]):
         self.session.progress.advance(requests=1)
         refused += unreadable
         return rows
+
+
+def _again(until: int, reachable: int, end: int) -> int:
+    """From where on is asked for what is covered until an instant, which may be one to come."""
+    return max(min(until, end) - _OVERLAP_US, reachable)
 
 
 def _whole_ms(instant: int) -> int:
