@@ -4,7 +4,8 @@
 -- one tells is `covered` where a fuller one of that time was imported that tells of the asset in that wallet in the same
 -- direction, as one of some assets alone says nothing of the others. The transaction history is the fullest, then that of
 -- futures, and trades. Times differ: within an hour before the first or after the last row of the fuller one, and of what
--- its rows date after its import, only what it has a row for is covered.
+-- its rows date after its import, only what it has a row for is covered. What earn paid into a wallet, distributions tell
+-- too: of equal ones that follow one another within half a day, each of theirs covers one of earn.
 CREATE OR REPLACE VIEW statement_movements AS
 -- Rows are read again where they are needed, as to keep a million of them takes more than that.
 WITH told AS NOT MATERIALIZED (
@@ -95,10 +96,32 @@ beside AS (
         AND (told.amount = near.amount OR (near.family = 'withdrawal' AND told.amount < near.amount))
     WHERE NOT within
 ),
+rewards AS (
+    SELECT
+        *,
+        time - lag(time) OVER (PARTITION BY account, wallet, asset, amount ORDER BY time) > INTERVAL 12 HOURS AS apart
+    FROM told
+    ANTI JOIN surplus USING (account, export, wallet, time, asset, amount, file)
+    WHERE export IN ('earn_rewards', 'distributions')
+),
+stretches AS (
+    SELECT *, count(*) FILTER (apart) OVER (PARTITION BY account, wallet, asset, amount ORDER BY time) AS stretch
+    FROM rewards
+),
+numbered AS MATERIALIZED (
+    SELECT
+        *, row_number() OVER (PARTITION BY export, account, wallet, asset, amount, stretch ORDER BY time, line) AS nth
+    FROM stretches
+),
 covered AS (
     SELECT file, line, leg FROM ranked WHERE within
     UNION
     FROM beside
+    UNION
+    SELECT file, line, leg
+    FROM numbered
+    SEMI JOIN (FROM numbered WHERE export = 'distributions') AS given USING (account, wallet, asset, amount, stretch, nth)
+    WHERE export = 'earn_rewards'
 )
 SELECT
     account,

@@ -260,6 +260,31 @@ def test_a_reward_that_is_told_twice(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "paid", "left"),
+    [
+        ({0: "0.03"}, {3600: "0.03"}, 0),
+        ({0: "0.03", 86_400: "0.03"}, {3600: "0.03"}, 1),
+        ({0: "0.03", 600: "0.03"}, {3600: "0.03"}, 1),
+        ({0: "0.03"}, {3600: "0.03", 7200: "0.03"}, 0),
+        ({0: "0.03"}, {3600: "0.04"}, 1),
+        ({0: "0.03"}, {46_800: "0.03"}, 1),
+    ],
+    ids=["both", "of-two-days", "equal", "given-again", "another-amount", "another-day"],
+)
+def test_a_reward_that_two_exports_tell_counts_once(
+    given: dict[float, str], paid: dict[float, str], left: int, tables: Tables
+) -> None:
+    """Without a history, a reward of earn that distributions tell too counts there: each of theirs stands for one."""
+    rewards = [("reward", "BNB", amount, seconds) for seconds, amount in given.items()]
+    told(tables, *rewards, export="earn_rewards", file="earn")
+    told(tables, *rewards[:1], export="earn_rewards", file="earn again")
+    told(tables, *[("reward", "BNB", *each[::-1]) for each in paid.items()], export="distributions", file="given")
+    amounts = Counter(amount for _, _, amount in counted(tables))
+    assert sum(amounts.values()) == len(paid) + left
+    assert amounts >= Counter(paid.values())
+
+
+@pytest.mark.parametrize(
     ("name", "operation", "wallet"),
     [
         ("SPOT", "Buy", "spot"),
