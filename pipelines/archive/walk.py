@@ -47,22 +47,25 @@ class Standing:
         return min([self.until, *waiting])
 
     def wanted(self, shelf: Shelf, since: int, until: int) -> list[Stretch]:
-        """What is to be looked at of [since, until): forward first, then gaps, then history from the newest on."""
+        """What is to be looked at of [since, until): forward first, then gaps, then history from the newest on.
+
+        A list says of a day that it has no file where a later one is listed: without it, the list may have been cut.
+        """
         first, last = shelf.first_us, shelf.last_us
         if first is None or last is None:
-            return self._waiting(shelf)
+            return []
         begin, end = max(since, first), min(until, last)
         if self.since is None or self.until is None:
             return list(walk(shelf, begin, end))
         older = [replace(one) for one in walk(shelf, begin, min(self.since, end))]
-        return [*walk(shelf, self.until, end), *self._waiting(shelf), *older[::-1]]
+        return [*walk(shelf, self.until, end), *self._waiting(shelf, last), *older[::-1]]
 
-    def _waiting(self, shelf: Shelf) -> list[Stretch]:
-        """The gaps that a file, or the calendar, may say something new of."""
+    def _waiting(self, shelf: Shelf, last: int) -> list[Stretch]:
+        """The gaps up to the last file that a file, or the calendar, may say something new of."""
         return [
             replace(stretch, again=True)
             for gap in self.gaps.values()
-            if gap.confirmed_at is None and gap.until is not None
+            if gap.confirmed_at is None and gap.until is not None and gap.until <= last
             for stretch in walk(shelf, gap.since, gap.until)
         ]
 

@@ -137,6 +137,19 @@ async def test_a_late_day_is_a_gap_until_it_comes(archived: Desk):
     assert gaps(archived) == []
 
 
+@pytest.mark.parametrize("cut", ["2026-10-30", "2026-08-01"])
+async def test_a_list_that_was_cut_settles_no_gap(archived: Desk, cut: str):
+    """Where no file behind a late day is listed, as one was before, the day stays late, however long that lasts."""
+    await done(archived, 0, broken.NoFile(file=DAY.format("2026-10-30")))
+    late = gaps(archived)
+    days = [instant(cut) + timedelta(days=day) for day in range(120)]
+    for _ in range(2):
+        await done(archived, 9, *(broken.NoFile(file=DAY.format(f"{day:%Y-%m-%d}")) for day in days))
+        assert gaps(archived) == late
+    await done(archived)
+    assert gaps(archived) == []
+
+
 async def test_a_file_may_come_after_its_gap_was_settled(archived: Desk):
     """N24: a day that was not in the archive when it was looked at twice is loaded by upkeep once it is there."""
     lacking = broken.NoFile(file=DAY.format("2026-10-30"))
