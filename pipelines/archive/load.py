@@ -16,7 +16,7 @@ from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import ArchiveFile, Remote, folder
 from connectors.binance.errors import UnknownSymbol
-from pipelines.archive.inventory import PUBLISHED_US, days_of, next_day
+from pipelines.archive.inventory import days_of
 from pipelines.store.gaps import Asked, Gap
 from pipelines.store.rows import instants
 from schemas.datasets.archive import Reason
@@ -65,7 +65,7 @@ class Loader:
     series: Series
     ask: Ask | None  # what the exchange itself returns for a span; without it the archive is all there is
     unasked: bool = False  # the exchange may have what the archive lacks, and is not to be asked
-    now: int = 0
+    late_from: int = 0  # the files of days from here on may still come, or were not listed
     files: list[Fetched] = field(default_factory=list)
     parts: list[pa.Table] = field(default_factory=list)
     lacks: list[Lack] = field(default_factory=list)
@@ -148,7 +148,7 @@ class Loader:
             return [replace(lack.gap, since=lack.since, until=lack.until)]
         if lack.filed or not self.unasked:
             return []
-        late = Lack(max(lack.since, next_day(self.now - PUBLISHED_US)), lack.until)
+        late = Lack(max(lack.since, self.late_from), lack.until)
         told = {"asked": nothing_listed(self.series)}
         return [
             Gap(since=max(day, late.since), until=min(day + DAY_US, late.until), reason="late", evidence=told)

@@ -14,7 +14,7 @@ from connectors.binance.archive.errors import ArchiveTrouble
 from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import feeding
 from connectors.binance.paging import by_time
-from pipelines.archive.inventory import Shelf, Source
+from pipelines.archive.inventory import PUBLISHED_US, Shelf, Source, next_day
 from pipelines.archive.load import Loaded, Loader
 from pipelines.candles.answer import QUIET_US
 from pipelines.candles.windows import OPENING, Phase, Window, limit_for, page_rows, pages_of, walk_of
@@ -72,7 +72,7 @@ class Fetcher:
         if window.phase is Phase.CONFIRM:
             return await self.from_shelf(shelf, window.since, window.until)
         remotes = [window.remote] if window.remote is not None else []
-        loaded = await self._loader(archive, series).load(remotes, window.since, window.until)
+        loaded = await self._loader(archive, shelf).load(remotes, window.since, window.until)
         self.session.progress.advance(files=len(remotes), size=sum(remote.size for remote in remotes))
         return loaded
 
@@ -81,12 +81,12 @@ class Fetcher:
         assert self.session.archive is not None  # noqa: S101 - it was listed
         stretches = shelf.stretches(since, until, page_rows(shelf.series))
         remotes = [stretch.remote for stretch in stretches if stretch.remote is not None]
-        return await self._loader(self.session.archive, shelf.series).load(remotes, since, until)
+        return await self._loader(self.session.archive, shelf).load(remotes, since, until)
 
-    def _loader(self, archive: Archive, series: Series) -> Loader:
-        """What loads files and asks nobody else."""
-        unasked, now = self.source == "archive", self.session.client.now_us()
-        return Loader(archive, series, ask=None, unasked=unasked, now=now)
+    def _loader(self, archive: Archive, shelf: Shelf) -> Loader:
+        """What loads files and asks nobody else; of days behind the last file that is listed, the list says nothing."""
+        late_from = min(next_day(self.session.client.now_us() - PUBLISHED_US), shelf.last_us or 0)
+        return Loader(archive, shelf.series, ask=None, unasked=self.source == "archive", late_from=late_from)
 
     async def returned(
         self, series: Series, since: int, until: int, *, limit: int | None = None, once: bool = False

@@ -130,6 +130,21 @@ async def test_a_file_may_be_a_week_late(alone: Desk):
     assert missing(alone)["2026-10"] == A_DAY
 
 
+@pytest.mark.parametrize("cut", ["2026-10-30", "2026-10-01"])
+async def test_a_list_that_was_cut_settles_no_gap(alone: Desk, cut: str):
+    """Where no file behind a late day is listed, as one was before, the day stays late, however long that lasts."""
+    having(alone, "2026-10-30")
+    await done(alone)
+    late = gaps(alone)
+    having(alone, *(f"{instant(cut) + timedelta(days=day):%Y-%m-%d}" for day in range(50)))
+    for _ in range(2):
+        await done(alone, days=8)
+        assert gaps(alone) == late
+    having(alone)
+    await done(alone)
+    assert missing(alone)["2026-10"] == 0
+
+
 async def test_a_late_file_fills_its_gap(alone: Desk):
     """The first run after it was published brings its candles."""
     having(alone, "2026-10-30")
