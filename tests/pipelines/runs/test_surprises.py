@@ -251,7 +251,7 @@ async def traded_elsewhere(desk: TradeDesk, market: str, *, closed: bool) -> Non
     book = exchange.margin_book(DESK_UID, market) if margin else exchange.futures_book(DESK_UID, market)
     number = book.place(symbol, "BUY", 2, 50)
     book.fill(symbol, number, 1)
-    desk.clock.advance(7200)  # so that no later walk comes by it
+    desk.clock.advance(90_000)  # so that no later walk comes by it
     if closed:
         await desk.run("elsewhere")
         desk.clock.advance(60)
