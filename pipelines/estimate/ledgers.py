@@ -9,8 +9,9 @@ from connectors.lake import Lake, Table
 from pipelines.estimate.outlook import Cost, Outlook, share_asking
 from pipelines.pull.absence import due
 from pipelines.pull.ledger_series import questions_of
-from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
+from pipelines.pull.ledger_windows import look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
+from pipelines.pull.windows import SeriesWindow
 from pipelines.store.filters import within
 from pipelines.store.looks import Looks
 from pipelines.store.rows import last_by_identity
@@ -50,7 +51,7 @@ def ledger_outlook(lake: Lake, endpoint: Endpoint, flow: AccountFlow, looks: Loo
     return Outlook(pool=endpoint.pool, costs=(cost,) if series else (), steady=steady, note=note)
 
 
-def _requests(lake: Lake, endpoint: Endpoint, window: LedgerWindow) -> int:
+def _requests(lake: Lake, endpoint: Endpoint, window: SeriesWindow) -> int:
     """How many requests a window takes that has no other rows than those stored: a list ends as `all_pages` says."""
     if endpoint.walked(Windows).inside is Inside.SPLIT:
         return 1
@@ -60,7 +61,7 @@ def _requests(lake: Lake, endpoint: Endpoint, window: LedgerWindow) -> int:
     return ended + 1 + (pages > 1)  # the first of several is read twice
 
 
-def _stored(table: Table, window: LedgerWindow) -> int:
+def _stored(table: Table, window: SeriesWindow) -> int:
     try:
         versions = table.scan(where=within([window.series], window.ask_since, window.until))
     except CorruptData:  # its own pull and the checks tell of it

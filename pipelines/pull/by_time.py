@@ -195,14 +195,12 @@ class TimePull:
 
     def _lost(self, window: TimeWindow, now: int) -> Gap | None:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
-        if window.ask_since <= window.since:
+        if window.forgotten is None:
             return None
         kept = self.endpoint.walked(ByTime).kept
         told = {"asked": f"{self.endpoint.method} {self.endpoint.path}", "kept_days": kept.days if kept else None}
-        until = min(window.ask_since, window.until)
-        return Gap(
-            since=window.since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now
-        )
+        since, until = window.forgotten
+        return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now)
 
 
 def _by_grid(

@@ -22,9 +22,10 @@ from pipelines.context.session import Session
 from pipelines.pull.absence import Absence, due, without_address
 from pipelines.pull.ledger_rows import Answered, add_windows
 from pipelines.pull.ledger_series import Questions, questions_of
-from pipelines.pull.ledger_windows import LedgerWindow, look_windows, windows_of
+from pipelines.pull.ledger_windows import look_windows, windows_of
 from pipelines.pull.quiet import quiet_series
 from pipelines.pull.symbols import listing
+from pipelines.pull.windows import SeriesWindow
 from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
 from pipelines.store.looks import Look, Looks, looks_due, note_looks
 from pipelines.store.rows import with_instants
@@ -86,7 +87,7 @@ class LedgerPull:
     def _quiet(self, asked: Sequence[Series], bounds: Mapping[str, int], looks: Looks, now: int) -> Collection[Series]:
         return () if self.session.again else quiet_series(self.session.lake, self.endpoint, asked, bounds, looks, now)
 
-    async def _wave(self, wave: Sequence[LedgerWindow]) -> set[Series]:
+    async def _wave(self, wave: Sequence[SeriesWindow]) -> set[Series]:
         """Fetch these windows at once and commit what came; the series of which one failed."""
         answers, failed, waiting = list[Answered](), set[Series](), deque(wave)
         try:
@@ -124,7 +125,7 @@ class LedgerPull:
         evidence = {"endpoint": self.endpoint.name, "kept_days": kept.days if kept else None}
         return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=evidence, first_seen=now, confirmed_at=now)
 
-    async def _fetch(self, window: LedgerWindow) -> Answered | Absence:
+    async def _fetch(self, window: SeriesWindow) -> Answered | Absence:
         if not window.asks:
             return Answered(window, ())
         try:
@@ -144,7 +145,7 @@ class LedgerPull:
             self._refused = absence if absence.of_call else None
             return absence
 
-    async def _pages(self, window: LedgerWindow) -> list[pa.Table]:
+    async def _pages(self, window: SeriesWindow) -> list[pa.Table]:
         walk, dataset = self.endpoint.walked(Windows), self.endpoint.feeds
         since_ms, until_ms = window.ask_since // 1000, window.until // 1000
         if walk.inside is Inside.SPLIT:
@@ -237,7 +238,7 @@ class LedgerPull:
         return page
 
 
-def _whole(look: Look, windows: Sequence[LedgerWindow], failed: Collection[Series]) -> bool:
+def _whole(look: Look, windows: Sequence[SeriesWindow], failed: Collection[Series]) -> bool:
     """Whether a look was asked for anywhere, and no answer about it is missing."""
     since, until = look.stretch
     asked = {

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
-from pipelines.pull.ledger_windows import LedgerWindow
+from pipelines.pull.windows import SeriesWindow
 from pipelines.store.filters import between, within
 from pipelines.store.news import News, commit_news
 from pipelines.store.rows import as_json, last_by_identity, rows_of, with_instants
@@ -32,7 +32,7 @@ _OF_THE_VERSION = frozenset({"version", "seen_at", "gone_since"})
 class Answered:
     """All rows that the exchange returned for a window."""
 
-    window: LedgerWindow
+    window: SeriesWindow
     rows: Sequence[Row]
 
 
@@ -125,7 +125,7 @@ def _said_of(dataset: Dataset, row: Row) -> str:
 
 
 def _news(
-    dataset: Dataset, window: LedgerWindow, told: Mapping[Key, Sequence[Row]], stored: dict[Key, Row], now: int
+    dataset: Dataset, window: SeriesWindow, told: Mapping[Key, Sequence[Row]], stored: dict[Key, Row], now: int
 ) -> list[Row]:
     """The new versions that one window gives; `stored` takes them up."""
     time, news = str(dataset.cursor), list[Row]()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connectors.binance.endpoints.model import Endpoint, Windows
+from pipelines.pull.windows import SeriesWindow, whole_s
 from pipelines.store.looks import Look
 from schemas.model.grid import DAY_US, SECOND_US
 from schemas.model.instants import length_us, micros
@@ -16,31 +16,6 @@ BEGINNING_US = micros(datetime(2017, 7, 1, tzinfo=UTC))  # no account of the exc
 LAG_US = 10 * SECOND_US  # what happened since may be missing from an answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerWindow:
-    """A stretch of a series, [since, until), of which the exchange can be asked from `ask_since` on."""
-
-    series: Series
-    since: int
-    until: int
-    ask_since: int
-    backward: bool = False
-
-    @property
-    def rank(self) -> tuple[bool, int, Series]:
-        """Forward windows first and ascending, so that a commit touches few months; backward ones descend."""
-        return self.backward, -self.until if self.backward else self.since, self.series
-
-    @property
-    def forgotten(self) -> tuple[int, int] | None:
-        """The part of it that the exchange no longer returns."""
-        return (self.since, min(self.ask_since, self.until)) if self.ask_since > self.since else None
-
-    @property
-    def asks(self) -> bool:
-        return self.ask_since < self.until
-
-
 def windows_of(
     endpoint: Endpoint,
     series: Iterable[Series],
@@ -48,7 +23,7 @@ def windows_of(
     since: int | None,
     now: int,
     quiet: Collection[Series] = (),
-) -> list[LedgerWindow]:
+) -> list[SeriesWindow]:
     """All windows of these series in a run, in the order they are asked for.
 
     `since` is where the account's history is wanted from; None means as far back as the exchange returns it. Of those
@@ -60,18 +35,18 @@ def windows_of(
 
 def _windows(
     endpoint: Endpoint, series: Series, bounds: Mapping[str, int], wanted: int | None, now: int, *, rests: bool
-) -> Iterator[LedgerWindow]:
+) -> Iterator[SeriesWindow]:
     walk, settles_us = endpoint.walked(Windows), _microseconds(endpoint.feeds.settles)
     reachable = _reachable(walk, now)
     since, until = series.bound("since", bounds), series.bound("until", bounds)
     begin = reachable if wanted is None else wanted
-    end = _whole_s(now - LAG_US)
+    end = whole_s(now - LAG_US)
     if since is None or until is None:
         yield from _cut(walk, series, begin, end, reachable)
         return
     if not rests and not 0 <= end - until < length_us(walk.rests):
         again = min(until, end) - settles_us  # a clock that was ahead claimed what was still to come
-        yield from _cut(walk, series, _whole_s(max(since, again)), end, reachable, attached=until)
+        yield from _cut(walk, series, whole_s(max(since, again)), end, reachable, attached=until)
     if begin < since:
         yield from _cut(walk, series, begin, since, reachable, backward=True)
 
@@ -81,11 +56,11 @@ def look_windows(
     series: Iterable[Series],
     bounds: Mapping[str, int],
     looks: Sequence[Look],
-    asked: Iterable[LedgerWindow],
+    asked: Iterable[SeriesWindow],
     now: int,
-) -> list[LedgerWindow]:
+) -> list[SeriesWindow]:
     """The windows of what these series are asked for once more, as far as those `asked` in any case leave it out."""
-    walk, found, onward = endpoint.walked(Windows), list[LedgerWindow](), dict[Series, int]()
+    walk, found, onward = endpoint.walked(Windows), list[SeriesWindow](), dict[Series, int]()
     for window in asked:
         if not window.backward:
             onward[window.series] = min(window.ask_since, onward.get(window.series, window.ask_since))
@@ -95,7 +70,7 @@ def look_windows(
             last = min(until, onward.get(one, until))  # of a series that rests, nothing is asked in any case
             reachable = max(since, _reachable(walk, now))
             for start, end in _united(each.stretch for each in looks if each.concerns(one.values)):
-                found += _cut(walk, one, _whole_s(max(start, reachable)), min(end, last), reachable)
+                found += _cut(walk, one, whole_s(max(start, reachable)), min(end, last), reachable)
     return found
 
 
@@ -122,27 +97,22 @@ def _cut(
     *,
     attached: int | None = None,
     backward: bool = False,
-) -> Iterator[LedgerWindow]:
+) -> Iterator[SeriesWindow]:
     """[since, end) in windows. What lies before `reachable` belongs to the first one, from where coverage ends on."""
     width_us = walk.days * DAY_US
     ask = max(since, reachable)
     start = min(since if attached is None else attached, ask)
     while start < end:
         until = min(ask + width_us, end) if ask < end else end
-        yield LedgerWindow(series=series, since=start, until=until, ask_since=ask, backward=backward)
+        yield SeriesWindow(series=series, since=start, until=until, ask_since=ask, backward=backward)
         start = ask = until
 
 
 def _reachable(walk: Windows, now: int) -> int:
     """From where on the exchange can be asked."""
     begins = micros(walk.begins) if walk.begins else BEGINNING_US
-    return _whole_s(max(begins, now - _microseconds(walk.kept) if walk.kept else 0))
+    return whole_s(max(begins, now - _microseconds(walk.kept) if walk.kept else 0))
 
 
 def _microseconds(length: timedelta | None) -> int:
     return 0 if length is None else length_us(length)
-
-
-def _whole_s(instant: int) -> int:
-    """Some lists are printed in seconds: a window that began within one would miss what happened in the rest of it."""
-    return instant // SECOND_US * SECOND_US

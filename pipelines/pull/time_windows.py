@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.binance.endpoints.model import ByTime, Endpoint
+from pipelines.pull.windows import SeriesWindow, whole_s
 from pipelines.store.gaps import Gap
-from schemas.model.grid import HOUR_US, SECOND_US
+from schemas.model.grid import HOUR_US
 from schemas.model.instants import length_us
 from schemas.model.series import Series
 
@@ -15,24 +16,10 @@ Gaps = Mapping[Series, Mapping[int, Gap]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeWindow:
-    """A stretch of a series, [since, until), of which the exchange can be asked from `ask_since` on."""
+class TimeWindow(SeriesWindow):
+    """A stretch of rows along their instants."""
 
-    series: Series
-    since: int
-    until: int
-    ask_since: int
-    backward: bool = False
     look: bool = False  # a second one, at what is covered
-
-    @property
-    def rank(self) -> tuple[bool, int, Series]:
-        """Forward windows first and ascending, so that a commit touches few months; backward ones descend."""
-        return self.backward, -self.until if self.backward else self.since, self.series
-
-    @property
-    def asks(self) -> bool:
-        return self.ask_since < self.until
 
 
 def windows_of(
@@ -52,7 +39,7 @@ def windows_of(
     Gaps that are due for a second look are asked for again, with all that follows; what of them is not kept any more
     is told as that.
     """
-    end = _whole_s(now - length_us(endpoint.walked(ByTime).settles))
+    end = whole_s(now - length_us(endpoint.walked(ByTime).settles))
     end = end if until is None else min(end, until)
     found = (
         window
@@ -73,7 +60,7 @@ def _windows(
     doubts: Sequence[Gap],
 ) -> Iterator[TimeWindow]:
     walk = endpoint.walked(ByTime)
-    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
+    reachable = 0 if walk.kept is None else whole_s(now - length_us(walk.kept))
     since, until = series.bound("since", bounds), series.bound("until", bounds)
     if since is None or until is None:
         yield from _cut(walk, series, wanted, end, max(wanted, reachable))
@@ -105,7 +92,7 @@ def windows_again(
 ) -> Iterator[TimeWindow]:
     """What these series cover of [since, until) and the exchange still returns, to be looked at once more."""
     walk = endpoint.walked(ByTime)
-    reachable = 0 if walk.kept is None else _whole_s(now - length_us(walk.kept))
+    reachable = 0 if walk.kept is None else whole_s(now - length_us(walk.kept))
     for one in series:
         covered = one.bound("since", bounds), one.bound("until", bounds)
         if covered[0] is not None and covered[1] is not None:
@@ -121,7 +108,3 @@ def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:
         for gap in gaps.values()
         if gap.confirmed_at is None and now - gap.first_seen >= HOUR_US and (gap.until or 0) <= now
     ]
-
-
-def _whole_s(instant: int) -> int:
-    return instant // SECOND_US * SECOND_US
