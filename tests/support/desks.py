@@ -20,7 +20,7 @@ from support.lakes import candle_series
 
 from connectors.lake import Lake
 from connectors.simulator import Exchange, MovableClock
-from pipelines.context.progress import Silent
+from pipelines.context.progress import Progress, Silent
 from pipelines.context.receipts import Receipt
 from pipelines.runs.registry import Window
 from pipelines.runs.run import run_flow
@@ -77,6 +77,7 @@ class Desk:
     flows: dict[str, dict[str, Any]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    progress: Progress = field(default_factory=Silent)
     more: dict[str, Any] = field(default_factory=dict)  # what else stands in flows.yaml
 
     @property
@@ -105,7 +106,7 @@ class Desk:
 
     async def run(self, flow: str = "prices", *, again: bool = False) -> list[Receipt]:
         return await run_flow(
-            self.config, flow, progress=Silent(), stop=self.stop, state=self.state, again=again, pause=no_pause
+            self.config, flow, progress=self.progress, stop=self.stop, state=self.state, again=again, pause=no_pause
         )
 
     def written(self) -> Path:
@@ -134,7 +135,13 @@ class Desk:
     ) -> list[Receipt]:
         window = Window(instant(since), instant(until) if until else None, tuple(symbols), again)
         return await run_flow(
-            self.config, "prices", window=window, progress=Silent(), stop=self.stop, state=self.state, pause=no_pause
+            self.config,
+            "prices",
+            window=window,
+            progress=self.progress,
+            stop=self.stop,
+            state=self.state,
+            pause=no_pause,
         )
 
     @property

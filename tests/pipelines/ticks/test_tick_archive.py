@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from connectors.simulator.archive import faults as broken
 from connectors.simulator.futures import CONTRACTS
 from connectors.simulator.market.listings import LISTINGS
 from pipelines.candles.commits import FLUSH_ROWS
+from pipelines.context.progress import Progress
 from schemas.datasets import DATASETS
 from schemas.datasets.trades import AGG_TRADES
 
@@ -186,7 +186,7 @@ def line_of(row: Mapping[str, Any]) -> str:
 
 
 LONG = 700_000  # rows, which are several blocks of text, and more than one commit takes
-MOST_OF_A_BLOCK = 200_000  # rows of these lengths
+MOST_OF_A_COMMIT = FLUSH_ROWS + 200_000  # rows: a commit ends with a block, which has no more than these of it
 
 
 async def test_a_long_file_lands_in_parts(quiet: Desk, tmp_path: Path):
@@ -199,32 +199,36 @@ async def test_a_long_file_lands_in_parts(quiet: Desk, tmp_path: Path):
     assert table.scan(["agg_trade_id"]).num_rows == LONG
     landed = [rows for rows in rows_by_commit(table) if rows]
     assert len(landed) > 1
-    assert max(landed) <= FLUSH_ROWS + MOST_OF_A_BLOCK
+    assert max(landed) <= MOST_OF_A_COMMIT
+
+
+class Cut(Progress):
+    """Cancels the run that it watches once its first commit is on the way and rows are gathered for the second."""
+
+    rows = 0
+
+    def advance(self, *, rows: int = 0, **_: int) -> None:
+        self.rows += rows
+        if self.rows - rows < MOST_OF_A_COMMIT <= self.rows:
+            running = asyncio.current_task()
+            assert running is not None
+            running.cancel()
 
 
 @pytest.mark.soak
 async def test_a_run_cut_in_the_middle_of_a_file_goes_on_there(quiet: Desk, tmp_path: Path):
     """What is cut off leaves whole commits and coverage up to their last row; the next run adds what lacks, once."""
     show_long_file(quiet, tmp_path / "replayed", 2 * LONG)
-    running = asyncio.ensure_future(quiet.run())
-    await asyncio.to_thread(wait_for, quiet.folder / "lake/agg_trades/_delta_log/00000000000000000001.json")
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    quiet.progress = cut = Cut()
+    with pytest.raises(asyncio.CancelledError):
+        await quiet.run()
     table = quiet.lake.table(AGG_TRADES)
-    assert 0 < table.scan(["agg_trade_id"]).num_rows < 2 * LONG
+    assert MOST_OF_A_COMMIT <= cut.rows < 2 * LONG
+    assert table.scan(["agg_trade_id"]).num_rows == cut.rows
     assert whole(quiet)
     await quiet.run()
-    assert table.scan(["agg_trade_id"]).num_rows == 2 * LONG
+    assert table.scan(["agg_trade_id"]).num_rows == cut.rows == 2 * LONG
     assert whole(quiet)
-
-
-def wait_for(path: Path) -> None:
-    """Until something lies there, half a minute at most."""
-    for _ in range(6000):
-        if path.exists():
-            return
-        time.sleep(0.005)
-    raise TimeoutError(path)
 
 
 def show_long_file(desk: Desk, folder: Path, rows: int) -> None:
