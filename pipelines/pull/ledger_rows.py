@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
+from pipelines.pull.sure import marks_at
 from pipelines.pull.windows import SeriesWindow
 from pipelines.store.filters import between, within
 from pipelines.store.news import News, commit_news
@@ -81,7 +82,8 @@ def _coverage(series: Series, answers: Sequence[Answered], bounds: Mapping[str, 
     windows = [one.window for one in answers]
     sinces = [one for one in (series.bound("since", bounds), *(window.since for window in windows)) if one is not None]
     untils = [one for one in (series.bound("until", bounds), *(window.until for window in windows)) if one is not None]
-    return {"since": min(sinces), "until": max(untils)}
+    marks = (marks_at(series, bounds, window.until) for window in windows if window.last)
+    return {"since": min(sinces), "until": max(untils)} | next(marks, {})
 
 
 def _where(dataset: Dataset, series: Series, answers: Sequence[Answered]) -> pc.Expression:

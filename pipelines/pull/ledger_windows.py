@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.binance.endpoints.model import Endpoint, Windows
+from pipelines.pull.sure import covered
 from pipelines.pull.windows import SeriesWindow, whole_s
 from pipelines.store.looks import Look
 from schemas.model.grid import DAY_US, SECOND_US
@@ -38,17 +40,17 @@ def _windows(
 ) -> Iterator[SeriesWindow]:
     walk, settles_us = endpoint.walked(Windows), _microseconds(endpoint.feeds.settles)
     reachable = _reachable(walk, now)
-    since, until = series.bound("since", bounds), series.bound("until", bounds)
     begin = reachable if wanted is None else wanted
     end = whole_s(now - LAG_US)
-    if since is None or until is None:
+    stand = covered(series, bounds, end, settles_us)
+    if stand is None:
         yield from _cut(walk, series, begin, end, reachable)
         return
-    if not rests and not 0 <= end - until < length_us(walk.rests):
-        again = min(until, end) - settles_us  # a clock that was ahead claimed what was still to come
-        yield from _cut(walk, series, whole_s(max(since, again)), end, reachable, attached=until)
-    if begin < since:
-        yield from _cut(walk, series, begin, since, reachable, backward=True)
+    if not rests and not 0 <= end - stand.until < length_us(walk.rests):
+        again = whole_s(max(stand.since, stand.again))
+        yield from _cut(walk, series, again, end, reachable, attached=stand.sure)
+    if begin < stand.since:
+        yield from _cut(walk, series, begin, stand.since, reachable, backward=True)
 
 
 def look_windows(
@@ -70,7 +72,8 @@ def look_windows(
             last = min(until, onward.get(one, until))  # of a series that rests, nothing is asked in any case
             reachable = max(since, _reachable(walk, now))
             for start, end in _united(each.stretch for each in looks if each.concerns(one.values)):
-                found += _cut(walk, one, whole_s(max(start, reachable)), min(end, last), reachable)
+                looked_at = _cut(walk, one, whole_s(max(start, reachable)), min(end, last), reachable)
+                found += (replace(each, last=False) for each in looked_at)
     return found
 
 
@@ -104,7 +107,8 @@ def _cut(
     start = min(since if attached is None else attached, ask)
     while start < end:
         until = min(ask + width_us, end) if ask < end else end
-        yield SeriesWindow(series=series, since=start, until=until, ask_since=ask, backward=backward)
+        last = until == end and not backward
+        yield SeriesWindow(series=series, since=start, until=until, ask_since=ask, backward=backward, last=last)
         start = ask = until
 
 

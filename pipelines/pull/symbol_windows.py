@@ -16,6 +16,7 @@ import pyarrow as pa
 from connectors.binance.decode import Refused
 from connectors.binance.endpoints.model import Endpoint, SymbolWindows
 from connectors.binance.paging import whole_window
+from pipelines.pull.sure import covered, marks_at
 from pipelines.pull.waves import Waves
 from pipelines.store.filters import within
 from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
@@ -26,7 +27,7 @@ from schemas.model.instants import length_us
 from schemas.model.series import Series
 
 _LAG_US = 10 * SECOND_US  # what happened since may be missing from an answer
-_OVERLAP_US = DAY_US  # asked for again: the exchange's clock may have run hours ahead, and coverage with it
+_OVERLAP_US = DAY_US  # asked for again: what is younger may still change
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class _Stand:
     until: int
     at: int
     end: int
+    marks: Mapping[str, int]  # what is noted once it is whole up to there
     forgotten: Sequence[tuple[int, int, timedelta]] = ()  # wanted, but not returned after so long
 
 
@@ -45,7 +47,8 @@ def windows_due(endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[st
     """In how many windows these series will be asked for."""
     walk = endpoint.walked(SymbolWindows)
     reachable, end = now - length_us(walk.kept), now - _LAG_US
-    begins = (_again(one.bound("until", bounds) or 0, reachable, end) for one in series)
+    stands = (covered(one, bounds, end, _OVERLAP_US) for one in series)
+    begins = (reachable if stand is None else max(stand.again, reachable) for stand in stands)
     return sum(max(1, -((at - end) // length_us(walk.width))) for at in begins)
 
 
@@ -65,12 +68,14 @@ class WindowWalk(Waves[_Stand]):
         return [self._stand(one, bounds, _whole_ms(now)) for one in series]
 
     def _stand(self, series: Series, bounds: Mapping[str, int], now: int) -> _Stand:
-        since, until = (series.bound(name, bounds) for name in ("since", "until"))
         reachable, end = self._reachable(now), now - _LAG_US
-        if since is None or until is None:
+        marks = marks_at(series, bounds, end)
+        stand = covered(series, bounds, end, _OVERLAP_US)
+        if stand is None:
             lost = self._lost(reachable if self.wanted is None else self.wanted, now)
-            return _Stand(series, reachable, reachable, reachable, end, lost)
-        return _Stand(series, since, until, _again(until, reachable, end), end, self._lost(until, now))
+            return _Stand(series, reachable, reachable, reachable, end, marks, lost)
+        at = max(stand.again, reachable)
+        return _Stand(series, stand.since, stand.until, at, end, marks, self._lost(stand.sure, now))
 
     def _lost(self, since: int, now: int) -> list[tuple[int, int, timedelta]]:
         """What is not returned any more of what happened since an instant."""
@@ -104,7 +109,7 @@ class WindowWalk(Waves[_Stand]):
             last=last,
             lagging=lagging,
             span=(stand.since, stand.until if halted else max(end, stand.until)),
-            memos={**self.memos(stand.series), **(self.at_end(stand.series) if whole else {})},
+            memos={**self.memos(stand.series), **({**stand.marks, **self.at_end(stand.series)} if whole else {})},
         )
 
     def _behind(self, stand: _Stand, page: Page) -> _Stand:
@@ -165,11 +170,6 @@ class WindowWalk(Waves[_Stand]):
         self.session.progress.advance(requests=1)
         refused += unreadable
         return rows
-
-
-def _again(until: int, reachable: int, end: int) -> int:
-    """From where on is asked for what is covered until an instant, which may be one to come."""
-    return max(min(until, end) - _OVERLAP_US, reachable)
 
 
 def _whole_ms(instant: int) -> int:

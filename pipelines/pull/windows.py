@@ -17,6 +17,7 @@ class SeriesWindow:
     until: int
     ask_since: int
     backward: bool = False
+    last: bool = False  # with it all is asked for up to now
 
     @property
     def rank(self) -> tuple[bool, int, Series]:

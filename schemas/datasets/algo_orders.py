@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
 from schemas.datasets.orders import BY_FUTURES, EXTRA_FIELDS, GONE_AT, GONE_SINCE, POSITION_SIDE, SEEN_AT, VERSION
-from schemas.model.cursor import TIME_COVERAGE, free, rising
+from schemas.model.cursor import RESUMED, TIME_COVERAGE, free, rising
 from schemas.model.dataset import Dataset, Kind, Lifecycle
 from schemas.model.fields import FLAG, ID, MONEY, TEXT, TIME, Column
 
@@ -48,6 +48,7 @@ ALGO_ORDERS = Dataset(
     series=("account", "market", "symbol"),
     cursor_fields=(
         *TIME_COVERAGE,
+        *RESUMED,
         rising("changed_at", "when a version was last added"),
         free("open_since", "when the oldest one that may be open was placed; 1970 when none may be"),
         GONE_AT,

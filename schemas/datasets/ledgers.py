@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from schemas.datasets.account import ACCOUNT
-from schemas.model.cursor import ABSENCE, TIME_COVERAGE
+from schemas.model.cursor import ABSENCE, RESUMED, TIME_COVERAGE
 from schemas.model.dataset import ORDINAL, Dataset, Kind, States
 from schemas.model.fields import EXTRA, FINE, ID, TEXT, TIME, Column
 
@@ -51,7 +51,7 @@ def ledger(
         kind=Kind.VERSIONS,
         series=series,
         cursor=time,
-        cursor_fields=(*TIME_COVERAGE, *ABSENCE),
+        cursor_fields=(*TIME_COVERAGE, *RESUMED, *ABSENCE),
         clock=time,
         partition=("account", "month"),
         settles=settles,

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.datasets.account import ACCOUNT
 from schemas.datasets.market import MARKET, SYMBOL
-from schemas.model.cursor import ID_COVERAGE, TIME_COVERAGE, free, rising
+from schemas.model.cursor import ID_COVERAGE, RESUMED, TIME_COVERAGE, free, rising
 from schemas.model.dataset import Dataset, Kept, Kind, Lifecycle
 from schemas.model.fields import EXTRA, FLAG, ID, MONEY, RATE, TEXT, TIME, Column
 
@@ -137,6 +137,7 @@ ORDERS = Dataset(
     cursor_fields=(
         *ID_COVERAGE,
         *TIME_COVERAGE,
+        *RESUMED,
         rising("changed_at", "when a version was last added"),
         free("open_since", "when the oldest order that may be open was placed; 1970 when none may be"),
         GONE_AT,
@@ -220,6 +221,7 @@ FILLS = _appended(
     cursor_fields=(
         *ID_COVERAGE,
         *TIME_COVERAGE,
+        *RESUMED,
         rising("probed_at", "up to when the symbol was looked at for a first fill"),
         rising("matched_at", "the last change of orders up to which fills were compared with them"),
         rising("reconciled_at", "when all orders of the symbol were last compared with its fills"),

@@ -45,6 +45,10 @@ TIME_COVERAGE = (
     falling("since", "first instant covered: the rows from here on are stored"),
     rising("until", "first instant not covered any more"),
 )
+RESUMED = (
+    free("resume", "instant from which the next run asks again: a clock that showed a day more bore it out"),
+    free("resume_next", "instant that becomes `resume` once the exchange's clock shows a day more"),
+)
 ID_COVERAGE = (
     falling("since_id", "first id covered", ID),
     rising("until_id", "first id not covered any more", ID),

@@ -9,6 +9,7 @@ from support.trade_desk import UID, UNLIMITED, TradeDesk
 from connectors.binance.budget import Budget
 from connectors.binance.pools import FUTURES
 from connectors.simulator.account.futures_book import FuturesBook
+from connectors.simulator.endpoints.futures_orders import gone
 
 B = "BTCUSDT"
 KIND = "MAIN_UMFUTURE"
@@ -31,8 +32,8 @@ def active(desk: TradeDesk, book: FuturesBook, number: int) -> None:
     desk.exchange.add_movement(UID, "asset/transfer", {**row, "timestamp": desk.exchange.now_ms}, KIND)
 
 
-async def run(desk: TradeDesk, *, ahead_hours: float = 0.0) -> None:
-    desk.clock.advance(60)
+async def run(desk: TradeDesk, *, ahead_hours: float = 0.0, after_hours: float = 1 / 60) -> None:
+    desk.clock.advance(after_hours * HOUR_S)
     desk.exchange.skew_s = desk.exchange.futures.skew_s = ahead_hours * HOUR_S
     receipts = await desk.run("trading")
     desk.exchange.skew_s = desk.exchange.futures.skew_s = 0.0
@@ -40,22 +41,35 @@ async def run(desk: TradeDesk, *, ahead_hours: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead_hours", "runs", "every_hours"),
-    some_of([(20, 1, 30), (3, 1, 30), (120, 12, 12)]),
+    ("wrong_runs", "ahead_hours", "later_hours"),
+    some_of(
+        [
+            (3, 120, (30,)),  # seen to have been ahead, and only once much has happened
+            (3, 120, (130,)),  # past what it claimed: nothing shows that it was ahead
+            (1, 20, (30,)),
+            (1, 3, (30,)),
+            (1, 120, (12,) * 12),
+            (2, 120, (1, 40, 100)),
+            (2, 60, (30, 30, 30)),
+            (2, 24 * 365, (30, 50)),
+        ]
+    ),
 )
 async def test_a_clock_that_was_ahead_hides_nothing(
-    desk: TradeDesk, ahead_hours: int, runs: int, every_hours: int
+    desk: TradeDesk, wrong_runs: int, ahead_hours: int, later_hours: tuple[int, ...]
 ) -> None:
-    """Ahead for less than a day, or longer where runs are less than a day apart: what happens next is all stored."""
+    """However far it was ahead for less than a day, and whenever runs go by a right one: what happens is all stored."""
     book = desk.exchange.futures_book(UID, "usdm")
     active(desk, book, 1)
     await run(desk)
-    await run(desk, ahead_hours=ahead_hours)
-    for number in range(2, runs + 2):
+    for number in range(wrong_runs):
+        await run(desk, ahead_hours=ahead_hours - number / 2)
+    for number, hours in enumerate(later_hours, start=2):
         active(desk, book, number)
-        desk.clock.advance(every_hours * HOUR_S)
-        await run(desk)
+        desk.clock.advance(5 * HOUR_S)
+        await run(desk, after_hours=hours - 5)
+    runs = len(later_hours)
     orders = {row["order_id"] for row in desk.rows("orders", market="usdm")}
-    assert orders == {order.order_id for order in book.orders[B]}
+    assert orders >= {order.order_id for order in book.orders[B] if not gone(order, desk.exchange.now_ms)}
     assert len(desk.rows("fills", market="usdm")) == runs + 1
     assert len(desk.rows("transfers")) == runs + 1
