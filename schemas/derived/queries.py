@@ -87,8 +87,8 @@ _MATCHES = (
     "Every movement of the imported statements beside its partner among those of the API, one to one by wallet, asset, "
     "amount and time. `status` is `matched`, also where one tells in parts what the other sums (`reason` "
     "`net_and_gross` or `sum`); `differs`, with `reason` `rounding`, `zone`, `amount` or `day` (a reward of which the "
-    "statement tells the day alone, beside others of that day); `covered` for an export whose movement a transaction "
-    "history has too; or `only_statement`, which is counted in `ledger`."
+    "statement tells the day alone, beside others of that day or an equal one of the next); `covered` for an export "
+    "whose movement a transaction history has too; or `only_statement`, which is counted in `ledger`."
 )
 _OPERATIONS = (
     "The operations of transaction histories that binlake knows, in small letters, and the kind of movement that each "

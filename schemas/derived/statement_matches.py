@@ -2,12 +2,12 @@
 
 Equal movements are paired in rounds, the nearest first: within a stretch of time, as many as both sides have. Then what
 the API tells in parts is compared as a sum, and what is left as different amounts of the same. Of rewards that a
-statement tells by the day, the day has to agree.
+statement tells by the day, the day has to agree; an equal one of the day after may be the same, and is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from schemas.model.grid import DAY_US
 
@@ -16,52 +16,29 @@ _AT_ONCE = ("trade", "fee", "realized_pnl", "funding", "liquidation")
 _NEAR_US = (2_000_000, 60_000_000)  # how far apart the two usually tell of one movement: those kinds, and all other
 _FAR_US = (20_000_000, 10_800_000_000)  # and at most
 
-_FAMILIES: Mapping[str, str] = {
-    "fee": "trade",
-    "withdrawal_fee": "withdrawal",
-    "transfer_in": "transfer",
-    "transfer_out": "transfer",
-    "interest": "reward",
-    "rebate": "reward",
-    "earn_in": "earn",
-    "earn_out": "earn",
-    "stake": "earn",
-    "unstake": "earn",
-    "repay": "borrow",
-}
-"""Kinds that the two may tell apart in different ways."""
-
 # What a statement tells is known by the number of its file, its line and its leg; what the API tells by its own number
 # and by its side: one for each place, asset and export, as a movement may stand in several exports, each of which has
 # it once. Numbers are narrow: a million rows take little memory. DuckDB takes what is unnested for few rows, rightly.
 _HEAD = """WITH files AS MATERIALIZED (
-    SELECT
-        file, file_name, row_number() OVER (ORDER BY file) AS file_number, begins_us IS NOT NULL AS of_days,
-        coalesce(begins_us, 0) AS begins_us
+    SELECT file, file_name, row_number() OVER (ORDER BY file) AS file_number
     FROM (
         SELECT unnest(list(DISTINCT struct_pack(file := file, file_name := file_name)), recursive := true)
         FROM statement_rows
     )
-    LEFT JOIN (
-        SELECT file, any_value({ahead_us}) AS begins_us
-        FROM statement_rows
-        WHERE kind = 'earn_rewards'
-        GROUP BY file
-        HAVING bool_and((epoch_us(time) + {ahead_us}) % {day_us} = 0)
-    ) USING (file)
 ),
 moved AS MATERIALIZED (
     SELECT
-        account, export, wallet, asset, time, amount, kind, operation, covered, file_number, of_days, begins_us,
-        file_number * 1_000_000_000_000 + line * 10 + leg AS told_id
+        account, export, wallet, asset, time, amount, kind, operation, covered, file_number, day,
+        coalesce(ahead_us, 0) AS ahead_us, file_number * 1_000_000_000_000 + line * 10 + leg AS told_id
     FROM statement_movements
     JOIN files USING (file)
+    LEFT JOIN statement_days USING (file, line)
     WHERE kind <> 'mirror' AND amount <> 0
 ),
 api_all AS MATERIALIZED (
     SELECT
         row_number() OVER () AS number, account, split_part(wallet, ':', 1) AS place, asset, time, amount,
-        kind IN {at_once} AS at_once, {family} AS family, dataset, key
+        kind IN {at_once} AS at_once, movement_family(kind) AS family, dataset, key
     FROM api_movements
 ),
 known AS MATERIALIZED (
@@ -74,26 +51,29 @@ sides AS MATERIALIZED (
     FROM (
         SELECT
             account, kind AS export, split_part(statement_wallet(wallet, operation), ':', 1) AS place, asset,
-            of_days, begins_us, known_since, known_until, min(time) - INTERVAL 14 HOURS AS since,
-            max(time) + INTERVAL 38 HOURS AS until
+            day IS NOT NULL AS of_days, coalesce(ahead_us, 0) AS ahead_us, known_since, known_until,
+            min(time) - INTERVAL 14 HOURS AS since, max(time) + INTERVAL 62 HOURS AS until
         FROM statement_rows
-        JOIN files USING (file)
+        LEFT JOIN statement_days USING (file, line)
         JOIN known USING (account)
         WHERE time BETWEEN known_since AND known_until AND problem IS NULL
         GROUP BY ALL
     )
 ),
 told_0 AS MATERIALIZED (
-    SELECT told_id, side, time, amount, kind IN {at_once} AS at_once, {family} AS family, {day} AS day
+    SELECT
+        told_id, side, time, amount, kind IN {at_once} AS at_once, movement_family(kind) AS family, moved.day
     FROM moved
     JOIN sides
         ON sides.account = moved.account AND sides.export = moved.export AND sides.asset = moved.asset
-        AND place = split_part(wallet, ':', 1) AND sides.of_days = moved.of_days
-        AND sides.begins_us = moved.begins_us
+        AND place = split_part(wallet, ':', 1) AND sides.of_days = (day IS NOT NULL)
+        AND sides.ahead_us = moved.ahead_us
     WHERE time BETWEEN known_since AND known_until
 ),
 api_0 AS MATERIALIZED (
-    SELECT number * 1_000_000 + side AS api_id, side, time, amount, at_once, family, {day} AS day
+    SELECT
+        number * 1_000_000 + side AS api_id, side, time, amount, at_once, family,
+        CASE WHEN of_days THEN (epoch_us(time) + ahead_us) // {day_us} END AS day
     FROM api_all
     JOIN sides USING (account, place, asset)
     WHERE time BETWEEN since AND until
@@ -185,6 +165,22 @@ of_day AS MATERIALIZED (
     JOIN api_{last} USING (side, family, day)
     GROUP BY told_id
 ),
+-- Nor whether it means the same amount that the API tells of the day after, and it does not.
+day_after AS MATERIALIZED (
+    SELECT told_id, api_id, 'day' AS reason
+    FROM (
+        SELECT
+            side, amount, told_id, day + 1 AS day,
+            row_number() OVER (PARTITION BY side, amount, day ORDER BY told_id) AS nth
+        FROM told_{last}
+        ANTI JOIN of_day USING (told_id)
+    )
+    JOIN (
+        SELECT
+            side, amount, api_id, day, row_number() OVER (PARTITION BY side, amount, day ORDER BY time, api_id) AS nth
+        FROM api_{last}
+    ) USING (side, amount, day, nth)
+),
 partners AS (
 {partners}
 )
@@ -219,7 +215,7 @@ LEFT JOIN api_all AS api ON number = api_id // 1_000_000"""
 
 def matches_sql() -> str:
     """Each movement of the statements with its partner among those of the API."""
-    text = _HEAD.format(family=_family(), at_once=_AT_ONCE, ahead_us=_AHEAD_US, day=_DAY, day_us=DAY_US)
+    text = _HEAD.format(at_once=_AT_ONCE, day_us=DAY_US)
     partners, before = list[str](), "0"
     for n, bucket in enumerate((_SECOND, *_buckets(_NEAR_US), *_buckets(_FAR_US), "day"), start=1):
         text += _ROUND.format(n=n, before=before, bucket=bucket)
@@ -245,16 +241,12 @@ def matches_sql() -> str:
         before = f"{n}g"
     partners += (
         f"SELECT told_id, api_id, 'differs' AS status, reason FROM {name}"
-        for name in ("shifted", "differing", "of_day")
+        for name in ("shifted", "differing", "of_day", "day_after")
     )
     return text + _TAIL.format(last=before, partners="\nUNION ALL BY NAME\n".join(partners))
 
 
 _SECOND = "CASE WHEN day IS NULL THEN epoch_us(time) // 1_000_000 END"
-_DAY = f"CASE WHEN sides.of_days THEN (epoch_us(time) + sides.begins_us) // {DAY_US} END"
-_AHEAD_US = """CASE WHEN zone = 'UTC' THEN 0 ELSE CASE WHEN zone LIKE 'UTC-%' THEN -60_000_000 ELSE 60_000_000 END
-    * (60 * try_cast(split_part(zone[5:], ':', 1) AS BIGINT)
-    + coalesce(try_cast(split_part(zone[5:], ':', 2) AS BIGINT), 0)) END"""  # how far the clocks of a zone are ahead
 
 
 def _buckets(apart_us: tuple[int, int]) -> Iterator[str]:
@@ -262,9 +254,3 @@ def _buckets(apart_us: tuple[int, int]) -> Iterator[str]:
     width = f"CASE WHEN at_once THEN {2 * apart_us[0]} ELSE {2 * apart_us[1]} END"
     yield f"CASE WHEN day IS NULL THEN epoch_us(time) // {width} END"
     yield f"CASE WHEN day IS NULL THEN epoch_us(time - to_microseconds({width} // 2)) // {width} END"
-
-
-def _family() -> str:
-    """The family of a kind of movement."""
-    cases = " ".join(f"WHEN '{kind}' THEN '{family}'" for kind, family in _FAMILIES.items())
-    return f"CASE kind {cases} ELSE kind END"

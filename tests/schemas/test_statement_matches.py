@@ -49,6 +49,7 @@ def told(
             same
             | {"file": file, "file_name": f"{file}.csv", "line": line, "operation": operation, "asset": asset}
             | {"amount": amount, "time": NOON + timedelta(seconds=seconds), "imported_at": NOON + timedelta(days=999)}
+            | {"raw": None}
             | values
             for line, (operation, asset, amount, seconds) in enumerate(rows, start=2)
         ),
@@ -122,12 +123,16 @@ def test_the_nearest_is_the_partner(tables: Tables) -> None:
         ({0.5: "0.03", 23.9: "0.01"}, "matched", None),
         (dict.fromkeys((1, 9, 17), "0.01"), "matched", "sum"),
         ({5: "0.02"}, "differs", "day"),
-        ({-1: "0.03", 24: "0.03"}, "only_statement", None),
+        ({25: "0.03"}, "differs", "day"),
+        ({-1: "0.03", 25: "0.02", 49: "0.03"}, "only_statement", None),
     ],
-    ids=["once", "and-another", "in-parts", "another-amount", "on-other-days"],
+    ids=["once", "and-another", "in-parts", "another-amount", "on-the-day-after", "on-other-days"],
 )
 def test_a_reward_of_a_day(given: dict[float, str], status: str, reason: str | None, tables: Tables) -> None:
-    """A statement that tells the day alone, in its zone, has its partners on that day; it is never counted beside them."""
+    """A statement that tells the day alone, in its zone, has its partners on that day; it is never counted beside them.
+
+    Nor beside an equal one of the day after, which may be the same.
+    """
     row = {"account": "main", "asset": "BNB", "direction": 1, "seen_at": NOON, "version": 1}
     day = at("2024-01-09 17:00")
     tables.put(
@@ -137,10 +142,50 @@ def test_a_reward_of_a_day(given: dict[float, str], status: str, reason: str | N
             for number, (hour, amount) in enumerate(given.items())
         ),
     )
-    told(tables, ("reward", "BNB", "0.03", -19 * 3600), export="earn_rewards", zone="UTC+7")
+    of_day(tables, 10, zone="UTC+7")
     assert [(status, reason) for status, reason, _ in found(tables)] == [(status, reason)]
     stated = [dataset for dataset, _, _ in counted(tables) if dataset == "statement_rows"]
     assert len(stated) == (status == "only_statement")
+
+
+def test_days_of_equal_rewards_keep_their_order(tables: Tables) -> None:
+    """Where each day has its own, the day after is nobody's; the first that the API does not have is counted alone."""
+    row = {"account": "main", "asset": "BNB", "amount": "0.03", "direction": 1, "seen_at": NOON, "version": 1}
+    given = ({"dividend_id": day, "div_time": at(f"2024-01-{day} 03:00")} for day in (11, 12, 13))
+    tables.put(DIVIDENDS, *(row | one for one in given))
+    of_day(tables, 9, 11, 12)
+    assert [(status, key) for status, _, key in found(tables)] == [
+        ("only_statement", None),
+        ("matched", "11"),
+        ("matched", "12"),
+    ]
+
+
+def test_a_reward_of_a_day_beside_rewards_of_a_time(tables: Tables) -> None:
+    """In a file that tells some by the day and some by the second, each is held against the API as it is told."""
+    row = {"account": "main", "asset": "BNB", "amount": "0.03", "direction": 1, "seen_at": NOON, "version": 1}
+    tables.put(DIVIDENDS, row | {"dividend_id": 1, "div_time": at("2024-01-10 20:00")})
+    of_day(tables, 10)
+    told(tables, ("reward", "ADA", "1", 0), export="earn_rewards", file="days")
+    assert sorted(found(tables)) == [("matched", None, "1"), ("only_statement", None, None)]
+
+
+def test_a_day_that_is_told_in_two_zones(tables: Tables) -> None:
+    """A reward of a day, exported once in UTC and once in UTC+7, is one reward of that day."""
+    of_day(tables, 10, file="here")
+    of_day(tables, 10, zone="UTC+7", file="there")
+    assert counted(tables) == [("statement_rows", "BNB", "0.03")]
+
+
+def of_day(tables: Tables, *days: int, zone: str = "UTC", file: str = "days") -> None:
+    """Rows of an export that tells the day of a reward alone, in its zone."""
+    ahead = 3600 * int(zone.removeprefix("UTC") or 0)
+    for line, day in enumerate(days, start=20):
+        seconds = (at(f"2024-01-{day:02}") - NOON).total_seconds() - ahead
+        told(
+            tables, ("reward", "BNB", "0.03", seconds), export="earn_rewards", file=file, zone=zone, line=line,
+            raw=f'{{"Time":"2024-01-{day:02}"}}',
+        )  # fmt: skip
 
 
 def test_net_and_gross(tables: Tables) -> None:
@@ -282,6 +327,54 @@ def test_a_reward_that_two_exports_tell_counts_once(
     amounts = Counter(amount for _, _, amount in counted(tables))
     assert sum(amounts.values()) == len(paid) + left
     assert amounts >= Counter(paid.values())
+
+
+@pytest.mark.parametrize(
+    ("paid", "left"),
+    [
+        ({-7: "0.03"}, 1),
+        ({0: "0.03"}, 0),
+        ({23: "0.03"}, 0),
+        ({35: "0.03"}, 0),
+        ({37: "0.03"}, 1),
+        ({23: "0.04"}, 1),
+        ({1: "0.03", 23: "0.03", 25: "0.03"}, 0),
+    ],
+    ids=["before", "at-once", "late", "next-morning", "next-evening", "another-amount", "each-covers-one"],
+)
+def test_a_reward_of_a_day_that_distributions_tell_too(paid: dict[int, str], left: int, tables: Tables) -> None:
+    """Where earn tells the day alone, an equal distribution of that day, or half a day after it, is the same."""
+    of_day(tables, 10, zone="UTC+7", file="earn")
+    day_s = (at("2024-01-09 17:00") - NOON).total_seconds()
+    rewards = [("reward", "BNB", amount, day_s + hour * 3600) for hour, amount in paid.items()]
+    told(tables, *rewards, export="distributions", file="given")
+    assert len(counted(tables)) == len(paid) + left
+
+
+def test_rewards_of_two_days_that_are_given_a_day_later(tables: Tables) -> None:
+    """Of two days and two equal distributions, each is of one; a third day is left."""
+    of_day(tables, 9, 10, 11, file="earn")
+    given = [("reward", "BNB", "0.03", (at(f"2024-01-{day} 03:00") - NOON).total_seconds()) for day in (10, 11)]
+    told(tables, *given, export="distributions", file="given")
+    assert len(counted(tables)) == 3
+
+
+@pytest.mark.parametrize(("seconds", "amount", "left"), [(0.4, "1", 1), (1, "1", 2), (0.4, "2", 2)])
+def test_one_export_prints_parts_of_a_second(seconds: float, amount: str, left: int, tables: Tables) -> None:
+    """Equal rows of two files that overlap are one movement, though only one of them prints milliseconds."""
+    told(tables, ("convert", "BTC", "1", 0), ("convert", "ETH", "5", 9), export="conversions", file="f")
+    told(tables, ("convert", "BTC", amount, seconds), ("convert", "ETH", "5", 9), export="conversions", file="g")
+    assert len(counted(tables)) == left + 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "seconds", "status"), [("50", 60, "only_statement"), ("1", 60, "covered"), ("1", 7200, "only_statement")]
+)
+def test_a_history_without_transfers_covers_none(amount: str, seconds: float, status: str, tables: Tables) -> None:
+    """A history from which transfers were left out speaks only for the kinds of movement that it has."""
+    told(tables, *[("Funding Fee", "USDT", "1", each) for each in (0, 14_400)], wallet="USD-M Futures", file="history")
+    told(tables, ("TRANSFER", "USDT", amount, seconds), export="futures_income", wallet="usdm", file="income")
+    assert tables.tuples("SELECT status FROM statement_matches WHERE file = 'income'") == [(status,)]
 
 
 @pytest.mark.parametrize(
