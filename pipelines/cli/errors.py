@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, MissingArgumentError
 
 from pipelines.cli.output import complain, say
 from pipelines.context.receipts import worst
@@ -46,7 +46,7 @@ def _said(error: BaseException) -> tuple[int, str]:
     match error:
         case CycloptsError():
             verb = " ".join(error.command_chain or ())
-            return UsageProblem.exit_code, f"{error} See `{f'binlake {verb}'.rstrip()} --help`."
+            return UsageProblem.exit_code, f"{_missing(error) or error} See `{f'binlake {verb}'.rstrip()} --help`."
         case KeyboardInterrupt() | asyncio.CancelledError():
             return INTERRUPTED, "Interrupted; what was committed stays. The same command goes on from there."
         case BrokenPipeError():
@@ -56,6 +56,13 @@ def _said(error: BaseException) -> tuple[int, str]:
             return told(error)
         case _:
             return BUG, f"A bug: {type(error).__name__}. Run the same command with --debug."
+
+
+def _missing(error: CycloptsError) -> str:
+    """The argument that a command lacks, as its usage calls it; empty where something else is wrong."""
+    if not isinstance(error, MissingArgumentError) or error.keyword or not error.argument or error.argument.tokens:
+        return ""
+    return f"{error.argument.name.removeprefix('--').upper()} is missing."
 
 
 def _close_stdout() -> None:

@@ -93,7 +93,7 @@ def prove(
     """State what the lake holds of each series and month: rows, gaps, checks, and a hash that anyone can recompute."""
     for each in month:
         month_begun(each)
-    spec = load_flows(config)
+    spec, there = load_flows(config), load(against) if against else None
     names, lake, now = chosen(spec, flows), Lake.at(spec.lake), datetime.now(UTC)
     wanted = [*wants(spec, names), *([] if flows else [Want()])]
     ledgers = {} if symbol else wanted_ledgers(spec, names, lake)
@@ -113,10 +113,9 @@ def prove(
 
     prove_candles = partial(statements, lake, wanted, now, on_damage=damaged.__setitem__)
     of_accounts = _of_accounts(lake, ledgers, now, month, damaged)
-    if against is None:
+    if there is None:
         stated = prove_candles(pick=pick, detailed=lambda _: candles) if wanted else iter(())
         return _show(stated, chain(by_days(pick), of_accounts), damaged, json=json)
-    there = load(against)
     theirs = {key: one for key, one in there.candles.items() if pick(key)}
     named = {key for key, one in theirs.items() if one.candles is not None}
     stated = prove_candles(pick=theirs.__contains__, detailed=named.__contains__) if wanted else iter(())

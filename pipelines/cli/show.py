@@ -42,6 +42,8 @@ def show(
     """Draw the last candles of a symbol and their volume; where these are not stored, shorter ones make them."""
     if interval not in INTERVALS:
         raise UsageProblem(f"There is no interval {quoted(interval)}.", f"There are {', '.join(INTERVALS)}.")
+    if market not in MARKETS:
+        raise UsageProblem(f"There is no market {quoted(market)}.", f"There are {', '.join(MARKETS)}.")
     with connect(Lake.at(load(config).lake)) as session:
         source = _source(session, market, symbol.upper(), interval)
         rows = run(session, _LAST.format(candles=source, count=room_for(sys.stdout))).to_pylist()

@@ -31,6 +31,7 @@ WATCHED = timedelta(days=7)  # how far back the use of keys is looked at
 _TEXTS = ("flow", "dataset", "market", "account", "symbol", "interval")
 _SCHEDULES: dict[str, pa.DataType] = dict.fromkeys(_TEXTS, TEXT.arrow) | {"every_s": ID.arrow}
 _RESTING = {"dataset": TEXT.arrow, "wallet": TEXT.arrow, "rests_us": ID.arrow}
+_ALL = "`binlake check --all` shows all of them."
 _KEY_TERMS = {"account": TEXT.arrow, "max_age_s": ID.arrow, "notice_s": ID.arrow}
 
 
@@ -161,7 +162,7 @@ def chosen_checks(names: Sequence[str] | None) -> list[Check]:
     known = {check.name: check for check in checks()}
     for name in names or ():
         if name not in known and name != FILES_INTACT:
-            raise UsageProblem(f"There is no check {name}.", did_you_mean(name, [*known, FILES_INTACT]))
+            raise UsageProblem(f"There is no check {name}.", did_you_mean(name, [*known, FILES_INTACT], _ALL))
     return [known[name] for name in names or known if name in known]
 
 

@@ -106,7 +106,7 @@ def test_the_module_is_the_command():
     [
         (["rn"], 'Unknown command "rn"'),
         (["run", "--jsn"], "Unknown option: --jsn. Did you mean --json?"),
-        (["show"], "requires an argument"),
+        (["show"], "SYMBOL is missing."),
         (["query", "select 1", "--format", "xml"], "xml"),
         (["init", "--config"], "requires an argument"),
     ],

@@ -141,6 +141,7 @@ def test_as_many_candles_as_there_is_room(config, width):
         (["BTCUSDC"], "Did you mean BTCUSDT?"),
         (["BTCUSDT", "--interval", "7h"], "There is no interval '7h'. There are 1s, "),
         (["BTCUSDT", "--interval", "1m"], "no candles of BTCUSDT as short as 1m. It holds 1h."),
+        (["BTCUSDT", "--market", "moon"], "There is no market 'moon'. There are spot, "),
         (["BTCUSDT", "--market", "usdm"], "`binlake status --series` lists what it holds."),
         (["币安人生USDT"], "no candle of 币安人生USDT yet"),
     ],

@@ -216,7 +216,8 @@ def test_results_are_recorded(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "way_out"), [("candle_gird", "Did you mean candle_grid?"), ("zzz", "There is no check zzz.")]
+    ("name", "way_out"),
+    [("candle_gird", "Did you mean candle_grid?"), ("zzz", "There is no check zzz. `binlake check --all`")],
 )
 def test_an_unknown_check_is_refused(name: str, way_out: str, lake: Lake) -> None:
     """A mistyped name of a check is answered with the nearest one."""
