@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from connectors.binance.archive.client import Archive
@@ -16,6 +17,7 @@ from schemas.model.series import Series
 WORTH_PAGES = 2  # a file that saves fewer requests than this is not fetched; it takes two requests itself
 MOST_ROWS = 200_000  # a larger file (a month of seconds) is taken as its days, which keeps memory flat
 
+Span = tuple[int, int]
 Source = Literal["auto", "rest", "archive"]
 # Pages of missing history from which on the archive is looked at.
 WORTH: dict[Source, float] = {"auto": 10, "archive": WORTH_PAGES, "rest": math.inf}
@@ -77,6 +79,15 @@ class Shelf:
         days = (file.since_us for file in self.files if self.layout.streamed and not file.is_monthly)
         return min([remote.file.until_us, *(day for day in days if day > instant_us)])
 
+    def unlisted(self, since: int, until: int) -> Iterator[ArchiveFile]:
+        """The files that may hold what no listed one does of [since, until)."""
+        step = next_day if self.layout.daily else next_month
+        cadences = [(ArchiveFile.monthly, self.layout.monthly), (ArchiveFile.daily, self.layout.daily)]
+        while since < until:
+            month, at, since = self.monthly(since), since, step(since)
+            if self.daily(at) is None and (month is None or not _fits(month.file)):
+                yield from (made(self.series, at) for made, there in cadences if there)
+
     def worth(self, instant_us: int, since: int, until: int, page_rows: int) -> Remote | None:
         """The file to fetch for an instant, monthly before daily, if it spares requests of [since, until)."""
         grid = Grid.of(self.series["interval"])
@@ -119,6 +130,16 @@ async def shelf_of(archive: Archive, series: Series, since: int, *, only: bool =
     for begin, end in _between(fitting, since):
         days += await _days(archive, series, begin, end)
     return Shelf.of(series, [*months, *days], only=only)
+
+
+async def with_unlisted(archive: Archive, shelf: Shelf, spans: Iterable[Span]) -> Shelf:
+    """The shelf with what its lists leave out of some stretches between other files: each is asked for by its name.
+
+    A list may lag behind the files, so that a file is not there only its own address can say.
+    """
+    named = dict.fromkeys(file for span in spans for file in shelf.unlisted(*span) if file not in shelf.files)
+    found = await asyncio.gather(*map(archive.looked_up, named))
+    return replace(shelf, files={**shelf.files, **{one.file: one for one in found if one is not None}})
 
 
 async def days_of(archive: Archive, series: Series, since: int, until: int) -> Shelf:

@@ -149,7 +149,7 @@ class Loader:
         if lack.filed or not self.unasked:
             return []
         late = Lack(max(lack.since, self.late_from), lack.until)
-        told = {"asked": nothing_listed(self.series)}
+        told = {"asked": no_file(self.series)}
         return [
             Gap(since=max(day, late.since), until=min(day + DAY_US, late.until), reason="late", evidence=told)
             for day in _days([late])
@@ -166,6 +166,11 @@ def no_answer(fetched: Fetched) -> Gap | None:
     reason = "unavailable" if fetched.reason in {Reason.MISSING, Reason.REFUSED} else "unusable"
     told = {"asked": fetched.path, "reason": str(fetched.reason), "detail": fetched.detail}
     return Gap(since=0, until=None, reason=reason, evidence=told)
+
+
+def no_file(series: Series) -> str:
+    """What was asked for a stretch of which the archive has no file between others."""
+    return f"{nothing_listed(series)}, and its files by their names"
 
 
 def nothing_listed(series: Series) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.lake import Lake
-from pipelines.archive.inventory import PUBLISHED_US, shelf_of
+from pipelines.archive.inventory import PUBLISHED_US, shelf_of, with_unlisted
 from pipelines.candles.answer import LAG_US, QUIET_US
 from pipelines.candles.fetching import Fetcher
 from pipelines.candles.windows import page_rows
@@ -166,6 +166,8 @@ class MinutePull:
             rows = await self.fetcher.returned(series, window.since, window.until)
             return MinuteAnswer(window, rows, began, now_us())
         shelf = await shelf_of(archive, series, window.since, only=True)
+        inside = max(window.since, shelf.first_us or 0), min(window.until, shelf.last_us or 0)
+        shelf = await with_unlisted(archive, shelf, [inside])
         loaded = await self.fetcher.from_shelf(shelf, window.since, window.until)
         return MinuteAnswer(window, loaded.rows, began, now_us(), loaded.asked.unanswered)
 

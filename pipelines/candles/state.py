@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.files import Remote, has_archive
-from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source, shelf_of
+from pipelines.archive.inventory import PUBLISHED_US, WORTH, Shelf, Source, Span, shelf_of, with_unlisted
 from pipelines.archive.load import Loaded
 from pipelines.candles.answer import Answer
 from pipelines.candles.coverage import Coverage
@@ -88,6 +88,8 @@ class SeriesState:
         """
         since = min([self.since, *((gap.since for gap in self._doubts()) if self.strict else ())])
         shelf = await shelf_of(archive, self.series, since, only=self.strict)
+        if self.strict:
+            shelf = await with_unlisted(archive, shelf, self._wanted(shelf.first_us or 0, shelf.last_us or 0))
         if not shelf.files and not shelf.only:
             return
         self.shelf, self.going = shelf, self.coverage.delisted and not self.coverage.at_rest
@@ -99,6 +101,12 @@ class SeriesState:
                 begin = max(self.since, self.begins)
                 self.coverage = replace(self.coverage, since=begin, until=begin)
             self.end = min(self.end, shelf.last_us or 0)
+
+    def _wanted(self, first: int, last: int) -> list[Span]:
+        """What is wanted and what is in doubt of the time from the first file to the last one."""
+        spans = [(gap.since, gap.until or last) for gap in self._doubts()]
+        spans += [(self.since, self.coverage.since), (self.coverage.until, self.end)]
+        return [(max(since, first), min(until, last)) for since, until in spans]
 
     def opening(self, now: int) -> list[Window]:
         """What is new, with a second look at gaps that are due; of a new series the first page."""

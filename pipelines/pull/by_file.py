@@ -23,15 +23,15 @@ from connectors.binance.archive.files import Remote
 from connectors.binance.archive.streamed import Streamed
 from connectors.binance.archive.zip import Defect
 from connectors.lake import Move, Stale
-from pipelines.archive.inventory import Shelf, shelf_of
-from pipelines.archive.load import no_answer, nothing_listed
+from pipelines.archive.inventory import Shelf, shelf_of, with_unlisted
+from pipelines.archive.load import no_answer, no_file
 from pipelines.archive.provenance import note_files
 from pipelines.archive.walk import Standing, Stretch, is_late
 from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
-from pipelines.store.gaps import Gap, load_gaps, write_gaps
+from pipelines.store.gaps import CONFIRM_AFTER_US, Gap, load_gaps, write_gaps
 from pipelines.store.holes import told_by_file
 from pipelines.store.rows import Instants, each_key, instants, keys_of
 from schemas.datasets.archive import Reason
@@ -129,7 +129,10 @@ class FilePull:
         return found
 
     async def _shelf(self, standing: Standing) -> Shelf:
-        return await shelf_of(self.archive, standing.series, standing.listed_from(self.since), only=True)
+        shelf = await shelf_of(self.archive, standing.series, standing.listed_from(self.since), only=True)
+        wanted = standing.wanted(shelf, self.since, self.until)
+        lacking = [(one.since, one.until) for one in wanted if one.remote is None]
+        return await with_unlisted(self.archive, shelf, lacking)
 
     async def _fetch(self, stretch: Stretch) -> Fetched | None:
         if stretch.remote is None or stretch.remote.file.layout.streamed:
@@ -210,15 +213,16 @@ class FilePull:
         if file is not None and file.rows is not None:
             return self._told(standing, stretch, file.path, instants(file.rows, str(self.dataset.cursor)))
         if file is None:
-            gap = stretch.gap("late" if is_late(stretch, now) else "not_in_archive", self._nothing(stretch.series))
+            asked = {"asked": no_file(stretch.series)}
+            gap = stretch.gap("late" if is_late(stretch, now) else "not_in_archive", asked)
         else:
             told = no_answer(file)
             assert told is not None  # noqa: S101 - a file without rows gave no answer
             gap = replace(told, since=stretch.since, until=stretch.until)
         if before is None or not gap.same_stretch(before):
             return [replace(gap, first_seen=before.first_seen if before is not None else now)]
-        is_final = gap.reason == "not_in_archive" and before.confirmed_at is None
-        return [replace(before, confirmed_at=now)] if is_final else []
+        waits = before.confirmed_at is None and now - before.first_seen >= CONFIRM_AFTER_US
+        return [replace(before, confirmed_at=now)] if gap.reason == "not_in_archive" and waits else []
 
     def _new(self, rows: pa.Table, stretch: Stretch) -> pa.Table:
         """The rows of a file that lie in a stretch; inside of what is covered, a killed run may have stored some."""
@@ -231,10 +235,6 @@ class FilePull:
         where = within([stretch.series], int(times.min()), int(times.max()) + 1)
         stored = keys_of(self.session.lake.table(self.dataset).scan(self.dataset.key, where), self.dataset)
         return rows.filter(pa.array([key not in stored for key in each_key(rows, self.dataset)]))
-
-    @staticmethod
-    def _nothing(series: Series) -> dict[str, str]:
-        return {"asked": nothing_listed(series)}
 
     def _move(self, standing: Standing, stretch: Stretch) -> None:
         """Move the coverage of a series over a stretch."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import Remote
-from pipelines.archive.inventory import PUBLISHED_US, Shelf, days_of, next_day
+from pipelines.archive.inventory import PUBLISHED_US, Shelf, days_of, next_day, with_unlisted
 from pipelines.archive.load import MOST_HOLES
 from pipelines.candles.coverage import Step
 from pipelines.context.session import Session
@@ -73,7 +73,10 @@ class Bulk:
     async def load(self, shelf: Shelf) -> None:
         """Bring a series as far as the archive has files."""
         series = shelf.series
-        now, since = self.session.client.now_us(), self.stands[series].until
+        now, stand = self.session.client.now_us(), self.stands[series]
+        since = max(stand.until, shelf.first_us or 0) if stand.is_new else stand.until
+        if not self._returns_all(series):
+            shelf = await with_unlisted(self.archive, shelf, [(since, min(self.until, shelf.last_us or 0))])
         remotes = list(files_of(shelf, since, self.until, now, alone=not self._returns_all(series)))
         self.session.progress.expect(files=len(remotes), size=sum(remote.size for remote in remotes))
         await self._files(series, remotes)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import Remote
-from pipelines.archive.inventory import PUBLISHED_US, Shelf, shelf_of_days
+from pipelines.archive.inventory import PUBLISHED_US, Shelf, shelf_of_days, with_unlisted
 from pipelines.archive.load import MOST_HOLES, nothing_listed
 from pipelines.archive.walk import Stretch
 from pipelines.candles.coverage import Step
@@ -82,6 +82,8 @@ class Earlier:
         shelf = None
         if self.archive is not None:
             shelf = await shelf_of_days(self.archive, series, self.since, stand.since)
+            if not self._returns_all(series) and shelf.first_us is not None:
+                shelf = await with_unlisted(self.archive, shelf, [(max(self.since, shelf.first_us), stand.since)])
         await self._asked(series, asked_from(shelf, series, self.since, now))
         whole = True
         if self.archive is not None and shelf is not None:

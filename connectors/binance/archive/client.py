@@ -7,12 +7,11 @@ is raised, as ArchiveTrouble. No exception of aiohttp leaves this file.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self, TypeVar
@@ -25,6 +24,7 @@ from yarl import URL
 from connectors.binance.archive import candles, rows
 from connectors.binance.archive import listing as archive_listing
 from connectors.binance.archive.candles import Content, Stretch
+from connectors.binance.archive.download import Download, TooLongError
 from connectors.binance.archive.errors import (
     ArchiveDown,
     ArchiveRefused,
@@ -38,7 +38,7 @@ from connectors.binance.archive.files import folder as folder_of
 from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.archive.listing import Page
 from connectors.binance.archive.zip import Defect
-from connectors.binance.clock import Reading, header_us, steady_clock
+from connectors.binance.clock import Reading, steady_clock
 from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied
 from connectors.binance.sites import Site
@@ -59,7 +59,7 @@ DOWN_AFTER = 3  # troubles in a row after which the archive is left alone for a 
 DOWN_S = 60
 _CHUNK = 2**18
 CHECKSUM = ".CHECKSUM"
-_OK, _PARTIAL, _NOT_FOUND = 200, 206, 404
+_NOT_FOUND = 404
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*?)\s*")
 
@@ -92,55 +92,6 @@ class Fetched:
     def count(self) -> int:
         """How many rows it gave."""
         return self.streamed if self.rows is None else self.rows.num_rows
-
-
-class TooLongError(Exception):
-    """More came than what was asked for can have."""
-
-
-@dataclass(slots=True)
-class _Download:
-    """A file on its way: the bytes that came so far, and which version of the file they are of."""
-
-    body: IO[bytes]
-    size: int = 0
-    sha256: str | None = None
-    etag: str | None = None
-    modified_us: int | None = None
-    answered_us: int | None = None
-    hashed: Any = field(default_factory=hashlib.sha256)  # what came, as it came: a large file is not read twice for it
-
-    @property
-    def made_us(self) -> int | None:
-        """The latest that the file can have been made: no file is newer than the answer that brings it."""
-        return min(filter(None, (self.modified_us, self.answered_us)), default=None)
-
-    @property
-    def rest(self) -> dict[str, str]:
-        """The headers that ask for what is still to come, of this very version."""
-        return {"Range": f"bytes={self.size}-", "If-Range": self.etag} if self.size and self.etag else {}
-
-    def begin(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Get ready for the body of an answer; False when it holds no part of the file that fits."""
-        if status == _PARTIAL and headers.get("Content-Range", "").startswith(f"bytes {self.size}-"):
-            return True
-        self.restart()
-        self.etag = headers.get("ETag")
-        self.modified_us = header_us(headers.get("Last-Modified", ""))
-        self.answered_us = header_us(headers.get("Date", ""))
-        return status == _OK
-
-    def add(self, chunk: bytes, most: int) -> None:
-        self.size += len(chunk)
-        if self.size > most:
-            raise TooLongError(f"has more than {most} bytes")
-        self.body.write(chunk)
-        self.hashed.update(chunk)
-
-    def restart(self) -> None:
-        self.body.seek(0)
-        self.body.truncate()
-        self.size, self.hashed = 0, hashlib.sha256()
 
 
 class Archive:
@@ -184,7 +135,7 @@ class Archive:
         return [await self._reading(), await self._reading()]
 
     async def _reading(self) -> Reading:
-        download, asked_s = _Download(BytesIO()), self._clock()
+        download, asked_s = Download(BytesIO()), self._clock()
         await self._download(f"{self._contents}?{archive_listing.query('data/', '')}", download, LISTING_CAP)
         if download.answered_us is None:
             raise unreadable("its answers have no Date that can be read")
@@ -206,6 +157,19 @@ class Archive:
             if until is not None and page.marker is not None and page.marker >= until:
                 break
         return found
+
+    async def looked_up(self, file: ArchiveFile) -> Remote | None:
+        """A file that no listing shows, as its own address tells of it; None where nothing is there.
+
+        One that is refused may be there.
+        """
+        download = Download(BytesIO(), told_alone=True)
+        try:
+            async with self._slots:
+                found = await self._download(self._file_url(file.path), download, 0)
+        except ArchiveRefused:
+            return Remote(file)
+        return Remote(file, download.told_size, download.etag, download.modified_us) if found else None
 
     async def folders(self, prefix: str) -> Sequence[str]:
         """The names of the folders in a folder: the symbols, or the intervals of a symbol."""
@@ -239,7 +203,7 @@ class Archive:
     async def fetch(self, remote: Remote) -> Fetched:
         """A file, verified and read. Raises ArchiveTrouble only when the archive cannot be asked."""
         with SpooledTemporaryFile(IN_MEMORY) as body:
-            download = _Download(body)
+            download = Download(body)
             fetched = await self._downloaded(remote, download, PACKED_CAP)
             if fetched.reason is not None:
                 return fetched
@@ -253,9 +217,9 @@ class Archive:
 
     async def verified(self, remote: Remote, body: IO[bytes], most: int) -> Fetched:
         """Put a file into `body`, verified and no larger than `most`; it has a reason where it is to be set aside."""
-        return await self._downloaded(remote, _Download(body), most)
+        return await self._downloaded(remote, Download(body), most)
 
-    async def _downloaded(self, remote: Remote, download: _Download, most: int) -> Fetched:
+    async def _downloaded(self, remote: Remote, download: Download, most: int) -> Fetched:
         try:
             async with self._slots:
                 await self._verified(remote.path, download, most)
@@ -269,7 +233,7 @@ class Archive:
         """Do what takes a processor in one of few threads: each keeps the memory that it used before."""
         return await asyncio.get_running_loop().run_in_executor(self._aside, work, *told)
 
-    async def _verified(self, path: str, download: _Download, most: int) -> None:
+    async def _verified(self, path: str, download: Download, most: int) -> None:
         """Download a file until it is what its CHECKSUM names; twice, since it may be published anew meanwhile."""
         for _ in range(2):
             download.restart()
@@ -324,9 +288,9 @@ class Archive:
     async def _text(self, url: str, most: int) -> bytes | None:
         """A small answer; None where there is nothing."""
         body = BytesIO()
-        return body.getvalue() if await self._download(url, _Download(body), most) else None
+        return body.getvalue() if await self._download(url, Download(body), most) else None
 
-    async def _download(self, url: str, download: _Download, most: int) -> bool:
+    async def _download(self, url: str, download: Download, most: int) -> bool:
         """Get all of a file, each try from where the last one broke off; False where there is none."""
         if self._clock() < self._rests_until_s:
             raise self._troubles[-1]
@@ -341,7 +305,7 @@ class Archive:
         self._rests_until_s = 0.0
         return found
 
-    async def _insistent(self, url: str, download: _Download, most: int) -> bool:
+    async def _insistent(self, url: str, download: Download, most: int) -> bool:
         tries = 0
         while True:
             held = download.size
@@ -354,10 +318,10 @@ class Archive:
                 wait_s = max(pause_s(tries), trouble.until_ms / 1000 - self._clock())
             await self._sleep(wait_s)
 
-    async def _try(self, url: str, download: _Download, most: int) -> bool:
+    async def _try(self, url: str, download: Download, most: int) -> bool:
         try:
-            async with self._session.get(
-                URL(url, encoded=True), headers=download.rest, allow_redirects=False, **proxied(url)
+            async with self._session.request(
+                download.method, URL(url, encoded=True), headers=download.rest, allow_redirects=False, **proxied(url)
             ) as response:
                 if response.status == _NOT_FOUND:
                     return False
@@ -372,7 +336,7 @@ class Archive:
         raise down
 
 
-def _fetched(file: ArchiveFile, download: _Download) -> Fetched:
+def _fetched(file: ArchiveFile, download: Download) -> Fetched:
     return Fetched(
         file=file,
         size=download.size,

@@ -46,6 +46,10 @@ class NoFile(ArchiveFault, frozen=True):
     """The file is not there, and is not listed."""
 
 
+class Unlisted(ArchiveFault, frozen=True):
+    """The file is there, and is not listed."""
+
+
 class ChecksumFault(ArchiveFault, frozen=True):
     """The CHECKSUM is not right; the zip is as it should be, and keeps its ETag."""
 
@@ -244,6 +248,7 @@ class OddLine(ArchiveFault, frozen=True):
 
 AnyArchiveFault = (
     NoFile
+    | Unlisted
     | NoChecksum
     | WrongChecksum
     | OddChecksum

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import msgspec
 
 from connectors.simulator.archive import names
-from connectors.simulator.archive.faults import ArchiveFault, ChecksumFault, Members, NoFile
+from connectors.simulator.archive.faults import ArchiveFault, ChecksumFault, Members, NoFile, Unlisted
 from connectors.simulator.archive.kinds import KINDS, MARKETS, Kind, Span
 from connectors.simulator.archive.listing import Entry, parameters, rendered
 from connectors.simulator.archive.names import DAILY, MONTHLY, File, Place, Publication
@@ -175,7 +175,7 @@ class Archive:
             faults = self._spoiled.get(folder + name)
             if not faults:
                 yield from (name, name + CHECKSUM)
-            elif not any(isinstance(fault, NoFile) for fault in faults):
+            elif not any(isinstance(fault, NoFile | Unlisted) for fault in faults):
                 yield name
                 if _checksum(faults, b"", stem) is not None:
                     yield name + CHECKSUM

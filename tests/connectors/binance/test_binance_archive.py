@@ -456,6 +456,18 @@ async def test_what_is_not_about_a_file_is_raised(fault: faults.Fault, error: ty
             await (archive.list(FILE.folder, BEFORE.path) if fault.path == "/" else archive.fetch(Remote(FILE)))
 
 
+async def test_a_file_can_be_looked_up_by_its_name(shelf: Shelf) -> None:
+    """It is what the listing would show; nothing where it is not there; one that is refused may be there."""
+    async with shelf.open() as archive:
+        [listed] = await archive.list(FILE.folder, BEFORE.path, f"{FILE.path}~")
+        assert await archive.looked_up(FILE) == listed
+        shelf.exchange.inject(faults.Html(path=f"/{FILE.path}", status=403, count=None))
+        assert await archive.looked_up(FILE) == Remote(FILE)
+        shelf.exchange.heal()
+        shelf.exchange.inject(archive_faults.NoFile(file=FILE.path))
+        assert await archive.looked_up(FILE) is None
+
+
 async def test_an_archive_that_is_down_is_left_alone_for_a_while(shelf: Shelf) -> None:
     """After some troubles in a row nothing is asked for a minute, so that a long run goes on without the archive."""
     shelf.exchange.inject(faults.Html(status=503, count=None))

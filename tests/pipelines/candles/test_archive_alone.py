@@ -190,6 +190,12 @@ async def test_a_few_bad_lines_cost_their_candles_alone(forgotten: Desk):
     assert statuses(forgotten)["2021-12"] == (0, "complete")
 
 
+async def test_a_month_that_no_list_shows_is_asked_for_by_its_name(forgotten: Desk):
+    """The archive alone knows the symbol: what one of its lists leaves out is not taken for silence."""
+    await pulled(forgotten, broken.Unlisted(file=DECEMBER), *NEITHER_DAYS)
+    assert statuses(forgotten)["2021-12"] == (0, "complete")
+
+
 async def test_a_file_that_comes_late_is_found(forgotten: Desk):
     """A day that was not listed when its stretch was covered is loaded by maintenance once it is there."""
     last = "data/spot/{}/klines/NANOUSDT/15m/NANOUSDT-15m-2022-01{}.zip"

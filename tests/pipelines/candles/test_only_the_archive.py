@@ -71,6 +71,14 @@ async def test_candles_come_where_the_exchange_cannot_be_reached(alone: Desk):
     assert missing(alone) == {"2026-10": 0, "2026-11": 0}
 
 
+async def test_a_file_that_no_list_shows_is_asked_for_by_its_name(alone: Desk):
+    """A list that leaves out a day between others, with its month, says nothing of it: its candles are there."""
+    having(alone)
+    alone.exchange.inject(broken.Unlisted(file=DAY.format("2026-10-30")))
+    await done(alone, 9)
+    assert (gaps(alone), len(alone.rows("klines"))) == ({}, 14 * A_DAY)
+
+
 async def test_not_one_request_goes_to_the_exchange(alone: Desk):
     """Pull, plan and backfill ask the archive alone, also where the exchange would answer; the clock is its Date."""
     alone.addresses["spot"] = alone.url

@@ -137,6 +137,26 @@ async def test_a_late_day_is_a_gap_until_it_comes(archived: Desk):
     assert gaps(archived) == []
 
 
+@pytest.mark.parametrize("days", [0, 9])
+async def test_a_file_that_no_list_shows_is_asked_for_by_its_name(archived: Desk, days: int):
+    """A list that leaves out a file between others says nothing of it: its rows are there at once, old or young."""
+    assert (
+        await done(archived, days, broken.Unlisted(file=DAY.format("2026-10-30"))) == (5 + days) * FIVE_MINUTES_OF_A_DAY
+    )
+    assert gaps(archived) == []
+
+
+async def test_that_a_file_is_not_there_is_settled_an_hour_later(archived: Desk):
+    """Two runs in one minute ask the same archive in the same state: the second look is one of an hour later."""
+    lacking = broken.NoFile(file=DAY.format("2026-10-30"))
+    await done(archived, 9, lacking)
+    for days, settled in [(0.01, False), (0.05, True)]:
+        await done(archived, days, lacking)
+        [*_, gap] = archived.rows("gaps")
+        assert (gap["reason"], gap["confirmed_at"] is not None) == ("not_in_archive", settled)
+    assert "by their names" in gap["evidence"]
+
+
 @pytest.mark.parametrize("cut", ["2026-10-30", "2026-08-01"])
 async def test_a_list_that_was_cut_settles_no_gap(archived: Desk, cut: str):
     """Where no file behind a late day is listed, as one was before, the day stays late, however long that lasts."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EARLIER, LATER = "2026-10-28T10:00", "2026-11-01T15:00"
 KINDS = ["agg_trades", "trades"]
+FILED = "data/spot/{}/aggTrades/QUIET/QUIET-aggTrades-{}.zip"
 
 
 @pytest.fixture
@@ -60,6 +61,21 @@ def whole(desk: Desk, dataset: str = "agg_trades") -> bool:
     told = [json.loads(row["evidence"]).get("ids", ()) for row in last.values()]
     lacking = [one for some in told for first, until in some for one in range(first, until + 1)]
     return sorted([*ids, *lacking]) == list(range(covered["since_id"], covered["until_id"]))
+
+
+async def test_a_day_that_no_list_shows_is_asked_for_by_its_name(quiet: Desk):
+    """Also the one right before what is covered, which no file behind it shows to be missing."""
+    wanting(quiet, "2026-11-01", source="archive")
+    await quiet.run()
+    wanting(quiet, EARLIER, source="archive")
+    quiet.exchange.inject(broken.NoFile(file=FILED.format("monthly", "2026-10")))
+    for day in ("2026-10-29", "2026-10-31"):
+        quiet.exchange.inject(broken.Unlisted(file=FILED.format("daily", day)))
+    quiet.clock.advance(30 * 86_400)
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert bounds(quiet)["since"] == us(EARLIER)
+    assert quiet.rows("gaps") == []
 
 
 @pytest.mark.parametrize(

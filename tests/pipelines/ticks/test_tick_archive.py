@@ -23,6 +23,7 @@ from pipelines.candles.commits import FLUSH_ROWS
 from pipelines.context.progress import Progress
 from schemas.datasets import DATASETS
 from schemas.datasets.trades import AGG_TRADES
+from schemas.model.grid import DAY_US
 
 if TYPE_CHECKING:
     from support.desks import Desk
@@ -67,6 +68,12 @@ def whole(desk: Desk, dataset: str = "agg_trades") -> bool:
     bounds = {name.rpartition("#")[2]: at for name, at in desk.lake.table(DATASETS[dataset]).bounds().items()}
     ids = stored(desk, dataset)[DATASETS[dataset].id_column].to_pylist()
     return ids == list(range(bounds["since_id"], bounds["until_id"]))
+
+
+def covered_until(desk: Desk) -> int:
+    """Where the aggregates end."""
+    bounds = desk.lake.table(AGG_TRADES).bounds()
+    return next(at for name, at in bounds.items() if name.endswith("#until"))
 
 
 @pytest.mark.parametrize("dataset", some_of(["agg_trades", "trades"]))
@@ -117,8 +124,20 @@ async def test_the_archive_alone_is_enough(quiet: Desk):
     assert receipt.outcome == "done", receipt.why()
     assert whole(quiet)
     assert quiet.asked("/api/") == []
-    bounds = {name.rpartition("#")[2]: at for name, at in quiet.lake.table(DATASETS["agg_trades"]).bounds().items()}
-    assert bounds["until"] == us("2026-11-02")
+    assert covered_until(quiet) == us("2026-11-02")
+
+
+@pytest.mark.parametrize("days", some_of([0, 30]))
+async def test_a_day_that_no_list_shows_is_asked_for_by_its_name(quiet: Desk, days: int):
+    """Where nobody else can be asked, a list that leaves out a day between others is held against the file itself."""
+    wanting(quiet, source="archive")
+    quiet.clock.advance(days * 86_400)
+    quiet.exchange.inject(broken.NoFile(file=MONTHLY))
+    quiet.exchange.inject(broken.Unlisted(file=DAILY.replace("2026-11-01", "2026-10-31")))
+    [receipt] = await quiet.run()
+    assert receipt.outcome == "done", receipt.why()
+    assert whole(quiet)
+    assert (covered_until(quiet), quiet.rows("gaps")) == (us("2026-11-02") + days * DAY_US, [])
 
 
 @pytest.mark.parametrize("path", some_of([DAILY, MONTHLY]))
