@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from connectors.binance.archive.files import Remote
@@ -39,6 +39,10 @@ class Standing:
     def of(cls, series: Series, bounds: Mapping[str, int], gaps: Mapping[Series, Mapping[int, Gap]]) -> Standing:
         return cls(series, series.bound("since", bounds), series.bound("until", bounds), gaps.get(series, {}))
 
+    def naming(self, gap: Gap) -> Standing:
+        """The same with a gap, in the place of the one that began there."""
+        return replace(self, gaps={**self.gaps, gap.since: gap})
+
     def listed_from(self, wanted_since: int) -> int:
         """From where on its files are listed: what is new, what is waited for, and history that is wanted."""
         if self.since is None or self.until is None or wanted_since < self.since:
@@ -59,6 +63,17 @@ class Standing:
             return list(walk(shelf, begin, end))
         older = [replace(one) for one in walk(shelf, begin, min(self.since, end))]
         return [*walk(shelf, self.until, end), *self._waiting(shelf, last), *older[::-1]]
+
+    def parts(self, wanted: Iterable[Stretch]) -> list[Gap]:
+        """The gaps that are looked at in several stretches as one of each: a run may end between any two of them."""
+        again = [one for one in wanted if one.again]
+        parts = [
+            replace(gap, since=one.since, until=one.until)
+            for gap in self.gaps.values()
+            for one in again
+            if gap.since <= one.since < (gap.until or 0)
+        ]
+        return [part for part in parts if part != self.gaps.get(part.since)]
 
     def _waiting(self, shelf: Shelf, last: int) -> list[Stretch]:
         """The gaps up to the last file that a file, or the calendar, may say something new of."""

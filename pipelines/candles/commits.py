@@ -55,10 +55,11 @@ class Batch:
         self.corrections = [one for one in self.corrections if one.series not in lost]
         self.files = [one for one in self.files if one.file.series not in lost]
 
-    def gaps(self, *, filled: bool) -> list[tuple[Series, Gap]]:
-        """The last version of each gap: of those that rows filled, or of the others."""
+    @property
+    def gaps(self) -> list[tuple[Series, Gap]]:
+        """The last version of each gap."""
         last = {(series, gap.since): gap for series, some in self.steps.items() for step in some for gap in step.gaps}
-        return [(series, gap) for (series, _), gap in last.items() if (gap.filled_at is not None) == filled]
+        return [(series, gap) for (series, _), gap in last.items()]
 
 
 @dataclass(slots=True)
@@ -78,15 +79,15 @@ class Commits:
     def land(self, batch: Batch, now: int) -> int:
         """Commit a batch: the journal first, then new rows, corrected rows and bounds in one step.
 
-        That gaps are filled is said last, once their rows are there. Returns the number of rows added.
+        That less is missing is said last, once its rows are there. Returns the number of rows added.
         """
         batch.drop(self.stale)
         note_files(self.lake, batch.files, now, known=self.files)
-        write_gaps(self.lake, batch.gaps(filled=False), now)
+        write_gaps(self.lake, batch.gaps, now, ahead=self.bounds)
         added: int | None = None
         while added is None:
             added = self._landed(batch, now)
-        write_gaps(self.lake, batch.gaps(filled=True), now)
+        write_gaps(self.lake, batch.gaps, now)
         return added
 
     def _landed(self, batch: Batch, now: int) -> int | None:

@@ -119,13 +119,18 @@ class FilePull:
 
     async def _wanted(self) -> list[Stretch]:
         """See which files there are of each series; what is wanted of them, series by series."""
-        found: list[Stretch] = []
+        found, parts = list[Stretch](), list[tuple[Series, Gap]]()
         async with prefetch(self.standings.values(), self._shelf, self.session.stop, limit=LISTINGS) as shelves:
             async for standing, shelf in shelves:
                 if isinstance(shelf, Problem):
                     self._fail(standing.series, shelf)
                 else:
-                    found += standing.wanted(shelf, self.since, self.until)
+                    wanted = standing.wanted(shelf, self.since, self.until)
+                    found += wanted
+                    parts += [(standing.series, part) for part in standing.parts(wanted)]
+        await asyncio.to_thread(write_gaps, self.session.lake, parts, self.session.client.now_us())
+        for series, part in parts:
+            self.standings[series] = self.standings[series].naming(part)
         return found
 
     async def _shelf(self, standing: Standing) -> Shelf:
@@ -251,10 +256,10 @@ class FilePull:
         self.standings[stretch.series] = standing
 
     def _land(self) -> None:
-        """Commit the batch: the journal first, then rows and bounds; that gaps are filled is said last."""
+        """Commit the batch: the journal first, then rows and bounds; that less is missing is said last."""
         batch, self.batch, now = self.batch, _Batch(), self.session.client.now_us()
         note_files(self.session.lake, batch.files, now)
-        write_gaps(self.session.lake, [one for one in batch.gaps if one[1].filled_at is None], now)
+        write_gaps(self.session.lake, batch.gaps, now, ahead=self.bounds)
         table = self.session.lake.table(self.dataset)
         while moves := batch.moves(self.bounds):
             rows = pa.concat_tables([self.dataset.schema.empty_table(), *(some for _, some in batch.rows)])
@@ -267,4 +272,4 @@ class FilePull:
                 batch = batch.without(stale.series)
         for move in moves:
             self.bounds |= move.ids(self.bounds)
-        write_gaps(self.session.lake, [one for one in batch.gaps if one[1].filled_at is not None], now)
+        write_gaps(self.session.lake, batch.gaps, now)

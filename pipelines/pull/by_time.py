@@ -111,7 +111,7 @@ class TimePull:
     def _store(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> int:
         """Commit what is new from where the series stand, anew when another process moved first.
 
-        Gaps that are found are told before, and those that are filled once their rows are there.
+        Gaps that are found are told before, and that less is missing once its rows are there.
         """
         lake, now = self.session.lake, self.session.client.now_us()
         table = lake.table(self.endpoint.feeds)
@@ -122,10 +122,10 @@ class TimePull:
             told = [(window.series, gap) for window, rows in fitting for gap in self._told(window, rows, now)]
             once = {(series, gap.since): gap for series, gap in told}  # two windows may look at one
             news = [(series, gap) for (series, _), gap in once.items()]
-            write_gaps(lake, [one for one in news if one[1].filled_at is None], now)
+            write_gaps(lake, news, now, ahead=bounds)
             with suppress(Stale):
                 rows = self._landed(table, fitting, bounds, ahead, now)
-                write_gaps(lake, [one for one in news if one[1].filled_at is not None], now)
+                write_gaps(lake, news, now)
                 return rows
         raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
 

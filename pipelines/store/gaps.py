@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -26,6 +26,7 @@ NO_ANSWER = frozenset({"unavailable", "unusable", "late", "not_in_archive"})
 CONFIRM_AFTER_US = HOUR_US  # what did not come is looked at again so long after it was first missed
 NOT_RETAINED = "not_retained"  # the exchange no longer returned it when it was asked
 OFF_GRID = "off_grid"  # a candle came, beside the start of its slot
+IDS = "ids"  # in the evidence: the first and the last id of each stretch that is missing
 ASKED_AGAIN = frozenset({"unavailable", "late"})  # at each run, until there is an answer
 
 
@@ -84,8 +85,14 @@ def load_gaps(lake: Lake, dataset: Dataset) -> dict[Series, dict[int, Gap]]:
     }
 
 
-def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> None:
-    """Commit versions of gaps that say what no version before them says."""
+def write_gaps(
+    lake: Lake, gaps: Sequence[tuple[Series, Gap]], seen_at: int, *, ahead: Mapping[str, int] | None = None
+) -> None:
+    """Commit versions of gaps that say what no version before them says.
+
+    `ahead` of the rows that come with them, the log has these bounds: whatever is less than was missing of what they
+    cover waits until the rows are there, since a run may end in between.
+    """
     rows = [
         {
             "dataset": series.dataset.name,
@@ -96,9 +103,27 @@ def write_gaps(lake: Lake, gaps: Iterable[tuple[Series, Gap]], seen_at: int) -> 
         }
         for series, gap in gaps
     ]
-    names, begins = {row["dataset"] for row in rows}, {row["since"] for row in rows}
-    where = pc.field("dataset").isin(sorted(names)) & pc.field("since").isin([timestamp(at) for at in sorted(begins)])
-    add_versions(lake, GAPS, rows, _says, where)
+    datasets = {series.dataset.name: series.dataset for series, _ in gaps}
+    begins = [timestamp(at) for at in sorted({row["since"] for row in rows})]
+    where = pc.field("dataset").isin(sorted(datasets)) & pc.field("since").isin(begins)
+
+    def waits(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+        series = Series.of_row(datasets[row["dataset"]], row)
+        return ahead is not None and _says_less(row, before, series.bound("until", ahead) or 0)
+
+    add_versions(lake, GAPS, rows, _says, where, waits=waits)
+
+
+def _says_less(row: Mapping[str, Any], before: Mapping[str, Any] | None, covered: int) -> bool:
+    """Whether rows, or ids, are to be there of which the version before says that they are missing."""
+    if row["filled_at"] is not None or before is None or before["filled_at"] is not None:
+        return row["filled_at"] is not None
+    ends = [covered if one["until"] is None else one["until"] for one in (row, before)]
+    return ends[0] < min(ends[1], covered) or _ids(row) < _ids(before)
+
+
+def _ids(row: Mapping[str, Any]) -> int:
+    return sum(last - first + 1 for first, last in json.loads(row["evidence"]).get(IDS, ()))
 
 
 def _says(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -73,5 +73,14 @@ def told_by_file(
         for start, stop in (holes(grid, times, since, until) if grid is not None else ())
     }
     news = [gap for start, gap in found.items() if not gap.same_stretch(gaps.get(start))]
-    waited = (gap for gap in unfilled(gaps, since, until) if gap.reason in NO_ANSWER)
-    return [*news, *(replace(gap, filled_at=now) for gap in waited if gap.since not in found)]
+    waited = (gap for gap in gaps.values() if gap.reason in NO_ANSWER)
+    return [*news, *(part for gap in waited for part in _answered(gap, since, until, now) if part.since not in found)]
+
+
+def _answered(gap: Gap, since: int, until: int, now: int) -> Iterator[Gap]:
+    """What becomes of a gap of which [since, until) was answered: what lies before that and behind it is still one."""
+    end = until if gap.until is None else gap.until
+    if gap.since < until and since < end:
+        yield replace(gap, until=since) if gap.since < since else replace(gap, filled_at=now)
+        if until < end:
+            yield replace(gap, since=until)

@@ -36,11 +36,12 @@ def add_versions(
     says: Callable[[Row], Hashable],
     where: pc.Expression,
     known: Known | None = None,
+    waits: Callable[[Row, Row | None], bool] = lambda _row, _before: False,
 ) -> None:
     """Commit the rows that say something else than the last version of their thing, which is among the rows `where`.
 
     A version is never as old as the one before, from which its instant tells it. With `known`, which the caller keeps,
-    the journal is read once for many calls.
+    the journal is read once for many calls. A row that `waits`, held against the version before, is left out.
     """
     if not rows:
         return
@@ -51,7 +52,7 @@ def add_versions(
         for row in rows:
             thing = tuple(row.get(name) for name in journal.identity)
             before = last.get(thing)
-            if before is None or says(before) != says(row):
+            if (before is None or says(before) != says(row)) and not waits(row, before):
                 at = row[journal.version] if before is None else max(row[journal.version], before[journal.version] + 1)
                 last[thing] = {**row, journal.version: at}
                 news.append(last[thing])

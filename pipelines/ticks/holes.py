@@ -10,12 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.store.gaps import Gap
+from pipelines.store.gaps import IDS, Gap
 from pipelines.store.rows import Instants, instants
 from schemas.model.grid import MINUTE_US
 
 SKIPPED, PLACEHOLDER = "skipped_ids", "placeholder"
-IDS = "ids"  # in the evidence: the first and the last id of each stretch
 _FIRST_AGGREGATED = "first_trade_id"
 _ID = 2  # the place of the id among the columns: market and symbol come before it
 

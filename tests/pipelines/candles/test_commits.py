@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.archive_zips import kline_file
@@ -91,6 +93,35 @@ def test_a_gap_is_not_called_filled_before_its_candles_are_there(lake: Lake):
     obstacle.unlink()
     assert commits(lake).land(filling("AUSDT"), NOW) == 1
     assert lake.table(GAPS).scan().num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("was", "left"),
+    [
+        ({"until": us(DAYS[2])}, {"until": us(DAYS[1])}),
+        ({"until": None}, {"until": us(DAYS[1])}),
+        ({"until": us(DAYS[2]), "evidence": {"ids": [[1, 9]]}}, {"evidence": {"ids": [[1, 4], [6, 9]]}}),
+    ],
+    ids=["until", "open", "ids"],
+)
+def test_a_gap_is_not_called_smaller_before_its_candles_are_there(
+    lake: Lake, was: dict[str, Any], left: dict[str, Any]
+):
+    """A candle of its middle cannot be written: all of the gap stays missing, so that it is asked for again."""
+    series = candle_series("AUSDT", "1d")
+    put(lake, KLINES, since={series.id: DAYS[0]}, until={series.id: DAYS[2]})
+    gap = Gap(since=us(DAYS[0]), reason="exchange_outage", first_seen=1, **was)
+    write_gaps(lake, [(series, gap)], NOW)
+    step = replace(filling("AUSDT").steps[series][0], gaps=(replace(gap, **left),))
+    obstacle = lake.path / "klines/market=spot/interval=1d/month=2026"
+    obstacle.parent.mkdir(parents=True, exist_ok=True)
+    obstacle.write_text("in the way")
+    with pytest.raises(Problem, match="nothing was committed"):
+        commits(lake).land(Batch(steps={series: [step]}), NOW)
+    assert load_gaps(lake, KLINES)[series] == {gap.since: gap}
+    obstacle.unlink()
+    assert commits(lake).land(Batch(steps={series: [step]}), NOW) == 1
+    assert load_gaps(lake, KLINES)[series] == {gap.since: step.gaps[0]}
 
 
 def test_of_a_lost_series_nothing_is_written_down(lake: Lake):

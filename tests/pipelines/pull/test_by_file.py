@@ -14,6 +14,7 @@ from support.desks import instant
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
+from connectors.simulator.protocol.faults import Html
 from pipelines.estimate.flow import plan_flows
 from pipelines.pull import by_file
 from pipelines.quality.checks import run_checks
@@ -334,7 +335,7 @@ async def test_a_plan_says_what_will_be_downloaded(archived: Desk):
 async def test_a_killed_run_that_filled_a_gap_brings_no_row_twice(archived: Desk, monkeypatch: pytest.MonkeyPatch):
     """Rows landed and the gap still says that they are missing: the next run adds none of them again."""
     await done(archived, 0, broken.NoFile(file=DAY.format("2026-10-30")))
-    monkeypatch.setattr(by_file, "write_gaps", lambda *_: None)  # as if it ended right before
+    monkeypatch.setattr(by_file, "write_gaps", lambda *_, **__: None)  # as if it ended right before
     assert await done(archived, 0.01) == FIVE_MINUTES_OF_A_DAY
     monkeypatch.undo()
     assert len(gaps(archived)) == 1
@@ -459,3 +460,36 @@ def _broken_day(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(told, b"\0\0\0\0"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name(f"{path.name}.CHECKSUM").write_text(f"{digest}  {path.name}")
+
+
+@pytest.fixture
+async def unreadable_month(archived: Desk) -> Desk:
+    """A desk that lacks four days of best prices: their month could not be read, and no day had a file of its own."""
+    wants(archived, "book_ticker_updates", since="2024-03-28")
+    days = [broken.NoFile(file=BOOK.format("daily", f"2024-03-{day}")) for day in (28, 29, 30)]
+    await done(archived, 0, broken.CutZip(file=BOOK.format("monthly", "2024-03")), *days)
+    assert gaps(archived) == [(instant("2024-03-28"), instant("2024-04-01"), "unusable")]
+    archived.exchange.heal()
+    return archived
+
+
+async def test_what_is_left_of_a_gap_keeps_its_name(unreadable_month: Desk):
+    """A run that ends between two files of a gap leaves the rest of it to the next, and names it meanwhile."""
+    unreadable_month.exchange.inject(Html(path=f"/{BOOK.format('daily', '2024-03-29')}", status=503, count=None))
+    [receipt] = await unreadable_month.run()
+    assert (receipt.rows, len(receipt.failures)) == (QUOTED_OF_A_DAY, 1)
+    assert sum((until - since for since, until, _ in gaps(unreadable_month)), timedelta()) == timedelta(days=3)
+    assert await done(unreadable_month) == 3 * QUOTED_OF_A_DAY
+    assert gaps(unreadable_month) == []
+
+
+async def test_a_file_fills_its_part_of_a_gap_alone(unreadable_month: Desk):
+    """Maintenance finds a day of the middle: what lies before it and behind it is still missing, and comes later."""
+    lacking = [broken.NoFile(file=BOOK.format("daily", f"2024-03-{day}")) for day in (28, 30)]
+    await upkeep(unreadable_month, broken.NoFile(file=BOOK.format("monthly", "2024-03")), *lacking)
+    assert [(f"{since:%d}", f"{until:%d}") for since, until, _ in gaps(unreadable_month)] == [
+        ("28", "29"),
+        ("30", "01"),
+    ]
+    assert await done(unreadable_month) == 3 * QUOTED_OF_A_DAY
+    assert gaps(unreadable_month) == []
