@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
-from tempfile import SpooledTemporaryFile
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 
-from connectors.binance.archive.blocks import MOST_PACKED
-from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
+from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.files import Remote
 from connectors.binance.archive.streamed import Streamed
 from connectors.binance.archive.zip import Defect
 from connectors.lake import Move, Stale
+from pipelines.archive.downloads import Bodies, at_once
 from pipelines.archive.inventory import Shelf, shelf_of, with_unlisted
 from pipelines.archive.load import no_answer, no_file
 from pipelines.archive.provenance import note_files
@@ -43,6 +45,9 @@ LISTINGS = 8  # at once
 FILES_AHEAD = 8
 FLUSH_ROWS = 500_000
 FLUSH_FILES = 62
+
+
+_Came = tuple[Fetched | None, IO[bytes] | None]
 
 
 @dataclass(slots=True)
@@ -96,20 +101,28 @@ class FilePull:
         stretches = await self._wanted()
         files = [one.remote for one in stretches if one.remote is not None]
         self.session.progress.expect(files=len(files), size=sum(remote.size for remote in files))
-        async with prefetch(stretches, self._fetch, self.session.stop, limit=FILES_AHEAD) as fetched:
-            async for stretch, file in fetched:
-                if stretch.series in self.failed:
-                    continue
-                if isinstance(file, Problem):
-                    self._fail(stretch.series, file)
-                    continue
-                if stretch.remote is not None and stretch.remote.file.layout.streamed:
-                    await self._streamed(stretch, stretch.remote)
-                    continue
-                self._take(stretch, file)
-                if self.batch.full:
-                    await asyncio.to_thread(self._land)
+        ahead = min(FILES_AHEAD, at_once(files)) if any(map(_is_streamed, stretches)) else FILES_AHEAD
+        with Bodies() as bodies:
+            fetch = partial(self._fetch, bodies)
+            async with prefetch(stretches, fetch, self.session.stop, limit=ahead) as fetched:
+                async for stretch, came in fetched:
+                    await self._came(stretch, came)
         await asyncio.to_thread(self._land)
+
+    async def _came(self, stretch: Stretch, came: _Came | Problem) -> None:
+        """Take what came for a stretch; behind what failed of a series nothing is taken."""
+        file, body = (None, None) if isinstance(came, Problem) else came
+        with body or nullcontext():
+            if stretch.series in self.failed:
+                return
+            if isinstance(came, Problem):
+                self._fail(stretch.series, came)
+            elif file is not None and body is not None:
+                await self._streamed(stretch, file, body)
+            else:
+                self._take(stretch, file)
+        if self.batch.full:
+            await asyncio.to_thread(self._land)
 
     def _load(self) -> None:
         table, gaps = self.session.lake.table(self.dataset), load_gaps(self.session.lake, self.dataset)
@@ -139,12 +152,17 @@ class FilePull:
         lacking = [(one.since, one.until) for one in wanted if one.remote is None]
         return await with_unlisted(self.archive, shelf, lacking)
 
-    async def _fetch(self, stretch: Stretch) -> Fetched | None:
-        if stretch.remote is None or stretch.remote.file.layout.streamed:
-            return None
-        fetched = await self.archive.fetch(stretch.remote)
-        self.session.progress.advance(files=1, size=stretch.remote.size)
-        return fetched
+    async def _fetch(self, bodies: Bodies, stretch: Stretch) -> _Came:
+        """A file that was read, or one whose bytes wait to be read; nothing where there is none."""
+        remote = stretch.remote
+        if remote is None or stretch.series in self.failed:
+            return None, None
+        came = await bodies.verified(self.archive, remote) if _is_streamed(stretch) else await self._read(remote)
+        self.session.progress.advance(files=1, size=remote.size)
+        return came
+
+    async def _read(self, remote: Remote) -> _Came:
+        return await self.archive.fetch(remote), None
 
     def _fail(self, series: Series, problem: Problem) -> None:
         if problem.fatal:
@@ -152,20 +170,17 @@ class FilePull:
         self.failed.add(series)
         self.tally.fail(series.name, problem)
 
-    async def _streamed(self, stretch: Stretch, remote: Remote) -> None:
+    async def _streamed(self, stretch: Stretch, file: Fetched, body: IO[bytes]) -> None:
         """Commit a file by itself, whose rows are written as they are unpacked."""
         await asyncio.to_thread(self._land)
         try:
-            with SpooledTemporaryFile(IN_MEMORY) as body:
-                file = await self.archive.verified(remote, body, MOST_PACKED)
-                if file.reason is None:
-                    file = await asyncio.to_thread(self._stored, stretch, file, Streamed(body, remote.file))
+            if file.reason is None:
+                file = await asyncio.to_thread(self._stored, stretch, file, Streamed(body, file.file))
         except Problem as problem:
             self._fail(stretch.series, problem)
             return
         if not file.streamed:
             self._take(stretch, file)
-        self.session.progress.advance(files=1, size=remote.size)
 
     def _stored(self, stretch: Stretch, file: Fetched, content: Streamed) -> Fetched:
         """The file once its rows are committed, or with the reason why none of them was."""
@@ -273,3 +288,8 @@ class FilePull:
         for move in moves:
             self.bounds |= move.ids(self.bounds)
         write_gaps(self.session.lake, batch.gaps, now)
+
+
+def _is_streamed(stretch: Stretch) -> bool:
+    """Whether its file may be larger than the memory."""
+    return stretch.remote is not None and stretch.remote.file.layout.streamed

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing
-from tempfile import SpooledTemporaryFile
-from typing import IO
+from contextlib import AbstractAsyncContextManager, aclosing
+from functools import partial
 
-from connectors.binance.archive.blocks import MOST_PACKED
-from connectors.binance.archive.client import DOWNLOADS, IN_MEMORY, Archive, Fetched
+from connectors.binance.archive.client import Archive
 from connectors.binance.archive.files import Remote
 from connectors.binance.archive.trades import Part, stream
+from pipelines.archive.downloads import Bodies, at_once
 from pipelines.concurrency import prefetch
 from schemas.model.errors import Problem
-
-LARGE_AT_ONCE = 2  # the one that is read, and the next: each may take a GB of the folder for temporary files
 
 Parts = AsyncGenerator[Part, None]
 
@@ -33,14 +30,8 @@ def streams(
 async def _streams(
     archive: Archive, remotes: Sequence[Remote], stop: asyncio.Event
 ) -> AsyncGenerator[tuple[Remote, Parts], None]:
-    at_once = DOWNLOADS if all(0 < one.size <= IN_MEMORY for one in remotes) else LARGE_AT_ONCE
-    with ExitStack() as bodies:
-
-        async def download(remote: Remote) -> tuple[Fetched, IO[bytes]]:
-            body = bodies.enter_context(SpooledTemporaryFile(IN_MEMORY))
-            return await archive.verified(remote, body, MOST_PACKED), body
-
-        async with prefetch(remotes, download, stop, limit=at_once) as files:
+    with Bodies() as bodies:
+        async with prefetch(remotes, partial(bodies.verified, archive), stop, limit=at_once(remotes)) as files:
             async for remote, came in files:
                 if stop.is_set():  # the one before it may have been left out
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import zipfile
 import zlib
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.desks import instant
 
+from connectors.binance.archive.streamed import Streamed
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.archive import faults as broken
 from connectors.simulator.protocol.faults import Html
@@ -21,9 +23,11 @@ from pipelines.quality.checks import run_checks
 from schemas.datasets.archived import BOOK_TICKER_UPDATES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
+    import pyarrow as pa
     from support.desks import Desk
 
 SINCE, LAST_FILE_ENDS = "2026-10-28", "2026-11-02"
@@ -493,3 +497,23 @@ async def test_a_file_fills_its_part_of_a_gap_alone(unreadable_month: Desk):
     ]
     assert await done(unreadable_month) == 3 * QUOTED_OF_A_DAY
     assert gaps(unreadable_month) == []
+
+
+async def test_the_next_large_file_comes_while_one_is_read(archived: Desk, monkeypatch: pytest.MonkeyPatch):
+    """One is downloaded ahead, and no more, since each may take a GB of the folder for temporary files."""
+    wants(archived, "book_ticker_updates", since="2024-03-28")
+    unpacked, asked = Streamed.__iter__, list[int]()
+
+    def zips() -> int:
+        return sum(seen.path.endswith(".zip") for seen in archived.exchange.requests)
+
+    def noted(content: Streamed) -> Iterator[pa.Table]:
+        until = time.monotonic() + 10
+        while zips() < min(len(asked) + 2, 4) and time.monotonic() < until:
+            time.sleep(0.01)
+        asked.append(zips())
+        yield from unpacked(content)
+
+    monkeypatch.setattr(Streamed, "__iter__", noted)
+    await done(archived)
+    assert asked == [2, 3, 4, 4]
