@@ -27,6 +27,8 @@ from connectors.binance.endpoints.model import Endpoint, Param, Security, Whole
 from connectors.binance.errors import (
     BinanceError,
     ClockSkew,
+    Denied,
+    DeniedHere,
     Firewalled,
     Mismatched,
     Throttled,
@@ -166,10 +168,21 @@ class Client:
             await self.key_watch.renew()
         if call.host.clock.older_than(RESYNC_S):
             await self._sync_again(call.host, call.host.clock.measurements)
-        answer = await self._answer(call)
+        try:
+            answer = await self._answer(call)
+        except Denied as refused:
+            raise await self._made_out(refused) from None
         if endpoint.tells_limits and (limit := minute_limit(answer.body)) is not None:
             self._budget.learn(endpoint.pool, limit)
         return answer.body
+
+    async def _made_out(self, refused: Denied) -> Denied:
+        """A refusal as one of this call alone where the key is accepted still; raises what a look at the key says."""
+        watch = self.key_watch
+        if watch is None or watch.is_looking or not refused.may_be_of_call:
+            return refused
+        await watch.look_again()
+        return DeniedHere.of(refused)
 
     async def time_us(self, endpoint: Endpoint) -> int:
         """The time of the host of an endpoint, measured first where it was not of late."""

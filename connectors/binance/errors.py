@@ -20,6 +20,9 @@ MINUTE_MS = 60_000
 _SHORTEST_BAN_MS = 2 * MINUTE_MS
 _FIREWALL_MS = 5 * MINUTE_MS  # the exchange speaks of minutes, and names none
 _LARGEST_CODE = 10**9
+_UNAUTHORIZED = 401
+_GIVE_IT = "Other calls accept the key: give it this permission back on the exchange, or leave this out of the flow."
+_OF_CALL = {-1002, -2015}
 _SUCCESS = (0, 200)
 _LONGEST_BAN_MS = 3 * 24 * 60 * MINUTE_MS
 
@@ -70,6 +73,20 @@ class WindowTooWide(BinanceError):
 
 class Denied(AccessRefused, BinanceError):
     """The key, its permissions or this place is refused."""
+
+    @property
+    def may_be_of_call(self) -> bool:
+        """Whether other calls may be answered still: that has to be asked."""
+        return self.code in _OF_CALL or (self.code is None and self.status == _UNAUTHORIZED)
+
+
+class DeniedHere(Denied):
+    """This call alone is refused: the key was looked at since, and is accepted."""
+
+    @classmethod
+    def of(cls, refused: Denied) -> DeniedHere:
+        """A refusal that turned out to be one of its call alone."""
+        return cls(refused.what, _GIVE_IT, path=refused.path, status=refused.status, code=refused.code)
 
 
 class Firewalled(Denied):

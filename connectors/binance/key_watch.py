@@ -21,22 +21,31 @@ class KeyWatch:
 
     async def renew(self) -> None:
         """Return as soon as the key was looked at within the hour; raise what the look raises."""
-        if self._is_fresh() or self._looker is asyncio.current_task():  # the calls of the look itself
+        if self._is_fresh() or self.is_looking:
             return
         async with self._looking:
-            if self._is_fresh():
-                return
-            self._looker = asyncio.current_task()
-            try:
-                await self._look()
-                self._looked_s = self._clock()
-            finally:
-                self._looker = None
+            if not self._is_fresh():
+                await self._look_now()
 
     async def look_again(self) -> None:
-        """Look at the key now, however fresh the last look is; raise what the look raises."""
-        self._looked_s = float("-inf")
-        await self.renew()
+        """Look at the key now, once for all who ask meanwhile; raise what the look raises."""
+        asked_s = self._clock()
+        async with self._looking:
+            if self._looked_s <= asked_s:
+                await self._look_now()
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the call that is made now is one of the look itself."""
+        return self._looker is asyncio.current_task()
+
+    async def _look_now(self) -> None:
+        self._looker = asyncio.current_task()
+        try:
+            await self._look()
+            self._looked_s = self._clock()
+        finally:
+            self._looker = None
 
     def _is_fresh(self) -> bool:
         return self._clock() - self._looked_s < self.every_s

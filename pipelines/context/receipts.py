@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from connectors.binance.errors import DeniedHere
 from pipelines.context.progress import Progress
 from pipelines.context.surprises import told
 from schemas.model.counted import counted
@@ -28,17 +29,17 @@ class Failure:
     series: str
     why: str
     exit_code: int = 1
-    on_other_host: bool = False  # its host is not the one that the rest of the run needs
+    alone: bool = False  # what refused it refuses nothing else of the run
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "series", without_keys(self.series))
         object.__setattr__(self, "why", without_keys(self.why))
 
     @classmethod
-    def of(cls, series: str, error: Exception, *, on_other_host: bool = False) -> Failure:
+    def of(cls, series: str, error: Exception, *, alone: bool = False) -> Failure:
         _log.debug("%s failed:", series, exc_info=error)
         exit_code, why = told(error)
-        return cls(series, why, exit_code, on_other_host)
+        return cls(series, why, exit_code, alone or isinstance(error, DeniedHere))
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Tally:
 
     def fail(self, series: str, error: Exception) -> None:
         """One series failed; the others go on."""
-        self.failures.append(Failure.of(series, error, on_other_host=self.on_other_host))
+        self.failures.append(Failure.of(series, error, alone=self.on_other_host))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

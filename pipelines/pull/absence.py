@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from connectors.binance.endpoints.model import Endpoint
-from connectors.binance.errors import Denied, NotThere
+from connectors.binance.errors import DeniedHere, NotThere
 from connectors.lake import Move, Table
 from pipelines.context.session import Session
 from pipelines.store.news import note
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
-_FORBIDDEN = {-1002, -2015}  # of this call alone, where the key is still accepted
 _NO_ADDRESS = 0
 _LATER = "It is asked for again once a day, or with `run --again`."
 _SHOWN = 3  # series by name
@@ -29,15 +29,13 @@ class Absence:
     of_call: bool = False
 
     @classmethod
-    async def told(cls, session: Session, answer: Exception) -> Absence | None:
-        """What an answer says of absence, if that is what it says: of a refused call, once the key itself is not."""
-        match answer:
-            case NotThere():
-                return cls(-(answer.code or 0), f"{answer.what} {_LATER}")
-            case Denied() if answer.code in _FORBIDDEN and (watch := session.client.key_watch) is not None:
-                await watch.look_again()
-                return cls(-(answer.code or 0), f"{answer.what} {_LATER}", of_call=True)
-        return None
+    async def told(cls, answer: NotThere | DeniedHere, table: Table, series: Collection[Series]) -> Absence:
+        """What an answer says of absence; it is raised where the key read these series before: that right is lost."""
+        bounds = await asyncio.to_thread(table.bounds)
+        lost = isinstance(answer, DeniedHere) and any(map(partial(_last_seen, bounds=bounds), series))
+        if lost or answer.code is None:
+            raise answer
+        return cls(-answer.code, f"{answer.what} {_LATER}", of_call=isinstance(answer, DeniedHere))
 
     async def note(self, session: Session, table: Table, series: Collection[Series]) -> None:
         """Remember it of these series, and have a person told what is news."""
@@ -71,9 +69,8 @@ async def unless_absent(
         return
     try:
         await pull()
-    except (NotThere, Denied) as answer:
-        if (absence := await Absence.told(session, answer)) is None:
-            raise
+    except (NotThere, DeniedHere) as answer:
+        absence = await Absence.told(answer, table, series)
         await absence.note(session, table, series)
 
 
@@ -87,9 +84,13 @@ def due(series: Iterable[Series], bounds: Mapping[str, int], now: int) -> bool:
 
 def absent_since(series: Series, bounds: Mapping[str, int]) -> int | None:
     """When it was last said that there is none; None where something was stored since, or nothing was said."""
-    said = series.bound("absent_at", bounds)
-    seen = max(series.bound(name, bounds) or 0 for name in ("observed_at", "until"))
+    said, seen = series.bound("absent_at", bounds), _last_seen(series, bounds)
     return said if said is not None and said > seen else None
+
+
+def _last_seen(series: Series, bounds: Mapping[str, int]) -> int:
+    """Up to when something was answered of a series; 0 where nothing was."""
+    return max(series.bound(name, bounds) or 0 for name in ("observed_at", "until"))
 
 
 def _names(series: Collection[Series]) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Endpoint, FanOut, Inside, Windows
-from connectors.binance.errors import BinanceError, Denied, NotThere
+from connectors.binance.errors import DeniedHere, NotThere
 from connectors.binance.paging import Apart, Page, Stuck, all_pages, whole_window
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
@@ -47,8 +47,6 @@ class LedgerPull:
     since: int | None = None
     miners: Collection[str] = ()
     questions: Questions = field(default_factory=dict)
-    _refused: Absence | None = None
-    _telling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
         """Bring every series up to now, and back to where its history is wanted from."""
@@ -130,20 +128,13 @@ class LedgerPull:
             return Answered(window, ())
         try:
             pages = await self._pages(window)
-        except (NotThere, Denied) as answer:
+        except (NotThere, DeniedHere) as answer:
             return await self._told(answer)
         return Answered(window, [row for page in pages for row in with_instants(page)])
 
-    async def _told(self, answer: BinanceError) -> Absence:
-        """What an answer says of absence, or the answer raised; a refused call is made out once for all windows."""
-        async with self._telling:
-            if self._refused is not None:
-                return self._refused
-            absence = await Absence.told(self.session, answer)
-            if absence is None:
-                raise answer
-            self._refused = absence if absence.of_call else None
-            return absence
+    async def _told(self, answer: NotThere | DeniedHere) -> Absence:
+        """What an answer says of absence; a refusal is raised where the key read the ledger before."""
+        return await Absence.told(answer, self.session.lake.table(self.endpoint.feeds), self.questions)
 
     async def _pages(self, window: SeriesWindow) -> list[pa.Table]:
         walk, dataset = self.endpoint.walked(Windows), self.endpoint.feeds

@@ -24,7 +24,6 @@ from pipelines.context.progress import Progress, following
 from pipelines.context.receipts import Failure, Outcome, Receipt, Tally
 from pipelines.context.run_log import Journal
 from pipelines.context.session import Session
-from pipelines.context.surprises import told
 from pipelines.pull.files_again import FileReload
 from pipelines.pull.symbol_selection import Chosen, choose
 from pipelines.runs.allocator import reuse_memory
@@ -153,10 +152,10 @@ class Run:
         try:
             await task.pull()
         except Exception as error:
-            concerns_all = not task.tally.on_other_host and told(error)[0] in _HOPELESS
-            if len(unit.endpoints) == 1 or concerns_all:
+            failure = Failure.of(f"{unit.where}/{task.endpoint.name}", error, alone=task.tally.on_other_host)
+            if len(unit.endpoints) == 1 or _refuses_all(failure):
                 raise
-            task.tally.fail(f"{unit.where}/{task.endpoint.name}", error)
+            task.tally.failures.append(failure)
 
     async def symbols(self, flow: MarketFlow) -> Chosen:
         """Which symbols are meant; asked once a run, and names nobody lists are reported once."""
@@ -332,4 +331,8 @@ def _no_backfill(flow: Flow) -> str:
 
 def hopeless(receipt: Receipt) -> bool:
     """Whether the exchange would refuse the next dataset just the same."""
-    return any(failure.exit_code in _HOPELESS and not failure.on_other_host for failure in receipt.failures)
+    return any(map(_refuses_all, receipt.failures))
+
+
+def _refuses_all(failure: Failure) -> bool:
+    return failure.exit_code in _HOPELESS and not failure.alone

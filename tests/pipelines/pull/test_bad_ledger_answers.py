@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.sampled import some_of
 from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.model import Windows
 from connectors.lake.sql.session import connect, run
-from connectors.simulator.protocol.faults import Body, Error, ShortPage
+from connectors.simulator.protocol.faults import Body, Error, Html, ShortPage
 
 DIVIDENDS, EARN = "asset/assetDividend", "simple-earn/flexible/history/subscriptionRecord"
 PAID_IN, CONVERTED = "capital/deposit/hisrec", "convert/tradeFlow"
@@ -130,3 +131,57 @@ async def test_a_key_that_reads_one_ledger_alone_brings_that_one(trade_desk: Tra
     with connect(trade_desk.lake) as connection:
         named = {*run(connection, "SELECT dataset FROM not_there")["dataset"].to_pylist()}
     assert named >= {each.feeds.name for each in LEDGERS} - {"dividends"}
+
+
+@pytest.mark.parametrize(("code", "status"), some_of([(-2015, 401), (-1002, 401), (-2015, 400), (None, 401)]))
+async def test_a_ledger_that_the_key_may_no_longer_read_is_a_failure(
+    trade_desk: TradeDesk, code: int | None, status: int
+) -> None:
+    """A ledger that was answered before and is refused now fails by name at each run, with exit code 4, alone."""
+    given(trade_desk, "earn_subscriptions", "dividends")
+    await pulled(trade_desk)
+    path = f"/sapi/v1/{DIVIDENDS}"
+    refused = (
+        Error(path=path, code=code, status=status, count=None) if code else Html(path=path, status=401, count=None)
+    )
+    trade_desk.exchange.inject(refused)
+    trade_desk.clock.advance(DAY_MS / 1000)
+    for _ in range(2):
+        receipts = await pulled(trade_desk)
+        (failure,) = receipts["dividends"].failures
+        assert f"HTTP {status}" in failure.why
+        assert "give it this permission back" in failure.why
+        assert [each.exit_code for each in receipts.values()] == [4, 0]
+    with connect(trade_desk.lake) as connection:
+        assert run(connection, "SELECT dataset FROM not_there").num_rows == 0
+        assert run(connection, "SELECT error FROM runs WHERE error IS NOT NULL").num_rows == 2
+    trade_desk.exchange.heal()
+    assert [each.exit_code for each in (await pulled(trade_desk)).values()] == [0, 0]
+
+
+async def test_a_refusal_without_a_code_stops_no_other(trade_desk: TradeDesk) -> None:
+    """HTTP 401 of one call, while the key is accepted elsewhere, says of no ledger that it is not there."""
+    given(trade_desk, "earn_subscriptions", "dividends")
+    trade_desk.exchange.inject(Html(path=f"/sapi/v1/{DIVIDENDS}", status=401, count=None))
+    receipts = await pulled(trade_desk)
+    assert [each.exit_code for each in receipts.values()] == [4, 0]
+    assert receipts["earn_subscriptions"].rows == 1
+
+
+async def test_orders_that_the_key_may_not_read_stop_no_ledger(trade_desk: TradeDesk) -> None:
+    """Where the exchange refuses the list of orders alone, orders fail, and movements come all the same."""
+    given(trade_desk, "orders", "dividends")
+    trade_desk.flows["books"]["symbols"] = ["BTCUSDT"]
+    trade_desk.exchange.inject(Error(path="/api/v3/allOrders", code=-2015, status=401, count=None))
+    receipts = await pulled(trade_desk)
+    assert {name: each.exit_code for name, each in receipts.items()} == {"orders": 4, "dividends": 0}
+    assert receipts["dividends"].rows == 1
+
+
+async def test_many_refused_calls_have_the_key_looked_at_once(trade_desk: TradeDesk) -> None:
+    """Transfers are asked for in twenty directions at once: that the key may not read them is made out by one look."""
+    given(trade_desk, "transfers")
+    trade_desk.exchange.inject(Error(path="/sapi/v1/asset/transfer", code=-2015, status=401, count=None))
+    await pulled(trade_desk)
+    assert len(trade_desk.asked("asset/transfer")) >= 20
+    assert len(trade_desk.asked("apiRestrictions")) == 2  # and one as the run begins

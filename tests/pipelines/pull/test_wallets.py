@@ -295,3 +295,16 @@ async def test_positions_of_earn_do_not_rest_beside_a_wallet_that_was_emptied_un
     account.exchange.heal()
     account.exchange.move(UID, account.exchange.now_ms, [Leg("spot", "BTC", "-1.5", "-0.5")])
     assert await earn_asked(account, 5) == 2
+
+
+async def test_a_wallet_that_the_key_may_no_longer_read_is_a_failure(account: Desk):
+    """A wallet that was read before and is refused now fails with exit code 4 at each run; what follows goes on."""
+    account.flows["balances"]["datasets"] = ["balances", "deposits"]
+    await account.run("balances")
+    account.exchange.inject(USDM)
+    for _ in range(2):
+        account.clock.advance(3700)
+        balances, deposits = await account.run("balances")
+        assert (failed([balances]), balances.exit_code) == (["main/fapi/v3/balance"], 4)
+        assert "give it this permission back" in balances.failures[0].why
+        assert (deposits.outcome, deposits.exit_code) == ("done", 0)
