@@ -8,7 +8,8 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from connectors.binance.archive.blocks import MOST_PACKED
-from connectors.binance.archive.client import DOWNLOADS, IN_MEMORY, Archive, Fetched
+from connectors.binance.archive.client import IN_MEMORY, Archive, Fetched
+from connectors.binance.archive.downloader import DOWNLOADS
 from connectors.binance.archive.files import Remote
 
 LARGE_AT_ONCE = 2  # the one that is read, and the next: each may take a GB of the folder for temporary files

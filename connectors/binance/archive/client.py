@@ -1,7 +1,7 @@
 """The public archive: what it holds, and its files, downloaded, verified and read. No key ever goes there.
 
 What is wrong with a file is told as a reason beside it, so that the rest goes on; only an archive that cannot be asked
-is raised, as ArchiveTrouble. No exception of aiohttp leaves this file.
+is raised, as ArchiveTrouble.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self, TypeVar
 from urllib.parse import quote
 
-import aiohttp
 import pyarrow as pa
 from yarl import URL
 
@@ -25,28 +24,19 @@ from connectors.binance.archive import candles, rows
 from connectors.binance.archive import listing as archive_listing
 from connectors.binance.archive.candles import Content, Stretch
 from connectors.binance.archive.download import Download, TooLongError
-from connectors.binance.archive.errors import (
-    ArchiveDown,
-    ArchiveRefused,
-    ArchiveTrouble,
-    refusal,
-    unreachable,
-    unreadable,
-)
+from connectors.binance.archive.downloader import DOWNLOADS, Downloader
+from connectors.binance.archive.errors import ArchiveRefused, refusal, unreadable
 from connectors.binance.archive.files import ArchiveFile, Remote, is_symbol
 from connectors.binance.archive.files import folder as folder_of
 from connectors.binance.archive.layouts import LAYOUTS
 from connectors.binance.archive.listing import Page
 from connectors.binance.archive.zip import Defect
 from connectors.binance.clock import Reading, steady_clock
-from connectors.binance.retry import TRIES, pause_s
-from connectors.binance.route import proxied
 from connectors.binance.sites import Site
 from schemas.datasets.archive import Reason
 from schemas.model.dataset import Dataset
 from schemas.model.grid import SECOND_US
 
-DOWNLOADS = 6  # at once
 # Whole files read at once. Of two processors the other one packs rows: two readers would wait for the interpreter.
 READERS = min(2, max(1, (os.cpu_count() or 1) // 2))
 _ASIDE = 2  # blocks of large files, of which one is unpacked while another is parsed
@@ -55,12 +45,8 @@ PACKED_CAP = 512 * 2**20
 LISTING_CAP = 4 * 2**20  # a page of a thousand files has some 400 KB
 MOST_PAGES = 500  # of one listing; the longest of today has some 10
 CHECKSUM_CAP = 4096
-DOWN_AFTER = 3  # troubles in a row after which the archive is left alone for a while
-DOWN_S = 60
-_CHUNK = 2**18
 CHECKSUM = ".CHECKSUM"
 _NOT_FOUND = 404
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=20)
 _CHECKSUM = re.compile(r"([0-9a-fA-F]{64})\s+\*?(\S.*?)\s*")
 
 
@@ -106,26 +92,19 @@ class Archive:
         self._files = site.url("archive")
         self._contents = site.url("archive_list")
         self._clock = clock
-        self._sleep = sleep
+        self._downloader = Downloader(clock, sleep)
         self._slots = asyncio.Semaphore(DOWNLOADS)
         self._readers = ThreadPoolExecutor(READERS)
         self._aside = ThreadPoolExecutor(_ASIDE)
-        self._troubles: list[ArchiveTrouble] = []  # since the last good answer
-        self._rests_until_s = 0.0
         self.foreign: set[str] = set()  # objects seen in listings that are no files of datasets
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=DOWNLOADS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=_TIMEOUT,
-            headers={"Accept-Encoding": "identity", "User-Agent": "binlake"},
-        )
+        await self._downloader.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            await self._session.close()
+            await self._downloader.__aexit__()
         finally:
             for pool in (self._readers, self._aside):
                 await asyncio.to_thread(pool.shutdown, cancel_futures=True)
@@ -136,7 +115,7 @@ class Archive:
 
     async def _reading(self) -> Reading:
         download, asked_s = Download(BytesIO()), self._clock()
-        await self._download(f"{self._contents}?{archive_listing.query('data/', '')}", download, LISTING_CAP)
+        await self._downloader.download(f"{self._contents}?{archive_listing.query('data/', '')}", download, LISTING_CAP)
         if download.answered_us is None:
             raise unreadable("its answers have no Date that can be read")
         return Reading(asked_s, self._clock(), download.answered_us)
@@ -166,7 +145,7 @@ class Archive:
         download = Download(BytesIO(), told_alone=True)
         try:
             async with self._slots:
-                found = await self._download(self._file_url(file.path), download, 0)
+                found = await self._downloader.download(self._file_url(file.path), download, 0)
         except ArchiveRefused:
             return Remote(file)
         return Remote(file, download.told_size, download.etag, download.modified_us) if found else None
@@ -239,7 +218,7 @@ class Archive:
             download.restart()
             expected = await self.checksum(path)
             try:
-                found = await self._download(self._file_url(path), download, most)
+                found = await self._downloader.download(self._file_url(path), download, most)
             except TooLongError as error:
                 raise Defect(Reason.ZIP_BOMB, f"{error} packed") from None
             if not found:
@@ -254,7 +233,7 @@ class Archive:
     async def checksum(self, path: str) -> str | None:
         """The SHA-256 that a file should have; None where its CHECKSUM is not there, or cannot be read."""
         try:
-            told = await self._text(self._file_url(f"{path}{CHECKSUM}"), CHECKSUM_CAP)
+            told = await self._downloader.text(self._file_url(f"{path}{CHECKSUM}"), CHECKSUM_CAP)
         except TooLongError:
             return None
         parts = _CHECKSUM.fullmatch((told or b"").decode("utf-8", "replace"))
@@ -275,7 +254,7 @@ class Archive:
     async def _page(self, prefix: str, marker: str) -> Page:
         url = f"{self._contents}?{archive_listing.query(prefix, marker)}"
         try:
-            body = await self._text(url, LISTING_CAP)
+            body = await self._downloader.text(url, LISTING_CAP)
         except TooLongError as error:
             raise unreadable(f"a page of it {error}") from None
         if body is None:
@@ -284,56 +263,6 @@ class Archive:
 
     def _file_url(self, path: str) -> str:
         return f"{self._files}/{quote(path)}"
-
-    async def _text(self, url: str, most: int) -> bytes | None:
-        """A small answer; None where there is nothing."""
-        body = BytesIO()
-        return body.getvalue() if await self._download(url, Download(body), most) else None
-
-    async def _download(self, url: str, download: Download, most: int) -> bool:
-        """Get all of a file, each try from where the last one broke off; False where there is none."""
-        if self._clock() < self._rests_until_s:
-            raise self._troubles[-1]
-        try:
-            found = await self._insistent(url, download, most)
-        except ArchiveTrouble as trouble:
-            self._troubles.append(trouble)
-            if len(self._troubles) % DOWN_AFTER == 0:
-                self._rests_until_s = self._clock() + DOWN_S
-            raise
-        self._troubles.clear()
-        self._rests_until_s = 0.0
-        return found
-
-    async def _insistent(self, url: str, download: Download, most: int) -> bool:
-        tries = 0
-        while True:
-            held = download.size
-            try:
-                return await self._try(url, download, most)
-            except ArchiveDown as trouble:
-                tries = 1 if download.size > held else tries + 1
-                if tries == TRIES:
-                    raise
-                wait_s = max(pause_s(tries), trouble.until_ms / 1000 - self._clock())
-            await self._sleep(wait_s)
-
-    async def _try(self, url: str, download: Download, most: int) -> bool:
-        try:
-            async with self._session.request(
-                download.method, URL(url, encoded=True), headers=download.rest, allow_redirects=False, **proxied(url)
-            ) as response:
-                if response.status == _NOT_FOUND:
-                    return False
-                if not download.begin(response.status, response.headers):
-                    now_ms = int(self._clock() * 1000)
-                    raise refusal(response.status, response.headers, URL(url).path, now_ms=now_ms)
-                async for chunk in response.content.iter_chunked(_CHUNK):
-                    download.add(chunk, most)
-                return True
-        except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
-            down = unreachable(url, error)
-        raise down
 
 
 def _fetched(file: ArchiveFile, download: Download) -> Fetched:

@@ -16,7 +16,8 @@ from aiohttp import web
 from support.archive_zips import DAY, csv_of, kline_file, minutes, zip_of
 
 from connectors.binance.archive import client as archive_module
-from connectors.binance.archive.client import CHECKSUM_CAP, DOWN_AFTER, DOWN_S, DOWNLOADS, Archive, Fetched
+from connectors.binance.archive.client import CHECKSUM_CAP, Archive, Fetched
+from connectors.binance.archive.downloader import DOWN_AFTER, DOWN_S, DOWNLOADS
 from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, ArchiveUnreadable
 from connectors.binance.archive.files import ArchiveFile, Remote, folder
 from connectors.binance.retry import TRIES
