@@ -13,8 +13,9 @@ from typing import Any, Literal
 import msgspec
 
 from connectors.simulator.account import accounts
-from connectors.simulator.account.account_book import Amount, Book, Story
+from connectors.simulator.account.account_book import Amount, Book
 from connectors.simulator.account.accounts import Account, Balances, Key
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow.life import Cashflow
 from connectors.simulator.account.files import Files
 from connectors.simulator.account.futures_book import FuturesBook
@@ -137,7 +138,7 @@ class Exchange:
         self._infos.pop(symbol, None)
         self._listings[symbol] = replace(self._listings[symbol], delisted_ms=at_ms)
         for account in self._accounts.values():
-            account.book.tell(at_ms, account.book.closing(symbol))
+            account.book.agenda.add(at_ms, account.book.closing(symbol))
 
     def remove(self, symbol: str) -> None:
         """Forget a symbol: it is unknown from now on, but to the archive."""
@@ -193,7 +194,7 @@ class Exchange:
             money.begin(account, self._seed)
         if orders:
             orders.begin(account, self._seed, self._market, self._listings)
-        account.book.advance()
+        account.book.agenda.advance()
 
     def change_key(
         self,
@@ -229,7 +230,7 @@ class Exchange:
     def book(self, uid: int) -> Book:
         """The orders of an account up to now, to look at, and to trade by hand in a test."""
         book = self._accounts[uid].book
-        book.advance()
+        book.agenda.advance()
         return book
 
     def contract(self, market: str, symbol: str, now_ms: int) -> Contract:
@@ -248,7 +249,7 @@ class Exchange:
             clock = lambda: self.futures.now_us // 1000  # noqa: E731 - read whenever it is asked
             self._futures_books[uid, market] = FuturesBook(self._accounts[uid], market, self._seed, listing, clock)
         book = self._futures_books[uid, market]
-        book.advance()
+        book.agenda.advance()
         return book
 
     def margin_book(self, uid: int, market: str = "margin") -> MarginBook:
@@ -259,7 +260,7 @@ class Exchange:
             account = self._accounts[uid]
             self._margin_books[uid, market] = MarginBook(account, self._seed, self.listing, clock, market)
         book = self._margin_books[uid, market]
-        book.advance()
+        book.agenda.advance()
         return book
 
     def set_balance(self, uid: int, asset: str, free: Amount, locked: Amount = 0) -> None:
@@ -290,7 +291,7 @@ class Exchange:
         if at_ms <= self.now_ms:
             account.move(at_ms, legs, rows)
         else:
-            book.tell(at_ms, _once(partial(account.move, at_ms, legs, list(rows))))
+            book.agenda.add(at_ms, _once(partial(account.move, at_ms, legs, list(rows))))
 
     def movements(self, uid: int, path: str) -> list[tuple[str | None, dict[str, Any]]]:
         """The rows of a ledger of an account, such as `asset/transfer`, each with the value it is found under."""

@@ -90,7 +90,7 @@ def _served(exchange: Exchange, asked: Asked, endpoint: Endpoint, now_us: int, l
     signed = endpoint.security is Security.SIGNED
     key = check_signed(asked, exchange.keys, now_us) if signed else None
     if key is not None:
-        key.account.book.advance()
+        key.account.book.agenda.advance()
     given = read_parameters(pairs_of(asked.query), endpoint.known)
     endpoint.combinations.check(given)
     call = Call(given, now_us, _UNITS[unit] and endpoint.pool == "spot", key, lag_ms)

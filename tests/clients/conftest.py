@@ -100,7 +100,7 @@ def book(served: Served) -> Book:
     )
     exchange.add_account(UID, "life".ljust(64, "0"), secret=HMAC_SECRET, orders=life)
     book = exchange.book(UID)
-    book.advance()
+    book.agenda.advance()
     book.agenda.clear()  # nothing happens by itself between two readings
     number = book.place("ETHBTC", "BUY", "2", "0.05", more={"strategyId": 7, "strategyType": 1_000_000})
     book.amend("ETHBTC", number, "1.5")

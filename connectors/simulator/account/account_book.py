@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Decimal
-from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import replace
 
+from connectors.simulator.account.agenda import Agenda, Story
 from connectors.simulator.account.orders import NONE, ZERO, Amendment, Execution, Order, OrderList, PreventedMatch
 from connectors.simulator.account.records import Shelf
 from connectors.simulator.account.sequences import Numbers
@@ -22,7 +22,6 @@ from connectors.simulator.market.listings import Listing
 from connectors.simulator.protocol.rules import Refusal
 
 Amount = Decimal | str | int
-Story = Iterator[int]  # acts each time it is resumed, then says when to resume it next (ms)
 _UNIT = Decimal("1e-8")
 _FEE = Decimal("0.001")
 _MONEY = frozenset({"qty", "price", "stop_price", "iceberg_qty", "quote_order_qty"})
@@ -42,46 +41,17 @@ class Book:
         self.lists: Shelf[OrderList] = Shelf()
         self.moved: defaultdict[str, Decimal] = defaultdict(Decimal)  # by asset, through executions and fees
         self.numbers = Numbers(seed, uid)
+        self.agenda = Agenda(clock)
         self._listing = listing
-        self._clock = clock
         self._open: dict[tuple[str, int], Order] = {}
         self._held: dict[tuple[str, int], tuple[Any, str, Decimal]] = {}  # by open order: holder, asset, amount
         self._clients: dict[tuple[str, str], int] = {}
         self._journal: list[tuple[int, str, int]] = []  # when which order changed
-        self.agenda: list[tuple[int, int, Story]] = []
-        self._told = 0
-        self._living_ms: int | None = None
-        self.last_ms = 0
-
-    # Time
 
     @property
     def now_ms(self) -> int:
         """The instant at which things happen; it never goes back."""
-        if self._living_ms is None:
-            self.advance()
-            self.last_ms = max(self.last_ms, self._clock())
-            return self.last_ms
-        return self._living_ms
-
-    def tell(self, at_ms: int, story: Story) -> None:
-        """Resume a story at an instant, then whenever it says; it ends when the exchange refuses what it does."""
-        self._told += 1
-        heappush(self.agenda, (at_ms, self._told, story))
-
-    def advance(self) -> None:
-        """Live through everything that was due by now."""
-        now_ms = self._clock()
-        while self.agenda and self.agenda[0][0] <= now_ms:
-            at_ms, number, story = heappop(self.agenda)
-            self.last_ms = self._living_ms = max(at_ms, self.last_ms)
-            try:
-                following = next(story, None)
-            except Refusal:
-                following = None
-            if following is not None:
-                heappush(self.agenda, (following, number, story))
-        self._living_ms = None
+        return self.agenda.now_ms
 
     # Looking
 
@@ -261,7 +231,7 @@ class Book:
         if listing.status(now_ms) != "TRADING":
             raise Refusal(-2010, "Market is closed.")
         if listing.delisted_ms is not None and not self.orders[symbol]:
-            self.tell(listing.delisted_ms, self.closing(symbol))
+            self.agenda.add(listing.delisted_ms, self.closing(symbol))
 
     def _order(self, symbol: str, order_id: int) -> Order:
         order = self.orders[symbol].last(order_id)

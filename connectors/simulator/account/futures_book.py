@@ -45,7 +45,7 @@ class FuturesBook(Book):
         return (execution.qty * _CONTRACT_USD.get(base, 10) / execution.price).quantize(_UNIT, ROUND_DOWN)
 
     def margin_asset(self, symbol: str) -> str:
-        listing = self._listing(symbol, self.last_ms)
+        listing = self._listing(symbol, self.agenda.last_ms)
         return listing.base if self.market == "coinm" else listing.quote
 
     def trigger_algo(self, symbol: str, number: int) -> int:

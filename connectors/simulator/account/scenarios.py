@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.orders import ZERO, amount
 from connectors.simulator.account.scenes import Scene, touching
 from connectors.simulator.market.intervals import DAY_MS, HOUR_MS, MINUTE_MS

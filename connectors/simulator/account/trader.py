@@ -14,8 +14,8 @@ from itertools import accumulate, count
 
 import numpy as np
 
-from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.account.cashflow.wallet import credit
 from connectors.simulator.account.scenarios import STORIES, UNFILLED
@@ -76,8 +76,8 @@ class Life:
 
     def begin(self, account: Account, seed: int, market: Market, listings: Mapping[str, Listing]) -> None:
         """Have the account's book live this life."""
-        account.book.tell(self.since_ms, _deposited(account, self.opening(listings)))
-        account.book.tell(self.since_ms, _Author(self, account, seed, market, listings).write())
+        account.book.agenda.add(self.since_ms, _deposited(account, self.opening(listings)))
+        account.book.agenda.add(self.since_ms, _Author(self, account, seed, market, listings).write())
 
 
 def _deposited(account: Account, amounts: Mapping[str, Decimal]) -> Story:
@@ -134,7 +134,7 @@ class _Author:
         stories = UNFILLED if listing.symbol in self.life.watched else STORIES
         story = _chosen(stories, roll())
         scene = Scene(self.account, listing, begins, comes, roll, hours)
-        self.account.book.tell(scene.within(begins), story(scene))
+        self.account.book.agenda.add(scene.within(begins), story(scene))
 
 
 def _chosen(stories: Mapping[Callable[[Scene], Story], int], chance: float) -> Callable[[Scene], Story]:

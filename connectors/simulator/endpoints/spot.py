@@ -133,7 +133,7 @@ def _account(exchange: Exchange, call: Call) -> bytes:
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": call.stamp(max(account.updated_ms, account.book.last_ms)),
+            "updateTime": call.stamp(max(account.updated_ms, account.book.agenda.last_ms)),
             "accountType": "SPOT",
             "balances": [_balance(asset, *amounts) for asset, amounts in balances.items()],
             "permissions": ["SPOT"],

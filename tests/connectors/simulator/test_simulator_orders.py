@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from connectors.simulator import Exchange, MovableClock
-from connectors.simulator.account.account_book import Book, Story
+from connectors.simulator.account.account_book import Book
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.protocol.faults import Lagging
 from connectors.simulator.protocol.rules import Refusal
 
@@ -310,7 +311,7 @@ def test_stories_are_told_when_their_time_has_come(exchange: Exchange, book: Boo
         acts.append(book.now_ms)
 
     begins = exchange.now_ms + 500
-    book.tell(begins, story())
+    book.agenda.add(begins, story())
     exchange.book(7)
     assert acts == []
     clock.advance(60)

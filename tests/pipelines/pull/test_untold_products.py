@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from support.trade_desk import TradeDesk
 
-    from connectors.simulator.account.account_book import Story
+    from connectors.simulator.account.agenda import Story
 
 DAY_S = 86_400
 POSITIONS = "/sapi/v1/dci/product/positions"
@@ -64,7 +64,7 @@ def begin(desk: TradeDesk, story: Callable[[MoneyScene], Story] | None = None) -
         yield book.now_ms + 3_600_000
         yield from story(MoneyScene(account, lambda: 0.5)) if story else ()
 
-    book.tell(book.now_ms, lived())
+    book.agenda.add(book.now_ms, lived())
     since = f"{datetime.fromtimestamp(desk.exchange.now_ms / 1000, UTC) - timedelta(days=20):%Y-%m-%d}"
     desk.flows["books"] = {
         "kind": "account", "account": ACCOUNT, "datasets": EVERYTHING, "wallets": ["spot"], "symbols": "traded",

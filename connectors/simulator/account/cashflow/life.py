@@ -9,8 +9,8 @@ from itertools import count
 
 import numpy as np
 
-from connectors.simulator.account.account_book import Story
 from connectors.simulator.account.accounts import Account
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow import earn, futures, loans, margin, payments, staking, wallet
 from connectors.simulator.account.cashflow.scene import MoneyScene
 from connectors.simulator.market.intervals import DAY_MS
@@ -41,7 +41,7 @@ class Cashflow:
 
     def begin(self, account: Account, seed: int) -> None:
         """Have the account live this life."""
-        account.book.tell(self.since_ms, _Author(self, account, seed).write())
+        account.book.agenda.add(self.since_ms, _Author(self, account, seed).write())
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class _Author:
         chance, *dice = self._dice(story.__name__, season, int(whole) + 2)
         for roll in dice[: int(whole) + (chance() < rest)]:
             at_ms = self._begins(season) + int(roll() * _SEASON_DAYS * DAY_MS)
-            self.account.book.tell(at_ms, story(MoneyScene(self.account, roll)))
+            self.account.book.agenda.add(at_ms, story(MoneyScene(self.account, roll)))
 
     def _begins(self, season: int) -> int:
         return self.life.since_ms + season * _SEASON_DAYS * DAY_MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene
 from connectors.simulator.account.wallet_books import Filed, Leg
 

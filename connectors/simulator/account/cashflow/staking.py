@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow.scene import UNIT, MoneyScene
 from connectors.simulator.account.cashflow.wallet import witness_distribution
 from connectors.simulator.account.wallet_books import Filed, Leg

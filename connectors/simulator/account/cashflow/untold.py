@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene
 from connectors.simulator.account.wallet_books import Filed, Leg
 from connectors.simulator.market.intervals import DAY_MS

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.simulator.account.account_book import Story
+from connectors.simulator.account.agenda import Story
 from connectors.simulator.account.cashflow import futures, margin
 from connectors.simulator.account.cashflow.scene import UNIT, USUAL, MoneyScene, text_time
 from connectors.simulator.account.wallet_books import Filed, Leg
