@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,21 +31,14 @@ def started(config):
     return subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def pages_asked(served):
-    return served.exchange.requests.counts["/api/v3/klines", 200]
-
-
-def until(condition):
-    """Wait for what another process does; the test's own timeout is the limit."""
-    while not condition():
-        time.sleep(0.01)
+def interrupted(process, served, pages):
+    """Press Ctrl-C when so many pages are asked for."""
+    return served.exchange.requests.when("/klines", pages, lambda: process.send_signal(signal.SIGINT))
 
 
 def test_the_first_interrupt_commits_and_says_how_to_resume(slow, served):
     """Exit 130, nothing half done: what was fetched is covered, and one plain rerun completes it."""
-    with started(slow) as process:
-        until(lambda: pages_asked(served) >= 12 or process.poll() is not None)
-        process.send_signal(signal.SIGINT)
+    with started(slow) as process, interrupted(process, served, pages=12):
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "goes on from here" in said
@@ -62,10 +54,8 @@ def test_the_first_interrupt_commits_and_says_how_to_resume(slow, served):
 
 def test_the_second_interrupt_ends_at_once(slow, served):
     """It does not wait for the exchange: 130, without a traceback."""
-    with started(slow) as process:
-        until(lambda: pages_asked(served) >= 2 or process.poll() is not None)
-        served.exchange.inject(Latency(path="/api/v3/klines", count=None, seconds=60))
-        process.send_signal(signal.SIGINT)
+    served.exchange.inject(Latency(path="/api/v3/klines", count=None, seconds=60))
+    with started(slow) as process, interrupted(process, served, pages=2):
         while "press Ctrl-C again" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)

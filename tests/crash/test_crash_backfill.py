@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -40,10 +39,11 @@ def test_a_killed_backfill_downloads_at_most_the_files_in_flight_again(tmp_path:
         names = ", ".join(f"Z{letter}AAUSDT" for letter in "ABCDEFGHIJ"[:SYMBOLS])
         flows.write_text(FLOWS.format(url=served.url, symbols=names))
         backfill = ["backfill", "history", "--since", "2025-01-01", "--until", "2025-09-01", "--config", str(flows)]
-        with subprocess.Popen([sys.executable, "-m", "pipelines", *backfill], cwd=ROOT) as process:
-            while len(zips(exchange)) < 64 and process.poll() is None:
-                time.sleep(0.01)
-            process.send_signal(signal.SIGKILL)
+        with (
+            subprocess.Popen([sys.executable, "-m", "pipelines", *backfill], cwd=ROOT) as process,
+            exchange.requests.when(".zip.CHECKSUM", 64, process.kill),
+        ):
+            process.wait()
         assert process.returncode == -signal.SIGKILL
         assert main(backfill) == 0
         asked = zips(exchange)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from support.beside import Served
 from support.desks import AS_PRINTED
+from support.killed import killed_behind
 from support.sampled import some_of
 
 from connectors.lake import Lake
@@ -24,7 +25,7 @@ from connectors.lake.sql.session import connect, run
 from connectors.simulator import Exchange
 
 ROOT = Path(__file__).parents[2]
-TOGETHER = 3
+TOGETHER, NEVER = 3, sys.maxsize
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBBTC", "SOLUSDT", "币安人生USDT", "SHIBUSDT")
 FLOWS = """\
 exchange: {{spot: '{url}'}}
@@ -42,13 +43,15 @@ class Desktop:
     """One machine: a config, one exchange on the loopback, one state folder, and the command started on it."""
 
     config: Path
+    exchange: Exchange
     url: str
     since_ms: int
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, **variables: str) -> subprocess.Popen[str]:
         """`binlake run prices` as a process; what it says is its last words in a failure."""
         argv = [sys.executable, "-m", "pipelines", "run", "prices", "--json", "--config", str(self.config)]
-        return subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(argv, cwd=ROOT, env=os.environ | variables, text=True, **pipes)
 
     @property
     def lake(self) -> Path:
@@ -89,7 +92,7 @@ def desktop(tmp_path: Path) -> Iterator[Desktop]:
         config = tmp_path / "flows.yaml"
         symbols = json.dumps(SYMBOLS, ensure_ascii=False)
         config.write_text(FLOWS.format(url=served.url, symbols=symbols, since=f"{since:%Y-%m-%dT%H:%M}"))
-        yield Desktop(config, served.url, int(since.timestamp()) * 1000)
+        yield Desktop(config, served.exchange, served.url, int(since.timestamp()) * 1000)
 
 
 def finished(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
@@ -98,13 +101,6 @@ def finished(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     assert process.returncode == 0, said
     receipts: list[dict[str, Any]] = json.loads(said[said.index("\n[") :])
     return receipts
-
-
-def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait for something to become true while a process lives."""
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.005)
 
 
 def holds_exactly_what_the_exchange_printed(desktop: Desktop) -> None:
@@ -138,13 +134,14 @@ def test_processes_that_run_the_same_flow_at_once_are_one_run(desktop: Desktop):
     assert noted == {"requests": asked, "statuses": [200]}
 
 
-@pytest.mark.parametrize("moment", some_of(["while asking", "after a commit"]))
+@pytest.mark.parametrize("moment", some_of(["while asking", "between two commits"]))
 def test_a_process_killed_in_the_middle_costs_nothing(desktop: Desktop, moment: str):
     """After SIGKILL a plain rerun leaves what an undisturbed run leaves."""
-    first = desktop.lake / "klines" / "_delta_log" / f"{0:020}.json"
-    with desktop.start() as killed:
-        until(lambda: len(desktop.asked()) > 4 if moment == "while asking" else first.exists(), killed)
-        killed.kill()
-    assert killed.returncode == -signal.SIGKILL
+    asking = moment == "while asking"
+    committing = {} if asking else killed_behind("os.rename", "/prices/")
+    with desktop.start(**committing) as killed, desktop.exchange.requests.when("", 5 if asking else NEVER, killed.kill):
+        said, _ = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, said
+    assert asking or desktop.sql(COVERED) != [[]]
     finished(desktop.start())
     holds_exactly_what_the_exchange_printed(desktop)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -189,15 +188,19 @@ class Following:
         for fault in chapter.faults:
             self.desk.exchange.inject(fault)
         running = [asyncio.ensure_future(self._run()) for _ in range(chapter.runs)]
-        await self._asked(chapter.requests, running)
-        self._happen(chapter.meanwhile)
-        if chapter.cut == "gently":
-            self.desk.stop.set()
-        elif chapter.cut == "at once":
-            running[0].cancel()
-        for one in running:
-            with suppress(asyncio.CancelledError):
-                await one
+        await asyncio.sleep(0)  # they begin
+
+        def meanwhile() -> None:
+            self._happen(chapter.meanwhile)
+            if chapter.cut == "gently":
+                self.desk.stop.set()
+            elif chapter.cut == "at once":
+                running[0].cancel()
+
+        with self.desk.exchange.requests.when("", chapter.requests, meanwhile):
+            for one in running:
+                with suppress(asyncio.CancelledError):
+                    await one
         self.desk.stop.clear()
 
     async def quiet_run(self) -> None:
@@ -218,13 +221,6 @@ class Following:
 
     async def _run(self) -> list[Receipt]:
         return await self.desk.run("trading")
-
-    async def _asked(self, requests: int, running: Sequence[asyncio.Future[Any]]) -> None:
-        """Wait until the exchange saw so many more requests, or a run is over."""
-        upto = len(self.desk.exchange.requests) + requests
-        seen = asyncio.ensure_future(self.desk.exchange_saw(upto, part=""))
-        await asyncio.wait([seen, *running], return_when=asyncio.FIRST_COMPLETED)
-        seen.cancel()
 
     def _happen(self, events: Sequence[Event]) -> None:
         """Each in a millisecond of its own, unless the exchange refuses it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -173,14 +174,21 @@ class Desk:
 
     async def exchange_saw(self, requests: int, part: str = "/klines") -> None:
         """Wait until the exchange saw so many such requests."""
-        while len(self.asked(part)) < requests:  # noqa: ASYNC110 - the exchange keeps a list, not events
-            await asyncio.sleep(0.001)
+        seen = asyncio.Event()
+        with self.exchange.requests.when(part, requests - len(self.asked(part)), seen.set):
+            await seen.wait()
 
-    async def stopped_after(self, requests: int, part: str, flow: str = "prices") -> list[Receipt]:
-        """Run a flow, and wish it to stop once the exchange saw so many such requests."""
-        running = asyncio.ensure_future(self.run(flow))
-        await self.exchange_saw(requests, part)
-        self.stop.set()
-        receipts = await running
+    async def stopped_at(self, requests: int, part: str, flow: str = "prices") -> list[Receipt]:
+        """Run a flow, and wish it to stop when the exchange sees so many such requests of it."""
+        with self.exchange.requests.when(part, requests, self.stop.set):
+            receipts = await self.run(flow)
+        assert self.stop.is_set(), "it was to be stopped"
         self.stop.clear()
         return receipts
+
+    async def killed_at(self, requests: int, part: str, *words: str) -> None:
+        """Run the command as a process of its own, and kill it when the exchange sees so many such requests of it."""
+        process = await self.started(*words)
+        with self.exchange.requests.when(part, requests, process.kill):
+            said, _ = await process.communicate()
+        assert process.returncode == -signal.SIGKILL, said.decode()

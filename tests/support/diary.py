@@ -8,10 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,24 +111,18 @@ class Diary:
 
     def stopped(self, words: str, at: str, requests: int) -> None:
         """Press Ctrl-C in a command when the exchange has been asked so often more for something."""
-        upto = self.asked(at) + requests
-        finger = threading.Thread(target=lambda: self._when(at, upto, lambda: os.kill(os.getpid(), signal.SIGINT)))
-        finger.start()
-        self.verb(words, 130)
-        finger.join()
+        with self.exchange.requests.when(at, requests, lambda: os.kill(os.getpid(), signal.SIGINT)):
+            self.verb(words, 130)
 
     def killed(self, words: str, at: str, requests: int) -> None:
         """Kill a command of its own process when the exchange has been asked so often more for something."""
-        upto = self.asked(at) + requests
         argv = [sys.executable, "-m", "pipelines", *shlex.split(words), "--config", str(self.config)]
-        with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            self._when(at, upto, process.kill)
+        with (
+            subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+            self.exchange.requests.when(at, requests, process.kill),
+        ):
+            process.wait()
         assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
-
-    def _when(self, at: str, requests: int, act: Callable[[], None]) -> None:
-        while self.asked(at) < requests:
-            time.sleep(0.001)
-        act()
 
     def held(self) -> dict[str, Counter[str]]:
         """What the lake holds of everything but its own work: the rows of each dataset as they are now."""

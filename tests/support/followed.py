@@ -82,25 +82,16 @@ class Follower:
         self.held = {(wallet, asset): sum(amounts) for wallet in wallets for asset, amounts in wallets[wallet].items()}
 
     async def _cut_after(self, requests: int) -> None:
-        """A run that is ended at once when the exchange saw so many requests of it."""
+        """A run that is ended at once when the exchange sees so many requests of it, if there are so many."""
         running = asyncio.ensure_future(self.desk.run("trading"))
-        seen = asyncio.ensure_future(self.desk.exchange_saw(len(self.desk.exchange.requests) + requests, part=""))
-        await asyncio.wait([seen, running], return_when=asyncio.FIRST_COMPLETED)
-        for task in (seen, running):
-            task.cancel()
-        await asyncio.gather(seen, running, return_exceptions=True)
+        with self.desk.exchange.requests.when("", requests, running.cancel), suppress(asyncio.CancelledError):
+            await running
 
     async def _killed_after(self, requests: int) -> None:
-        """A process that is killed when the exchange saw so many requests of it."""
-        upto = len(self.desk.exchange.requests) + requests
+        """A process that is killed when the exchange sees so many requests of it, if there are so many."""
         process = await self.desk.started("run", "trading")
-        ended = asyncio.ensure_future(process.wait())
-        seen = asyncio.ensure_future(self.desk.exchange_saw(upto, part=""))
-        await asyncio.wait([seen, ended], return_when=asyncio.FIRST_COMPLETED)
-        seen.cancel()
-        with suppress(ProcessLookupError):
-            process.kill()
-        await ended
+        with self.desk.exchange.requests.when("", requests, process.kill):
+            await process.communicate()
 
 
 async def follow(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 JSON = "application/json;charset=UTF-8"
@@ -63,16 +64,45 @@ class Seen:
         return self.target.partition("?")[0]
 
 
+@dataclass(slots=True, eq=False)
+class _Moment:
+    """What is done at one request, so that whoever waits for its answer cannot be further by then."""
+
+    part: str
+    left: int
+    act: Callable[[], object]
+
+    def note(self, seen: Seen) -> None:
+        if self.part in seen.target:
+            self.left -= 1
+            if self.left == 0:
+                self.act()
+
+
 class Requests(deque[Seen]):
     """The last requests in order, and counts of all by (path, status)."""
 
     def __init__(self, most: int = 20_000) -> None:
         super().__init__(maxlen=most)
         self.counts: Counter[tuple[str, int]] = Counter()
+        self._moments: list[_Moment] = []
 
     def note(self, seen: Seen) -> None:
         self.append(seen)
         self.counts[seen.path, seen.status] += 1
+        for moment in tuple(self._moments):
+            moment.note(seen)
+
+    @contextmanager
+    def when(self, part: str, more: int, act: Callable[[], object]) -> Iterator[None]:
+        """Within the block, act once so many more targets with this part were seen, before the last is answered."""
+        if more < 1:
+            act()
+        self._moments.append(moment := _Moment(part, more, act))
+        try:
+            yield
+        finally:
+            self._moments.remove(moment)
 
     def to(self, path: str) -> list[Seen]:
         return [seen for seen in self if seen.path == path]

@@ -112,6 +112,20 @@ async def test_latency_delays_one_answer_alone(client: aiohttp.ClientSession, ex
     await asyncio.wait([slow])
 
 
+async def test_a_moment_is_before_its_answer(client: aiohttp.ClientSession, exchange: Exchange) -> None:
+    """What is to happen at a request happens before that is answered, once, and not behind the block."""
+    answered, happened = list[int](), list[int]()
+    with exchange.requests.when(TIME, 2, lambda: happened.append(len(answered))):
+        for path in (TIME, "/api/v3/ping", TIME, TIME):
+            async with client.get(path) as response:
+                answered.append(response.status)
+    assert happened == [2]
+    with exchange.requests.when(TIME, 1, happened.clear):
+        pass
+    async with client.get(TIME):
+        assert happened == [2]
+
+
 async def test_weight_headers_may_be_missing_or_drift(client: aiohttp.ClientSession, exchange: Exchange) -> None:
     """A request may cost more than documented, and the header may not say anything."""
     exchange.inject(faults.Drift(extra=8, path="/api/v3/klines"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -232,8 +231,7 @@ async def test_days_are_listed_only_where_no_month_is(archived: Desk):
 async def test_a_backfill_that_was_stopped_goes_on(archived: Desk):
     """Stopped in the middle, the next run downloads only what is not yet in the lake."""
     archived.market(["BTCUSDT"], ["15m"], since="2025-12-01T00:00")
-    archived.exchange.latency_s = 0.02
-    await archived.stopped_after(4, "/monthly/")
+    await archived.stopped_at(4, "/monthly/")
     first = {row["path"] for row in archived.rows("archive_files")}
     seen = len(archived.exchange.requests)
     await archived.run()
@@ -295,7 +293,6 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
     """Progress adds up to the plan in files, bytes and rows; after a stop the plan is what is left, and no more."""
     archived.market(["BTCUSDT"], ["15m"], since="2025-12-01T00:00", source="archive")
     window = Window(at("2025-12-01"), at("2026-10-01"))
-    archived.exchange.latency_s = 0.02
 
     async def planned() -> dict[str, int]:
         (plan,) = await plan_flows(archived.config, ["prices"], window, archived.state)
@@ -308,10 +305,8 @@ async def test_what_is_done_is_what_was_planned_and_a_stop_leaves_the_rest(archi
 
     whole = await planned()
     assert whole["files"] == 10
-    running = asyncio.ensure_future(pulled())
-    await archived.exchange_saw(4, "2026-0")
-    archived.stop.set()
-    first = await running
+    with archived.exchange.requests.when("2026-0", 4, archived.stop.set):
+        first = await pulled()
     archived.stop.clear()
     assert (first.sizes(), 0 < first.done["files"] < 10) == (whole, True)
     left = await planned()

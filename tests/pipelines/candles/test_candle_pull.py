@@ -362,17 +362,12 @@ async def test_a_backfill_with_an_end_stops_there(desk: Desk):
 async def test_a_stopped_run_goes_on_where_it_was(desk: Desk):
     """Asked to stop, a run commits what it has and says so; the next one fetches the rest and nothing twice."""
     desk.market(["BTCUSDT", "ETHUSDT", "BNBUSDT"], since="2026-10-10T00:00")
-    desk.exchange.latency_s = 0.02
-    running = asyncio.ensure_future(desk.run())
-    await desk.exchange_saw(10)
-    desk.stop.set()
-    [receipt] = await running
+    [receipt] = await desk.stopped_at(10, "/klines")
     assert receipt.outcome == "interrupted"
     assert receipt.exit_code == 130
     held = receipt.rows
     whole = 3 * (at("2026-11-02T12:00") - at("2026-10-10T00:00")) / MINUTE
     assert 0 < held < whole
-    desk.stop.clear()
     [rest] = await desk.run()
     assert held + rest.rows == desk.lake.table(DATASETS["klines"]).scan(["open_time"]).num_rows == whole
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.beside import Served
-from support.desks import API_KEY, SECRET, us
+from support.desks import us
 from support.sampled import some_of
-from support.trade_desk import ACCOUNT, START_S, UID, UNLIMITED, RunningClock, TradeDesk, small_exchange
+from support.trade_desk import ACCOUNT, UID, UNLIMITED, TradeDesk
 
 from connectors.binance.budget import Budget
 from connectors.binance.endpoints.wallet import DEPOSITS as ASKED
@@ -115,21 +112,11 @@ async def test_a_window_that_a_stop_left_out_is_asked_for_again(
 
 
 @pytest.mark.soak
-async def test_a_first_load_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_first_load_that_was_killed_goes_on(trade_desk: TradeDesk):
     """Killed between two waves of windows, in the middle of many series, the next run has all that a fresh lake has."""
-    monkeypatch.setenv("DESK_KEY", API_KEY)
-    monkeypatch.setenv("DESK_SECRET", SECRET)
-    clock = RunningClock(START_S)
-    exchange = small_exchange(clock)
-    transferred(exchange, range(5, 120, 10))
-    stalls = concurrency.AHEAD + 20  # behind the first wave of windows, each of which one page answers
-    exchange.inject(Latency(path=TRANSFERS, skip=stalls, count=None, seconds=NEVER_S))
-    with Served(exchange) as served:
-        desk = TradeDesk(tmp_path, served.url, exchange, clock)
-        flow(desk, "transfers", "2026-07-01")
-        process = await desk.started("run", "books")
-        await desk.exchange_saw(stalls + 1, TRANSFERS)
-        process.kill()
-        assert await process.wait() == -signal.SIGKILL
-        assert 0 < len(desk.rows("transfers")) < len(TRANSFER_TYPES) * 12
-        await complete(desk, "transfers")
+    transferred(trade_desk.exchange, range(5, 120, 10))
+    flow(trade_desk, "transfers", "2026-07-01")
+    behind = concurrency.AHEAD + 21  # the first wave of windows, each of which one page answers
+    await trade_desk.killed_at(behind, TRANSFERS, "run", "books")
+    assert 0 < len(trade_desk.rows("transfers")) < len(TRANSFER_TYPES) * 12
+    await complete(trade_desk, "transfers")

@@ -12,7 +12,7 @@ from support.sampled import some_of
 
 from connectors.lake.sql.session import connect, run
 from connectors.simulator.account.wallet_books import Leg
-from connectors.simulator.protocol.faults import Body, Error, Latency
+from connectors.simulator.protocol.faults import Body, Error
 from pipelines.estimate.flow import plan_flows
 from schemas.datasets import DATASETS
 from schemas.model.grid import DAY_US, SECOND_US
@@ -214,11 +214,7 @@ async def test_a_site_without_an_address_goes_on_with_the_rest(account: Desk):
 
 async def test_a_run_that_is_killed_between_wallets_is_made_good_by_the_next(account: Desk):
     """Each wallet is stored by itself: after a kill the next run stores them all, and no row twice."""
-    account.exchange.inject(Latency(path="/fapi/v3/balance", seconds=600.0))
-    process = await account.started("run", "balances")
-    await account.exchange_saw(1, "/fapi/v3/balance")
-    process.kill()
-    await process.wait()
+    await account.killed_at(1, "/fapi/v3/balance", "run", "balances")
     assert newest(account) == held("usdm", "coinm")
     account.clock.advance(3700)
     await account.run("balances")

@@ -42,11 +42,7 @@ def noted(desk: Desk) -> list[dict[str, Any]]:
 
 async def test_the_next_run_says_that_one_was_killed(used: Desk):
     """Any flow's next run writes the row, with the flow, its beginning and the reason; the one after adds none."""
-    used.exchange.inject(Latency(path="/api/v3/klines", seconds=NEVER_S))
-    process = await used.started("run", "prices")
-    await used.exchange_saw(1)
-    process.kill()
-    await process.communicate()
+    await used.killed_at(1, "/klines", "run", "prices")
     (one,) = unended_runs(used.lake)
     assert (one.flow, one.going_on) == ("prices", False)
     for _ in range(2):

@@ -143,7 +143,7 @@ async def test_a_stopped_run_goes_on_where_it_was(trade_desk: TradeDesk) -> None
         trade(trade_desk, time_ms=trade_desk.exchange.now_ms - days * DAY_S * 1000)
     trade_desk.clock.advance(DAY_S)
     values(trade_desk)
-    await trade_desk.stopped_after(1, "interval=1m", "trading")
+    await trade_desk.stopped_at(1, "interval=1m", "trading")
     held = {(row["symbol"], row["open_time"]) for row in trade_desk.rows("minute_closes")}
     await trade_desk.run("trading")
     rows = trade_desk.rows("minute_closes")

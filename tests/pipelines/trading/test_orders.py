@@ -692,12 +692,7 @@ async def test_progress_never_runs_past_what_it_expects(desk: TradeDesk) -> None
 
 async def test_an_interrupted_sweep_goes_on_where_it_was(desk: TradeDesk) -> None:
     """What was probed before a stop is not probed again."""
-    running = asyncio.ensure_future(desk.run("trading"))
-    while len(desk.asked("/myTrades")) < 1:  # noqa: ASYNC110 - the exchange keeps a list, not events
-        await asyncio.sleep(0.001)
-    desk.stop.set()
-    await running
-    desk.stop.clear()
+    await desk.stopped_at(1, "/myTrades", "trading")
     probed = {symbol for symbol, one in desk.candidates().items() if one.probed_at is not None}
     before = len(desk.asked("/myTrades"))
     await pull(desk)

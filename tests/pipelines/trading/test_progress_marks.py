@@ -46,7 +46,7 @@ async def test_a_first_walk_that_was_cut_goes_on(symbols: Any, desk: TradeDesk) 
     desk.trading(symbols)
     traded(desk, 5000)
     desk.clock.advance(20 * DAY_S)
-    await desk.stopped_after(3, TRADES, "trading")
+    await desk.stopped_at(3, TRADES, "trading")
     assert 0 < len(desk.rows("fills")) < 5000
     await pull(desk)
     lacks_nothing(desk)
@@ -133,7 +133,7 @@ async def test_single_orders_left_unasked_are_asked_later(fault: AnyFault | None
         desk.exchange.inject(fault)
         await desk.run("trading")
     else:
-        await desk.stopped_after(len(desk.asked(TRADES)) + 4, TRADES, "trading")
+        await desk.stopped_at(4, TRADES, "trading")
     assert 0 < len(desk.rows("fills")) < 2 * WAVE
     desk.exchange.heal()
     await pull(desk)
