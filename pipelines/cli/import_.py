@@ -126,6 +126,8 @@ def told(lake: Lake, imported: Imported, memory_mb: Sequence[int] = _MEMORY_MB) 
     found = _answers(lake, literal(imported.file), memory_mb)
     (rows,), (matches,) = found.get("rows", [{}]), found.get("matches", [{}])
     lines = [f"{imported.name} ({imported.kind}): {counted(imported.lines, 'row')}{_period(rows)}."]
+    if imported.open_end:
+        lines.append(f"  line {imported.open_end:,} has no end, as in a file that was cut: see that it is whole.")
     if ahead := rows.get("ahead"):
         lines.append(f"  dated after this import, as in a wrong zone or year: {counted(ahead, 'row')}.")
     lines += [

@@ -30,6 +30,7 @@ class Imported:
     zone: str | None
     uid: str | None
     lines: int
+    open_end: int | None = None  # the last line, where nothing shows that it is all there
 
     @property
     def known(self) -> bool:
@@ -64,9 +65,10 @@ def import_statement(
         )  # fmt: skip
         with _uncollected():
             table.commit(_in_its_zone(lake, reading) if zone else reading.batches(), [])
+    pa.default_memory_pool().release_unused()  # what reading took, matching may take
     return Imported(
         name=source.name, file=file, account=account, kind=reading.kind, zone=reading.zone, uid=reading.uid,
-        lines=reading.lines,
+        lines=reading.lines, open_end=reading.open_end,
     )  # fmt: skip
 
 

@@ -16,6 +16,10 @@ _ZONE = re.compile(r"(?:utc)?(?P<sign>\+|--?)(?P<hours>\d{1,2})(?::(?P<minutes>\
 _NO_OFFSET = frozenset({"utc", "utc0", "utc00"})
 _MOST_HOURS = 14
 _SHOWN = 120  # characters of a header
+_NEAR = 0.5  # of all names that a header and an export have
+_HISTORY = (
+    "Give a file as binance.com or its app exports it, such as the transaction history, which tells of every movement."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,7 @@ def _export(name: str, plain: tuple[str, ...], header: Sequence[str], kind: str 
     """The one export that has these columns."""
     fitting = [each for each in EXPORTS if each.columns == plain]
     if not fitting:
-        raise UsageProblem(
-            f"{name}, line 1: the columns {','.join(header)[:_SHOWN]} are those of no export that binlake knows.",
-            "Give a file as binance.com or its app exports it.",
-        )
+        raise UsageProblem(f"{name}, line 1: {_unknown(plain, header)}.", _HISTORY)
     if kind is not None:
         chosen = [each for each in fitting if each.kind == kind]
         if not chosen:
@@ -131,6 +132,26 @@ def _export(name: str, plain: tuple[str, ...], header: Sequence[str], kind: str 
             f"{name} may be an export of {kinds}: its columns are those of both.", "Say which with --kind."
         )
     return likely[0]
+
+
+def _unknown(plain: Sequence[str], header: Sequence[str]) -> str:
+    """What is wrong with columns that are those of no export: how they differ from those that are nearest."""
+    has = set(plain)
+    near = max(EXPORTS, key=lambda each: _shared(has, each))
+    if _shared(has, near) < _NEAR:
+        return f"the columns {','.join(header)[:_SHOWN]} are those of no export that binlake knows"
+    found = ((near.columns, has, "missing"), (plain, near.columns, "unknown"))
+    differ = [
+        f"{what} {', '.join(names)[:_SHOWN]}"
+        for columns, there, what in found
+        if (names := [each for each in columns if each not in there])
+    ]
+    return f"its columns are nearly those of {near.kind}: {'; '.join(differ) or 'their order or number differs'}"
+
+
+def _shared(columns: set[str], export: Export) -> float:
+    """How many of all names both have."""
+    return len(columns.intersection(export.columns)) / len(columns.union(export.columns))
 
 
 def _zone(name: str, header: Sequence[str], in_header: Sequence[str], given: str | None) -> Zone:

@@ -45,6 +45,8 @@ class _Lines:
         self._count += 1
         if len(line) > _LONGEST:
             raise UsageProblem(f"{self._name}, line {self._count:,}: it is longer than any export has.", AS_DOWNLOADED)
+        if "\0" in line:
+            raise UsageProblem(f"{self._name}, line {self._count:,}: it is no text in UTF-8.", AS_DOWNLOADED)
         self.cut = not line.endswith(("\n", "\r"))
         return line
 

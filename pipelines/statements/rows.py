@@ -55,6 +55,7 @@ class Reading:
     question: Question | None = None
     assets: Assets = field(default_factory=Assets)
     lines: int = 0  # with a row
+    open_end: int | None = None  # the last line, where it has no end and its last field is one that counts
 
     def batches(self) -> Iterator[pa.Table]:
         """The rows, a part at a time; UsageProblem names the line that cannot be read."""
@@ -69,6 +70,8 @@ class Reading:
             reader = _Reader(self, layout, mark_of(_amounts(layout, batch)))
             while batch:
                 yield reader.table(batch)
+                if batch[-1].cut and layout.export.columns[-1] in layout.export.counted:
+                    self.open_end = batch[-1].line
                 batch = list(islice(found, BATCH))
 
     def wrong(self, line: int, what: str, way_out: str = AS_DOWNLOADED) -> UsageProblem:

@@ -23,7 +23,7 @@ _BLOCK = 2**20
 _ENCRYPTED = 0x1
 _TEXTS = (".csv", ".txt", ".tsv")
 _WORKBOOKS = (".xlsx", ".xls")
-_OTHERS = (".zip", ".gz", *_WORKBOOKS)  # may hold exports, and are not opened where they are packed
+_NO_EXPORTS = (".pdf", ".png", ".jpg", ".jpeg", ".html", ".md", ".ds_store", "desktop.ini", "/")  # "/" ends a folder
 _OF_THE_MAC = "__MACOSX/"  # what its Finder packs beside each file
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, UnicodeDecodeError)
 _UNPACK = "Unpack it, and name the files that were in it."
@@ -104,7 +104,7 @@ def _packed(path: Path) -> Iterator[Source]:
     with _readable(path.name), zipfile.ZipFile(path) as archive:
         members = [each for each in archive.infolist() if not each.filename.startswith(_OF_THE_MAC)]
     for member in members:
-        if member.filename.lower().endswith(_OTHERS):
+        if not member.filename.lower().endswith((*_TEXTS, *_NO_EXPORTS)):
             raise UsageProblem(f"{path.name} packs {member.filename}, which is not opened inside a zip.", _UNPACK)
     texts = [each for each in members if each.filename.lower().endswith(_TEXTS)]
     if not texts:

@@ -23,7 +23,7 @@ _SURELY_COMMA = re.compile(r"[+-]?\d+,(?:\d{1,2}|\d{4,})|[+-]?\d{1,3}(?:\.\d{3})
 _SURELY_DOT = re.compile(r"[+-]?\d+\.(?:\d{1,2}|\d{4,})|[+-]?\d{1,3}(?:,\d{3})+\.\d+")
 _SMALLEST = 8  # decimals that the exchange prints; a power with fewer may have been rounded
 _SHOWN = 40  # characters of a value that cannot be read
-MOST_DIGITS, MOST_DECIMALS = 26, 12  # before and behind the decimal mark
+MOST_DIGITS, MOST_DECIMALS = 20, 12  # before and behind the decimal mark; a million of such amounts have a sum
 
 _FIRST_US = micros(datetime(2017, 7, 1, tzinfo=UTC))  # before the exchange opened nothing took place
 _LAST_US = micros(datetime(2090, 1, 1, tzinfo=UTC))  # years of two digits and of five are mistakes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -15,6 +16,8 @@ from schemas.model.errors import UsageProblem
 
 _MOST_DIGITS = 15  # that a workbook keeps of a number
 _MOST_BYTES = 200 * 2**20  # of its parts
+_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
+_COMPUTED = re.compile(rb"<f[ />]|<c[^>]* t=[\"']e[\"']")  # formulas, of which a result may be missing, and errors
 _AS_CSV = "Download the export as CSV."
 
 
@@ -23,7 +26,7 @@ def sheets(path: Path) -> Iterator[tuple[str, bytes]]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415 - few name a workbook
 
     try:
-        _check_size(path)
+        _check_parts(path)
         with path.open("rb") as content:
             workbook = CalamineWorkbook.from_filelike(io.BytesIO(content.read()))
         found = [
@@ -41,15 +44,18 @@ def sheets(path: Path) -> Iterator[tuple[str, bytes]]:
     yield from ((name, _as_csv(path.name, rows)) for name, rows in filled)
 
 
-def _check_size(path: Path) -> None:
-    """Refuse a workbook that is too large to be read at once, which a small file may be when it is unpacked."""
+def _check_parts(path: Path) -> None:
+    """Refuse a workbook that unpacks to more than can be read at once, or has cells whose values are not its own."""
     if not zipfile.is_zipfile(path):  # .xls, of which nothing is packed
         return
     with zipfile.ZipFile(path) as packed:
         size = sum(member.file_size for member in packed.infolist())
-    if size > _MOST_BYTES:
-        what = f"{path.name} is a workbook of {size // 2**20:,} MB, more than can be read at once."
-        raise UsageProblem(what, _AS_CSV)
+        if size > _MOST_BYTES:
+            what = f"{path.name} is a workbook of {size // 2**20:,} MB, more than can be read at once."
+            raise UsageProblem(what, _AS_CSV)
+        for name in filter(_SHEET.fullmatch, packed.namelist()):
+            if _COMPUTED.search(packed.read(name)):
+                raise UsageProblem(f"{path.name} is a workbook with cells that a spreadsheet computed.", _AS_CSV)
 
 
 def _filled(cell: object) -> bool:

@@ -44,6 +44,11 @@ class Export:
     named: str = ""  # kinds have this layout in common: a word in the file's name says that it is this one
     times: tuple[str, ...] = ()  # forms beside yyyy-MM-dd HH:mm:ss and yy-MM-dd HH:mm:ss
 
+    @property
+    def counted(self) -> frozenset[str]:
+        """The columns that say how much of what was moved."""
+        return frozenset(name for leg in self.legs for name in (leg.amount, leg.asset))
+
 
 DAY_FIRST, MONTH_FIRST, DAYS, EPOCH_MS = "dd/MM/yyyy", "M/d/yyyy", "yyyy-MM-dd", "ms"
 

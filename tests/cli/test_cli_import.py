@@ -80,6 +80,14 @@ def test_every_row_is_kept(flows: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert asked(flows, capsys, count) == [{"count": 2}]
 
 
+def test_a_line_without_its_end_is_said(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that may have been cut within its last amount is imported, and the line is named."""
+    (tmp_path / "earn.csv").write_text("Date(UTC);Product Name;Coin;Amount\n2024-01-10 10:00:00;LDO;LDO;0.5")
+    assert run(flows, str(tmp_path / "earn.csv")) == 0
+    assert "  line 2 has no end, as in a file that was cut: see that it is whole." in capsys.readouterr().err
+    assert len(stored(flows)) == 1
+
+
 def test_a_file_is_imported_once(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A second time, under another name too, it is said and adds nothing."""
     assert run(flows, export(tmp_path)) == 0

@@ -163,6 +163,10 @@ def test_a_fee_that_was_given_back(tmp_path: Path) -> None:
 FUTURES_FILL = "Uid,Time(UTC),Symbol,Side,Price,Quantity,Amount,Fee,Realized Profit,Buyer,Maker,Trade ID,Order ID"
 INCOME = "Time(UTC),Type,Amount,Asset,Symbol,Transaction ID"
 MARKET = "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin"
+TAX_REPORT = (
+    "ID,Date,Type,Label,Detail,Order Type,Sent Amount,Sent Currency,Sent Value (EUR),Sent Address,Received Amount,"
+    "Received Currency,Received Value (EUR),Received Address,Fee Amount,Fee Currency,Fee Value (EUR)"
+)
 NOON = "2024-01-10 12:00:00"
 
 
@@ -341,6 +345,14 @@ def test_the_zone_of_times(name: str, column: str, zone: str | None, instant: st
         ("User_ID,Time,Account,Operation,Coin,Change,Remark", "UTC:30", "'UTC:30' is no zone"),
         ("User_ID,Time,Account,Operation,Coin,Change,Remark", "UTC+-3", "'UTC+-3' is no zone"),
         ("User_Id,Time,Category,Operation,Order_Id,Transaction_Id", None, "of no export that binlake knows"),
+        (HISTORY.replace(",Remark", ""), None, "nearly those of transaction_history: missing remark. Give a file as"),
+        (f"{HISTORY},Note", None, "nearly those of transaction_history: unknown note. Give a file as"),
+        ("Coin,User_ID,UTC_Time,Account,Operation,Change,Remark", None, "their order or number differs"),
+        (
+            TAX_REPORT,
+            None,
+            "nearly those of tax_report: missing comment; unknown detail, order type, sent value (eur), ",
+        ),
         ("txid,refid,time,type,subtype,aclass,asset,amount,fee,balance", None, "line 1: the columns txid,refid,time"),
         ("Date(UTC),Coin,Amount,TransactionFee,Address,TXID,SourceAddress,PaymentID,Status", None, "with --kind"),
     ],
@@ -353,6 +365,10 @@ def test_the_zone_of_times(name: str, column: str, zone: str | None, instant: st
         "no-hours",
         "two-signs",
         "another-site",
+        "too-few",
+        "too-many",
+        "another-order",
+        "tax-report-of-17",
         "another-exchange",
         "two-kinds",
     ],
@@ -371,6 +387,8 @@ def test_what_a_header_leaves_open(header: str, zone: str | None, said: str, tmp
         '7,2024-01-10 10:00:00,Spot,Deposit,BTC,"1,234",',
         "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1E-0,",
         f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,1E-{'9' * 5000},",
+        f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,{'9' * 21},",
+        "7,2024-01-10 10:00:00,Spot,Deposit,BTC,1,a\0b",
         f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,{'9' * 27},",
         f"7,2024-01-10 10:00:00,Spot,Deposit,BTC,{'9' * 27}.0,",
         "7,2024-01-10 10:00:00,Spot,Deposit,BTC,\u0661\u0662,",
@@ -456,6 +474,23 @@ def test_half_a_file(tmp_path: Path) -> None:
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize(
+    ("header", "line", "end", "told"),
+    [
+        ("Date(UTC),Pair,Side,Price,Executed,Amount,Fee", f"{NOON},ADAEUR,BUY,0.5,5ADA,2.5EUR,0.1BN", "", 3),
+        ("Date(UTC);Product Name;Coin;Amount", f"{NOON};LDO;LDO;0.5", "", 3),
+        ("Date(UTC);Product Name;Coin;Amount", f"{NOON};LDO;LDO;0.5", "\n", None),
+        (HISTORY, FIRST, "", None),
+    ],
+    ids=["an-asset", "an-amount", "whole", "a-remark"],
+)
+def test_a_last_line_that_may_be_cut(header: str, line: str, end: str, told: int | None, tmp_path: Path) -> None:
+    """Where a file ends within the field that counts, nothing shows whether all of it is there: its line is told."""
+    reading, rows = read(written(tmp_path / "export.csv", line, line, header=header, end=end))
+    assert (reading.lines, reading.open_end) == (2, told)
+    assert {row["problem"] for row in rows} == {None}
+
+
 def test_a_row_that_says_too_little(tmp_path: Path) -> None:
     """Rows without a time, an asset or an amount are kept, and say why they move nothing."""
     lines = [
@@ -485,7 +520,8 @@ def test_zips_and_gzips(tmp_path: Path) -> None:
     plain = written(tmp_path / "export.csv", FIRST)
     with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.write(plain, "folder/export.csv")
-        packed.writestr("readme.pdf", "nothing to import")
+        packed.writestr("folder/readme.pdf", "nothing to import")
+        packed.mkdir("empty")
     (tmp_path / "export.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
     for path in (tmp_path / "all.zip", tmp_path / "export.csv.gz"):
         (source,) = sources(path)
@@ -538,6 +574,16 @@ def test_a_workbook_of_numbers(tmp_path: Path) -> None:
     assert "long.xlsx, line 2: 1234567.1234567892 is a number that the workbook may have rounded." in said
 
 
+@pytest.mark.parametrize(
+    "computed", ["<c><f>1+1</f></c>", '<c s="1"><f>1+1</f><v>2</v></c>', '<c t="e"><v>#REF!</v></c>']
+)
+def test_a_workbook_of_formulas(computed: str, tmp_path: Path) -> None:
+    """No export has formulas or errors, whose values may be missing: a workbook with one is refused."""
+    words = [cell(word) for word in ("7", "2024-01-10 10:00:00", "Spot", "Deposit", "BTC")]
+    said = refusal(workbook(tmp_path / "export.xlsx", *words, computed, cell("")))
+    assert said == "export.xlsx is a workbook with cells that a spreadsheet computed. Download the export as CSV."
+
+
 @pytest.mark.parametrize(("content", "said"), [(b"PK nonsense", "damaged workbook"), (b"", "damaged workbook")])
 def test_a_damaged_workbook(content: bytes, said: str, tmp_path: Path) -> None:
     """Half a workbook is one sentence that names it."""
@@ -557,7 +603,7 @@ def test_a_zip_with_a_password(tmp_path: Path) -> None:
     assert "is packed with a password. Unpack it" in refusal(path)
 
 
-@pytest.mark.parametrize("inner", ["more.zip", "export.csv.gz", "export.xlsx"])
+@pytest.mark.parametrize("inner", ["more.zip", "export.csv.gz", "export.xlsx", "export", "export.csv.1"])
 def test_what_is_packed_twice(inner: str, tmp_path: Path) -> None:
     """What a zip holds beside its CSVs is left out of an import in silence only where it can be no export."""
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
