@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connectors.binance.endpoints.model import Endpoint
 from schemas.model.errors import AccessRefused, Problem, TryLater
+
+if TYPE_CHECKING:  # the list of verbs reads what errors are, and must not load every dataset
+    from connectors.binance.endpoints.model import Endpoint
 
 MINUTE_MS = 60_000
 _SHORTEST_BAN_MS = 2 * MINUTE_MS
