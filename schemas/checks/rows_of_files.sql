@@ -10,20 +10,26 @@ WITH files AS (
         AND archive_files.since >= coverage.since
         AND archive_files.until <= coverage.until
 ),
+-- Days are numbered: to find the start of each takes twenty times as long.
 days AS (
-    SELECT dataset, market, symbol, time_bucket(INTERVAL 1 DAY, time) AS day, count(*) AS rows
+    SELECT dataset, market, symbol, epoch_us(time) // 86_400_000_000 AS day, count(*) AS rows
     FROM all_instants
-    SEMI JOIN files USING (dataset, market, symbol)
+    WHERE dataset IN (SELECT DISTINCT dataset FROM files)
     GROUP BY ALL
+),
+filed AS (
+    SELECT
+        dataset,
+        market,
+        symbol,
+        path,
+        brought,
+        unnest(range(epoch_us(since) // 86_400_000_000, epoch_us(until) // 86_400_000_000)) AS day
+    FROM files
 )
-SELECT files.dataset, files.market, files.symbol, path, brought, coalesce(sum(days.rows), 0)::BIGINT AS stored
-FROM files
-LEFT JOIN days
-    ON files.dataset = days.dataset
-    AND files.market = days.market
-    AND files.symbol = days.symbol
-    AND day >= since
-    AND day < until
+SELECT dataset, market, symbol, path, brought, coalesce(sum(days.rows), 0)::BIGINT AS stored
+FROM filed
+LEFT JOIN days USING (dataset, market, symbol, day)
 GROUP BY ALL
 HAVING stored < brought
 ORDER BY ALL

@@ -3,6 +3,7 @@
 CREATE OR REPLACE VIEW unnamed_holes AS
 WITH series AS (
     SELECT
+        row_number() OVER (ORDER BY dataset, market, symbol, kind) AS id,
         dataset,
         market,
         symbol,
@@ -16,21 +17,19 @@ WITH series AS (
 ),
 -- The slots that are filled, between the slot before coverage and the slot after it.
 filled AS (
-    SELECT DISTINCT dataset, market, symbol, kind, epoch_us(time) // length_us AS slot
+    SELECT id, epoch_us(time) // length_us AS slot
     FROM all_instants
     JOIN series USING (dataset, market, symbol, kind)
     WHERE slot >= first_slot AND slot < end_slot
     UNION ALL
-    SELECT dataset, market, symbol, kind, first_slot - 1 FROM series
+    SELECT id, first_slot - 1 FROM series
     UNION ALL
-    SELECT dataset, market, symbol, kind, end_slot FROM series
+    SELECT id, end_slot FROM series
 ),
 holes AS (
     SELECT dataset, market, symbol, kind, before + 1 AS hole, slot AS hole_end
-    FROM (
-        SELECT *, lag(slot) OVER (PARTITION BY dataset, market, symbol, kind ORDER BY slot) AS before
-        FROM filled
-    )
+    FROM (SELECT *, lag(slot) OVER (PARTITION BY id ORDER BY slot) AS before FROM filled)
+    JOIN series USING (id)
     WHERE slot > before + 1
 ),
 named AS (

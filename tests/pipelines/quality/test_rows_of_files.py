@@ -31,3 +31,15 @@ def test_a_row_that_a_file_brought_is_stored(
     day = {"dataset": "book_depth", "since": "2026-01-02", "until": "2026-01-03", "rows": 2, "seen_at": "2026-01-04"}
     tables.put(ARCHIVE_FILES, of | day)
     assert tables.check("rows_of_files", NOW).offending_rows == lacking
+
+
+@pytest.mark.parametrize(("brought", "lacking"), [(3, 0), (4, 1)])
+def test_a_month_is_held_against_all_of_its_days(brought: int, lacking: int, tables: Tables) -> None:
+    """What a file of a month brought is what is stored from its first day to its last, and of no other month."""
+    series, of = "usdm/BTCUSDT", {"market": "usdm", "symbol": "BTCUSDT"}
+    times = ("2025-12-31 23:59", "2026-01-01", "2026-01-15 08:00", "2026-01-31 23:59", "2026-02-01")
+    tables.put(BOOK_DEPTH, *(of | {"time": time} for time in times), since={series: "2025-12-01"},
+               until={series: "2026-03-01"})  # fmt: skip
+    month = {"dataset": "book_depth", "since": "2026-01-01", "until": "2026-02-01", "rows": brought}
+    tables.put(ARCHIVE_FILES, of | month | {"seen_at": "2026-02-04"})
+    assert tables.check("rows_of_files", NOW).offending_rows == lacking
