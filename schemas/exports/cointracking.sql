@@ -1,5 +1,6 @@
--- CoinTracking's CSV import, times in UTC: its eleven columns and the names of its types are taken from programs that write
--- and read the same form; its own page of that import was not at hand.
+-- CoinTracking's CSV import, times in UTC: the eleven columns that its import page asks for, in that order, as programs that
+-- write them quote it; the types are among those that such programs list. What may follow the date has changed over the
+-- years, and is left out.
 SELECT
     CASE
         WHEN sent_asset IS NOT NULL AND received_asset IS NOT NULL THEN 'Trade'

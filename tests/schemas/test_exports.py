@@ -67,6 +67,23 @@ def lake() -> Iterator[Meaning]:
         yield session
 
 
+COINTRACKING = (
+    "Type,Buy Amount,Buy Currency,Sell Amount,Sell Currency,Fee,Fee Currency,Exchange,Trade-Group,Comment,Date"
+)
+TYPES = {
+    *("Trade", "Deposit", "Withdrawal", "Income", "Spend", "Reward / Bonus", "Interest Income", "Borrowing Fee"),
+    *("Derivatives / Futures Profit", "Derivatives / Futures Loss", "Other Fee"),
+}
+
+
+def test_cointracking_gets_the_columns_that_it_asks_for(lake: Meaning) -> None:
+    """Eleven columns in their order, each row with a type that its import knows."""
+    rows = lake.rows(exports()["cointracking"].sql)
+    assert list(rows[0]) == COINTRACKING.split(",")
+    assert len({row["Type"] for row in rows}) > 4
+    assert {row["Type"] for row in rows} <= TYPES
+
+
 def test_beancount_finds_the_balances_of_the_snapshots(lake: Meaning) -> None:
     """Beancount loads the journal and agrees with each balance, to the last digit."""
     checked = {(entry.account, f"{entry.amount}") for entry in balances(journal(lake.connection, "beancount"))}
