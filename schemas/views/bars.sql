@@ -7,14 +7,15 @@
 CREATE OR REPLACE MACRO bars(
     market_, symbol_, kind_, size_, since_ := NULL, until_ := NULL, dataset_ := 'agg_trades'
 ) AS TABLE
-WITH told AS (
+-- Sizes are in units of 1e-8, as whole numbers are divided exactly.
+WITH asked AS (
     SELECT
         coalesce(since_::TIMESTAMPTZ, '-infinity'::TIMESTAMPTZ) AS since,
         coalesce(until_::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ) AS until,
         nullif((size_::DECIMAL(28, 8) * 100000000)::HUGEINT, 0) AS size
 ),
--- What is wrong with the question, which no row of trades may ever meet.
-wrong AS (
+-- Why the question is refused, if it is; it stands apart from the rows, as it is asked once.
+refusal AS (
     SELECT CASE
         WHEN coalesce(kind_, '') NOT IN ('time', 'tick', 'volume', 'dollar')
             THEN format('unknown kind of bars {}: time, tick, volume or dollar', coalesce(kind_, 'NULL'))
@@ -29,7 +30,7 @@ wrong AS (
                 'the lake has no {} of {} on {}; the view coverage says what it has',
                 dataset_, coalesce(symbol_, 'NULL'), coalesce(market_, 'NULL')
             )
-    END AS sentence
+    END AS reason
 ),
 ticks AS (
     SELECT
@@ -52,9 +53,10 @@ ticks AS (
 ),
 wanted AS (
     SELECT ticks.*, size
-    FROM ticks, told
+    FROM ticks, asked
     WHERE time >= since AND time < until
 ),
+-- The number of the bar that a row belongs to: by its instant, or by how much came before it.
 numbered AS (
     SELECT *, epoch_us(time) * 100 // size::BIGINT AS bar
     FROM wanted
@@ -102,6 +104,6 @@ SELECT
 FROM bars
 UNION ALL BY NAME
 SELECT NULL AS market
-FROM wrong
-WHERE CASE WHEN sentence IS NOT NULL THEN error(sentence)::BOOLEAN ELSE FALSE END
+FROM refusal
+WHERE CASE WHEN reason IS NOT NULL THEN error(reason)::BOOLEAN ELSE FALSE END
 ORDER BY first_id

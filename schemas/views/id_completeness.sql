@@ -4,7 +4,7 @@
 -- month that has any; `rows` are those whose instants lie in it, and `expected_rows` what they would be with all that
 -- is lacking.
 CREATE OR REPLACE VIEW id_completeness AS
-WITH lost AS (
+WITH not_retained AS (
     SELECT DISTINCT id_months.dataset, id_months.market, id_months.symbol, month
     FROM id_months
     JOIN gaps
@@ -28,10 +28,10 @@ SELECT
     until_id - since_id - inside - explained AS missing_rows,
     CASE
         WHEN missing_rows <> 0 THEN 'missing'
-        WHEN lost.month IS NOT NULL THEN 'not_retained'
+        WHEN not_retained.month IS NOT NULL THEN 'not_retained'
         WHEN explained = 0 THEN 'complete'
         ELSE 'explained'
     END AS status
 FROM id_months
-LEFT JOIN lost USING (dataset, market, symbol, month)
+LEFT JOIN not_retained USING (dataset, market, symbol, month)
 ORDER BY ALL
