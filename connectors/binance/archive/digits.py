@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from connectors.binance.archive.layouts import Layout
-from connectors.binance.archive.stretches import (
+from connectors.binance.archive.tokens import (
     TENS,
     WORD,
     Found,
+    IrregularError,
     Lines,
-    OtherwiseError,
     Places,
-    Stretch,
+    Token,
     lengths,
     line_ends,
     runs,
@@ -29,11 +29,11 @@ from schemas.model.fields import DECIMALS, FLAG, Column
 _LINE = b"\n"
 _MOST_DIGITS = 18  # of a decimal without its point, in 64 bits
 _ROWS = 9000  # at once: what is reckoned of them stays in the processor's cache
-_LOOKED_AT = 32  # lines, for how long their stretches are
+_LOOKED_AT = 32  # lines, for how long their tokens are
 
 
 class _Cell(NamedTuple):
-    """Where a column stands among the stretches of digits of a line, and whether the next one is its fraction."""
+    """Where a column stands among the tokens of a line, and whether the next one is its fraction."""
 
     column: Column
     at: int
@@ -47,7 +47,7 @@ def lined_up(text: bytes, layout: Layout) -> pa.Table | None:
         return None
     try:
         return _read(text, marks, cells)
-    except OtherwiseError:
+    except IrregularError:
         return None
 
 
@@ -70,33 +70,33 @@ def _form(line: bytes, layout: Layout) -> tuple[bytes, list[_Cell]]:
 
 def _read(text: bytes, marks: bytes, cells: Sequence[_Cell]) -> pa.Table:
     ends = line_ends(text)
-    columns, stretches = [_room(cell.column, len(ends)) for cell in cells], _stretches(text, marks, cells)
+    columns, tokens = [_room(cell.column, len(ends)) for cell in cells], _tokens(text, marks, cells)
     for first, lines, starts in _blocks(text, ends):
         try:
-            found = Lines(lines, starts).read(runs(stretches))
-        except OtherwiseError:  # a length may differ here that was the same wherever they were looked at
-            stretches = _loosened(stretches, bytes(lines))
-            found = Lines(lines, starts).read(runs(stretches))
+            found = Lines(lines, starts).read(runs(tokens))
+        except IrregularError:  # a length may differ here that was the same wherever they were looked at
+            tokens = _loosened(tokens, bytes(lines))
+            found = Lines(lines, starts).read(runs(tokens))
         for cell, column in zip(cells, columns, strict=True):
             _fill(column[first : first + len(starts)], cell, found)
     return pa.table({cell.column.name: _array(cell.column, one) for cell, one in zip(cells, columns, strict=True)})
 
 
-def _stretches(text: bytes, marks: bytes, cells: Sequence[_Cell]) -> tuple[Stretch, ...]:
+def _tokens(text: bytes, marks: bytes, cells: Sequence[_Cell]) -> tuple[Token, ...]:
     """What a line holds, where all are as long as those at a few places of the text."""
     read = {cell.at + fraction for cell in cells for fraction in range(1 + cell.has_point)}
     flags = {cell.at for cell in cells if cell.column.type is FLAG}
     places = range(0, len(text), len(text) // _LOOKED_AT + 1)
     lines = {text[text.rfind(_LINE, 0, at) + 1 : text.find(_LINE, at) + 1] for at in places}
     known = lengths(b"".join(lines), len(marks))
-    return tuple(Stretch(mark, known[at], at in read, at in flags) for at, mark in enumerate(marks))
+    return tuple(Token(mark, known[at], at in read, at in flags) for at, mark in enumerate(marks))
 
 
-def _loosened(stretches: Sequence[Stretch], lines: bytes) -> tuple[Stretch, ...]:
+def _loosened(tokens: Sequence[Token], lines: bytes) -> tuple[Token, ...]:
     """The same, but for what has another length in some of these lines."""
-    known = lengths(lines, len(stretches))
+    known = lengths(lines, len(tokens))
     return tuple(
-        one if one.length == length else one._replace(length=None) for one, length in zip(stretches, known, strict=True)
+        one if one.length == length else one._replace(length=None) for one, length in zip(tokens, known, strict=True)
     )
 
 
@@ -129,7 +129,7 @@ def _array(column: Column, room: Any) -> pa.Array[Any]:
 
 
 def _fill(room: Any, cell: _Cell, found: Sequence[Found]) -> None:
-    """Put a column of some lines where it belongs; raises OtherwiseError where it has more digits than fit."""
+    """Put a column of some lines where it belongs; raises IrregularError where it has more digits than fit."""
     values, column = found[cell.at].values, cell.column
     if column.type in DECIMALS:
         scale: int = column.type.arrow.scale  # type: ignore[attr-defined]  # of a decimal
@@ -149,4 +149,4 @@ def _fraction(found: Found, scale: int) -> Any:
 
 def _at_most(digits: int, found: Found) -> None:
     if found.longest > digits:
-        raise OtherwiseError("too many digits")
+        raise IrregularError("too many digits")

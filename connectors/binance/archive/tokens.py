@@ -1,9 +1,10 @@
-"""The digits between the marks of many lines at once, where all lines have the same marks in the same order.
+"""Numbers out of many lines of text at once, where all lines have the same marks in the same order.
 
-A stretch is what stands between two marks. Those whose length is the same in all lines stand at fixed distances: such a
-run is held against one pattern. A stretch whose length differs ends its run, and the next one begins behind it, in each
-line at another distance. Eight digits are one word of memory, and a few multiplications turn the words of all lines
-into their numbers. No number passes through a float.
+A token is what stands between two marks (a comma, a point, the end of the line): digits, or a flag. Tokens whose length
+is the same in all lines stand at fixed distances: such a run of them is compared with one pattern. A token whose length
+differs ends its run, and the next one begins behind it, in each line at another distance. Eight digits are one word of
+memory, and three multiplications turn the words of all lines into numbers (SWAR: SIMD within a register). No number
+passes through a float.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
 WORD = 8  # bytes, each of which is a digit
-MOST_DIGITS = 2 * WORD  # of a stretch
+MOST_DIGITS = 2 * WORD  # of a token
 TENS = np.array([10**digits for digits in range(MOST_DIGITS + 3)], np.uint64)
 _LINE, _ZERO, _NINE = ord("\n"), ord("0"), ord("9")
 _ONE, _BITS, _IN_WORD = np.uint64(1), np.uint64(8 * WORD), np.uint64(WORD - 1)
@@ -42,11 +43,11 @@ _SMALL = np.uint64(0x20)  # makes a first letter a small one
 _SCANNED = 2**16  # words at once: what is reckoned of them stays in the processor's cache
 
 
-class OtherwiseError(Exception):
-    """A line is printed otherwise than the others."""
+class IrregularError(Exception):
+    """A line is not printed like the others."""
 
 
-class Stretch(NamedTuple):
+class Token(NamedTuple):
     """What stands between two marks of each line."""
 
     mark: int  # the byte behind it
@@ -56,7 +57,7 @@ class Stretch(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The numbers or flags of a stretch, and how long it is, in each line."""
+    """The numbers or flags of a token, and how long it is, in each line."""
 
     values: Any
     length: Any
@@ -67,31 +68,31 @@ class Found(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Stretches at fixed distances, of which the last may have any length, and the words that have their digits."""
+    """Tokens at fixed distances, of which the last may have any length, and the words that have their digits."""
 
-    stretches: Sequence[Stretch]
+    tokens: Sequence[Token]
     length: int  # up to the last one, where that has any length
     span: int  # in words
     pattern: Words  # what the words of the run are, in those bits
     mask: Words
-    at: Places  # in which of them a stretch begins,
+    at: Places  # in which of them a token begins,
     past: Words  # how many bits further on,
-    beyond: Words  # and how many bits of the word that begins there are not of the stretch
+    beyond: Words  # and how many bits of the word that begins there are not of the token
 
     @property
     def is_open(self) -> bool:
-        return bool(self.stretches) and self.stretches[-1].length is None
+        return bool(self.tokens) and self.tokens[-1].length is None
 
 
 def line_ends(text: bytes) -> Places:
-    """Where lines end; raises OtherwiseError for whatever else can be in no line."""
+    """Where lines end; raises IrregularError for whatever else can be in no line."""
     whole = len(text) // WORD
     words = np.frombuffer(text, "<u8", whole)
     found = [_ends_in(words[at : at + _SCANNED]) + WORD * at for at in range(0, whole, _SCANNED)]
     rest = np.frombuffer(text[WORD * whole :].ljust(WORD, b"0"), "<u8")
     ends = np.concatenate([*found, _ends_in(rest) + WORD * whole])
     if (np.frombuffer(text, np.uint8).take(ends) != _LINE).any():
-        raise OtherwiseError("a control character, or none of ASCII")
+        raise IrregularError("a control character, or none of ASCII")
     return ends
 
 
@@ -101,38 +102,38 @@ def _ends_in(words: Words) -> Places:
     at = np.flatnonzero(printed != _HIGHEST)
     ends = printed[at] ^ _HIGHEST
     if (ends & (ends - _ONE)).any():
-        raise OtherwiseError("two lines end in one word")
+        raise IrregularError("two lines end in one word")
     places: Places = at * WORD + (np.bitwise_count(ends - _ONE) >> np.uint8(3))
     return places
 
 
 def lengths(lines: bytes, marks: int) -> list[int | None]:
-    """How long each of so many stretches of some lines is; None where that differs."""
+    """How long each of so many tokens of some lines is; None where that differs."""
     at = np.flatnonzero(np.frombuffer(lines, np.uint8) < _ZERO)
     if not len(at) or len(at) % marks:
-        raise OtherwiseError("other marks")
+        raise IrregularError("other marks")
     between = (np.diff(at, prepend=-1) - 1).reshape(-1, marks)
     least, most = between.min(axis=0), between.max(axis=0)
     if least.min() == 0 or most.max() > MOST_DIGITS:
-        raise OtherwiseError("no digit, or too many")
+        raise IrregularError("no digit, or too many")
     return [low if low == high else None for low, high in zip(least.tolist(), most.tolist(), strict=True)]
 
 
 @lru_cache(maxsize=256)
-def runs(stretches: Sequence[Stretch]) -> Sequence[Run]:
-    """The stretches of a line, run by run; the mark behind one of any length begins the next run."""
-    pasts = [past for past, one in enumerate(stretches, 1) if one.length is None]
+def runs(tokens: Sequence[Token]) -> Sequence[Run]:
+    """The tokens of a line, run by run; the mark behind one of any length begins the next run."""
+    pasts = [past for past, one in enumerate(tokens, 1) if one.length is None]
     firsts = [0, *pasts]
-    before = [b"", *(bytes([stretches[past - 1].mark]) for past in pasts)]
+    before = [b"", *(bytes([tokens[past - 1].mark]) for past in pasts)]
     return [
-        _run(mark, stretches[first:past])
-        for mark, first, past in zip(before, firsts, [*pasts, len(stretches)], strict=True)
+        _run(mark, tokens[first:past]) for mark, first, past in zip(before, firsts, [*pasts, len(tokens)], strict=True)
     ]
 
 
-def _run(before: bytes, stretches: Sequence[Stretch]) -> Run:
+def _run(before: bytes, tokens: Sequence[Token]) -> Run:
+    """A run behind a mark. Of more than eight digits, those in front of the last eight have a word of their own."""
     pattern, mask, words = before, b"\xff" * len(before), list[tuple[int, int]]()  # places of words, and their digits
-    for mark, length, is_read, is_flag in stretches:
+    for mark, length, is_read, is_flag in tokens:
         if length is None or (is_read and not is_flag):
             high, low = divmod((length or WORD) - 1, WORD)
             words += [(len(pattern), low + 1), (len(pattern) + low + 1, WORD)][: high + 1]
@@ -143,23 +144,23 @@ def _run(before: bytes, stretches: Sequence[Stretch]) -> Run:
     span = -(-len(pattern) // WORD)
     places, digits = np.array(words, np.int64).reshape(-1, 2).T
     return Run(
-        stretches,
-        len(pattern),
-        max([span, *(place // WORD + 2 for place, _ in words)]),
-        _each(np.frombuffer(pattern.ljust(span * WORD, b"\0"), "<u8")),
-        _each(np.frombuffer(mask.ljust(span * WORD, b"\0"), "<u8")),
-        places // WORD,
-        _each(places % WORD * 8),
-        _each((WORD - digits) * 8),
+        tokens=tokens,
+        length=len(pattern),
+        span=max([span, *(place // WORD + 2 for place, _ in words)]),
+        pattern=_each(np.frombuffer(pattern.ljust(span * WORD, b"\0"), "<u8")),
+        mask=_each(np.frombuffer(mask.ljust(span * WORD, b"\0"), "<u8")),
+        at=places // WORD,
+        past=_each(places % WORD * 8),
+        beyond=_each((WORD - digits) * 8),
     )
 
 
 def _printed(length: int, is_flag: bool) -> tuple[bytes, bytes]:
-    """What a stretch of some length must be, in which bits: digits, or a flag with a large or a small first letter."""
+    """What a token of some length must be, in which bits: digits, or a flag with a large or a small first letter."""
     if not is_flag:
         return length * b"0", length * b"\xf0"
     if length not in _FLAGS:
-        raise OtherwiseError("no flag")
+        raise IrregularError("no flag")
     return _FLAGS[length], b"\xdf" + (length - 1) * b"\xff"
 
 
@@ -170,7 +171,7 @@ def _each(of_words: Any) -> Words:
 
 
 class Lines:
-    """Some lines of text, which are read stretch by stretch."""
+    """Some lines of text, which are read token by token."""
 
     def __init__(self, text: memoryview, starts: Places) -> None:
         padded = b"".join((text, b"0" * (2 * WORD - len(text) % WORD)))
@@ -180,34 +181,34 @@ class Lines:
         self._letters = 0
 
     def read(self, of: Sequence[Run]) -> list[Found]:
-        """Every stretch; raises OtherwiseError unless all lines are printed so to the last byte."""
+        """Every token; raises IrregularError unless all lines are printed so to the last byte."""
         found = [one for run in of for one in self._read(run)]
         letters = np.count_nonzero(self._printed > _NINE) if self._letters else int(self._printed.max() > _NINE)
         if letters != self._letters:
-            raise OtherwiseError("a letter")
+            raise IrregularError("a letter")
         return found
 
     def _read(self, run: Run) -> Iterator[Found]:
         words = self._words_of(run)
         last = self._last(run, words[-1]) if run.is_open else None
         numbers = iter(_into_numbers(words))
-        for stretch in run.stretches:
-            if stretch.length is not None:
-                yield Found(self._fixed(stretch, stretch.length, numbers), stretch.length)
+        for token in run.tokens:
+            if token.length is not None:
+                yield Found(self._fixed(token, token.length, numbers), token.length)
         if last is not None:
             yield self._whole(last)
 
-    def _fixed(self, stretch: Stretch, length: int, numbers: Iterator[Words]) -> Any:
-        """What a stretch says that has the same length in all lines."""
-        if stretch.is_flag:
+    def _fixed(self, token: Token, length: int, numbers: Iterator[Words]) -> Any:
+        """What a token says that has the same length in all lines."""
+        if token.is_flag:
             self._letters += length * len(self._base)
             return length == len(b"true")
-        return _number(numbers, length) if stretch.is_read else None
+        return _number(numbers, length) if token.is_read else None
 
     def _last(self, run: Run, word: Words) -> Found:
         """What ends a run that has any length, up to a word; the next run begins behind it."""
-        found = _flags(word) if run.stretches[-1].is_flag else _leading(word)
-        if run.stretches[-1].is_flag:
+        found = _flags(word) if run.tokens[-1].is_flag else _leading(word)
+        if run.tokens[-1].is_flag:
             self._letters += int(found.length.sum())
         self._base = self._base + np.uint64(run.length)
         self._base += found.length
@@ -226,7 +227,7 @@ class Lines:
         """The words with the digits of a run, without what stands behind them."""
         printed = self._aligned(self._base, run.span)
         if ((printed[: len(run.pattern)] & run.mask) != run.pattern).any():
-            raise OtherwiseError("another mark, or another length")
+            raise IrregularError("another mark, or another length")
         words = _joined(printed.take(run.at, axis=0), printed.take(run.at + 1, axis=0), run.past)
         words <<= run.beyond
         return words
@@ -250,18 +251,18 @@ def _flags(word: Words) -> Found:
     small = word | _SMALL
     is_true = (small & _FOUR) == _TRUE
     if not (is_true | ((small & _FIVE) == _FALSE)).all():
-        raise OtherwiseError("no flag")
+        raise IrregularError("no flag")
     return Found(is_true, np.uint64(len("false")) - is_true)
 
 
 def _leading(word: Words, least: int = 1) -> Found:
-    """The digits that a word begins with, moved to its end, and how many; raises OtherwiseError for less than that."""
+    """The digits that a word begins with, moved to its end, and how many; raises IrregularError for less than that."""
     others = word & _DIGIT
     others ^= _DIGIT
     others ^= others - _ONE  # all bits up to the first one
     found = np.bitwise_count(others)
     if found.min() < 8 * least:
-        raise OtherwiseError("no digit")
+        raise IrregularError("no digit")
     bits = found.astype(np.uint64)
     bits &= _WHOLE_BYTES
     word <<= _BITS - bits
@@ -279,7 +280,7 @@ def _into_numbers(words: Words) -> Words:
 
 
 def _number(words: Iterator[Words], length: int) -> Words:
-    """The number of a stretch, out of one or two words."""
+    """The number of a token, out of one or two words."""
     number = next(words)
     if length > WORD:
         number *= TENS[WORD]
