@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from tempfile import gettempdir
 from typing import IO, Any
 
 from connectors.binance.clock import header_us
+from schemas.model.errors import Problem
 
 OK, PARTIAL = 200, 206
 
@@ -56,10 +59,17 @@ class Download:
         return status == OK
 
     def add(self, chunk: bytes, most: int) -> None:
-        self.size += len(chunk)
-        if self.size > most:
+        if self.size + len(chunk) > most:
             raise TooLongError(f"has more than {most} bytes")
-        self.body.write(chunk)
+        try:
+            self.body.write(chunk)
+            self.body.flush()  # what waited in memory would fail only when it is read
+        except OSError as error:  # which is no fault of the network, nor of the file
+            raise Problem(
+                f"A download cannot be kept in {gettempdir()}: {os.strerror(error.errno or 0)}.",
+                "Free space there, or have TMPDIR name another folder, and run again.",
+            ) from error
+        self.size += len(chunk)
         self.hashed.update(chunk)
 
     def restart(self) -> None:

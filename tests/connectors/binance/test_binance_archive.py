@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from aiohttp import web
@@ -29,7 +31,7 @@ from connectors.simulator.protocol import faults
 from connectors.simulator.protocol.messages import Asked
 from schemas.datasets.archive import Reason
 from schemas.datasets.market import KLINES
-from schemas.model.errors import UsageProblem
+from schemas.model.errors import Problem, UsageProblem
 from schemas.model.grid import DAY_US
 
 NOW_S = 1_793_620_830.25  # 2026-11-02 12:00:30 UTC, the first Monday of the month
@@ -467,6 +469,20 @@ async def test_a_file_can_be_looked_up_by_its_name(shelf: Shelf) -> None:
         shelf.exchange.heal()
         shelf.exchange.inject(archive_faults.NoFile(file=FILE.path))
         assert await archive.looked_up(FILE) is None
+
+
+async def test_a_download_that_cannot_be_kept_is_no_fault_of_the_archive(shelf: Shelf) -> None:
+    """The folder for temporary files is full: that is said, nothing is asked again, and no file is called defective."""
+    _, most = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with shelf.open() as archive:
+        with TemporaryFile() as body:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+            try:
+                with pytest.raises(Problem, match=r"cannot be kept in .*: File too large"):
+                    await archive.verified(Remote(FILE), body, 2**30)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [seen.path for seen in shelf.exchange.requests] == [f"/{FILE.path}.CHECKSUM", f"/{FILE.path}"]
 
 
 async def test_an_archive_that_is_down_is_left_alone_for_a_while(shelf: Shelf) -> None:
