@@ -86,14 +86,14 @@ _OTHER_VOLUMES = (
 _PAIR = Column("symbol", TEXT, "the pair, such as BTCUSDT of usdm and BTCUSD of coinm")
 _PAIR_AND_TYPE = Column("symbol", TEXT, "the pair and the type of contract, such as BTCUSDT_PERPETUAL")
 
-KLINES = _candles("klines", "What was traded.", volumes=True)
+KLINES = _candles("klines", "Prices and volumes of what was traded.", volumes=True)
 MARK_KLINES = _candles("mark_klines", "The mark price of each contract, by which it is liquidated.")
 INDEX_KLINES = _candles("index_klines", "The index price of each pair, made of spot markets.", _PAIR)
 PREMIUM_KLINES = _candles(
     "premium_klines", "The premium index of each contract over its index price, a ratio.", signed=True
 )
 CONTINUOUS_KLINES = _candles(
-    "continuous_klines", "What was traded of whichever contract of a type is current.", _PAIR_AND_TYPE, volumes=True
+    "continuous_klines", "Prices and volumes of whichever contract of a type is current.", _PAIR_AND_TYPE, volumes=True
 )
 
 

@@ -56,6 +56,12 @@ _KIND = re.compile(r"(?:'\w+'|CASE\b(?:(?!\bCASE\b).)*END) AS kind", re.DOTALL)
 _MACRO = re.compile(r"(\w+)\([^()]*\) AS kind")
 _WORD = re.compile(r"(?:THEN |ELSE |^)'(\w+)'")
 
+_OTHER_PARTS = """\
+After the datasets: what of them is in the [ledger](#ledger), the [exports](#exports) that can be imported, the
+[views and macros](#views-and-macros), and the [checks](#checks).
+"""
+_SENTENCE = re.compile(r"(?<=\.) ")
+
 _TYPES = [each for each in vars(fields).values() if isinstance(each, FieldType)]
 
 
@@ -63,6 +69,7 @@ def datasets_md() -> str:
     """The page: types, every dataset with its columns, views, checks."""
     sections = [
         _HEAD + fill(RULE, 120) + "\n",
+        _contents(),
         _types(),
         *map(_dataset, DATASETS.values()),
         _ledger(),
@@ -90,6 +97,12 @@ def pandas_line(dataset: Dataset) -> str:
         f'.sort_values("{dataset.version}")'
         f'.drop_duplicates({_listed(dataset.identity)}, keep="last"){still}'
     )
+
+
+def _contents() -> str:
+    """Every dataset with its first sentence, and what else the page has."""
+    rows = [(f"[`{name}`](#{name})", _SENTENCE.split(dataset.doc, maxsplit=1)[0]) for name, dataset in DATASETS.items()]
+    return f"{_OTHER_PARTS}\n{_table(('Dataset', ''), rows)}"
 
 
 def _types() -> str:
