@@ -119,7 +119,7 @@ class SeriesState:
                 windows.pop()  # `ending` goes on there
             return [*looks, *windows]
         if coverage.is_new or coverage.delisted:
-            return [*looks, self._first()]
+            return [*looks, *(window for window in [self._first()] if window.since < window.until)]
         return [*looks, *self.forward()]
 
     def rest(self) -> list[Window]:

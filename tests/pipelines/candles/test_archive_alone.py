@@ -211,6 +211,22 @@ async def test_a_file_that_comes_late_is_found(forgotten: Desk):
     assert len(opened) == (instant("2022-01-19T07:30") - instant("2021-11-20")) / timedelta(minutes=15)
 
 
+async def test_a_symbol_that_is_forgotten_between_two_runs_waits_for_its_files(desk: Desk):
+    """For a week nobody can be asked for its last candles: that fails no run, and then the archive has them."""
+    desk.addresses = {"archive": desk.url, "archive_list": desk.url}
+    desk.market(["BTCUSDT"], ["15m"])
+    await pulled(desk)
+    desk.clock.advance(86_400)
+    desk.exchange.delist("BTCUSDT", us("2026-11-03T12:00") // 1000)
+    ended = instant("2026-11-03T12:00")
+    desk.exchange.remove("BTCUSDT")
+    for days in (0, 1, 8):
+        assert desk.rows("klines")[-1]["open_time"] < ended - timedelta(days=1)
+        await pulled(desk, hours=24 * days)
+    opened = [row["open_time"] for row in desk.rows("klines")]
+    assert len(opened) == (ended - instant("2026-11-02T10:00")) / timedelta(minutes=15)
+
+
 def believed(desk: Desk, since: str, until: str) -> None:
     """Have the lake hold a gap as earlier versions wrote it: confirmed by an answer that nobody asked for."""
     asked = {"asked": "GET /api/v3/klines", "row_before_ends": None, "row_after_opens": None}
