@@ -1,7 +1,33 @@
 -- wallets: spot, funding, earn_flexible, earn_locked, margin, isolated_margin, usdm, coinm
 -- What only imported statements tell of, such as what is older than the exchange's API remembers: each movement that has
--- no partner in any list of the API, in the kind that its operation is. What one line tells is one event. `note` names the
--- file.
+-- no partner in any list of the API, in the kind that its operation is. What one line tells is one event, and so is what
+-- the lines of a transaction history tell of trades in a wallet, of dust or the like in one second, unless an asset both
+-- came and went, and the two ends of a transfer: they share the `key` of one of them. `note` names the file.
+WITH told AS (
+    SELECT
+        account, wallet, asset, time, amount, kind, file_name,
+        concat_ws('/', file[1:12], line) AS own_key,
+        hash(account, date_trunc('second', time), CASE
+            WHEN kind IN ('transfer_in', 'transfer_out') THEN hash('transfer', asset, abs(amount))
+            WHEN export <> 'transaction_history' THEN hash(file, line)
+            WHEN kind IN ('trade', 'fee') THEN hash('trade', wallet)
+            WHEN kind IN ('convert', 'dust', 'fiat', 'stake', 'unstake') THEN hash(kind)
+            ELSE hash(file, line)
+        END) AS event
+    FROM statement_matches
+    WHERE status = 'only_statement'
+),
+events AS (
+    SELECT event, min(key) AS key
+    FROM (
+        SELECT event, asset, min(own_key) AS key, bool_and(kind IN ('transfer_in', 'transfer_out')) AS moved,
+            min(sign(amount)) FILTER (kind <> 'fee') AS least, max(sign(amount)) FILTER (kind <> 'fee') AS most
+        FROM told
+        GROUP BY event, asset
+    )
+    GROUP BY event
+    HAVING bool_and(moved OR least IS NULL OR least = most)
+)
 SELECT
     account,
     wallet,
@@ -9,7 +35,7 @@ SELECT
     time,
     amount,
     kind,
-    concat_ws('/', file[1:12], line) AS key,
+    coalesce(events.key, own_key) AS key,
     concat('statement ', file_name) AS note
-FROM statement_matches
-WHERE status = 'only_statement'
+FROM told
+LEFT JOIN events USING (event)

@@ -29,7 +29,7 @@ sums AS (
         account,
         dataset,
         key,
-        sum(worth) FILTER (is_money AND part = 'trade') AS paid,
+        sum(worth) FILTER (is_money AND part = 'trade' AND side_legs = 1) AS paid,
         CASE WHEN bool_and(worth IS NOT NULL) FILTER (amount < 0 AND part = 'trade')
             THEN sum(worth) FILTER (amount < 0 AND part = 'trade') END AS given,
         CASE WHEN bool_and(worth IS NOT NULL) FILTER (amount > 0 AND part = 'trade')
@@ -41,7 +41,7 @@ sums AS (
         coalesce(bool_and(worth IS NOT NULL) FILTER (part = 'fee'), true) AS fees_known,
         coalesce(sum(-sign(amount) * worth) FILTER (part = 'fee'), 0) AS fees,
         coalesce(bool_or(amount > 0 AND NOT is_money) FILTER (part = 'trade'), false) AS acquires
-    FROM legs
+    FROM sides
     GROUP BY ALL
 ),
 rated AS (

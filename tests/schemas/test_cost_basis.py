@@ -85,6 +85,14 @@ def test_a_coin_paid_with_a_coin_costs_what_was_given(lake: Meaning) -> None:
     ]
 
 
+def test_money_beside_a_coin_is_not_all_that_was_given(lake: Meaning) -> None:
+    """What is given for a coin is its quote asset and the other coin that went with it, each at its worth."""
+    closes(lake, "1m", START, BTCUSDT="40000", ETHBTC="0.05")
+    lake.moved(START, "trade", "1", ("BTC", "1"), ("ETH", "-2"), ("USDT", "-100"))
+    found = lake.rows("SELECT asset, value FROM tax_events('USDT') ORDER BY asset")
+    assert shown(found, "asset", "value") == [("BTC", "4100"), ("ETH", "4000")]
+
+
 def test_a_day_stands_in_for_a_minute_that_is_not_there(lake: Meaning) -> None:
     """Without the candle of the minute the close of the day values an event, and `candles` says so."""
     lake.moved(START, "reward", "1", ("BTC", "0.01"))

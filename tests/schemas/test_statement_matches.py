@@ -541,6 +541,57 @@ def test_what_one_line_tells_is_one_event(tables: Tables, tmp_path: Path) -> Non
     assert sides == [("USDT", "ETH", "USDT")]
 
 
+BUY, SPEND, FEE = "Transaction Buy", "Transaction Spend", "Transaction Fee"
+SENT = "Transfer Between Main and Funding Wallet"
+
+
+@pytest.mark.parametrize(
+    ("rows", "events"),
+    [
+        (
+            ((FEE, "BNB", "-0.1", 0), (BUY, "ETH", "2", 0), (SPEND, "USDT", "-5000", 0), (BUY, "ETH", "1", 0)),
+            [("USDT", 5000, "ETH", 3, "BNB")],
+        ),
+        (
+            ((BUY, "ETH", "2", 0), (SPEND, "USDT", "-5000", 0), (BUY, "ETH", "1", 1), (SPEND, "USDT", "-2500", 1)),
+            [("USDT", 5000, "ETH", 2, None), ("USDT", 2500, "ETH", 1, None)],
+        ),
+        (
+            ((BUY, "ETH", "2", 0), (SPEND, "USDT", "-5000", 0), ("Sell", "ETH", "-2", 0), ("Sell", "USDT", "4990", 0)),
+            [
+                ("ETH", 2, None, None, None),
+                ("USDT", 5000, None, None, None),
+                (None, None, "ETH", 2, None),
+                (None, None, "USDT", 4990, None),
+            ],
+        ),
+        (
+            (("Small Assets Exchange BNB", "ADA", "-5", 0), ("Small Assets Exchange BNB", "BNB", "0.1", 0)),
+            [("ADA", 5, "BNB", Decimal("0.1"), None)],
+        ),
+        (((SENT, "USDT", "-100", 0), (SENT, "USDT", "100", 0)), []),
+        (
+            ((SENT, "USDT", "-100", 0), (SENT, "USDT", "90", 0)),
+            [("USDT", 100, None, None, None), (None, None, "USDT", 90, None)],
+        ),
+    ],
+    ids=["one-trade", "two-seconds", "there-and-back", "dust", "both-ends", "another-amount"],
+)
+def test_what_the_lines_of_a_second_tell_is_one_event(
+    rows: tuple[tuple[str, str, str, float], ...], events: list[tuple[Any, ...]], tables: Tables
+) -> None:
+    """What was paid, what it bought and its fee are one trade, as are both ends of a transfer, which is no event."""
+    told(tables, *rows)
+    sides = "SELECT sent_asset, sent_amount, received_asset, received_amount, fee_asset FROM account_transactions"
+    assert Counter(tables.tuples(sides)) == Counter(events)
+
+
+def test_a_trade_of_a_history_costs_what_was_paid(tables: Tables) -> None:
+    """Without any candle the coin costs what its line of the same second says, and so does its fee in that asset."""
+    told(tables, (BUY, "ETH", "2", 0), (SPEND, "USDT", "-5000", 0), (FEE, "USDT", "-5", 0))
+    assert tables.tuples("SELECT asset, qty, cost FROM positions_cost('USDT')") == [("ETH", 2, 5005)]
+
+
 def test_bought_is_what_was_sent_away(recorded: Path, tables: Tables) -> None:
     """Account A: the fills below its orders, less their fees, are what its withdrawals took, to the last digit."""
     folder = recorded / "account" / "real-account-A"
