@@ -70,6 +70,7 @@ BAD = {
     "no list": Body(path=f"/sapi/v1/{EARN}", text='{"total":3}', count=None),
     "an object of nothing": Body(path=f"/sapi/v1/{EARN}", text="{}", count=None),
     "a row of nothing": Body(path=f"/sapi/v1/{EARN}", text='{"rows":[{}],"total":1}', count=None),
+    "a list of null": Body(path=f"/sapi/v1/{EARN}", text='{"rows":null,"total":3}', count=None),
     "no JSON": Body(path=f"/sapi/v1/{EARN}", text="<html>", count=None),
 }
 
