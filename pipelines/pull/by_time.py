@@ -25,7 +25,8 @@ from connectors.lake import Move, Stale, Table
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
-from pipelines.pull.time_windows import Gaps, TimeWindow, windows_again, windows_of
+from pipelines.pull.time_windows import Gaps, windows_again, windows_of
+from pipelines.pull.windows import SeriesWindow
 from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
 from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
@@ -73,9 +74,9 @@ class TimePull:
             if self.session.stop.is_set():
                 return
 
-    async def _wave(self, wave: Sequence[TimeWindow]) -> set[Series]:
+    async def _wave(self, wave: Sequence[SeriesWindow]) -> set[Series]:
         """Fetch these windows at once and commit what came; the series of which one failed."""
-        answers, failed, waiting = list[tuple[TimeWindow, pa.Table]](), set[Series](), iter(wave)
+        answers, failed, waiting = list[tuple[SeriesWindow, pa.Table]](), set[Series](), iter(wave)
         try:
             async with prefetch(wave, self._fetch, self.session.stop) as fetched:
                 async for window, answer in fetched:
@@ -90,7 +91,7 @@ class TimePull:
                 self.tally.add(await asyncio.to_thread(self._store, answers))
         return failed
 
-    async def _fetch(self, window: TimeWindow) -> pa.Table:
+    async def _fetch(self, window: SeriesWindow) -> pa.Table:
         empty = self.endpoint.feeds.schema.empty_table()
         if not window.asks:
             return empty
@@ -108,7 +109,7 @@ class TimePull:
         self.session.progress.advance(requests=1)
         return _inside(rows, str(self.endpoint.feeds.clock), start_ms, end_ms) if walk.at_once else rows
 
-    def _store(self, answers: Sequence[tuple[TimeWindow, pa.Table]]) -> int:
+    def _store(self, answers: Sequence[tuple[SeriesWindow, pa.Table]]) -> int:
         """Commit what is new from where the series stand, anew when another process moved first.
 
         Gaps that are found are told before, and that less is missing once its rows are there.
@@ -132,7 +133,7 @@ class TimePull:
     def _landed(
         self,
         table: Table,
-        answers: Sequence[tuple[TimeWindow, pa.Table]],
+        answers: Sequence[tuple[SeriesWindow, pa.Table]],
         bounds: Mapping[str, int],
         ahead: Mapping[str, int],
         now: int,
@@ -153,7 +154,7 @@ class TimePull:
         return fresh.num_rows + len(changed)
 
     def _compared(
-        self, answers: Sequence[tuple[TimeWindow, pa.Table]], bounds: Mapping[str, int]
+        self, answers: Sequence[tuple[SeriesWindow, pa.Table]], bounds: Mapping[str, int]
     ) -> tuple[pa.Table, list[Correction]]:
         """The rows that are not stored, and those that are with other values."""
         dataset, stored = self.endpoint.feeds, self._stored([window for window, _ in answers], bounds)
@@ -167,7 +168,7 @@ class TimePull:
                     changed[key] = Correction(series=window.series, before=stored[key], after=row)
         return rows_of(dataset, list(fresh.values())), list(changed.values())
 
-    def _stored(self, windows: Iterable[TimeWindow], bounds: Mapping[str, int]) -> dict[tuple[Any, ...], Row]:
+    def _stored(self, windows: Iterable[SeriesWindow], bounds: Mapping[str, int]) -> dict[tuple[Any, ...], Row]:
         """The stored rows of what is covered of windows, by key; another process may have covered it meanwhile."""
         dataset, spans = self.endpoint.feeds, [(one.series, *_covered(one, bounds)) for one in windows]
         again = [(series, since, until) for series, since, until in spans if since < until]
@@ -179,7 +180,7 @@ class TimePull:
         rows = self.session.lake.table(dataset).scan(dataset.schema.names, where)
         return dict(zip(each_key(rows, dataset), with_instants(rows), strict=True))
 
-    def _told(self, window: TimeWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
+    def _told(self, window: SeriesWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
         """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
         if (lost := self._lost(window, now)) is not None:
             yield lost
@@ -193,7 +194,7 @@ class TimePull:
         elif window.look:
             yield from _looked_at(window, times, gaps, told, now)
 
-    def _lost(self, window: TimeWindow, now: int) -> Gap | None:
+    def _lost(self, window: SeriesWindow, now: int) -> Gap | None:
         """What the exchange can no longer be asked for; there is nothing that a second look could find."""
         if window.forgotten is None:
             return None
@@ -204,7 +205,7 @@ class TimePull:
 
 
 def _by_grid(
-    grid: Grid, window: TimeWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
+    grid: Grid, window: SeriesWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
 ) -> Iterator[Gap]:
     """What an answer lacks of a grid, and what becomes of the gaps that it looks at again."""
     since = window.until if window.look else max(window.since, window.ask_since)
@@ -216,7 +217,7 @@ def _by_grid(
 
 
 def _looked_at(
-    window: TimeWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
+    window: SeriesWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
 ) -> Iterator[Gap]:
     """What becomes of the gaps of a stretch that lies on no grid; what is left of one that is filled is named anew."""
     for gap, rest in _parts(gaps, window.ask_since, window.until):
@@ -238,7 +239,7 @@ def _parts(gaps: Mapping[int, Gap], since: int, until: int) -> Iterator[tuple[Ga
             yield replace(gap, since=max(gap.since, since), until=end), rest
 
 
-def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: TimeWindow, now: int) -> Iterator[Gap]:
+def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: SeriesWindow, now: int) -> Iterator[Gap]:
     """What becomes of a gap of which these stretches are lacking still; a second look confirms them."""
     left = list(holes)
     if left == [(gap.since, gap.until)] and not window.look:
@@ -267,13 +268,13 @@ def _each_once(rows: pa.Table, endpoint: Endpoint) -> pa.Table:
     return rows_of(endpoint.feeds, list(first.values()))
 
 
-def _covered(window: TimeWindow, bounds: Mapping[str, int]) -> tuple[int, int]:
+def _covered(window: SeriesWindow, bounds: Mapping[str, int]) -> tuple[int, int]:
     """The part of what a window asks for that is covered; nothing where its end lies before its start."""
     since, until = (window.series.bound(name, bounds) or 0 for name in ("since", "until"))
     return max(window.ask_since, since), min(window.until, until)
 
 
-def _extends(window: TimeWindow, ahead: dict[str, int]) -> bool:
+def _extends(window: SeriesWindow, ahead: dict[str, int]) -> bool:
     """Whether a window touches what is covered, and takes it further; `ahead` then has it covered."""
     series = window.series
     since, until = (series.bound(name, ahead) for name in ("since", "until"))
@@ -290,7 +291,7 @@ def _extends(window: TimeWindow, ahead: dict[str, int]) -> bool:
 
 
 def _moves(
-    answers: Sequence[tuple[TimeWindow, pa.Table]],
+    answers: Sequence[tuple[SeriesWindow, pa.Table]],
     bounds: Mapping[str, int],
     ahead: Mapping[str, int],
     touched: Collection[Series],

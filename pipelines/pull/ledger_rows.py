@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.lake import Lake
-from pipelines.pull.sure import marks_at
+from pipelines.pull.sure import marks_at, missed_at
 from pipelines.pull.windows import SeriesWindow
 from pipelines.store.filters import between, within
 from pipelines.store.news import News, commit_news
@@ -56,7 +56,11 @@ def add_windows(lake: Lake, dataset: Dataset, answers: Sequence[Answered], now: 
                 for row in _contradictory(dataset, told, versions):
                     note(_said_of(dataset, row))
                 rows += _news(dataset, one.window, told, stored, now)
-            found.append(News(series, rows_of(dataset, rows), _coverage(series, fitting, bounds)))
+            missed = [row[str(dataset.cursor)] for row in rows if _is_gone(row)]
+            reached = _coverage(series, fitting, bounds)
+            if missed and not all(one.window.look for one in fitting):  # a look is repeated anyway
+                reached |= missed_at(series, bounds, min(missed), now)
+            found.append(News(series, rows_of(dataset, rows), reached))
         return found
 
     return commit_news(table, find)

@@ -73,7 +73,7 @@ def look_windows(
             reachable = max(since, _reachable(walk, now))
             for start, end in _united(each.stretch for each in looks if each.concerns(one.values)):
                 looked_at = _cut(walk, one, whole_s(max(start, reachable)), min(end, last), reachable)
-                found += (replace(each, last=False) for each in looked_at)
+                found += (replace(each, last=False, look=True) for each in looked_at)
     return found
 
 

@@ -35,6 +35,11 @@ def covered(series: Series, bounds: Mapping[str, int], end: int, overlap_us: int
     return Covered(since, until, sure, again if resume is None else min(again, resume))
 
 
+def missed_at(series: Series, bounds: Mapping[str, int], missed: int, now: int) -> dict[str, int]:
+    """The same of an answer that lacks what an earlier one had at an instant: for a day it is asked for again."""
+    return {"resume": min(missed, series.bound("resume", bounds) or missed), "resume_next": now}
+
+
 def marks_at(series: Series, bounds: Mapping[str, int], end: int) -> dict[str, int]:
     """What the log notes of a walk that came whole up to `end`."""
     noted = series.bound("resume_next", bounds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connectors.binance.endpoints.model import ByTime, Endpoint
 from pipelines.pull.windows import SeriesWindow, whole_s
@@ -15,13 +15,6 @@ from schemas.model.series import Series
 Gaps = Mapping[Series, Mapping[int, Gap]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeWindow(SeriesWindow):
-    """A stretch of rows along their instants."""
-
-    look: bool = False  # a second one, at what is covered
-
-
 def windows_of(
     endpoint: Endpoint,
     series: Iterable[Series],
@@ -31,7 +24,7 @@ def windows_of(
     now: int,
     ended: Callable[[Series], int | None],
     gaps: Gaps,
-) -> list[TimeWindow]:
+) -> list[SeriesWindow]:
     """All windows of these series in a run, in the order they are asked for.
 
     What has ended is asked for until an answer reaches beyond the instant at which it was first seen to have ended.
@@ -58,7 +51,7 @@ def _windows(
     now: int,
     ended: int | None,
     doubts: Sequence[Gap],
-) -> Iterator[TimeWindow]:
+) -> Iterator[SeriesWindow]:
     walk = endpoint.walked(ByTime)
     reachable = 0 if walk.kept is None else whole_s(now - length_us(walk.kept))
     since, until = series.bound("since", bounds), series.bound("until", bounds)
@@ -72,24 +65,24 @@ def _windows(
         ask = max(gap.since, reachable)
         stop = min(gap.until or until, ask + length_us(walk.width), until)
         if since <= gap.since < stop:
-            yield TimeWindow(series=series, since=gap.since, until=stop, ask_since=min(ask, stop), look=True)
+            yield SeriesWindow(series=series, since=gap.since, until=stop, ask_since=min(ask, stop), look=True)
     if wanted < since:
         yield from _cut(walk, series, wanted, since, max(wanted, reachable), backward=True)
 
 
 def _cut(
     walk: ByTime, series: Series, since: int, end: int, ask: int, *, backward: bool = False
-) -> Iterator[TimeWindow]:
+) -> Iterator[SeriesWindow]:
     """[since, end) in windows, asked for from `ask` on; what lies before that belongs to the first one."""
     while since < end:
         until = min(ask + length_us(walk.width), end) if ask < end else end
-        yield TimeWindow(series=series, since=since, until=until, ask_since=ask, backward=backward)
+        yield SeriesWindow(series=series, since=since, until=until, ask_since=ask, backward=backward)
         since = ask = until
 
 
 def windows_again(
     endpoint: Endpoint, series: Iterable[Series], bounds: Mapping[str, int], since: int, until: int, now: int
-) -> Iterator[TimeWindow]:
+) -> Iterator[SeriesWindow]:
     """What these series cover of [since, until) and the exchange still returns, to be looked at once more."""
     walk = endpoint.walked(ByTime)
     reachable = 0 if walk.kept is None else whole_s(now - length_us(walk.kept))

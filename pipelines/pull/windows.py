@@ -18,6 +18,7 @@ class SeriesWindow:
     ask_since: int
     backward: bool = False
     last: bool = False  # with it all is asked for up to now
+    look: bool = False  # a second one, at what is covered
 
     @property
     def rank(self) -> tuple[bool, int, Series]:

@@ -79,6 +79,24 @@ async def test_equal_rows_without_an_id_are_counted(trade_desk: TradeDesk):
     assert sorted(left) == ["0.5", "0.5", "0.9"]
 
 
+@pytest.mark.parametrize("pause_days", [0.1, 5, 40])
+async def test_what_one_answer_lacks_is_asked_for_again(trade_desk: TradeDesk, pause_days: float):
+    """Rows without an id that a single answer leaves out count again as soon as the next run, however late, has them."""
+    rebate(trade_desk, 1, "0.5")
+    flow(trade_desk, "rebates", since="2026-10-01")
+    assert await pulled(trade_desk) == 1
+    trade_desk.clock.advance(2 * 86_400)
+    rebate(trade_desk, 1, "0.7")
+    none = '{"status":"OK","type":"GENERAL","code":"000000000","data":{"page":1,"totalRecords":0,"data":[]}}'
+    trade_desk.exchange.inject(Body(path=f"/sapi/v1/{REBATES}", text=none))
+    assert await pulled(trade_desk) == 1
+    trade_desk.clock.advance(pause_days * 86_400)
+    assert await pulled(trade_desk) == 2
+    last = {row["ordinal"]: row for row in sorted(trade_desk.rows("rebates"), key=lambda row: row["version"])}
+    assert [row["gone_since"] for row in last.values()] == [None]
+    assert await pulled(trade_desk) == 0
+
+
 async def test_a_dense_list_without_ids_is_stored_whole(trade_desk: TradeDesk):
     """More rebates than an answer holds, many of them equal, are each stored once, from the first day of the list on."""
     for number in range(700):
