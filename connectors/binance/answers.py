@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from connectors.binance.endpoints.model import Bound, Endpoint, Inside, Param, Windows
 from connectors.binance.errors import Mismatched, Unreadable, WindowTooWide
+from schemas.model.counted import counted
 from schemas.model.fields import DECIMALS
 
 _SHOWN = 60
@@ -34,11 +35,19 @@ def held(rows: pa.Table, endpoint: Endpoint, constants: Mapping[str, Any], param
     return rows if endpoint.page_limit else _each_once(rows, endpoint, constants)
 
 
-def refuse_short(rows: pa.Table, endpoint: Endpoint, total: int | None, params: Mapping[str, Param]) -> None:
-    """Mismatched when an answer holds fewer rows than belong on it by the total that it tells itself."""
+def refuse_miscounted(rows: pa.Table, endpoint: Endpoint, total: int | None, params: Mapping[str, Param]) -> None:
+    """Mismatched when an answer holds fewer rows than belong on it by the total that it tells itself.
+
+    Nor may it hold more where equal rows are movements each: those of a page that comes twice would count twice.
+    """
+    if total is None:
+        return
     before = _before(endpoint, params)
-    if total is not None and rows.num_rows < min(total - before, endpoint.page_limit):
-        raise _mismatched(endpoint, f"says that its list has {total} rows, and returned {rows.num_rows} after {before}")
+    fewer = rows.num_rows < min(total - before, endpoint.page_limit)
+    if fewer or (endpoint.feeds.counted and rows.num_rows > max(total - before, 0)):
+        raise _mismatched(
+            endpoint, f"says that its list has {counted(total, 'row')}, and returned {rows.num_rows} after {before}"
+        )
 
 
 def only_a_part(rows: pa.Table, endpoint: Endpoint) -> WindowTooWide:

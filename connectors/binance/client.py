@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 from yarl import URL
 
-from connectors.binance.answers import held, only_a_part, refuse_short
+from connectors.binance.answers import held, only_a_part, refuse_miscounted
 from connectors.binance.budget import Budget
 from connectors.binance.calls import Answer, Call, Host, Request, query_of
 from connectors.binance.clock import ExchangeClock, Reading, steady_clock
@@ -148,7 +148,7 @@ class Client:
             if endpoint.more is not None and more_in(body, endpoint.more):
                 raise only_a_part(rows, endpoint)
             total = None if endpoint.total is None else total_in(body, endpoint.total)
-            refuse_short(rows, endpoint, total, params)
+            refuse_miscounted(rows, endpoint, total, params)
             return held(rows, endpoint, constants, params), refused, total
 
         with suppress(Mismatched):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.binance.answers import refuse_short
+from connectors.binance.answers import refuse_miscounted
 from connectors.binance.decode import decode
 from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.earn import REDEMPTIONS, REWARDS, SUBSCRIPTIONS
@@ -270,8 +270,8 @@ def test_fewer_rows_than_the_total_are_no_answer(printed: object) -> None:
     body = json.dumps({**answer, "total": printed}).encode()
     rows = decode(body, C2C_TRADES, known(C2C_TRADES))
     with pytest.raises(Mismatched, match=r"listUserOrderHistory says that its list has 3 rows, and returned 1 after 0"):
-        refuse_short(rows, C2C_TRADES, total_in(body, "total"), {})
-    refuse_short(rows, C2C_TRADES, total_in(json.dumps(answer).encode(), "total"), {})
+        refuse_miscounted(rows, C2C_TRADES, total_in(body, "total"), {})
+    refuse_miscounted(rows, C2C_TRADES, total_in(json.dumps(answer).encode(), "total"), {})
 
 
 @pytest.mark.parametrize("endpoint", LEDGERS, ids=lambda endpoint: endpoint.name)

@@ -108,6 +108,19 @@ async def test_a_dense_list_without_ids_is_stored_whole(trade_desk: TradeDesk):
     assert trade_desk.rows("gaps") == []
 
 
+async def test_a_list_longer_than_its_total_counts_nothing_twice(trade_desk: TradeDesk):
+    """Rows without an id of which an answer has more than its own total says are no movements; a good answer has them."""
+    rebate(trade_desk, 3)
+    flow(trade_desk, "rebates", since="2026-10-01")
+    row = '{"asset":"USDT","type":1,"amount":"0.0001126","updateTime":1793361630250}'
+    twice = f'{{"status":"OK","code":"000000000","data":{{"page":1,"totalRecords":1,"data":[{row},{row}]}}}}'
+    trade_desk.exchange.inject(Body(path=f"/sapi/v1/{REBATES}", text=twice, count=None))
+    (receipt,) = await trade_desk.run("books")
+    assert "says that its list has 1 row, and returned 2" in receipt.failures[0].why
+    trade_desk.exchange.heal()
+    assert await pulled(trade_desk) == 1
+
+
 async def test_a_list_shorter_than_its_total_stops_no_other(trade_desk: TradeDesk):
     """A list that says it has more rows than it holds fails by name and is asked for again; the others go on (L16)."""
     c2c(trade_desk, 1, 3)
