@@ -23,11 +23,13 @@ from pipelines.ticks.files import Parts, streams
 from pipelines.ticks.holes import between, ids_of, next_id, ordered, skipped
 from pipelines.ticks.second_looks import Look
 from pipelines.ticks.stand import Stand
+from schemas.datasets.archive import Reason
 from schemas.model.errors import Problem
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series
 
 NEVER = 2**62
+NOT_GIVEN = {Reason.MISSING, Reason.REFUSED}
 
 Add = Callable[[Stand, Step], Awaitable[None]]
 
@@ -52,9 +54,15 @@ def files_of(shelf: Shelf, since: int, until: int, now: int, *, alone: bool) -> 
         since = remote.file.until_us if remote is not None else next_day(since)
 
 
-def unreadable(file: Fetched) -> Problem:
-    """A file that cannot be read, where nobody else can be asked."""
-    return Problem(f"{file.path} is {file.reason}: {file.detail}.", "Run again once it is published anew.")
+def pass_over(session: Session, file: Fetched) -> None:
+    """Go on behind a file that cannot be read, where nobody else can be asked: what follows shows which ids it had.
+
+    Raises Problem for one that did not come, or may soon be mended.
+    """
+    told = f"{file.path} is {file.reason}: {file.detail}"
+    if file.reason in NOT_GIVEN or session.client.now_us() < file.file.until_us + PUBLISHED_US:
+        raise Problem(f"{told}.", "Run again once it is published anew.")
+    session.note(f"{told}. Its trades are missing until maintenance finds that it was published anew.")
 
 
 @dataclass(slots=True)
@@ -119,7 +127,7 @@ class Bulk:
             shelf = await days_of(self.archive, series, since, remote.file.until_us)
             days = list(shelf.files.values())
         if not days and not self._returns_all(series):
-            raise unreadable(fetched)
+            pass_over(self.session, fetched)
         await self._files(series, days)
 
     async def _rows(self, series: Series, rows: pa.Table, remote: Remote) -> None:

@@ -22,7 +22,7 @@ from pipelines.context.session import Session
 from pipelines.store.gaps import NOT_RETAINED, Gap
 from pipelines.store.rows import instants
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, walk_of, windows
-from pipelines.ticks.bulk import Add, unreadable
+from pipelines.ticks.bulk import Add, pass_over
 from pipelines.ticks.files import Parts, streams
 from pipelines.ticks.holes import between, ids_of, ordered, skipped
 from pipelines.ticks.stand import Stand
@@ -74,6 +74,7 @@ class Earlier:
     done: Callable[[Fetched], None]  # is told what became of each file
     alone: bool  # nothing but the archive may be asked
     since: int
+    _is_read: bool = True  # the last file was: before one that was not, nobody says what there is
     _spare: int = 0  # short holes of a file that may still be asked for at once; others wait for a second look
 
     async def load(self, series: Series) -> None:
@@ -100,7 +101,7 @@ class Earlier:
         async with streams(archive, remotes, self.session.stop) as files:
             async for remote, parts in files:
                 await self._file(next(filed), remote, parts)
-        return len(ready) == len(stretches)
+        return self._is_read and len(ready) == len(stretches)
 
     def _may_come(self, stretch: Stretch, now: int) -> bool:
         """Whether the file of a stretch that has none may still come, and nobody else can be asked."""
@@ -123,10 +124,12 @@ class Earlier:
                 continue
             self.done(part)
             self.session.progress.advance(files=1, size=remote.size)
+            self._is_read = True
             if part.is_whole:
                 await self._rows(stretch, ordered(pa.concat_tables(tables)), remote.path)
             elif not self._returns_all(series):
-                raise unreadable(part)
+                pass_over(self.session, part)
+                self._is_read = False
 
     async def _rows(self, stretch: Stretch, rows: pa.Table, path: str) -> None:
         """Take rows from the newest on back, and ask for what lacks between them."""

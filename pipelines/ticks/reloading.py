@@ -14,7 +14,6 @@ from pipelines.archive.inventory import shelf_of_days
 from pipelines.concurrency import prefetch
 from pipelines.context.reloads import reload_covered
 from pipelines.ticks.asking import Asking, oldest_asked, told_of, windows
-from pipelines.ticks.bulk import unreadable
 from pipelines.ticks.earlier import back
 from pipelines.ticks.files import streams
 from pipelines.ticks.pull import TickPull
@@ -61,7 +60,7 @@ class TickReload:
                 if file is None:
                     raise Problem("Another process moved this series meanwhile; run the same command again.")
                 if not file.is_whole:
-                    raise unreadable(file)
+                    raise Problem(f"{file.path} is {file.reason}: {file.detail}.", "What is stored stays.")
                 session.progress.advance(files=1, size=remote.size)
 
     async def _asked(self, series: Series, since: int, until: int) -> None:

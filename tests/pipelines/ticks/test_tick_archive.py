@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from support.desks import us
+from support.desks import instant, us
 from support.sampled import some_of
 
 from connectors.simulator.archive import faults as broken
@@ -150,6 +150,42 @@ async def test_what_a_defective_file_lacks_is_looked_for(quiet: Desk, fault: typ
     assert whole(quiet)
     assert quiet.rows("gaps") == []
     assert sum("/daily/" in row["path"] for row in quiet.rows("archive_files")) == (5 if path == MONTHLY else 1)
+
+
+@pytest.mark.parametrize("since", some_of([SINCE, "2026-11-01"]))
+async def test_a_file_that_stays_unreadable_stops_no_other(quiet: Desk, since: str):
+    """Nobody else can be asked: its ids are missing once it is a week old, whichever way it is met, until it is mended."""
+    quiet.clock.advance(30 * 86_400)
+    quiet.exchange.inject(broken.NoFile(file=MONTHLY))
+    bad = DAILY.replace("2026-11-01", "2026-10-31")
+    quiet.exchange.inject(broken.CutZip(file=bad))
+    quiet.flows["upkeep"] = {"kind": "maintenance"}
+    for begin in (since, SINCE):
+        wanting(quiet, source="archive", since=begin)
+        [receipt] = await quiet.run()
+        assert receipt.outcome == "done", receipt.why()
+    assert {row["reason"] for row in quiet.rows("archive_files", path=bad)} == {"truncated_zip"}
+    assert (stored(quiet)["time"][0].as_py() < instant("2026-10-31"), whole(quiet)) == (True, False)
+    [gap] = quiet.rows("gaps")
+    lacking = [one for first, last in json.loads(gap["evidence"])["ids"] for one in range(first, last + 1)]
+    held = stored(quiet)["agg_trade_id"].to_pylist()
+    assert sorted([*held, *lacking]) == list(range(held[0], held[-1] + 1))
+    quiet.exchange.heal()
+    await quiet.run("upkeep")
+    assert whole(quiet)
+
+
+async def test_a_young_file_that_cannot_be_read_is_waited_for(quiet: Desk):
+    """Within a week it may be mended: the run fails by its name, stops there, and the next one goes on once it is."""
+    quiet.exchange.inject(broken.NoFile(file=MONTHLY))
+    quiet.exchange.inject(broken.CutZip(file=DAILY.replace("2026-11-01", "2026-10-31")))
+    wanting(quiet, source="archive")
+    [receipt] = await quiet.run()
+    assert "QUIET-aggTrades-2026-10-31.zip is truncated_zip" in receipt.why()
+    assert covered_until(quiet) == us("2026-10-31")
+    quiet.exchange.heal()
+    [receipt] = await quiet.run()
+    assert (receipt.outcome, whole(quiet), quiet.rows("gaps")) == ("done", True, [])
 
 
 async def test_a_file_that_goes_back_in_time_is_read_whole(quiet: Desk, tmp_path: Path):
