@@ -17,9 +17,10 @@ from connectors.lake.sql.views import literal
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, text, write_json
 from pipelines.settings.loader import load, named
-from pipelines.statements.importing import Imported, import_statement
+from pipelines.statements.importing import Imported, forget_statement, import_statement
 from pipelines.statements.sources import Source, sources
 from schemas.config.flows import FlowsFile
+from schemas.derived.queries import imported_movements
 from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 from schemas.model.instants import wall_clock
@@ -45,7 +46,11 @@ SELECT problem, count(DISTINCT line) AS lines FROM statement_rows
 WHERE file = {file} AND problem IS NOT NULL GROUP BY ALL ORDER BY lines DESC, problem
 """
 _UNKNOWN = "SELECT operation, rows FROM unknown_operations WHERE file = {file} ORDER BY rows DESC, operation"
-_QUESTIONS = {"rows": _FOUND, "matches": _MATCHES, "why": _WHY, "unknown": _UNKNOWN}
+_ELSEWHERE = """
+SELECT statement_wallet(wallet, operation) AS name, count(*) AS rows FROM statement_rows
+WHERE file = {file} AND problem IS NULL AND name NOT IN {wallets} GROUP BY ALL ORDER BY rows DESC, name
+"""
+_QUESTIONS = {"rows": _FOUND, "matches": _MATCHES, "why": _WHY, "unknown": _UNKNOWN, "elsewhere": _ELSEWHERE}
 
 # To match with before the disk is used; the query itself takes some 80. The second is for where the first does not do.
 _MEMORY_MB = (100, 400)
@@ -69,6 +74,9 @@ def import_(
     kind: Annotated[
         str | None, Parameter(help="which export it is where several look alike, such as deposits or withdrawals")
     ] = None,
+    forget: Annotated[
+        bool, Parameter(help="take these files out again, such as one imported with a wrong --zone", negative=())
+    ] = False,
     json: Json = False,
     config: Config = FLOWS_FILE,
 ) -> int:
@@ -81,6 +89,9 @@ def import_(
     done, refused = list[Imported](), list[UsageProblem]()
     for source in _exports(files, refused):
         try:
+            if forget:
+                say(f"{source.name}: {counted(forget_statement(lake, source, whose), 'row')} taken out.")
+                continue
             done.append(import_statement(lake, source, whose, wall_clock(), zone=zone, kind=kind))
         except UsageProblem as problem:
             _refuse(problem, refused)
@@ -120,7 +131,7 @@ def _account(spec: FlowsFile, account: str | None) -> str:
 def told(lake: Lake, imported: Imported, memory_mb: Sequence[int] = _MEMORY_MB) -> Sequence[str]:
     """What a file holds, and what of it is news."""
     if imported.known:
-        return (f"{imported.name} was imported before; nothing was added.",)
+        return (f"{imported.name} was imported before; nothing was added. `--forget` takes it out.",)
     if not imported.lines:
         return (f"{imported.name} ({imported.kind}) is an export of no rows.",)
     found = _answers(lake, literal(imported.file), memory_mb)
@@ -137,9 +148,14 @@ def told(lake: Lake, imported: Imported, memory_mb: Sequence[int] = _MEMORY_MB) 
         lines.append(f"  To match so many takes more memory than an import may have; ask for it: {_ASKED}")
     lines += [f"  not counted: {counted(each['lines'], 'row')}, {each['problem']}." for each in found.get("why", ())]
     if unknown := found.get("unknown"):
-        names = ", ".join(f"{each['operation']} ({each['rows']:,})" for each in unknown)
-        lines.append(f"  Unknown operations, which move nothing in `ledger`: {names}.")
+        lines.append(f"  Unknown operations, which move nothing in `ledger`: {_listed('operation', unknown)}.")
+    if elsewhere := found.get("elsewhere"):
+        lines.append(f"  In wallets of which no balance is pulled to check it by: {_listed('name', elsewhere)}.")
     return lines
+
+
+def _listed(name: str, found: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{each[name]} ({each['rows']:,})" for each in found)
 
 
 def _answers(lake: Lake, file: str, memory_mb: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
@@ -147,12 +163,13 @@ def _answers(lake: Lake, file: str, memory_mb: Sequence[int]) -> dict[str, list[
 
     What is imported is in all the same.
     """
+    wallets = tuple({wallet for each in imported_movements() for wallet in each.wallets})
     found: dict[str, list[dict[str, Any]]] = {}
     for limit_mb in memory_mb:
         with connect(lake, memory_mb=limit_mb) as session:
             for name in [each for each in _QUESTIONS if each not in found]:
                 with suppress(TooLittleMemory):
-                    found[name] = run(session, _QUESTIONS[name].format(file=file)).to_pylist()
+                    found[name] = run(session, _QUESTIONS[name].format(file=file, wallets=wallets)).to_pylist()
         if len(found) == len(_QUESTIONS):
             break
     return found

@@ -72,6 +72,17 @@ def import_statement(
     )  # fmt: skip
 
 
+def forget_statement(lake: Lake, source: Source, account: str) -> int:
+    """Take out every row of an export, and return how many there were; UsageProblem where it was not imported."""
+    table, file = lake.table(STATEMENT_ROWS), source.sha256()
+    with lake.alone(STATEMENT_ROWS.table):
+        if _owner(table, file) != account:
+            raise UsageProblem(f"{source.name} was not imported for account {account}.")
+        rows = table.scan(list(STATEMENT_ROWS.key), pc.field("file") == file)
+        table.replace(rows, STATEMENT_ROWS.schema.empty_table(), [])
+    return len(rows)
+
+
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Leave the collector of circles off: a million lines have none, and to look for them takes a fifth of the time."""

@@ -1,6 +1,6 @@
 -- The wallet that a statement means by the name of an account, whose spelling changes from year to year; simple earn is
 -- two wallets, of which the operation tells. Isolated margin is named without its pair.
-CREATE OR REPLACE MACRO statement_wallet(name, operation) AS CASE regexp_replace(lower(name), '[^a-z]', '', 'g')
+CREATE OR REPLACE MACRO statement_wallet(name, operation) AS CASE regexp_replace(lower(name), '[^a-z0-9]', '', 'g')
     WHEN 'spot' THEN 'spot'
     WHEN 'fiatandspot' THEN 'spot'
     WHEN 'funding' THEN 'funding'

@@ -96,6 +96,23 @@ def test_a_file_is_imported_once(flows: Path, tmp_path: Path, capsys: pytest.Cap
     assert len(stored(flows)) == len(LINES)
 
 
+def test_a_file_may_be_taken_out_again(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was imported in a wrong zone is forgotten and imported rightly; the rows of other files stay."""
+    (tmp_path / "local.csv").write_text(f"{HEADER.replace('UTC_Time', 'Time')}\n{LINES[0]}\n{LINES[1]}\n")
+    local = str(tmp_path / "local.csv")
+    assert run(flows, export(tmp_path), local, "--zone", "UTC") == 0
+    assert run(flows, local, "--zone", "UTC+7") == 0
+    assert "local.csv was imported before; nothing was added. `--forget` takes it out." in capsys.readouterr().err
+    assert run(flows, local, "--forget") == 0
+    assert "local.csv: 2 rows taken out." in capsys.readouterr().err
+    assert len(stored(flows)) == len(LINES)
+    assert run(flows, local, "--forget") == 2
+    assert "local.csv was not imported for account main." in capsys.readouterr().err
+    assert run(flows, local, "--zone", "UTC+7") == 0
+    times = [row["time"] for row in stored(flows) if row["file_name"] == "local.csv"]
+    assert times == [at("2024-01-10 03:00"), at("2024-01-11 03:00")]
+
+
 def test_overlapping_files_move_nothing_twice(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """D14: as many of equal rows count as one file has, also where an operation has got another name since."""
     later = "7,2024-01-13 10:00:00,Spot,Deposit,USDT,1000,"
@@ -155,6 +172,13 @@ def test_what_is_dated_after_its_import_is_said(
     assert run(flows, export(tmp_path, lines=(*LINES, f"7,{tomorrow},Spot,Deposit,USDT,5,"))) == 0
     assert "  dated after this import, as in a wrong zone or year: 1 row." in capsys.readouterr().err
     assert len(stored(flows)) == len(LINES) + 1
+
+
+def test_wallets_that_nothing_checks_are_said(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What moves a wallet without balances, as under a name that is new, counts, and the wallet is named."""
+    strange = tuple(f"7,2024-01-13 10:00:00,{name},Deposit,USDT,1," for name in ("Moonbase", "Funding", "P2P"))
+    assert run(flows, export(tmp_path, lines=strange)) == 0
+    assert "  In wallets of which no balance is pulled to check it by: moonbase (1).\n" in capsys.readouterr().err
 
 
 def test_another_accounts_export(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

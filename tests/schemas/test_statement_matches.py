@@ -388,6 +388,7 @@ def test_a_history_without_transfers_covers_none(amount: str, seconds: float, st
         ("Coin-MFutures", "Fee", "coinm"),
         ("Cross Margin", "Margin Loan", "margin"),
         ("IsolatedMargin", "Isolated Margin Loan", "isolated_margin"),
+        ("P2P", "P2P Trading", "funding"),
         ("Earn", "Simple Earn Locked Redemption", "earn_locked"),
         ("Earn", "Simple Earn Flexible Redemption", "earn_flexible"),
         ("Strategy", "Buy", "strategy"),
