@@ -13,7 +13,6 @@ from connectors.simulator.endpoints.futures_orders import (
     TIMES,
     UNFILLED_MS,
     book_of,
-    capped,
     open_weight,
     page_of,
 )
@@ -53,7 +52,7 @@ ENDPOINTS = (
     Endpoint(
         "/fapi/v1/allAlgoOrders",
         5,
-        (SYMBOL, _ALGO_ID, *TIMES, Parameter("limit", capped(1000))),
+        (SYMBOL, _ALGO_ID, *TIMES, Parameter("limit", rules.limit_to(1000))),
         _all,
         Security.SIGNED,
         "futures",

@@ -22,14 +22,6 @@ _MOST_ROWS = 1000
 _YEAR_MS = 366 * DAY_MS
 
 
-def _limit(name: str, value: str) -> int:
-    """More than the maximum is refused here."""
-    number = rules.limit(name, value)
-    if number > _MOST_ROWS:
-        raise Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
-    return number
-
-
 def _income(path: str) -> Callable[[Exchange, Call], bytes]:
     """The oldest rows of the time asked for; they are found by the millisecond, and printed with whole seconds."""
 
@@ -75,7 +67,7 @@ _OF_INCOME = (
     Parameter("incomeType", rules.text),
     Parameter("startTime", rules.time_ms),
     Parameter("endTime", rules.time_ms),
-    Parameter("limit", _limit),
+    Parameter("limit", rules.limit_to(_MOST_ROWS)),
 )
 
 ENDPOINTS = (

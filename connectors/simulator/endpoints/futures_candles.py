@@ -101,14 +101,6 @@ def _by_limit(sent: Mapping[str, str]) -> int:
     return next(weight for fewer, weight in ((100, 1), (500, 2), (1001, 5), (math.inf, 10)) if int(text) < fewer)
 
 
-def _limit(name: str, value: str) -> int:
-    """More than the maximum is refused here, where spot cuts it down in silence."""
-    number = rules.limit(name, value)
-    if number > _MOST_ROWS:
-        raise Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
-    return number
-
-
 def _interval(name: str, value: str) -> str:
     """Those of spot, but for the second."""
     if value == "1s":
@@ -123,7 +115,7 @@ _STRETCH = (
     Parameter("interval", _interval, mandatory=True),
     Parameter("startTime", rules.time_ms),
     Parameter("endTime", rules.time_ms),
-    Parameter("limit", _limit),
+    Parameter("limit", rules.limit_to(_MOST_ROWS)),
 )
 _KINDS: tuple[tuple[str, tuple[Parameter, ...], Shown], ...] = (
     ("klines", (_SYMBOL,), _traded),

@@ -26,16 +26,6 @@ _QUARTER_MS = 13 * 7 * DAY_MS
 _LATE_MS = 13  # fundings are stamped up to so much late
 
 
-def _limit(most: int) -> Callable[[str, str], int]:
-    def read(name: str, value: str) -> int:
-        number = rules.limit(name, value)
-        if number > most:
-            raise Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
-        return number
-
-    return read
-
-
 def _fundings(contract: Contract, since_ms: int, until_ms: int) -> Iterator[dict[str, Any]]:
     """Each funding of a stretch, stamped a little late; now and then a special one at the same instant."""
     length_ms = contract.funding_hours * HOUR_MS
@@ -171,7 +161,7 @@ _STRETCH = (Parameter("startTime", rules.time_ms), Parameter("endTime", rules.ti
 _FUNDING = (
     Parameter("symbol", rules.symbol_text, mandatory=True),
     *_STRETCH,
-    Parameter("limit", _limit(_MOST_FUNDINGS)),
+    Parameter("limit", rules.limit_to(_MOST_FUNDINGS)),
 )
 _COUNTS = (
     Parameter("symbol", rules.symbol_text),
@@ -179,7 +169,7 @@ _COUNTS = (
     Parameter("contractType", rules.one_of(-4144, "Invalid contractType.", *_TYPES)),
     Parameter("period", rules.one_of(-1130, "parameter 'period' is invalid.", "5m"), mandatory=True),
     *_STRETCH,
-    Parameter("limit", _limit(_MOST_COUNTS)),
+    Parameter("limit", rules.limit_to(_MOST_COUNTS)),
 )
 
 ENDPOINTS = (

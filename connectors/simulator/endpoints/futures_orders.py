@@ -134,18 +134,6 @@ def _user_trades(exchange: Exchange, call: Call, market: str) -> bytes:
     return msgspec.json.encode([_trade_row(book, trade) for trade in book.fills[call.given["symbol"]].page(page)])
 
 
-def capped(most: int) -> Callable[[str, str], int]:
-    """More than the maximum is refused here."""
-
-    def read(name: str, value: str) -> int:
-        number = rules.limit(name, value)
-        if number > most:
-            raise Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
-        return number
-
-    return read
-
-
 def open_weight(sent: Mapping[str, str]) -> int:
     return 1 if "symbol" in sent else 40
 
@@ -163,14 +151,14 @@ def _of(market: str, prefix: str, most_orders: int) -> tuple[Endpoint, ...]:
         (
             "allOrders",
             5,
-            (SYMBOL, _ORDER_ID, *TIMES, Parameter("limit", capped(most_orders))),
+            (SYMBOL, _ORDER_ID, *TIMES, Parameter("limit", rules.limit_to(most_orders))),
             _all_orders,
             (*IN_TIME, "orderId"),
         ),
         (
             "userTrades",
             5,
-            (SYMBOL, _ORDER_ID, *TIMES, Parameter("fromId", rules.number), Parameter("limit", capped(1000))),
+            (SYMBOL, _ORDER_ID, *TIMES, Parameter("fromId", rules.number), Parameter("limit", rules.limit_to(1000))),
             _user_trades,
             (*IN_TIME, *(f"{one} orderId".strip() for one in IN_TIME), "fromId"),
         ),

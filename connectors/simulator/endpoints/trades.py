@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,18 +19,6 @@ from connectors.simulator.protocol.rules import Parameter, Refusal, combinations
 _TWO_DAYS_MS, _MONTH_MS = 2 * DAY_MS, 30 * DAY_MS
 _ONE_SYMBOL = Parameter("symbol", rules.symbol_text, mandatory=True)
 _FROM_ID = Parameter("fromId", rules.number)
-
-
-def _limit(most: int) -> Callable[[str, str], int]:
-    """More than the maximum is refused by futures, where spot cuts it down in silence."""
-
-    def read(name: str, value: str) -> int:
-        number = rules.limit(name, value)
-        if number > most:
-            raise Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
-        return number
-
-    return read
 
 
 def _agg_trades(exchange: Exchange, call: Call, market: str) -> bytes:
@@ -98,7 +85,7 @@ def _rows(market: str, root: str, pool: str) -> tuple[Endpoint, ...]:
         Endpoint(
             f"{root}/aggTrades",
             4 if spot else 20,
-            (_ONE_SYMBOL, _FROM_ID, *times, Parameter("limit", rules.limit if spot else _limit(1000))),
+            (_ONE_SYMBOL, _FROM_ID, *times, Parameter("limit", rules.limit if spot else rules.limit_to(1000))),
             partial(_agg_trades, market=market),
             pool=pool,
             combinations=chosen,
@@ -106,7 +93,7 @@ def _rows(market: str, root: str, pool: str) -> tuple[Endpoint, ...]:
         Endpoint(
             f"{root}/historicalTrades",
             25 if spot else 200,
-            (_ONE_SYMBOL, _FROM_ID, Parameter("limit", rules.limit if spot else _limit(500))),
+            (_ONE_SYMBOL, _FROM_ID, Parameter("limit", rules.limit if spot else rules.limit_to(500))),
             partial(_historical_trades, market=market),
             Security.PUBLIC if spot else Security.KEYED,
             pool,

@@ -106,6 +106,10 @@ def _decoded(name: str, text: str) -> str:
         raise _illegal(name, "valid UTF-8") from None
 
 
+def _invalid(name: str) -> Refusal:
+    return Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
 def _illegal(name: str, legal: str) -> Refusal:
     return Refusal(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
@@ -141,8 +145,19 @@ def number(name: str, value: str) -> int:
 def limit(name: str, value: str) -> int:
     number = int(_integer(name, value))
     if number == 0:
-        raise Refusal(-1130, f"Data sent for parameter '{name}' is not valid.")
+        raise _invalid(name)
     return number
+
+
+def limit_to(most: int) -> Callable[[str, str], int]:
+    """A limit above which is refused, as futures do, where spot cuts it down in silence."""
+
+    def read(name: str, value: str) -> int:
+        if limit(name, value) > most:
+            raise _invalid(name)
+        return limit(name, value)
+
+    return read
 
 
 def interval(_name: str, value: str) -> str:
