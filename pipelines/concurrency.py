@@ -35,6 +35,14 @@ def prefetch(
     return aclosing(_in_order(items, fetch, stop, limit, grace_s))
 
 
+async def attempted(fetch: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Exception:
+    """What came for an item, or what happened instead: also what is no Problem."""
+    try:
+        return await fetch(item)
+    except Exception as error:  # noqa: BLE001 - told where the series is known
+        return error
+
+
 async def _in_order(
     items: Iterable[Item],
     fetch: Callable[[Item], Awaitable[Result]],

@@ -7,7 +7,8 @@ another process moved meanwhile is dropped from the commit and reported, the oth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,16 +151,23 @@ class Landing:
         batch, self.batch = self.batch, Batch()
         self._before = asyncio.get_running_loop().run_in_executor(None, self.commits.land, batch, now)
 
-    async def rest(self, now: int, over: BaseException | None) -> Problem | None:
-        """Land all there is. After an exception that is `over` the work, a problem of landing is returned beside it."""
+    @asynccontextmanager
+    async def at_the_end(self, clock_us: Callable[[], int]) -> AsyncIterator[None]:
+        """Land what a block gathered, whatever happens in it; a problem of landing never hides what ended the block."""
         try:
-            await self.flush(now)
-            await self._settle()
-        except Problem as problem:
-            if over is None:
-                raise
-            return None if problem is over else problem
-        return None
+            yield
+        except BaseException as over:
+            try:
+                await self._rest(clock_us())
+            except Problem as problem:
+                if problem is not over:
+                    self.tally.fail(self.commits.table.dataset.name, problem)
+            raise
+        await self._rest(clock_us())
+
+    async def _rest(self, now: int) -> None:
+        await self.flush(now)
+        await self._settle()
 
     async def _settle(self) -> None:
         if self._before is not None:

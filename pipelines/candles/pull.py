@@ -7,10 +7,9 @@ whose bounds another process moved is planned again from what that process left;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
 
 from connectors.binance.archive.client import Archive, Fetched
 from connectors.binance.archive.errors import ArchiveTrouble
@@ -26,7 +25,7 @@ from pipelines.candles.overlap import not_stored, read_stored
 from pipelines.candles.republished import load_candles_again
 from pipelines.candles.state import SeriesState
 from pipelines.candles.windows import Phase, Window, in_order
-from pipelines.concurrency import AHEAD, prefetch
+from pipelines.concurrency import AHEAD, attempted, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.gaps import load_gaps
@@ -37,9 +36,6 @@ from schemas.model.errors import Problem
 from schemas.model.series import Series
 
 FILES_AHEAD = 8  # files in flight or waiting for their turn; a month of minutes is some 8 MB of Arrow
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +98,7 @@ class Pull:
     async def _visit(self, archive: Archive) -> list[Remote]:
         """See what the archive holds of the series whose missing history is long enough; which files it changed."""
         far = [state for state in self.states.values() if state.worth_a_look(self.fetcher.source)]
-        look = partial(_attempted, lambda state: state.look_at(archive))
+        look = partial(attempted, lambda state: state.look_at(archive))
         async with prefetch(far, look, self.session.stop, limit=8) as visits:
             async for state, trouble in visits:
                 if isinstance(trouble, ArchiveTrouble) and not self.fetcher.strict(state.series):
@@ -125,21 +121,14 @@ class Pull:
         """
         windows = in_order(window for state in self.states.values() if self._alive(state) for window in plan(state))
         self.session.progress.expect(**self._planned(windows))
-        over: BaseException | None = None
-        try:
+        async with self.landing.at_the_end(self.session.client.now_us):
             await asyncio.to_thread(read_stored, self.commits.table, windows, self.states)
             await self._gather(windows)
-        except BaseException as error:
-            over = error
-            raise
-        finally:
-            if beside := await self.landing.rest(self.session.client.now_us(), over):
-                self.tally.fail(self.dataset.name, beside)
         return bool(windows) and not self.session.stop.is_set()
 
     async def _gather(self, windows: Sequence[Window]) -> None:
         limit = FILES_AHEAD if any(window.remote for window in windows) else AHEAD
-        async with prefetch(windows, partial(_attempted, self._fetch), self.session.stop, limit=limit) as pages:
+        async with prefetch(windows, partial(attempted, self._fetch), self.session.stop, limit=limit) as pages:
             async for window, loaded in pages:
                 state = self.states[window.series]
                 if not self._alive(state):
@@ -211,11 +200,3 @@ class Pull:
         state.coverage = state.coverage.after(step)
         self.landing.batch.files += files
         self.landing.batch.add(state.series, step)
-
-
-async def _attempted(fetch: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Exception:
-    """What came for an item, or what happened instead."""
-    try:
-        return await fetch(item)
-    except Exception as error:  # noqa: BLE001 - told where the series is known
-        return error

@@ -20,7 +20,7 @@ from pipelines.archive.changed import LISTINGS
 from pipelines.archive.inventory import Shelf, Source, shelf_of
 from pipelines.candles.commits import Commits, Landing
 from pipelines.candles.coverage import Step
-from pipelines.concurrency import prefetch
+from pipelines.concurrency import attempted, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.gaps import load_gaps
@@ -106,15 +106,8 @@ class TickPull:
 
     async def _landed(self, work: Awaitable[None]) -> None:
         """Do work, and land what it gathered, whatever happens."""
-        over: BaseException | None = None
-        try:
+        async with self.landing.at_the_end(self.session.client.now_us):
             await work
-        except BaseException as error:
-            over = error
-            raise
-        finally:
-            if beside := await self.landing.rest(self.session.client.now_us(), over):
-                self.tally.fail(self.dataset.name, beside)
 
     async def _files(self, archive: Archive, last_rows: LastRows) -> None:
         """Load the days that are over out of the archive, one series after another."""
@@ -127,12 +120,12 @@ class TickPull:
 
         until = min(self.session.client.now_us(), self._until)
         worth = [one for one in self.stands.values() if is_worth(one.until, until, alone=self.alone(one.series))]
-        look = partial(_attempted, lambda stand: shelf_of(archive, stand.series, stand.until))
+        look = partial(attempted, lambda stand: shelf_of(archive, stand.series, stand.until))
         async with prefetch(worth, look, self.session.stop, limit=LISTINGS) as shelves:
             async for stand, shelf in shelves:
                 alone = self.alone(stand.series)
                 bulk = Bulk(self.session, archive, self.stands, add, self._looked_at, alone, self._until)
-                loaded = await _attempted(bulk.load, shelf) if isinstance(shelf, Shelf) else shelf
+                loaded = await attempted(bulk.load, shelf) if isinstance(shelf, Shelf) else shelf
                 if isinstance(loaded, ArchiveTrouble) and not alone:
                     self.session.note(f"Trades were fetched over REST instead of from the archive: {loaded.what}")
                 elif loaded is not None:
@@ -250,7 +243,7 @@ class TickPull:
         self, items: Sequence[Item], fetch: Callable[[Item], Awaitable[Result]]
     ) -> AsyncIterator[tuple[Item, Result]]:
         """What comes for each item, in order; what goes wrong with a series stops it alone."""
-        async with prefetch(items, partial(_attempted, fetch), self.session.stop) as results:
+        async with prefetch(items, partial(attempted, fetch), self.session.stop) as results:
             async for item, result in results:
                 series = item.series
                 if series in self.failed or series in self.commits.stale:
@@ -275,11 +268,3 @@ class TickPull:
             raise error
         self.failed.add(series)
         self.tally.fail(series.name, error)
-
-
-async def _attempted(fetch: Callable[[Item], Awaitable[Result]], item: Item) -> Result | Exception:
-    """What came for an item, or what happened instead."""
-    try:
-        return await fetch(item)
-    except Exception as error:  # noqa: BLE001 - told where the series is known
-        return error

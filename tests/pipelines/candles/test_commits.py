@@ -143,19 +143,38 @@ async def test_a_cancelled_run_waits_for_the_commit_on_its_way(lake: Lake):
     landing = Landing(commits(lake), tally)
 
     async def work() -> None:
-        for number in range(2):
-            landing.batch = day(number, "AUSDT")
-            await landing.flush(NOW)
+        async with landing.at_the_end(lambda: NOW):
+            for number in range(2):
+                landing.batch = day(number, "AUSDT")
+                await landing.flush(NOW)
 
     working = asyncio.create_task(work())
     await asyncio.sleep(0)
     working.cancel()
-    with pytest.raises(asyncio.CancelledError) as over:
+    with pytest.raises(asyncio.CancelledError):
         await working
-    landing.batch = day(1, "AUSDT")
-    assert await landing.rest(NOW, over.value) is None
     assert tally.rows == 2
     assert held(lake) == {"AUSDT": 2}
+
+
+async def ended(landing: Landing) -> None:
+    """A pull that a surprise ends."""
+    async with landing.at_the_end(lambda: NOW):
+        raise ZeroDivisionError
+
+
+async def test_what_cannot_be_landed_hides_no_surprise(lake: Lake):
+    """What ended a pull is raised, and that its last candles could not be written is a failure beside it."""
+    obstacle = lake.path / "klines/market=spot/interval=1d/month=2026"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_text("in the way")
+    tally = Tally(Silent())
+    landing = Landing(commits(lake), tally)
+    landing.batch = day(0, "AUSDT")
+    with pytest.raises(ZeroDivisionError):
+        await ended(landing)
+    [failure] = tally.failures
+    assert "nothing was committed" in failure.why
 
 
 def test_a_candle_beside_the_grid_opens_no_gap_again(lake: Lake):
