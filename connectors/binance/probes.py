@@ -52,9 +52,9 @@ def _with(**params: Param) -> Params:
     return lambda _now_ms, _replies: params
 
 
-def _last_days(days: int, start: str = "startTime", **more: Param) -> Params:
+def _last_days(days: int, **more: Param) -> Params:
     """A window that ends now and is exactly so many days wide."""
-    return lambda now_ms, _replies: {start: now_ms - days * _DAY_MS, "endTime": now_ms, **more}
+    return lambda now_ms, _replies: {"startTime": now_ms - days * _DAY_MS, "endTime": now_ms, **more}
 
 
 def _of_a_stopped_symbol(**params: Param) -> Params:
@@ -307,11 +307,10 @@ PROBES: tuple[Probe, ...] = (
 
 NOT_ASKED: Mapping[str, str] = {
     "How far back fills and filled orders are kept": "only an account that traded years ago could tell",
-    "Ed25519 keys on futures": "a key that only reads makes no signed futures call yet",
+    "Ed25519 keys on futures": "it takes a key of that type; a flow with positions shows it",
     "Whether unencoded parameters are refused on /fapi and /dapi": "binlake encodes all, which is accepted everywhere",
     "Weight pools of options and portfolio margin": "binlake has no call to their hosts",
-    "Weight of fiat/orders": "binlake does not make this call",
-    "In which order openInterestHist returns its rows": "binlake does not make this call yet",
+    "In which order openInterestHist returns its rows": "they are sorted here after each call",
     "Whether api, api1 to api4 and api-gcp share their limits": "a flows.yaml names one host; they count as one here",
     "Limits and calls of Binance US": "it is another exchange, with keys of its own",
     "Completeness of enumerations, coverage and lag of the archive": "no single call can tell",

@@ -12,6 +12,7 @@ from support.desks import API_KEY, SECRET, no_pause
 from support.probe_files import read_file
 from support.trade_desk import UID, TradeDesk
 
+from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.model import Security
 from connectors.binance.errors import Throttled
 from connectors.binance.probes import NOT_ASKED, PROBES, UNDECIDED
@@ -171,6 +172,13 @@ def test_no_outcome_is_left_out() -> None:
     assert {name: set(worlds) for name, worlds in WORLDS.items()} == {each.name: set(each.decides) for each in PROBES}
     assert min(len(each.decides) for each in PROBES) > 1
     assert all(NOT_ASKED.values())
+
+
+def test_no_call_is_denied_that_is_made() -> None:
+    """Where `doctor` says that a call is not made, there is none."""
+    denied = [statement for statement, why in NOT_ASKED.items() if "does not make this call" in why]
+    words = tuple(f"/{word}" for statement in denied for word in statement.split())
+    assert [each.path for each in ENDPOINTS if each.path.endswith(words)] == []
 
 
 UNTOLD = [
