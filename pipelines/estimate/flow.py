@@ -13,9 +13,10 @@ from connectors.binance.key_guard import asked_of_key
 from connectors.binance.pools import FUTURES
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
+from pipelines.estimate.candles import BYTES_PER_CANDLE
 from pipelines.estimate.files import quota_note
 from pipelines.estimate.ledgers import ledger_outlook
-from pipelines.estimate.market import BYTES_PER_CANDLE, MarketPlan
+from pipelines.estimate.market import MarketPlan
 from pipelines.estimate.outlook import Cost, Outlook, minutes, share_asking
 from pipelines.estimate.trading import TradingPlan
 from pipelines.estimate.trial import trial_lake

@@ -6,24 +6,22 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from connectors.binance.archive.client import Archive
 from connectors.binance.archive.errors import ArchiveTrouble
-from connectors.binance.endpoints import CLOCKS, feeding, serving
+from connectors.binance.endpoints import CLOCKS, serving
 from connectors.binance.endpoints.model import ById, ByTime, Endpoint
 from connectors.binance.sites import resolve
 from connectors.lake import Lake
-from pipelines.archive.inventory import WORTH, shelf_of
+from pipelines.archive.inventory import shelf_of
 from pipelines.archive.walk import Standing
 from pipelines.candles.answer import LAG_US
 from pipelines.candles.coverage import Coverage
 from pipelines.candles.minutes import MinutesWanted
 from pipelines.candles.state import SeriesState
-from pipelines.candles.windows import Window as CandleWindow
-from pipelines.candles.windows import page_rows
 from pipelines.context.receipts import Failure
+from pipelines.estimate.candles import cost, minutes_cost, noted
 from pipelines.estimate.outlook import Cost, Outlook
 from pipelines.estimate.ticks import TickPlan
 from pipelines.estimate.trial import asking
@@ -41,7 +39,7 @@ from schemas.config.flows import AccountSymbols, FlowsFile, MarketFlow, TopSymbo
 from schemas.datasets import DATASETS
 from schemas.model.dataset import Kind, Role
 from schemas.model.errors import TryLater
-from schemas.model.instants import iso_text, micros
+from schemas.model.instants import micros
 from schemas.model.series import Series
 
 _VALUING = "Candles that value what this run finds come on top."
@@ -185,7 +183,7 @@ class MarketPlan:
         covered = await asyncio.to_thread(self._covered, endpoint, symbols, since)
         states = [SeriesState.of(one, since, end, self.now, self.flow.source) for one in covered]
         trouble = await self._look_at_archive(states)
-        costs = tuple(self._priced(state, trouble) for state in states)
+        costs = tuple(noted(cost(state, self.now), state, self.flow.source, trouble) for state in states)
         # Once everything is up to date, each series takes one request.
         asked = 0 if self.flow.source == "archive" else len(costs)
         steady = asked * endpoint.cost({"limit": endpoint.limit_for(1)})
@@ -200,7 +198,7 @@ class MarketPlan:
         counts, rows = Counter(one.series for one in windows), Counter[Series]()
         for window in windows:
             rows[window.series] += len(window.minutes)
-        costs = tuple(_minutes_of(one, count, rows[one], filed=one["symbol"] in gone) for one, count in counts.items())
+        costs = tuple(minutes_cost(one, count, rows[one], filed=one["symbol"] in gone) for one, count in counts.items())
         return Outlook(pool=serving(Role.CANDLES, self.flow.market).pool, costs=costs)
 
     def _along_time(self, endpoint: Endpoint, symbols: Chosen) -> Outlook:
@@ -237,27 +235,6 @@ class MarketPlan:
                 raise trouble  # what the archive cannot be asked for is priced as the run would fetch it: over REST
         return next((trouble for trouble in troubles if isinstance(trouble, ArchiveTrouble)), None)
 
-    def _priced(self, state: SeriesState, trouble: ArchiveTrouble | None) -> Cost:
-        found = cost(state, self.now)
-        return replace(found, note=self._why(state, found, trouble))
-
-    def _why(self, state: SeriesState, cost: Cost, trouble: ArchiveTrouble | None) -> str:
-        """What to say of a series, and why its history comes from the archive or over REST where `auto` chose."""
-        if self.flow.source != "auto" or state.strict or not cost.rows:
-            return cost.note
-        pages = _pages(state.series, cost.rows)[0]
-        if cost.files:
-            why = f"archive: it spares {pages - cost.requests:,} requests"
-        elif not state.worth_a_look("auto"):
-            why = f"REST: {pages:,} requests, and the archive is looked at from {WORTH['auto']} on"
-        elif state.shelf is not None:
-            why = "REST: the archive has no file that spares requests"
-        elif trouble is not None:
-            why = f"REST: the archive could not be asked: {trouble.what}"
-        else:
-            why = "REST: the archive has no file of it"
-        return "; ".join(filter(None, (cost.note, why)))
-
 
 def _is_by_id(unit: Unit) -> bool:
     return not unit.by_file and any(isinstance(row.walk, ById) for row in unit.endpoints)
@@ -267,64 +244,3 @@ def _named(unknown: Sequence[Failure]) -> str:
     """What to say of the first of the names that nobody lists, and how many more there are."""
     more = len(unknown) - _SHOWN
     return " ".join(one.why for one in unknown[:_SHOWN]) + (f" (And {more:,} more.)" if more > 0 else "")
-
-
-BYTES_PER_CANDLE = 60  # as committed, rounded up from simulated and real minutes; upkeep leaves two thirds of it
-
-
-def cost(state: SeriesState, now: int) -> Cost:
-    """The cost of bringing one series up to its end, and back to its start where that lies before its coverage."""
-    windows, runs, rows, note = _wanted(state)
-    asked = [one for one in (*state.second_looks(now), *windows) if one.remote is None]
-    remotes = [one.remote for one in windows if one.remote is not None]
-    pages = [_pages(state.series, run) for run in runs]
-    return Cost(
-        series=state.series.full_name,
-        requests=sum(requests for requests, _ in pages) + len(asked),
-        weight=sum(weight for _, weight in pages) + sum(one.weight for one in asked),
-        rows=rows,
-        files=len(remotes),
-        download_bytes=sum(remote.size for remote in remotes),
-        note=note,
-    )
-
-
-def _wanted(state: SeriesState) -> tuple[list[CandleWindow], list[int], int, str]:
-    """The windows that are planned, the candles of each run of pages beside them, how many in all, and what to say."""
-    coverage, grid = state.coverage, state.coverage.grid
-    frontier, older = grid.floor(state.end), grid.count(state.since, coverage.since)
-    ahead = grid.count(coverage.until, frontier)
-    if coverage.at_rest and not state.wants_history:
-        return [], [], 0, "delisted and complete"
-    if state.alone and state.shelf is None:
-        return [], [], 0, ""
-    if state.shelf is not None:
-        begins = max(state.since, state.shelf.first_us or state.since)
-        spans = (begins, coverage.since), (begins if coverage.is_new else coverage.until, frontier)
-        windows = [one for span in spans for one in state.windows(*span)]
-        note = f"the archive begins {iso_text(begins)[:10]}" if state.since < begins else ""
-        return windows, [], sum(grid.count(one.since, one.until) for one in windows), note
-    if coverage.is_new:
-        return [], [max(ahead, 1)], ahead, "new series; fewer when it was listed later"
-    newer = [grid.count(grid.floor(first.ask_since), frontier) for first in islice(state.forward(), 1)]
-    return state.listing() if older else [], [older, *newer], older + ahead, ""
-
-
-def _minutes_of(series: Series, windows: int, rows: int, *, filed: bool) -> Cost:
-    """What single minutes of a series take, which the exchange has or the archive alone."""
-    asked = 0 if filed else windows
-    return Cost(
-        series=series.full_name,
-        requests=asked,
-        weight=asked * feeding(series).cost({}),
-        rows=rows,
-        files=windows - asked,
-    )
-
-
-def _pages(series: Series, rows: int) -> tuple[int, int]:
-    """The requests that so many candles in a row take, and their weight: whole pages, and one that may be smaller."""
-    endpoint = feeding(series)
-    whole, rest = divmod(rows, page_rows(series))
-    last = endpoint.cost({"limit": endpoint.limit_for(rest)}) if rest else 0
-    return whole + (rest > 0), whole * endpoint.cost({"limit": endpoint.limit_for(page_rows(series))}) + last

@@ -13,7 +13,7 @@ from pipelines.candles.answer import LAG_US, QUIET_US, Answer
 from pipelines.candles.coverage import Coverage, Step
 from pipelines.candles.state import SeriesState
 from pipelines.candles.windows import Phase, in_order, page_rows
-from pipelines.estimate.market import cost
+from pipelines.estimate.candles import cost
 from pipelines.store.gaps import Asked, Gap
 from pipelines.store.rows import instants
 from schemas.datasets.market import KLINES
