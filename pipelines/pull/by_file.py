@@ -33,7 +33,7 @@ from pipelines.concurrency import prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
 from pipelines.store.filters import within
-from pipelines.store.gaps import CONFIRM_AFTER_US, Gap, load_gaps, write_gaps
+from pipelines.store.gaps import ASKED_AGAIN, CONFIRM_AFTER_US, Gap, load_gaps, write_gaps
 from pipelines.store.holes import told_by_file
 from pipelines.store.rows import Instants, each_key, instants, keys_of
 from schemas.datasets.archive import Reason
@@ -242,7 +242,7 @@ class FilePull:
         if before is None or not gap.same_stretch(before):
             return [replace(gap, first_seen=before.first_seen if before is not None else now)]
         waits = before.confirmed_at is None and now - before.first_seen >= CONFIRM_AFTER_US
-        return [replace(before, confirmed_at=now)] if gap.reason == "not_in_archive" and waits else []
+        return [replace(before, confirmed_at=now)] if gap.reason not in ASKED_AGAIN and waits else []
 
     def _new(self, rows: pa.Table, stretch: Stretch) -> pa.Table:
         """The rows of a file that lie in a stretch; inside of what is covered, a killed run may have stored some."""

@@ -228,6 +228,19 @@ async def test_a_file_that_cannot_be_read_is_a_gap_with_its_reason(archived: Des
     assert gaps(archived) == []
 
 
+async def test_a_file_that_stays_unreadable_is_left_to_maintenance(archived: Desk):
+    """After a second look an hour later no run fetches it; its rows are missing until maintenance finds it anew."""
+    cut = broken.CutZip(file=DAY.format("2026-10-30"))
+    for days in (0, 0.01, 0.05):
+        await done(archived, days, cut)
+    archived.exchange.requests.clear()
+    assert await done(archived, 0.1, cut) == 0
+    assert archived.asked(".zip") == []
+    assert completeness(archived)[0][1:] == (FIVE_MINUTES_OF_A_DAY, "missing", ["unusable"])
+    await upkeep(archived)
+    assert (gaps(archived), len(archived.rows("metrics"))) == ([], 5 * FIVE_MINUTES_OF_A_DAY)
+
+
 async def test_the_label_moved_and_the_time_did_not(archived: Desk):
     """D4: both days hold a row labelled 2026-06-25 00:00 that are of different minutes; here each has its own time."""
     wants(archived, "metrics", since="2026-06-23")
