@@ -25,7 +25,7 @@ from connectors.binance.archive import listing as archive_listing
 from connectors.binance.archive.candles import Content, Stretch
 from connectors.binance.archive.download import Download, TooLongError
 from connectors.binance.archive.downloader import DOWNLOADS, Downloader
-from connectors.binance.archive.errors import ArchiveRefused, refusal, unreadable
+from connectors.binance.archive.errors import ArchiveDown, ArchiveRefused, ArchiveTrouble, refusal, unreadable
 from connectors.binance.archive.files import ArchiveFile, Remote, is_symbol
 from connectors.binance.archive.files import folder as folder_of
 from connectors.binance.archive.layouts import LAYOUTS
@@ -140,13 +140,15 @@ class Archive:
     async def looked_up(self, file: ArchiveFile) -> Remote | None:
         """A file that no listing shows, as its own address tells of it; None where nothing is there.
 
-        One that is refused may be there.
+        One that is refused may be there, as may all where such questions are.
         """
         download = Download(BytesIO(), told_alone=True)
         try:
             async with self._slots:
                 found = await self._downloader.download(self._file_url(file.path), download, 0)
-        except ArchiveRefused:
+        except ArchiveDown:
+            raise
+        except ArchiveTrouble:
             return Remote(file)
         return Remote(file, download.told_size, download.etag, download.modified_us) if found else None
 
