@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from pipelines.service.processes import answers, free_port
 from pipelines.service.server import home_of, recorder
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +32,6 @@ class Serving:
     """A flows.yaml, and what `binlake up` makes of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
         self.file = folder / "flows.yaml"
         self.said = folder / "said"
         self.mark = str(folder)
@@ -46,9 +44,12 @@ class Serving:
         folder.joinpath(".env").write_text(f"{STRAY_SETTING}=sqlite+aiosqlite:///{folder}/stray.db")
         self.home = home_of(self.file)
         self.started: list[subprocess.Popen[bytes]] = []
+        self.asks("http://127.0.0.1:1")  # where nothing listens
+
+    def asks(self, url: str) -> None:
+        """Write the flows.yaml of an exchange."""
         accounts = {"main": {"api_key": "env:UNSET_KEY", "secret": "env:UNSET_SECRET"}}
-        exchange = {"spot": f"http://127.0.0.1:{self.port}"}
-        self.file.write_text(json.dumps({"exchange": exchange, "accounts": accounts, "flows": FLOWS}))
+        self.file.write_text(json.dumps({"exchange": {"spot": url}, "accounts": accounts, "flows": FLOWS}))
 
     def up(self) -> subprocess.Popen[bytes]:
         """Start it, and wait until it serves."""
@@ -116,14 +117,15 @@ def simulator(serving):
     started = []
 
     def simulate(latency_ms: int) -> None:
-        argv = ["--port", str(serving.port), "--latency-ms", str(latency_ms), "--max-seconds", "600"]
-        started.append(subprocess.Popen([sys.executable, "-m", "connectors.simulator", *argv], cwd=ROOT, stdout=-3))
-        until(lambda: answers(f"http://127.0.0.1:{serving.port}/api/v3/time", within_s=20), START_S)
+        argv = ["--port", "0", "--latency-ms", str(latency_ms), "--max-seconds", "600"]
+        command = [sys.executable, "-m", "connectors.simulator", *argv]
+        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+        serving.asks(started[-1].stdout.readline().strip())
 
     yield simulate
     for process in started:
         process.terminate()
-        process.wait()
+        process.communicate()
 
 
 @pytest.mark.soak

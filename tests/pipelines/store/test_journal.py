@@ -50,7 +50,7 @@ def test_what_two_processes_find_out_at_once_is_written_once(tmp_path: Path):
         write_together(both, heard)
     finally:
         for process in both:
-            process.communicate(timeout=20)
+            process.communicate()
     lake = Lake.at(tmp_path / "lake")
     assert [written(lake, journal) for journal in (GAPS, ARCHIVE_FILES, CORRECTIONS)] == [{1: ROUNDS}] * 3
 

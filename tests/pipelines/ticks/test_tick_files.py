@@ -38,12 +38,10 @@ class Shelf:
         return [seen.path for seen in self.exchange.requests if seen.path.endswith(".zip")]
 
     async def asked_for(self, path: str) -> None:
-        """Until a zip was asked for, ten seconds at most."""
-        for _ in range(10_000):
-            if path in self.asked():
-                return
-            await asyncio.sleep(0.001)
-        raise TimeoutError(path)
+        """Until a zip was asked for."""
+        seen = asyncio.Event()
+        with self.exchange.requests.when(path, path not in self.asked(), seen.set):
+            await seen.wait()
 
 
 @pytest.fixture
