@@ -25,7 +25,7 @@ from schemas.model.grid import SECOND_US
 from schemas.statements.exports import COIN_CONTRACT, CONTRACT, DOLLARS, FILL_BELOW
 
 BATCH = 50_000  # records, also those by which it is known what stands before decimals
-_NO_TIME, _NO_WALLET, _NOT_DONE = "no time", "no account", "did not take place"
+_NO_TIME, _NO_WALLET, _NOT_DONE = "no time", "no account", "its status does not say that it took place"
 _STRANGE_FILL = "fills below orders in columns that binlake does not know"
 _NO_MARKET = "it does not say which of the futures wallets moved"
 _AMOUNT = re.compile(r"[+-]?[\d.,]+")

@@ -543,6 +543,7 @@ def test_what_one_line_tells_is_one_event(tables: Tables, tmp_path: Path) -> Non
 
 
 BUY, SPEND, FEE = "Transaction Buy", "Transaction Spend", "Transaction Fee"
+SOLD = "Binance Convert"
 SENT = "Transfer Between Main and Funding Wallet"
 
 
@@ -570,13 +571,32 @@ SENT = "Transfer Between Main and Funding Wallet"
             (("Small Assets Exchange BNB", "ADA", "-5", 0), ("Small Assets Exchange BNB", "BNB", "0.1", 0)),
             [("ADA", 5, "BNB", Decimal("0.1"), None)],
         ),
+        (((SOLD, "ADA", "-5", 0), (SOLD, "BTC", "0.1", 30)), [("ADA", 5, "BTC", Decimal("0.1"), None)]),
+        (
+            ((SOLD, "ADA", "-5", 0), (SOLD, "BTC", "0.1", 32)),
+            [("ADA", 5, None, None, None), (None, None, "BTC", Decimal("0.1"), None)],
+        ),
+        (
+            ((SOLD, "ADA", "-5", 0), (SOLD, "BTC", "0.1", 1), (SOLD, "ADA", "-6", 2)),
+            [("ADA", 5, None, None, None), ("ADA", 6, None, None, None), (None, None, "BTC", Decimal("0.1"), None)],
+        ),
         (((SENT, "USDT", "-100", 0), (SENT, "USDT", "100", 0)), []),
         (
             ((SENT, "USDT", "-100", 0), (SENT, "USDT", "90", 0)),
             [("USDT", 100, None, None, None), (None, None, "USDT", 90, None)],
         ),
     ],
-    ids=["one-trade", "two-seconds", "there-and-back", "dust", "both-ends", "another-amount"],
+    ids=[
+        "one-trade",
+        "two-seconds",
+        "there-and-back",
+        "dust",
+        "conversion",
+        "far-apart",
+        "three-near",
+        "both-ends",
+        "another-amount",
+    ],
 )
 def test_what_the_lines_of_a_second_tell_is_one_event(
     rows: tuple[tuple[str, str, str, float], ...], events: list[tuple[Any, ...]], tables: Tables

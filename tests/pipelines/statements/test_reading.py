@@ -491,6 +491,18 @@ def test_a_last_line_that_may_be_cut(header: str, line: str, end: str, told: int
     assert {row["problem"] for row in rows} == {None}
 
 
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("Completed", True), ("SUCCESS", True), ("Pending", False), ("Rejected", False), ("Erledigt", False), ("", False)],
+)
+def test_only_what_is_said_to_be_done_counts(status: str, counts: bool, tmp_path: Path) -> None:
+    """A word that nobody knows is no completion, and the row says that it is the status that leaves it open."""
+    header = "Date(UTC),Coin,Network,Amount,Fee,Address,TXID,Status"
+    _, rows = read(written(tmp_path / "export.csv", f"{NOON},TAO,TAO,9.9997,0.0003,x,y,{status}", header=header))
+    why = None if counts else "its status does not say that it took place"
+    assert [row["problem"] for row in rows] == [why, why]
+
+
 def test_a_row_that_says_too_little(tmp_path: Path) -> None:
     """Rows without a time, an asset or an amount are kept, and say why they move nothing."""
     lines = [
