@@ -13,7 +13,6 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.cli.formats import outside, replacing, write_answer
 from pipelines.cli.journals import JournalFormat, journal
 from pipelines.cli.options import FLOWS_FILE, Config
@@ -21,6 +20,7 @@ from pipelines.cli.output import say
 from pipelines.cli.tables import shown
 from pipelines.settings.loader import load, named
 from schemas.derived.queries import exports
+from schemas.derived.sql import literal
 from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 

@@ -13,7 +13,6 @@ from connectors.binance.sites import resolve
 from connectors.lake import Lake
 from connectors.lake.sql.errors import TooLittleMemory
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import complain, say, text, write_json
 from pipelines.settings.loader import load, named
@@ -21,6 +20,7 @@ from pipelines.statements.importing import Imported, forget_statement, import_st
 from pipelines.statements.sources import Source, sources
 from schemas.config.flows import FlowsFile
 from schemas.derived.queries import imported_movements
+from schemas.derived.sql import literal
 from schemas.model.counted import counted
 from schemas.model.errors import UsageProblem
 from schemas.model.instants import wall_clock

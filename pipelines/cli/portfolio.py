@@ -10,11 +10,11 @@ from rich.bar import Bar
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.cli.options import FLOWS_FILE, Config, Json
 from pipelines.cli.output import console, draws, say, write_json
 from pipelines.cli.tables import shown, write_table
 from pipelines.settings.loader import load
+from schemas.derived.sql import literal
 
 _ASSETS = """
 SELECT *, coalesce((value / nullif(sum(value) OVER (PARTITION BY account), 0))::DOUBLE, 0) AS share

@@ -10,7 +10,6 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.cli.charts import room_for, write_candles
 from pipelines.cli.options import FLOWS_FILE, Config
 from pipelines.cli.output import say
@@ -18,6 +17,7 @@ from pipelines.cli.tables import shown
 from pipelines.settings.loader import load
 from schemas.config.names import MARKETS
 from schemas.config.values import shown as quoted
+from schemas.derived.sql import literal
 from schemas.model.errors import UsageProblem
 from schemas.model.grid import INTERVALS, LENGTH_US
 from schemas.model.nearest import did_you_mean

@@ -15,7 +15,6 @@ from duckdb import DuckDBPyConnection
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.cli.coverage_map import series_name, write_map
 from pipelines.cli.flow_status import flow_statuses, show_flows
 from pipelines.cli.key_status import show_keys
@@ -26,6 +25,7 @@ from pipelines.service.server import recorder
 from pipelines.settings.loader import load
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
+from schemas.derived.sql import literal
 from schemas.model.errors import CorruptData
 from schemas.model.instants import wall_clock
 

@@ -10,9 +10,9 @@ import msgspec
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from schemas.config.flows import AccountFlow, FlowsFile
 from schemas.derived.queries import moving
+from schemas.derived.sql import literal
 
 MISSING = "missing"
 

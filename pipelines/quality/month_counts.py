@@ -16,13 +16,14 @@ import msgspec
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import run
-from connectors.lake.sql.views import leave_out, leave_out_damage, literal
+from connectors.lake.sql.views import leave_out, leave_out_damage
 from pipelines.pull.symbols import by_symbol
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import playing, with_role
 from schemas.datasets.archive import ARCHIVE_FILES
 from schemas.datasets.journal import GAPS, RUNS
 from schemas.derived.queries import checks
+from schemas.derived.sql import literal
 from schemas.model.dataset import Dataset, Role
 from schemas.model.errors import Problem
 from schemas.model.grid import Grid, next_month

@@ -21,7 +21,6 @@ from connectors.binance.archive.files import has_archive
 from connectors.binance.endpoints import FEEDING
 from connectors.lake import Lake, Table
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.pull.symbol_selection import Chosen
 from pipelines.pull.symbols import known
 from pipelines.quality.digests import Digest
@@ -32,6 +31,7 @@ from pipelines.store.rows import instants as stored_instants
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.derived.canonical import FORM, instants, key_words, records
+from schemas.derived.sql import literal
 from schemas.model.dataset import Dataset
 from schemas.model.grid import MINUTE_US
 from schemas.model.instants import micros

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from connectors.lake import Lake, Table
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.quality.digests import DAY_DIGITS
 from pipelines.quality.month_counts import Stretch, stretch_of
 from pipelines.quality.stated_months import Damage, disagreement, stated_months
 from schemas.config.flows import FlowsFile, MarketFlow
 from schemas.datasets import DATASETS
 from schemas.derived.canonical import FORM, columns, records
+from schemas.derived.sql import literal
 from schemas.model.cursor import TRADE_COVERAGE
 from schemas.model.grid import next_month
 

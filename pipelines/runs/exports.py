@@ -22,7 +22,6 @@ from connectors.binance.linked_files import Link, fetch, given_id, link_in
 from connectors.lake import Lake
 from connectors.lake.files.local_disk import make_folder, whole_file
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.context.progress import Progress
 from pipelines.context.receipts import Receipt, Tally
 from pipelines.context.session import Session
@@ -35,6 +34,7 @@ from pipelines.statements.rows import Question
 from pipelines.statements.sources import packed_or_not
 from schemas.config.flows import AccountFlow, Flow, FlowsFile
 from schemas.datasets.statements import STATEMENT_ROWS
+from schemas.derived.sql import literal
 from schemas.model.errors import Problem, TryLater, UsageProblem
 from schemas.model.grid import SECOND_US
 from schemas.model.instants import micros, moment

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.statements.layouts import shifted, zone_of
+from schemas.derived.sql import literal
 
 _ASKED = 2000  # rows
 _FEWEST = 3  # movements that have to agree on another zone

@@ -12,13 +12,13 @@ from connectors.binance.endpoints.model import Whole
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.sources import sources
-from connectors.lake.sql.views import literal
 from pipelines.store.gaps import CONFIRM_AFTER_US, NO_ANSWER
 from pipelines.store.remembered import Remembered
 from pipelines.store.rows import column
 from schemas.config.flows import AccountSymbols
 from schemas.datasets import DATASETS, with_role
 from schemas.datasets.journal import RUNS
+from schemas.derived.sql import literal
 from schemas.model.dataset import Role
 
 _DAILY = {"market": "spot", "interval": "1d"}

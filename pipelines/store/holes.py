@@ -9,9 +9,9 @@ import numpy as np
 
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.store.gaps import NO_ANSWER, Gap, load_gaps
 from pipelines.store.rows import Instants, with_instants
+from schemas.derived.sql import literal
 from schemas.model.dataset import Dataset
 from schemas.model.errors import CorruptData
 from schemas.model.grid import Grid

@@ -9,12 +9,12 @@ from typing import Any, Self
 from connectors.lake import Lake
 from connectors.lake.sql.session import connect, run
 from connectors.lake.sql.sources import sources
-from connectors.lake.sql.views import literal
 from pipelines.store.remembered import Remembered
 from pipelines.store.rows import with_instants
 from pipelines.store.standing_still import stood_still
 from schemas.datasets import DATASETS
 from schemas.datasets.journal import RUNS
+from schemas.derived.sql import literal
 from schemas.model.errors import CorruptData
 from schemas.model.series import Series
 

@@ -11,12 +11,12 @@ from decimal import Decimal
 
 from connectors.lake import Lake, Move
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import literal
 from pipelines.store.filters import within
 from pipelines.store.news import note
 from pipelines.store.rows import column, with_instants
 from pipelines.trading.known_movements import moved_since, named_assets
 from schemas.datasets.account import BALANCES
+from schemas.derived.sql import literal
 from schemas.model.errors import CorruptData
 from schemas.model.grid import DAY_US
 from schemas.model.series import Series

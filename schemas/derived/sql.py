@@ -40,6 +40,12 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def literal(text: str) -> str:
+    """A text as SQL spells it."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
 def stored_columns(dataset: Dataset) -> dict[str, str]:
     """The SQL type of each column of the stored table, in declared order, the derived month or date last."""
     declared = {column.name: column.type.sql for column in dataset.columns}

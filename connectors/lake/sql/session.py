@@ -25,8 +25,9 @@ from connectors.lake.sql.catalog import table_macros
 from connectors.lake.sql.errors import meant, problem, refused, vanished
 from connectors.lake.sql.guard import Question, question
 from connectors.lake.sql.read_only_files import PREFIX, ReadOnlyFiles
-from connectors.lake.sql.views import Views, literal
+from connectors.lake.sql.views import Views
 from schemas.datasets import DATASETS
+from schemas.derived.sql import literal
 from schemas.model.errors import Problem, UsageProblem
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {

@@ -13,7 +13,7 @@ from io import StringIO
 from duckdb import DuckDBPyRelation
 from duckdb.sqltypes import DuckDBPyType
 
-from connectors.lake.sql.views import literal
+from schemas.derived.sql import literal
 
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint")
 _FLOATS = ("float", "double")

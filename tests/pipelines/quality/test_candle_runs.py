@@ -18,7 +18,8 @@ from support.lakes import at, rows_of, small_lake, us
 from connectors.lake import Lake, Move
 from connectors.lake.files.runs import ROWS_A_RUN, has_runs
 from connectors.lake.sql.session import connect, run
-from connectors.lake.sql.views import _rows, _set_rows
+from connectors.lake.sql.snapshots import stored_rows
+from connectors.lake.sql.views import _set_rows
 from pipelines.store.gaps import Gap, write_gaps
 from schemas.datasets.market import KLINES
 from schemas.derived.sql import each_its_own_run, runs_view
@@ -107,7 +108,7 @@ def counted(lake: Lake, *, read: bool = False) -> list[dict[str, Any]]:
     with connect(lake) as session:
         rows = run(session, COUNTED).to_pylist()
         if read:
-            stored = _rows(KLINES, lake.path, lake.table(KLINES).parts())
+            stored = stored_rows(KLINES, lake.path, lake.table(KLINES).parts())
             _set_rows(session, runs_view(KLINES), each_its_own_run(KLINES, stored))
             rows = run(session, COUNTED).to_pylist()
     return rows
