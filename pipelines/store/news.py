@@ -13,6 +13,7 @@ from connectors.lake import Move, Stale, Table
 from schemas.model.cursor import FIRST_OBSERVED_AT
 from schemas.model.errors import Problem
 from schemas.model.grid import SECOND_US
+from schemas.model.instants import utc_text
 from schemas.model.series import Series
 
 ROUNDS = 20  # each lost race means another process got further, so this ends; a loop without end would hide a bug
@@ -71,7 +72,9 @@ def _is_older(series: Series, previous: int | None, at: int, now: int) -> bool:
     if previous <= now + SPREAD_S * SECOND_US:  # two readings of one clock differ
         return False
     raise Problem(
-        f"{series.dataset.name} holds a snapshot of {series.id} from later than now.", "Run `binlake doctor`."
+        f"{series.dataset.name} holds a snapshot of {series.name} from {utc_text(previous)}, which is still to come: "
+        "the exchange's clock was ahead, or is behind now.",
+        "`binlake doctor` shows both clocks. Snapshots go on once that time has come.",
     )
 
 

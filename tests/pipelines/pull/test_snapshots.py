@@ -126,7 +126,7 @@ async def test_a_snapshot_of_the_future_is_refused(account: Desk, back_s: float,
     account.clock.advance(-back_s)
     (receipt,) = await account.run("balances")
     assert (receipt.outcome, receipt.rows) == (outcome, 0)
-    assert all("from later than now" in failure.why for failure in receipt.failures)
+    assert all("which is still to come" in failure.why for failure in receipt.failures)
 
 
 async def test_a_listing_of_the_future_is_refused(symbols: Desk):
@@ -135,7 +135,7 @@ async def test_a_listing_of_the_future_is_refused(symbols: Desk):
     symbols.clock.advance(-120)
     (receipt,) = await symbols.run("symbols")
     assert (receipt.outcome, receipt.rows) == ("failed", 0)
-    assert "from later than now" in receipt.failures[0].why
+    assert "which is still to come" in receipt.failures[0].why
     assert symbols.rows("symbols") == before
 
 
