@@ -59,7 +59,7 @@ def add_windows(lake: Lake, dataset: Dataset, answers: Sequence[Answered], now: 
             missed = [row[str(dataset.cursor)] for row in rows if _is_gone(row)]
             reached = _coverage(series, fitting, bounds)
             if missed and not all(one.window.look for one in fitting):  # a look is repeated anyway
-                reached |= missed_at(series, bounds, min(missed), now)
+                reached |= missed_at(series, bounds, min(missed))
             found.append(News(series, rows_of(dataset, rows), reached))
         return found
 

@@ -1,7 +1,7 @@
 """How far what a walk along time covers is sure, though a run's clock may have been ahead. Pure.
 
 A run notes how far it came by the exchange's clock. Where that was ahead, rows that come later lie in what it claims.
-So the next run asks again from `resume` on: an instant that a run noted, and that a later one, whose clock showed a
+So once a day a run asks again from `resume` on: an instant that a run noted, and that a later one, whose clock showed a
 day more, bore out. What was noted last waits for that as `resume_next`.
 """
 
@@ -32,12 +32,12 @@ def covered(series: Series, bounds: Mapping[str, int], end: int, overlap_us: int
     if until > end + HOUR_US:  # the clock of an earlier run was ahead
         sure = next((mark for mark in (resume, noted, since) if mark is not None and mark <= end), end)
     again = min(sure, end) - overlap_us
-    return Covered(since, until, sure, again if resume is None else min(again, resume))
+    return Covered(since, until, sure, min(again, resume) if resume and _bears_out(noted, end) else again)
 
 
-def missed_at(series: Series, bounds: Mapping[str, int], missed: int, now: int) -> dict[str, int]:
-    """The same of an answer that lacks what an earlier one had at an instant: for a day it is asked for again."""
-    return {"resume": min(missed, series.bound("resume", bounds) or missed), "resume_next": now}
+def missed_at(series: Series, bounds: Mapping[str, int], missed: int) -> dict[str, int]:
+    """The same of an answer that lacks what an earlier one had at an instant, which the next run asks for again."""
+    return dict.fromkeys(("resume", "resume_next"), min(missed, series.bound("resume", bounds) or missed))
 
 
 def marks_at(series: Series, bounds: Mapping[str, int], end: int) -> dict[str, int]:
@@ -45,4 +45,9 @@ def marks_at(series: Series, bounds: Mapping[str, int], end: int) -> dict[str, i
     noted = series.bound("resume_next", bounds)
     if noted is None or end < noted:
         return {"resume_next": end}
-    return {"resume": noted, "resume_next": end} if end - noted >= DAY_US else {}
+    return {"resume": noted, "resume_next": end} if _bears_out(noted, end) else {}
+
+
+def _bears_out(noted: int | None, end: int) -> bool:
+    """Whether a clock that shows this instant bears out what was noted."""
+    return noted is not None and end - noted >= DAY_US

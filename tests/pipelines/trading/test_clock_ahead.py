@@ -45,7 +45,8 @@ async def run(desk: TradeDesk, *, ahead_hours: float = 0.0, after_hours: float =
     some_of(
         [
             (3, 120, (30,)),  # seen to have been ahead, and only once much has happened
-            (3, 120, (130,)),  # past what it claimed: nothing shows that it was ahead
+            (3, 120, (150,)),  # past what it claimed: nothing shows that it was ahead
+            (3, 120, (130, 26)),
             (1, 20, (30,)),
             (1, 3, (30,)),
             (1, 120, (12,) * 12),
