@@ -25,7 +25,9 @@ from pipelines.service.server import recorder
 from pipelines.settings.loader import load
 from schemas.config.flows import FlowsFile
 from schemas.datasets import DATASETS
+from schemas.datasets.statements import STATEMENT_ROWS
 from schemas.derived.sql import literal
+from schemas.model.counted import counted
 from schemas.model.errors import CorruptData
 from schemas.model.instants import wall_clock
 
@@ -37,6 +39,12 @@ FROM series_status WHERE {which} GROUP BY ALL ORDER BY ALL
 """
 _SHOWN = ("dataset", "of", "interval", "series", "rows", "first", "last", "since", "until", "lag", "open_gaps")
 _SPARE = ("last", "first", "until", "since")  # on a narrow terminal; the lag says what `until` says
+_NOTHING = "Nothing is covered yet; `binlake run` fetches it."
+_IMPORTED = """
+SELECT account, count(DISTINCT file) AS files, count(*) FILTER (leg = 1) AS rows,
+    concat_ws(' to ', min(time)::DATE, max(time)::DATE) AS days
+FROM statement_rows GROUP BY account ORDER BY account
+"""
 _NOTES = """
 SELECT string_agg(DISTINCT flow, ', ' ORDER BY flow) AS flows, note FROM runs
 WHERE note IS NOT NULL AND (flow, run) IN (SELECT (flow, max_by(run, ended)) FROM runs GROUP BY flow)
@@ -68,7 +76,7 @@ def status(
     connection = connect(Lake.at(spec.lake))
     if map:
         if not write_map(connection, datetime.now(UTC), sys.stdout):
-            say("Nothing is covered yet; `binlake run` fetches it.")
+            say(_NOTHING)
         return 0
     if flows:
         _flows(connection, spec, config, json=json)
@@ -79,7 +87,8 @@ def status(
     else:
         _show(rows.to_pylist())
         if not rows.num_rows and not damaged:
-            say("The lake is empty; `binlake run` fills it.")
+            say(_NOTHING)
+        damaged |= _imported(connection)
         if not series:
             write("\n")
             _flows(connection, spec, config, json=False)
@@ -101,6 +110,17 @@ def _flows(connection: DuckDBPyConnection, spec: FlowsFile, config: Path, *, jso
     show_flows(found, now)
     if any(one.due for one in found) and recorder(config) is None:
         say("`binlake up` is not running: flows run when asked.")
+
+
+def _imported(connection: DuckDBPyConnection) -> dict[str, CorruptData]:
+    """Say what was imported of the exchange's own exports; what of it cannot be read."""
+    try:
+        for row in run(connection, _IMPORTED).to_pylist():
+            files, rows = counted(row["files"], "export"), counted(row["rows"], "row")
+            say(f"Imported for {row['account']}: {files} with {rows}, {row['days']}.")
+    except CorruptData as problem:
+        return {STATEMENT_ROWS.table: problem}
+    return {}
 
 
 def _keys(connection: DuckDBPyConnection, spec: FlowsFile) -> dict[str, CorruptData]:

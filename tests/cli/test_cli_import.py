@@ -113,6 +113,15 @@ def test_a_file_may_be_taken_out_again(flows: Path, tmp_path: Path, capsys: pyte
     assert times == [at("2024-01-10 03:00"), at("2024-01-11 03:00")]
 
 
+def test_the_status_tells_of_imports(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A lake of exports alone is not called empty: how many there are, and over which days, is said."""
+    assert run(flows, export(tmp_path)) == 0
+    assert main(["status", "--config", str(flows)]) == 0
+    said = capsys.readouterr().err
+    assert "Nothing is covered yet; `binlake run` fetches it." in said
+    assert "Imported for main: 1 export with 5 rows, 2024-01-10 to 2024-01-12." in said
+
+
 def test_overlapping_files_move_nothing_twice(flows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """D14: as many of equal rows count as one file has, also where an operation has got another name since."""
     later = "7,2024-01-13 10:00:00,Spot,Deposit,USDT,1000,"
