@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.binance.endpoints.model import Endpoint, Windows
 from pipelines.pull.sure import covered
-from pipelines.pull.windows import SeriesWindow, whole_s
+from pipelines.pull.windows import SeriesWindow, cut, whole_s
 from pipelines.store.looks import Look
 from schemas.model.grid import DAY_US, SECOND_US
 from schemas.model.instants import length_us, micros
@@ -102,14 +102,10 @@ def _cut(
     backward: bool = False,
 ) -> Iterator[SeriesWindow]:
     """[since, end) in windows. What lies before `reachable` belongs to the first one, from where coverage ends on."""
-    width_us = walk.days * DAY_US
     ask = max(since, reachable)
     start = min(since if attached is None else attached, ask)
-    while start < end:
-        until = min(ask + width_us, end) if ask < end else end
-        last = until == end and not backward
-        yield SeriesWindow(series=series, since=start, until=until, ask_since=ask, backward=backward, last=last)
-        start = ask = until
+    for window in cut(series, start, end, ask, walk.days * DAY_US, backward=backward):
+        yield replace(window, last=window.until == end and not backward)
 
 
 def _reachable(walk: Windows, now: int) -> int:

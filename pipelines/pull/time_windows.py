@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.binance.endpoints.model import ByTime, Endpoint
-from pipelines.pull.windows import SeriesWindow, whole_s
+from pipelines.pull.windows import SeriesWindow, cut, whole_s
 from pipelines.store.gaps import Gap
 from schemas.model.grid import HOUR_US
 from schemas.model.instants import length_us
@@ -53,31 +53,21 @@ def _windows(
     doubts: Sequence[Gap],
 ) -> Iterator[SeriesWindow]:
     walk = endpoint.walked(ByTime)
-    reachable = 0 if walk.kept is None else whole_s(now - length_us(walk.kept))
+    reachable, width_us = _reachable(walk, now), length_us(walk.width)
     since, until = series.bound("since", bounds), series.bound("until", bounds)
     if since is None or until is None:
-        yield from _cut(walk, series, wanted, end, max(wanted, reachable))
+        yield from cut(series, wanted, end, max(wanted, reachable), width_us)
         return
     if until < end and (ended is None or until < ended + length_us(walk.lookback)):
         again = max(since, until - length_us(walk.lookback))
-        yield from _cut(walk, series, until, end, max(again, reachable))
+        yield from cut(series, until, end, max(again, reachable), width_us)
     for gap in doubts:
         ask = max(gap.since, reachable)
-        stop = min(gap.until or until, ask + length_us(walk.width), until)
+        stop = min(gap.until or until, ask + width_us, until)
         if since <= gap.since < stop:
             yield SeriesWindow(series=series, since=gap.since, until=stop, ask_since=min(ask, stop), look=True)
     if wanted < since:
-        yield from _cut(walk, series, wanted, since, max(wanted, reachable), backward=True)
-
-
-def _cut(
-    walk: ByTime, series: Series, since: int, end: int, ask: int, *, backward: bool = False
-) -> Iterator[SeriesWindow]:
-    """[since, end) in windows, asked for from `ask` on; what lies before that belongs to the first one."""
-    while since < end:
-        until = min(ask + length_us(walk.width), end) if ask < end else end
-        yield SeriesWindow(series=series, since=since, until=until, ask_since=ask, backward=backward)
-        since = ask = until
+        yield from cut(series, wanted, since, max(wanted, reachable), width_us, backward=True)
 
 
 def windows_again(
@@ -85,13 +75,18 @@ def windows_again(
 ) -> Iterator[SeriesWindow]:
     """What these series cover of [since, until) and the exchange still returns, to be looked at once more."""
     walk = endpoint.walked(ByTime)
-    reachable = 0 if walk.kept is None else whole_s(now - length_us(walk.kept))
+    reachable = _reachable(walk, now)
     for one in series:
         covered = one.bound("since", bounds), one.bound("until", bounds)
         if covered[0] is not None and covered[1] is not None:
             begin, end = max(since, covered[0], reachable), min(until, covered[1])
-            for window in _cut(walk, one, begin, end, begin):
+            for window in cut(one, begin, end, begin, length_us(walk.width)):
                 yield replace(window, look=True)
+
+
+def _reachable(walk: ByTime, now: int) -> int:
+    """From where on the exchange can be asked."""
+    return 0 if walk.kept is None else whole_s(now - length_us(walk.kept))
 
 
 def doubted(gaps: Mapping[int, Gap], now: int) -> list[Gap]:

@@ -1,7 +1,8 @@
-"""A stretch of a series that is asked for at once."""
+"""Stretches of a series that are asked for at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.model.grid import SECOND_US
@@ -33,6 +34,16 @@ class SeriesWindow:
     @property
     def asks(self) -> bool:
         return self.ask_since < self.until
+
+
+def cut(
+    series: Series, since: int, end: int, ask: int, width_us: int, *, backward: bool = False
+) -> Iterator[SeriesWindow]:
+    """[since, end) in windows, asked for from `ask` on; what lies before that belongs to the first one."""
+    while since < end:
+        until = min(ask + width_us, end) if ask < end else end
+        yield SeriesWindow(series=series, since=since, until=until, ask_since=ask, backward=backward)
+        since = ask = until
 
 
 def whole_s(instant: int) -> int:
