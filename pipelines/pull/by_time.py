@@ -9,12 +9,11 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from connectors.binance.answers import NOT_STORED
@@ -25,16 +24,16 @@ from connectors.lake import Move, Stale, Table
 from pipelines.concurrency import AHEAD, prefetch
 from pipelines.context.receipts import Tally
 from pipelines.context.session import Session
+from pipelines.pull.time_gaps import gaps_told
 from pipelines.pull.time_windows import Gaps, windows_again, windows_of
 from pipelines.pull.windows import SeriesWindow
 from pipelines.store.corrections import Correction, both_versions, write_corrections
 from pipelines.store.filters import within
-from pipelines.store.gaps import NOT_RETAINED, Gap, write_gaps
-from pipelines.store.holes import gaps_and_holes, holes, is_named
+from pipelines.store.gaps import Gap, write_gaps
+from pipelines.store.holes import gaps_and_holes
 from pipelines.store.news import ROUNDS
-from pipelines.store.rows import Instants, each_key, instants, rows_of, with_instants
+from pipelines.store.rows import each_key, instants, rows_of, with_instants
 from schemas.model.errors import Problem
-from schemas.model.grid import HOUR_US, Grid
 from schemas.model.instants import utc_text
 from schemas.model.series import Series
 
@@ -120,8 +119,10 @@ class TimePull:
             bounds = table.bounds()
             ahead = dict(bounds)
             fitting = [(window, rows) for window, rows in answers if _extends(window, ahead)]
-            told = [(window.series, gap) for window, rows in fitting for gap in self._told(window, rows, now)]
-            once = {(series, gap.since): gap for series, gap in told}  # two windows may look at one
+            # Two windows may look at one gap.
+            once = {
+                (window.series, gap.since): gap for window, rows in fitting for gap in self._told(window, rows, now)
+            }
             news = [(series, gap) for (series, _), gap in once.items()]
             write_gaps(lake, news, now, ahead=bounds)
             with suppress(Stale):
@@ -129,6 +130,9 @@ class TimePull:
                 write_gaps(lake, news, now)
                 return rows
         raise Problem(f"Other processes kept moving {table.dataset.name} first.", "Run again.")
+
+    def _told(self, window: SeriesWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
+        return gaps_told(self.endpoint, window, rows, self._gaps.get(window.series, {}), now)
 
     def _landed(
         self,
@@ -179,76 +183,6 @@ class TimePull:
         )
         rows = self.session.lake.table(dataset).scan(dataset.schema.names, where)
         return dict(zip(each_key(rows, dataset), with_instants(rows), strict=True))
-
-    def _told(self, window: SeriesWindow, rows: pa.Table, now: int) -> Iterator[Gap]:
-        """What an answer says of slots without a row: what is no longer kept, is lacking, or lacks once more."""
-        if (lost := self._lost(window, now)) is not None:
-            yield lost
-        if not window.asks:
-            return
-        times = np.unique(instants(rows, str(self.endpoint.feeds.clock)))
-        told = {"asked": f"{self.endpoint.method} {self.endpoint.path}"}
-        gaps = self._gaps.get(window.series, {})
-        if self.endpoint.feeds.grid is not None:
-            yield from _by_grid(Grid.of(self.endpoint.feeds.grid), window, times, gaps, told, now)
-        elif window.look:
-            yield from _looked_at(window, times, gaps, told, now)
-
-    def _lost(self, window: SeriesWindow, now: int) -> Gap | None:
-        """What the exchange can no longer be asked for; there is nothing that a second look could find."""
-        if window.forgotten is None:
-            return None
-        kept = self.endpoint.walked(ByTime).kept
-        told = {"asked": f"{self.endpoint.method} {self.endpoint.path}", "kept_days": kept.days if kept else None}
-        since, until = window.forgotten
-        return Gap(since=since, until=until, reason=NOT_RETAINED, evidence=told, first_seen=now, confirmed_at=now)
-
-
-def _by_grid(
-    grid: Grid, window: SeriesWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
-) -> Iterator[Gap]:
-    """What an answer lacks of a grid, and what becomes of the gaps that it looks at again."""
-    since = window.until if window.look else max(window.since, window.ask_since)
-    for start, stop in holes(grid, times, since, window.until):
-        yield Gap(since=start, until=stop, reason="exchange_outage", evidence=told, first_seen=now)
-    for gap, rest in _parts(gaps, grid.ceil(window.ask_since), since):
-        yield from _again(gap, holes(grid, times, gap.since, gap.until or since), window, now)
-        yield from rest
-
-
-def _looked_at(
-    window: SeriesWindow, times: Instants, gaps: Mapping[int, Gap], told: Mapping[str, Any], now: int
-) -> Iterator[Gap]:
-    """What becomes of the gaps of a stretch that lies on no grid; what is left of one that is filled is named anew."""
-    for gap, rest in _parts(gaps, window.ask_since, window.until):
-        until = gap.until or window.until
-        came = bool(np.count_nonzero((times >= gap.since) & (times < until)))
-        if is_named(gap):
-            yield from _again(gap, [] if came else [(gap.since, until)], window, now)
-            yield from rest
-        elif not came:
-            yield replace(gap, evidence=told, first_seen=now)
-
-
-def _parts(gaps: Mapping[int, Gap], since: int, until: int) -> Iterator[tuple[Gap, list[Gap]]]:
-    """What an answer about [since, until) speaks of, of gaps, and what of them lies after it, which stays as it is."""
-    for gap in gaps.values():
-        end = min(gap.until or until, until)
-        if max(gap.since, since) < end:
-            rest = [replace(gap, since=end)] if end < (gap.until or until) else []
-            yield replace(gap, since=max(gap.since, since), until=end), rest
-
-
-def _again(gap: Gap, holes: Iterable[tuple[int, int]], window: SeriesWindow, now: int) -> Iterator[Gap]:
-    """What becomes of a gap of which these stretches are lacking still; a second look confirms them."""
-    left = list(holes)
-    if left == [(gap.since, gap.until)] and not window.look:
-        return
-    for since, until in left:
-        confirmed_at = now if now - gap.first_seen >= HOUR_US else gap.confirmed_at
-        yield replace(gap, since=since, until=until, confirmed_at=confirmed_at if window.look else None)
-    if gap.since not in {since for since, _ in left}:
-        yield replace(gap, filled_at=now)
 
 
 def _inside(rows: pa.Table, clock: str, start_ms: int, end_ms: int) -> pa.Table:
