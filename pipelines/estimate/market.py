@@ -101,7 +101,8 @@ class MarketPlan:
         before = [DATASETS[unit.dataset].kind is Kind.VERSIONS for unit in units]
         if all(before):
             return []
-        return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, listed=self.listed or before[0])
+        listed, datasets = self.listed or before[0], self.flow.datasets
+        return asked_to_choose(self.lake, self.flow.market, self._wanted, self.now, datasets=datasets, listed=listed)
 
     def _whole(self, endpoint: Endpoint) -> int | None:
         """The weight of the one request for a list; None where no symbol is left to ask for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from connectors.binance.endpoints.model import ByTime, Endpoint, Named
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
-from pipelines.pull.symbols import Listing, chosen_before, covered, known, listing, listing_due, top
+from pipelines.pull.symbols import Listing, chosen_before, covered, followed, known, listing, listing_due, top
 from pipelines.store.account_symbols import needed
 from schemas.config.flows import AccountSymbols, MarketFlow, TopSymbols
 from schemas.datasets import DATASETS, with_role
@@ -126,7 +126,7 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
     named = wanted if isinstance(wanted, tuple) else ()
     book = await listing(session, flow.market, named)
     if isinstance(wanted, TopSymbols):
-        return Chosen(tuple(await top(session, flow.market, book, wanted.quote, wanted.top)), book)
+        return Chosen(tuple(await top(session, flow, book, wanted)), book)
     if isinstance(wanted, AccountSymbols):
         archived, now = session.archive is not None, session.client.now_us()
         chosen = await asyncio.to_thread(
@@ -137,7 +137,9 @@ async def choose(session: Session, flow: MarketFlow, wanted: Wanted) -> Chosen:
             session.note(f"The lake knows of {lacking}: run its flow first.")
         return chosen
     if not isinstance(wanted, tuple):
-        names = book.trading() | await asyncio.to_thread(covered, session.lake, flow.market)
+        ends = await asyncio.to_thread(followed, session.lake, flow.market, flow.datasets)
+        names = book.trading() | ends.keys() - book.over(ends)
+        names |= await asyncio.to_thread(covered, session.lake, flow.market)
         if flow.delisted and session.archive is not None:
             names |= await in_archive(session, session.archive, flow.market)
         return Chosen(tuple(sorted(names)), book, everything=True)
@@ -184,7 +186,7 @@ def _pair_of(symbol: str) -> str:
 
 
 def asked_to_choose(
-    lake: Lake | None, market: str, wanted: Wanted, now: int, *, listed: bool = False
+    lake: Lake | None, market: str, wanted: Wanted, now: int, *, datasets: Iterable[str] = (), listed: bool = False
 ) -> list[Endpoint]:
     """What `choose` will ask the exchange for; with `listed`, its symbols are pulled right before."""
     named = wanted if isinstance(wanted, tuple) else ()
@@ -192,7 +194,7 @@ def asked_to_choose(
     asked = [] if fresh else [serving(Role.LISTING, market)]
     if isinstance(wanted, TopSymbols):
         quoted = known(lake, market).quoted_in(wanted.quote) if lake else ()
-        if lake is None or len(chosen_before(lake, market, quoted)) < wanted.top:
+        if lake is None or len(chosen_before(lake, market, quoted, datasets)) < wanted.top:
             asked.append(serving(Role.RANKING, market))
     return asked
 

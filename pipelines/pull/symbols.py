@@ -9,14 +9,15 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.binance.endpoints import FEEDING, serving
-from connectors.binance.endpoints.model import Named, Whole
+from connectors.binance.endpoints.model import ById, ByTime, Named, Whole
 from connectors.lake import Lake
 from pipelines.context.receipts import Failure
 from pipelines.context.session import Session
 from pipelines.pull.states import last_states, pull_states
-from schemas.datasets import playing, with_role
+from schemas.config.flows import MarketFlow, TopSymbols
+from schemas.datasets import DATASETS, playing, with_role
 from schemas.model.dataset import Role
-from schemas.model.grid import HOUR_US, MINUTE_US
+from schemas.model.grid import DAY_US, HOUR_US, MINUTE_US
 from schemas.model.nearest import did_you_mean
 from schemas.model.series import Series
 
@@ -46,6 +47,10 @@ class Listing:
     def forgotten(self, names: Iterable[str]) -> frozenset[str]:
         """Those of these symbols that the exchange does not list (any more), or never did to us."""
         return frozenset(one for one in names if one not in self.rows or self.rows[one]["gone_since"] is not None)
+
+    def over(self, ends: Mapping[str, int]) -> set[str]:
+        """Those of these symbols that ended, each a day or longer before the instant up to which it is covered."""
+        return {one for one in self.delisted & ends.keys() if ends[one] >= self.rows[one]["valid_from"] + DAY_US}
 
     def quoted_in(self, quote: str) -> set[str]:
         return {symbol for symbol, row in self.rows.items() if row["quote_asset"] == quote}
@@ -108,14 +113,27 @@ def covered(lake: Lake, market: str) -> set[str]:
     return {series["symbol"] for kind in kinds for series, _ in lake.table(kind).series() if series["market"] == market}
 
 
+def followed(lake: Lake, market: str, datasets: Iterable[str]) -> dict[str, int]:
+    """The symbols that the lake holds trades of, or rows along time, by those datasets; and how far all are covered."""
+    ends: dict[str, int] = {}
+    for name in datasets:
+        walks = [row.walk for row in FEEDING.get((name, market), ())]
+        if any(isinstance(walk, ById) or (isinstance(walk, ByTime) and walk.by_symbol) for walk in walks):
+            for series, bounds in lake.table(DATASETS[name]).series():
+                if series["market"] == market:
+                    symbol, until = series["symbol"], bounds.get("until", 0)
+                    ends[symbol] = min(until, ends.get(symbol, until))
+    return ends
+
+
 def by_symbol(dataset: str, market: str) -> bool:
     """Whether the series of a dataset are named by the symbols of a market, and not by their pairs."""
     return any(isinstance(row.walk, Named) and row.walk.by_symbol for row in FEEDING.get((dataset, market), ()))
 
 
-def chosen_before(lake: Lake, market: str, candidates: Collection[str]) -> list[str]:
-    """Those of the symbols whose candles the lake holds."""
-    return sorted(covered(lake, market).intersection(candidates))
+def chosen_before(lake: Lake, market: str, candidates: Collection[str], datasets: Iterable[str]) -> list[str]:
+    """Those of the symbols whose candles the lake holds, or rows of these datasets."""
+    return sorted({*covered(lake, market), *followed(lake, market, datasets)}.intersection(candidates))
 
 
 def _worth(row: Mapping[str, Any], book: Listing) -> Decimal:
@@ -126,10 +144,10 @@ def _worth(row: Mapping[str, Any], book: Listing) -> Decimal:
     return Decimal(row["volume"]) * (size or 1)
 
 
-async def top(session: Session, market: str, book: Listing, quote: str, count: int) -> list[str]:
+async def top(session: Session, flow: MarketFlow, book: Listing, wanted: TopSymbols) -> list[str]:
     """The most traded symbols of a quote asset. Once chosen they are kept: what the lake holds comes first."""
-    candidates = book.quoted_in(quote)
-    kept = await asyncio.to_thread(chosen_before, session.lake, market, candidates)
+    market, count, candidates = flow.market, wanted.top, book.quoted_in(wanted.quote)
+    kept = await asyncio.to_thread(chosen_before, session.lake, market, candidates, flow.datasets)
     if len(kept) >= count:
         return kept
     constants: dict[str, str | int] = {"market": market, "observed_at": session.client.now_us()}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 from support.desks import instant, us
+from support.sampled import some_of
 
 import pipelines
 from connectors.simulator.futures import CONTRACTS, INVERSE
@@ -55,6 +56,33 @@ def whole(desk: Desk, dataset: str = "agg_trades") -> bool:
     """Whether every covered id is stored, and no other."""
     bounds = coverage(desk, dataset)
     return ids(desk, dataset) == list(range(bounds["since_id"], bounds["until_id"]))
+
+
+@pytest.mark.parametrize("symbols", ["all", {"top": 2, "quote": "USDT"}], ids=["all", "top"])
+@pytest.mark.parametrize("dataset", some_of(["agg_trades", "open_interest"]))
+async def test_a_symbol_that_ends_between_two_runs_is_followed_to_its_end(desk: Desk, dataset: str, symbols: object):
+    """The flow names no symbol and pulls no candles: what was traded up to the end comes, and then nothing is asked."""
+    futures, listed_ms = desk.exchange.futures, us("2026-09-01") // 1000
+    for contract in futures.listed(desk.exchange.now_ms):
+        futures.remove(contract.symbol)
+    for symbol in ("QUIETUSDT", "STILLUSDT"):
+        futures.add(replace(CONTRACTS[0], symbol=symbol, quiet=0.999, listed_ms=listed_ms))
+    wanting(desk, dataset, market="usdm", since="2026-11-02T08:00")
+    desk.flows["prices"]["symbols"] = symbols
+    await desk.run()
+    desk.clock.advance(2 * HOUR_S)
+    futures.delist("QUIETUSDT")
+    ended = instant("2026-11-02T14:00:30")
+    desk.clock.advance(3 * HOUR_S)
+    [receipt] = await desk.run()
+    assert receipt.outcome == "done", receipt.why()
+    last = max(row["time"] for row in desk.rows(dataset, symbol="QUIETUSDT"))
+    assert timedelta() <= ended - last < timedelta(minutes=20)
+    for _ in range(3):
+        desk.clock.advance(20 * HOUR_S)
+        desk.exchange.requests.clear()
+        await desk.run()
+    assert [target for target in desk.asked("symbol=QUIETUSDT") if symbols == "all"] == []
 
 
 @pytest.mark.parametrize("dataset", ["agg_trades", "trades"])
