@@ -72,7 +72,8 @@ class Pull:
         covered = await asyncio.to_thread(self._load, todo)
         now, archive = self.session.client.now_us(), self.session.archive
         closed = now - LAG_US if self.until is None else min(now - LAG_US, self.until)
-        self.states = {one.series: SeriesState.of(one, self.since, closed, now, self.fetcher.source) for one in covered}
+        state = partial(SeriesState.of, archived=archive is not None)
+        self.states = {one.series: state(one, self.since, closed, now, self.fetcher.source) for one in covered}
         changed = await self._visit(archive) if archive is not None else []
         await self._work(lambda state: state.opening(now))
         await self._work(SeriesState.rest)

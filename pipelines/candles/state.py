@@ -42,12 +42,17 @@ class SeriesState:
     late: Instants = field(default_factory=lambda: np.empty(0, np.int64))  # candles on their way into covered time
 
     @classmethod
-    def of(cls, coverage: Coverage, since: int, end: int, now: int, source: Source = "auto") -> SeriesState:
-        """Wanted up to `end` as far as it can be had: what is forgotten comes with files alone, days later."""
+    def of(
+        cls, coverage: Coverage, since: int, end: int, now: int, source: Source = "auto", *, archived: bool = True
+    ) -> SeriesState:
+        """Wanted up to `end` as far as it can be had: what is forgotten comes with files alone, days later.
+
+        Without an archive nobody has it, which is said at once.
+        """
         alone = source == "archive"
         if coverage.at_rest:
             return cls(coverage, since, min(end, coverage.until), alone)
-        return cls(coverage, since, min(end, now - PUBLISHED_US) if coverage.forgotten else end, alone)
+        return cls(coverage, since, min(end, now - PUBLISHED_US) if coverage.forgotten and archived else end, alone)
 
     @property
     def series(self) -> Series:
