@@ -69,7 +69,12 @@ placed AS NOT MATERIALIZED (
             ELSE 2
         END AS rank,
         CASE split_part(wallet, ':', 1) WHEN 'funding' THEN 'spot' ELSE split_part(wallet, ':', 1) END AS place,
-        movement_family(kind) AS family
+        -- Money that came or left is called so by one and a deposit or a withdrawal by another.
+        CASE
+            WHEN kind = 'fiat' AND amount > 0 THEN 'deposit'
+            WHEN kind = 'fiat' THEN 'withdrawal'
+            ELSE movement_family(kind)
+        END AS family
     FROM told
 ),
 fuller AS MATERIALIZED (
@@ -98,7 +103,7 @@ beside AS (
     FROM ranked AS near
     JOIN placed AS told
         ON told.account = near.account AND told.asset = near.asset AND told.place = near.place
-        AND told.rank < near.rank AND (told.family = near.family OR near.during)
+        AND told.rank < near.rank AND (told.family = near.family OR (near.during AND told.kind <> 'mirror'))
         AND told.time BETWEEN near.time - INTERVAL 1 HOUR AND near.time + INTERVAL 1 HOUR
         AND (told.amount = near.amount OR (near.family = 'withdrawal' AND told.amount < near.amount))
     WHERE NOT within

@@ -517,6 +517,21 @@ def test_what_a_fuller_export_covers(
     assert tables.tuples("SELECT status FROM statement_matches WHERE file = 'trades'") == [(status,)]
 
 
+def test_what_counts_nowhere_covers_nothing(tables: Tables) -> None:
+    """An operation that nobody knows moves nothing: a deposit of the same amount about that time still counts."""
+    told(tables, ("Distribution", "BTC", "1", 0), ("Moon Landing", "BTC", "2", 60), ("Distribution", "BTC", "1", 120))
+    told(tables, ("deposit", "BTC", "2", 70), export="deposits", file="deposits")
+    assert tables.tuples("SELECT status FROM statement_matches WHERE file = 'deposits'") == [("only_statement",)]
+
+
+@pytest.mark.parametrize("operation", ["Deposit", "Fiat Deposit"])
+def test_money_is_a_deposit_under_either_name(operation: str, tables: Tables) -> None:
+    """A deposit of money that the history tells before its fee, whatever it calls it, is not counted after it too."""
+    told(tables, *[(operation, "EUR", "100", each) for each in (0, 7200)], file="history")
+    told(tables, ("fiat", "EUR", "98", 60), export="fiat_deposits", file="fiat")
+    assert tables.tuples("SELECT status FROM statement_matches WHERE file = 'fiat'") == [("covered",)]
+
+
 @pytest.mark.parametrize(("named", "wallet"), [("Funding", "funding"), ("SPOT", "spot"), ("Earn", "earn_flexible")])
 def test_a_conversion_moves_the_wallet_that_it_names(named: str, wallet: str, tables: Tables, tmp_path: Path) -> None:
     """An export of conversions books each where it took place, and one that the API has too is there once."""
