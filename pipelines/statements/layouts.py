@@ -83,12 +83,6 @@ def layout_of(name: str, header: Sequence[str], zone: str | None, kind: str | No
     return Layout(export, tuple(header), _zone(name, header, found_zones, zone), times)
 
 
-def is_header(header: Sequence[str]) -> bool:
-    """Whether these are the columns of some export."""
-    plain = _plain_header(header)[0]
-    return any(each.columns == plain for each in EXPORTS)
-
-
 def _plain_header(header: Sequence[str]) -> tuple[tuple[str, ...], list[str], bool]:
     """The names as they are compared, the zones that stand in them, and whether days may come before months."""
     names, zones, days_first = list[str](), list[str](), False

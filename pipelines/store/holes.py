@@ -44,11 +44,6 @@ def is_named(gap: Gap) -> bool:
     return gap.first_seen > 0
 
 
-def unfilled(gaps: Mapping[int, Gap], since: int, until: int) -> list[Gap]:
-    """Those that begin in [since, until)."""
-    return [gap for gap in gaps.values() if since <= gap.since < until]
-
-
 def holes(grid: Grid, times: Instants, since: int, until: int) -> Iterator[tuple[int, int]]:
     """The stretches of [since, until) of which no slot of the grid has an instant."""
     slots = np.arange(grid.ceil(since), until, grid.length_us)
