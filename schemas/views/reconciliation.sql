@@ -120,16 +120,21 @@ swapped AS (
     WHERE regexp_matches(en_info, 'token swap|redenominat|rebrand|delist|migrat|consolidat', 'i')
     GROUP BY ALL
 ),
+-- Before the first snapshot, movements are wanted since the exchange opened, and all count.
+unequal AS (
+    SELECT
+        *,
+        coalesce(since, TIMESTAMPTZ '2017-07-01 00:00:00+00') AS wanted_since,
+        coalesce(since, TIMESTAMPTZ '1970-01-01 00:00:00+00') AS counts_after
+    FROM compared
+    WHERE residual <> 0
+),
 guessed AS (
     SELECT
         compared.*,
         [each.dataset for each in ledgers
-            if (each.until IS NULL OR each.since > coalesce(compared.since, TIMESTAMPTZ '2017-07-01 00:00:00+00'))
-                AND NOT within_one(
-                    stated,
-                    coalesce(compared.since, TIMESTAMPTZ '2017-07-01 00:00:00+00'),
-                    least(each.since, compared.until)
-                )]
+            if (each.until IS NULL OR each.since > compared.wanted_since)
+                AND NOT within_one(stated, compared.wanted_since, least(each.since, compared.until))]
             AS not_pulled,
         [each.dataset for each in ledgers if each.until < compared.until] AS behind,
         [each.dataset for each in ledgers if each.until < compared.until + each.settles] AS late,
@@ -141,22 +146,18 @@ guessed AS (
                     )]) > 0]
             AS not_retained,
         list_distinct([each.operation for each in strange_operations
-            if each.time <= compared.until
-                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')])
+            if each.time > compared.counts_after AND each.time <= compared.until])
             AS unknown_statement_operation,
         CASE WHEN compared.wallet = 'spot' THEN symbols[1:5] END AS symbol_never_probed,
         [format('{} ({})', each.dataset, each.absent_code) for each in ledgers
             if each.absent_code IS NOT NULL] AS not_readable,
         [concat(each.dataset, ' ', each.key, ' ', each.state) for each in strange
-            if each.time <= compared.until
-                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')
+            if each.time > compared.counts_after AND each.time <= compared.until
                 AND (len(each.assets) = 0 OR list_contains(each.assets, compared.asset))] AS unknown_state,
         [concat(each.dataset, ' ', each.key) for each in told
-            if NOT each.closed AND each.time <= compared.until
-                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS owner_pending,
+            if NOT each.closed AND each.time > compared.counts_after AND each.time <= compared.until] AS owner_pending,
         [concat(each.dataset, ' ', each.key) for each in told
-            if each.closed AND each.time <= compared.until
-                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS only_witness,
+            if each.closed AND each.time > compared.counts_after AND each.time <= compared.until] AS only_witness,
         [concat(each.dataset, ' ', each.key) for each in untold
             if each.since <= compared.until AND each.until > coalesce(compared.since, each.since)] AS amount_unknown,
         [concat(
@@ -168,8 +169,7 @@ guessed AS (
                 ELSE ')'
             END
         ) for each in gone
-            if each.time <= compared.until
-                AND each.time > coalesce(compared.since, TIMESTAMPTZ '1970-01-01 00:00:00+00')] AS no_longer_returned,
+            if each.time > compared.counts_after AND each.time <= compared.until] AS no_longer_returned,
         list_concat(
             [each.symbol for each in ended
                 if each.gone_since <= compared.until AND each.gone_since > compared.since],
@@ -177,7 +177,7 @@ guessed AS (
                 if residual < 0 AND each.time <= compared.until + INTERVAL 7 DAYS
                     AND each.time > compared.since - INTERVAL 7 DAYS]
         ) AS asset_event
-    FROM compared
+    FROM unequal AS compared
     LEFT JOIN reach ON reach.account = compared.account AND wallet_kind = split_part(compared.wallet, ':', 1)
     LEFT JOIN stated
         ON stated.account = compared.account AND stated.wallet = compared.wallet AND stated.asset = compared.asset
@@ -195,7 +195,6 @@ guessed AS (
     LEFT JOIN swapped ON swapped.account = compared.account
     LEFT JOIN unprobed_symbols
         ON unprobed_symbols.account = compared.account AND unprobed_symbols.asset = compared.asset
-    WHERE residual <> 0
 ),
 caused AS (
     SELECT
