@@ -48,14 +48,20 @@ class Trading:
             await work()
             return
 
-        async def where_there_is_one() -> None:
+        lake, account, there = self.session.lake, self.flow.account, False
+        read_before = bool(await asyncio.to_thread(stands_of, lake, dataset, account, self.market))
+
+        async def look() -> None:
+            nonlocal there
             if dataset is ORDERS and wallet not in self.session.brought:
                 await self.session.client.body(wallet)  # raises what says that there is none
-            await work()
+            if not read_before:
+                await work()
+            there = True
 
-        await unless_absent(
-            self.session, fixed_series(wallet, {"account": self.flow.account}), wallet, where_there_is_one
-        )
+        await unless_absent(self.session, fixed_series(wallet, {"account": account}), wallet, look)
+        if there and read_before:  # what is refused now is a right that is lost, and no word about the wallet
+            await work()
 
     async def orders(self) -> None:
         """Bring orders and lists of orders up to date."""

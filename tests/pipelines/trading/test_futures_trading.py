@@ -243,3 +243,22 @@ def test_a_flow_says_in_which_market_it_trades(futures: TradeDesk, more: dict[st
     following(futures, **more)
     with pytest.raises(ValidationError, match=re.escape(told)):
         futures.config  # noqa: B018 - is read and checked
+
+
+@pytest.mark.parametrize("path", some_of(["/fapi/v1/allOrders", "/fapi/v1/userTrades"]))
+async def test_a_list_that_the_key_may_not_read_is_no_missing_wallet(futures: TradeDesk, path: str) -> None:
+    """A list of futures that was read before and is refused now fails at each run, with exit code 4, and then goes on."""
+    book = futures.exchange.futures_book(UID, "usdm")
+    traded(book, OF["usdm"])
+    await run(futures)
+    traded(book, OF["usdm"])
+    futures.exchange.inject(Error(path=path, code=-2015, status=401, count=None))
+    for _ in range(2):
+        futures.clock.advance(60)
+        receipts = await futures.run("trading")
+        refused = [failure for each in receipts for failure in each.failures]
+        assert {failure.exit_code for failure in refused} == {4}
+        assert len(refused) == 1
+    futures.exchange.heal()
+    await run(futures)
+    assert (len(stored(futures, "orders", market="usdm")), len(stored(futures, "fills", market="usdm"))) == (4, 4)
