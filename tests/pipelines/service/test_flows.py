@@ -162,7 +162,7 @@ def found_in(homes, text):
 
 async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run, file):
     """Prefect shows each dataset as a task, one summary under a stable key, and an event for what advanced."""
-    path = file(Main_prices=PRICES)
+    path, since = file(Main_prices=PRICES), datetime.now(UTC)
     receipts = await run(path, "Main_prices")
     assert [(each.dataset, each.outcome) for each in receipts] == [(name, "done") for name in PRICES["datasets"]]
     flow_run = await last_run(prefect, "Main_prices")
@@ -187,7 +187,7 @@ async def test_a_run_is_recorded_with_its_tasks_summary_and_events(prefect, run,
     logged = await until(lambda: asked(prefect, "logs", body), lambda found: len(found) > 3)
     told = {line["message"] for line in logged if line["task_run_id"]}
     assert {each.line() for each in receipts} <= told
-    wanted = {"filter": {"event": {"name": ["binlake.dataset.advanced"]}}}
+    wanted = {"filter": {"event": {"name": ["binlake.dataset.advanced"]}, "occurred": {"since": since.isoformat()}}}
     events = await until(lambda: asked(prefect, "events", wanted), lambda found: found["total"] == 3)
     assert {event["resource"]["prefect.resource.id"] for event in events["events"]} == {
         "binlake.simulator.symbols.spot", "binlake.simulator.klines.spot", "binlake.simulator.prices.spot",
