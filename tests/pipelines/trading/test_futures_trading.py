@@ -15,7 +15,7 @@ from support.trade_desk import UID, UNLIMITED
 
 from connectors.binance.budget import Budget
 from connectors.binance.pools import FUTURES
-from connectors.simulator.protocol.faults import Error, Hole, ShortPage
+from connectors.simulator.protocol.faults import Error, Hole
 from pipelines.estimate.flow import plan_flows
 from pipelines.quality.checks import run_checks
 from schemas.datasets import DATASETS
@@ -173,8 +173,8 @@ async def test_an_order_that_no_list_shows_comes_by_what_income_books(
     numbers = [filled_order(book, symbol) for _ in range(before)]
     await run(futures)
     numbers.append(filled_order(book, symbol))
-    futures.exchange.inject(Hole(path=path, symbol=symbol, place=1, count=None))
-    futures.exchange.inject(ShortPage(path=path.replace("allOrders", "userTrades"), keep=before, count=None))
+    for each in (path, path.replace("allOrders", "userTrades")):
+        futures.exchange.inject(Hole(path=each, symbol=symbol, place=1, count=None))
     for hours in (25, 2):  # what is younger than a day is listed again in any case
         await run(futures)
         futures.clock.advance(hours * 3600)
