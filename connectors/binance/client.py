@@ -41,7 +41,7 @@ from connectors.binance.errors import (
 from connectors.binance.key_watch import KeyWatch
 from connectors.binance.keys import KeyPair, Secret
 from connectors.binance.paging import Page
-from connectors.binance.replies import code_in, minute_limit, more_in, server_time, total_in, weight_in
+from connectors.binance.replies import code_in, minute_limit, more_in, rows_told, server_time, weight_in
 from connectors.binance.retry import TRIES, pause_s
 from connectors.binance.route import proxied, unanswered
 from connectors.binance.sites import Site
@@ -147,7 +147,7 @@ class Client:
             rows, refused = read(body, endpoint, constants)
             if endpoint.more is not None and more_in(body, endpoint.more):
                 raise only_a_part(rows, endpoint)
-            total = None if endpoint.total is None else total_in(body, endpoint.total)
+            total = rows_told(body, endpoint)
             refuse_miscounted(rows, endpoint, total, params)
             return held(rows, endpoint, constants, params), refused, total
 

@@ -157,16 +157,13 @@ def _printed_rows(body: bytes, endpoint: Endpoint, row: Any) -> list[Any]:
 
 
 def _inside(body: bytes, rows_at: str, row: Any, may_lack_it: bool) -> list[Any]:
-    """The list at a path of names such as `data.rows`, unless nothing, or a `total` of some, is all that is there."""
+    """The list at a path of names such as `data.rows`. An object of nothing at all does not say that it is empty."""
     *outer, name = rows_at.split(".")
     if may_lack_it and not msgspec.json.decode(body, type=dict[str, msgspec.Raw]):
         raise msgspec.ValidationError(f"Object missing required field `{rows_at}`")
     for one in outer:
         body = bytes(msgspec.json.decode(body, type=_envelope(one, msgspec.Raw, may_lack_it)).inner or b"{}")
-    told = msgspec.json.decode(body, type=_envelope(name, list[row], may_lack_it))
-    if told.inner is None and told.total not in (None, 0, "0"):
-        raise msgspec.ValidationError(f"Object missing required field `{rows_at}`")
-    return told.inner or []
+    return msgspec.json.decode(body, type=_envelope(name, list[row], may_lack_it)).inner or []
 
 
 @cache
@@ -174,7 +171,7 @@ def _envelope(name: str, inner: Any, may_lack_it: bool) -> Any:
     """The object around a list. The lists of movements are left out where they are empty; no other may be."""
     optional = inner if inner is msgspec.Raw else inner | None
     field = ("inner", optional, None) if may_lack_it else ("inner", inner)
-    return msgspec.defstruct("Envelope", [field, ("total", Any, None)], rename={"inner": name})
+    return msgspec.defstruct("Envelope", [field], rename={"inner": name})
 
 
 def _unnested(body: bytes, rows_at: str, nested: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.binance.clock import wrong_time
+from connectors.binance.endpoints.model import Endpoint
 
 _SHOWN = 60
 
@@ -68,6 +69,14 @@ def total_in(body: bytes, path: str) -> int | None:
     """How many rows a whole list has, at a path of names such as `data.total`; None where the answer does not say."""
     text = _told(body, path).strip('"')
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def rows_told(body: bytes, endpoint: Endpoint) -> int | None:
+    """How many rows an answer says that a whole list has: where that is declared, or beside a list left out."""
+    path = endpoint.total
+    if path is None and endpoint.rows_at is not None and _told(body, endpoint.rows_at) == "null":
+        path = ".".join([*endpoint.rows_at.split(".")[:-1], "total"])
+    return None if path is None else total_in(body, path)
 
 
 def more_in(body: bytes, name: str) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.binance.decode import decode
 from connectors.binance.endpoints.spot import ACCOUNT, EXCHANGE_INFO, KLINES, PRICE, TICKER_24H
-from connectors.binance.endpoints.wallet import API_RESTRICTIONS, DIVIDENDS
+from connectors.binance.endpoints.wallet import API_RESTRICTIONS
 from connectors.binance.errors import Unreadable
 from schemas.datasets.account import BALANCES
 from schemas.datasets.market import KLINES as KLINE_ROWS
@@ -315,16 +315,3 @@ def test_a_wrong_constant_is_a_programming_error():
         decode(b"[]", KLINES, {**OF_SERIES, "wallet": "spot"})
     with pytest.raises(AssertionError, match="feeds no dataset"):
         decode(b"{}", API_RESTRICTIONS, {})
-
-
-@pytest.mark.parametrize("rows", ["", '"rows":null,'])
-@pytest.mark.parametrize(("total", "empty"), [("0", True), ('"0"', True), ("null", True), ("3", False), ('"3"', False)])
-def test_a_list_that_is_left_out_is_empty_unless_its_total_counts_rows(rows: str, total: str, empty: bool):
-    """Distributions without a list are none only where their total does not say that there are some."""
-    body = f'{{{rows}"total":{total}}}'.encode()
-    known = {"account": "main", "version": 0, "seen_at": 0, "gone_since": None}
-    if empty:
-        assert decode(body, DIVIDENDS, known).num_rows == 0
-    else:
-        with pytest.raises(Unreadable, match="the field rows is missing"):
-            decode(body, DIVIDENDS, known)

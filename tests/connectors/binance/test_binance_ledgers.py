@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +18,9 @@ from connectors.binance.endpoints import ENDPOINTS
 from connectors.binance.endpoints.earn import REDEMPTIONS, REWARDS, SUBSCRIPTIONS
 from connectors.binance.endpoints.model import Endpoint, Inside, Windows
 from connectors.binance.endpoints.payments import C2C_TRADES, FIAT_ORDERS, PAY_TRANSACTIONS, REBATES
-from connectors.binance.endpoints.wallet import DEPOSITS, TRANSFERS, WITHDRAWALS
+from connectors.binance.endpoints.wallet import DEPOSITS, DIVIDENDS, TRANSFERS, WITHDRAWALS
 from connectors.binance.errors import Mismatched, Unreadable
-from connectors.binance.replies import total_in
+from connectors.binance.replies import rows_told, total_in
 from schemas.model.dataset import ORDINAL
 from schemas.model.fields import DECIMALS, EXTRA, TIME
 from schemas.model.personal import WORDS
@@ -272,6 +273,31 @@ def test_fewer_rows_than_the_total_are_no_answer(printed: object) -> None:
     with pytest.raises(Mismatched, match=r"listUserOrderHistory says that its list has 3 rows, and returned 1 after 0"):
         refuse_miscounted(rows, C2C_TRADES, total_in(body, "total"), {})
     refuse_miscounted(rows, C2C_TRADES, total_in(json.dumps(answer).encode(), "total"), {})
+
+
+@pytest.mark.parametrize("rows", ["", '"rows":null,'])
+@pytest.mark.parametrize(("total", "empty"), [("0", True), ('"0"', True), ("null", True), ("3", False), ('"3"', False)])
+def test_a_list_that_is_left_out_is_empty_unless_its_total_counts_rows(rows: str, total: str, empty: bool) -> None:
+    """Distributions without a list are none only where their total does not say that there are some."""
+    body = f'{{{rows}"total":{total}}}'.encode()
+    found = decode(body, DIVIDENDS, known(DIVIDENDS))
+    assert DIVIDENDS.total is None
+    if empty:
+        refuse_miscounted(found, DIVIDENDS, rows_told(body, DIVIDENDS), {})
+    else:
+        with pytest.raises(Mismatched, match="says that its list has 3 rows, and returned 0"):
+            refuse_miscounted(found, DIVIDENDS, rows_told(body, DIVIDENDS), {})
+
+
+def test_a_page_past_the_end_may_leave_its_list_out() -> None:
+    """Of a list whose total is not declared, the first page has its rows, and the one behind them has none."""
+    paged, body = replace(TRANSFERS, total=None), b'{"total":3}'
+    assert isinstance(paged.walk, Windows)
+    assert paged.walk.inside is Inside.PAGES
+    found = decode(body, paged, known(paged))
+    refuse_miscounted(found, paged, rows_told(body, paged), {paged.walk.page: 2})
+    with pytest.raises(Mismatched, match="says that its list has 3 rows, and returned 0"):
+        refuse_miscounted(found, paged, rows_told(body, paged), {paged.walk.page: 1})
 
 
 @pytest.mark.parametrize("endpoint", LEDGERS, ids=lambda endpoint: endpoint.name)
