@@ -1,8 +1,8 @@
 """How far what a walk along time covers is sure, though a run's clock may have been ahead. Pure.
 
 A run notes how far it came by the exchange's clock. Where that was ahead, rows that come later lie in what it claims.
-So once a day a run asks again from `resume` on: an instant that a run noted, and that a later one, whose clock showed a
-day more, bore out. What was noted last waits for that as `resume_next`.
+So once a day a run asks again from `resume` on: an instant that one run noted, and a later one confirmed, since its
+clock showed a day more. What was noted last waits for that as `resume_next`.
 """
 
 from __future__ import annotations

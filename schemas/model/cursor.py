@@ -46,7 +46,7 @@ TIME_COVERAGE = (
     rising("until", "first instant not covered any more"),
 )
 RESUMED = (
-    free("resume", "instant from which a run asks again once a day: a clock that showed a day more bore it out"),
+    free("resume", "instant from which runs ask again once a day, confirmed by a run whose clock was a day further"),
     free("resume_next", "instant that becomes `resume` once the exchange's clock shows a day more"),
 )
 ID_COVERAGE = (
